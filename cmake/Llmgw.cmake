@@ -46,6 +46,7 @@ function(llmgw_library folder)
   endif()
   if(LLMGW_BENCH AND benches)
     add_executable(${folder}_bench ${benches})
-    target_link_libraries(${folder}_bench PRIVATE ${folder} ${arg_LIBRARIES} benchmark::benchmark benchmark::benchmark_main)
+    target_link_libraries(${folder}_bench PRIVATE ${folder} ${arg_LIBRARIES}
+      benchmark::benchmark benchmark::benchmark_main)
   endif()
 endfunction()

@@ -1,0 +1,62 @@
+# Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
+.DEFAULT_GOAL := help
+.PHONY: help run test build bench fuzz format lint lint-all sanitize
+
+FUZZ_SECONDS ?= 600
+FUZZ_TARGET ?=
+export FUZZ_SECONDS FUZZ_TARGET
+
+help:
+	@echo 'make run       simulator and gateway on this machine, with a key and a curl to try; Ctrl-C stops both'
+	@echo 'make test      unit and end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make build     build/release/llm-gateway'
+	@echo 'make bench     CPU, latency and memory beside nginx and haproxy; writes bench/results.md'
+	@echo 'make fuzz      each fuzz target for FUZZ_SECONDS (600); FUZZ_TARGET=name for one'
+	@echo 'make format    clang-format on every source'
+	@echo 'make lint      layers, format, clang-tidy, shellcheck'
+	@echo 'make lint-all  the same, clang-tidy over the tests too'
+	@echo 'make sanitize  every test under ASan and UBSan, then under ThreadSanitizer'
+
+run:
+	@scripts/setup build
+	@scripts/build release llm-gateway
+	@exec scripts/run
+
+test:
+	@scripts/setup test
+	@scripts/build dev
+	@tools/run_tests dev
+
+build:
+	@scripts/setup build
+	@scripts/build release llm-gateway
+
+bench:
+	@scripts/setup bench
+	@scripts/build bench
+	@scripts/build release
+	@bench/run
+
+fuzz:
+	@scripts/setup test
+	@scripts/build fuzz
+	@scripts/fuzz
+
+format:
+	@scripts/setup test
+	@tools/lint format
+
+lint:
+	@scripts/setup test
+	@tools/lint
+
+lint-all:
+	@scripts/setup test
+	@tools/lint --tests
+
+sanitize:
+	@scripts/setup test
+	@scripts/build dev
+	@tools/run_tests dev
+	@scripts/build tsan
+	@tools/run_tests tsan
