@@ -1,0 +1,50 @@
+// One pass over a JSON request body for what routing and admission need, and for the spans that may have to be
+// replaced. The whole document's grammar is checked on the way (but for escapes inside strings nobody reads), so that
+// no upstream reads another model out of it than the gateway did: keys are compared unescaped, and a second `model`,
+// `stream` or `owned_by` is refused. Pure; one thread for each Parser.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "base/arena.h"
+#include "json/reader.h"
+
+namespace llmgw::gateway {
+
+// Longer than any model name or ARN of a provider (Bedrock allows 2,048 in its pattern, real ones stay below 200).
+inline constexpr size_t kModelNameBytesMax = 512;
+inline constexpr size_t kOwnedByBytesMax = 256;
+inline constexpr size_t kUserBytesMax = 512;  // longer ones are cut: it is only an affinity and log value
+
+// Views point into the body, or into the arena where something had to be unescaped. A span is empty with null data if
+// the member is absent.
+struct Peek {
+  std::string_view model;       // unescaped; never empty if has_model
+  std::string_view model_span;  // the value as it stands in the body, quotes included
+  bool has_model = false;
+
+  std::string_view owned_by;       // unescaped; empty if absent or null
+  std::string_view owned_by_span;  // the whole member and one comma beside it: cut it out and the body is JSON still
+  std::string_view user;           // unescaped; `user`, or Anthropic's metadata.user_id
+
+  std::optional<bool> stream;
+  std::optional<bool> include_usage;  // stream_options.include_usage
+  // The largest of max_tokens, max_completion_tokens, max_output_tokens, Gemini's generationConfig.maxOutputTokens and
+  // Bedrock's inferenceConfig.maxTokens; absent if none is a plain whole number.
+  std::optional<uint64_t> max_output_tokens;
+};
+
+// Why a body is refused. Static texts, fit for the client's error message.
+struct PeekRefusal {
+  const char* message;
+  const char* param = "";  // the member at fault, or empty
+};
+
+// `body` must outlive the result. Fails if the body is not one valid JSON object, has a duplicate of `model`, `stream`
+// or `owned_by`, or one of these with a wrong type. null counts as absent for `stream` and `owned_by`, not for `model`.
+std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena);
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,170 @@
+#include "gateway/peek.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "json/splice.h"
+
+namespace llmgw::gateway {
+namespace {
+
+// The parser reads nothing behind the text, so each case stands in a buffer of its exact size.
+class PeekTest : public testing::Test {
+ protected:
+  std::expected<Peek, PeekRefusal> run(std::string_view text) {
+    body_.assign(text.begin(), text.end());
+    return peek(parser_, {body_.data(), body_.size()}, arena_);
+  }
+  std::string without_owner(const Peek& result) {
+    const json::Edit edit{result.owned_by_span, ""};
+    return std::string(json::splice({body_.data(), body_.size()}, {&edit, 1})->joined(arena_));
+  }
+
+  std::vector<char> body_;
+  json::Parser parser_;
+  base::Arena arena_;
+};
+
+TEST_F(PeekTest, ReadsWhatRoutingNeeds) {
+  const auto result = run(R"({"messages":[{"role":"user","content":"model: \"x\""}], "model" : "gpt-4", "stream":true,
+    "stream_options":{"include_obfuscation":false,"include_usage":true}, "user":"u1", "max_tokens": 17, "max_completion_tokens":12})");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->has_model);
+  EXPECT_EQ(result->model, "gpt-4");
+  EXPECT_EQ(result->model_span, "\"gpt-4\"");
+  EXPECT_EQ(result->stream, true);
+  EXPECT_EQ(result->include_usage, true);
+  EXPECT_EQ(result->user, "u1");
+  EXPECT_EQ(result->max_output_tokens, 17U);
+  EXPECT_EQ(result->owned_by_span.data(), nullptr);
+}
+
+TEST_F(PeekTest, AbsentIsAbsent) {
+  const auto result = run("{}");
+  ASSERT_TRUE(result);
+  EXPECT_FALSE(result->has_model);
+  EXPECT_EQ(result->model_span.data(), nullptr);
+  EXPECT_FALSE(result->stream || result->include_usage || result->max_output_tokens);
+}
+
+TEST_F(PeekTest, NullIsAbsentWhereTheApisAllowIt) {
+  const auto result =
+      run(R"({"model":"m","stream":null,"stream_options":null,"user":null,"max_tokens":null,"metadata":null})");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->stream || result->include_usage || result->max_output_tokens);
+  EXPECT_TRUE(result->user.empty());
+}
+
+TEST_F(PeekTest, KeysAreComparedUnescaped) {
+  const auto result = run(R"({"mod\u0065l":"a\u002fb","\u0073tre\u0061m":true})");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->model, "a/b");
+  EXPECT_EQ(result->model_span, R"("a\u002fb")");
+  EXPECT_EQ(result->stream, true);
+}
+
+TEST_F(PeekTest, LimitsOfOtherDialects) {
+  EXPECT_EQ(run(R"({"generationConfig":{"temperature":1,"maxOutputTokens":5}})")->max_output_tokens, 5U);
+  EXPECT_EQ(run(R"({"generation_config":{"max_output_tokens":6}})")->max_output_tokens, 6U);
+  EXPECT_EQ(run(R"({"inferenceConfig":{"maxTokens":7}})")->max_output_tokens, 7U);
+  EXPECT_EQ(run(R"({"max_output_tokens":8})")->max_output_tokens, 8U);
+  EXPECT_EQ(run(R"({"metadata":{"user_id":"claude"}})")->user, "claude");
+  EXPECT_FALSE(run(R"({"max_tokens":1.5})")->max_output_tokens);
+  EXPECT_FALSE(run(R"({"tools":[{"max_tokens":9,"model":"x","stream":1}]})")->max_output_tokens);
+}
+
+TEST_F(PeekTest, OwnedByCanBeCutOut) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {R"({"owned_by":"vllm"})", "{}"},
+      {R"({"owned_by":"vllm","model":"m"})", R"({"model":"m"})"},
+      {R"({"model":"m","owned_by":"vllm"})", R"({"model":"m"})"},
+      {R"({"model":"m" , "owned_by" : "vllm" , "x":1})", R"({"model":"m" ,  "x":1})"},
+      {"{\"model\":\"m\"\n,\n\"owned_by\":\"vllm\"\n}", "{\"model\":\"m\"\n\n}"},
+      {R"({"model":"m","own\u0065d_by":"vl\u006cm"})", R"({"model":"m"})"},
+  };
+  for (const auto& [body, rest] : cases) {
+    const auto result = run(body);
+    ASSERT_TRUE(result) << body;
+    EXPECT_EQ(result->owned_by, "vllm") << body;
+    EXPECT_EQ(without_owner(*result), rest) << body;
+  }
+  const auto null = run(R"({"owned_by":null,"model":"m"})");
+  ASSERT_TRUE(null);
+  EXPECT_EQ(null->owned_by, "");
+  EXPECT_EQ(without_owner(*null), R"({"model":"m"})");
+}
+
+TEST_F(PeekTest, RefusesTricks) {
+  struct Case {
+    std::string_view body, message, param;
+  };
+  const Case cases[] = {
+      {R"({"model":"a","model":"b"})", "twice", "model"},
+      {R"({"model":"a","mod\u0065l":"b"})", "twice", "model"},
+      {R"({"stream":true,"stream":true})", "twice", "stream"},
+      {R"({"stream":null,"stream":true})", "twice", "stream"},
+      {R"({"owned_by":"a","owned_by":"b"})", "twice", "owned_by"},
+      {R"({"owned_by":null,"owned_by":"b"})", "twice", "owned_by"},
+      {R"({"model":null})", "must be a string", "model"},
+      {R"({"model":["a"]})", "must be a string", "model"},
+      {R"({"model":7})", "must be a string", "model"},
+      {R"({"model":""})", "empty", "model"},
+      {R"({"model":"a\u0000b"})", "character", "model"},
+      {R"({"model":"a\nb"})", "character", "model"},
+      {R"({"model":"\ud83d"})", "character", "model"},
+      {R"({"model":"\x"})", "escape", "model"},
+      {R"({"stream":"true"})", "true or false", "stream"},
+      {R"({"stream":1})", "true or false", "stream"},
+      {R"({"owned_by":{}})", "must be a string", "owned_by"},
+      {R"({"a\u00zz":1})", "escape", ""},
+      {"[]", "JSON object", ""},
+      {"\"model\"", "JSON object", ""},
+      {"null", "JSON object", ""},
+      {"", "empty", ""},
+      {R"({"model":"a")", "','", ""},
+      {R"({"model":"a)", "inside a string", ""},
+      {R"({"model":"a"}{"model":"b"})", "behind", ""},
+      {R"({"model":"a"} x)", "behind", ""},
+      {R"({"x":[1,2}, "model":"a"})", "','", ""},
+      {R"({"x":tru,"model":"a"})", "value", ""},
+      {"{\"model\":\"a\x01\"}", "control", ""},
+      {"{\"model\":\"\xFF\"}", "UTF-8", ""},
+  };
+  for (const auto& [body, message, param] : cases) {
+    const auto result = run(body);
+    ASSERT_FALSE(result) << body;
+    EXPECT_NE(std::string_view(result.error().message).find(message), std::string_view::npos)
+        << body << ": " << result.error().message;
+    EXPECT_EQ(result.error().param, param) << body;
+  }
+}
+
+TEST_F(PeekTest, LengthsAreLimited) {
+  EXPECT_TRUE(run(R"({"model":")" + std::string(kModelNameBytesMax, 'm') + "\"}"));
+  EXPECT_FALSE(run(R"({"model":")" + std::string(kModelNameBytesMax + 1, 'm') + "\"}"));
+  EXPECT_FALSE(run(R"({"owned_by":")" + std::string(kOwnedByBytesMax + 1, 'm') + "\"}"));
+  EXPECT_EQ(run(R"({"user":")" + std::string(4000, 'u') + "\"}")->user.size(), kUserBytesMax);
+}
+
+TEST_F(PeekTest, DepthBombsAndLargeBodies) {
+  EXPECT_FALSE(run("{\"a\":" + std::string(10 << 20, '[')));
+  EXPECT_FALSE(run(std::string(10 << 20, '{')));
+  std::string bomb;
+  for (int i = 0; i < 100'000; ++i) bomb += "{\"a\":";
+  EXPECT_FALSE(run(bomb));
+  const std::string large = R"({"messages":")" + std::string(10 << 20, 'x') + R"(","model":"m"})";
+  const auto result = run(large);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->model, "m");
+}
+
+TEST_F(PeekTest, EveryTruncationIsRefused) {
+  const std::string body =
+      R"({"model":"gpt-4","stream":true,"stream_options":{"include_usage":true},"owned_by":"x","a":[1,{"b":null}]})";
+  for (size_t size = 0; size < body.size(); ++size) EXPECT_FALSE(run(body.substr(0, size))) << size;
+  EXPECT_TRUE(run(body));
+}
+
+}  // namespace
+}  // namespace llmgw::gateway
