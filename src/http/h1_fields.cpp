@@ -1,0 +1,54 @@
+#include "http/h1_grammar.h"
+
+namespace llmgw::http::grammar {
+namespace {
+
+ParseError name_error(const char* at, const char* name) {
+  switch (*at) {
+    case ' ':
+    case '\t': return at == name ? ParseError::folded_header : ParseError::space_before_colon;
+    case '\n': return ParseError::bare_line_feed;
+    default: return ParseError::bad_header_name;
+  }
+}
+
+std::string_view trimmed(const char* first, const char* last) {
+  while (first != last && (*first == ' ' || *first == '\t')) ++first;
+  while (first != last && (last[-1] == ' ' || last[-1] == '\t')) --last;
+  return {first, static_cast<size_t>(last - first)};
+}
+
+}  // namespace
+
+ParseStatus parse_fields(const char*& at, const char* end, size_t headers_max, Headers& headers, ParseError& error) {
+  const auto refuse = [&error](ParseError why) {
+    error = why;
+    return ParseStatus::error;
+  };
+  while (true) {
+    if (at == end) return ParseStatus::incomplete;
+    if (*at == '\r') {
+      if (at + 1 == end) return ParseStatus::incomplete;
+      if (at[1] != '\n') return refuse(ParseError::bare_carriage_return);
+      at += 2;
+      return ParseStatus::complete;
+    }
+    const char* const name = at;
+    at = skip(at, end, kToken);
+    if (at == end) return ParseStatus::incomplete;
+    if (*at != ':' || at == name) return refuse(name_error(at, name));
+    const char* const value = at + 1;
+    const char* const stop = skip_value(value, end);
+    if (stop == end || (*stop == '\r' && stop + 1 == end)) return ParseStatus::incomplete;
+    if (*stop == '\n') return refuse(ParseError::bare_line_feed);
+    if (*stop != '\r') return refuse(ParseError::bad_header_value);
+    if (stop[1] != '\n') return refuse(ParseError::bare_carriage_return);
+    const std::string_view name_text{name, static_cast<size_t>(at - name)};
+    if (headers.size() >= headers_max || !headers.append(name_text, trimmed(value, stop))) {
+      return refuse(ParseError::too_many_headers);
+    }
+    at = stop + 2;
+  }
+}
+
+}  // namespace llmgw::http::grammar
