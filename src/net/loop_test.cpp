@@ -1,0 +1,218 @@
+#include "net/loop.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "net/io.h"
+#include "net/network.h"
+#include "net/task.h"
+
+namespace llmgw::net {
+namespace {
+
+using namespace std::chrono_literals;
+using base::ErrorCode;
+using base::Result;
+
+struct SocketWorld {
+  Loop loop{make_epoll_poller(), 1};
+  std::unique_ptr<Network> network = make_socket_network(loop);
+  std::unique_ptr<Listener> listener;
+  TaskGroup tasks;
+
+  SocketWorld() { listener = std::move(*network->listen(*Address::parse("127.0.0.1:0"), {})); }
+  // Runs one task to its end.
+  template <class F>
+  void run(F body) {
+    bool done = false;
+    tasks.spawn([](F function, bool& finished) -> Task<void> {
+      co_await function();
+      finished = true;
+    }(std::move(body), done));
+    loop.run_until([&] { return done; });
+  }
+};
+
+Task<void> echo_once(Listener& listener) {
+  auto stream = co_await accept(listener, {});
+  char buffer[256];
+  auto count = co_await read_some(**stream, buffer, {});
+  co_await write_all(**stream, std::string_view(buffer, *count), {});
+}
+
+TEST(Socket, ConnectsWritesAndReads) {
+  SocketWorld world;
+  world.run([&]() -> Task<void> {
+    world.tasks.spawn(echo_once(*world.listener));
+    auto stream = co_await world.network->connect(world.listener->address(), {});
+    EXPECT_TRUE(stream.has_value());
+    co_await write_all(**stream, "hello", {});
+    char buffer[64];
+    auto count = co_await read_some(**stream, buffer, {});
+    EXPECT_EQ(std::string_view(buffer, *count), "hello");
+    count = co_await read_some(**stream, buffer, {});
+    EXPECT_EQ(count, 0u);
+  });
+  EXPECT_EQ(world.tasks.active(), 0u);
+}
+
+TEST(Socket, RefusedIsAnError) {
+  SocketWorld world;
+  const Address address = world.listener->address();
+  world.listener.reset();
+  world.run([&]() -> Task<void> {
+    auto stream = co_await world.network->connect(address, {});
+    EXPECT_EQ(stream.error().code, ErrorCode::refused);
+  });
+}
+
+TEST(Socket, ReadEndsAtItsDeadline) {
+  SocketWorld world;
+  world.run([&]() -> Task<void> {
+    auto stream = co_await world.network->connect(world.listener->address(), {});
+    char buffer[8];
+    const auto start = world.loop.now();
+    auto count = co_await read_some(**stream, buffer, {.deadline = start + 20ms});
+    EXPECT_EQ(count.error().code, ErrorCode::deadline_exceeded);
+    EXPECT_GE(world.loop.now() - start, 20ms);
+  });
+}
+
+TEST(Socket, CancellationEndsARead) {
+  SocketWorld world;
+  Cancellation cancellation;
+  world.run([&]() -> Task<void> {
+    auto stream = co_await world.network->connect(world.listener->address(), {});
+    world.tasks.spawn([](Loop& loop, Cancellation& which) -> Task<void> {
+      co_await sleep_for(loop, 5ms);
+      which.cancel();
+    }(world.loop, cancellation));
+    char buffer[8];
+    auto count = co_await read_some(**stream, buffer, {.cancellation = &cancellation});
+    EXPECT_EQ(count.error().code, ErrorCode::cancelled);
+    count = co_await read_some(**stream, buffer, {.cancellation = &cancellation});
+    EXPECT_EQ(count.error().code, ErrorCode::cancelled);
+  });
+}
+
+TEST(Socket, HangupFiresItsCancellation) {
+  SocketWorld world;
+  Cancellation client_left;
+  world.run([&]() -> Task<void> {
+    auto client = co_await world.network->connect(world.listener->address(), {});
+    auto server = co_await accept(*world.listener, {});
+    (*server)->readiness().on_hangup = &client_left;
+    client->reset();
+    auto slept = co_await sleep_for(world.loop, 10s, &client_left);
+    EXPECT_EQ(slept.error().code, ErrorCode::closed);
+  });
+}
+
+TEST(Socket, ALargeWriteWaitsForItsReader) {
+  SocketWorld world;
+  constexpr size_t kBytes = 8 << 20;
+  world.run([&]() -> Task<void> {
+    auto client = co_await world.network->connect(world.listener->address(), {});
+    auto server = co_await accept(*world.listener, {});
+    std::string data(kBytes, 'x');
+    data.back() = 'y';
+    bool written = false;
+    world.tasks.spawn([](Stream& stream, std::string& bytes, bool& done) -> Task<void> {
+      auto result = co_await write_all(stream, bytes, {});
+      EXPECT_TRUE(result.has_value());
+      done = true;
+    }(**server, data, written));
+    EXPECT_FALSE(written);
+    size_t received = 0;
+    char last = 0;
+    while (received < kBytes) {
+      auto bytes = co_await read_scratch(**client, {});
+      received += bytes->size();
+      last = bytes->back();
+    }
+    EXPECT_EQ(received, kBytes);
+    EXPECT_EQ(last, 'y');
+    EXPECT_TRUE(written);
+  });
+}
+
+TEST(Socket, UnixDomain) {
+  SocketWorld world;
+  const std::string path = testing::TempDir() + "llmgw_net_test.sock";
+  world.listener = std::move(*world.network->listen(*Address::parse("unix:" + path), {}));
+  // A second listener on a live socket is refused; a stale socket file is replaced.
+  EXPECT_EQ(world.network->listen(*Address::parse("unix:" + path), {}).error().code, ErrorCode::already_exists);
+  world.listener.reset();
+  world.listener = std::move(*world.network->listen(*Address::parse("unix:" + path), {}));
+  world.run([&]() -> Task<void> {
+    world.tasks.spawn(echo_once(*world.listener));
+    auto stream = co_await world.network->connect(world.listener->address(), {});
+    co_await write_all(**stream, "unix", {});
+    char buffer[64];
+    auto count = co_await read_some(**stream, buffer, {});
+    EXPECT_EQ(std::string_view(buffer, *count), "unix");
+  });
+  unlink(path.c_str());
+}
+
+TEST(Loop, PostRunsOnTheLoopsThread) {
+  Loop loop(make_epoll_poller());
+  std::thread::id seen;
+  std::thread other([&] {
+    loop.post([&] {
+      seen = std::this_thread::get_id();
+      loop.stop();
+    });
+  });
+  loop.run();
+  other.join();
+  EXPECT_EQ(seen, std::this_thread::get_id());
+}
+
+TEST(Loop, SignalWakesEveryWaiter) {
+  SocketWorld world;
+  Signal signal(world.loop);
+  int woken = 0;
+  for (int i = 0; i < 3; ++i) {
+    world.tasks.spawn([](Signal& which, int& count) -> Task<void> {
+      co_await which.wait({});
+      ++count;
+    }(signal, woken));
+  }
+  world.run([&]() -> Task<void> {
+    co_await sleep_for(world.loop, 1ms);
+    signal.notify();
+    auto late = co_await signal.wait({.deadline = world.loop.now() + 2ms});
+    EXPECT_EQ(late.error().code, ErrorCode::deadline_exceeded);
+  });
+  EXPECT_EQ(woken, 3);
+}
+
+TEST(TaskGroup, DestroysWhatStillWaits) {
+  SocketWorld world;
+  auto token = std::make_shared<int>(1);
+  {
+    TaskGroup group;
+    group.spawn(
+        [](Loop& loop, std::shared_ptr<int>) -> Task<void> { co_await sleep_for(loop, 1h); }(world.loop, token));
+    EXPECT_EQ(group.active(), 1u);
+    EXPECT_EQ(token.use_count(), 2);
+  }
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(Address, ParsesAndFormats) {
+  for (auto text : {"127.0.0.1:8080", "[::1]:443", "unix:/run/x.sock", "unix:@abstract"}) {
+    auto address = Address::parse(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(address->to_string(), text);
+  }
+  for (auto text : {"", "8080", "127.0.0.1", "127.0.0.1:99999", "example.com:80", "unix:", "127.0.0.1:"}) {
+    EXPECT_FALSE(Address::parse(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::net
