@@ -1,0 +1,62 @@
+// HTTP/1.1 on a client connection. Internal to http: requests are made through Pool.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/intrusive_list.h"
+#include "http/body_framing.h"
+#include "http/client.h"
+#include "http/pool.h"
+
+namespace llmgw::http {
+
+// A connection and what belongs to the response at hand. Counts itself in its pool's open().
+class H1ClientConnection : public base::ListNode {
+ public:
+  H1ClientConnection(Pool& pool, std::unique_ptr<net::Stream> stream);
+  ~H1ClientConnection();
+
+  // Forgets the last response and its memory.
+  void clear();
+
+  Pool& pool;
+  std::unique_ptr<net::Stream> stream;
+  base::Instant idle_since;
+  uint64_t requests = 0;
+  std::string received;  // the response's head and what came with it
+  std::string out;       // the request's head
+  ResponseHead head;
+};
+
+class H1ClientExchange final : public ClientExchange {
+ public:
+  explicit H1ClientExchange(std::unique_ptr<H1ClientConnection> connection);
+  ~H1ClientExchange() override;
+
+  bool reused() const override { return connection_->requests > 1; }
+  net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) override;
+  net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) override;
+  net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) override;
+  bool received_any() const override { return received_any_; }
+  const Headers& trailers() const override { return trailers_; }
+  net::Stream* raw_stream(std::string_view& early_bytes) override;
+
+ private:
+  base::Result<bool> take_head();
+  base::Result<BodyBytes> decode(std::span<char> bytes);
+  bool reusable() const;
+
+  std::unique_ptr<H1ClientConnection> connection_;
+  Method method_ = Method::other;
+  size_t body_start_ = 0;  // in connection_->received: body bytes that came with the head
+  BodyReader body_;
+  HeadScanner scanner_;
+  Headers trailers_;
+  bool sent_ = false;
+  bool received_any_ = false;
+  bool head_read_ = false;
+  bool excess_ = false;  // the server sent more than the response
+};
+
+}  // namespace llmgw::http

@@ -1,0 +1,466 @@
+// HTTP/1.1 on a server connection: one coroutine reads heads and runs the handler, request after request.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "http/body_framing.h"
+#include "http/h1_writer.h"
+#include "http/server.h"
+
+namespace llmgw::http {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::fail;
+using base::Instant;
+using base::Result;
+using net::Task;
+using net::Wait;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
+constexpr size_t kLingerBytesMax = 1 << 20;  // a client that sends more than this into a closed door may see a reset
+
+// Bytes received and not yet used. Freed while the connection is idle, so that keep-alive costs no memory.
+class ReceiveBuffer {
+ public:
+  // Smallest allocation: holds an ordinary request whole.
+  static constexpr size_t kBytesMin = 2048;
+
+  std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
+  char* data() { return data_.get() + begin_; }
+  size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+
+  void append(std::string_view bytes) {
+    reserve(bytes.size());
+    std::memcpy(data_.get() + end_, bytes.data(), bytes.size());
+    end_ += bytes.size();
+  }
+  void consume(size_t bytes) {
+    begin_ += bytes;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  // Frees everything unless bytes are left.
+  void release_if_empty() {
+    if (!empty()) return;
+    data_.reset();
+    capacity_ = begin_ = end_ = 0;
+  }
+  // Moves what is left to memory of its own: views into the old one die.
+  void compact() {
+    if (begin_ == 0) return;
+    std::memmove(data_.get(), data_.get() + begin_, size());
+    end_ -= begin_;
+    begin_ = 0;
+  }
+
+ private:
+  void reserve(size_t more) {
+    if (capacity_ - end_ >= more) return;
+    const size_t wanted = std::max({size() + more, 2 * size(), kBytesMin});
+    auto larger = std::make_unique_for_overwrite<char[]>(wanted);
+    if (!empty()) std::memcpy(larger.get(), data_.get() + begin_, size());
+    end_ -= begin_;
+    begin_ = 0;
+    data_ = std::move(larger);
+    capacity_ = wanted;
+  }
+
+  std::unique_ptr<char[]> data_;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+class H1Connection final : public Connection, public ServerExchange {
+ public:
+  H1Connection(Server& server, std::unique_ptr<net::Stream> stream, std::string early)
+      : server_(server), stream_(std::move(stream)) {
+    if (!early.empty()) received_.append(early);
+    server_.connections().push_back(*this);
+    stream_->readiness().on_hangup = &cancellation_;
+    if (stream_->readiness().hangup) cancellation_.cancel(ErrorCode::closed);
+  }
+  ~H1Connection() override { stream_->readiness().on_hangup = nullptr; }
+
+  Task<void> run();
+
+  // Connection
+  void drain() override {
+    draining_ = true;
+    if (!handling_) idle_cancellation_.cancel();
+  }
+  void cancel(ErrorCode reason) override {
+    idle_cancellation_.cancel(reason);
+    cancellation_.cancel(reason);
+  }
+
+  // ServerExchange
+  const RequestHead& head() const override { return head_; }
+  net::Loop& loop() const override { return server_.loop(); }
+  const net::Address& peer() const override { return stream_->peer(); }
+  bool over_tls() const override { return stream_->is_tls(); }
+  net::Cancellation& cancellation() override { return cancellation_; }
+  Instant started_at() const override { return started_at_; }
+  Task<Result<std::span<char>>> read_body(uint64_t bytes_max) override;
+  Result<void> start(const ResponseStart& response) override;
+  Task<Result<void>> write(std::span<const iovec> data, bool end) override;
+  Task<Result<void>> flush() override { return write({}, false); }
+  void abort() override { aborted_ = true; }
+  bool started() const override { return response_started_; }
+  bool ended() const override { return response_ended_; }
+  uint64_t bytes_written() const override { return body_bytes_written_; }
+  Task<Result<RawConnection>> take_over(const ResponseStart* head) override;
+
+ private:
+  const ServerOptions& options() const { return server_.options(); }
+  Task<Result<bool>> read_head();
+  Task<void> refuse_head(ParseError error);
+  Task<Result<std::span<char>>> read_sized_body();
+  Task<Result<std::span<char>>> read_chunked_body(uint64_t bytes_max);
+  Task<Result<void>> send(std::span<const iovec> buffers);
+  Task<bool> finish_request();
+  Task<void> linger();
+  void reset_exchange();
+  bool body_is_here() const;
+
+  Instant body_deadline(uint64_t received_bytes) const {
+    const auto allowance = std::chrono::seconds(received_bytes / kSlowestBodyBytesPerSecond);
+    return body_started_at_ + options().body_timeout + allowance;
+  }
+
+  Server& server_;
+  std::unique_ptr<net::Stream> stream_;
+  net::Cancellation cancellation_;       // the client left, or everything must stop
+  net::Cancellation idle_cancellation_;  // nobody wants the next request
+  ReceiveBuffer received_;
+  RequestHead head_;
+  size_t head_bytes_ = 0;
+  size_t consumed_ = 0;    // bytes of received_ that are this request's
+  std::string pipelined_;  // bytes of the next one that came with the end of this one's chunked body
+  BodyReader body_reader_;
+  std::unique_ptr<char[]> sized_body_;
+  std::vector<char> chunked_body_;
+  std::string head_out_;  // the response's head until it is sent
+  Instant started_at_;
+  Instant body_started_at_;
+  uint64_t requests_ = 0;
+  uint64_t body_bytes_written_ = 0;
+  uint64_t body_bytes_announced_ = 0;
+  Framing response_framing_ = Framing::none;
+  bool body_read_ = false;  // all of the request has been taken from the connection
+  bool continue_pending_ = false;
+  bool response_started_ = false;
+  bool response_ended_ = false;
+  bool suppress_body_ = false;  // HEAD, 204, 304
+  bool close_after_ = false;
+  bool aborted_ = false;
+  bool taken_over_ = false;
+  bool handling_ = false;
+  bool draining_ = false;
+};
+
+Task<void> H1Connection::run() {
+  for (;;) {
+    auto more = co_await read_head();
+    if (!more || !*more) break;
+    handling_ = true;
+    ++server_.counters().active;
+    ++server_.counters().requests;
+    co_await server_.handler().handle(*this);
+    --server_.counters().active;
+    handling_ = false;
+    if (taken_over_) break;
+    const bool keep = co_await finish_request();
+    if (!keep) break;
+    reset_exchange();
+  }
+}
+
+// True when head_ holds the next request; false when the connection is done.
+Task<Result<bool>> H1Connection::read_head() {
+  HeadScanner scanner;
+  Instant deadline = loop().now() + options().idle_timeout;
+  started_at_ = loop().now();
+  bool first_bytes = received_.empty();
+  if (!first_bytes) deadline = loop().now() + options().header_timeout;
+  for (;;) {
+    if (!received_.empty() && scanner.ready(received_.view(), options().head_limits.head_bytes_max)) {
+      const ParseResult result = parse_request_head(received_.view(), options().head_limits, head_);
+      if (result.status == ParseStatus::complete) {
+        head_bytes_ = result.consumed;
+        break;
+      }
+      if (result.status == ParseStatus::error) {
+        co_await refuse_head(result.error);
+        co_return false;
+      }
+    }
+    if (received_.empty() && (draining_ || server_.draining())) co_return false;
+    auto bytes = co_await net::read_scratch(*stream_, {deadline, &idle_cancellation_});
+    if (!bytes) {
+      const bool slow_head = bytes.error().code == ErrorCode::deadline_exceeded && !received_.empty();
+      if (slow_head) co_await refuse_head(ParseError::none);
+      co_return false;
+    }
+    if (bytes->empty()) co_return false;
+    if (first_bytes) {
+      first_bytes = false;
+      started_at_ = loop().now();
+      deadline = started_at_ + options().header_timeout;
+    }
+    received_.append({bytes->data(), bytes->size()});
+  }
+  // The limit on bodies is the handler's, which answers in its dialect: the reader only counts.
+  body_reader_ = BodyReader::of(head_);
+  body_started_at_ = loop().now();
+  continue_pending_ = head_.expect_continue;
+  body_read_ = head_.framing == Framing::none;
+  co_return true;
+}
+
+// ParseError::none stands for a head that came too slowly.
+Task<void> H1Connection::refuse_head(ParseError error) {
+  ++server_.counters().refused_heads;
+  const uint16_t status = error == ParseError::none ? uint16_t{408} : http_status(error);
+  const char* text = error == ParseError::none ? "the request's head did not arrive in time" : describe(error);
+  const std::string body = server_.handler().malformed_request(status, text);
+  std::string out;
+  HeadWriter writer(out);
+  writer.status_line(status).header("content-type", "application/json").header("connection", "close");
+  writer.framing(Framing::content_length, body.size());
+  if (writer.finish()) {
+    const iovec buffers[] = {net::buffer_of(out), net::buffer_of(body)};
+    if (co_await send(buffers)) co_await linger();
+  }
+}
+
+bool H1Connection::body_is_here() const {
+  return head_.framing == Framing::content_length && received_.size() - head_bytes_ >= head_.content_length;
+}
+
+Task<Result<std::span<char>>> H1Connection::read_body(uint64_t bytes_max) {
+  if (head_.framing == Framing::none) co_return std::span<char>{};
+  if (head_.framing == Framing::content_length && head_.content_length > bytes_max) {
+    co_return fail(ErrorCode::too_large, "request body");
+  }
+  if (body_is_here()) {
+    body_read_ = true;
+    consumed_ = head_bytes_ + head_.content_length;
+    co_return std::span<char>(received_.data() + head_bytes_, head_.content_length);
+  }
+  if (continue_pending_) {
+    continue_pending_ = false;
+    const iovec buffer = net::buffer_of(kContinue);
+    CO_TRY_VOID(co_await send({&buffer, 1}));
+  }
+  consumed_ = received_.size();
+  if (head_.framing == Framing::content_length) co_return co_await read_sized_body();
+  co_return co_await read_chunked_body(bytes_max);
+}
+
+// Reads straight into memory of the announced size: one copy of what came with the head, none of the rest.
+Task<Result<std::span<char>>> H1Connection::read_sized_body() {
+  const size_t size = head_.content_length;
+  sized_body_ = std::make_unique_for_overwrite<char[]>(size);
+  size_t have = received_.size() - head_bytes_;
+  std::memcpy(sized_body_.get(), received_.data() + head_bytes_, have);
+  while (have < size) {
+    const std::span<char> room(sized_body_.get() + have, size - have);
+    CO_TRY(count, co_await net::read_some(*stream_, room, {body_deadline(have), &cancellation_}));
+    if (count == 0) co_return fail(ErrorCode::closed, "request body");
+    have += count;
+  }
+  body_read_ = true;
+  co_return std::span<char>(sized_body_.get(), size);
+}
+
+Task<Result<std::span<char>>> H1Connection::read_chunked_body(uint64_t bytes_max) {
+  std::string_view input = received_.view().substr(head_bytes_);
+  uint64_t arrived = input.size();
+  for (;;) {
+    while (!input.empty() && !body_reader_.done()) {
+      CO_TRY(piece, body_reader_.feed(input));
+      if (chunked_body_.size() + piece.data.size() > bytes_max) co_return fail(ErrorCode::too_large, "request body");
+      chunked_body_.insert(chunked_body_.end(), piece.data.begin(), piece.data.end());
+      input.remove_prefix(piece.consumed);
+    }
+    if (body_reader_.done()) break;
+    CO_TRY(bytes, co_await net::read_scratch(*stream_, {body_deadline(arrived), &cancellation_}));
+    if (bytes.empty()) co_return fail(ErrorCode::closed, "request body");
+    arrived += bytes.size();
+    input = {bytes.data(), bytes.size()};
+  }
+  // What follows the body is the next request's. This one's head stays where its views point.
+  pipelined_.assign(input);
+  body_read_ = true;
+  co_return std::span<char>(chunked_body_);
+}
+
+Result<void> H1Connection::start(const ResponseStart& response) {
+  const bool no_body = response.status < 200 || response.status == 204 || response.status == 304;
+  suppress_body_ = no_body || head_.method == Method::head;
+  close_after_ |= !head_.keep_alive || draining_ || server_.draining() || !body_read_ ||
+                  ++requests_ >= options().requests_per_connection_max;
+  response_framing_ = response.framing;
+  if (no_body) {
+    response_framing_ = Framing::none;
+  } else if (response_framing_ == Framing::until_close && head_.version == Version::http_1_1) {
+    response_framing_ = Framing::chunked;
+  } else if (response_framing_ == Framing::until_close || response_framing_ == Framing::chunked) {
+    response_framing_ = Framing::until_close;
+    close_after_ = true;
+  }
+  body_bytes_announced_ = response_framing_ == Framing::content_length ? response.content_length : 0;
+
+  HeadWriter writer(head_out_);
+  writer.status_line(response.status);
+  if (response.headers != nullptr) {
+    for (const Header& header : *response.headers) writer.header(header);
+  }
+  if (response.framing == Framing::none && !no_body) {
+    writer.framing(Framing::content_length, 0);
+    response_framing_ = Framing::content_length;
+  } else {
+    writer.framing(response_framing_, response.content_length);
+  }
+  if (response.status == 101) {
+    writer.header(HeaderId::connection, "upgrade");
+  } else if (close_after_) {
+    writer.header(HeaderId::connection, "close");
+  } else if (head_.version == Version::http_1_0) {
+    writer.header(HeaderId::connection, "keep-alive");
+  }
+  auto written = writer.finish();
+  response_started_ = written.has_value();
+  return written;
+}
+
+Task<Result<void>> H1Connection::write(std::span<const iovec> data, bool end) {
+  if (!response_started_ || response_ended_) co_return fail(ErrorCode::internal, "write outside a response");
+  size_t bytes = 0;
+  for (const iovec& buffer : data) bytes += buffer.iov_len;
+  body_bytes_written_ += bytes;
+  const bool sized = response_framing_ == Framing::content_length;
+  if (sized && (body_bytes_written_ > body_bytes_announced_ ||
+                (end && !suppress_body_ && body_bytes_written_ != body_bytes_announced_))) {
+    aborted_ = true;
+    co_return fail(ErrorCode::internal, "body does not match its announced length");
+  }
+
+  std::array<iovec, net::WriteAll::kBuffersMax> buffers;
+  size_t count = 0;
+  if (!head_out_.empty()) buffers[count++] = net::buffer_of(head_out_);
+  const bool chunked = response_framing_ == Framing::chunked && !suppress_body_;
+  const ChunkHeader chunk(bytes > 0 ? bytes : 1);
+  if (chunked && bytes > 0) buffers[count++] = net::buffer_of(chunk.view());
+  if (!suppress_body_) {
+    if (count + data.size() + 1 > buffers.size()) co_return fail(ErrorCode::internal, "too many buffers");
+    for (const iovec& buffer : data) buffers[count++] = buffer;
+  }
+  if (chunked && bytes > 0) buffers[count++] = net::buffer_of(end ? kChunkEndAndLast : kChunkEnd);
+  if (chunked && bytes == 0 && end) buffers[count++] = net::buffer_of(kLastChunk);
+
+  if (count > 0) {
+    auto sent = co_await send({buffers.data(), count});
+    if (!sent) {
+      aborted_ = true;
+      co_return sent;
+    }
+  }
+  head_out_.clear();
+  response_ended_ = end;
+  co_return Result<void>{};
+}
+
+// What the socket does not take at once is copied: the caller's bytes are often in the loop's scratch memory.
+Task<Result<void>> H1Connection::send(std::span<const iovec> buffers) {
+  size_t left = 0;
+  for (const iovec& buffer : buffers) left += buffer.iov_len;
+  const net::IoResult result = stream_->try_write(buffers);
+  if (result.status == net::IoStatus::error) co_return fail(result.error);
+  if (result.status == net::IoStatus::eof) co_return fail(ErrorCode::closed, "write");
+  left -= result.bytes;
+  if (left == 0) co_return Result<void>{};
+
+  std::string rest;
+  rest.reserve(left);
+  size_t skip = result.bytes;
+  for (const iovec& buffer : buffers) {
+    const size_t skipped = std::min(skip, buffer.iov_len);
+    rest.append(static_cast<const char*>(buffer.iov_base) + skipped, buffer.iov_len - skipped);
+    skip -= skipped;
+  }
+  co_return co_await net::write_all(*stream_, rest, {loop().now() + options().write_timeout, &cancellation_});
+}
+
+Task<Result<RawConnection>> H1Connection::take_over(const ResponseStart* head) {
+  if (head != nullptr) {
+    CO_TRY_VOID(start(*head));
+    const iovec buffer = net::buffer_of(head_out_);
+    CO_TRY_VOID(co_await send({&buffer, 1}));
+    head_out_.clear();
+  }
+  taken_over_ = true;
+  co_return RawConnection{stream_.get(), received_.view().substr(head_bytes_)};
+}
+
+// Whether the connection can carry another request.
+Task<bool> H1Connection::finish_request() {
+  if (!response_ended_ || aborted_) {
+    // A body delimited by the connection's end would look complete after an orderly close.
+    if (response_framing_ == Framing::until_close || !response_started_) stream_->reset_on_close();
+    co_return false;
+  }
+  if (!body_read_ && !body_is_here()) {
+    co_await linger();
+    co_return false;
+  }
+  if (!body_read_) consumed_ = head_bytes_ + head_.content_length;
+  if (close_after_) {
+    co_await linger();
+    co_return false;
+  }
+  co_return true;
+}
+
+// Ends our side and waits for the client's, so that a reset caused by unread bytes cannot overtake the answer.
+Task<void> H1Connection::linger() {
+  stream_->shutdown_write();
+  const Instant deadline = loop().now() + kLingerTime;
+  for (size_t discarded = 0; discarded < kLingerBytesMax;) {
+    auto bytes = co_await net::read_scratch(*stream_, {deadline, &idle_cancellation_});
+    if (!bytes || bytes->empty()) co_return;
+    discarded += bytes->size();
+  }
+}
+
+void H1Connection::reset_exchange() {
+  received_.consume(std::max(consumed_, head_bytes_));
+  if (!pipelined_.empty()) {
+    received_.append(pipelined_);
+    pipelined_.clear();
+    pipelined_.shrink_to_fit();
+  }
+  received_.release_if_empty();
+  received_.compact();
+  sized_body_.reset();
+  std::vector<char>().swap(chunked_body_);
+  consumed_ = head_bytes_ = 0;
+  body_bytes_written_ = body_bytes_announced_ = 0;
+  response_framing_ = Framing::none;
+  body_read_ = response_started_ = response_ended_ = suppress_body_ = false;
+}
+
+}  // namespace
+
+Task<void> serve_h1(Server& server, std::unique_ptr<net::Stream> stream, std::string early) {
+  H1Connection connection(server, std::move(stream), std::move(early));
+  co_await connection.run();
+}
+
+}  // namespace llmgw::http
