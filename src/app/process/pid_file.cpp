@@ -1,0 +1,113 @@
+#include "app/process/pid_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace llmgw::process {
+namespace {
+
+// Each round lost means another process removed the file in between; more than a few is not bad luck.
+constexpr int kAcquireRoundsMax = 16;
+constexpr mode_t kMode = 0644;  // anyone may see who serves
+
+enum class Lock { taken, held_elsewhere, failed };
+
+Lock try_lock(int fd) {
+  struct flock request{};
+  request.l_type = F_WRLCK;
+  request.l_whence = SEEK_SET;
+  if (fcntl(fd, F_OFD_SETLK, &request) == 0) return Lock::taken;
+  return errno == EAGAIN || errno == EACCES ? Lock::held_elsewhere : Lock::failed;
+}
+
+bool same_file(int fd, const std::string& path) {
+  struct stat opened{};
+  struct stat named{};
+  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+PidFile::PidFile(FileDescriptor file, std::string path)
+    : file_(std::move(file)), path_(std::move(path)), owner_(getpid()) {}
+
+PidFile& PidFile::operator=(PidFile&& other) noexcept {
+  if (this != &other) {
+    remove();
+    file_ = std::move(other.file_);
+    path_ = std::move(other.path_);
+    owner_ = other.owner_;
+  }
+  return *this;
+}
+
+base::Result<PidFile> PidFile::acquire(const std::string& path) {
+  for (int round = 0; round < kAcquireRoundsMax; ++round) {
+    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode));
+    if (!file.valid()) return base::fail(base::os_error(errno, "open the PID file"));
+    switch (try_lock(file.get())) {
+      case Lock::held_elsewhere: return base::fail(base::ErrorCode::already_exists, "lock the PID file");
+      case Lock::failed: return base::fail(base::os_error(errno, "lock the PID file"));
+      case Lock::taken: break;
+    }
+    // The holder may have removed the file between our open and our lock: then the lock is on a file without a name.
+    if (!same_file(file.get(), path)) continue;
+    PidFile held(std::move(file), path);
+    TRY_VOID(held.write_own_number());
+    return held;
+  }
+  return base::fail(base::ErrorCode::exhausted, "lock the PID file: it is removed again and again");
+}
+
+base::Result<PidFile> PidFile::adopt(FileDescriptor file, const std::string& path) {
+  if (!same_file(file.get(), path)) return base::fail(base::ErrorCode::invalid_argument, "adopt the PID file");
+  // Locking again what this description holds already succeeds; a descriptor without the lock must win it.
+  if (try_lock(file.get()) != Lock::taken) return base::fail(base::ErrorCode::already_exists, "adopt the PID file");
+  PidFile held(std::move(file), path);
+  TRY_VOID(held.write_own_number());
+  return held;
+}
+
+base::Result<pid_t> PidFile::holder(const std::string& path) {
+  FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    if (errno == ENOENT) return base::fail(base::ErrorCode::not_found, "open the PID file");
+    return base::fail(base::os_error(errno, "open the PID file"));
+  }
+  struct flock question{};
+  question.l_type = F_WRLCK;
+  question.l_whence = SEEK_SET;
+  if (fcntl(file.get(), F_OFD_GETLK, &question) != 0) return base::fail(base::os_error(errno, "ask for the PID lock"));
+  if (question.l_type == F_UNLCK) return base::fail(base::ErrorCode::not_found, "nobody holds the PID file");
+  std::array<char, 32> bytes{};
+  ssize_t count = pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (count < 0) return base::fail(base::os_error(errno, "read the PID file"));
+  std::string_view line(bytes.data(), static_cast<size_t>(count));
+  line = line.substr(0, line.find('\n'));
+  return static_cast<pid_t>(base::parse_decimal(line).value_or(0));
+}
+
+// One write first, then the length: a reader that takes the first line sees the old number or the new one.
+base::Result<void> PidFile::write_own_number() {
+  std::string line = std::to_string(owner_) + "\n";
+  ssize_t written = pwrite(file_.get(), line.data(), line.size(), 0);
+  if (written != static_cast<ssize_t>(line.size()) || ftruncate(file_.get(), written) != 0) {
+    return base::fail(base::os_error(errno, "write the PID file"));
+  }
+  return {};
+}
+
+void PidFile::remove() {
+  if (file_.valid() && owner_ == getpid() && same_file(file_.get(), path_)) unlink(path_.c_str());
+  file_.close();
+}
+
+}  // namespace llmgw::process
