@@ -35,6 +35,12 @@ class IntrusiveList {
     static_cast<ListNode&>(first).unlink();
     return first;
   }
+  // For walking: null at the end. The member at hand must stay in the list until after() was called with it.
+  T* first() { return empty() ? nullptr : &front(); }
+  T* after(T& member) {
+    ListNode* node = static_cast<ListNode&>(member).next;
+    return node == &head_ ? nullptr : static_cast<T*>(node);
+  }
   // Moves all members of `other` to the end of this list.
   void take(IntrusiveList& other) {
     while (!other.empty()) push_back(other.pop_front());

@@ -94,6 +94,25 @@ Result<void> WaitReady::await_resume() {
   return {};
 }
 
+bool WaitEither::try_once() {
+  Readiness& readiness = stream_.readiness();
+  if (readiness.writable || readiness.readable || stream_.has_buffered()) return true;
+  park(readiness.writer);
+  reader_.park(readiness.reader);
+  return false;
+}
+
+bool WaitEither::Reader::wake_operation(Suspension& suspension) {
+  WaitEither& operation = static_cast<Reader&>(suspension).owner;
+  operation.loop().make_ready(operation);
+  return false;
+}
+
+Result<void> WaitEither::await_resume() {
+  if (wake_reason() != Wake::ready) return fail(wake_error("wait"));
+  return {};
+}
+
 bool Accept::try_once() {
   result_ = listener_.try_accept();
   if (!result_ || *result_ != nullptr) return true;

@@ -88,7 +88,7 @@ inline ReadScratch read_scratch(Stream& stream, const Wait& wait) {
 // co_await write_all(...) -> Result<void>. What the socket does not take at once is written from the caller's memory.
 class WriteAll : public detail::Operation<WriteAll> {
  public:
-  static constexpr size_t kBuffersMax = 8;
+  static constexpr size_t kBuffersMax = 12;  // head, chunk framing, and the pieces of a spliced body
   WriteAll(Stream& stream, std::span<const iovec> buffers, const Wait& wait);
   bool try_once();
   base::Result<void> await_resume();
@@ -132,6 +132,25 @@ inline WaitReady wait_readable(Stream& stream, const Wait& wait) {
 inline WaitReady wait_writable(Stream& stream, const Wait& wait) {
   return {stream, true, wait};
 }
+
+// co_await wait_either(...) -> Result<void>: until the stream can be written or has something to read.
+class WaitEither : public detail::Operation<WaitEither> {
+ public:
+  WaitEither(Stream& stream, const Wait& wait) : Operation(stream.loop(), wait), stream_(stream), reader_(*this) {}
+  bool try_once();
+  base::Result<void> await_resume();
+
+ private:
+  // Stands in the reader's slot and wakes the operation, which stands in the writer's.
+  struct Reader : Suspension {
+    explicit Reader(WaitEither& operation) : Suspension(operation.loop(), &wake_operation), owner(operation) {}
+    static bool wake_operation(Suspension& suspension);
+    WaitEither& owner;
+  };
+  Stream& stream_;
+  Reader reader_;
+};
+inline WaitEither wait_either(Stream& stream, const Wait& wait) { return {stream, wait}; }
 
 // co_await accept(...) -> Result<std::unique_ptr<Stream>>
 class Accept : public detail::Operation<Accept> {

@@ -47,8 +47,9 @@ class Stream {
   Loop& loop() const { return loop_; }
   Readiness& readiness() const { return readiness_; }
   const Address& peer() const { return peer_; }
-  // True when the peer has gone or has sent something unasked: an idle connection to forget.
-  bool disturbed() const { return readiness_.hangup || readiness_.readable || has_buffered(); }
+  // True when the peer has gone or has sent something unasked: an idle connection to forget. TLS looks closer, because
+  // its own records (session tickets) are no data.
+  virtual bool disturbed() { return readiness_.hangup || readiness_.readable || has_buffered(); }
 
  protected:
   Stream(Loop& loop, Readiness& readiness, const Address& peer) : loop_(loop), readiness_(readiness), peer_(peer) {}

@@ -1,0 +1,88 @@
+// One request and its response on a connection to us, whichever HTTP version carries it. The server (http/server.h)
+// makes exchanges and hands each to the RequestHandler once its head has been read. One thread: the connection's loop.
+//
+// A handler answers by start() and then write() until `end`, or by abort(). An exchange whose handler returns without
+// having ended the response is aborted: the client sees a broken transfer, never a short one that looks whole.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "net/address.h"
+#include "net/io.h"
+#include "net/loop.h"
+#include "net/task.h"
+
+namespace llmgw::http {
+
+// What a response starts with. Connection and framing headers are the exchange's business and must not be in `headers`.
+struct ResponseStart {
+  uint16_t status = 200;
+  const Headers* headers = nullptr;  // may be null; must live until start() returns
+  // Framing::content_length or Framing::none, or Framing::until_close for a body whose length is not known yet
+  // (the exchange picks chunked, END_STREAM or closing the connection, as the client's version needs).
+  Framing framing = Framing::content_length;
+  uint64_t content_length = 0;
+};
+
+// A connection taken out of HTTP's hands: after 101, or to misbehave on purpose (the simulator).
+struct RawConnection {
+  net::Stream* stream = nullptr;
+  std::string_view early_bytes;  // what the client sent behind the head
+};
+
+class ServerExchange {
+ public:
+  virtual ~ServerExchange() = default;
+  ServerExchange(const ServerExchange&) = delete;
+  ServerExchange& operator=(const ServerExchange&) = delete;
+
+  // Valid until the exchange ends.
+  virtual const RequestHead& head() const = 0;
+  virtual net::Loop& loop() const = 0;
+  virtual const net::Address& peer() const = 0;
+  virtual bool over_tls() const = 0;
+  // Fires when the client leaves, when its connection breaks, or when draining runs out of time. Hand it to everything
+  // that waits on the client's behalf.
+  virtual net::Cancellation& cancellation() = 0;
+  // When the first byte of the request was seen.
+  virtual base::Instant started_at() const = 0;
+
+  // The whole body, valid until the exchange ends. too_large above `bytes_max`; deadline_exceeded if it comes too
+  // slowly; protocol if it is malformed or cut.
+  virtual net::Task<base::Result<std::span<char>>> read_body(uint64_t bytes_max) = 0;
+
+  // Fixes status and headers. Nothing is sent before the first write(), so that both leave in one piece.
+  // invalid_argument if a header cannot be written.
+  virtual base::Result<void> start(const ResponseStart& response) = 0;
+  // Sends data (copied if the socket does not take it at once, so it need only live until the first suspension) and
+  // waits while the client does not read. With `end` the response is complete. At most 6 buffers.
+  virtual net::Task<base::Result<void>> write(std::span<const iovec> data, bool end) = 0;
+  // Sends the head now, without waiting for data.
+  virtual net::Task<base::Result<void>> flush() = 0;
+  // Breaks the response off so that the client notices: HTTP/1.1 closes or resets the connection, HTTP/2 the stream.
+  virtual void abort() = 0;
+
+  virtual bool started() const = 0;            // start() was called
+  virtual bool ended() const = 0;              // the response is complete
+  virtual uint64_t bytes_written() const = 0;  // of the response's body
+  // Sends an interim or switching head (101) and hands the connection over; it closes when the handler returns.
+  // unsupported on HTTP/2. `head` null: nothing is sent.
+  virtual net::Task<base::Result<RawConnection>> take_over(const ResponseStart* head) = 0;
+
+ protected:
+  ServerExchange() = default;
+};
+
+// What the server does not answer itself. One object a loop.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  virtual net::Task<void> handle(ServerExchange& exchange) = 0;
+  // The body for a request whose head could not be read, in JSON. `message` is static text.
+  virtual std::string malformed_request(uint16_t status, std::string_view message) = 0;
+};
+
+}  // namespace llmgw::http

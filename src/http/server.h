@@ -1,0 +1,112 @@
+// The server side of HTTP on one loop: accepts, does TLS, tells HTTP/1.1 from HTTP/2, reads heads, runs handlers,
+// keeps connections alive and drains them. One thread; one Server for each listener and worker.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/intrusive_list.h"
+#include "http/exchange.h"
+#include "http/h1_parser.h"
+#include "net/network.h"
+#include "net/task.h"
+
+namespace llmgw::net {
+class TlsServerContext;
+}
+
+namespace llmgw::http {
+
+// Limits of a server; every one may change between two requests.
+struct ServerOptions {
+  HeadLimits head_limits;
+  base::Duration header_timeout = std::chrono::seconds(10);  // from the first byte of a head to its last
+  base::Duration body_timeout = std::chrono::seconds(30);   // a body must come at kSlowestBodyBytesPerSecond after this
+  base::Duration idle_timeout = std::chrono::seconds(75);   // between two requests; longer than clients keep idle
+  base::Duration write_timeout = std::chrono::seconds(60);  // without the client reading anything
+  base::Duration handshake_timeout = std::chrono::seconds(10);
+  uint32_t connections_max = 65536;                  // on this loop; above it new ones wait in the kernel's queue
+  uint32_t requests_per_connection_max = 1'000'000;  // then the connection is closed, so that load spreads again
+  bool http2 = true;
+  uint32_t h2_streams_max = 256;  // concurrent, a connection
+};
+
+// Slower than any link a model is called over; a body that comes slower is an attack on our memory.
+inline constexpr uint64_t kSlowestBodyBytesPerSecond = 16 * 1024;
+// How long we read and throw away after a final answer, so that our close does not destroy it on its way.
+inline constexpr base::Duration kLingerTime = std::chrono::seconds(1);
+
+struct ServerCounters {
+  uint64_t accepted = 0;
+  uint64_t open = 0;    // now
+  uint64_t active = 0;  // requests being handled now
+  uint64_t requests = 0;
+  uint64_t refused_heads = 0;  // malformed or too large
+  uint64_t handshake_failures = 0;
+  uint64_t accept_failures = 0;
+};
+
+// A connection being served; the list of them is what drain() works on.
+class Connection : public base::ListNode {
+ public:
+  virtual ~Connection() = default;
+  // Ends after the request at hand; at once if there is none.
+  virtual void drain() = 0;
+  // Cancels everything on it.
+  virtual void cancel(base::ErrorCode reason) = 0;
+};
+
+class Server {
+ public:
+  Server(net::Loop& loop, RequestHandler& handler, const ServerOptions& options);
+  ~Server();
+
+  // Accepts from this listener until stop_accepting(). Several listeners are fine. A TLS server asks `tls` for the
+  // context of each new connection, so that a reload counts from the next one on.
+  using TlsSource = std::function<net::TlsServerContext*()>;
+  void listen(std::unique_ptr<net::Listener> listener, TlsSource tls = {});
+  // Serves one connection that came from elsewhere (another worker's acceptor, a test).
+  void serve(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls);
+
+  // Closes the listeners.
+  void stop_accepting();
+  // No new requests on the connections there are; idle ones close now.
+  void drain();
+  // Cancels what is still running.
+  void cancel_all();
+  bool idle() const { return tasks_.active() == 0; }
+
+  void set_options(const ServerOptions& options) { options_ = options; }
+  const ServerOptions& options() const { return options_; }
+  const ServerCounters& counters() const { return counters_; }
+  ServerCounters& counters() { return counters_; }
+  bool draining() const { return draining_; }
+  net::Cancellation& no_new_requests() { return no_new_requests_; }
+  net::Loop& loop() const { return loop_; }
+  RequestHandler& handler() const { return handler_; }
+  base::IntrusiveList<Connection>& connections() { return connections_; }
+
+ private:
+  struct Acceptor;
+  net::Task<void> accept_loop(Acceptor& acceptor);
+  net::Task<void> serve_connection(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls);
+
+  net::Loop& loop_;
+  RequestHandler& handler_;
+  ServerOptions options_;
+  ServerCounters counters_;
+  bool draining_ = false;
+  net::Cancellation no_new_requests_;  // for connections that have not said anything yet
+  net::Signal connection_closed_;
+  base::IntrusiveList<Connection> connections_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  net::TaskGroup acceptor_tasks_;
+  net::TaskGroup tasks_;
+};
+
+// Serves HTTP/1.1 on a connection until it closes. `early` was read while the version was found out.
+net::Task<void> serve_h1(Server& server, std::unique_ptr<net::Stream> stream, std::string early);
+// The same for HTTP/2; `early` starts with the connection preface, or is empty when ALPN chose h2.
+net::Task<void> serve_h2(Server& server, std::unique_ptr<net::Stream> stream, std::string early);
+
+}  // namespace llmgw::http
