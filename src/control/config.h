@@ -1,0 +1,189 @@
+// A configuration as written, with defaults filled in: one struct a section, one member a setting. What the members
+// mean, their defaults and bounds stand once, in settings.cpp. Plain data; the control thread and the command line own
+// it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "control/config_error.h"
+#include "control/units.h"
+#include "providers/upstream.h"
+
+namespace llmgw::control {
+
+using base::Duration;
+using base::Secret;
+
+enum class AcceptorMode : uint8_t { reuseport, shared };
+enum class TlsVersion : uint8_t { tls12, tls13 };
+enum class LogLevel : uint8_t { trace, debug, info, warn, error };
+enum class LogFormat : uint8_t { json, text };
+enum class Http2Mode : uint8_t { automatic, on, off };
+enum class UpstreamApi : uint8_t { chat, responses };
+
+using HeaderTable = std::vector<providers::HeaderField>;
+
+// A URL that may hold a user and password: shown without them.
+struct ProxyUrl {
+  Secret value;
+  bool operator==(const ProxyUrl& other) const { return value.reveal() == other.value.reveal(); }
+};
+
+// Where a value came from, for `config show`. Settings without one have their default.
+struct Origin {
+  enum class Kind : uint8_t { file, environment, referenced_file };
+  uint16_t setting;  // index in the section's table
+  Kind kind;
+  Location at;
+  std::string name;  // of the variable or the file
+};
+
+struct SectionBase {
+  Location at;
+  std::vector<Origin> origins;
+};
+
+struct ServerTls : SectionBase {
+  std::string certificate;
+  std::string key;
+  std::string client_ca;
+  TlsVersion min_version;
+};
+
+struct ServerSettings : SectionBase {
+  std::vector<std::string> listen;
+  std::string admin_listen;
+  std::string data_dir;
+  uint32_t workers;
+  AcceptorMode acceptor;
+  bool allow_anonymous;
+  bool http2;
+  bool watch_config;
+  ByteSize max_head_bytes;
+  ByteSize max_body_bytes;
+  uint32_t max_headers;
+  uint32_t max_connections;
+  uint32_t max_connections_per_worker;
+  uint32_t max_requests_per_connection;
+  uint32_t listen_backlog;
+  Duration header_timeout;
+  Duration body_timeout;
+  Duration idle_timeout;
+  Duration write_timeout;
+  Duration request_timeout;
+  Duration drain_timeout;
+  std::vector<std::string> trusted_proxies;
+};
+
+struct LogSettings : SectionBase {
+  LogLevel level;
+  LogFormat format;
+  std::string output;
+  bool access;
+  Duration slow_request;
+};
+
+struct MetricsSettings : SectionBase {
+  bool enabled;
+  bool is_public;
+  Secret key;
+  uint32_t max_series;
+};
+
+struct UpstreamTls : SectionBase {
+  bool verify;
+  std::string ca_file;
+  std::string client_certificate;
+  std::string client_key;
+  std::string server_name;
+};
+
+struct UpstreamSettings : SectionBase {
+  Duration connect_timeout;
+  Duration first_byte_timeout;
+  Duration idle_timeout;
+  Duration total_timeout;
+  uint32_t max_connections;
+  uint32_t idle_connections;
+  Duration idle_keepalive;
+  Http2Mode http2;
+  ProxyUrl proxy;
+  Duration dns_ttl_min;
+  Duration dns_ttl_max;
+};
+
+// Only what a connection sets itself; the rest comes from [upstream].
+struct ConnectionTls : SectionBase {
+  std::optional<bool> verify;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> client_certificate;
+  std::optional<std::string> client_key;
+  std::optional<std::string> server_name;
+};
+
+struct ConnectionConfig : SectionBase {
+  std::string name;
+  std::string provider;
+  std::string endpoint;
+  Secret api_key;
+  Secret access_token;
+  UpstreamApi api;
+  uint32_t priority;
+  uint32_t weight;
+  std::string owned_by;
+  std::string api_version;
+  std::string organization;
+  std::string project;
+  std::string location;
+  std::string region;
+  Secret access_key_id;
+  Secret secret_access_key;
+  std::string service_account_file;
+  HeaderTable headers;
+  std::optional<Duration> connect_timeout;
+  std::optional<Duration> first_byte_timeout;
+  std::optional<Duration> idle_timeout;
+  std::optional<Duration> total_timeout;
+  std::optional<uint32_t> max_connections;
+  std::optional<uint32_t> idle_connections;
+  std::optional<Duration> idle_keepalive;
+  std::optional<Http2Mode> http2;
+  std::optional<ProxyUrl> proxy;
+  ConnectionTls tls;
+};
+
+struct ModelConfig : SectionBase {
+  std::string name;
+  std::string connection;
+  std::string remote;
+  std::string deployment;
+  std::string owned_by;
+  int64_t created;
+};
+
+struct KeyConfig : SectionBase {
+  std::string name;
+  Secret key;
+  std::vector<std::string> models;
+  double tps;
+};
+
+struct Config {
+  ServerSettings server;
+  ServerTls server_tls;
+  LogSettings log;
+  MetricsSettings metrics;
+  UpstreamSettings upstream;
+  UpstreamTls upstream_tls;
+  std::vector<ConnectionConfig> connections;
+  std::vector<ModelConfig> models;
+  std::vector<KeyConfig> keys;
+  std::vector<std::string> referenced_files;  // those of file: references, resolved; a change in one is a change here
+};
+
+}  // namespace llmgw::control

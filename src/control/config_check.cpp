@@ -1,0 +1,277 @@
+// What is wrong between settings rather than within one.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/text.h"
+#include "control/address.h"
+#include "control/config_loader.h"
+#include "providers/upstream.h"
+
+namespace llmgw::control {
+namespace {
+
+using providers::ProviderKind;
+
+class Checker {
+ public:
+  Checker(const Config& config, const Environment& environment, ConfigErrors& errors)
+      : config_(config), environment_(environment), errors_(errors) {}
+
+  void check() {
+    check_server();
+    check_upstream();
+    check_connections();
+    check_models();
+    check_keys();
+  }
+
+ private:
+  void check_server();
+  void check_upstream();
+  void check_connections();
+  void check_provider(const ConnectionConfig& connection);
+  void check_keys_of_provider(const ConnectionConfig& connection, ProviderKind kind);
+  void check_models();
+  void check_keys();
+  void check_pair(const SectionBase& section, SectionId id, std::string_view a_key, std::string_view a,
+                  std::string_view b_key, std::string_view b);
+  void check_file(const SectionBase& section, SectionId id, std::string_view key, std::string_view path);
+  void check_proxy(const SectionBase& section, SectionId id, const ProxyUrl& proxy);
+
+  void fault(const SectionBase& section, SectionId id, std::string_view key, std::string_view message) {
+    errors_.add(location_of(section, id, key),
+                std::string(section_table(id).name) + "." + std::string(key) + ": " + std::string(message));
+  }
+
+  const Config& config_;
+  const Environment& environment_;
+  ConfigErrors& errors_;
+  std::unordered_map<std::string_view, const ConnectionConfig*> connections_;
+};
+
+void Checker::check_pair(const SectionBase& section, SectionId id, std::string_view a_key, std::string_view a,
+                         std::string_view b_key, std::string_view b) {
+  if (a.empty() == b.empty()) return;
+  const auto present = a.empty() ? b_key : a_key;
+  const auto missing = a.empty() ? a_key : b_key;
+  fault(section, id, present, "needs " + std::string(missing) + " beside it");
+}
+
+void Checker::check_file(const SectionBase& section, SectionId id, std::string_view key, std::string_view path) {
+  if (path.empty()) return;
+  const std::string resolved = resolve_path(environment_, path);
+  if (const auto text = environment_.read_file(resolved); !text && text.error().code != base::ErrorCode::too_large) {
+    fault(section, id, key, "file " + resolved + " cannot be read: " + std::string(base::to_string(text.error().code)));
+  }
+}
+
+void Checker::check_proxy(const SectionBase& section, SectionId id, const ProxyUrl& proxy) {
+  if (const auto parsed = parse_proxy(proxy.value.reveal()); !parsed) fault(section, id, "proxy", parsed.error());
+}
+
+void Checker::check_server() {
+  const auto& server = config_.server;
+  std::vector<std::string_view> seen;
+  for (const auto& text : server.listen) {
+    if (const auto address = parse_listen_address(text); !address) {
+      fault(server, SectionId::server, "listen", address.error());
+    } else if (std::ranges::find(seen, std::string_view(text)) != seen.end() && !text.ends_with(":0")) {
+      fault(server, SectionId::server, "listen", "the same address is listed twice");
+    }
+    seen.push_back(text);
+  }
+  if (!server.admin_listen.empty()) {
+    if (const auto address = parse_listen_address(server.admin_listen); !address) {
+      fault(server, SectionId::server, "admin_listen", address.error());
+    } else if (std::ranges::find(seen, std::string_view(server.admin_listen)) != seen.end()) {
+      fault(server, SectionId::server, "admin_listen", "is also in listen; choose another port, or leave it out");
+    }
+  }
+  for (const auto& text : server.trusted_proxies) {
+    if (const auto network = parse_network(text); !network) {
+      fault(server, SectionId::server, "trusted_proxies", network.error());
+    }
+  }
+  const auto& tls = config_.server_tls;
+  check_pair(tls, SectionId::server_tls, "certificate", tls.certificate, "key", tls.key);
+  if (!tls.client_ca.empty() && tls.certificate.empty()) {
+    fault(tls, SectionId::server_tls, "client_ca", "needs certificate and key beside it");
+  }
+  check_file(tls, SectionId::server_tls, "certificate", tls.certificate);
+  check_file(tls, SectionId::server_tls, "key", tls.key);
+  check_file(tls, SectionId::server_tls, "client_ca", tls.client_ca);
+  if (!config_.metrics.is_public && config_.metrics.key.empty()) {
+    fault(config_.metrics, SectionId::metrics, "public", "metrics that are not public need key = \"env:METRICS_KEY\"");
+  }
+}
+
+void Checker::check_upstream() {
+  const auto& upstream = config_.upstream;
+  check_proxy(upstream, SectionId::upstream, upstream.proxy);
+  if (upstream.dns_ttl_min > upstream.dns_ttl_max) {
+    fault(upstream, SectionId::upstream, "dns_ttl_min", "is longer than dns_ttl_max");
+  }
+  const auto& tls = config_.upstream_tls;
+  check_pair(tls, SectionId::upstream_tls, "client_certificate", tls.client_certificate, "client_key", tls.client_key);
+  check_file(tls, SectionId::upstream_tls, "ca_file", tls.ca_file);
+  check_file(tls, SectionId::upstream_tls, "client_certificate", tls.client_certificate);
+  check_file(tls, SectionId::upstream_tls, "client_key", tls.client_key);
+}
+
+void Checker::check_keys_of_provider(const ConnectionConfig& connection, ProviderKind kind) {
+  struct Rule {
+    std::string_view key;
+    ProviderKind kind;
+    std::optional<ProviderKind> other;
+    std::string_view providers;
+  };
+  static constexpr std::array<Rule, 8> kRules = {{
+      {"api", ProviderKind::openai, ProviderKind::azure, "openai and azure"},
+      {"api_version", ProviderKind::azure, {}, "azure"},
+      {"organization", ProviderKind::openai, {}, "openai"},
+      {"project", ProviderKind::openai, ProviderKind::vertex, "openai and vertex"},
+      {"location", ProviderKind::vertex, {}, "vertex"},
+      {"region", ProviderKind::bedrock, {}, "bedrock"},
+      {"access_key_id", ProviderKind::bedrock, {}, "bedrock"},
+      {"secret_access_key", ProviderKind::bedrock, {}, "bedrock"},
+  }};
+  const auto& settings = section_table(SectionId::connection).settings;
+  for (const auto& origin : connection.origins) {
+    const auto key = settings[origin.setting].key;
+    const auto* rule = std::ranges::find(kRules, key, &Rule::key);
+    if (rule == kRules.end() || rule->kind == kind || rule->other == kind) continue;
+    fault(connection, SectionId::connection, key,
+          "is only for " + std::string(rule->providers) + "; remove it, or correct provider");
+  }
+  if (!connection.service_account_file.empty()) {
+    fault(connection, SectionId::connection, "service_account_file",
+          "is not supported by this version; use access_token or api_key");
+  }
+}
+
+void Checker::check_provider(const ConnectionConfig& connection) {
+  const auto* info = providers::find_provider(connection.provider);
+  if (info == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto* each : providers::all_providers()) {
+      if (each->supported) names.push_back(each->name);
+    }
+    std::string known;
+    for (auto name : names) known.append(known.empty() ? "" : ", ").append(name);
+    const auto near = base::closest(connection.provider, names);
+    fault(connection, SectionId::connection, "provider",
+          "no such provider" + (near.empty() ? "" : "; did you mean " + quote(near) + "?") + " (there are " + known +
+              ")");
+    return;
+  }
+  if (info->supported) check_keys_of_provider(connection, info->kind);
+  const auto upstream = providers::prepare_upstream(upstream_options(connection));
+  if (upstream) return;
+  // A credential that is there but could not be used has been reported where it stands.
+  const bool credential_given = std::ranges::any_of(connection.origins, [](const Origin& origin) {
+    const auto key = section_table(SectionId::connection).settings[origin.setting].key;
+    return key == "api_key" || key == "access_token" || key == "service_account_file";
+  });
+  for (const auto& each : upstream.error()) {
+    if (each.key != "api_key" || !credential_given) fault(connection, SectionId::connection, each.key, each.message);
+  }
+}
+
+void Checker::check_connections() {
+  for (const auto& connection : config_.connections) {
+    if (!connection.name.empty() && !connections_.emplace(connection.name, &connection).second) {
+      const auto& first = *connections_.at(connection.name);
+      fault(connection, SectionId::connection, "name",
+            "'" + connection.name + "' is already the name of the connection on line " + std::to_string(first.at.line));
+    }
+    if (!connection.provider.empty()) check_provider(connection);
+    if (connection.proxy) check_proxy(connection, SectionId::connection, *connection.proxy);
+    const auto& tls = connection.tls;
+    const auto text = [](const std::optional<std::string>& value) {
+      return value ? std::string_view(*value) : std::string_view();
+    };
+    check_pair(tls, SectionId::connection_tls, "client_certificate", text(tls.client_certificate), "client_key",
+               text(tls.client_key));
+    check_file(tls, SectionId::connection_tls, "ca_file", text(tls.ca_file));
+    check_file(tls, SectionId::connection_tls, "client_certificate", text(tls.client_certificate));
+    check_file(tls, SectionId::connection_tls, "client_key", text(tls.client_key));
+  }
+}
+
+void Checker::check_models() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, connection] : connections_) names.push_back(name);
+  std::unordered_map<std::string, const ModelConfig*> seen;
+  for (const auto& model : config_.models) {
+    if (model.connection.empty() || model.name.empty()) continue;
+    const auto connection = connections_.find(model.connection);
+    if (connection == connections_.end()) {
+      const auto near = base::closest(model.connection, names);
+      fault(model, SectionId::model, "connection",
+            "there is no connection '" + model.connection + "'" +
+                (near.empty() ? "; add a [[connections]] entry of that name"
+                              : "; did you mean '" + std::string(near) + "'?"));
+      continue;
+    }
+    const auto [first, is_new] = seen.emplace(model.name + '\n' + model.connection, &model);
+    if (!is_new) {
+      fault(model, SectionId::model, "name",
+            "'" + model.name + "' is already served by this connection on line " +
+                std::to_string(first->second->at.line) + "; name another connection or remove one of the two");
+    }
+    const auto* info = providers::find_provider(connection->second->provider);
+    if (!model.deployment.empty() && info != nullptr && info->kind != ProviderKind::azure) {
+      fault(model, SectionId::model, "deployment", "is only for azure connections; use remote");
+    }
+  }
+}
+
+void Checker::check_keys() {
+  std::unordered_map<std::string_view, const KeyConfig*> names;
+  std::unordered_map<std::string_view, const KeyConfig*> secrets;
+  for (const auto& key : config_.keys) {
+    if (!key.name.empty()) {
+      if (const auto [first, is_new] = names.emplace(key.name, &key); !is_new) {
+        fault(key, SectionId::key, "name",
+              "'" + key.name + "' is already the name of the key on line " + std::to_string(first->second->at.line));
+      }
+    }
+    if (key.key.empty()) continue;
+    if (const auto [first, is_new] = secrets.emplace(key.key.reveal(), &key); !is_new) {
+      fault(key, SectionId::key, "key",
+            "is the same key as on line " + std::to_string(first->second->at.line) + "; every entry needs its own");
+    }
+    if (key.key.reveal().find(' ') != std::string_view::npos) {
+      fault(key, SectionId::key, "key", "has a space; no client can send that");
+    }
+  }
+  if (config_.keys.empty() && !config_.server.allow_anonymous) {
+    errors_.add(
+        config_.server.at,
+        "there are no [[keys]], so no client could call: add one, or write allow_anonymous = true under [server] "
+        "to serve everybody who can connect");
+  }
+}
+
+}  // namespace
+
+providers::UpstreamOptions upstream_options(const ConnectionConfig& connection) {
+  return {.provider = connection.provider,
+          .endpoint = connection.endpoint,
+          .api_key = connection.api_key,
+          .access_token = connection.access_token,
+          .api_version = connection.api_version,
+          .organization = connection.organization,
+          .project = connection.project,
+          .location = connection.location,
+          .headers = connection.headers};
+}
+
+void check_config(const Config& config, const Environment& environment, ConfigErrors& errors) {
+  Checker(config, environment, errors).check();
+}
+
+}  // namespace llmgw::control

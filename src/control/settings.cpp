@@ -1,0 +1,488 @@
+#include "control/settings.h"
+
+#include "control/settings_binding.h"
+
+namespace llmgw::control {
+namespace {
+
+constexpr int64_t kSecond = 1000;  // bounds of durations are in milliseconds
+constexpr int64_t kMinute = 60 * kSecond;
+constexpr int64_t kHour = 60 * kMinute;
+constexpr int64_t kDay = 24 * kHour;
+constexpr int64_t kKiB = 1 << 10;
+constexpr int64_t kMiB = 1 << 20;
+
+constexpr Setting kServer[] = {
+    bind<&ServerSettings::listen>(
+        {.key = "listen",
+         .help = "Where clients connect: one address or a list of them, each `host:port`, `[ipv6]:port`, `*:port` or "
+                 "`unix:/path`.",
+         .fallback = "\"127.0.0.1:8080\"",
+         .example = "[\"0.0.0.0:8080\", \"unix:/run/llm-gateway/api.sock\"]",
+         .min = 1,
+         .max = 16,
+         .needs_restart = true}),
+    bind<&ServerSettings::admin_listen>(
+        {.key = "admin_listen",
+         .help = "A second address for `/metrics`, `/health`, `/ready` and administration. Without it they are served "
+                 "on `listen`.",
+         .example = "\"127.0.0.1:8081\"",
+         .needs_restart = true}),
+    bind<&ServerSettings::data_dir>({.key = "data_dir",
+                                     .help = "Directory for what the program keeps: PID file, control socket.",
+                                     .fallback = "\"/var/lib/llm-gateway\"",
+                                     .needs_restart = true}),
+    bind<&ServerSettings::workers>({.key = "workers",
+                                    .help = "Worker threads; 0 is one a processor.",
+                                    .fallback = "0",
+                                    .max = 256,
+                                    .needs_restart = true}),
+    bind<&ServerSettings::acceptor>(
+        {.key = "acceptor",
+         .help = "How connections reach workers: `reuseport` lets the kernel spread them, `shared` has one acceptor "
+                 "that hands each to the least loaded worker.",
+         .fallback = "\"reuseport\"",
+         .needs_restart = true}),
+    bind<&ServerSettings::allow_anonymous>(
+        {.key = "allow_anonymous",
+         .help = "Serve calls without a key. With no `[[keys]]` at all every call is served, whatever key it brings; "
+                 "with some, a key that is not among them is still refused.",
+         .fallback = "false"}),
+    bind<&ServerSettings::http2>(
+        {.key = "http2", .help = "Offer HTTP/2: by ALPN with TLS, by prior knowledge without.", .fallback = "true"}),
+    bind<&ServerSettings::watch_config>(
+        {.key = "watch_config",
+         .help = "Reload when this file, or a file it refers to, changes. SIGHUP and `llm-gateway reload` work anyway.",
+         .fallback = "true",
+         .needs_restart = true}),
+    bind<&ServerSettings::max_head_bytes>({.key = "max_head_bytes",
+                                           .help = "Most bytes of a request line and headers; more is answered 431.",
+                                           .fallback = "\"64KiB\"",
+                                           .min = 1 * kKiB,
+                                           .max = 1 * kMiB}),
+    bind<&ServerSettings::max_body_bytes>({.key = "max_body_bytes",
+                                           .help = "Most bytes of a request body; more is answered 413.",
+                                           .fallback = "\"10MiB\"",
+                                           .min = 1 * kKiB,
+                                           .max = 4096 * kMiB}),
+    bind<&ServerSettings::max_headers>({.key = "max_headers",
+                                        .help = "Most header fields of a request; more is answered 431.",
+                                        .fallback = "100",
+                                        .min = 8,
+                                        .max = 1000}),
+    bind<&ServerSettings::max_connections>(
+        {.key = "max_connections",
+         .help = "Most client connections of the whole program; more wait in the kernel's queue.",
+         .fallback = "20000",
+         .min = 1,
+         .max = 1'000'000}),
+    bind<&ServerSettings::max_connections_per_worker>(
+        {.key = "max_connections_per_worker",
+         .help = "Most client connections of one worker; 0 is `max_connections` divided by the workers.",
+         .fallback = "0",
+         .max = 1'000'000}),
+    bind<&ServerSettings::max_requests_per_connection>(
+        {.key = "max_requests_per_connection",
+         .help = "After so many requests a connection is closed, so that load spreads anew; 0 is never.",
+         .fallback = "0",
+         .max = 1'000'000'000}),
+    bind<&ServerSettings::listen_backlog>({.key = "listen_backlog",
+                                           .help = "Length of the kernel's queue of connections not yet accepted.",
+                                           .fallback = "4096",
+                                           .min = 1,
+                                           .max = 65535,
+                                           .needs_restart = true}),
+    bind<&ServerSettings::header_timeout>({.key = "header_timeout",
+                                           .help = "From a request's first byte to the end of its headers; then 408.",
+                                           .fallback = "\"15s\"",
+                                           .min = 100,
+                                           .max = kHour}),
+    bind<&ServerSettings::body_timeout>({.key = "body_timeout",
+                                         .help = "Longest pause between two pieces of a request body; then 408.",
+                                         .fallback = "\"30s\"",
+                                         .min = 100,
+                                         .max = kHour}),
+    bind<&ServerSettings::idle_timeout>({.key = "idle_timeout",
+                                         .help = "How long a connection may stay open between requests.",
+                                         .fallback = "\"75s\"",
+                                         .min = 100,
+                                         .max = kDay}),
+    bind<&ServerSettings::write_timeout>(
+        {.key = "write_timeout",
+         .help = "Longest time a client may take nothing of an answer that waits for it; then its call is cancelled.",
+         .fallback = "\"60s\"",
+         .min = 100,
+         .max = kDay}),
+    bind<&ServerSettings::request_timeout>(
+        {.key = "request_timeout",
+         .help = "Longest time from a request's first byte to the last byte of its answer, streams included.",
+         .fallback = "\"30m\"",
+         .min = kSecond,
+         .max = 7 * kDay}),
+    bind<&ServerSettings::drain_timeout>({.key = "drain_timeout",
+                                          .help = "After SIGTERM: how long running requests may take to finish.",
+                                          .fallback = "\"30s\"",
+                                          .max = kDay}),
+    bind<&ServerSettings::trusted_proxies>(
+        {.key = "trusted_proxies",
+         .help = "Addresses or networks whose `X-Forwarded-For` is believed for the client's address in logs.",
+         .example = "[\"10.0.0.0/8\"]",
+         .max = 64}),
+};
+
+constexpr Setting kServerTls[] = {
+    bind<&ServerTls::certificate>({.key = "certificate",
+                                   .help = "PEM file of the server's certificate chain. Read again on every reload.",
+                                   .example = "\"/etc/llm-gateway/tls/cert.pem\"",
+                                   .references = References::none}),
+    bind<&ServerTls::key>({.key = "key",
+                           .help = "PEM file of the certificate's private key.",
+                           .example = "\"/etc/llm-gateway/tls/key.pem\"",
+                           .references = References::none}),
+    bind<&ServerTls::client_ca>({.key = "client_ca",
+                                 .help = "PEM file of authorities; clients must then present a certificate of theirs.",
+                                 .example = "\"/etc/llm-gateway/tls/clients.pem\"",
+                                 .references = References::none}),
+    bind<&ServerTls::min_version>({.key = "min_version", .help = "Oldest TLS version.", .fallback = "\"1.2\""}),
+};
+
+constexpr Setting kLog[] = {
+    bind<&LogSettings::level>({.key = "level", .help = "Least severe message written.", .fallback = "\"info\""}),
+    bind<&LogSettings::format>(
+        {.key = "format", .help = "`json`: an object a line; `text`: for reading.", .fallback = "\"json\""}),
+    bind<&LogSettings::output>({.key = "output",
+                                .help = "`stdout`, `stderr` or the path of a file, opened again on every reload.",
+                                .fallback = "\"stdout\"",
+                                .example = "\"/var/log/llm-gateway/access.log\"",
+                                .references = References::none}),
+    bind<&LogSettings::access>({.key = "access", .help = "Write a line a request.", .fallback = "true"}),
+    bind<&LogSettings::slow_request>(
+        {.key = "slow_request",
+         .help = "Requests whose first byte took longer are logged at level warn, with their timings; 0s is never.",
+         .fallback = "\"10s\"",
+         .max = kDay}),
+};
+
+constexpr Setting kMetrics[] = {
+    bind<&MetricsSettings::enabled>({.key = "enabled", .help = "Serve `/metrics`.", .fallback = "true"}),
+    bind<&MetricsSettings::is_public>({.key = "public", .help = "Serve `/metrics` without a key.", .fallback = "true"}),
+    bind<&MetricsSettings::key>({.key = "key",
+                                 .help = "The bearer token `/metrics` wants when it is not public.",
+                                 .example = "\"env:METRICS_KEY\"",
+                                 .min = 8,
+                                 .max = 512}),
+    bind<&MetricsSettings::max_series>(
+        {.key = "max_series",
+         .help = "Most label combinations of a metric family; what comes beyond is counted under `other`.",
+         .fallback = "2000",
+         .min = 10,
+         .max = 100'000,
+         .needs_restart = true}),
+};
+
+constexpr Setting kUpstream[] = {
+    bind<&UpstreamSettings::connect_timeout>({.key = "connect_timeout",
+                                              .help = "For name, TCP and TLS of a new connection together.",
+                                              .fallback = "\"5s\"",
+                                              .min = 10,
+                                              .max = kHour}),
+    bind<&UpstreamSettings::first_byte_timeout>(
+        {.key = "first_byte_timeout",
+         .help = "From the request sent to the first byte of the answer: long, since models think.",
+         .fallback = "\"5m\"",
+         .min = 10,
+         .max = kDay}),
+    bind<&UpstreamSettings::idle_timeout>({.key = "idle_timeout",
+                                           .help = "Longest pause between two pieces of an answer.",
+                                           .fallback = "\"2m\"",
+                                           .min = 10,
+                                           .max = kDay}),
+    bind<&UpstreamSettings::total_timeout>({.key = "total_timeout",
+                                            .help = "Longest time for the whole call.",
+                                            .fallback = "\"30m\"",
+                                            .min = 10,
+                                            .max = 7 * kDay}),
+    bind<&UpstreamSettings::max_connections>({.key = "max_connections",
+                                              .help = "Most connections a worker keeps to one host; more calls wait.",
+                                              .fallback = "1024",
+                                              .min = 1,
+                                              .max = 100'000}),
+    bind<&UpstreamSettings::idle_connections>({.key = "idle_connections",
+                                               .help = "Most idle connections a worker keeps to one host.",
+                                               .fallback = "64",
+                                               .max = 100'000}),
+    bind<&UpstreamSettings::idle_keepalive>(
+        {.key = "idle_keepalive", .help = "How long an idle connection is kept.", .fallback = "\"60s\"", .max = kDay}),
+    bind<&UpstreamSettings::http2>(
+        {.key = "http2",
+         .help = "`auto` takes it where TLS negotiates it, `on` insists (without TLS by prior knowledge), `off` never.",
+         .fallback = "\"auto\""}),
+    bind<&UpstreamSettings::proxy>(
+        {.key = "proxy",
+         .help = "`environment` obeys HTTP_PROXY, HTTPS_PROXY and NO_PROXY; `none` goes direct; a URL names the proxy.",
+         .fallback = "\"environment\"",
+         .example = "\"http://proxy.example:3128\"",
+         .max = 2048}),
+    bind<&UpstreamSettings::dns_ttl_min>(
+        {.key = "dns_ttl_min", .help = "A resolved name is kept at least so long.", .fallback = "\"5s\"", .max = kDay}),
+    bind<&UpstreamSettings::dns_ttl_max>({.key = "dns_ttl_max",
+                                          .help = "A resolved name is kept at most so long.",
+                                          .fallback = "\"5m\"",
+                                          .min = kSecond,
+                                          .max = kDay}),
+};
+
+constexpr Setting kUpstreamTls[] = {
+    bind<&UpstreamTls::verify>(
+        {.key = "verify", .help = "Check certificate and name of upstreams.", .fallback = "true"}),
+    bind<&UpstreamTls::ca_file>({.key = "ca_file",
+                                 .help = "PEM file of authorities to trust instead of the system's.",
+                                 .example = "\"/etc/llm-gateway/tls/upstream-ca.pem\"",
+                                 .references = References::none}),
+    bind<&UpstreamTls::client_certificate>({.key = "client_certificate",
+                                            .help = "PEM file of the certificate shown to upstreams that ask.",
+                                            .example = "\"/etc/llm-gateway/tls/client.pem\"",
+                                            .references = References::none}),
+    bind<&UpstreamTls::client_key>({.key = "client_key",
+                                    .help = "PEM file of its private key.",
+                                    .example = "\"/etc/llm-gateway/tls/client-key.pem\"",
+                                    .references = References::none}),
+    bind<&UpstreamTls::server_name>({.key = "server_name",
+                                     .help = "Name to ask for and verify instead of the endpoint's host.",
+                                     .example = "\"models.internal\""}),
+};
+
+constexpr Setting kConnection[] = {
+    bind<&ConnectionConfig::name>({.key = "name",
+                                   .help = "How models, logs and metrics call the connection.",
+                                   .example = "\"openai-main\"",
+                                   .max = 100,
+                                   .required = true,
+                                   .references = References::none}),
+    bind<&ConnectionConfig::provider>(
+        {.key = "provider",
+         .help = "The vendor, which decides protocol, URL shape and credential; see the list of providers below.",
+         .example = "\"openai\"",
+         .required = true,
+         .references = References::none}),
+    bind<&ConnectionConfig::endpoint>(
+        {.key = "endpoint",
+         .help = "`https://host`, with or without a base path such as `/v1`; `http://...`; `unix:/path[:/base]`. "
+                 "Vendors with one address need none.",
+         .example = "\"https://api.openai.com\"",
+         .max = 2048}),
+    bind<&ConnectionConfig::api_key>({.key = "api_key",
+                                      .help = "The vendor's API key; `ollama`, `vllm` and the like may do without.",
+                                      .example = "\"env:OPENAI_API_KEY\"",
+                                      .min = 1,
+                                      .max = 16 * kKiB}),
+    bind<&ConnectionConfig::access_token>({.key = "access_token",
+                                           .help = "An OAuth or Entra token, sent as a bearer, instead of `api_key`.",
+                                           .example = "\"file:/run/secrets/token\"",
+                                           .min = 1,
+                                           .max = 16 * kKiB}),
+    bind<&ConnectionConfig::api>(
+        {.key = "api", .help = "openai and azure: the API that converted calls use.", .fallback = "\"chat\""}),
+    bind<&ConnectionConfig::priority>({.key = "priority",
+                                       .help = "Of the connections with a model, those with the lowest number come "
+                                               "first.",
+                                       .fallback = "1",
+                                       .max = 1000}),
+    bind<&ConnectionConfig::weight>({.key = "weight",
+                                     .help = "Share of the calls among connections of the same priority.",
+                                     .fallback = "1",
+                                     .max = 1'000'000}),
+    bind<&ConnectionConfig::owned_by>({.key = "owned_by",
+                                       .help = "What `/v1/models` says of its models; by default the vendor's name.",
+                                       .example = "\"openai\"",
+                                       .max = 100}),
+    bind<&ConnectionConfig::api_version>(
+        {.key = "api_version",
+         .help = "azure: the api-version sent when the client gives none (2024-05-01-preview; the v1 API needs none).",
+         .example = "\"2024-10-21\"",
+         .max = 64}),
+    bind<&ConnectionConfig::organization>({.key = "organization",
+                                           .help = "openai: the OpenAI-Organization header.",
+                                           .example = "\"org-123\"",
+                                           .max = 200}),
+    bind<&ConnectionConfig::project>({.key = "project",
+                                      .help = "openai: the OpenAI-Project header; vertex: the Google Cloud project.",
+                                      .example = "\"my-project\"",
+                                      .max = 200}),
+    bind<&ConnectionConfig::location>(
+        {.key = "location", .help = "vertex: the location.", .example = "\"europe-west4\"", .max = 64}),
+    bind<&ConnectionConfig::region>(
+        {.key = "region", .help = "bedrock: the AWS region.", .example = "\"eu-central-1\"", .max = 64}),
+    bind<&ConnectionConfig::access_key_id>({.key = "access_key_id",
+                                            .help = "bedrock: the AWS access key.",
+                                            .example = "\"env:AWS_ACCESS_KEY_ID\"",
+                                            .min = 1,
+                                            .max = 256}),
+    bind<&ConnectionConfig::secret_access_key>({.key = "secret_access_key",
+                                                .help = "bedrock: its secret.",
+                                                .example = "\"env:AWS_SECRET_ACCESS_KEY\"",
+                                                .min = 1,
+                                                .max = 256}),
+    bind<&ConnectionConfig::service_account_file>({.key = "service_account_file",
+                                                   .help = "vertex: the JSON key file of a service account.",
+                                                   .example = "\"/etc/llm-gateway/vertex.json\"",
+                                                   .references = References::none}),
+    bind<&ConnectionConfig::headers>({.key = "headers",
+                                      .help = "More headers for every call of this connection; values are treated as "
+                                              "secrets.",
+                                      .example = "{ X-Team = \"search\" }",
+                                      .max = 32}),
+    bind<&ConnectionConfig::connect_timeout>({.key = "connect_timeout",
+                                              .help = "As in `[upstream]`, for this connection.",
+                                              .example = "\"2s\"",
+                                              .min = 10,
+                                              .max = kHour}),
+    bind<&ConnectionConfig::first_byte_timeout>({.key = "first_byte_timeout",
+                                                 .help = "As in `[upstream]`, for this connection.",
+                                                 .example = "\"30s\"",
+                                                 .min = 10,
+                                                 .max = kDay}),
+    bind<&ConnectionConfig::idle_timeout>({.key = "idle_timeout",
+                                           .help = "As in `[upstream]`, for this connection.",
+                                           .example = "\"1m\"",
+                                           .min = 10,
+                                           .max = kDay}),
+    bind<&ConnectionConfig::total_timeout>({.key = "total_timeout",
+                                            .help = "As in `[upstream]`, for this connection.",
+                                            .example = "\"10m\"",
+                                            .min = 10,
+                                            .max = 7 * kDay}),
+    bind<&ConnectionConfig::max_connections>({.key = "max_connections",
+                                              .help = "As in `[upstream]`, for this connection.",
+                                              .example = "256",
+                                              .min = 1,
+                                              .max = 100'000}),
+    bind<&ConnectionConfig::idle_connections>({.key = "idle_connections",
+                                               .help = "As in `[upstream]`, for this connection.",
+                                               .example = "16",
+                                               .max = 100'000}),
+    bind<&ConnectionConfig::idle_keepalive>({.key = "idle_keepalive",
+                                             .help = "As in `[upstream]`, for this connection.",
+                                             .example = "\"30s\"",
+                                             .max = kDay}),
+    bind<&ConnectionConfig::http2>(
+        {.key = "http2", .help = "As in `[upstream]`, for this connection.", .example = "\"off\""}),
+    bind<&ConnectionConfig::proxy>({.key = "proxy",
+                                    .help = "As in `[upstream]`, for this connection.",
+                                    .example = "\"none\"",
+                                    .min = 1,
+                                    .max = 2048}),
+};
+
+constexpr Setting kConnectionTls[] = {
+    bind<&ConnectionTls::verify>(
+        {.key = "verify", .help = "As in `[upstream.tls]`, for this connection.", .example = "false"}),
+    bind<&ConnectionTls::ca_file>({.key = "ca_file",
+                                   .help = "As in `[upstream.tls]`, for this connection.",
+                                   .example = "\"/etc/llm-gateway/tls/engine-ca.pem\"",
+                                   .references = References::none}),
+    bind<&ConnectionTls::client_certificate>({.key = "client_certificate",
+                                              .help = "As in `[upstream.tls]`, for this connection.",
+                                              .example = "\"/etc/llm-gateway/tls/engine.pem\"",
+                                              .references = References::none}),
+    bind<&ConnectionTls::client_key>({.key = "client_key",
+                                      .help = "As in `[upstream.tls]`, for this connection.",
+                                      .example = "\"/etc/llm-gateway/tls/engine-key.pem\"",
+                                      .references = References::none}),
+    bind<&ConnectionTls::server_name>({.key = "server_name",
+                                       .help = "As in `[upstream.tls]`, for this connection.",
+                                       .example = "\"engine.internal\""}),
+};
+
+constexpr Setting kModel[] = {
+    bind<&ModelConfig::name>(
+        {.key = "name",
+         .help = "What clients ask for: a name, a prefix (`gpt-*`) or a pattern with `*` anywhere. The same name on "
+                 "several connections makes a group.",
+         .example = "\"gpt-4-turbo\"",
+         .max = 256,
+         .required = true,
+         .references = References::none}),
+    bind<&ModelConfig::connection>({.key = "connection",
+                                    .help = "The name of the `[[connections]]` entry that serves it.",
+                                    .example = "\"openai-main\"",
+                                    .required = true,
+                                    .references = References::none}),
+    bind<&ModelConfig::remote>({.key = "remote",
+                                .help = "The upstream's name for it; without it the name the client asked for is sent.",
+                                .example = "\"gpt-4-turbo-preview\"",
+                                .max = 512,
+                                .references = References::none}),
+    bind<&ModelConfig::deployment>({.key = "deployment",
+                                    .help = "azure: the deployment; without it the upstream's name is the deployment.",
+                                    .example = "\"gpt4-eu\"",
+                                    .max = 256,
+                                    .references = References::none}),
+    bind<&ModelConfig::owned_by>({.key = "owned_by",
+                                  .help = "What `/v1/models` says; by default the connection's.",
+                                  .example = "\"openai\"",
+                                  .max = 100,
+                                  .references = References::none}),
+    bind<&ModelConfig::created>({.key = "created",
+                                 .help = "What `/v1/models` says: seconds since 1970; 0 is the program's start.",
+                                 .fallback = "0",
+                                 .max = 253'402'300'799}),
+};
+
+constexpr Setting kKey[] = {
+    bind<&KeyConfig::name>({.key = "name",
+                            .help = "How logs and metrics call the key's owner.",
+                            .example = "\"frontend\"",
+                            .max = 100,
+                            .required = true,
+                            .references = References::none}),
+    bind<&KeyConfig::key>({.key = "key",
+                           .help = "What the client sends. At least 8 characters, all visible ASCII.",
+                           .example = "\"env:FRONTEND_KEY\"",
+                           .min = 8,
+                           .max = 512,
+                           .required = true}),
+    bind<&KeyConfig::models>({.key = "models",
+                              .help = "The models the key may use: names, prefixes (`gpt-*`) or patterns.",
+                              .fallback = "[\"*\"]",
+                              .example = "[\"gpt-4o\", \"claude-*\"]",
+                              .max = 1000,
+                              .references = References::none}),
+    bind<&KeyConfig::tps>({.key = "tps",
+                           .help = "Requests a second the key may make; 0 is no limit. Read and checked, but not yet "
+                                   "enforced by this version.",
+                           .fallback = "0",
+                           .example = "50",
+                           .max = 1'000'000}),
+};
+
+constexpr SectionTable kSections[] = {
+    {SectionId::server, "server", false, "Listening, limits and time limits towards clients.", kServer},
+    {SectionId::server_tls, "server.tls", false,
+     "TLS towards clients, on every address of `listen` that is not a unix "
+     "socket. Off unless `certificate` and `key` are given.",
+     kServerTls},
+    {SectionId::log, "log", false, "Operational and access log.", kLog},
+    {SectionId::metrics, "metrics", false, "Prometheus metrics.", kMetrics},
+    {SectionId::upstream, "upstream", false, "Defaults for all connections.", kUpstream},
+    {SectionId::upstream_tls, "upstream.tls", false, "TLS towards upstreams.", kUpstreamTls},
+    {SectionId::connection, "connections", true, "A vendor's or engine's address and credential.", kConnection},
+    {SectionId::connection_tls, "connections.tls", false, "TLS of one connection; follows its `[[connections]]` entry.",
+     kConnectionTls},
+    {SectionId::model, "models", true,
+     "Which names clients may ask for, and which connection serves them. A connection without a model serves nothing.",
+     kModel},
+    {SectionId::key, "keys", true, "Who may call.", kKey},
+};
+
+}  // namespace
+
+std::span<const SectionTable> section_tables() {
+  return kSections;
+}
+
+const SectionTable& section_table(SectionId id) {
+  return kSections[static_cast<size_t>(id)];
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,178 @@
+#include "control/snapshot.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "control/config_loader.h"
+
+namespace llmgw::control {
+
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder(const Config& config, const SnapshotInputs& inputs)
+      : config_(config), inputs_(inputs), snapshot_(std::make_shared<Snapshot>()) {}
+
+  std::expected<std::shared_ptr<const Snapshot>, ConfigErrors> build() {
+    add_settings();
+    add_connections();
+    add_models();
+    add_keys();
+    if (!errors_.empty()) return std::unexpected(std::move(errors_));
+    return std::move(snapshot_);
+  }
+
+ private:
+  void add_settings();
+  void add_connections();
+  void add_models();
+  void add_keys();
+  Connection make_connection(const ConnectionConfig& from, providers::Upstream upstream);
+
+  const Config& config_;
+  const SnapshotInputs& inputs_;
+  std::shared_ptr<Snapshot> snapshot_;
+  ConfigErrors errors_;
+  std::unordered_map<std::string_view, uint32_t> connection_indices_;
+};
+
+void SnapshotBuilder::add_settings() {
+  auto& snapshot = *snapshot_;
+  snapshot.version = inputs_.version;
+  snapshot.server = config_.server;
+  snapshot.server_tls = config_.server_tls;
+  snapshot.log = config_.log;
+  snapshot.metrics = config_.metrics;
+  snapshot.dns_ttl_min = config_.upstream.dns_ttl_min;
+  snapshot.dns_ttl_max = config_.upstream.dns_ttl_max;
+  const auto invalid = [&](std::string_view key, const std::string& message) {
+    errors_.add(location_of(config_.server, SectionId::server, key), "server." + std::string(key) + ": " + message);
+  };
+  for (const auto& text : config_.server.listen) {
+    auto address = parse_listen_address(text);
+    if (address) {
+      snapshot.listen.push_back(std::move(*address));
+    } else {
+      invalid("listen", address.error());
+    }
+  }
+  if (!config_.server.admin_listen.empty()) {
+    auto address = parse_listen_address(config_.server.admin_listen);
+    if (address) {
+      snapshot.admin_listen = std::move(*address);
+    } else {
+      invalid("admin_listen", address.error());
+    }
+  }
+  for (const auto& text : config_.server.trusted_proxies) {
+    if (const auto network = parse_network(text)) {
+      snapshot.trusted_proxies.push_back(*network);
+    } else {
+      invalid("trusted_proxies", network.error());
+    }
+  }
+}
+
+Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, providers::Upstream upstream) {
+  const auto& base = config_.upstream;
+  const auto& tls = config_.upstream_tls;
+  // check_config has refused what this cannot read.
+  auto proxy = parse_proxy((from.proxy ? *from.proxy : base.proxy).value.reveal());
+  return {.name = from.name,
+          .upstream = std::move(upstream),
+          .timeouts = {.connect = from.connect_timeout.value_or(base.connect_timeout),
+                       .first_byte = from.first_byte_timeout.value_or(base.first_byte_timeout),
+                       .idle = from.idle_timeout.value_or(base.idle_timeout),
+                       .total = from.total_timeout.value_or(base.total_timeout)},
+          .pool = {.max_connections = from.max_connections.value_or(base.max_connections),
+                   .idle_connections = from.idle_connections.value_or(base.idle_connections),
+                   .idle_keepalive = from.idle_keepalive.value_or(base.idle_keepalive),
+                   .http2 = from.http2.value_or(base.http2),
+                   .proxy = proxy ? std::move(*proxy) : ProxyChoice{}},
+          .tls = {.verify = from.tls.verify.value_or(tls.verify),
+                  .ca_file = from.tls.ca_file.value_or(tls.ca_file),
+                  .client_certificate = from.tls.client_certificate.value_or(tls.client_certificate),
+                  .client_key = from.tls.client_key.value_or(tls.client_key),
+                  .server_name = from.tls.server_name.value_or(tls.server_name)},
+          .api = from.api,
+          .priority = from.priority,
+          .weight = from.weight};
+}
+
+void SnapshotBuilder::add_connections() {
+  snapshot_->connections.reserve(config_.connections.size());
+  for (const auto& from : config_.connections) {
+    auto upstream = providers::prepare_upstream(upstream_options(from));
+    if (!upstream) {
+      for (const auto& fault : upstream.error()) {
+        errors_.add(location_of(from, SectionId::connection, fault.key), "connections: " + fault.message);
+      }
+      continue;
+    }
+    connection_indices_.emplace(from.name, static_cast<uint32_t>(snapshot_->connections.size()));
+    snapshot_->connections.push_back(make_connection(from, std::move(*upstream)));
+  }
+}
+
+void SnapshotBuilder::add_models() {
+  auto& models = snapshot_->models;
+  models.reserve(config_.models.size());
+  std::unordered_map<std::string_view, const ConnectionConfig*> configured;
+  for (const auto& connection : config_.connections) configured.emplace(connection.name, &connection);
+  for (const auto& from : config_.models) {
+    const auto found = connection_indices_.find(from.connection);
+    if (found == connection_indices_.end()) {
+      errors_.add(location_of(from, SectionId::model, "connection"), "models: there is no such connection");
+      continue;
+    }
+    const auto& own = configured.at(from.connection)->owned_by;
+    const auto vendor = snapshot_->connections[found->second].upstream.provider->owned_by;
+    models.push_back({.name = from.name,
+                      .connection = found->second,
+                      .remote = from.remote,
+                      .deployment = from.deployment,
+                      .owned_by = !from.owned_by.empty() ? from.owned_by
+                                  : own.empty()          ? std::string(vendor)
+                                                         : own,
+                      .created = from.created != 0 ? from.created : inputs_.created_default});
+  }
+  std::vector<ModelIndex::Entry> entries;
+  entries.reserve(models.size());
+  for (uint32_t i = 0; i < models.size(); ++i) entries.push_back({models[i].name, i});
+  std::ranges::sort(entries, [&](const ModelIndex::Entry& a, const ModelIndex::Entry& b) {
+    const auto priority = [&](const ModelIndex::Entry& entry) {
+      return snapshot_->connections[models[entry.model].connection].priority;
+    };
+    return priority(a) != priority(b) ? priority(a) < priority(b) : a.model < b.model;
+  });
+  snapshot_->index_ = ModelIndex(entries);
+}
+
+void SnapshotBuilder::add_keys() {
+  auto& snapshot = *snapshot_;
+  snapshot.keys_ = KeyTable(inputs_.hash_key, config_.keys.size());
+  snapshot.principals.reserve(config_.keys.size() + 1);
+  for (const auto& key : config_.keys) {
+    if (!snapshot.keys_.add(key.key.reveal(), static_cast<uint32_t>(snapshot.principals.size()))) {
+      errors_.add(key.at, "keys: the same key is given twice");
+      continue;
+    }
+    snapshot.principals.push_back({.name = key.name, .models = ModelFilter(key.models), .tps = key.tps});
+  }
+  snapshot.anonymous_ = config_.server.allow_anonymous;
+  snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
+  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter(), .tps = 0});
+}
+
+const Principal* Snapshot::authenticate(std::string_view key) const {
+  if (any_key_ || (anonymous_ && key.empty())) return &principals.back();
+  const auto found = keys_.find(key);
+  return found ? &principals[*found] : nullptr;
+}
+
+std::expected<std::shared_ptr<const Snapshot>, ConfigErrors> build_snapshot(const Config& config,
+                                                                            const SnapshotInputs& inputs) {
+  return SnapshotBuilder(config, inputs).build();
+}
+
+}  // namespace llmgw::control

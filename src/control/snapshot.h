@@ -1,0 +1,117 @@
+// Everything requests have in common, immutable. The control thread builds one off to the side and hands each worker a
+// shared_ptr; a worker keeps it until it has the next and hands requests plain references, so a look-up takes no lock
+// and touches no reference count. A request holds the snapshot it started with (the worker keeps old ones until their
+// last request is done).
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/address.h"
+#include "control/config.h"
+#include "control/key_table.h"
+#include "control/model_filter.h"
+#include "control/model_index.h"
+#include "providers/upstream.h"
+
+namespace llmgw::control {
+
+struct CallTimeouts {
+  Duration connect;
+  Duration first_byte;
+  Duration idle;
+  Duration total;
+};
+
+struct PoolSettings {
+  uint32_t max_connections;
+  uint32_t idle_connections;
+  Duration idle_keepalive;
+  Http2Mode http2;
+  ProxyChoice proxy;
+};
+
+struct TlsClientSettings {
+  bool verify;
+  std::string ca_file;  // empty: the system's
+  std::string client_certificate;
+  std::string client_key;
+  std::string server_name;  // empty: the endpoint's host
+};
+
+struct Connection {
+  std::string name;
+  providers::Upstream upstream;
+  CallTimeouts timeouts;
+  PoolSettings pool;
+  TlsClientSettings tls;
+  UpstreamApi api;
+  uint32_t priority;
+  uint32_t weight;
+};
+
+struct Model {
+  std::string name;     // as configured; may be a pattern
+  uint32_t connection;  // index in Snapshot::connections
+  std::string remote;   // empty: the name the client asked for
+  std::string deployment;
+  std::string owned_by;
+  int64_t created;
+
+  std::string_view upstream_name(std::string_view requested) const { return remote.empty() ? requested : remote; }
+};
+
+struct Principal {
+  std::string name;
+  ModelFilter models;
+  double tps;  // 0: no limit
+};
+
+class Snapshot {
+ public:
+  uint64_t version = 0;  // counts up with every snapshot of the process
+  ServerSettings server;
+  ServerTls server_tls;
+  LogSettings log;
+  MetricsSettings metrics;
+  std::vector<ListenAddress> listen;
+  std::optional<ListenAddress> admin_listen;
+  std::vector<Network> trusted_proxies;
+  Duration dns_ttl_min;
+  Duration dns_ttl_max;
+  std::vector<Connection> connections;
+  std::vector<Model> models;          // in the order of the file
+  std::vector<Principal> principals;  // in the order of the file; the anonymous one, if any, is the last
+
+  // The owner of the key, or null when nobody's. An empty key is no key: the anonymous principal where that is allowed.
+  const Principal* authenticate(std::string_view key) const;
+  // The models that serve a name, best first (by the connection's priority, then the order of the file). Empty:
+  // unknown.
+  std::span<const uint32_t> resolve(std::string_view model) const { return index_.find(model); }
+  uint32_t index_of(const Principal& principal) const { return static_cast<uint32_t>(&principal - principals.data()); }
+
+ private:
+  friend class SnapshotBuilder;
+  KeyTable keys_;
+  ModelIndex index_;
+  bool any_key_ = false;  // no keys configured: whatever a client sends is anonymous
+  bool anonymous_ = false;
+};
+
+struct SnapshotInputs {
+  uint64_t version = 1;
+  SipKey hash_key;              // random, of the process
+  int64_t created_default = 0;  // for models that say no `created`: seconds since 1970
+};
+
+// `config` has passed load_config. Fails only for faults that load_config would have reported too.
+std::expected<std::shared_ptr<const Snapshot>, ConfigErrors> build_snapshot(const Config& config,
+                                                                            const SnapshotInputs& inputs);
+
+}  // namespace llmgw::control

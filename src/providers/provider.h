@@ -1,0 +1,35 @@
+// What the program knows of each vendor, as data: the names a configuration may use, what they need, and where they
+// live. Static tables; any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "providers/surface.h"
+
+namespace llmgw::providers {
+
+// Vendors that differ in URL shape, credential or protocol. Everything that only differs in its address is `openai`.
+enum class ProviderKind : uint8_t { openai, azure, anthropic, google, vertex, bedrock, cohere };
+
+enum class CredentialNeed : uint8_t { required, optional };
+
+struct ProviderInfo {
+  std::string_view name;  // the word in `provider = "..."`
+  ProviderKind kind;
+  bool supported;  // false: known, but this version cannot serve it
+  std::string_view
+      default_endpoint;       // empty: the configuration must give one, or (vertex) it follows from the location
+  CredentialNeed credential;  // with the default endpoint; another endpoint of kind openai may need none
+  std::string_view owned_by;  // what /v1/models says unless configured
+};
+
+// Every name a configuration may use, those of unsupported vendors included.
+std::span<const ProviderInfo* const> all_providers();
+// Null when there is none of that name.
+const ProviderInfo* find_provider(std::string_view name);
+// Whether a call of that surface can be passed to the vendor without conversion.
+bool speaks(ProviderKind kind, Surface surface);
+
+}  // namespace llmgw::providers
