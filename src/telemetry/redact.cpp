@@ -9,18 +9,13 @@
 namespace llmgw::telemetry {
 namespace {
 
-// Case is ignored and '_' reads '-'.
-bool contains_folded(std::string_view text, std::string_view lower_word) {
-  const auto same = [](char a, char b) { return (a == '_' ? '-' : base::to_lower(a)) == b; };
-  return std::ranges::search(text, lower_word, same).begin() != text.end();
-}
-
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && base::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 constexpr std::array<std::string_view, 10> kHarmlessParameters{"alt",   "$alt",  "api-version", "beta",  "stream",
                                                                "limit", "order", "purpose",     "model", "pageSize"};
+constexpr size_t kNameBytesMax = 64;           // of a field; a longer one is no constant of the program
 constexpr size_t kHarmlessValueBytesMax = 64;  // versions, numbers and words; a longer value is something else
 
 bool is_harmless_value(std::string_view value) {
@@ -66,9 +61,14 @@ bool is_sensitive_name(std::string_view name) {
   constexpr std::array<std::string_view, 11> kWords{"authorization", "cookie",     "api-key",   "apikey",
                                                     "password",      "passphrase", "secret",    "credential",
                                                     "private-key",   "signature",  "access-key"};
-  if (std::ranges::any_of(kWords, [&](std::string_view word) { return contains_folded(name, word); })) return true;
   constexpr std::string_view kToken = "token";  // at the end: "max_tokens" and "tokens" are counts
-  return name.size() >= kToken.size() && contains_folded(name.substr(name.size() - kToken.size()), kToken);
+  std::array<char, kNameBytesMax> folded_bytes;
+  if (name.size() > folded_bytes.size()) return true;
+  std::ranges::transform(name, folded_bytes.begin(), [](char c) { return c == '_' ? '-' : base::to_lower(c); });
+  const std::string_view folded(folded_bytes.data(), name.size());
+  return folded.ends_with(kToken) || std::ranges::any_of(kWords, [&](std::string_view word) {
+           return folded.find(word) != std::string_view::npos;
+         });
 }
 
 bool is_sensitive_value(std::string_view value) {

@@ -139,10 +139,13 @@ class IdCache {
   };
   static constexpr size_t kFirstSlots = 64;
 
+  // Multilinear: the products do not wait for each other.
   static size_t hash(const Ids& ids) {
-    uint64_t mixed = 0;
-    for (const uint32_t word : std::bit_cast<std::array<uint32_t, sizeof(Ids) / sizeof(uint32_t)>>(ids))
-      mixed = (std::rotl(mixed, 23) ^ word) * 0x9E3779B97F4A7C15u;
+    constexpr std::array<uint64_t, 6> kOdd{0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+                                           0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB};
+    const auto words = std::bit_cast<std::array<uint32_t, sizeof(Ids) / sizeof(uint32_t)>>(ids);
+    uint64_t mixed = kOdd.back();
+    for (size_t i = 0; i < words.size(); ++i) mixed += words[i] * kOdd[i];
     return mixed >> 32;
   }
   void place(const Ids& ids, Value* value) {
