@@ -112,10 +112,13 @@ std::optional<LoadOptions> parse_load_options(int count, char** values) {
       options.body_bytes = 0;
     } else if (name == "--expect-any") {
       options.expect_canned = false;
-    } else if (const auto setter = setters.find(name);
-               setter == setters.end() || i + 1 >= count || !setter->second(values[++i])) {
-      std::fprintf(stderr, "bench-loadgen: bad argument: %s\n%s", values[i], kUsage);
-      return std::nullopt;
+    } else {
+      const auto setter = setters.find(name);
+      if (setter == setters.end() || i + 1 >= count || !setter->second(values[i + 1])) {
+        std::fprintf(stderr, "bench-loadgen: bad argument: %s\n%s", values[i], kUsage);
+        return std::nullopt;
+      }
+      ++i;
     }
   }
   if (options.port == 0 || options.connections == 0 || options.measured.empty()) {

@@ -34,8 +34,9 @@ template <class T>
 bool read_hex(std::string_view& text, size_t digits, T& value) {
   if (text.size() < digits) return false;
   uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number, 16);
-  if (error != std::errc{} || end != text.data() + digits) return false;
+  const char* begin = text.data();
+  const auto [end, error] = std::from_chars(begin, begin + digits, number, 16);
+  if (error != std::errc{} || end != begin + digits) return false;
   value = static_cast<T>(number);
   text.remove_prefix(digits);
   return true;
