@@ -33,8 +33,7 @@ build:
 
 bench:
 	@scripts/setup bench
-	@scripts/build bench
-	@scripts/build release
+	@scripts/build release llm-gateway
 	@bench/run
 
 fuzz:

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -101,7 +102,10 @@ bool is_listening(int descriptor) {
 
 std::vector<std::vector<size_t>> deal_out(size_t listeners, size_t workers) {
   std::vector<std::vector<size_t>> result(workers);
-  for (size_t index = 0; workers > 0 && index < listeners; ++index) result[index % workers].push_back(index);
+  if (listeners == 0 || workers == 0) return result;
+  for (size_t turn = 0; turn < std::max(listeners, workers); ++turn) {
+    result[turn % workers].push_back(turn % listeners);
+  }
   return result;
 }
 
