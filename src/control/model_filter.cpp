@@ -1,43 +1,25 @@
 #include "control/model_filter.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "routing/pattern.h"
 
 namespace llmgw::control {
 
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
-ModelFilter::ModelFilter(std::span<const std::string> patterns) : everything_(false) {
-  for (const auto& pattern : patterns) {
-    if (pattern == "*") everything_ = true;
-    (pattern.find('*') == std::string::npos ? exact_ : patterns_).push_back(pattern);
-  }
-  std::ranges::sort(exact_);
+ModelFilter::ModelFilter(std::vector<std::string> patterns) : text_(std::move(patterns)) {
+  std::ranges::sort(text_, [](const std::string& a, const std::string& b) {
+    return routing::is_pattern(a) != routing::is_pattern(b) ? routing::is_pattern(b) : a < b;
+  });
+  views_.assign(text_.begin(), text_.end());
+  exact_count_ = static_cast<size_t>(std::ranges::find_if(views_, routing::is_pattern) - views_.begin());
+  everything_ = std::ranges::find(views_, "*") != views_.end();
 }
 
 bool ModelFilter::allows(std::string_view model) const {
-  if (everything_ || std::ranges::binary_search(exact_, model)) return true;
-  return std::ranges::any_of(patterns_, [&](const std::string& pattern) { return matches_pattern(pattern, model); });
+  const auto all = std::span(views_);
+  return everything_ || std::ranges::binary_search(all.first(exact_count_), model) ||
+         routing::allowed(all.subspan(exact_count_), model);
 }
 
 }  // namespace llmgw::control

@@ -9,23 +9,24 @@
 
 namespace llmgw::control {
 
-// '*' stands for any run of characters, none included; everything else for itself. O(pattern * text) at worst, both
-// bounded by their settings.
-bool matches_pattern(std::string_view pattern, std::string_view text);
-
 class ModelFilter {
  public:
-  // Allows everything.
-  ModelFilter() = default;
-  explicit ModelFilter(std::span<const std::string> patterns);
+  explicit ModelFilter(std::vector<std::string> patterns);
+  ModelFilter(ModelFilter&&) = default;
+  ModelFilter& operator=(ModelFilter&&) = default;
+  ModelFilter(const ModelFilter&) = delete;  // views point into the strings
+  ModelFilter& operator=(const ModelFilter&) = delete;
 
   bool allows(std::string_view model) const;
   bool allows_everything() const { return everything_; }
+  // All of them, for routing::ModelTable::suggest.
+  std::span<const std::string_view> patterns() const { return views_; }
 
  private:
-  bool everything_ = true;
-  std::vector<std::string> exact_;     // sorted
-  std::vector<std::string> patterns_;  // those with a '*'
+  std::vector<std::string> text_;
+  std::vector<std::string_view> views_;  // exact names first, sorted
+  size_t exact_count_ = 0;
+  bool everything_ = false;
 };
 
 }  // namespace llmgw::control

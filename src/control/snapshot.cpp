@@ -26,6 +26,7 @@ class SnapshotBuilder {
   void add_settings();
   void add_connections();
   void add_models();
+  void index_models();
   void add_keys();
   Connection make_connection(const ConnectionConfig& from, providers::Upstream upstream);
 
@@ -136,16 +137,23 @@ void SnapshotBuilder::add_models() {
                                                          : own,
                       .created = from.created != 0 ? from.created : inputs_.created_default});
   }
-  std::vector<ModelIndex::Entry> entries;
+  index_models();
+}
+
+void SnapshotBuilder::index_models() {
+  const auto& models = snapshot_->models;
+  std::vector<routing::ModelEntry> entries;
   entries.reserve(models.size());
-  for (uint32_t i = 0; i < models.size(); ++i) entries.push_back({models[i].name, i});
-  std::ranges::sort(entries, [&](const ModelIndex::Entry& a, const ModelIndex::Entry& b) {
-    const auto priority = [&](const ModelIndex::Entry& entry) {
-      return snapshot_->connections[models[entry.model].connection].priority;
-    };
-    return priority(a) != priority(b) ? priority(a) < priority(b) : a.model < b.model;
-  });
-  snapshot_->index_ = ModelIndex(entries);
+  for (uint32_t i = 0; i < models.size(); ++i) entries.push_back({models[i].name, models[i].owned_by, i});
+  const auto rank = [&](const routing::ModelEntry& entry) {
+    return std::pair(snapshot_->connections[models[entry.id].connection].priority, entry.id);
+  };
+  std::ranges::sort(entries, {}, rank);
+  if (auto table = routing::ModelTable::build(entries)) {
+    snapshot_->model_table_ = std::move(*table);
+  } else {
+    errors_.add({}, "models: " + std::string(table.error().context));
+  }
 }
 
 void SnapshotBuilder::add_keys() {
@@ -161,7 +169,7 @@ void SnapshotBuilder::add_keys() {
   }
   snapshot.anonymous_ = config_.server.allow_anonymous;
   snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
-  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter(), .tps = 0});
+  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter({"*"}), .tps = 0});
 }
 
 const Principal* Snapshot::authenticate(std::string_view key) const {

@@ -17,8 +17,8 @@
 #include "control/config.h"
 #include "control/key_table.h"
 #include "control/model_filter.h"
-#include "control/model_index.h"
 #include "providers/upstream.h"
+#include "routing/model_table.h"
 
 namespace llmgw::control {
 
@@ -91,15 +91,18 @@ class Snapshot {
 
   // The owner of the key, or null when nobody's. An empty key is no key: the anonymous principal where that is allowed.
   const Principal* authenticate(std::string_view key) const;
-  // The models that serve a name, best first (by the connection's priority, then the order of the file). Empty:
-  // unknown.
-  std::span<const uint32_t> resolve(std::string_view model) const { return index_.find(model); }
+  // The models that serve a name (and, if given, belong to that owner), as a group of targets whose ids are indices in
+  // `models`, best first: by the connection's priority, then the order of the file.
+  std::optional<routing::Group> resolve(std::string_view model, std::string_view owned_by = {}) const {
+    return model_table_.lookup(model, owned_by);
+  }
+  const routing::ModelTable& model_table() const { return model_table_; }
   uint32_t index_of(const Principal& principal) const { return static_cast<uint32_t>(&principal - principals.data()); }
 
  private:
   friend class SnapshotBuilder;
   KeyTable keys_;
-  ModelIndex index_;
+  routing::ModelTable model_table_;
   bool any_key_ = false;  // no keys configured: whatever a client sends is anonymous
   bool anonymous_ = false;
 };

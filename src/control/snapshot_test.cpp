@@ -12,6 +12,14 @@ namespace {
 
 using testing::ElementsAre;
 
+std::vector<uint32_t> ids(const std::optional<routing::Group>& group) {
+  std::vector<uint32_t> result;
+  if (group) {
+    for (const auto& target : group->targets) result.push_back(target.id);
+  }
+  return result;
+}
+
 std::shared_ptr<const Snapshot> snapshot_of(std::string_view text, const TestWorld& world = {}) {
   const auto config = world.load(text);
   EXPECT_TRUE(config) << format_errors(config.error(), "test.toml");
@@ -79,12 +87,14 @@ TestWorld world_with_ca() {
 TEST(Snapshot, ResolvesByPriorityThenOrder) {
   const auto snapshot = snapshot_of(kGroups, world_with_ca());
   EXPECT_EQ(snapshot->version, 7u);
-  EXPECT_THAT(snapshot->resolve("gpt-4o"), ElementsAre(1, 0));
-  EXPECT_THAT(snapshot->resolve("gpt-4.1"), ElementsAre(3));
-  EXPECT_THAT(snapshot->resolve("gpt-3.5"), ElementsAre(2));
-  EXPECT_THAT(snapshot->resolve("o1-mini"), ElementsAre(4));
-  EXPECT_TRUE(snapshot->resolve("claude").empty());
-  EXPECT_TRUE(snapshot->resolve("").empty());
+  EXPECT_THAT(ids(snapshot->resolve("gpt-4o")), ElementsAre(1, 0));
+  EXPECT_THAT(ids(snapshot->resolve("gpt-4.1")), ElementsAre(3));
+  EXPECT_THAT(ids(snapshot->resolve("gpt-3.5")), ElementsAre(2));
+  EXPECT_THAT(ids(snapshot->resolve("o1-mini")), ElementsAre(4));
+  EXPECT_FALSE(snapshot->resolve("claude"));
+  EXPECT_FALSE(snapshot->resolve(""));
+  EXPECT_THAT(ids(snapshot->resolve("gpt-3.5", "us")), ElementsAre(2));
+  EXPECT_FALSE(snapshot->resolve("gpt-3.5", "vllm"));
   EXPECT_EQ(snapshot->models[0].upstream_name("gpt-4o"), "served");
   EXPECT_EQ(snapshot->models[2].upstream_name("gpt-3.5"), "gpt-3.5");
   EXPECT_EQ(snapshot->models[0].owned_by, "vllm");
@@ -165,7 +175,7 @@ TEST(Snapshot, TwoThousandModels) {
   const auto snapshot = snapshot_of(text);
   ASSERT_EQ(snapshot->models.size(), 2001u);
   for (const int i : {0, 999, 1999}) {
-    const auto found = snapshot->resolve("model-" + std::to_string(i));
+    const auto found = ids(snapshot->resolve("model-" + std::to_string(i)));
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(snapshot->models[found[0]].remote, "r-" + std::to_string(i));
   }
