@@ -174,7 +174,8 @@ class CannedAnswers(unittest.TestCase):
             with Canned("tls,chunks=4,interval_ms=1", arguments=arguments) as canned:
                 context = ssl.create_default_context(cafile=certificate)
                 self.assertIn(b" 200 ", ask(canned.ports[0], b"x" * 200_000, tls=context))
-                self.assertEqual(stream_text(ask(canned.ports[0], b'{"stream":true}', tls=context)).count(b"data: {"), 4)
+                answer = ask(canned.ports[0], b'{"stream":true}', tls=context)
+                self.assertEqual(stream_text(answer).count(b"data: {"), 4)
 
 
 class Counting(unittest.TestCase):

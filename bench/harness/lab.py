@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from . import proxies
-from .process import BenchError, Server, answers, free_port, need, session_priority
+from .process import GUARD, BenchError, Server, answers, free_port, need, session_priority
 
 HOW_TO_INSTALL = 'run "scripts/setup bench"'
 PROXY_CPU = 0
@@ -21,7 +21,7 @@ class Target:
     """Something the load generator can be pointed at."""
 
     def __init__(self, name: str, ports: dict[str, int], server: Server | None, arguments=None, ready=None):
-        """`arguments(kind)` are the load generator's for this target; `ready` is the path to ask for, None a connect."""
+        """`arguments(kind)` are the load generator's for it; `ready` is the path to ask for, None only to connect."""
         self.name = name
         self.ports = ports
         self.server = server
@@ -150,7 +150,7 @@ class Lab:
 
     def load(self, target: Target, kind: str, arguments: list, row: str) -> dict:
         """One run of the load generator. Any wrong answer makes it a BenchError: an error must not pass as speed."""
-        command = [str(self.tools / "bench-loadgen"), "--cpu", str(LOAD_CPU), "--port", str(target.ports[kind])]
+        command = [*GUARD, str(self.tools / "bench-loadgen"), "--cpu", str(LOAD_CPU), "--port", str(target.ports[kind])]
         command += target.arguments(kind)
         if target.server is not None:
             command += [word for pid in target.server.pids() for word in ("--cpu-of", str(pid))]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 READY_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 10
+# Ends a process with us, should we be killed and not get to stop it. Not SIGKILL: nginx's master has to stop its worker.
+GUARD = ["setpriv", "--pdeathsig", "TERM"]
 
 
 class BenchError(Exception):
@@ -73,7 +75,7 @@ class Server:
         self.name = name
         self.log = log
         if guarded:
-            command = ["setpriv", "--pdeathsig", "KILL", *command]
+            command = [*GUARD, *command]
         if nice:
             command = ["nice", "-n", str(nice), *command]
         output = open(log, "ab")

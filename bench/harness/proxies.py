@@ -113,18 +113,18 @@ key = "{KEY}"
 models = ["*"]
 """
     for kind in UPSTREAMS:
-        scheme, host = ("https", "localhost") if kind == "tls" else ("http", "127.0.0.1")
+        scheme = "https" if kind == "tls" else "http"
         text += f"""
 [[connections]]
 name = "{kind}"
 provider = "openai"
-endpoint = "{scheme}://{host}:{upstreams[kind]}"
+endpoint = "{scheme}://127.0.0.1:{upstreams[kind]}"
 api_key = "sk-upstream-{kind}"
 max_connections = 20000
 proxy = "none"
 """
         if kind == "tls":
-            text += f'tls.ca_file = "{ca}"\n'
+            text += f'tls.ca_file = "{ca}"\ntls.server_name = "localhost"\n'
     names = [(f"bench-{kind}", kind) for kind in UPSTREAMS]
     names += [(f"model-{number:04d}", "plain") for number in range(MODELS - len(names))]
     for name, connection in names:
