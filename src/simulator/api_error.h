@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "simulator/surface.h"
 
 namespace llmgw::simulator {
