@@ -37,7 +37,7 @@ struct ClientError {
   ErrorKind kind = ErrorKind::internal;
   std::string_view message = {};  // for a person; ours or the provider's
   std::string_view param = {};    // the member at fault, if one is
-  std::string_view code = {};     // overrides the dialect's code for the kind
+  std::string_view code = {};     // overrides the code for the kind, in dialects that have codes (OpenAI, Google)
   int status = 0;                 // overrides the dialect's status for the kind
   std::optional<base::Duration> retry_after = {};
 };

@@ -1,0 +1,26 @@
+// OpenAI's error envelope: {"error":{"message","type","param","code"}}, all four always there (openai-openapi 2.3.0,
+// schema Error). Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dialects/error.h"
+
+namespace llmgw::dialects::openai {
+
+enum class Api : uint8_t {
+  chat,       // and every other /v1/* but these:
+  responses,  // an unknown model is 400 here, not 404
+  azure,      // the code of a refused key is its status
+};
+
+ErrorAnswer write_error(Api api, const chat::ClientError& error, std::string_view request_id);
+
+// data: {"error":{...}} and no [DONE]: the SDKs raise APIError for any event with a top-level `error`.
+std::string write_stream_error(Api api, const chat::ClientError& error);
+
+// event: error (schema ResponseErrorEvent), then event: response.failed with the response's last state.
+std::string write_responses_stream_error(const chat::ClientError& error, const StreamState& state);
+
+}  // namespace llmgw::dialects::openai
