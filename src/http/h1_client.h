@@ -38,6 +38,7 @@ class H1ClientExchange final : public ClientExchange {
   net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) override;
   net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) override;
   net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) override;
+  bool body_at_hand() const override { return body_.done() || body_start_ < connection_->received.size(); }
   bool received_any() const override { return received_any_; }
   const Headers& trailers() const override { return trailers_; }
   net::Stream* raw_stream(std::string_view& early_bytes) override;

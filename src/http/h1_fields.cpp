@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "http/h1_grammar.h"
 
 namespace llmgw::http::grammar {
@@ -16,6 +18,11 @@ std::string_view trimmed(const char* first, const char* last) {
   while (first != last && (*first == ' ' || *first == '\t')) ++first;
   while (first != last && (last[-1] == ' ' || last[-1] == '\t')) --last;
   return {first, static_cast<size_t>(last - first)};
+}
+
+// Around their values a tab is allowed, but some parsers (llhttp) then take "chunked" for an unknown coding.
+bool is_framing(HeaderId id) {
+  return id == HeaderId::transfer_encoding || id == HeaderId::content_length;
 }
 
 }  // namespace
@@ -44,7 +51,9 @@ ParseStatus parse_fields(const char*& at, const char* end, size_t headers_max, H
     if (*stop != '\r') return refuse(ParseError::bad_header_value);
     if (stop[1] != '\n') return refuse(ParseError::bare_carriage_return);
     const std::string_view name_text{name, static_cast<size_t>(at - name)};
-    if (headers.size() >= headers_max || !headers.append(name_text, trimmed(value, stop))) {
+    const HeaderId id = header_id(name_text);
+    if (is_framing(id) && std::find(value, stop, '\t') != stop) return refuse(ParseError::bad_header_value);
+    if (headers.size() >= headers_max || !headers.append(id, name_text, trimmed(value, stop))) {
       return refuse(ParseError::too_many_headers);
     }
     at = stop + 2;

@@ -235,6 +235,9 @@ constexpr Refused kRefusedRequests[] = {
     {"TE name behind a control byte", POST "\x01Transfer-Encoding: chunked\r\n\r\n", bad_header_name},
     {"TE behind a bare CR", POST "X: y\r\rTransfer-Encoding: chunked\r\n\r\n", bare_carriage_return},
 
+    {"TE with a tab behind", POST "Transfer-Encoding: chunked\t\r\n\r\n", bad_header_value},
+    {"TE with a tab in front", POST "Transfer-Encoding:\tchunked\r\n\r\n", bad_header_value},
+    {"length with a tab behind", POST "Content-Length: 5\t\r\n\r\n", bad_header_value},
     {"unknown expectation", POST "Expect: 200-ok\r\nContent-Length: 5\r\n\r\n", unknown_expectation},
     {"two expectations", POST "Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n", unknown_expectation},
 };
