@@ -17,8 +17,8 @@ namespace llmgw::telemetry {
 
 struct HistogramLayout {
   static constexpr uint32_t kBucketsPerOctave = 4;
-  static constexpr uint64_t kTickNs = 125;       // an eighth of a microsecond: sub-buckets of the 1 µs octave are whole
-  static constexpr uint32_t kTicksExponent = 3;  // ticks in a microsecond, as a power of two
+  static constexpr uint64_t kTickNs = 125;        // a quarter of the 1 µs octave is two of them
+  static constexpr uint32_t kTicksExponent = 3;   // ticks in a microsecond, as a power of two
   static constexpr uint32_t kSubBucketShift = 2;  // log2 of kBucketsPerOctave
 
   uint32_t first_exponent;  // the first bound is 2^first_exponent µs; what is shorter shares bucket 0

@@ -155,9 +155,9 @@ TEST_F(LogTest, NothingOfACredentialIsWritten) {
                           {"header", "Bearer canary"},
                           {"max_tokens", 5}});
   AccessRecord record = full_record();
-  for (const char* target :
-       {"/v1/x?key=canary", "/v1/x?alt=sse&%6Bey=canary#", "http://me:canary@host/v1/x", "/x?canary",
-        "/x?alt=sse;key=canary", "/x?api-version=canary-canary/canary", "/x?token=canary&key=canary"}) {
+  for (const char* target : {"/v1/x?key=canary", "/v1/x?alt=sse&%6Bey=canary#", "http://me:canary@host/v1/x",
+                             "/x?canary", "/x?canary=", "/x?key=canary=1", "/x?alt=sse;key=canary",
+                             "/x?api-version=canary-canary/canary", "/x?token=canary&key=canary"}) {
     record.target = target;
     log_.access(record);
   }
@@ -170,7 +170,7 @@ TEST_F(LogTest, NothingOfACredentialIsWritten) {
 TEST(Redact, HarmlessParametersStay) {
   std::array<char, kTargetBytesMax> buffer;
   EXPECT_EQ(loggable_target("/v1/models", buffer), "/v1/models");
-  EXPECT_EQ(loggable_target("/a?alt=sse&x=1&&limit=20&$alt=json", buffer), "/a?alt=sse&x=***&&limit=20&$alt=json");
+  EXPECT_EQ(loggable_target("/a?alt=sse&x=1&&limit=20&$alt=json", buffer), "/a?alt=sse&***&&limit=20&$alt=json");
   EXPECT_EQ(loggable_target("/a?", buffer), "/a?");
   EXPECT_EQ(loggable_target("/" + std::string(2000, 'a') + "?key=x", buffer).size(), kTargetBytesMax);
   EXPECT_EQ(loggable_target("", buffer), "");

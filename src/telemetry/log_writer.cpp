@@ -147,7 +147,7 @@ void LogWriter::run() {
 
 bool LogWriter::all_empty() const {
   return std::ranges::all_of(
-      producers_, [](const auto& producer) { return producer->operational.empty() && producer->access.empty(); });
+      producers(), [](const Producer* producer) { return producer->operational.empty() && producer->access.empty(); });
 }
 
 void LogWriter::wait(bool may_sleep) {

@@ -181,8 +181,8 @@ TEST(LogWriter, SleepingWriterWakesForALine) {
   const std::string path = directory.file("log");
   auto writer = LogWriter::start({.access = {Kind::none, {}}, .operational = {Kind::file, path}});
   ASSERT_TRUE(writer);
-  Log& log = (*writer)->add_producer();
   for (int round = 0; round < 3; ++round) {
+    Log& log = (*writer)->add_producer();
     std::this_thread::sleep_for(LogWriter::kRoundInterval * (LogWriter::kIdleRounds + 4));  // long enough to doze off
     log.info("line");
     const auto wanted = static_cast<size_t>(round) + 1;

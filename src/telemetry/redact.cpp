@@ -13,10 +13,11 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && base::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
+constexpr std::string_view kHidden = "***";
 constexpr std::array<std::string_view, 10> kHarmlessParameters{"alt",   "$alt",  "api-version", "beta",  "stream",
                                                                "limit", "order", "purpose",     "model", "pageSize"};
 constexpr size_t kNameBytesMax = 64;           // of a field; a longer one is no constant of the program
-constexpr size_t kHarmlessValueBytesMax = 64;  // versions, numbers and words; a longer value is something else
+constexpr size_t kHarmlessValueBytesMax = 32;  // versions, numbers and words; keys are longer
 
 bool is_harmless_value(std::string_view value) {
   return value.size() <= kHarmlessValueBytesMax && std::ranges::all_of(value, [](char c) {
@@ -40,19 +41,18 @@ class Appender {
   size_t used_ = 0;
 };
 
+// A name that is not known may be a credential too ("?c2VjcmV0=").
 void append_parameter(Appender& out, std::string_view parameter) {
   const size_t equals = parameter.find('=');
   const std::string_view name = parameter.substr(0, equals);
-  const bool has_value = equals != std::string_view::npos;
   const bool is_harmless = std::ranges::find(kHarmlessParameters, name) != kHarmlessParameters.end();
-  if (!has_value) {
-    out.append(is_harmless || parameter.empty() ? parameter : "***");
-    return;
-  }
+  if (parameter.empty() || (is_harmless && equals == std::string_view::npos)) return out.append(name);
+  if (!is_harmless && name != "key") return out.append(kHidden);
   out.append(name);
-  out.append("=");
+  if (equals == std::string_view::npos) return;
   const std::string_view value = parameter.substr(equals + 1);
-  out.append(is_harmless && is_harmless_value(value) ? value : "***");
+  out.append("=");
+  out.append(is_harmless && is_harmless_value(value) ? value : kHidden);
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ bool is_sensitive_name(std::string_view name);
 bool is_sensitive_value(std::string_view value);
 
 // A request target fit for a log: user information is dropped, and of query parameters only the harmless ones of the
-// known APIs (alt, api-version, limit, …) keep their value; every other value reads "***". Returns `target` itself when
-// there is nothing to change, else a view of `buffer`; cut to kTargetBytesMax.
+// known APIs (alt, api-version, limit, ...) are shown; "key" is named, anything else reads "***". Returns
+// `target` itself when there is nothing to change, else a view of `buffer`; cut to kTargetBytesMax.
 std::string_view loggable_target(std::string_view target, std::span<char, kTargetBytesMax> buffer);
 
 }  // namespace llmgw::telemetry
