@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import resource
 import shlex
 import signal
 import sys
@@ -56,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
     # A signal becomes an exception, so that every process is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    # As the service manager would; 5,000 streams through a proxy are 10,000 descriptors.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with Lab(ROOT, options) as lab:
         if not lab.has_gateway():
             print(f"{lab.gateway_binary} is not built: only nginx and haproxy are measured\n")

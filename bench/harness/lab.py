@@ -124,7 +124,7 @@ class Lab:
         port = free_port()
         ports = {kind: port for kind in (*proxies.UPSTREAMS, "stream")}
         config = self.directory / f"gateway-{port}.toml"
-        (self.directory / "gateway").mkdir(exist_ok=True)
+        (self.directory / f"gateway-{port}").mkdir()
         config.write_text(proxies.gateway_config(self.directory, port, upstreams or self.upstreams, self.ca))
         config.chmod(0o600)
         command = [str(self.gateway_binary), "serve", "--config", str(config)]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 READY_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 10
-# Ends a process with us, should we be killed and not get to stop it. Not SIGKILL: nginx's master has to stop its worker.
+# Ends a process with us, should we be killed and not get to stop it. Not SIGKILL: nginx's master has to stop its
+# worker.
 GUARD = ["setpriv", "--pdeathsig", "TERM"]
 
 

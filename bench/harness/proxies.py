@@ -101,11 +101,11 @@ def gateway_config(directory: Path, port: int, upstreams: dict[str, int], ca: Pa
     text = f"""
 [server]
 listen = "127.0.0.1:{port}"
-data_dir = "{directory}/gateway"
+data_dir = "{directory}/gateway-{port}"
 workers = 1
 
 [log]
-output = "{directory}/gateway-access.log"
+output = "{directory}/gateway-{port}/access.log"
 
 [[keys]]
 name = "bench"
