@@ -1,0 +1,358 @@
+#include "accounting/usage_scanner.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <initializer_list>
+#include <optional>
+
+#include "base/text.h"
+
+namespace llmgw::accounting {
+namespace {
+
+using chat::Dialect;
+using chat::Framing;
+
+bool is_google(Dialect dialect) {
+  return dialect == Dialect::gemini || dialect == Dialect::vertex;
+}
+
+// The number of containers open around the member: one in a plain answer; one more where a stream's event wraps what
+// has the usage (Anthropic's message, the Responses API's response, Cohere's delta) or where the answer is an array.
+uint32_t depths_of(Dialect dialect, Framing framing) {
+  if (framing == Framing::json_array) return 1U << 2;
+  const bool wrapped =
+      dialect == Dialect::anthropic || dialect == Dialect::openai_responses || dialect == Dialect::cohere;
+  return framing == Framing::sse && wrapped ? 1U << 1 | 1U << 2 : 1U << 1;
+}
+
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+}  // namespace
+
+UsageScanner::UsageScanner(Dialect dialect, Framing framing)
+    : name_(is_google(dialect) ? "usageMetadata" : "usage"),
+      arithmetic_(is_google(dialect)                                             ? Arithmetic::gemini
+                  : dialect == Dialect::anthropic || dialect == Dialect::bedrock ? Arithmetic::anthropic
+                                                                                 : Arithmetic::openai),
+      framing_(framing),
+      depths_(depths_of(dialect, framing)) {}
+
+void UsageScanner::feed(std::string_view bytes) {
+  if (framing_ == Framing::sse) {
+    feed_sse(bytes);
+  } else {
+    feed_json(bytes);
+  }
+}
+
+void UsageScanner::next_document() {
+  mode_ = Mode::structure;
+  carry_ = {};
+  depth_ = 0;
+}
+
+// Only the values of `data` lines are JSON. An event's lines are one document; a blank line ends it.
+void UsageScanner::feed_sse(std::string_view bytes) {
+  constexpr std::string_view kField = "data:";
+  while (!bytes.empty()) {
+    if (line_ == Line::start) {
+      if (line_matched_ == 0 && (bytes.front() == '\n' || bytes.front() == '\r')) {
+        if (bytes.front() == '\n') next_document();
+        bytes.remove_prefix(1);
+        continue;
+      }
+      while (!bytes.empty() && line_matched_ < kField.size() && bytes.front() == kField[line_matched_]) {
+        ++line_matched_;
+        bytes.remove_prefix(1);
+      }
+      if (bytes.empty() && line_matched_ < kField.size()) return;
+      line_ = line_matched_ == kField.size() ? Line::data : Line::other;
+    }
+    const size_t end = bytes.find('\n');
+    if (line_ == Line::data) {
+      feed_json(bytes.substr(0, end));
+    }
+    if (end == std::string_view::npos) return;
+    // No string goes over the end of a line: a control byte has to be escaped in it.
+    if (line_ == Line::data && mode_ == Mode::structure) carry_ = {};
+    bytes.remove_prefix(end + 1);
+    line_ = Line::start;
+    line_matched_ = 0;
+  }
+}
+
+void UsageScanner::feed_json(std::string_view bytes) {
+  while (!bytes.empty()) {
+    switch (mode_) {
+      case Mode::structure: scan(bytes); break;
+      case Mode::name: match_name(bytes); break;
+      case Mode::colon:
+      case Mode::value: skip_to(bytes); break;
+      case Mode::object: read_object(bytes); break;
+    }
+  }
+}
+
+void UsageScanner::scan(std::string_view& text) {
+  while (!text.empty()) {
+    const size_t size = std::min(text.size(), kScanBlock);
+    std::array<char, kScanBlock> padded;
+    const char* block = text.data();
+    if (size < kScanBlock) {
+      padded.fill(0);
+      std::memcpy(padded.data(), text.data(), size);
+      block = padded.data();
+    }
+    const StructureMasks masks = scan_structure(block, size, name_.front(), carry_);
+    for (uint64_t letters = masks.letters; letters != 0; letters &= letters - 1) {
+      const int at = std::countr_zero(letters);
+      const uint64_t before = (uint64_t{1} << at) - 1;
+      const int64_t depth = depth_ + std::popcount(masks.opens & before) - std::popcount(masks.closes & before);
+      if (depth < 0 || depth > 2 || ((depths_ >> depth) & 1) == 0) continue;
+      const std::string_view rest = text.substr(static_cast<size_t>(at));
+      if (rest.size() > name_.size() && (!rest.starts_with(name_) || rest[name_.size()] != '"')) continue;
+      depth_ = depth;
+      mode_ = Mode::name;
+      name_matched_ = 0;
+      text = rest;
+      return;
+    }
+    depth_ += std::popcount(masks.opens) - std::popcount(masks.closes);
+    text.remove_prefix(size);
+  }
+}
+
+void UsageScanner::back_to_structure(bool in_string) {
+  mode_ = Mode::structure;
+  carry_ = {.in_string = in_string ? ~uint64_t{0} : 0, .escaped = 0, .opened = 0};
+}
+
+void UsageScanner::match_name(std::string_view& text) {
+  while (!text.empty()) {
+    const bool whole = name_matched_ == name_.size();
+    if (text.front() != (whole ? '"' : name_[name_matched_])) {
+      back_to_structure(true);
+      return;
+    }
+    text.remove_prefix(1);
+    if (whole) {
+      mode_ = Mode::colon;
+      return;
+    }
+    ++name_matched_;
+  }
+}
+
+// Behind the name: the colon, then the brace of an object.
+void UsageScanner::skip_to(std::string_view& text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  if (text.empty()) return;
+  const char wanted = mode_ == Mode::colon ? ':' : '{';
+  if (text.front() != wanted) {
+    back_to_structure(false);
+    return;
+  }
+  text.remove_prefix(1);
+  if (mode_ == Mode::colon) {
+    mode_ = Mode::value;
+    return;
+  }
+  mode_ = Mode::object;
+  level_ = 1;
+  object_bytes_ = 0;
+  part_ = Part::usage;
+  key_part_ = Part::unknown;
+  count_ = kNoCount;
+  number_ = Number::none;
+  in_string_ = escaped_ = false;
+  pending_ = {};
+}
+
+void UsageScanner::read_object(std::string_view& text) {
+  size_t i = 0;
+  while (i < text.size() && mode_ == Mode::object) {
+    object_byte(text[i]);
+    ++i;
+    if (++object_bytes_ > kUsageBytesMax && mode_ == Mode::object) {
+      depth_ += level_;
+      back_to_structure(in_string_);
+      carry_.escaped = escaped_ ? 1 : 0;
+    }
+  }
+  text.remove_prefix(i);
+}
+
+void UsageScanner::object_byte(char c) {
+  if (in_string_) {
+    string_byte(c);
+    return;
+  }
+  if (base::is_digit(c)) {
+    if (count_ == kNoCount || number_ == Number::fraction || number_ == Number::unusable) return;
+    const auto digit = static_cast<uint64_t>(c - '0');
+    if (number_ == Number::none) value_ = 0;
+    number_ = value_ > (UINT64_MAX - digit) / 10 ? Number::unusable : Number::whole;
+    value_ = value_ * 10 + digit;
+    return;
+  }
+  switch (c) {
+    case '"':
+      in_string_ = true;
+      key_size_ = 0;
+      key_unusable_ = false;
+      return;
+    case ':':
+      count_ = key_unusable_ || level_ > 2 ? kNoCount : count_of(part_, key());
+      key_part_ = key_unusable_ || level_ != 1 ? Part::unknown : part_of(key());
+      return;
+    case '.':
+      if (number_ == Number::whole) number_ = Number::fraction;
+      return;
+    case '{':
+    case '[': open_part(); return;
+    case '}':
+    case ']': close_part(); return;
+    case ',': end_number(); return;
+    default:
+      // A sign, an exponent, or a letter of true, false and null: nothing that counts. White space is neutral.
+      if (!is_space(c)) number_ = Number::unusable;
+  }
+}
+
+void UsageScanner::string_byte(char c) {
+  if (escaped_) {
+    escaped_ = false;
+  } else if (c == '\\') {
+    escaped_ = true;
+    key_unusable_ = true;
+  } else if (c == '"') {
+    in_string_ = false;
+  } else if (key_size_ < kKeyBytesMax) {
+    key_[key_size_++] = c;
+  } else {
+    key_unusable_ = true;
+  }
+}
+
+void UsageScanner::open_part() {
+  part_ = level_ == 1 ? key_part_ : Part::unknown;
+  ++level_;
+  count_ = kNoCount;
+  number_ = Number::none;
+}
+
+void UsageScanner::close_part() {
+  end_number();
+  if (--level_ == 1) part_ = Part::usage;
+  if (level_ > 0) return;
+  for (uint8_t count = 0; count < kCounts; ++count) {
+    if (pending_.has(static_cast<Count>(count))) counts_.set(static_cast<Count>(count), pending_.values[count]);
+  }
+  seen_ = true;
+  back_to_structure(false);
+}
+
+void UsageScanner::end_number() {
+  if (count_ != kNoCount && (number_ == Number::whole || number_ == Number::fraction)) pending_.set(count_, value_);
+  count_ = kNoCount;
+  number_ = Number::none;
+}
+
+UsageScanner::Part UsageScanner::part_of(std::string_view key) {
+  switch (key.size()) {
+    case 6: return key == "tokens" ? Part::tokens : Part::unknown;
+    case 12: return key == "billed_units" ? Part::billed : Part::unknown;
+    case 14: return key == "cache_creation" ? Part::cache_creation : Part::unknown;
+    case 20: return key == "input_tokens_details" ? Part::input_details : Part::unknown;
+    case 21:
+      return key == "prompt_tokens_details"   ? Part::input_details
+             : key == "output_tokens_details" ? Part::output_details
+                                              : Part::unknown;
+    case 25: return key == "completion_tokens_details" ? Part::output_details : Part::unknown;
+    default: return Part::unknown;
+  }
+}
+
+namespace {
+
+struct CountName {
+  std::string_view name;
+  uint8_t count;
+};
+
+}  // namespace
+
+UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
+  const auto one_of = [key](std::initializer_list<CountName> names) {
+    for (const auto& candidate : names) {
+      if (candidate.name == key) return static_cast<Count>(candidate.count);
+    }
+    return kNoCount;
+  };
+  switch (part) {
+    case Part::input_details: return one_of({{"cached_tokens", kCacheRead}, {"cache_write_tokens", kCacheWrite}});
+    case Part::output_details: return one_of({{"reasoning_tokens", kReasoning}, {"thinking_tokens", kReasoning}});
+    case Part::cache_creation: return one_of({{"ephemeral_1h_input_tokens", kCacheWrite1h}});
+    case Part::tokens: return one_of({{"input_tokens", kInput}, {"output_tokens", kOutput}});
+    case Part::billed: return one_of({{"input_tokens", kBilledInput}, {"output_tokens", kBilledOutput}});
+    case Part::unknown: return kNoCount;
+    case Part::usage: break;
+  }
+  switch (key.size()) {
+    case 11: return one_of({{"inputTokens", kInput}, {"totalTokens", kTotal}});
+    case 12: return one_of({{"input_tokens", kInput}, {"total_tokens", kTotal}, {"outputTokens", kOutput}});
+    case 13: return one_of({{"prompt_tokens", kInput}, {"output_tokens", kOutput}});
+    case 15: return one_of({{"totalTokenCount", kTotal}});
+    case 16: return one_of({{"promptTokenCount", kInput}});
+    case 17: return one_of({{"completion_tokens", kOutput}});
+    case 18: return one_of({{"thoughtsTokenCount", kReasoning}});
+    case 20: return one_of({{"candidatesTokenCount", kOutput}, {"cacheReadInputTokens", kCacheRead}});
+    case 21: return one_of({{"cacheWriteInputTokens", kCacheWrite}});
+    case 23:
+      return one_of({{"cache_read_input_tokens", kCacheRead},
+                     {"cachedContentTokenCount", kCacheRead},
+                     {"prompt_cache_hit_tokens", kCacheRead},
+                     {"toolUsePromptTokenCount", kToolInput}});
+    case 27: return one_of({{"cache_creation_input_tokens", kCacheWrite}});
+    default: return kNoCount;
+  }
+}
+
+chat::Usage UsageScanner::usage() const {
+  const auto get = [this](Count count) {
+    return counts_.has(count) ? std::optional(counts_.values[count]) : std::nullopt;
+  };
+  const auto without = [](uint64_t total, uint64_t part) { return total > part ? total - part : 0; };
+  chat::Usage usage{.input = get(kInput),
+                    .cache_read = get(kCacheRead),
+                    .cache_write = get(kCacheWrite),
+                    .cache_write_1h = get(kCacheWrite1h),
+                    .output = get(kOutput),
+                    .reasoning = get(kReasoning)};
+  switch (arithmetic_) {
+    case Arithmetic::anthropic: break;  // split already
+    case Arithmetic::openai:
+      // The prompt includes what came from and went to the cache. Rerankers only give a total; Cohere bills by its own
+      // count.
+      if (!usage.input && !usage.output) usage.input = get(kTotal);
+      if (const auto billed = get(kBilledInput)) usage.input = billed;
+      if (const auto billed = get(kBilledOutput)) usage.output = billed;
+      if (usage.input)
+        usage.input = without(*usage.input, usage.cache_read.value_or(0) + usage.cache_write.value_or(0));
+      break;
+    case Arithmetic::gemini:
+      // The prompt includes the cached part but not what tools brought in; candidates do not include thoughts; and a
+      // count of zero is left out.
+      if (usage.input) usage.input = without(*usage.input, usage.cache_read.value_or(0)) + get(kToolInput).value_or(0);
+      if (usage.input || usage.output || usage.reasoning)
+        usage.output = usage.output.value_or(0) + usage.reasoning.value_or(0);
+      break;
+  }
+  return usage;
+}
+
+}  // namespace llmgw::accounting
