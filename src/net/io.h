@@ -150,7 +150,9 @@ class WaitEither : public detail::Operation<WaitEither> {
   Stream& stream_;
   Reader reader_;
 };
-inline WaitEither wait_either(Stream& stream, const Wait& wait) { return {stream, wait}; }
+inline WaitEither wait_either(Stream& stream, const Wait& wait) {
+  return {stream, wait};
+}
 
 // co_await accept(...) -> Result<std::unique_ptr<Stream>>
 class Accept : public detail::Operation<Accept> {
@@ -208,6 +210,8 @@ class Signal {
   class Waiter : public detail::Operation<Waiter> {
    public:
     Waiter(Signal& signal, const Wait& wait) : Operation(signal.loop_, wait), signal_(signal), entry_(*this) {}
+    // Without giving a turn away: the notification could come, and be missed, before this waiter is in the list.
+    bool await_ready() { return expired(wait_) || try_once(); }
     bool try_once();
     base::Result<void> await_resume();
 

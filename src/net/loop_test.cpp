@@ -190,6 +190,26 @@ TEST(Loop, SignalWakesEveryWaiter) {
   EXPECT_EQ(woken, 3);
 }
 
+// A coroutine that has used up its turns gives way at its next operation; a notification in that gap is not lost.
+TEST(Loop, ASignalIsNotMissedByACoroutineOutOfTurns) {
+  SocketWorld world;
+  Signal signal(world.loop);
+  bool set = false;
+  bool seen = false;
+  world.run([&]() -> Task<void> {
+    while (world.loop.take_turn()) {
+    }
+    world.tasks.spawn([](Signal& which, bool& flag, bool& done) -> Task<void> {
+      while (!flag) co_await which.wait({});
+      done = true;
+    }(signal, set, seen));
+    set = true;
+    signal.notify();
+    co_await sleep_for(world.loop, 5ms);
+  });
+  EXPECT_TRUE(seen);
+}
+
 TEST(TaskGroup, DestroysWhatStillWaits) {
   SocketWorld world;
   auto token = std::make_shared<int>(1);

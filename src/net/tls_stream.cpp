@@ -161,7 +161,7 @@ class TlsStream final : public Stream {
 };
 
 BIO_METHOD* TlsStream::bio_method() {
-  static BIO_METHOD* const method = [] {
+  static BIO_METHOD* const kMethod = [] {
     BIO_METHOD* created = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "llmgw stream");
     if (created == nullptr) std::abort();
     BIO_meth_set_write(created, &bio_write);
@@ -169,7 +169,7 @@ BIO_METHOD* TlsStream::bio_method() {
     BIO_meth_set_ctrl(created, &bio_control);
     return created;
   }();
-  return method;
+  return kMethod;
 }
 
 int TlsStream::bio_write(BIO* bio, const char* data, int size) {
@@ -395,32 +395,31 @@ int detail::on_new_client_session(ssl_st* ssl, ssl_session_st* session) {
 }
 
 Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> stream, TlsServerContext& context, Wait wait) {
-  const std::shared_ptr<TlsServerState> state = context.state();
-  SslPtr ssl(SSL_new(state->default_context()));
+  SslPtr ssl(SSL_new(context.state()->default_context()));
   if (!ssl) co_return no_memory();
   SSL_set_accept_state(ssl.get());
-  auto tls = std::make_unique<TlsStream>(std::move(stream), std::move(ssl), state);
+  auto tls = std::make_unique<TlsStream>(std::move(stream), std::move(ssl), context.state());
   co_return co_await handshake(std::move(tls), wait);
 }
 
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> stream, TlsClientContext& context,
                                                   std::string_view server_name, Wait wait) {
-  const std::shared_ptr<TlsClientState> state = context.state();
+  TlsClientState& state = *context.state();
   if (server_name.starts_with('[') && server_name.ends_with(']')) {
     server_name = server_name.substr(1, server_name.size() - 2);
   }
   if (server_name.ends_with('.')) server_name.remove_suffix(1);
   const std::string name(server_name);
-  SslPtr ssl(SSL_new(state->context()));
+  SslPtr ssl(SSL_new(state.context()));
   if (!ssl) co_return no_memory();
   SSL_set_connect_state(ssl.get());
-  CO_TRY_VOID(set_server_name(ssl.get(), name, state->verify()));
+  CO_TRY_VOID(set_server_name(ssl.get(), name, state.verify()));
   std::string server = name + ":" + std::to_string(stream->peer().port());
-  if (state->resumption()) {
-    if (SSL_SESSION* session = state->sessions().find(server)) SSL_set_session(ssl.get(), session);
+  if (state.resumption()) {
+    if (SSL_SESSION* session = state.sessions().find(server)) SSL_set_session(ssl.get(), session);
   }
-  auto tls = std::make_unique<TlsStream>(std::move(stream), std::move(ssl), state);
-  tls->keep_sessions(*state, std::move(server));
+  auto tls = std::make_unique<TlsStream>(std::move(stream), std::move(ssl), context.state());
+  tls->keep_sessions(state, std::move(server));
   co_return co_await handshake(std::move(tls), wait);
 }
 
