@@ -161,6 +161,11 @@ Answered<void> read_stop(const bj::object& root, ChatRequest& request) {
   return {};
 }
 
+void read_obfuscation(const bj::object& stream_options, ChatRequest& request) {
+  const bj::value* obfuscation = member(stream_options, "include_obfuscation");
+  request.include_obfuscation = obfuscation == nullptr || !obfuscation->is_bool() || obfuscation->get_bool();
+}
+
 Answered<void> read_common(const bj::object& root, const ReadOptions& options, ChatRequest& request) {
   request.model = member_text(root, "model");
   request.stream = member_true(root, "stream");
@@ -174,6 +179,7 @@ Answered<void> read_common(const bj::object& root, const ReadOptions& options, C
   if (const bj::object* stream_options = member_object(root, "stream_options")) {
     if (!request.stream) return refuse(400, "'stream_options' is allowed only with 'stream'.", "stream_options");
     request.include_usage = member_true(*stream_options, "include_usage");
+    read_obfuscation(*stream_options, request);
   }
   return {};
 }
@@ -345,8 +351,7 @@ Answered<ChatRequest> read_openai_responses(std::string_view body, const ReadOpt
     request.reasoning_shown = member(*reasoning, "summary") != nullptr;
   }
   if (const bj::object* stream_options = member_object(root, "stream_options")) {
-    const bj::value* obfuscation = member(*stream_options, "include_obfuscation");
-    request.include_obfuscation = obfuscation == nullptr || !obfuscation->is_bool() || obfuscation->get_bool();
+    read_obfuscation(*stream_options, request);
   }
   read_repeated(root, request);
   return request;
