@@ -1,3 +1,4 @@
+// links: telemetry
 // Whatever the values of a line: it is one valid JSON object of bounded size, and no query value of an unknown
 // parameter is in it.
 #include <cstdint>
@@ -13,7 +14,7 @@ using namespace llmgw::telemetry;
 
 namespace {
 
-constexpr const char* kCanary = "cANary7cANary";
+constexpr const char* kCanary = "zQ7-canary-zQ7";  // no end of an escape sequence
 
 // Cuts the input into texts at NUL bytes.
 std::string_view next_text(std::string_view& input) {
