@@ -32,7 +32,9 @@ std::string write_answer(const AnswerContext& context, const UsageCount& usage) 
   }
 }
 
-bool arguments_whole(const Part& part) { return parse_body(part.text).has_value(); }
+bool arguments_whole(const Part& part) {
+  return parse_body(part.text).has_value();
+}
 
 std::string_view arguments_object(const Part& part) {
   return arguments_whole(part) ? std::string_view(part.text) : std::string_view("{}");
