@@ -101,6 +101,7 @@ class TlsStream final : public Stream {
   bool has_buffered() const override {
     return SSL_pending(ssl_.get()) > 0 || (!starved_ && SSL_has_pending(ssl_.get()) == 1);
   }
+  bool disturbed() override;
   std::string_view alpn() const override {
     const unsigned char* name = nullptr;
     unsigned size = 0;
@@ -265,6 +266,19 @@ IoResult TlsStream::try_read(std::span<char> buffer) {
     if (!readiness().readable && SSL_has_pending(ssl_.get()) == 0) break;
   }
   return {IoStatus::ok, total, {}};
+}
+
+// What arrives while nobody reads may be a ticket or a key update: OpenSSL takes those in, and only data or an end
+// count.
+bool TlsStream::disturbed() {
+  if (readiness().hangup || read_error_ || SSL_pending(ssl_.get()) > 0) return true;
+  if (!readiness().readable && !has_buffered()) return false;
+  detail::clear_tls_errors();
+  char byte = 0;
+  size_t count = 0;
+  const int result = SSL_peek_ex(ssl_.get(), &byte, 1, &count);
+  if (result == 1) return true;
+  return read_outcome(result).status != IoStatus::would_block_read;
 }
 
 IoResult TlsStream::write_outcome(int result, size_t length) {

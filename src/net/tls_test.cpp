@@ -312,6 +312,30 @@ TEST_F(TlsTest, ResumesAcrossWorkersThatShareTicketKeys) {
   });
 }
 
+// A pool looks at idle connections: a ticket is no reason to drop one, and is kept all the same.
+TEST_F(TlsTest, ATicketDoesNotDisturbAnIdleConnection) {
+  auto server = server_of(server_options());
+  auto client = client_of(client_options());
+  run([&]() -> Task<void> {
+    for (bool resumed : {false, true}) {
+      Pair pair = co_await handshake(server, client);
+      EXPECT_EQ(tls_info(**pair.client).resumed, resumed);
+      co_await sleep_for(loop_, 5ms);
+      EXPECT_TRUE((*pair.client)->readiness().readable);
+      EXPECT_FALSE((*pair.client)->disturbed());
+      EXPECT_FALSE((*pair.client)->readiness().readable);
+      co_await write_all(**pair.server, "unasked", {});
+      co_await sleep_for(loop_, 5ms);
+      EXPECT_TRUE((*pair.client)->disturbed());
+      EXPECT_EQ(co_await read_text(**pair.client, 7), "unasked");
+      EXPECT_FALSE((*pair.client)->disturbed());
+      (*pair.server)->shutdown_write();
+      co_await sleep_for(loop_, 5ms);
+      EXPECT_TRUE((*pair.client)->disturbed());
+    }
+  });
+}
+
 TEST_F(TlsTest, AnEndWithoutCloseNotifyIsAnError) {
   auto server = server_of(server_options());
   auto client = client_of(client_options());
