@@ -64,7 +64,7 @@ void Checker::check_file(const SectionBase& section, SectionId id, std::string_v
   if (path.empty()) return;
   const std::string resolved = resolve_path(environment_, path);
   if (const auto text = environment_.read_file(resolved); !text && text.error().code != base::ErrorCode::too_large) {
-    fault(section, id, key, "file " + resolved + " cannot be read: " + std::string(base::to_string(text.error().code)));
+    fault(section, id, key, "file " + resolved + " cannot be read: " + reason(text.error()));
   }
 }
 

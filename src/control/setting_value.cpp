@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <system_error>
 
 #include "base/text.h"
 #include "control/settings_binding.h"
@@ -47,12 +48,12 @@ std::string format_bound(const Setting& setting, int64_t bound) {
 
 base::Result<std::string> read_whole_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(base::os_error(errno, "reading a referenced file"));
+  if (!file) return std::unexpected(base::Error{base::ErrorCode::io, "reading a referenced file", errno});
   std::string text(kReferencedFileBytesMax + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return base::fail(base::ErrorCode::io, "reading a referenced file");
+  if (file.bad()) return base::fail(base::ErrorCode::io, "input or output error");
   text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kReferencedFileBytesMax) return base::fail(base::ErrorCode::too_large, "the file is over 64 KiB");
+  if (text.size() > kReferencedFileBytesMax) return base::fail(base::ErrorCode::too_large, "larger than 64 KiB");
   return text;
 }
 
@@ -66,6 +67,10 @@ Environment real_environment(std::string_view config_path) {
           },
           .read_file = read_whole_file,
           .directory = slash == std::string_view::npos ? std::string(".") : std::string(config_path.substr(0, slash))};
+}
+
+std::string reason(const base::Error& error) {
+  return error.os_error != 0 ? std::generic_category().message(error.os_error) : std::string(error.context);
 }
 
 std::string resolve_path(const Environment& environment, std::string_view path) {
@@ -168,7 +173,7 @@ std::optional<std::string> ValueReader::from_file(const TomlValue& value) {
   referenced_files_.push_back(resolved);
   auto text = environment_.read_file(resolved);
   if (!text) {
-    return fault(value.at, "file " + resolved + " cannot be read: " + std::string(base::to_string(text.error().code)));
+    return fault(value.at, "file " + resolved + " cannot be read: " + reason(text.error()));
   }
   while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
   if (text->empty()) return fault(value.at, "file " + resolved + " is empty");

@@ -29,6 +29,9 @@ struct Environment {
 // The process's own environment and file system.
 Environment real_environment(std::string_view config_path);
 
+// Why a file could not be read, in the operating system's words where it said so.
+std::string reason(const base::Error& error);
+
 // `path` as seen from the configuration's directory.
 std::string resolve_path(const Environment& environment, std::string_view path);
 

@@ -110,7 +110,7 @@ constexpr Setting kServer[] = {
     bind<&ServerSettings::write_timeout>(
         {.key = "write_timeout",
          .help = "Longest time a client may take nothing of an answer that waits for it; then its call is cancelled.",
-         .fallback = "\"60s\"",
+         .fallback = "\"1m\"",
          .min = 100,
          .max = kDay}),
     bind<&ServerSettings::request_timeout>(
@@ -212,7 +212,7 @@ constexpr Setting kUpstream[] = {
                                                .fallback = "64",
                                                .max = 100'000}),
     bind<&UpstreamSettings::idle_keepalive>(
-        {.key = "idle_keepalive", .help = "How long an idle connection is kept.", .fallback = "\"60s\"", .max = kDay}),
+        {.key = "idle_keepalive", .help = "How long an idle connection is kept.", .fallback = "\"1m\"", .max = kDay}),
     bind<&UpstreamSettings::http2>(
         {.key = "http2",
          .help = "`auto` takes it where TLS negotiates it, `on` insists (without TLS by prior knowledge), `off` never.",

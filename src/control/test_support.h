@@ -1,6 +1,7 @@
 // Configurations in memory for tests.
 #pragma once
 
+#include <cerrno>
 #include <map>
 #include <string>
 
@@ -20,7 +21,7 @@ struct TestWorld {
             },
             .read_file = [this](const std::string& path) -> base::Result<std::string> {
               const auto found = files.find(path);
-              if (found == files.end()) return base::fail(base::ErrorCode::not_found, "no such file");
+              if (found == files.end()) return std::unexpected(base::Error{base::ErrorCode::not_found, "", ENOENT});
               return found->second;
             },
             .directory = "/etc/llmgw"};

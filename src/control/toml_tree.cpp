@@ -64,7 +64,8 @@ std::string without_values(std::string_view description) {
     }
     const auto quoted = description.substr(open, close + 1 - open);
     result += description.substr(0, open);
-    result += quoted.size() <= 3 ? quoted : std::string_view("'...'");
+    const bool one_character = quoted.size() <= 3 || (quoted.size() == 4 && quoted[1] == '\\');
+    result += one_character ? quoted : std::string_view("'...'");
     description.remove_prefix(close + 1);
   }
   return result;

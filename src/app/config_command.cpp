@@ -1,0 +1,97 @@
+#include "app/config_command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <expected>
+#include <ostream>
+
+#include "base/rng.h"
+#include "base/text.h"
+#include "control/config_text.h"
+#include "control/reload.h"
+
+namespace llmgw::app {
+namespace {
+
+std::expected<control::Config, control::ConfigErrors> load(const std::string& path) {
+  auto text = control::read_config_file(path);
+  if (!text) return std::unexpected(std::move(text).error());
+  return control::load_config(*text, control::real_environment(path));
+}
+
+std::string random_key() {
+  std::array<uint8_t, 24> bytes;
+  for (size_t i = 0; i < bytes.size(); i += 8) {
+    const uint64_t word = base::system_random();
+    std::memcpy(bytes.data() + i, &word, 8);
+  }
+  return "sk-gw-" + base::hex(bytes);
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+int run_config_init(const std::string& path, std::ostream& out, std::ostream& err) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    const int error = errno;
+    if (error == EEXIST) {
+      err << path << ": exists already and stays as it is; name another file, or remove it first\n";
+    } else {
+      err << path << ": cannot be created: " << std::strerror(error) << "\n";
+    }
+    return 1;
+  }
+  const bool written = write_all(fd, control::starter_config(random_key()));
+  const int error = errno;
+  if (close(fd) != 0 || !written) {
+    err << path << ": cannot be written: " << std::strerror(error) << "\n";
+    unlink(path.c_str());
+    return 1;
+  }
+  out << "wrote " << path << "; set the connection in it, then: llm-gateway config validate --config " << path << "\n";
+  return 0;
+}
+
+int run_config_validate(const std::string& path, std::ostream& out, std::ostream& err) {
+  const auto config = load(path);
+  if (!config) {
+    err << control::format_errors(config.error(), path);
+    return 1;
+  }
+  const auto plural = [](size_t count, const char* noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  };
+  out << path << ": valid: " << plural(config->connections.size(), "connection") << ", "
+      << plural(config->models.size(), "model") << ", " << plural(config->keys.size(), "key") << "\n";
+  return 0;
+}
+
+int run_config_show(const std::string& path, std::ostream& out, std::ostream& err) {
+  const auto config = load(path);
+  if (!config) {
+    err << control::format_errors(config.error(), path);
+    return 1;
+  }
+  out << control::show_config(*config, path);
+  return 0;
+}
+
+int run_config_reference(std::ostream& out) {
+  out << control::settings_reference();
+  return 0;
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,19 @@
+// The subcommands of `llm-gateway config`, as functions: each returns the process's exit code and writes results to
+// `out` and complaints to `err`. Main thread only.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+namespace llmgw::app {
+
+// Writes a commented starter file, readable by its owner alone since it holds a client key; refuses to overwrite.
+int run_config_init(const std::string& path, std::ostream& out, std::ostream& err);
+// Prints every fault as file:line:column: message. 0: valid, 1: not.
+int run_config_validate(const std::string& path, std::ostream& out, std::ostream& err);
+// Prints the effective configuration with defaults and origins, never a secret.
+int run_config_show(const std::string& path, std::ostream& out, std::ostream& err);
+// Prints the tables of docs/configuration.md.
+int run_config_reference(std::ostream& out);
+
+}  // namespace llmgw::app

@@ -1,0 +1,196 @@
+#include "control/reload.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "base/rng.h"
+
+namespace llmgw::control {
+namespace {
+
+class Differ {
+ public:
+  Differ(const Config& before, const Config& after) : before_(before), after_(after) {}
+
+  ConfigDiff diff() {
+    objects(
+        "connection", before_.connections, after_.connections, [](const auto& each) { return each.name; },
+        [](const auto& a, const auto& b) {
+          return same(SectionId::connection, a, b) && same(SectionId::connection_tls, a.tls, b.tls);
+        });
+    objects(
+        "model", before_.models, after_.models, [](const auto& each) { return each.name + '\n' + each.connection; },
+        [](const auto& a, const auto& b) { return same(SectionId::model, a, b); });
+    objects(
+        "key", before_.keys, after_.keys, [](const auto& each) { return each.name; },
+        [](const auto& a, const auto& b) { return same(SectionId::key, a, b); });
+    settings(SectionId::server, before_.server, after_.server);
+    settings(SectionId::server_tls, before_.server_tls, after_.server_tls);
+    settings(SectionId::log, before_.log, after_.log);
+    settings(SectionId::metrics, before_.metrics, after_.metrics);
+    settings(SectionId::upstream, before_.upstream, after_.upstream);
+    settings(SectionId::upstream_tls, before_.upstream_tls, after_.upstream_tls);
+    result_.empty = result_.summary.empty();
+    if (result_.empty) result_.summary = "nothing changed";
+    return std::move(result_);
+  }
+
+ private:
+  template <class Section>
+  static bool same(SectionId id, const Section& a, const Section& b) {
+    return std::ranges::all_of(section_table(id).settings, [&](const Setting& each) { return each.equal(&a, &b); });
+  }
+
+  void say(const std::string& text) { result_.summary += (result_.summary.empty() ? "" : ", ") + text; }
+
+  void count(size_t number, std::string_view noun, std::string_view verb) {
+    if (number == 0) return;
+    say(std::to_string(number) + " " + std::string(noun) + (number == 1 ? " " : "s ") + std::string(verb));
+  }
+
+  template <class Object, class Identity, class Same>
+  void objects(std::string_view noun, const std::vector<Object>& before, const std::vector<Object>& after,
+               Identity identity, Same equal) {
+    std::map<std::string, const Object*> old;
+    for (const auto& each : before) old.emplace(identity(each), &each);
+    size_t added = 0;
+    size_t changed = 0;
+    for (const auto& each : after) {
+      const auto found = old.find(identity(each));
+      if (found == old.end()) {
+        ++added;
+        continue;
+      }
+      if (!equal(*found->second, each)) ++changed;
+      old.erase(found);
+    }
+    count(added, noun, "added");
+    count(old.size(), noun, "removed");
+    count(changed, noun, "changed");
+    const bool same_set = added == 0 && old.empty() && before.size() == after.size();
+    const bool moved = same_set && !std::ranges::equal(before, after, {}, identity, identity);
+    if (moved) say(std::string(noun) + "s reordered");
+  }
+
+  template <class Section>
+  void settings(SectionId id, const Section& before, const Section& after) {
+    const auto& table = section_table(id);
+    for (const auto& setting : table.settings) {
+      if (setting.equal(&before, &after)) continue;
+      const std::string name = std::string(table.name) + "." + std::string(setting.key);
+      say(name + " changed");
+      if (setting.needs_restart) result_.restart_required.push_back(name);
+    }
+  }
+
+  const Config& before_;
+  const Config& after_;
+  ConfigDiff result_;
+};
+
+std::unexpected<ConfigErrors> one_error(std::string message) {
+  ConfigErrors errors;
+  errors.add({}, std::move(message));
+  return std::unexpected(std::move(errors));
+}
+
+}  // namespace
+
+ConfigDiff diff_configs(const Config& before, const Config& after) {
+  return Differ(before, after).diff();
+}
+
+std::expected<ReloadPlan, ConfigErrors> plan_reload(const Config& running, std::string_view text,
+                                                    const Environment& environment, const SnapshotInputs& inputs) {
+  auto config = load_config(text, environment);
+  if (!config) return std::unexpected(std::move(config).error());
+  auto snapshot = build_snapshot(*config, inputs);
+  if (!snapshot) return std::unexpected(std::move(snapshot).error());
+  ConfigDiff diff = diff_configs(running, *config);
+  return ReloadPlan{.config = std::move(*config), .snapshot = std::move(*snapshot), .diff = std::move(diff)};
+}
+
+std::expected<std::string, ConfigErrors> read_config_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) {
+    const base::Error error{base::ErrorCode::io, "reading the configuration", errno};
+    const auto* hint = error.os_error == ENOENT ? "; `llm-gateway config init` writes a first one" : "";
+    return one_error("the file cannot be read: " + reason(error) + hint);
+  }
+  if (std::error_code error; std::filesystem::is_directory(path, error)) return one_error("is a directory, not a file");
+  const auto size = file.tellg();
+  if (size < 0) return one_error("not a regular file");
+  if (static_cast<uint64_t>(size) > kConfigBytesMax) return one_error("the file is larger than 16 MiB");
+  std::string text(static_cast<size_t>(size), '\0');
+  file.seekg(0);
+  file.read(text.data(), size);
+  if (file.bad()) return one_error("the file cannot be read to its end");
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+void release_parse_memory() {
+  malloc_trim(0);
+}
+
+Reloader::Reloader(std::string path, int64_t created_default)
+    : path_(std::move(path)),
+      created_default_(created_default),
+      hash_key_{base::system_random(), base::system_random()},
+      config_{} {}
+
+SnapshotInputs Reloader::next_inputs() const {
+  return {
+      .version = snapshot_ ? snapshot_->version + 1 : 1, .hash_key = hash_key_, .created_default = created_default_};
+}
+
+std::expected<void, ConfigErrors> Reloader::load() {
+  auto loaded = reload();
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  return {};
+}
+
+std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
+  auto text = read_config_file(path_);
+  if (!text) return std::unexpected(std::move(text).error());
+  auto plan = plan_reload(config_, *text, real_environment(path_), next_inputs());
+  text->clear();
+  text->shrink_to_fit();
+  if (!plan) return std::unexpected(std::move(plan).error());
+  config_ = std::move(plan->config);
+  snapshot_ = std::move(plan->snapshot);
+  release_parse_memory();
+  return std::move(plan->diff);
+}
+
+std::vector<std::string> Reloader::watched_files() const {
+  std::vector<std::string> files{path_};
+  files.insert(files.end(), config_.referenced_files.begin(), config_.referenced_files.end());
+  const auto environment = real_environment(path_);
+  const auto add = [&](const std::string& path) {
+    if (!path.empty()) files.push_back(resolve_path(environment, path));
+  };
+  add(config_.server_tls.certificate);
+  add(config_.server_tls.key);
+  add(config_.server_tls.client_ca);
+  add(config_.upstream_tls.ca_file);
+  add(config_.upstream_tls.client_certificate);
+  add(config_.upstream_tls.client_key);
+  for (const auto& connection : config_.connections) {
+    add(connection.tls.ca_file.value_or(""));
+    add(connection.tls.client_certificate.value_or(""));
+    add(connection.tls.client_key.value_or(""));
+  }
+  std::ranges::sort(files);
+  const auto repeated = std::ranges::unique(files);
+  files.erase(repeated.begin(), repeated.end());
+  return files;
+}
+
+}  // namespace llmgw::control

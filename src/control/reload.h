@@ -1,0 +1,69 @@
+// Reloading: what a new file would change, decided whole before anything is applied. `plan_reload` is pure; `Reloader`
+// is the thin shell that SIGHUP, the file watcher and the admin interface call. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/config_loader.h"
+#include "control/snapshot.h"
+
+namespace llmgw::control {
+
+struct ConfigDiff {
+  std::string summary;                        // "3 models added, 1 key removed, log.level changed"; "nothing changed"
+  std::vector<std::string> restart_required;  // settings that changed but take effect only with a new process
+  bool empty = true;
+};
+
+// Objects are compared by name, models by name and connection. Names no secret's value.
+ConfigDiff diff_configs(const Config& before, const Config& after);
+
+struct ReloadPlan {
+  Config config;
+  std::shared_ptr<const Snapshot> snapshot;
+  ConfigDiff diff;
+};
+
+// The new snapshot, or every reason why the running configuration stays. Settings that need a restart are in the new
+// snapshot as written; whoever holds their effect (listeners, threads) keeps the old.
+std::expected<ReloadPlan, ConfigErrors> plan_reload(const Config& running, std::string_view text,
+                                                    const Environment& environment, const SnapshotInputs& inputs);
+
+// Reads a configuration file, at most kConfigBytesMax bytes. The error is a sentence.
+std::expected<std::string, ConfigErrors> read_config_file(const std::string& path);
+
+// Gives memory that parsing used back to the operating system.
+void release_parse_memory();
+
+class Reloader {
+ public:
+  // `created_default`: seconds since 1970, for models without `created`.
+  Reloader(std::string path, int64_t created_default);
+
+  // The first load. On success snapshot() is set; the caller does this before workers start.
+  std::expected<void, ConfigErrors> load();
+  // Reads the file again. On success snapshot() is the new one, to be handed to the workers also when the diff is
+  // empty: a certificate the file names may have changed. On failure nothing changed.
+  std::expected<ConfigDiff, ConfigErrors> reload();
+
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  const std::string& path() const { return path_; }
+  // The file and all it refers to: what a FileWatcher should watch.
+  std::vector<std::string> watched_files() const;
+
+ private:
+  SnapshotInputs next_inputs() const;
+
+  std::string path_;
+  int64_t created_default_;
+  SipKey hash_key_;
+  Config config_;
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace llmgw::control
