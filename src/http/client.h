@@ -46,6 +46,8 @@ class ClientExchange {
   virtual net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) = 0;
   // The next bytes. A body cut short is an error: protocol, reset or closed.
   virtual net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) = 0;
+  // Body bytes have come with the head and wait for read_body().
+  virtual bool body_at_hand() const = 0;
   // Whether any byte of a response has come.
   virtual bool received_any() const = 0;
   // Headers behind a chunked or HTTP/2 body, once read_body said done.

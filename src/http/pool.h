@@ -41,6 +41,8 @@ class Pool {
   void reap();
   // Closes all idle connections, and those in use once they are given back.
   void retire();
+  // Takes a retire() back.
+  void revive() { retired_ = false; }
 
   size_t open() const { return open_; }
   size_t idle() const { return idle_count_; }

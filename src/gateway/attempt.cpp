@@ -1,0 +1,215 @@
+// The call to the upstream and the way back: bytes pass through, nothing is re-encoded.
+#include <array>
+
+#include "dialects/error.h"
+#include "gateway/call.h"
+#include "gateway/header_rules.h"
+#include "gateway/pump.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::fail;
+using base::Instant;
+using base::Result;
+using chat::ErrorKind;
+using http::ClientExchange;
+using http::HeaderId;
+using http::ResponseHead;
+using net::Task;
+using net::Wait;
+
+// The server had closed the idle connection before it saw our request. Repeating is safe: nothing was received.
+bool hit_closed_connection(const ClientExchange& upstream, const Error& error) {
+  return upstream.reused() && !upstream.received_any() &&
+         (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
+}
+
+bool is_event_stream(const ResponseHead& head) {
+  return head.headers.value(HeaderId::content_type).starts_with("text/event-stream");
+}
+
+}  // namespace
+
+Wait Call::until(base::Duration timeout) const {
+  return {std::min(deadline_, worker_.loop().now() + timeout), &exchange_.cancellation()};
+}
+
+// What an upstream's failure is to the client. The upstream's address is not the client's business.
+chat::ClientError Call::upstream_error(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::deadline_exceeded:
+      return {.kind = ErrorKind::upstream_timeout, .message = "the provider did not answer in time"};
+    case ErrorCode::exhausted:
+      return {.kind = ErrorKind::overloaded, .message = "no connection to the provider is free"};
+    case ErrorCode::refused:
+    case ErrorCode::unreachable:
+    case ErrorCode::name_not_found:
+      return {.kind = ErrorKind::upstream_failed, .message = "the provider cannot be reached"};
+    case ErrorCode::tls:
+      return {.kind = ErrorKind::upstream_failed, .message = "the secure connection to the provider failed"};
+    case ErrorCode::protocol:
+    case ErrorCode::too_large:
+      return {.kind = ErrorKind::upstream_failed, .message = "the provider's answer is not valid HTTP"};
+    case ErrorCode::invalid_argument:
+      return {.kind = ErrorKind::invalid_request, .message = "a header of the request cannot be sent to the provider"};
+    case ErrorCode::internal: return {.kind = ErrorKind::internal, .message = "internal error of the gateway"};
+    default: return {.kind = ErrorKind::upstream_failed, .message = "the connection to the provider broke"};
+  }
+}
+
+Task<void> Call::attempt() {
+  std::unique_ptr<ClientExchange> upstream;
+  auto head = co_await exchange_heads(upstream);
+  if (!head) {
+    if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+    worker_.log().warn(
+        "upstream failed",
+        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", head.error()}});
+    co_return co_await refuse(upstream_error(head.error()));
+  }
+  upstream_status_ = (*head)->status;
+  if ((*head)->status == 101) {
+    co_await relay_websocket(*upstream, **head);
+  } else {
+    co_await relay(*upstream, **head);
+  }
+}
+
+Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExchange>& upstream) {
+  const control::CallTimeouts& timeouts = attempt_->connection->timeouts;
+  http::Pool& pool = generation_.pool(attempt_->connection_index);
+  for (bool fresh = false;; fresh = true) {
+    const Instant wanted_at = worker_.loop().precise_now();
+    CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
+    upstream = std::move(acquired);
+    const Instant acquired_at = upstream->reused() ? wanted_at : worker_.loop().precise_now();
+    auto sent = co_await send(*upstream);
+    if (sent) {
+      sent_at_ = worker_.loop().precise_now();
+      before_ = (sent_at_ - exchange_.started_at()) - (acquired_at - wanted_at);
+      auto head = co_await upstream->read_head(until(timeouts.first_byte));
+      if (head) {
+        after_ = -(worker_.loop().now() - sent_at_);  // completed when the first byte is on its way to the client
+        co_return *head;
+      }
+      sent = fail(head.error());
+    }
+    if (fresh || !hit_closed_connection(*upstream, sent.error())) co_return fail(sent.error());
+    ++retries_;
+  }
+}
+
+Task<Result<void>> Call::send(ClientExchange& upstream) {
+  const http::RequestHead& head = exchange_.head();
+  const control::Connection& connection = *attempt_->connection;
+  http::Headers headers;
+  if (!upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, headers)) {
+    co_return fail(ErrorCode::invalid_argument, "too many headers");
+  }
+  std::array<iovec, 2 * json::kEditsMax + 1> body;
+  size_t count = 0;
+  for (const std::string_view part : attempt_->body.parts()) body[count++] = net::buffer_of(part);
+  const http::RequestStart request{.method = head.method_text,
+                                   .target = attempt_->target,
+                                   .scheme = connection.upstream.endpoint.tls ? "https" : "http",
+                                   .authority = connection.upstream.endpoint.authority,
+                                   .headers = &headers,
+                                   .body = {body.data(), count},
+                                   .upgrade = match_.websocket ? std::string_view("websocket") : std::string_view{}};
+  co_return co_await upstream.send(request, until(connection.timeouts.first_byte));
+}
+
+Result<void> Call::start_answer(const ResponseHead& head) {
+  http::Headers headers;
+  if (!client_response_headers(head.headers, id_.view(), headers)) {
+    return fail(ErrorCode::too_large, "too many headers");
+  }
+  status_ = head.status;
+  const bool sized = head.framing == http::Framing::content_length || head.framing == http::Framing::none;
+  return exchange_.start({.status = head.status,
+                          .headers = &headers,
+                          .framing = sized ? head.framing : http::Framing::until_close,
+                          .content_length = head.content_length});
+}
+
+Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
+  if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
+  const bool streams = is_event_stream(head);
+  if (head.status < 300) usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+  // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
+  if (streams && !upstream.body_at_hand()) co_await exchange_.flush();
+
+  const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
+  dialects::StreamBoundary boundary(streams ? chat::Framing::sse : framing());
+  Instant last_piece{};
+  for (;;) {
+    auto bytes = co_await upstream.read_body(until(idle_timeout));
+    if (!bytes) co_return co_await break_off(bytes.error(), boundary);
+    const std::string_view data(bytes->data.data(), bytes->data.size());
+    if (usage_) usage_->feed(data);
+    if (streams) boundary.feed(data);
+    const iovec buffer = net::buffer_of(data);
+    const Instant arrived = worker_.loop().now();
+    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, bytes->done);
+    if (!written) co_return exchange_.abort();
+    note_piece(streams, arrived, last_piece);
+    if (bytes->done) co_return;
+  }
+}
+
+void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
+  if (last_piece == Instant{}) {
+    after_ += worker_.loop().precise_now() - sent_at_;
+    if (streams) first_token_ = arrived - exchange_.started_at();
+  } else if (streams && series_ != nullptr) {
+    series_->record_token_gap(arrived - last_piece);
+  }
+  last_piece = arrived;
+}
+
+// The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
+Task<void> Call::break_off(const Error& error, const dialects::StreamBoundary& boundary) {
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  const chat::ClientError told = upstream_error(error);
+  error_ = told.kind;
+  worker_.log().warn("upstream broke off",
+                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
+  const chat::Framing shape = framing();
+  std::string event;
+  if (boundary.at_boundary()) {
+    dialects::StreamState stream;
+    stream.model = model_;
+    event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
+  }
+  if (!event.empty()) {
+    const iovec buffer = net::buffer_of(event);
+    // The event says that it is over; the transfer itself ends in order, so that every client gets to see it.
+    auto written = co_await exchange_.write({&buffer, 1}, true);
+    if (written) co_return;
+  }
+  exchange_.abort();
+}
+
+Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& head) {
+  http::Headers headers;
+  std::string_view early_from_upstream;
+  net::Stream* server = upstream.raw_stream(early_from_upstream);
+  if (server == nullptr || !match_.websocket || !client_response_headers(head.headers, id_.view(), headers)) {
+    co_return co_await refuse({.kind = ErrorKind::upstream_failed, .message = "the provider's upgrade failed"});
+  }
+  headers.append(HeaderId::upgrade, "websocket");
+  const http::ResponseStart switching{.status = 101, .headers = &headers, .framing = http::Framing::none};
+  auto client = co_await exchange_.take_over(&switching);
+  if (!client) {
+    co_return co_await refuse({.kind = ErrorKind::unsupported, .message = "WebSocket needs HTTP/1.1"});
+  }
+  status_ = 101;
+  co_await pump_both_ways({.stream = *client->stream, .early_bytes = client->early_bytes},
+                          {.stream = *server, .early_bytes = early_from_upstream}, attempt_->connection->timeouts.idle,
+                          exchange_.cancellation());
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,122 @@
+// One request on its way through the gateway: endpoint, key, body, model, upstream, answer, settlement. Lives in its
+// handler's coroutine; one thread. The steps stand in the order a request takes them.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accounting/usage_scanner.h"
+#include "base/arena.h"
+#include "chat/error.h"
+#include "dialects/stream_boundary.h"
+#include "gateway/endpoints.h"
+#include "gateway/peek.h"
+#include "gateway/worker.h"
+#include "http/client.h"
+#include "http/exchange.h"
+#include "json/splice.h"
+#include "providers/surface.h"
+#include "telemetry/request_id.h"
+
+namespace llmgw::gateway {
+
+template <class T>
+using Outcome = std::expected<T, chat::ClientError>;
+
+class Call {
+ public:
+  Call(Worker& worker, http::ServerExchange& exchange);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // Answers the request, whatever it is, and settles it.
+  net::Task<void> run();
+
+ private:
+  // A request as it goes to one upstream.
+  struct Attempt {
+    const control::Model* model = nullptr;
+    const control::Connection* connection = nullptr;
+    uint32_t connection_index = 0;
+    std::string_view target;  // path and query
+    json::Pieces body;
+  };
+
+  // call.cpp: the steps
+  net::Task<void> dispatch();
+  net::Task<void> proxy();
+  Outcome<void> authenticate();
+  net::Task<Outcome<void>> read_body();
+  Outcome<void> inspect_body();
+  Outcome<void> find_model_outside_body();
+  Outcome<Attempt> route();
+  Outcome<Attempt> route_without_model();
+  Outcome<Attempt> address(const control::Model* model, uint32_t connection);
+  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  chat::ClientError unknown_model() const;
+  providers::Surface surface() const;
+  std::string_view canonical_path();
+  void settle();
+  void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
+  uint8_t error_id() const;
+
+  // local.cpp: what the gateway answers itself
+  net::Task<void> answer_health(bool readiness);
+  net::Task<void> answer_metrics();
+  net::Task<void> answer_models();
+
+  // attempt.cpp: the call to the upstream and the way back
+  net::Task<void> attempt();
+  net::Task<base::Result<void>> send(http::ClientExchange& upstream);
+  net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
+  net::Task<void> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
+  base::Result<void> start_answer(const http::ResponseHead& head);
+  net::Task<void> break_off(const base::Error& error, const dialects::StreamBoundary& boundary);
+  void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
+  telemetry::RequestSeries& series();
+  chat::ClientError upstream_error(const base::Error& error);
+  net::Wait until(base::Duration timeout) const;
+
+  // answer.cpp: answers of our own
+  net::Task<void> answer(uint16_t status, std::string_view content_type, std::string_view body,
+                         const http::Headers& headers);
+  net::Task<void> refuse(const chat::ClientError& error);
+  net::Task<void> refuse_endpoint(const EndpointRefusal& refusal);
+  chat::Dialect likely_dialect() const;
+  chat::Framing framing() const;
+
+  Worker& worker_;
+  http::ServerExchange& exchange_;
+  GenerationRef generation_;
+  base::Arena arena_;
+  telemetry::RequestId id_;
+  Match match_;
+  bool matched_ = false;
+  const control::Principal* principal_ = nullptr;
+  std::span<char> body_;
+  Peek peek_;
+  std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
+  bool body_is_json_ = false;
+  std::string_view model_;  // as the client named it
+  std::optional<Attempt> attempt_;
+
+  // For settlement
+  base::Instant deadline_ = base::kNever;
+  base::Duration before_{0};  // gateway time until the request was written to the upstream
+  base::Duration after_{-1};  // gateway time from the upstream's first byte to ours
+  base::Instant sent_at_{};
+  base::Duration first_token_{-1};
+  uint16_t status_ = 0;
+  uint16_t upstream_status_ = 0;
+  uint32_t retries_ = 0;
+  uint64_t bytes_in_ = 0;
+  std::optional<chat::ErrorKind> error_;
+  std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
+  std::optional<accounting::UsageScanner> usage_;
+  telemetry::RequestSeries* series_ = nullptr;
+};
+
+}  // namespace llmgw::gateway

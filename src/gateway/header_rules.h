@@ -1,0 +1,24 @@
+// Which headers pass through, decided once for every known header so that the request path compares no strings.
+// Any thread once built.
+#pragma once
+
+#include <bitset>
+
+#include "http/message.h"
+#include "providers/upstream.h"
+
+namespace llmgw::gateway {
+
+// The headers of a client's request that go to the upstream, with the upstream's own put in: credentials and configured
+// headers replace the client's of the same name, defaults fill in where there is none. Views point into `from`,
+// `upstream` and the caller's `request_id`. False if there are too many headers.
+bool upstream_request_headers(const http::Headers& from, const providers::Upstream& upstream,
+                              std::string_view request_id, bool websocket, http::Headers& to);
+
+// The headers of an upstream's response that go to the client.
+bool client_response_headers(const http::Headers& from, std::string_view request_id, http::Headers& to);
+
+// What the gateway calls the upstream's own request id, next to its own x-request-id.
+inline constexpr std::string_view kUpstreamRequestIdHeader = "x-upstream-request-id";
+
+}  // namespace llmgw::gateway

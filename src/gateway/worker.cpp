@@ -1,0 +1,138 @@
+#include "gateway/worker.h"
+
+#include <malloc.h>
+
+#include "gateway/handler.h"
+#include "net/io.h"
+
+namespace llmgw::gateway {
+namespace {
+
+constexpr base::Duration kHousekeepingInterval = std::chrono::seconds(1);
+
+// Two connections with the same key may share sockets: same place, same TLS, same way there.
+std::string pool_key(const control::Connection& connection) {
+  const auto& endpoint = connection.upstream.endpoint;
+  const auto& tls = connection.tls;
+  const auto& proxy = connection.pool.proxy;
+  std::string key;
+  for (const std::string* part : {&endpoint.host, &endpoint.unix_path, &tls.ca_file, &tls.client_certificate,
+                                  &tls.client_key, &tls.server_name, &proxy.endpoint.authority}) {
+    key.append(*part).push_back('\0');
+  }
+  for (const uint64_t part : {uint64_t{endpoint.port}, uint64_t{endpoint.tls}, uint64_t{tls.verify},
+                              static_cast<uint64_t>(connection.pool.http2), static_cast<uint64_t>(proxy.kind)}) {
+    key.append(std::to_string(part)).push_back('\0');
+  }
+  key.append(proxy.user.reveal());
+  return key;
+}
+
+http::PoolOptions pool_options(const control::Connection& connection) {
+  http::PoolOptions options;
+  options.connections_max = connection.pool.max_connections;
+  options.idle_max = connection.pool.idle_connections;
+  options.idle_time = connection.pool.idle_keepalive;
+  options.connect_timeout = connection.timeouts.connect;
+  return options;
+}
+
+}  // namespace
+
+Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
+               std::shared_ptr<const control::Snapshot> snapshot, ConnectUpstream connect)
+    : loop_(loop), shared_(shared), log_(log), metrics_(*shared.registry), connect_(std::move(connect)) {
+  adopt(std::move(snapshot));
+  handler_ = make_handler(*this);
+  server_ = std::make_unique<http::Server>(loop_, *handler_, server_options(this->snapshot()));
+  tasks_.spawn(housekeeping());
+}
+
+Worker::~Worker() {
+  // Requests first: they use pools and generations until they are gone.
+  tasks_.cancel_all();
+  server_.reset();
+}
+
+http::ServerOptions Worker::server_options(const control::Snapshot& snapshot) {
+  const control::ServerSettings& from = snapshot.server;
+  http::ServerOptions to;
+  to.head_limits.head_bytes_max = from.max_head_bytes.bytes;
+  to.head_limits.headers_max = from.max_headers;
+  to.header_timeout = from.header_timeout;
+  to.body_timeout = from.body_timeout;
+  to.idle_timeout = from.idle_timeout;
+  to.write_timeout = from.write_timeout;
+  to.connections_max = from.max_connections_per_worker;
+  to.requests_per_connection_max = from.max_requests_per_connection;
+  to.http2 = from.http2;
+  return to;
+}
+
+void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
+  for (auto& [key, entry] : pools_) entry.current = false;
+  auto generation = std::make_unique<Generation>();
+  generation->snapshot = std::move(snapshot);
+  const auto& connections = generation->snapshot->connections;
+  generation->pools.reserve(connections.size());
+  for (uint32_t i = 0; i < connections.size(); ++i) generation->pools.push_back(pool_for(generation->snapshot, i));
+  generations_.push_back(std::move(generation));
+  for (auto& [key, entry] : pools_) {
+    if (!entry.current) entry.pool->retire();
+  }
+  if (server_ != nullptr) {
+    server_->set_options(server_options(this->snapshot()));
+    metrics_.forget_instance_health();
+  }
+}
+
+http::Pool* Worker::pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index) {
+  const control::Connection& connection = snapshot->connections[index];
+  PoolEntry& entry = pools_[pool_key(connection)];
+  entry.current = true;
+  if (entry.pool == nullptr) {
+    // The pool may outlive the snapshot it was made for, so it keeps it.
+    entry.pool = std::make_unique<http::Pool>(
+        loop_, [this, snapshot, index](net::Wait wait) { return connect_(snapshot->connections[index], wait); },
+        pool_options(connection));
+  } else {
+    entry.pool->set_options(pool_options(connection));
+    entry.pool->revive();
+  }
+  return entry.pool.get();
+}
+
+size_t Worker::upstream_connections() const {
+  size_t count = 0;
+  for (const auto& [key, entry] : pools_) count += entry.pool->open();
+  return count;
+}
+
+void Worker::housekeep() {
+  std::erase_if(generations_, [this](const auto& generation) {
+    return generation != generations_.back() && generation->holders == 0;
+  });
+  const bool settled = generations_.size() == 1;
+  std::erase_if(
+      pools_, [settled](const auto& item) { return settled && !item.second.current && item.second.pool->open() == 0; });
+  for (auto& [key, entry] : pools_) entry.pool->reap();
+  metrics_.client_connections.set(static_cast<int64_t>(server_->counters().open));
+  metrics_.upstream_connections.set(static_cast<int64_t>(upstream_connections()));
+  metrics_.requests_in_flight.set(static_cast<int64_t>(in_flight()));
+}
+
+net::Task<void> Worker::housekeeping() {
+  uint64_t requests_at_last_trim = 0;
+  for (;;) {
+    co_await net::sleep_for(loop_, kHousekeepingInterval);
+    housekeep();
+    parser_.shrink();
+    // After a burst the allocator sits on pages nobody needs: they go back once nothing runs.
+    if (in_flight() == 0 && requests() != requests_at_last_trim) {
+      requests_at_last_trim = requests();
+      malloc_trim(0);
+    }
+  }
+}
+
+}  // namespace llmgw::gateway

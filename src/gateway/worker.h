@@ -1,0 +1,99 @@
+// One worker: a loop, its server, its connections to upstreams, its view of the configuration, its counters. Everything
+// a request touches belongs to the worker that accepted it. All members belong to the loop's thread unless said
+// otherwise; other threads reach a worker through Loop::post.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/snapshot.h"
+#include "http/pool.h"
+#include "http/server.h"
+#include "json/reader.h"
+#include "net/loop.h"
+#include "telemetry/log.h"
+#include "telemetry/worker_metrics.h"
+
+namespace llmgw::gateway {
+
+// A snapshot as one worker uses it: with the pool of each connection. Requests hold it by GenerationRef; the worker
+// drops it when it is neither the newest nor held.
+struct Generation {
+  std::shared_ptr<const control::Snapshot> snapshot;
+  std::vector<http::Pool*> pools;  // by connection index
+  uint32_t holders = 0;
+};
+
+class GenerationRef {
+ public:
+  explicit GenerationRef(Generation& generation) : generation_(&generation) { ++generation_->holders; }
+  GenerationRef(const GenerationRef&) = delete;
+  GenerationRef& operator=(const GenerationRef&) = delete;
+  ~GenerationRef() { --generation_->holders; }
+  const control::Snapshot& snapshot() const { return *generation_->snapshot; }
+  http::Pool& pool(uint32_t connection) const { return *generation_->pools[connection]; }
+
+ private:
+  Generation* generation_;
+};
+
+// How a worker reaches an upstream: the seam to the network. The connection outlives the task.
+using ConnectUpstream = std::function<net::Task<base::Result<std::unique_ptr<net::Stream>>>(
+    const control::Connection& connection, net::Wait wait)>;
+
+// What several workers share, all of it thread-safe or read-only.
+struct SharedState {
+  telemetry::Registry* registry = nullptr;
+  std::atomic<bool> draining = false;  // /ready says no
+};
+
+class Worker {
+ public:
+  Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log, std::shared_ptr<const control::Snapshot> snapshot,
+         ConnectUpstream connect);
+  ~Worker();
+
+  // Serves by this snapshot from the next request on; requests that run keep theirs.
+  void adopt(std::shared_ptr<const control::Snapshot> snapshot);
+  Generation& current() { return *generations_.back(); }
+  const control::Snapshot& snapshot() const { return *generations_.back()->snapshot; }
+
+  http::Server& server() { return *server_; }
+  net::Loop& loop() { return loop_; }
+  telemetry::Log& log() { return log_; }
+  telemetry::WorkerMetrics& metrics() { return metrics_; }
+  SharedState& shared() { return shared_; }
+  json::Parser& parser() { return parser_; }
+  // Requests being handled, from the first byte of the head to settlement.
+  uint64_t in_flight() const { return server_->counters().active; }
+  uint64_t requests() const { return server_->counters().requests; }
+  size_t upstream_connections() const;
+
+ private:
+  struct PoolEntry {
+    std::unique_ptr<http::Pool> pool;
+    bool current = true;
+  };
+  http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
+  void housekeep();
+  net::Task<void> housekeeping();
+  static http::ServerOptions server_options(const control::Snapshot& snapshot);
+
+  net::Loop& loop_;
+  SharedState& shared_;
+  telemetry::Log& log_;
+  telemetry::WorkerMetrics metrics_;
+  ConnectUpstream connect_;
+  json::Parser parser_;
+  std::map<std::string, PoolEntry> pools_;
+  std::vector<std::unique_ptr<Generation>> generations_;  // the newest last
+  std::unique_ptr<http::RequestHandler> handler_;
+  std::unique_ptr<http::Server> server_;
+  net::TaskGroup tasks_;
+};
+
+}  // namespace llmgw::gateway
