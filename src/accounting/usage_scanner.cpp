@@ -173,32 +173,28 @@ void UsageScanner::skip_to(std::string_view& text) {
 }
 
 void UsageScanner::read_object(std::string_view& text) {
-  size_t i = 0;
-  while (i < text.size() && mode_ == Mode::object) {
-    object_byte(text[i]);
-    ++i;
-    if (++object_bytes_ > kUsageBytesMax && mode_ == Mode::object) {
-      depth_ += level_;
-      back_to_structure(in_string_);
-      carry_.escaped = escaped_ ? 1 : 0;
+  const char* p = text.data();
+  const char* const end = p + std::min(text.size(), size_t{kUsageBytesMax + 1 - object_bytes_});
+  while (p < end && mode_ == Mode::object) {
+    if (in_string_) {
+      p = read_string(p, end);
+    } else if (base::is_digit(*p)) {
+      p = read_digits(p, end);
+    } else {
+      object_byte(*p++);
     }
   }
-  text.remove_prefix(i);
+  const auto used = static_cast<size_t>(p - text.data());
+  object_bytes_ += static_cast<uint32_t>(used);
+  text.remove_prefix(used);
+  if (object_bytes_ > kUsageBytesMax && mode_ == Mode::object) {
+    depth_ += level_;
+    back_to_structure(in_string_);
+    carry_.escaped = escaped_ ? 1 : 0;
+  }
 }
 
 void UsageScanner::object_byte(char c) {
-  if (in_string_) {
-    string_byte(c);
-    return;
-  }
-  if (base::is_digit(c)) {
-    if (count_ == kNoCount || number_ == Number::fraction || number_ == Number::unusable) return;
-    const auto digit = static_cast<uint64_t>(c - '0');
-    if (number_ == Number::none) value_ = 0;
-    number_ = value_ > (UINT64_MAX - digit) / 10 ? Number::unusable : Number::whole;
-    value_ = value_ * 10 + digit;
-    return;
-  }
   switch (c) {
     case '"':
       in_string_ = true;
@@ -223,19 +219,43 @@ void UsageScanner::object_byte(char c) {
   }
 }
 
-void UsageScanner::string_byte(char c) {
+const char* UsageScanner::read_digits(const char* p, const char* end) {
+  const bool counts = count_ != kNoCount && (number_ == Number::none || number_ == Number::whole);
+  uint64_t value = number_ == Number::none ? 0 : value_;
+  bool overflow = false;
+  for (; p < end && base::is_digit(*p); ++p) {
+    const auto digit = static_cast<uint64_t>(*p - '0');
+    overflow = overflow || value > (UINT64_MAX - digit) / 10;
+    value = value * 10 + digit;
+  }
+  if (counts) {
+    value_ = value;
+    number_ = overflow ? Number::unusable : Number::whole;
+  }
+  return p;
+}
+
+const char* UsageScanner::read_string(const char* p, const char* end) {
   if (escaped_) {
     escaped_ = false;
-  } else if (c == '\\') {
-    escaped_ = true;
-    key_unusable_ = true;
-  } else if (c == '"') {
-    in_string_ = false;
-  } else if (key_size_ < kKeyBytesMax) {
-    key_[key_size_++] = c;
-  } else {
-    key_unusable_ = true;
+    return p + 1;
   }
+  const char* const start = p;
+  while (p < end && *p != '"' && *p != '\\') ++p;
+  const auto size = static_cast<size_t>(p - start);
+  if (size > kKeyBytesMax - key_size_) {
+    key_unusable_ = true;
+  } else {
+    std::memcpy(key_.data() + key_size_, start, size);
+    key_size_ = static_cast<uint8_t>(key_size_ + size);
+  }
+  if (p == end) return p;
+  if (*p == '"') {
+    in_string_ = false;
+  } else {
+    escaped_ = key_unusable_ = true;
+  }
+  return p + 1;
 }
 
 void UsageScanner::open_part() {

@@ -75,7 +75,8 @@ class UsageScanner {
   void read_object(std::string_view& text);
 
   void object_byte(char c);
-  void string_byte(char c);
+  const char* read_digits(const char* p, const char* end);
+  const char* read_string(const char* p, const char* end);
   void open_part();
   void close_part();
   void end_number();
