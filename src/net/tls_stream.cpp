@@ -20,7 +20,6 @@ using base::fail;
 using base::Result;
 using detail::SslPtr;
 using detail::TlsClientState;
-using detail::TlsServerState;
 
 constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;  // 16 KiB: the most one record carries
 constexpr size_t kServerNameBytesMax = 255;                // RFC 1035, section 2.3.4
