@@ -21,8 +21,6 @@ namespace detail {
 template <class Derived>
 class Operation : public Suspension {
  public:
-  Operation(Loop& loop, const Wait& wait) : Suspension(loop, &attempt), wait_(wait) {}
-
   bool await_ready() {
     if (expired(wait_)) return true;
     if (!loop().take_turn()) {
@@ -40,6 +38,8 @@ class Operation : public Suspension {
   Wait wait_;
 
  private:
+  friend Derived;
+  Operation(Loop& loop, const Wait& wait) : Suspension(loop, &attempt), wait_(wait) {}
   Derived& derived() { return static_cast<Derived&>(*this); }
   static bool attempt(Suspension& suspension) { return static_cast<Derived&>(suspension).try_once(); }
   bool yielded_ = false;
