@@ -3,3 +3,132 @@
 #include "net/io.h"
 #include "net/tls.h"
 
+namespace llmgw::http {
+namespace {
+
+using base::ErrorCode;
+using net::Task;
+
+// When the process is out of descriptors, accepting again at once would only spin.
+constexpr base::Duration kAcceptPause = std::chrono::milliseconds(50);
+
+}  // namespace
+
+struct Server::Acceptor {
+  std::unique_ptr<net::Listener> listener;
+  TlsSource tls;
+  net::Cancellation cancellation;
+};
+
+Server::Server(net::Loop& loop, RequestHandler& handler, const ServerOptions& options)
+    : loop_(loop), handler_(handler), options_(options), connection_closed_(loop) {}
+
+Server::~Server() {
+  stop_accepting();
+  acceptor_tasks_.cancel_all();
+  tasks_.cancel_all();
+}
+
+void Server::listen(std::unique_ptr<net::Listener> listener, TlsSource tls) {
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), std::move(tls)));
+  acceptor_tasks_.spawn(accept_loop(*acceptors_.back()));
+}
+
+void Server::stop_accepting() {
+  for (auto& acceptor : acceptors_) acceptor->cancellation.cancel();
+  for (auto& acceptor : acceptors_) acceptor->listener.reset();
+}
+
+void Server::drain() {
+  draining_ = true;
+  no_new_requests_.cancel();
+  // Draining a connection may only wake it, so the list does not change under us.
+  for (auto* node = connections_.first(); node != nullptr; node = connections_.after(*node)) node->drain();
+}
+
+void Server::cancel_all() {
+  drain();
+  for (auto* node = connections_.first(); node != nullptr; node = connections_.after(*node)) {
+    node->cancel(ErrorCode::cancelled);
+  }
+}
+
+void Server::serve(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls) {
+  ++counters_.accepted;
+  ++counters_.open;
+  tasks_.spawn(serve_connection(std::move(stream), tls));
+}
+
+Task<void> Server::accept_loop(Acceptor& acceptor) {
+  for (;;) {
+    while (counters_.open >= options_.connections_max) {
+      if (!co_await connection_closed_.wait({.cancellation = &acceptor.cancellation})) co_return;
+    }
+    if (acceptor.cancellation.cancelled()) co_return;
+    auto stream = co_await net::accept(*acceptor.listener, {.cancellation = &acceptor.cancellation});
+    if (stream) {
+      serve(std::move(*stream), acceptor.tls ? acceptor.tls() : nullptr);
+      continue;
+    }
+    if (acceptor.cancellation.cancelled()) co_return;
+    ++counters_.accept_failures;
+    if (!co_await net::sleep_for(loop_, kAcceptPause, &acceptor.cancellation)) co_return;
+  }
+}
+
+namespace {
+
+enum class Protocol : uint8_t { h1, h2, none };
+
+// Reads just enough to tell the HTTP/2 preface from anything else.
+Task<Protocol> sniff(Server& server, net::Stream& stream, std::string& early) {
+  const base::Instant deadline = server.loop().now() + server.options().idle_timeout;
+  for (;;) {
+    auto bytes = co_await net::read_scratch(stream, {deadline, &server.no_new_requests()});
+    if (!bytes || bytes->empty()) co_return Protocol::none;
+    early.append(bytes->data(), bytes->size());
+    switch (is_h2_preface(early)) {
+      case PrefaceMatch::no: co_return Protocol::h1;
+      case PrefaceMatch::yes: co_return Protocol::h2;
+      case PrefaceMatch::partial: break;
+    }
+  }
+}
+
+}  // namespace
+
+Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls) {
+  struct Closed {
+    Server& server;
+    ~Closed() {
+      --server.counters_.open;
+      server.connection_closed_.notify();
+    }
+  } closed{*this};
+
+  if (tls != nullptr) {
+    auto secured =
+        co_await net::tls_accept(std::move(stream), *tls, {.deadline = loop_.now() + options_.handshake_timeout});
+    if (!secured) {
+      ++counters_.handshake_failures;
+      co_return;
+    }
+    stream = std::move(*secured);
+  }
+  if (!options_.http2) {
+    co_await serve_h1(*this, std::move(stream), {});
+  } else if (stream->is_tls()) {
+    if (stream->alpn() == "h2") {
+      co_await serve_h2(*this, std::move(stream), {});
+    } else {
+      co_await serve_h1(*this, std::move(stream), {});
+    }
+  } else {
+    std::string early;
+    const Protocol protocol = co_await sniff(*this, *stream, early);
+    if (protocol == Protocol::h2) co_await serve_h2(*this, std::move(stream), std::move(early));
+    if (protocol == Protocol::h1) co_await serve_h1(*this, std::move(stream), std::move(early));
+  }
+}
+
+}  // namespace llmgw::http
