@@ -112,6 +112,8 @@ std::string openai_and(std::string_view lines) {
 
 const ErrorCase kErrorCases[] = {
     {"syntax", "[server\n", "test.toml:1:8: not TOML: Error while parsing table header: expected ']', saw '\\n'\n"},
+    {"key that needs quotes", "[log]\n[a]\n[=]\n[keys]\n",
+     "test.toml:3:1: not TOML: a key has only letters of ASCII, digits, '-' and '_', or is quoted\n"},
     {"unknown section", "[servr]\n", "test.toml:1:2: unknown section 'servr'; did you mean 'server'?\n"},
     {"unknown section, nothing near", "[zzzzzzzz]\n", "test.toml:1:2: unknown section 'zzzzzzzz'\n"},
     {"key outside of a section", "listen = \"a:1\"\n",

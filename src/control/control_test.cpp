@@ -67,6 +67,16 @@ TEST(Toml, RefusesWithAPlace) {
     EXPECT_GE(document.error().at.column, 1u);
     EXPECT_FALSE(document.error().message.empty());
   }
+  // Letters of every range the parser's tables treat apart, where only a key or a value may stand.
+  for (const auto* letter :
+       {"\u00a1", "\u00fc", "\u0436", "\u0499", "\u2e80", "\u3131", "\ufb86", "\ufefe", "\U0001f600"}) {
+    for (const auto* place : {"%", "a%", "a = %", "a = 1 %", "[%]", "a.% = 1", "a = [1, %]"}) {
+      std::string text = place;
+      text.replace(text.find('%'), 1, letter);
+      EXPECT_FALSE(parse_toml(text)) << text;
+    }
+    EXPECT_TRUE(parse_toml("a = \"" + std::string(letter) + "\" # " + letter)) << letter;
+  }
   std::string deep = "a = ";
   for (int i = 0; i < 100'000; ++i) deep += '[';
   EXPECT_FALSE(parse_toml(deep));
