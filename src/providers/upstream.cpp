@@ -15,7 +15,6 @@ constexpr ProviderInfo kNotServed[] = {
     {"cohere", ProviderKind::cohere, false, "https://api.cohere.com", CredentialNeed::required, "cohere"},
 };
 
-// Held by pointer: the vendors' tables live in other files and must not be read before they are initialised.
 constexpr std::array<const Vendor*, 5> kVendors = {&kOpenAi, &kAzure, &kAnthropic, &kGoogle, &kVertex};
 
 const Vendor* vendor_of(ProviderKind kind) {
