@@ -86,6 +86,7 @@ class FaultRules {
   // One rule a line; lines that are empty or begin with '#' are skipped. All or none; added behind those there are.
   std::expected<void, FaultSyntaxError> add(std::string_view lines);
   void clear() { rules_.clear(); }
+  bool empty() const { return rules_.empty(); }
 
   struct Question {
     std::string_view path;
