@@ -85,7 +85,10 @@ void Call::settle() {
     }
     if (attempt_) settle_upstream(record, counters);
   }
-  if (!probe || status_ >= 400) worker_.log().access(record);
+  if (!probe || status_ >= 400) {
+    worker_.log().set_time(worker_.loop().wall_now());
+    worker_.log().access(record);
+  }
 }
 
 void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters) {

@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "gateway/handler.h"
 #include "net/io.h"
 
@@ -44,7 +46,7 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
     : loop_(loop), shared_(shared), log_(log), metrics_(*shared.registry), connect_(std::move(connect)) {
   adopt(std::move(snapshot));
   handler_ = make_handler(*this);
-  server_ = std::make_unique<http::Server>(loop_, *handler_, server_options(this->snapshot()));
+  server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
   tasks_.spawn(housekeeping());
 }
 
@@ -54,8 +56,9 @@ Worker::~Worker() {
   server_.reset();
 }
 
-http::ServerOptions Worker::server_options(const control::Snapshot& snapshot) {
-  const control::ServerSettings& from = snapshot.server;
+http::ServerOptions Worker::server_options() const {
+  const control::ServerSettings& from = snapshot().server;
+  constexpr uint32_t kUnlimited = UINT32_MAX;
   http::ServerOptions to;
   to.head_limits.head_bytes_max = from.max_head_bytes.bytes;
   to.head_limits.headers_max = from.max_headers;
@@ -64,7 +67,9 @@ http::ServerOptions Worker::server_options(const control::Snapshot& snapshot) {
   to.idle_timeout = from.idle_timeout;
   to.write_timeout = from.write_timeout;
   to.connections_max = from.max_connections_per_worker;
+  if (to.connections_max == 0) to.connections_max = std::max(1u, from.max_connections / shared_.workers);
   to.requests_per_connection_max = from.max_requests_per_connection;
+  if (to.requests_per_connection_max == 0) to.requests_per_connection_max = kUnlimited;
   to.http2 = from.http2;
   return to;
 }
@@ -81,7 +86,7 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
     if (!entry.current) entry.pool->retire();
   }
   if (server_ != nullptr) {
-    server_->set_options(server_options(this->snapshot()));
+    server_->set_options(server_options());
     metrics_.forget_instance_health();
   }
 }

@@ -48,6 +48,7 @@ using ConnectUpstream = std::function<net::Task<base::Result<std::unique_ptr<net
 // What several workers share, all of it thread-safe or read-only.
 struct SharedState {
   telemetry::Registry* registry = nullptr;
+  uint32_t workers = 1;  // fixed before the first worker starts
   std::atomic<bool> draining = false;  // /ready says no
 };
 
@@ -81,7 +82,7 @@ class Worker {
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
   void housekeep();
   net::Task<void> housekeeping();
-  static http::ServerOptions server_options(const control::Snapshot& snapshot);
+  http::ServerOptions server_options() const;
 
   net::Loop& loop_;
   SharedState& shared_;
