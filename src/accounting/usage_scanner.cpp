@@ -361,8 +361,11 @@ chat::Usage UsageScanner::usage() const {
       if (!usage.input && !usage.output) usage.input = get(kTotal);
       if (const auto billed = get(kBilledInput)) usage.input = billed;
       if (const auto billed = get(kBilledOutput)) usage.output = billed;
-      if (usage.input)
-        usage.input = without(*usage.input, usage.cache_read.value_or(0) + usage.cache_write.value_or(0));
+      // Some (xAI on Azure) give a prompt without the cached part: where that is larger, it cannot be part of it.
+      if (const uint64_t cached = usage.cache_read.value_or(0) + usage.cache_write.value_or(0);
+          usage.input && *usage.input >= cached) {
+        usage.input = *usage.input - cached;
+      }
       break;
     case Arithmetic::gemini:
       // The prompt includes the cached part but not what tools brought in; candidates do not include thoughts; and a
