@@ -1,1 +1,156 @@
-int main() { return 0; }
+// The command line: every subcommand, its options and its help. What they do is in one file each.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/commands.h"
+#include "app/config_command.h"
+#include "app/service/config_path.h"
+#include "app/service/service.h"
+
+namespace {
+
+using namespace llmgw::app;
+
+constexpr const char* kConfigHelp =
+    "The configuration file; without it $LLM_GATEWAY_CONFIG, ./llm-gateway.toml, /etc/llm-gateway/llm-gateway.toml";
+constexpr double kStopSeconds = 60;  // twice the default of server.drain_timeout
+
+// The subcommand that was given runs after everything is parsed.
+using Run = std::function<int()>;
+
+std::string examples(std::string_view text) {
+  return "\nExamples:\n" + std::string(text);
+}
+
+void add_target(CLI::App& command, Target& target) {
+  command.add_option("--config,-c", target.config, kConfigHelp)->type_name("FILE");
+  command.add_option("--data-dir", target.data_dir, "The gateway's server.data_dir, to do without its configuration")
+      ->type_name("DIR");
+}
+
+void add_serve(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<ServeArguments>();
+  const auto add_options = [arguments](CLI::App& command) {
+    command.add_option("--config,-c", arguments->config, kConfigHelp)->type_name("FILE");
+    command
+        .add_option("--listen,-l", arguments->listen,
+                    "Where clients connect, instead of server.listen; may be repeated")
+        ->type_name("ADDRESS");
+  };
+  CLI::App* serve = app.add_subcommand("serve", "Run the gateway in the foreground");
+  add_options(*serve);
+  serve->footer(
+      examples("  llm-gateway serve --config gateway.toml\n"
+               "  llm-gateway serve --listen 0.0.0.0:8080 --listen unix:/run/llm-gateway/api.sock\n"
+               "SIGTERM and Ctrl-C drain: running requests finish, at most for server.drain_timeout. SIGHUP reloads."));
+  serve->callback([arguments, &run] { run = [arguments] { return run_serve(*arguments); }; });
+
+  CLI::App* start = app.add_subcommand("start", "Run the gateway; one that runs already hands its sockets over");
+  add_options(*start);
+  start->add_flag("--daemon,-d", arguments->daemon, "In the background; returns when it serves");
+  start
+      ->add_option("--log-file", arguments->log_file,
+                   "Where a daemon's output goes; llm-gateway.log in the data directory")
+      ->type_name("FILE");
+  start->footer(
+      examples("  llm-gateway start --daemon --config gateway.toml\n"
+               "A second start takes the running gateway's place; no connection is refused meanwhile."));
+  start->callback([arguments, &run] { run = [arguments] { return run_start(*arguments); }; });
+}
+
+void add_remote(CLI::App& app, Run& run) {
+  auto target = std::make_shared<Target>();
+  CLI::App* stop = app.add_subcommand("stop", "Drain the running gateway and wait until it has ended");
+  add_target(*stop, *target);
+  auto seconds = std::make_shared<double>(kStopSeconds);
+  stop->add_option("--timeout,-t", *seconds, "How many seconds to wait")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  stop->callback([=, &run] {
+    run = [=] {
+      const std::chrono::duration<double> limit(*seconds);
+      return run_stop(*target, std::chrono::duration_cast<llmgw::base::Duration>(limit));
+    };
+  });
+
+  CLI::App* reload = app.add_subcommand("reload", "Read the configuration again, whole or not at all");
+  add_target(*reload, *target);
+  reload->footer("\nPrints what changed, or every fault; after a fault the old configuration stays in force.");
+  reload->callback([=, &run] { run = [=] { return run_reload(*target); }; });
+
+  CLI::App* status = app.add_subcommand("status", "What the running gateway is doing");
+  add_target(*status, *target);
+  auto json = std::make_shared<bool>(false);
+  status->add_flag("--json,-j", *json, "As a JSON object");
+  status->callback([=, &run] { run = [=] { return run_status(*target, *json); }; });
+
+  CLI::App* upgrade = app.add_subcommand("upgrade", "Replace the running process by a new one from the program's file");
+  add_target(*upgrade, *target);
+  upgrade->footer(
+      examples("  install -m 755 llm-gateway.new /usr/bin/llm-gateway && llm-gateway upgrade\n"
+               "The old process hands its listening sockets over and finishes what it has begun."));
+  upgrade->callback([=, &run] { run = [=] { return run_upgrade(*target); }; });
+}
+
+int with_config(const std::string& option, int (*command)(const std::string&, std::ostream&, std::ostream&)) {
+  const auto path = choose_config_path(option, real_path_environment());
+  if (!path) {
+    std::cerr << "llm-gateway: " << path.error() << "\n";
+    return kExitUsage;
+  }
+  return command(path->path, std::cout, std::cerr) == 0 ? kExitOk : kExitUsage;
+}
+
+void add_config(CLI::App& app, Run& run) {
+  CLI::App* config = app.add_subcommand("config", "Write, check and show configuration files");
+  config->require_subcommand(1);
+  auto path = std::make_shared<std::string>();
+  const auto add_path = [path](CLI::App* command) {
+    command->add_option("--config,-c,file", *path, kConfigHelp)->type_name("FILE");
+    return command;
+  };
+  add_path(config->add_subcommand("init", "Write a first configuration, with every setting explained"))
+      ->callback([=, &run] {
+        run = [=] { return run_config_init(path->empty() ? kLocalConfig : *path, std::cout, std::cerr); };
+      });
+  add_path(config->add_subcommand("validate", "Print every fault with its place and what to write instead"))
+      ->callback([=, &run] { run = [=] { return with_config(*path, &run_config_validate); }; });
+  add_path(config->add_subcommand("show", "Print all settings in force and where each comes from; never a secret"))
+      ->callback([=, &run] { run = [=] { return with_config(*path, &run_config_show); }; });
+  config->add_subcommand("reference", "Print the tables of docs/configuration.md")->callback([&run] {
+    run = [] { return run_config_reference(std::cout); };
+  });
+}
+
+int run_main(int argc, char** argv) {
+  CLI::App app("One door to every place that runs language models: clients keep the API they speak.", "llm-gateway");
+  app.require_subcommand(1);
+  app.set_version_flag("--version,-V", "llm-gateway " LLMGW_VERSION);
+  app.footer(
+      "\nExit status: 0 done; 1 failed; 2 wrong usage or faulty configuration; 3 no gateway runs.\n"
+      "A first configuration: llm-gateway config init. Each subcommand has --help.");
+  Run run;
+  add_serve(app, run);
+  add_remote(app, run);
+  add_config(app, run);
+  app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version end here too, with status 0.
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "llm-gateway: " << error.what() << "\n";
+    return kExitFailed;
+  }
+}

@@ -1,0 +1,15 @@
+#include "app/remote.h"
+
+namespace llmgw::app {
+namespace {
+
+// Reading 100,000 models and giving them to every worker takes seconds.
+constexpr base::Duration kReloadTimeout = std::chrono::seconds(30);
+
+}  // namespace
+
+int run_reload(const Target& target) {
+  return call_and_print(target, "reload", kReloadTimeout);
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,61 @@
+#include "app/remote.h"
+
+#include <iostream>
+
+#include "app/process/control_client.h"
+#include "app/service/config_path.h"
+#include "app/service/service.h"
+#include "app/service/status.h"
+
+namespace llmgw::app {
+
+std::optional<std::string> find_data_dir(const Target& target) {
+  if (!target.data_dir.empty()) return target.data_dir;
+  const auto config = choose_config_path(target.config, real_path_environment());
+  if (!config) {
+    std::cerr << "llm-gateway: " << config.error() << "\n";
+    return std::nullopt;
+  }
+  auto data_dir = data_dir_of(config->path);
+  if (!data_dir) {
+    std::cerr << data_dir.error() << "llm-gateway: --data-dir finds the gateway without its configuration\n";
+    return std::nullopt;
+  }
+  return std::move(*data_dir);
+}
+
+int explain_no_answer(const std::string& data_dir, const base::Error& error) {
+  switch (error.code) {
+    case base::ErrorCode::refused:
+      std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";
+      return kExitNotRunning;
+    case base::ErrorCode::permission:
+      std::cerr << "llm-gateway: the gateway with " << data_dir
+                << " belongs to another user; ask as that user or root\n";
+      return kExitFailed;
+    case base::ErrorCode::deadline_exceeded:
+      std::cerr << "llm-gateway: the gateway with " << data_dir << " did not answer in time\n";
+      return kExitFailed;
+    default:
+      std::cerr << "llm-gateway: the gateway with " << data_dir << " did not answer: " << base::to_string(error.code)
+                << " (" << error.context << ")\n";
+      return kExitFailed;
+  }
+}
+
+int call_and_print(const Target& target, std::string_view command, base::Duration timeout) {
+  const auto data_dir = find_data_dir(target);
+  if (!data_dir) return kExitUsage;
+  const auto reply = process::control_call(*data_dir, command, timeout);
+  if (!reply) return explain_no_answer(*data_dir, reply.error());
+  const auto answer = read_answer(*reply);
+  if (!answer) {
+    std::cerr << "llm-gateway: " << answer.error() << "\n";
+    return kExitFailed;
+  }
+  std::ostream& out = answer->ok ? std::cout : std::cerr;
+  out << answer->message << (answer->message.ends_with('\n') ? "" : "\n");
+  return answer->ok ? kExitOk : kExitFailed;
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,22 @@
+// What the commands to a running gateway share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/commands.h"
+#include "base/result.h"
+
+namespace llmgw::app {
+
+// The data directory of the gateway that is meant; prints why there is none.
+std::optional<std::string> find_data_dir(const Target& target);
+
+// Sends a command and prints its answer's message. Returns the exit status.
+int call_and_print(const Target& target, std::string_view command, base::Duration timeout);
+
+// Prints why the control socket did not answer. Returns the exit status.
+int explain_no_answer(const std::string& data_dir, const base::Error& error);
+
+}  // namespace llmgw::app

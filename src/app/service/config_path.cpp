@@ -1,0 +1,72 @@
+#include "app/service/config_path.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+
+#include "control/config_loader.h"
+#include "control/reload.h"
+
+namespace llmgw::app {
+namespace {
+
+// Stands for a secret that this command does not need and its user may not read; long enough for every setting's bound.
+constexpr const char* kUnknownSecret = "a secret this command does not need to know";
+
+std::string absolute(const std::string& path, const std::string& directory) {
+  return path.starts_with('/') ? path : directory + "/" + path;
+}
+
+}  // namespace
+
+PathEnvironment real_path_environment() {
+  std::array<char, PATH_MAX> directory{};
+  const char* current = getcwd(directory.data(), directory.size());
+  return {.variable =
+              [](const char* name) {
+                const char* value = std::getenv(name);
+                return std::string(value == nullptr ? "" : value);
+              },
+          .exists = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; },
+          .working_directory = current == nullptr ? "." : current};
+}
+
+std::expected<ConfigPath, std::string> choose_config_path(const std::string& option,
+                                                          const PathEnvironment& environment) {
+  const auto& here = environment.working_directory;
+  if (!option.empty()) return ConfigPath{absolute(option, here), "--config"};
+  if (const std::string named = environment.variable(kConfigVariable); !named.empty()) {
+    return ConfigPath{absolute(named, here), kConfigVariable};
+  }
+  const std::string local = absolute(kLocalConfig, here);
+  if (environment.exists(local)) return ConfigPath{local, "the current directory"};
+  if (environment.exists(kSystemConfig)) return ConfigPath{kSystemConfig, "the system's"};
+  return std::unexpected("no configuration: neither --config nor " + std::string(kConfigVariable) +
+                         " names one, and there is no " + kLocalConfig + " here and no " + kSystemConfig +
+                         "; `llm-gateway config init` writes a first one");
+}
+
+std::expected<std::string, std::string> data_dir_of(const std::string& config_path) {
+  const auto text = control::read_config_file(config_path);
+  if (!text) return std::unexpected(control::format_errors(text.error(), config_path));
+  control::Environment environment = control::real_environment(config_path);
+  environment.variable = [real = environment.variable](const std::string& name) -> std::optional<std::string> {
+    auto value = real(name);
+    return value ? value : kUnknownSecret;
+  };
+  environment.read_file = [real = environment.read_file](const std::string& path) -> base::Result<std::string> {
+    auto content = real(path);
+    return content ? content : base::Result<std::string>(kUnknownSecret);
+  };
+  auto config = control::load_config(*text, environment);
+  if (!config) return std::unexpected(control::format_errors(config.error(), config_path));
+  return config->server.data_dir;
+}
+
+std::string pid_file_of(const std::string& data_dir) {
+  return data_dir + "/" + kPidFileName;
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,39 @@
+// Which configuration file a command uses, and where a running gateway keeps its things. Any thread.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <string>
+
+namespace llmgw::app {
+
+inline constexpr const char* kConfigVariable = "LLM_GATEWAY_CONFIG";
+inline constexpr const char* kLocalConfig = "llm-gateway.toml";
+inline constexpr const char* kSystemConfig = "/etc/llm-gateway/llm-gateway.toml";
+inline constexpr const char* kPidFileName = "llm-gateway.pid";
+
+struct ConfigPath {
+  std::string path;  // absolute
+  std::string why;   // "--config", "LLM_GATEWAY_CONFIG", "the current directory", "the system's"
+};
+
+// What the choice looks at besides the option.
+struct PathEnvironment {
+  std::function<std::string(const char* variable)> variable;  // empty where unset
+  std::function<bool(const std::string& path)> exists;
+  std::string working_directory;
+};
+PathEnvironment real_path_environment();
+
+// `option` is --config's value, empty if not given: then the variable, ./llm-gateway.toml, the file in /etc. The error
+// says what to do. A path that is named is not checked here: reading it says more.
+std::expected<ConfigPath, std::string> choose_config_path(const std::string& option,
+                                                          const PathEnvironment& environment);
+
+// server.data_dir of a configuration that may have other faults, and whose secrets need not be at hand: what `stop` and
+// `status` need. The error lists the faults.
+std::expected<std::string, std::string> data_dir_of(const std::string& config_path);
+
+std::string pid_file_of(const std::string& data_dir);
+
+}  // namespace llmgw::app

@@ -1,0 +1,71 @@
+#include "app/service/process_setup.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "net/tls.h"
+
+namespace llmgw::app {
+namespace {
+
+// Fixed, because glibc raises it as it sees large blocks freed, and then keeps them. Bodies above it are mapped.
+constexpr int kMmapThresholdBytes = 128 * 1024;
+constexpr int kTrimThresholdBytes = 256 * 1024;
+
+}  // namespace
+
+size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlimit wanted{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) limit = wanted;
+  }
+  return limit.rlim_cur;
+}
+
+void tune_allocator(size_t threads) {
+  mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes);
+  mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes);
+  mallopt(M_ARENA_MAX, static_cast<int>(threads));
+}
+
+base::Result<process::FileDescriptor> block_signals() {
+  net::ignore_sigpipe();
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return base::fail(base::os_error(errno, "blocking signals"));
+  process::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!descriptor.valid()) return base::fail(base::os_error(errno, "signalfd"));
+  return descriptor;
+}
+
+int next_signal(int descriptor) {
+  signalfd_siginfo info{};
+  const ssize_t count = read(descriptor, &info, sizeof info);
+  return count == static_cast<ssize_t>(sizeof info) ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+std::string make_data_dir(const std::string& path) {
+  const auto problem = [&](int error) {
+    return "server.data_dir: " + path + " cannot be used: " + std::strerror(error) +
+           "; name a directory this user may write to";
+  };
+  std::error_code error;
+  const auto parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return problem(errno);
+  if (access(path.c_str(), W_OK | X_OK) != 0) return problem(errno);
+  return {};
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,233 @@
+// A service while it runs: signals, commands, reloads, the end.
+#include "app/service/service.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "app/service/process_setup.h"
+#include "net/io.h"
+
+namespace llmgw::app {
+namespace {
+
+using base::Duration;
+using net::Task;
+
+constexpr Duration kLookAfterInterval = std::chrono::seconds(1);
+// When watching files or the control socket fails, for want of descriptors: tried again after this.
+constexpr Duration kRetryInterval = std::chrono::seconds(5);
+
+// How long after drain_timeout the workers may take to clean up.
+constexpr Duration kDrainOverrun = std::chrono::seconds(10);
+constexpr Duration kLastFlushLimit = std::chrono::seconds(1);
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace
+
+telemetry::Log& Service::log() {
+  telemetry::Log& log = gateway_->log();
+  log.set_time(base::real_wall_now());
+  return log;
+}
+
+int Service::run() {
+  const std::string listen = join(gateway_->addresses());
+  log().info("serving", {{"version", LLMGW_VERSION},
+                         {"pid", getpid()},
+                         {"listen", listen},
+                         {"workers", gateway_->workers()},
+                         {"config", options_.config_path},
+                         {"start_ms", base::real_now() - started_at_}});
+  (void)notifier_.ready("serving on " + listen);
+  loop_.run();
+  log().info("stopped",
+             {{"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(base::real_now() - started_at_).count()}});
+  return kExitOk;
+}
+
+Task<void> Service::watch_signals() {
+  auto watched = WatchedDescriptor::watch(loop_, signals_.get());
+  if (!watched) co_return log().error("signals cannot be watched", {{"error", watched.error()}});
+  for (;;) {
+    if (!co_await watched->readable({})) co_return;
+    while (const int number = next_signal(signals_.get())) {
+      if (number == SIGHUP) {
+        (void)reload("SIGHUP");
+      } else if (!gateway_->draining()) {
+        stop(number == SIGINT ? "SIGINT" : "SIGTERM");
+      } else if (number == SIGINT) {
+        // Somebody at a terminal does not want to wait. A second SIGTERM is a service manager repeating itself.
+        log().warn("second SIGINT: running requests are cut off");
+        gateway_->cancel_rest();
+      }
+    }
+  }
+}
+
+Task<void> Service::watch_control() {
+  auto watched = WatchedDescriptor::watch(loop_, control_->fd());
+  if (!watched) co_return log().error("the control socket cannot be watched", {{"error", watched.error()}});
+  for (;;) {
+    control_->on_ready();
+    if (!co_await watched->readable({})) co_return;
+  }
+}
+
+Task<void> Service::watch_files() {
+  if (!reloader_->snapshot()->server.watch_config) co_return;
+  auto started = watcher_.watch(reloader_->watched_files());
+  while (!started) {
+    log().warn("files are not watched for changes", {{"error", started.error()}});
+    if (!co_await net::sleep_for(loop_, kRetryInterval)) co_return;
+    started = watcher_.watch(reloader_->watched_files());
+  }
+  auto watched = WatchedDescriptor::watch(loop_, watcher_.fd());
+  if (!watched) co_return log().error("files are not watched for changes", {{"error", watched.error()}});
+  for (;;) {
+    const auto ready = co_await watched->readable({.deadline = watcher_.deadline()});
+    if (ready) {
+      watcher_.on_readable(loop_.now());
+    } else if (watcher_.changed(loop_.now()) && !gateway_->draining()) {
+      (void)reload("a file changed");
+    }
+  }
+}
+
+Task<void> Service::look_after() {
+  const Duration interval = std::min(kLookAfterInterval, notifier_.watchdog_period().value_or(kLookAfterInterval));
+  for (;;) {
+    std::string trouble = gateway_->look_after_workers(loop_.now());
+    if (trouble.empty() != trouble_.empty()) {
+      if (trouble.empty()) {
+        log().info("all workers answer again");
+      } else {
+        log().error("a worker hangs", {{"reason", trouble}});
+      }
+    }
+    trouble_ = std::move(trouble);
+    // A service manager that watches restarts a program whose workers hang.
+    if (trouble_.empty()) (void)notifier_.watchdog();
+    if (!co_await net::sleep_for(loop_, interval)) co_return;
+  }
+}
+
+CommandAnswer Service::reload(std::string_view cause) {
+  if (gateway_->draining()) return {.ok = false, .message = "the gateway is stopping; nothing was reloaded"};
+  (void)notifier_.reloading(base::real_now());
+  // Tried on a copy: the running one must know the configuration in force, also when certificates stop the new one.
+  control::Reloader attempt = *reloader_;
+  auto diff = attempt.reload();
+  std::string problem;
+  if (!diff) {
+    problem = control::format_errors(diff.error(), options_.config_path);
+  } else if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
+    problem = options_.config_path + ": " + checked.error() + "\n";
+  }
+  gateway_->log_writer().reopen();
+  if (!problem.empty()) {
+    last_reload_error_ = problem;
+    reload_metrics_->reload_failed();
+    log().error("configuration not reloaded, the old one stays in force", {{"cause", cause}, {"reason", problem}});
+    (void)notifier_.ready("the configuration file is faulty; serving by the old one");
+    return {.ok = false, .message = std::move(problem)};
+  }
+  reloader_ = std::move(attempt);
+  last_reload_error_.clear();
+  const auto published = gateway_->publish(reloader_->snapshot());
+  if (watcher_.fd() >= 0) (void)watcher_.watch(reloader_->watched_files());
+  reload_metrics_->reload_succeeded(base::real_wall_now());
+
+  CommandAnswer answer{.ok = true, .message = "reloaded " + options_.config_path + ": " + diff->summary};
+  if (!diff->restart_required.empty()) {
+    answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(diff->restart_required);
+  }
+  if (!published) answer.message += "\n" + published.error();
+  log().info("configuration reloaded", {{"cause", cause},
+                                        {"changes", diff->summary},
+                                        {"restart_required", join(diff->restart_required)},
+                                        {"snapshot", reloader_->snapshot()->version}});
+  (void)notifier_.ready("serving on " + join(gateway_->addresses()));
+  return answer;
+}
+
+void Service::stop(std::string_view cause) {
+  if (gateway_->draining()) return;
+  (void)notifier_.stopping();
+  begin_drain(cause);
+}
+
+void Service::begin_drain(std::string_view cause) {
+  const Duration limit = gateway_->snapshot().server.drain_timeout;
+  log().info("draining", {{"cause", cause}, {"limit_ms", limit}});
+  gateway_->drain(limit, [this] { loop_.post([this] { loop_.stop(); }); });
+  tasks_.spawn(end_by_force(limit + kDrainOverrun));
+}
+
+// A worker that hangs never drains, and its thread cannot be joined.
+Task<void> Service::end_by_force(Duration limit) {
+  if (!co_await net::sleep_for(loop_, limit)) co_return;
+  log().error("a worker did not end; the program ends without it", {{"reason", trouble_}});
+  (void)gateway_->log_writer().flush(kLastFlushLimit);
+  if (!handed_over_) remove_unix_sockets();
+  _exit(kExitFailed);
+}
+
+void Service::remove_unix_sockets() {
+  for (const std::string& path : unix_sockets_) unlink(path.c_str());
+}
+
+void Service::on_command(const process::ControlRequest& request) {
+  switch (request.command) {
+    case process::ControlCommand::status: {
+      control_->reply(request.client, write_status(status_report()));
+      return;
+    }
+    case process::ControlCommand::reload: {
+      control_->reply(request.client, write_answer(reload("command")));
+      return;
+    }
+    case process::ControlCommand::stop: {
+      const bool first = !gateway_->draining();
+      control_->reply(request.client, write_answer({.ok = true, .message = first ? "stopping" : "stopping already"}));
+      stop("command");
+      return;
+    }
+    case process::ControlCommand::upgrade: start_upgrade(request.client); return;
+  }
+}
+
+StatusReport Service::status_report() {
+  const control::Snapshot& snapshot = gateway_->snapshot();
+  const gateway::WorkerCounts counts = gateway_->counts();
+  const auto added = telemetry::Reader(gateway_->registry()).histogram_total(telemetry::FamilyId::added_time);
+  return {.pid = getpid(),
+          .version = LLMGW_VERSION,
+          .state = gateway_->draining() ? "draining" : "serving",
+          .trouble = trouble_,
+          .uptime = base::real_now() - started_at_,
+          .config = options_.config_path,
+          .snapshot_version = counts.snapshot_version,
+          .last_reload_error = last_reload_error_,
+          .listen = gateway_->addresses(),
+          .admin_listen = admin_address_,
+          .tls = gateway_->tls(),
+          .workers = gateway_->workers(),
+          .connections_configured = snapshot.connections.size(),
+          .models = snapshot.models.size(),
+          .keys = snapshot.principals.size(),
+          .requests = counts.requests,
+          .in_flight = counts.in_flight,
+          .client_connections = counts.connections,
+          .upstream_connections = counts.upstream_connections,
+          .added_p50 = added.quantile(0.5),
+          .added_p99 = added.quantile(0.99)};
+}
+
+}  // namespace llmgw::app

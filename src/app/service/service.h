@@ -1,0 +1,148 @@
+// The gateway as a service: everything around the data plane. It lives on the main thread: starts the workers, takes
+// sockets over from a predecessor or a service manager, obeys signals and the control socket, reloads, drains.
+//
+//   start -> serving -> draining -> end
+//
+// The order of a start: sockets are accepted on before the predecessor is told to stop, and the PID file changes hands
+// before the control socket does; so at every moment exactly one process answers to commands, and at least one accepts.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/process/control_server.h"
+#include "app/process/daemonize.h"
+#include "app/process/pid_file.h"
+#include "app/process/process_handle.h"
+#include "app/process/systemd_notify.h"
+#include "app/process/takeover.h"
+#include "app/service/admin.h"
+#include "app/service/status.h"
+#include "app/service/watched_descriptor.h"
+#include "control/file_watcher.h"
+#include "control/reload.h"
+#include "gateway/gateway.h"
+#include "net/loop.h"
+#include "net/network.h"
+
+namespace llmgw::app {
+
+// Exit statuses of every subcommand.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;       // wrong usage or a faulty configuration
+inline constexpr int kExitNotRunning = 3;  // no gateway runs with this data directory
+
+struct ServiceOptions {
+  std::string config_path;                          // absolute
+  std::vector<control::ListenAddress> listen = {};  // instead of server.listen
+  bool take_over = false;                           // from a gateway that runs with the same data directory
+  std::string executable = {};                      // what `upgrade` starts, with these arguments; empty: it cannot
+  std::vector<std::string> successor_arguments = {};
+};
+
+struct StartFault {
+  int exit_status = kExitFailed;
+  std::string message;  // for the operator, one or several lines
+};
+
+class Service {
+ public:
+  explicit Service(ServiceOptions options);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service();
+
+  // Up to the moment when it serves.
+  std::expected<void, StartFault> start();
+  // Serves until it is stopped and has drained. Returns the exit status.
+  int run();
+
+  // Loads the file again; the answer of `llm-gateway reload`.
+  CommandAnswer reload(std::string_view cause);
+  // Stops accepting and ends when running requests have, or drain_timeout passed.
+  void stop(std::string_view cause);
+
+  gateway::Gateway& gateway() { return *gateway_; }
+  const std::string& data_dir() const { return data_dir_; }
+  // Where administration listens; empty without.
+  const std::string& admin_address() const { return admin_address_; }
+
+ private:
+  using Started = std::expected<void, StartFault>;
+
+  // start.cpp
+  Started load_configuration();
+  Started claim_data_dir(std::vector<gateway::ListeningSocket>& inherited);
+  Started request_takeover(std::vector<gateway::ListeningSocket>& inherited);
+  Started open_admin(std::vector<gateway::ListeningSocket>& inherited);
+  Started complete_takeover();
+  Started open_control();
+  void watch_everything();
+
+  // service.cpp
+  net::Task<void> watch_signals();
+  net::Task<void> watch_control();
+  net::Task<void> watch_files();
+  net::Task<void> look_after();
+  void on_command(const process::ControlRequest& request);
+  void begin_drain(std::string_view cause);
+  net::Task<void> end_by_force(base::Duration limit);
+  void remove_unix_sockets();
+  StatusReport status_report();
+  telemetry::Log& log();
+
+  // upgrade.cpp
+  base::Result<process::HandoffOffer> offer(pid_t successor);
+  void on_handed_over(pid_t successor);
+  void start_upgrade(uint64_t client);
+  net::Task<void> watch_successor();
+  void end_upgrade(const CommandAnswer& answer);
+
+  ServiceOptions options_;
+  net::Loop loop_;
+  std::unique_ptr<net::Network> network_;
+  std::string data_dir_;
+  base::Instant started_at_;
+
+  process::FileDescriptor signals_;
+  process::SystemdNotifier notifier_;
+  std::optional<process::PidFile> pid_file_;
+  std::optional<process::Takeover> takeover_;
+  std::unique_ptr<process::ControlServer> control_;
+
+  std::optional<control::Reloader> reloader_;
+  control::FileWatcher watcher_;
+  std::string last_reload_error_;
+
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::optional<telemetry::ReloadMetrics> reload_metrics_;
+  std::string trouble_;  // of the workers, as of the last look
+  int interrupts_ = 0;
+
+  std::unique_ptr<AdminHandler> admin_handler_;
+  std::unique_ptr<http::Server> admin_;
+  std::string admin_name_;
+  std::string admin_address_;
+  int admin_fd_ = -1;  // the server's
+
+  struct Upgrade {
+    uint64_t client = 0;
+    std::optional<process::ProcessHandle> successor;
+    net::Cancellation over;
+  };
+  std::unique_ptr<Upgrade> upgrade_;
+  bool handed_over_ = false;
+  std::vector<std::string> unix_sockets_;  // paths of listeners that are this program's to remove
+
+  net::TaskGroup tasks_;
+};
+
+// Builds a Service, starts and runs it; tells `reporter` how the start went. Returns the exit status.
+int serve(ServiceOptions options, process::StartupReporter* reporter);
+
+}  // namespace llmgw::app

@@ -1,0 +1,209 @@
+// How a service starts: configuration, data directory, sockets, workers, and at last the control socket.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <iostream>
+
+#include "app/process/listening_sockets.h"
+#include "app/process/successor.h"
+#include "app/service/config_path.h"
+#include "app/service/process_setup.h"
+#include "app/service/service.h"
+#include "net/tls.h"
+
+namespace llmgw::app {
+namespace {
+
+using gateway::ListeningSocket;
+
+// A predecessor answers at once; one that does not within this hangs.
+constexpr base::Duration kTakeoverLimit = std::chrono::seconds(10);
+constexpr const char* kAdminListener = "admin";
+
+std::unexpected<StartFault> fault(std::string message, int status = kExitFailed) {
+  return std::unexpected(StartFault{.exit_status = status, .message = std::move(message)});
+}
+
+std::string describe(const base::Error& error) {
+  std::string text(base::to_string(error.code));
+  if (*error.context != '\0') text += std::string(" (") + error.context + ")";
+  return text;
+}
+
+bool is_successor() {
+  return std::getenv(process::kPredecessorVariable) != nullptr;
+}
+
+void take(std::vector<process::InheritedListener>& from, std::vector<ListeningSocket>& to) {
+  for (auto& listener : from) to.emplace_back(std::move(listener.name), listener.socket.release());
+  from.clear();
+}
+
+}  // namespace
+
+Service::Service(ServiceOptions options)
+    : options_(std::move(options)),
+      loop_(net::make_epoll_poller()),
+      network_(net::make_socket_network(loop_)),
+      started_at_(base::real_now()) {}
+
+Service::~Service() {
+  tasks_.cancel_all();
+  admin_.reset();
+  control_.reset();
+  gateway_.reset();
+  if (!handed_over_) remove_unix_sockets();
+}
+
+Service::Started Service::start() {
+  auto signals = block_signals();
+  if (!signals) return fault("signals cannot be set up: " + describe(signals.error()));
+  signals_ = std::move(*signals);
+  std::vector<ListeningSocket> inherited;
+  if (auto notifier = process::SystemdNotifier::from_environment()) notifier_ = std::move(*notifier);
+  auto activated = process::take_activated_sockets();
+  if (!activated) return fault("socket activation: " + describe(activated.error()));
+  const bool has_activated = !activated->empty();
+  take(*activated, inherited);
+
+  if (auto loaded = load_configuration(); !loaded) return loaded;
+  const control::Snapshot& snapshot = *reloader_->snapshot();
+  raise_descriptor_limit();
+  tune_allocator(gateway::worker_count(snapshot) + 1);
+  if (auto claimed = claim_data_dir(inherited); !claimed) return claimed;
+  if (auto opened = open_admin(inherited); !opened) return opened;
+
+  auto started = gateway::Gateway::start(
+      {.snapshot = reloader_->snapshot(), .listen = options_.listen, .inherited = std::move(inherited)});
+  if (!started) return fault(std::move(started).error());
+  gateway_ = std::move(*started);
+  if (!has_activated) {
+    for (const std::string& address : gateway_->addresses()) {
+      if (address.starts_with("unix:/")) unix_sockets_.push_back(address.substr(5));
+    }
+  }
+  if (auto taken = complete_takeover(); !taken) return taken;
+  if (auto opened = open_control(); !opened) return opened;
+  watch_everything();
+  return {};
+}
+
+Service::Started Service::load_configuration() {
+  reloader_.emplace(options_.config_path, static_cast<int64_t>(std::time(nullptr)));
+  if (auto loaded = reloader_->load(); !loaded) {
+    return fault(control::format_errors(loaded.error(), options_.config_path), kExitUsage);
+  }
+  data_dir_ = reloader_->snapshot()->server.data_dir;
+  return {};
+}
+
+Service::Started Service::claim_data_dir(std::vector<ListeningSocket>& inherited) {
+  if (std::string problem = make_data_dir(data_dir_); !problem.empty()) return fault(std::move(problem));
+  const std::string path = pid_file_of(data_dir_);
+  auto acquired = process::PidFile::acquire(path);
+  if (acquired) {
+    pid_file_ = std::move(*acquired);
+    return {};
+  }
+  if (acquired.error().code != base::ErrorCode::already_exists) {
+    return fault(path + " cannot be written: " + describe(acquired.error()));
+  }
+  if (options_.take_over || is_successor()) return request_takeover(inherited);
+  const auto holder = process::PidFile::holder(path);
+  return fault("a gateway (pid " + std::to_string(holder.value_or(0)) + ") runs with " + data_dir_ +
+               " already; stop it, take its place with `llm-gateway start`, or set another server.data_dir");
+}
+
+Service::Started Service::request_takeover(std::vector<ListeningSocket>& inherited) {
+  std::string reason;
+  auto takeover = process::Takeover::request(data_dir_, kTakeoverLimit, &reason);
+  if (!takeover) {
+    if (auto answer = read_answer(reason)) reason = answer->message;
+    return fault("the running gateway does not hand its sockets over: " +
+                 (reason.empty() ? describe(takeover.error()) : reason));
+  }
+  takeover_ = std::move(*takeover);
+  take(takeover_->listeners(), inherited);
+  return {};
+}
+
+Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
+  const auto& configured = reloader_->snapshot()->admin_listen;
+  if (!configured) return {};
+  auto targets = gateway::listen_targets(*configured);
+  if (!targets) return fault(std::move(targets).error());
+  gateway::ListenTarget& target = targets->front();
+  target.name = kAdminListener;
+  auto sockets = gateway::sockets_for(target, inherited, {});
+  if (!sockets) return fault("server.admin_listen: " + sockets.error());
+  auto listener = net::adopt_listener(loop_, sockets->front().release());
+  if (!listener) return fault("server.admin_listen: " + describe(listener.error()));
+  admin_address_ = (*listener)->address().to_string();
+  admin_fd_ = (*listener)->fd();
+  admin_handler_ = std::make_unique<AdminHandler>(
+      AdminHandler::Sources{.registry = nullptr,
+                            .trouble = [this] { return trouble_; },
+                            .draining = [this] { return gateway_->draining(); },
+                            .snapshot = [this]() -> const control::Snapshot& { return gateway_->snapshot(); }});
+  admin_ = std::make_unique<http::Server>(loop_, *admin_handler_, admin_server_options());
+  admin_->listen(std::move(*listener));
+  return {};
+}
+
+Service::Started Service::complete_takeover() {
+  if (!takeover_) return {};
+  if (auto ready = takeover_->announce_ready(kTakeoverLimit); !ready) {
+    return fault("the running gateway does not stop accepting: " + describe(ready.error()));
+  }
+  auto adopted = process::PidFile::adopt(takeover_->take_pid_file(), pid_file_of(data_dir_));
+  takeover_.reset();
+  if (adopted) {
+    pid_file_ = std::move(*adopted);
+    return {};
+  }
+  return fault("the PID file did not change hands: " + describe(adopted.error()));
+}
+
+Service::Started Service::open_control() {
+  auto server = process::ControlServer::listen(
+      data_dir_,
+      {.on_command = [this](const process::ControlRequest& request) { on_command(request); },
+       .on_takeover = [this](pid_t successor) { return offer(successor); },
+       .on_handed_over = [this](pid_t successor) { on_handed_over(successor); },
+       .on_takeover_abandoned =
+           [this](pid_t successor) { log().warn("a new process gave up before it was ready", {{"pid", successor}}); }});
+  if (!server) return fault("the control socket in " + data_dir_ + ": " + describe(server.error()));
+  control_ = std::move(*server);
+  return {};
+}
+
+void Service::watch_everything() {
+  telemetry::Registry& registry = gateway_->registry();
+  telemetry::add_process_metrics(registry, LLMGW_VERSION, base::real_wall_now());
+  reload_metrics_.emplace(registry);
+  reload_metrics_->loaded(base::real_wall_now());
+  if (admin_handler_ != nullptr) admin_handler_->set_registry(registry);
+  tasks_.spawn(watch_signals());
+  tasks_.spawn(watch_control());
+  tasks_.spawn(watch_files());
+  tasks_.spawn(look_after());
+}
+
+int serve(ServiceOptions options, process::StartupReporter* reporter) {
+  Service service(std::move(options));
+  if (auto started = service.start(); !started) {
+    const StartFault& failure = started.error();
+    if (reporter != nullptr) {
+      reporter->failed(failure.exit_status, failure.message);
+    } else {
+      std::cerr << "llm-gateway: " << failure.message << (failure.message.ends_with('\n') ? "" : "\n");
+    }
+    return failure.exit_status;
+  }
+  if (reporter != nullptr) reporter->ready();
+  return service.run();
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,57 @@
+// What `llm-gateway status` knows: written by the running gateway as JSON, rendered for people by the command. Pure;
+// any thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+
+namespace llmgw::app {
+
+struct StatusReport {
+  pid_t pid = 0;
+  std::string_view version;
+  std::string_view state;  // "serving" or "draining"
+  std::string trouble;     // a worker that hangs; empty: none
+  base::Duration uptime{0};
+  std::string_view config;
+  uint64_t snapshot_version = 0;
+  std::string_view last_reload_error;  // empty: the last reload, if any, went well
+  std::vector<std::string> listen;
+  std::string admin_listen;
+  bool tls = false;
+  size_t workers = 0;
+  size_t connections_configured = 0;
+  size_t models = 0;
+  size_t keys = 0;
+  uint64_t requests = 0;
+  uint64_t in_flight = 0;
+  uint64_t client_connections = 0;
+  uint64_t upstream_connections = 0;
+  std::optional<base::Duration> added_p50;  // of the gateway's own time; nothing before the first request
+  std::optional<base::Duration> added_p99;
+};
+std::string write_status(const StatusReport& report);
+
+// The lines people read. The error is a sentence: it is not what a gateway of this version answers.
+std::expected<std::string, std::string> render_status(std::string_view json);
+
+// The answer to any other command.
+struct CommandAnswer {
+  bool ok = false;
+  std::string message;  // one or several lines
+};
+std::string write_answer(const CommandAnswer& answer);
+std::expected<CommandAnswer, std::string> read_answer(std::string_view json);
+
+// "3 days 4 h", "12 min 5 s", "800 ms": the two largest units.
+std::string human_duration(base::Duration duration);
+
+}  // namespace llmgw::app

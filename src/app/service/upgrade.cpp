@@ -1,0 +1,96 @@
+// How a service makes room for its successor.
+#include <sys/epoll.h>
+
+#include <csignal>
+
+#include "app/process/successor.h"
+#include "app/service/service.h"
+
+namespace llmgw::app {
+namespace {
+
+using net::Task;
+
+// A configuration of thousands of models is ready within a second; a new process that takes so long hangs.
+constexpr base::Duration kUpgradeLimit = std::chrono::seconds(60);
+
+}  // namespace
+
+base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
+  if (gateway_->draining()) return base::fail(base::ErrorCode::closed, "the gateway is stopping");
+  process::HandoffOffer offer;
+  for (const auto& listener : gateway_->listeners()) offer.listeners.push_back({listener.name, listener.fd});
+  if (admin_fd_ >= 0) offer.listeners.push_back({"admin", admin_fd_});
+  if (pid_file_) offer.pid_file = pid_file_->fd();
+  log().info("a new process asks for the listening sockets", {{"pid", successor}});
+  return offer;
+}
+
+void Service::on_handed_over(pid_t successor) {
+  handed_over_ = true;
+  begin_drain("handed over");
+  if (admin_ != nullptr && admin_fd_ >= 0) {
+    epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, admin_fd_, nullptr);
+    admin_->stop_accepting();
+    admin_->drain();
+    admin_fd_ = -1;
+  }
+  if (pid_file_) pid_file_->release();
+  (void)notifier_.main_process(successor);
+  log().info("handed over", {{"pid", successor}});
+  end_upgrade({.ok = true,
+               .message = "the new process serves (pid " + std::to_string(successor) +
+                          "); the old one finishes what it has begun"});
+}
+
+void Service::start_upgrade(uint64_t client) {
+  const auto refuse = [&](std::string why) {
+    control_->reply(client, write_answer({.ok = false, .message = std::move(why)}));
+  };
+  if (gateway_->draining()) return refuse("the gateway is stopping");
+  if (upgrade_ != nullptr && upgrade_->successor) return refuse("an upgrade is under way already");
+  if (options_.executable.empty()) return refuse("the program does not know where its own file is; restart it instead");
+  auto successor = process::start_successor(options_.executable, options_.successor_arguments);
+  if (!successor) {
+    return refuse(options_.executable + " cannot be started: " + std::string(to_string(successor.error().code)));
+  }
+  log().info("new process started", {{"pid", successor->pid()}, {"program", options_.executable}});
+  upgrade_ = std::make_unique<Upgrade>();
+  upgrade_->client = client;
+  upgrade_->successor = std::move(*successor);
+  tasks_.spawn(watch_successor());
+}
+
+Task<void> Service::watch_successor() {
+  Upgrade& upgrade = *upgrade_;
+  const process::ProcessHandle& successor = *upgrade.successor;
+  auto watched = WatchedDescriptor::watch(loop_, successor.fd());
+  if (!watched) {
+    (void)successor.send_signal(SIGKILL);
+    end_upgrade({.ok = false, .message = "out of descriptors; the old process goes on serving"});
+    co_return;
+  }
+  const auto ended = co_await watched->readable({loop_.now() + kUpgradeLimit, &upgrade.over});
+  if (upgrade.over.cancelled()) co_return;
+  std::string how;
+  if (ended) {
+    how = "the new process " + process::reap_successor(successor) + " before it served";
+  } else {
+    (void)successor.send_signal(SIGKILL);
+    (void)co_await watched->readable({loop_.now() + kUpgradeLimit, nullptr});
+    how = "the new process was not ready within a minute and " + process::reap_successor(successor);
+  }
+  log().error("upgrade failed, the old process goes on serving", {{"reason", how}});
+  end_upgrade({.ok = false,
+               .message = how + "; the old one goes on serving. Its messages are on the standard error of "
+                                "the gateway; `llm-gateway config validate` may say more"});
+}
+
+void Service::end_upgrade(const CommandAnswer& answer) {
+  if (upgrade_ == nullptr || !upgrade_->successor) return;
+  control_->reply(upgrade_->client, write_answer(answer));
+  upgrade_->successor.reset();
+  upgrade_->over.cancel();
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,282 @@
+#include "gateway/gateway.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace llmgw::gateway {
+namespace {
+
+using Failure = std::unexpected<std::string>;
+using telemetry::LogDestination;
+
+constexpr base::Duration kLogFlushLimit = std::chrono::seconds(2);  // at the end, for a reader that does not read
+
+telemetry::Level log_level(control::LogLevel level) {
+  switch (level) {
+    case control::LogLevel::trace:
+    case control::LogLevel::debug: return telemetry::Level::debug;
+    case control::LogLevel::info: return telemetry::Level::info;
+    case control::LogLevel::warn: return telemetry::Level::warn;
+    case control::LogLevel::error: break;
+  }
+  return telemetry::Level::error;
+}
+
+telemetry::RegistryLimits registry_limits(const control::Snapshot& snapshot) {
+  telemetry::RegistryLimits limits;
+  limits.counter_series = snapshot.metrics.max_series;
+  limits.histogram_series = std::min(limits.histogram_series, snapshot.metrics.max_series);
+  return limits;
+}
+
+// Socket activation and takeover bring sockets nobody configured a name for; those of the main service are served too.
+bool is_for_clients(const ListeningSocket& socket) {
+  return socket.name() != "admin";
+}
+
+base::Result<int> duplicate(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return base::fail(base::os_error(errno, "duplicating a listening socket"));
+  return copy;
+}
+
+}  // namespace
+
+size_t worker_count(const control::Snapshot& snapshot) {
+  if (snapshot.server.workers != 0) return snapshot.server.workers;
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
+  return static_cast<size_t>(std::max(1, CPU_COUNT(&usable)));
+}
+
+Gateway::Gateway(const control::Snapshot& snapshot)
+    : registry_(registry_limits(snapshot)), worker_count_(worker_count(snapshot)) {}
+
+std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptions options) {
+  if (auto checked = check(*options.snapshot); !checked) return Failure(std::move(checked).error());
+  std::unique_ptr<Gateway> gateway(new Gateway(*options.snapshot));
+  gateway->snapshot_ = options.snapshot;
+  std::string fault = gateway->open_logs();
+  if (fault.empty()) fault = gateway->open_sockets(options);
+  if (fault.empty()) fault = gateway->start_workers();
+  if (!fault.empty()) return Failure(std::move(fault));
+  return gateway;
+}
+
+std::expected<void, std::string> Gateway::check(const control::Snapshot& snapshot) {
+  if (auto tls = tls_server_options(snapshot, {})) {
+    if (!net::TlsServerContext::create(*tls)) {
+      return Failure("server.tls: " + std::string(net::last_tls_error()));
+    }
+  }
+  for (const control::Connection& connection : snapshot.connections) {
+    if (!UpstreamConnector::check(connection)) {
+      return Failure("connection \"" + connection.name + "\": tls: " + std::string(net::last_tls_error()));
+    }
+  }
+  return {};
+}
+
+std::string Gateway::open_logs() {
+  const control::LogSettings& from = snapshot_->log;
+  telemetry::LogOptions to;
+  to.operational = telemetry::parse_log_destination(from.output);
+  to.access = from.access ? to.operational : LogDestination{.kind = LogDestination::Kind::none, .path = {}};
+  to.level = log_level(from.level);
+  to.slow_request = from.slow_request;
+  auto writer = telemetry::LogWriter::start(to);
+  if (!writer) {
+    return "log.output: \"" + from.output + "\" cannot be opened: " + std::strerror(writer.error().os_error);
+  }
+  log_writer_ = std::move(*writer);
+  log_writer_->add_metrics(registry_);
+  log_ = &log_writer_->add_producer();
+  log_->set_time(base::real_wall_now());
+  return {};
+}
+
+std::string Gateway::open_sockets(GatewayOptions& options) {
+  const auto& wanted = options.listen.empty() ? snapshot_->listen : options.listen;
+  shared_acceptor_ = snapshot_->server.acceptor == control::AcceptorMode::shared;
+  tls_ = !snapshot_->server_tls.certificate.empty();
+  const OpenOptions open{.count = shared_acceptor_ ? 1 : worker_count_,
+                         .backlog = static_cast<int>(snapshot_->server.listen_backlog)};
+  std::vector<std::vector<ListeningSocket>> groups;
+  for (const control::ListenAddress& address : wanted) {
+    auto targets = listen_targets(address);
+    if (!targets) return std::move(targets).error();
+    for (const ListenTarget& target : *targets) {
+      auto sockets = sockets_for(target, options.inherited, open);
+      if (!sockets) return std::move(sockets).error();
+      if (!sockets->empty()) groups.push_back(std::move(*sockets));
+    }
+  }
+  for (auto& socket : options.inherited) {
+    if (is_for_clients(socket)) {
+      groups.emplace_back().push_back(std::move(socket));
+    } else {
+      unclaimed_.push_back(std::move(socket));
+    }
+  }
+  if (groups.empty()) return "no address to listen on; set server.listen";
+
+  shares_.resize(worker_count_);
+  for (auto& group : groups) {
+    const auto address = net::Address::local_of(group.front().fd());
+    if (!address) return "a listening socket has no address";
+    addresses_.push_back(address->to_string());
+    const bool tls = tls_ && !address->is_unix();
+    const auto deal = deal_out(group.size(), worker_count_);
+    std::vector<int> given(group.size(), 0);
+    if (shared_acceptor_) {
+      for (const ListeningSocket& socket : group) acceptor_sockets_.push_back({socket.fd(), tls});
+    } else {
+      for (size_t worker = 0; worker < worker_count_; ++worker) {
+        for (const size_t index : deal[worker]) {
+          int fd = group[index].fd();
+          if (given[index]++ > 0) {
+            auto copy = duplicate(fd);
+            if (!copy) return "out of descriptors for listening sockets; raise the limit of open files";
+            fd = *copy;
+          }
+          shares_[worker].push_back({fd, tls});
+        }
+      }
+    }
+    for (ListeningSocket& socket : group) {
+      listeners_.push_back({socket.name(), socket.fd()});
+      (void)socket.release();  // a share owns it now
+    }
+  }
+  return {};
+}
+
+std::string Gateway::start_workers() {
+  shared_.registry = &registry_;
+  ticket_keys_ = net::make_tls_ticket_keys();
+  workers_left_.store(worker_count_, std::memory_order_relaxed);
+  std::vector<std::future<std::string>> started;
+  for (size_t i = 0; i < worker_count_; ++i) {
+    workers_.push_back(std::make_unique<WorkerThread>(WorkerThreadOptions{.index = i,
+                                                                          .workers = worker_count_,
+                                                                          .shared = &shared_,
+                                                                          .log = &log_writer_->add_producer(),
+                                                                          .snapshot = snapshot_,
+                                                                          .ticket_keys = ticket_keys_,
+                                                                          .sockets = std::move(shares_[i]),
+                                                                          .on_ended = [this] { on_worker_ended(); }}));
+    started.push_back(workers_.back()->start());
+  }
+  shares_.clear();
+  std::string fault;
+  for (auto& future : started) {
+    std::string text = future.get();
+    if (fault.empty()) fault = std::move(text);
+  }
+  if (fault.empty() && shared_acceptor_) {
+    std::vector<WorkerThread*> all;
+    for (const auto& worker : workers_) all.push_back(worker.get());
+    acceptor_ = std::make_unique<SharedAcceptor>(std::exchange(acceptor_sockets_, {}), std::move(all));
+  }
+  apply_log_settings();
+  return fault;
+}
+
+Gateway::~Gateway() {
+  acceptor_.reset();
+  workers_.clear();
+  for (const auto& share : shares_) {
+    for (const WorkerSocket& socket : share) close(socket.fd);
+  }
+  for (const WorkerSocket& socket : acceptor_sockets_) close(socket.fd);
+  if (log_writer_ != nullptr) log_writer_->stop(kLogFlushLimit);
+}
+
+void Gateway::apply_log_settings() {
+  log_writer_->set_level(log_level(snapshot_->log.level));
+  log_writer_->set_slow_request(snapshot_->log.slow_request);
+  if (acceptor_ != nullptr) {
+    const control::ServerSettings& server = snapshot_->server;
+    const uint64_t each = server.max_connections_per_worker;
+    acceptor_->set_connections_max(each != 0 ? each : std::max<uint64_t>(1, server.max_connections / worker_count_));
+  }
+}
+
+std::expected<void, std::string> Gateway::publish(std::shared_ptr<const control::Snapshot> snapshot) {
+  if (draining()) return Failure("the gateway is stopping");
+  snapshot_ = snapshot;
+  apply_log_settings();
+  std::vector<std::future<void>> taken;
+  for (const auto& worker : workers_) taken.push_back(worker->adopt(snapshot));
+  const auto limit = std::chrono::steady_clock::now() + kWorkerAnswerLimit;
+  std::string late;
+  for (size_t i = 0; i < taken.size(); ++i) {
+    if (taken[i].wait_until(limit) == std::future_status::ready) continue;
+    late += (late.empty() ? "worker " : ", worker ") + std::to_string(i);
+  }
+  if (!late.empty()) return Failure(late + " does not answer and serves by the old configuration until it does");
+  return {};
+}
+
+void Gateway::drain(base::Duration limit, std::function<void()> on_drained) {
+  if (draining()) return;
+  on_drained_ = std::move(on_drained);
+  shared_.draining.store(true, std::memory_order_relaxed);
+  if (acceptor_ != nullptr) acceptor_->stop();
+  std::vector<std::future<void>> stopped;
+  for (const auto& worker : workers_) stopped.push_back(worker->drain(limit));
+  const auto until = std::chrono::steady_clock::now() + kWorkerAnswerLimit;
+  for (auto& future : stopped) (void)future.wait_until(until);
+  listeners_.clear();
+}
+
+void Gateway::cancel_rest() {
+  for (const auto& worker : workers_) {
+    if (!worker->ended()) worker->cancel_rest();
+  }
+}
+
+void Gateway::on_worker_ended() {
+  if (workers_left_.fetch_sub(1, std::memory_order_acq_rel) == 1 && on_drained_) on_drained_();
+}
+
+std::string Gateway::look_after_workers(base::Instant now) {
+  std::string trouble;
+  for (const auto& worker : workers_) {
+    if (worker->ended()) continue;
+    const base::Duration silence = now - worker->last_sign();
+    if (trouble.empty() && silence > kHangLimit) {
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
+      trouble = "worker " + std::to_string(worker->index()) + " has not answered for " + std::to_string(seconds) + " s";
+    }
+    worker->ask_for_sign();
+  }
+  return trouble;
+}
+
+WorkerCounts Gateway::counts() {
+  std::vector<std::future<WorkerCounts>> answers;
+  for (const auto& worker : workers_) {
+    if (!worker->ended()) answers.push_back(worker->counts());
+  }
+  WorkerCounts sum{.snapshot_version = snapshot_->version};
+  const auto limit = std::chrono::steady_clock::now() + kWorkerAnswerLimit;
+  for (auto& answer : answers) {
+    if (answer.wait_until(limit) != std::future_status::ready) continue;
+    const WorkerCounts one = answer.get();
+    sum.connections += one.connections;
+    sum.in_flight += one.in_flight;
+    sum.requests += one.requests;
+    sum.upstream_connections += one.upstream_connections;
+    sum.snapshot_version = std::min(sum.snapshot_version, one.snapshot_version);
+  }
+  return sum;
+}
+
+}  // namespace llmgw::gateway
