@@ -273,7 +273,9 @@ providers::Surface Call::surface() const {
     case chat::Dialect::anthropic: return providers::Surface::anthropic;
     case chat::Dialect::gemini: return providers::Surface::gemini;
     case chat::Dialect::vertex: return providers::Surface::vertex;
-    default: return providers::Surface::openai;
+    default:
+      // Azure's v1 API: its paths are OpenAI's, its query is not.
+      return exchange_.head().path.starts_with("/openai/") ? providers::Surface::azure_v1 : providers::Surface::openai;
   }
 }
 
@@ -283,6 +285,7 @@ std::string_view Call::canonical_path() {
   switch (surface()) {
     case providers::Surface::openai:
     case providers::Surface::anthropic: return arena_.concat("/v1/", match_.tail);
+    case providers::Surface::azure_v1: return arena_.concat("/openai/v1/", match_.tail);
     case providers::Surface::gemini: return path.starts_with("/gemini/") ? path.substr(7) : path;
     default: return path;
   }
