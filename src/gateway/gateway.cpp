@@ -76,8 +76,8 @@ std::expected<void, std::string> Gateway::check(const control::Snapshot& snapsho
     }
   }
   for (const control::Connection& connection : snapshot.connections) {
-    if (!UpstreamConnector::check(connection)) {
-      return Failure("connection \"" + connection.name + "\": tls: " + std::string(net::last_tls_error()));
+    if (auto checked = UpstreamConnector::check(connection); !checked) {
+      return Failure("connection \"" + connection.name + "\": " + checked.error());
     }
   }
   return {};

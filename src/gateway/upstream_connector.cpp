@@ -1,13 +1,20 @@
 #include "gateway/upstream_connector.h"
 
+#include <cstdlib>
+
+#include "base/text.h"
+
 namespace llmgw::gateway {
 namespace {
 
 using base::ErrorCode;
 using base::Result;
 using control::Http2Mode;
+using control::ProxyChoice;
 using net::Stream;
 using net::Task;
+
+constexpr const char* kProxyContext = "proxy";  // no connection's key looks like this
 
 std::vector<std::string> alpn_of(Http2Mode mode) {
   switch (mode) {
@@ -38,40 +45,116 @@ std::string context_key(const control::Connection& connection) {
   return key;
 }
 
+Result<net::ProxySettings> environment_proxies() {
+  return net::proxy_settings([](const char* name) -> const char* { return std::getenv(name); });
+}
+
+// net's reader knows how authorization is written; it wants a URL.
+Result<net::Proxy> fixed_proxy(const ProxyChoice& choice) {
+  std::string url = choice.endpoint.tls ? "https://" : "http://";
+  if (const std::string_view user = choice.user.reveal(); !user.empty()) {
+    const size_t colon = user.find(':');
+    url += base::percent_encode(user.substr(0, colon));
+    if (colon != std::string_view::npos) url += ":" + base::percent_encode(user.substr(colon + 1));
+    url += "@";
+  }
+  const std::string& host = choice.endpoint.host;
+  url += host.find(':') == std::string::npos ? host : "[" + host + "]";
+  url += ":" + std::to_string(choice.endpoint.port);
+  return net::parse_proxy(url);
+}
+
 }  // namespace
 
-Result<void> UpstreamConnector::check(const control::Connection& connection) {
+UpstreamConnector::UpstreamConnector(net::Loop& loop, net::Network& network) : loop_(loop), network_(network) {
+  if (auto settings = environment_proxies()) environment_ = std::move(*settings);
+}
+
+std::expected<void, std::string> UpstreamConnector::check(const control::Connection& connection) {
+  if (connection.pool.proxy.kind == ProxyChoice::Kind::environment) {
+    if (auto settings = environment_proxies(); !settings) {
+      return std::unexpected(std::string(settings.error().context) + "; correct the variable, or set proxy = \"none\"");
+    }
+  }
   if (!connection.upstream.endpoint.tls) return {};
   if (connection.tls.ca_file.empty() && connection.tls.client_certificate.empty()) return {};
-  TRY(context, net::TlsClientContext::create(options_of(connection)));
+  if (!net::TlsClientContext::create(options_of(connection))) {
+    return std::unexpected("tls: " + std::string(net::last_tls_error()));
+  }
   return {};
 }
 
-Result<net::TlsClientContext*> UpstreamConnector::context_for(const control::Connection& connection) {
-  const std::string key = context_key(connection);
-  if (const auto found = contexts_.find(key); found != contexts_.end()) return &found->second;
-  TRY(context, net::TlsClientContext::create(options_of(connection)));
-  return &contexts_.emplace(key, std::move(context)).first->second;
+void UpstreamConnector::adopt(const control::Snapshot& snapshot) {
+  contexts_.clear();
+  if (dns_.ttl_min != snapshot.dns_ttl_min || dns_.ttl_max != snapshot.dns_ttl_max) names_.reset();
+  dns_.ttl_min = snapshot.dns_ttl_min;
+  dns_.ttl_max = snapshot.dns_ttl_max;
 }
 
-Task<Result<std::unique_ptr<Stream>>> UpstreamConnector::dial(const control::Connection& connection, net::Wait wait) {
+std::optional<net::Proxy> UpstreamConnector::proxy_of(const control::Connection& connection) const {
   const providers::Endpoint& endpoint = connection.upstream.endpoint;
-  if (!endpoint.unix_path.empty()) {
-    CO_TRY(address, net::Address::from_unix_path(endpoint.unix_path));
-    co_return co_await network_.connect(address, wait);
+  const ProxyChoice& choice = connection.pool.proxy;
+  if (!endpoint.unix_path.empty()) return std::nullopt;
+  switch (choice.kind) {
+    case ProxyChoice::Kind::none: return std::nullopt;
+    case ProxyChoice::Kind::fixed: {
+      auto proxy = fixed_proxy(choice);
+      return proxy ? std::optional(std::move(*proxy)) : std::nullopt;
+    }
+    case ProxyChoice::Kind::environment: break;
   }
-  CO_TRY(address, net::Address::from_ip(endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host, endpoint.port));
-  co_return co_await network_.connect(address, wait);
+  const net::Proxy* chosen = environment_.choose(endpoint.host, endpoint.port, endpoint.tls);
+  return chosen == nullptr ? std::nullopt : std::optional(*chosen);
+}
+
+Result<net::TlsClientContext> UpstreamConnector::context_for(const control::Connection& connection) {
+  const std::string key = context_key(connection);
+  if (const auto found = contexts_.find(key); found != contexts_.end()) return found->second;
+  TRY(context, net::TlsClientContext::create(options_of(connection)));
+  return contexts_.emplace(key, std::move(context)).first->second;
+}
+
+Result<net::TlsClientContext> UpstreamConnector::proxy_context() {
+  if (const auto found = contexts_.find(kProxyContext); found != contexts_.end()) return found->second;
+  TRY(context, net::TlsClientContext::create({.alpn = {"http/1.1"}}));
+  return contexts_.emplace(kProxyContext, std::move(context)).first->second;
+}
+
+Result<std::shared_ptr<UpstreamConnector::Names>> UpstreamConnector::names() {
+  if (names_ == nullptr) {
+    auto made = std::make_shared<Names>();
+    TRY(resolver, net::make_dns_resolver(loop_, dns_));
+    made->resolver = std::move(resolver);
+    made->dialer.emplace(loop_, network_, *made->resolver);
+    names_ = std::move(made);
+  }
+  return names_;
 }
 
 Task<Result<std::unique_ptr<Stream>>> UpstreamConnector::connect(const control::Connection& connection,
                                                                  net::Wait wait) {
-  CO_TRY(stream, co_await dial(connection, wait));
-  if (!connection.upstream.endpoint.tls) co_return std::move(stream);
-  CO_TRY(context, context_for(connection));
-  const std::string& name =
-      connection.tls.server_name.empty() ? connection.upstream.endpoint.host : connection.tls.server_name;
-  co_return co_await net::tls_connect(std::move(stream), *context, name, wait);
+  const providers::Endpoint& endpoint = connection.upstream.endpoint;
+  // All of these live until the connection is made, whatever a reload does meanwhile.
+  CO_TRY(names_in_use, names());
+  std::optional<net::TlsClientContext> tls;
+  std::optional<net::TlsClientContext> proxy_tls;
+  const std::optional<net::Proxy> proxy = proxy_of(connection);
+  net::DialTarget target{.host = endpoint.host,
+                         .port = endpoint.port,
+                         .unix_path = endpoint.unix_path,
+                         .server_name = connection.tls.server_name};
+  if (endpoint.tls) {
+    CO_TRY(context, context_for(connection));
+    target.tls = &tls.emplace(std::move(context));
+  }
+  if (proxy) {
+    target.proxy = &*proxy;
+    if (proxy->tls) {
+      CO_TRY(context, proxy_context());
+      target.proxy_tls = &proxy_tls.emplace(std::move(context));
+    }
+  }
+  co_return co_await names_in_use->dialer->dial(target, wait);
 }
 
 }  // namespace llmgw::gateway

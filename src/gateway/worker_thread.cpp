@@ -48,7 +48,7 @@ std::optional<net::TlsServerOptions> tls_server_options(const control::Snapshot&
 }
 
 struct WorkerThread::Parts {
-  explicit Parts(net::Loop& loop) : network(net::make_socket_network(loop)), connector(*network) {}
+  explicit Parts(net::Loop& loop) : network(net::make_socket_network(loop)), connector(loop, *network) {}
   std::unique_ptr<net::Network> network;
   UpstreamConnector connector;
   std::optional<net::TlsServerContext> tls;
@@ -153,7 +153,7 @@ std::future<void> WorkerThread::adopt(std::shared_ptr<const control::Snapshot> s
                             {{"reason", net::last_tls_error()}});
       }
     }
-    parts.connector.forget_contexts();
+    parts.connector.adopt(*snapshot);
     parts.worker->adopt(std::move(snapshot));
     apply_limits(parts);
     done.set_value();

@@ -8,6 +8,8 @@
 
 #include "control/config_loader.h"
 #include "control/reload.h"
+#include "control/settings.h"
+#include "control/toml_tree.h"
 
 namespace llmgw::app {
 namespace {
@@ -17,6 +19,23 @@ constexpr const char* kUnknownSecret = "a secret this command does not need to k
 
 std::string absolute(const std::string& path, const std::string& directory) {
   return path.starts_with('/') ? path : directory + "/" + path;
+}
+
+// From a file that is TOML, whatever else is wrong with it.
+std::optional<std::string> written_data_dir(std::string_view text, const control::Environment& environment) {
+  constexpr std::string_view kReference = "env:";
+  const auto tree = control::parse_toml(text);
+  if (!tree) return std::nullopt;
+  auto found = control::default_section<control::ServerSettings>(control::SectionId::server).data_dir;
+  for (const auto& section : tree->members) {
+    if (section.key != "server") continue;
+    for (const auto& member : section.value.members) {
+      if (member.key == "data_dir" && member.value.kind == control::TomlKind::string) found = member.value.text;
+    }
+  }
+  if (found.starts_with(kReference)) found = environment.variable(found.substr(kReference.size())).value_or("");
+  if (found.empty()) return std::nullopt;
+  return control::resolve_path(environment, found);
 }
 
 }  // namespace
@@ -61,8 +80,9 @@ std::expected<std::string, std::string> data_dir_of(const std::string& config_pa
     return content ? content : base::Result<std::string>(kUnknownSecret);
   };
   auto config = control::load_config(*text, environment);
-  if (!config) return std::unexpected(control::format_errors(config.error(), config_path));
-  return config->server.data_dir;
+  if (config) return control::resolve_path(environment, config->server.data_dir);
+  if (auto found = written_data_dir(*text, environment)) return std::move(*found);
+  return std::unexpected(control::format_errors(config.error(), config_path));
 }
 
 std::string pid_file_of(const std::string& data_dir) {
