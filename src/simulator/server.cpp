@@ -1,5 +1,7 @@
 #include "simulator/server.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -44,6 +46,14 @@ class SignalStop {
   struct sigaction before_pipe_{};
 };
 
+// Thousands of streams need as many descriptors; the usual soft limit is 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Simulator>> Simulator::start(net::Loop& loop, net::Network& network,
@@ -78,6 +88,7 @@ bool Simulator::idle() const {
 }
 
 int run_simulator(const SimulatorOptions& options) {
+  raise_descriptor_limit();
   net::Loop loop(net::make_epoll_poller());
   const auto network = net::make_socket_network(loop);
   std::string place;

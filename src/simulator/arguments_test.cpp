@@ -1,0 +1,55 @@
+#include "simulator/arguments.h"
+
+#include <gtest/gtest.h>
+
+namespace llmgw::simulator {
+namespace {
+
+TEST(Arguments, DefaultsAreOneInstance) {
+  const auto options = read_arguments({});
+  ASSERT_TRUE(options) << options.error();
+  ASSERT_EQ(options->instances.size(), 1u);
+  EXPECT_EQ(options->instances[0].listen, "127.0.0.1:8081");
+  EXPECT_EQ(options->instances[0].options.name, "simulator");
+  EXPECT_EQ(options->instances[0].options.engine.kv_blocks, 16'384u);
+}
+
+TEST(Arguments, AFleetCountsPortsAndTakesSpeedsInTurn) {
+  SimulateArguments arguments;
+  arguments.listen = {"127.0.0.1:9000"};
+  arguments.instances = 3;
+  arguments.decode = {100, 10};
+  const auto options = read_arguments(arguments);
+  ASSERT_TRUE(options) << options.error();
+  ASSERT_EQ(options->instances.size(), 3u);
+  EXPECT_EQ(options->instances[2].listen, "127.0.0.1:9002");
+  EXPECT_EQ(options->instances[1].options.name, "simulator-2");
+  EXPECT_EQ(options->instances[1].options.engine.decode_tokens_per_second, 10);
+  EXPECT_EQ(options->instances[2].options.engine.decode_tokens_per_second, 100);
+}
+
+TEST(Arguments, SayWhatIsWrong) {
+  const auto message = [](auto change) {
+    SimulateArguments arguments;
+    change(arguments);
+    const auto options = read_arguments(arguments);
+    return options ? std::string("accepted") : options.error();
+  };
+  using A = SimulateArguments;
+  EXPECT_EQ(message([](A& a) { a.answer = "song"; }), "--answer takes words, unicode or echo");
+  EXPECT_EQ(message([](A& a) { a.tokens = "9-3"; }), "--tokens takes a number or MIN-MAX, as 32-96");
+  EXPECT_EQ(message([](A& a) { a.tokens = "x"; }), "--tokens takes a number or MIN-MAX, as 32-96");
+  EXPECT_EQ(message([](A& a) { a.faults = {"explode"}; }), "--fault 'explode': unknown fault 'explode'");
+  EXPECT_EQ(message([](A& a) { a.listen = {"nowhere"}; }), "--listen nowhere: not HOST:PORT with a numeric host");
+  EXPECT_EQ(message([](A& a) { a.decode = {-1}; }), "--decode takes tokens a second, 0 for no limit");
+  EXPECT_EQ(message([](A& a) { a.kv_tokens = 3; }),
+            "--kv-tokens takes at least one block and at most 1073741824 tokens");
+  EXPECT_EQ(message([](A& a) { a.listen = {"127.0.0.1:65535"}, a.instances = 2; }),
+            "--instances goes beyond port 65535");
+  EXPECT_EQ(message([](A& a) { a.listen = {"127.0.0.1:1", "127.0.0.1:2"}, a.instances = 2; }),
+            "--instances goes with one --listen; give either");
+  EXPECT_EQ(message([](A& a) { a.tokens = "5"; }), "accepted");
+}
+
+}  // namespace
+}  // namespace llmgw::simulator
