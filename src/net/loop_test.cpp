@@ -110,6 +110,38 @@ TEST(Socket, HangupFiresItsCancellation) {
   });
 }
 
+// The kernel tells of a reset once. Whoever hears it first, reader or writer, a cut stream must not look finished.
+TEST(Socket, AResetNeverTurnsIntoAnEnd) {
+  for (bool writer_first : {false, true}) {
+    SocketWorld world;
+    world.run([&]() -> Task<void> {
+      auto client = co_await world.network->connect(world.listener->address(), {});
+      auto server = co_await accept(*world.listener, {});
+      co_await write_all(**server, "half", {});
+      (*server)->reset_on_close();
+      server->reset();
+      co_await sleep_for(world.loop, 2ms);
+      if (writer_first) {
+        auto written = co_await write_all(**client, "more", {});
+        EXPECT_FALSE(written.has_value());
+      }
+      int errors = 0;
+      for (int i = 0; i < 4; ++i) {
+        char buffer[64];
+        auto count = co_await read_some(**client, buffer, {});
+        if (!count) {
+          ++errors;
+          EXPECT_EQ(count.error().code, ErrorCode::reset);
+        } else {
+          EXPECT_EQ(errors, 0);
+          EXPECT_GT(*count, 0u);
+        }
+      }
+      EXPECT_GE(errors, 3);
+    });
+  }
+}
+
 TEST(Socket, ALargeWriteWaitsForItsReader) {
   SocketWorld world;
   constexpr size_t kBytes = 8 << 20;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "net/epoll.h"
@@ -45,12 +46,13 @@ class SocketStream : private Descriptor, public Stream {
       if (static_cast<size_t>(count) < buffer.size() && !state.hangup) state.readable = false;
       return {IoStatus::ok, static_cast<size_t>(count), {}};
     }
-    if (count == 0) return {IoStatus::eof, 0, {}};
-    if (errno == EAGAIN) {
+    if (count == 0 && !broken_) return {IoStatus::eof, 0, {}};
+    if (count < 0 && errno == EAGAIN) {
       state.readable = false;
       return {IoStatus::would_block_read, 0, {}};
     }
-    return {IoStatus::error, 0, os_error(errno, "recv")};
+    if (count < 0) broken_ = os_error(errno, "recv");
+    return {IoStatus::error, 0, *broken_};
   }
 
   IoResult try_write(std::span<const iovec> buffers) override {
@@ -68,7 +70,10 @@ class SocketStream : private Descriptor, public Stream {
       state.writable = false;
       return {IoStatus::would_block_write, 0, {}};
     }
-    return {IoStatus::error, 0, os_error(errno, "send")};
+    const base::Error error = os_error(errno, "send");
+    // EPIPE alone says nothing of the other direction: the peer may have ended it in an orderly way before.
+    if (errno != EPIPE) broken_ = error;
+    return {IoStatus::error, 0, error};
   }
 
   void shutdown_write() override { shutdown(fd(), SHUT_WR); }
@@ -77,6 +82,10 @@ class SocketStream : private Descriptor, public Stream {
     const linger immediately{1, 0};
     setsockopt(fd(), SOL_SOCKET, SO_LINGER, &immediately, sizeof immediately);
   }
+
+ private:
+  // The kernel reports a reset once, and an orderly end from then on: this remembers that the end is none.
+  std::optional<base::Error> broken_;
 };
 
 class SocketListener : private Descriptor, public Listener {
