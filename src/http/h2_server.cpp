@@ -1,0 +1,139 @@
+#include "http/h2_server.h"
+
+namespace llmgw::http {
+
+using base::ErrorCode;
+using net::Task;
+
+namespace {
+
+// A client that has gone without a word keeps its requests running at most this long; quiet ones answer a PING.
+constexpr base::Duration kPingAfter = std::chrono::seconds(45);
+constexpr base::Duration kPingAck = std::chrono::seconds(20);
+
+H2Settings settings_of(const ServerOptions& options) {
+  return {.streams_max = options.h2_streams_max,
+          .stream_window = kH2ServerStreamWindow,
+          .connection_window = kH2ServerConnectionWindow,
+          .header_list_bytes = static_cast<uint32_t>(std::min<size_t>(options.head_limits.head_bytes_max, UINT32_MAX))};
+}
+
+}  // namespace
+
+H2ServerConnection::H2ServerConnection(Server& server, std::unique_ptr<net::Stream> stream)
+    : H2Session(std::move(stream), Side::server, settings_of(server.options())),
+      server_(server),
+      exchange_done_(server.loop()) {
+  server_.connections().push_back(*this);
+  net::Readiness& readiness = H2Session::stream().readiness();
+  readiness.on_hangup = &cancellation_;
+  if (readiness.hangup) cancellation_.cancel(ErrorCode::closed);
+}
+
+H2ServerConnection::~H2ServerConnection() {
+  stream().readiness().on_hangup = nullptr;
+  handlers_.cancel_all();
+  while (!arriving_.empty()) delete &arriving_.front();
+  while (!ready_.empty()) delete &ready_.front();
+}
+
+H2Timeouts H2ServerConnection::timeouts() const {
+  return {.header = options().header_timeout,
+          .idle = options().idle_timeout,
+          .write = options().write_timeout,
+          .ping = kPingAfter,
+          .ping_ack = kPingAck};
+}
+
+Task<void> H2ServerConnection::serve(std::string early) {
+  if (server_.draining()) drain();
+  const base::Error error = co_await run(std::move(early));
+  if (broken() || live_ > 0) cancellation_.cancel(error.code);
+  // Handlers settle their accounts; none of them needs the client any more.
+  while (live_ > 0) (void)co_await exchange_done_.wait({});
+  co_await close_gracefully();
+}
+
+void H2ServerConnection::drain() {
+  if (draining_) return;
+  draining_ = true;
+  submit_goaway();
+  flush();
+  if (unused()) stop_reading();
+}
+
+void H2ServerConnection::cancel(ErrorCode reason) {
+  drain();
+  cancellation_.cancel(reason);
+}
+
+// A stream that the client has reset may still have its handler at work; those count, or resets would make room for
+// any number of them.
+H2Stream* H2ServerConnection::on_stream_begin(int32_t) {
+  if (live_ >= 2 * size_t{options().h2_streams_max}) return nullptr;
+  auto* exchange = new H2ServerExchange(*this);
+  arriving_.push_back(*exchange);
+  return exchange;
+}
+
+void H2ServerConnection::on_received() {
+  while (!ready_.empty()) {
+    H2ServerExchange& exchange = ready_.pop_front();
+    exchange.set_dispatched();
+    running_.push_back(exchange);
+    ++live_;
+    handlers_.spawn(run_exchange(std::unique_ptr<H2ServerExchange>(&exchange)));
+  }
+}
+
+Task<void> H2ServerConnection::run_exchange(std::unique_ptr<H2ServerExchange> exchange) {
+  if (exchange->refusal() == ParseError::none) {
+    ServerCounters& counters = server_.counters();
+    ++counters.active;
+    ++counters.requests;
+    co_await server_.handler().handle(*exchange);
+    --counters.active;
+  } else {
+    count_refusal();
+    co_await exchange->answer_refusal();
+  }
+  exchange->finish();
+  exchange.reset();
+  exchange_done();
+}
+
+void H2ServerConnection::exchange_done() {
+  --live_;
+  ++requests_;
+  if (requests_ >= options().requests_per_connection_max && !draining_) drain();
+  grant_bodies();
+  flush();
+  if (unused()) {
+    became_idle();
+    release_memory();
+    if (draining_) stop_reading();
+  }
+  exchange_done_.notify();
+}
+
+// The oldest body is always let through: then it ends, and the next one is the oldest.
+bool H2ServerConnection::body_fits(const H2ServerExchange& exchange) {
+  if (body_bytes_ <= kH2BodiesBytesMax) return true;
+  for (H2ServerExchange* other = running_.first(); other != nullptr; other = running_.after(*other)) {
+    if (other->reading()) return other == &exchange;
+  }
+  return true;
+}
+
+void H2ServerConnection::grant_bodies() {
+  for (H2ServerExchange* exchange = running_.first(); exchange != nullptr; exchange = running_.after(*exchange)) {
+    if (exchange->gated()) exchange->grant();
+  }
+}
+
+Task<void> serve_h2(Server& server, std::unique_ptr<net::Stream> stream, std::string early) {
+  H2ServerConnection connection(server, std::move(stream));
+  co_await connection.serve(std::move(early));
+}
+
+}  // namespace llmgw::http
