@@ -5,7 +5,6 @@
 // One thread.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,7 +42,7 @@ struct Faults {
   // At most one of these happens to a connection, in one direction, once a number of its bytes below
   // break_after_bytes_max has passed:
   double reset = 0;  // both ends see a reset
-  double cut = 0;    // the receiver sees an orderly end, the sender a reset once it writes on
+  double cut = 0;    // the receiver sees an orderly end and a reset after the stall, the sender a reset
   double loss = 0;   // nothing arrives any more; both ends see a reset after the stall
   uint64_t break_after_bytes_max = 64 * 1024;
   base::Duration stall_min = std::chrono::milliseconds(100);
@@ -79,8 +78,10 @@ class SimNetwork final : public Network {
   size_t open_streams() const { return open_streams_; }  // ends that are still held
   size_t open_listeners() const { return open_listeners_; }
 
-  Trace& trace() { return trace_; }
+  const Trace& trace() const { return trace_; }
   Loop& loop() { return loop_; }
+  // The poller's time: while events are delivered, the loop's own is still that of its last iteration.
+  base::Instant now() { return loop_.precise_now(); }
 
  private:
   friend class Pipe;
