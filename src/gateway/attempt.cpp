@@ -109,11 +109,15 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   if (!upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, headers)) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
+  const Generation::PlainProxy& proxy = generation_.plain_proxy(attempt_->connection_index);
+  std::string_view target = attempt_->target;
+  if (!proxy.origin.empty()) target = arena_.concat(proxy.origin, target);
+  if (!proxy.authorization.empty()) headers.append(HeaderId::proxy_authorization, proxy.authorization.reveal());
   std::array<iovec, 2 * json::kEditsMax + 1> body;
   size_t count = 0;
   for (const std::string_view part : attempt_->body.parts()) body[count++] = net::buffer_of(part);
   const http::RequestStart request{.method = head.method_text,
-                                   .target = attempt_->target,
+                                   .target = target,
                                    .scheme = connection.upstream.endpoint.tls ? "https" : "http",
                                    .authority = connection.upstream.endpoint.authority,
                                    .headers = &headers,

@@ -3,6 +3,7 @@
 #include "gateway/auth_key.h"
 #include "gateway/handler.h"
 #include "gateway/malformed.h"
+#include "gateway/nested_models.h"
 #include "http/mime_multipart.h"
 
 namespace llmgw::gateway {
@@ -315,7 +316,18 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
 
 // Everything but the model's name and the routing member stays as it came.
 Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
-  const std::string_view body(body_.data(), body_.size());
+  std::string_view body(body_.data(), body_.size());
+  const bool gemini = match_.dialect == chat::Dialect::gemini || match_.dialect == chat::Dialect::vertex;
+  if (gemini && body_is_json_ && target.model != model_) {
+    auto replaced = replace_nested_models(worker_.parser(), body, target.model, arena_);
+    if (!replaced) return refusal(ErrorKind::invalid_request, replaced.error().context);
+    if (replaced->data() != body.data()) {
+      // The spans of the peek point into the old text, and none of its members is Gemini's.
+      auto pieces = json::splice(*replaced, {});
+      if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+      return *pieces;
+    }
+  }
   json::Edit edits[2];
   size_t count = 0;
   if (body_is_json_ && !peek_.owned_by_span.empty()) edits[count++] = {peek_.owned_by_span, {}};

@@ -42,8 +42,13 @@ http::PoolOptions pool_options(const control::Connection& connection) {
 }  // namespace
 
 Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
-               std::shared_ptr<const control::Snapshot> snapshot, ConnectUpstream connect)
-    : loop_(loop), shared_(shared), log_(log), metrics_(*shared.registry), connect_(std::move(connect)) {
+               std::shared_ptr<const control::Snapshot> snapshot, ConnectUpstream connect, ProxyOf proxy_of)
+    : loop_(loop),
+      shared_(shared),
+      log_(log),
+      metrics_(*shared.registry),
+      connect_(std::move(connect)),
+      proxy_of_(std::move(proxy_of)) {
   adopt(std::move(snapshot));
   handler_ = make_handler(*this);
   server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
@@ -80,7 +85,10 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   generation->snapshot = std::move(snapshot);
   const auto& connections = generation->snapshot->connections;
   generation->pools.reserve(connections.size());
-  for (uint32_t i = 0; i < connections.size(); ++i) generation->pools.push_back(pool_for(generation->snapshot, i));
+  for (uint32_t i = 0; i < connections.size(); ++i) {
+    generation->pools.push_back(pool_for(generation->snapshot, i));
+    generation->plain_proxies.push_back(plain_proxy(connections[i]));
+  }
   generations_.push_back(std::move(generation));
   for (auto& [key, entry] : pools_) {
     if (!entry.current) entry.pool->retire();
@@ -89,6 +97,14 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
     server_->set_options(server_options());
     metrics_.forget_instance_health();
   }
+}
+
+Generation::PlainProxy Worker::plain_proxy(const control::Connection& connection) const {
+  const providers::Endpoint& endpoint = connection.upstream.endpoint;
+  if (endpoint.tls || !endpoint.unix_path.empty() || !proxy_of_) return {};
+  const auto proxy = proxy_of_(connection);
+  if (!proxy) return {};
+  return {.origin = "http://" + endpoint.authority, .authorization = proxy->authorization};
 }
 
 http::Pool* Worker::pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index) {

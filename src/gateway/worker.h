@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "http/pool.h"
 #include "http/server.h"
 #include "json/reader.h"
+#include "net/dial_proxy.h"
 #include "net/loop.h"
 #include "telemetry/log.h"
 #include "telemetry/worker_metrics.h"
@@ -23,8 +25,14 @@ namespace llmgw::gateway {
 // A snapshot as one worker uses it: with the pool of each connection. Requests hold it by GenerationRef; the worker
 // drops it when it is neither the newest nor held.
 struct Generation {
+  // Requests without TLS go through a forward proxy in absolute form (RFC 9112, section 3.2.2); empty: there is none.
+  struct PlainProxy {
+    std::string origin;  // "http://host:port", put before the path
+    base::Secret authorization;
+  };
   std::shared_ptr<const control::Snapshot> snapshot;
-  std::vector<http::Pool*> pools;  // by connection index
+  std::vector<http::Pool*> pools;         // by connection index
+  std::vector<PlainProxy> plain_proxies;  // the same
   uint32_t holders = 0;
 };
 
@@ -36,6 +44,9 @@ class GenerationRef {
   ~GenerationRef() { --generation_->holders; }
   const control::Snapshot& snapshot() const { return *generation_->snapshot; }
   http::Pool& pool(uint32_t connection) const { return *generation_->pools[connection]; }
+  const Generation::PlainProxy& plain_proxy(uint32_t connection) const {
+    return generation_->plain_proxies[connection];
+  }
 
  private:
   Generation* generation_;
@@ -44,18 +55,20 @@ class GenerationRef {
 // How a worker reaches an upstream: the seam to the network. The connection outlives the task.
 using ConnectUpstream = std::function<net::Task<base::Result<std::unique_ptr<net::Stream>>>(
     const control::Connection& connection, net::Wait wait)>;
+// The proxy a connection goes through, if any.
+using ProxyOf = std::function<std::optional<net::Proxy>(const control::Connection& connection)>;
 
 // What several workers share, all of it thread-safe or read-only.
 struct SharedState {
   telemetry::Registry* registry = nullptr;
-  uint32_t workers = 1;  // fixed before the first worker starts
+  uint32_t workers = 1;                // fixed before the first worker starts
   std::atomic<bool> draining = false;  // /ready says no
 };
 
 class Worker {
  public:
   Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log, std::shared_ptr<const control::Snapshot> snapshot,
-         ConnectUpstream connect);
+         ConnectUpstream connect, ProxyOf proxy_of = {});
   ~Worker();
 
   // Serves by this snapshot from the next request on; requests that run keep theirs.
@@ -79,6 +92,7 @@ class Worker {
     std::unique_ptr<http::Pool> pool;
     bool current = true;
   };
+  Generation::PlainProxy plain_proxy(const control::Connection& connection) const;
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
   void housekeep();
   net::Task<void> housekeeping();
@@ -89,6 +103,7 @@ class Worker {
   telemetry::Log& log_;
   telemetry::WorkerMetrics metrics_;
   ConnectUpstream connect_;
+  ProxyOf proxy_of_;
   json::Parser parser_;
   std::map<std::string, PoolEntry> pools_;
   std::vector<std::unique_ptr<Generation>> generations_;  // the newest last
