@@ -111,7 +111,7 @@ void H2ServerConnection::exchange_done() {
   if (unused()) {
     became_idle();
     release_memory();
-    if (draining_) stop_reading();
+    if (draining_ || finished()) stop_reading();
   }
   exchange_done_.notify();
 }

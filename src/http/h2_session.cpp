@@ -346,7 +346,7 @@ H2Session::~H2Session() {
 Task<Error> H2Session::run(std::string early) {
   receive(early);
   early = {};
-  while (!broken_ && !condemned_ && !ended() && !stop_.cancelled()) {
+  while (!broken_ && !condemned_ && !finished() && !stop_.cancelled()) {
     if (blocked_ && queued_frames() >= kControlFramesMax) {
       // At most for the write timeout, after which the writer has given up.
       (void)co_await unblocked_.wait({.cancellation = &stop_});
@@ -397,6 +397,7 @@ void H2Session::count(H2Guard::Event event) {
   if (guard_.allow(event, loop().now()) || condemned_) return;
   condemned_ = true;
   terminate(H2Error::enhance_your_calm);
+  stop_.cancel(ErrorCode::protocol);
 }
 
 bool H2Session::overdue(Instant since, base::Duration limit) const {
@@ -456,7 +457,7 @@ bool H2Session::check_deadlines() {
   return true;
 }
 
-bool H2Session::ended() const {
+bool H2Session::finished() const {
   return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
 }
 
@@ -564,6 +565,7 @@ Task<void> H2Session::drain_output() {
     flush();
   }
   unblocked_.notify();
+  if (finished()) stop_reading();
 }
 
 // The peer may have said why before it closed: the reader finds out.

@@ -141,6 +141,9 @@ class H2Session {
   bool may_request() const;  // no GOAWAY has come and there are stream numbers left
   uint32_t peer_streams_max() const;
   size_t queued_frames() const;
+  bool broken() const { return broken_; }
+  // Nothing more will be read or written: both sides have said good-bye.
+  bool finished() const;
 
  protected:
   // Reads until the connection has ended, is broken, or stop_reading() was called, and returns why. `early` was read
@@ -151,8 +154,6 @@ class H2Session {
   net::Task<void> close_gracefully();
   // Frees what an idle session does not need.
   void release_memory();
-  bool broken() const { return broken_; }
-  base::Instant last_received() const { return last_received_; }
   void became_idle() { idle_since_ = loop().now(); }
 
  private:
@@ -178,7 +179,6 @@ class H2Session {
   // Something that was due has not come. True if the session goes on.
   bool check_deadlines();
   bool overdue(base::Instant since, base::Duration limit) const;
-  bool ended() const;
 
   void gather();
   void gather_inline(std::string_view bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/h1_client.h"
+#include "http/h2_client.h"
 
 namespace llmgw::http {
 
@@ -16,7 +17,9 @@ Pool::Pool(net::Loop& loop, Connect connect, const PoolOptions& options)
     : loop_(loop), connect_(std::move(connect)), options_(options), freed_(loop) {}
 
 Pool::~Pool() {
+  tasks_.cancel_all();
   while (!idle_.empty()) drop_oldest_idle();
+  while (!sessions_.empty()) delete &sessions_.front();
 }
 
 void Pool::drop_oldest_idle() {
@@ -45,31 +48,64 @@ void Pool::release(std::unique_ptr<H1ClientConnection> connection) {
 
 Task<Result<std::unique_ptr<ClientExchange>>> Pool::acquire(bool fresh, Wait wait) {
   for (;;) {
+    if (H2ClientSession* session = find_session(fresh)) co_return std::make_unique<H2ClientExchange>(*session);
     if (!fresh) {
       if (auto connection = take_idle()) co_return std::make_unique<H1ClientExchange>(std::move(connection));
     }
-    if (open_ >= options_.connections_max && idle_count_ > 0) drop_oldest_idle();
-    if (open_ < options_.connections_max) break;
+    if (session_expected()) {
+      CO_TRY_VOID(co_await await_session(wait));
+      continue;
+    }
+    if (open_ < options_.connections_max || drop_idle()) co_return co_await open_connection(wait);
     CO_TRY_VOID(co_await freed_.wait(wait));
   }
-  ++open_;
-  ++connects_;
-  // A task that is dropped while it connects must give its place back.
-  struct Opening {
-    Pool* pool;
-    ~Opening() {
-      if (pool == nullptr) return;
-      --pool->open_;
-      pool->freed_.notify();
-    }
-  } opening{this};
+}
+
+// A place taken in open_. A task that is dropped while it connects must give it back.
+struct Pool::Opening {
+  explicit Opening(Pool& owner) : pool(owner) {
+    ++pool.open_;
+    ++pool.connecting_;
+    ++pool.connects_;
+  }
+  ~Opening() {
+    --pool.connecting_;
+    if (!established) --pool.open_;
+    pool.freed_.notify();
+  }
+  Pool& pool;
+  bool established = false;  // the connection counts itself from here on
+};
+
+Task<Result<std::unique_ptr<ClientExchange>>> Pool::open_connection(Wait wait) {
+  Opening opening(*this);
   auto stream = co_await connect_({std::min(wait.deadline, loop_.now() + options_.connect_timeout), wait.cancellation});
   if (!stream) {
     ++connect_failures_;
+    connect_error_ = stream.error();
     co_return fail(stream.error());
   }
-  opening.pool = nullptr;  // the connection counts itself from here on
-  co_return std::make_unique<H1ClientExchange>(std::make_unique<H1ClientConnection>(*this, std::move(*stream)));
+  opening.established = true;
+  last_was_h2_ = is_h2(**stream);
+  if (!last_was_h2_) {
+    co_return std::make_unique<H1ClientExchange>(std::make_unique<H1ClientConnection>(*this, std::move(*stream)));
+  }
+  auto* session = new H2ClientSession(*this, std::move(*stream));
+  sessions_.push_back(*session);
+  if (retired_) session->retire();
+  auto exchange = std::make_unique<H2ClientExchange>(*session);
+  session->start();
+  co_return exchange;
+}
+
+bool Pool::drop_idle() {
+  if (idle_count_ > 0) {
+    drop_oldest_idle();
+    return true;
+  }
+  const size_t before = open_;
+  drop_sessions(base::Duration::zero());
+  return open_ < before;
 }
 
 void Pool::reap() {
@@ -84,11 +120,14 @@ void Pool::reap() {
     }
     connection = next;
   }
+  drop_sessions(options_.idle_time);
 }
 
 void Pool::retire() {
   retired_ = true;
   while (!idle_.empty()) drop_oldest_idle();
+  for (auto* session = sessions_.first(); session != nullptr; session = sessions_.after(*session)) session->retire();
+  drop_sessions(base::Duration::zero());
 }
 
 }  // namespace llmgw::http

@@ -9,6 +9,7 @@
 #include "http/client.h"
 #include "http/h1_parser.h"
 #include "net/stream.h"
+#include "net/task.h"
 
 namespace llmgw::http {
 
@@ -19,6 +20,7 @@ struct PoolOptions {
   base::Duration idle_time = std::chrono::seconds(30);
   base::Duration connect_timeout = std::chrono::seconds(5);
   HeadLimits head_limits;
+  bool http2_prior_knowledge = false;  // HTTP/2 without being asked; else ALPN decides
 };
 
 class H1ClientConnection;
@@ -35,7 +37,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // A connection for one request: an idle one unless `fresh`, else a new one, else (at connections_max) the next that
-  // becomes free. Errors: those of Connect; deadline_exceeded, exhausted.
+  // becomes free. A connection that speaks HTTP/2 serves many requests at once. Errors: those of Connect;
+  // deadline_exceeded, exhausted.
   net::Task<base::Result<std::unique_ptr<ClientExchange>>> acquire(bool fresh, net::Wait wait);
   // Closes idle connections that are too old, or that the server has closed or written to. Call it about once a second.
   void reap();
@@ -45,7 +48,7 @@ class Pool {
   void revive() { retired_ = false; }
 
   size_t open() const { return open_; }
-  size_t idle() const { return idle_count_; }
+  size_t idle() const;
   uint64_t connects() const { return connects_; }
   uint64_t connect_failures() const { return connect_failures_; }
   net::Loop& loop() const { return loop_; }
@@ -55,9 +58,24 @@ class Pool {
  private:
   friend class H1ClientConnection;
   friend class H1ClientExchange;
+  friend class H2ClientSession;
+  struct Opening;
   void release(std::unique_ptr<H1ClientConnection> connection);
   std::unique_ptr<H1ClientConnection> take_idle();
   void drop_oldest_idle();
+  bool drop_idle();
+  net::Task<base::Result<std::unique_ptr<ClientExchange>>> open_connection(net::Wait wait);
+  // A session with room; null: none.
+  H2ClientSession* find_session(bool fresh);
+  // A connection being opened will likely have room for one more request.
+  bool session_expected() const;
+  net::Task<base::Result<void>> await_session(net::Wait wait);
+  bool is_h2(const net::Stream& stream) const;
+  // A session's reader has ended: destroys those that nobody uses, once it has returned.
+  void session_ended();
+  net::Task<void> bury_sessions();
+  // Destroys the sessions nobody uses that have ended, or are older than `idle_time`.
+  void drop_sessions(base::Duration idle_time);
 
   net::Loop& loop_;
   Connect connect_;
@@ -69,6 +87,13 @@ class Pool {
   uint64_t connect_failures_ = 0;
   bool retired_ = false;
   net::Signal freed_;
+
+  base::IntrusiveList<H2ClientSession> sessions_;
+  bool last_was_h2_ = false;
+  size_t connecting_ = 0;
+  size_t expecting_ = 0;       // requests that wait for a session being opened
+  base::Error connect_error_;  // of the last failure
+  net::TaskGroup tasks_;
 };
 
 }  // namespace llmgw::http
