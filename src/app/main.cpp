@@ -3,9 +3,11 @@
 #include <iostream>
 
 #include "app/commands.h"
+#include "app/completion.h"
 #include "app/config_command.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
+#include "app/simulate_command.h"
 
 namespace {
 
@@ -123,6 +125,67 @@ void add_config(CLI::App& app, Run& run) {
   });
 }
 
+void add_simulate(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<SimulateArguments>();
+  CLI::App* command =
+      app.add_subcommand("simulate", "Run an engine simulator that answers as OpenAI, Azure, Anthropic and Gemini do");
+  const auto number = [command](const char* name, auto& value, const char* help) {
+    command->add_option(name, value, help)->capture_default_str()->check(CLI::NonNegativeNumber);
+  };
+  command->add_option("--listen,-l", arguments->listen, "Where to listen; repeated: an instance each, a fleet")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  command->add_option("--model,-m", arguments->models, "A model it has; may be repeated; without: every name");
+  command->add_option("--api-key", arguments->api_key, "The key it wants; without: none");
+  number("--prefill-speed", arguments->prefill_speed, "Prompt tokens a second; 0: no time at all");
+  number("--decode-speed", arguments->decode_speed, "Output tokens a second of one answer; 0: no time at all");
+  number("--running-max", arguments->running_max, "Requests worked on at once");
+  number("--waiting-max", arguments->waiting_max, "Requests that may wait for them; more are refused");
+  number("--kv-blocks", arguments->kv_blocks, "Blocks of the KV cache");
+  number("--block-tokens", arguments->block_tokens, "Tokens a block");
+  command->add_flag("--no-prefix-cache", arguments->no_prefix_cache, "Never reuse a prompt's prefix");
+  number("--context-tokens", arguments->context_tokens, "Longest prompt and answer together");
+  number("--embedding-dimensions", arguments->embedding_dimensions, "Length of embeddings");
+  number("--seed", arguments->seed, "Of everything random");
+  number("--tokens-min", arguments->tokens_min, "Shortest answer");
+  number("--tokens-max", arguments->tokens_max, "Longest answer");
+  command->add_option("--answers", arguments->answers, "Latin words, characters of many bytes, or the prompt again")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"words", "unicode", "echo"}));
+  command->add_option("--fault", arguments->faults, "A fault rule, see docs/simulator.md; may be repeated")
+      ->type_name("RULE");
+  command->footer(
+      examples("  llm-gateway simulate --listen 127.0.0.1:8081 --decode-speed 50\n"
+               "  llm-gateway simulate --fault 'status=503; p=0.1' --fault 'cut=after:5; times=3'"));
+  command->callback([=, &run] { run = [=] { return run_simulate(*arguments); }; });
+}
+
+void describe(const CLI::App& command, const std::string& name, std::vector<CommandDescription>& out) {
+  CommandDescription entry{.name = name, .help = command.get_description(), .options = {}, .subcommands = {}};
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& word : option->get_lnames()) entry.options.push_back("--" + word);
+  }
+  const auto children = command.get_subcommands([](const CLI::App*) { return true; });
+  for (const CLI::App* child : children) entry.subcommands.push_back(child->get_name());
+  out.push_back(std::move(entry));
+  for (const CLI::App* child : children) describe(*child, (name.empty() ? "" : name + " ") + child->get_name(), out);
+}
+
+void add_completion(CLI::App& app, Run& run) {
+  auto shell = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("completion", "Print the completion script of a shell");
+  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->footer(examples("  llm-gateway completion bash > /etc/bash_completion.d/llm-gateway"));
+  command->callback([&app, shell, &run] {
+    run = [&app, shell] {
+      std::vector<CommandDescription> commands;
+      describe(app, "", commands);
+      std::cout << completion_script(*shell, commands);
+      return kExitOk;
+    };
+  });
+}
+
 int run_main(int argc, char** argv) {
   CLI::App app("One door to every place that runs language models: clients keep the API they speak.", "llm-gateway");
   app.require_subcommand(1);
@@ -134,7 +197,9 @@ int run_main(int argc, char** argv) {
   add_serve(app, run);
   add_remote(app, run);
   add_config(app, run);
+  add_simulate(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });
+  add_completion(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

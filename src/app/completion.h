@@ -1,0 +1,20 @@
+// Shell completion, written from the command line's own description. Main thread only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llmgw::app {
+
+struct CommandDescription {
+  std::string name;  // "config init"; empty: the program itself
+  std::string help;
+  std::vector<std::string> options;      // "--config"
+  std::vector<std::string> subcommands;  // their last words
+};
+
+// The script for "bash", "zsh" or "fish"; empty for another shell. Pure.
+std::string completion_script(std::string_view shell, const std::vector<CommandDescription>& commands);
+
+}  // namespace llmgw::app
