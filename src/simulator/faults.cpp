@@ -94,7 +94,11 @@ Parsed set_status(std::string_view value, FaultPlan& plan) {
 template <class T, class Source>
 Parsed set(T& place, const Source& parsed, std::string_view name, std::string_view takes) {
   if (!parsed) return wrong(std::string(name) + " takes " + std::string(takes));
-  place = static_cast<T>(*parsed);
+  if constexpr (std::is_convertible_v<const Source&, T>) {
+    place = parsed;
+  } else {
+    place = *parsed;
+  }
   return {};
 }
 

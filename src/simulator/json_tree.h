@@ -8,11 +8,13 @@
 
 #include "simulator/api_error.h"
 
+// NOLINTBEGIN(readability-identifier-naming): the names are Boost's
 namespace boost::json {
 class value;
 class object;
 class array;
 }  // namespace boost::json
+// NOLINTEND(readability-identifier-naming)
 
 namespace llmgw::simulator {
 

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 namespace llmgw::simulator {
 
@@ -95,12 +96,12 @@ int run_simulator(const SimulatorOptions& options) {
   const auto simulator = Simulator::start(loop, *network, options, &place);
   if (!simulator) {
     const base::Error& error = simulator.error();
-    std::fprintf(stderr, "llm-gateway simulate: cannot listen on %s: %s (%s)\n", place.c_str(),
-                 std::string(base::to_string(error.code)).c_str(), error.context);
+    const std::string why = error.os_error != 0 ? std::strerror(error.os_error) : std::string(error.context);
+    std::fprintf(stderr, "llm-gateway simulate: cannot listen on %s: %s\n", place.c_str(), why.c_str());
     return 1;
   }
   for (size_t i = 0; i < (*simulator)->size(); ++i) {
-    std::printf("simulator %s listening on %s\n", (*simulator)->instance(i).options().name.c_str(),
+    std::printf("llm-gateway-simulator: %s listens on %s\n", (*simulator)->instance(i).options().name.c_str(),
                 (*simulator)->address(i).to_string().c_str());
   }
   std::fflush(stdout);

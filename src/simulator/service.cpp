@@ -70,6 +70,12 @@ ApiError context_too_long(const Job& job, size_t tokens, size_t most) {
   }
 }
 
+// What takes faults away must not meet one.
+bool is_fault_control(Operation operation) {
+  return operation == Operation::faults_list || operation == Operation::faults_set ||
+         operation == Operation::faults_clear;
+}
+
 bool stores(const ChatRequest& request) {
   for (const auto& [name, text] : request.repeated) {
     if (name == "store") return text != "false";
@@ -121,9 +127,11 @@ void Service::look(const http::RequestHead& head, Job& job, int64_t unix_s) {
       return;
     }
     job.fault = *plan;
-  } else if (auto chosen = faults_.choose(
-                 {.path = job.path, .model = job.surface.object, .control = control, .before_body = true})) {
-    job.fault = *chosen;
+  } else if (!is_fault_control(job.surface.operation)) {
+    if (auto chosen =
+            faults_.choose({.path = job.path, .model = job.surface.object, .control = control, .before_body = true})) {
+      job.fault = *chosen;
+    }
   }
 }
 
@@ -138,7 +146,7 @@ std::string_view Service::model_of_body(const http::RequestHead& head, std::stri
 
 void Service::choose_fault(const http::RequestHead& head, std::string_view body, Job& job) {
   if (!head.headers.value(kFaultHeader).empty() && job.surface.api != Api::control) return;
-  if (faults_.empty()) return;
+  if (faults_.empty() || is_fault_control(job.surface.operation)) return;
   std::string storage;
   const std::string_view model =
       job.surface.object.empty() ? model_of_body(head, body, storage) : std::string_view(job.surface.object);

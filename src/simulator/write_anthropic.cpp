@@ -113,7 +113,7 @@ class MessagesStream final : public StreamWriter {
 
   void fail(const ApiError& error, std::string& out) override {
     out += "event: error\ndata: ";
-    write_error_body(context_.surface, error, {}, out);
+    write_error_body(context_.surface, error, "req_" + context_.id, out);
     out += "\n\n";
   }
 
