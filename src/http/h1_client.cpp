@@ -147,7 +147,7 @@ Result<BodyBytes> H1ClientExchange::decode(std::span<char> bytes) {
   std::string_view input(bytes.data(), bytes.size());
   while (!input.empty() && !body_.done()) {
     TRY(piece, body_.feed(input));
-    if (piece.data.data() != out) std::memmove(out, piece.data.data(), piece.data.size());
+    if (!piece.data.empty() && piece.data.data() != out) std::memmove(out, piece.data.data(), piece.data.size());
     out += piece.data.size();
     input.remove_prefix(piece.consumed);
   }
