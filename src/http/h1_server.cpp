@@ -22,7 +22,8 @@ using net::Wait;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
-constexpr size_t kLingerBytesMax = 1 << 20;  // a client that sends more than this into a closed door may see a reset
+constexpr size_t kLargeReadBytes = 8 * 1024;  // smaller reads are not worth a second look
+constexpr size_t kLingerBytesMax = 1 << 20;   // a client that sends more than this into a closed door may see a reset
 
 // Bytes received and not yet used. Freed while the connection is idle, so that keep-alive costs no memory.
 class ReceiveBuffer {
@@ -80,7 +81,7 @@ class H1Connection final : public Connection, public ServerExchange {
  public:
   H1Connection(Server& server, std::unique_ptr<net::Stream> stream, std::string early)
       : server_(server), stream_(std::move(stream)) {
-    if (!early.empty()) received_.append(early);
+    if (!early.empty()) take(early);
     server_.connections().push_back(*this);
     stream_->readiness().on_hangup = &cancellation_;
     if (stream_->readiness().hangup) cancellation_.cancel(ErrorCode::closed);
@@ -119,6 +120,7 @@ class H1Connection final : public Connection, public ServerExchange {
  private:
   const ServerOptions& options() const { return server_.options(); }
   Task<Result<bool>> read_head();
+  void take(std::string_view bytes);
   Task<void> refuse_head(ParseError error);
   Task<Result<std::span<char>>> read_sized_body();
   Task<Result<std::span<char>>> read_chunked_body(uint64_t bytes_max);
@@ -139,6 +141,7 @@ class H1Connection final : public Connection, public ServerExchange {
   net::Cancellation idle_cancellation_;  // nobody wants the next request
   ReceiveBuffer received_;
   RequestHead head_;
+  std::string early_body_;  // the start of a large body, read together with its head
   size_t head_bytes_ = 0;
   size_t consumed_ = 0;    // bytes of received_ that are this request's
   std::string pipelined_;  // bytes of the next one that came with the end of this one's chunked body
@@ -213,7 +216,7 @@ Task<Result<bool>> H1Connection::read_head() {
       started_at_ = loop().now();
       deadline = started_at_ + options().header_timeout;
     }
-    received_.append({bytes->data(), bytes->size()});
+    take({bytes->data(), bytes->size()});
   }
   // The limit on bodies is the handler's, which answers in its dialect: the reader only counts.
   body_reader_ = BodyReader::of(head_);
@@ -221,6 +224,19 @@ Task<Result<bool>> H1Connection::read_head() {
   continue_pending_ = head_.expect_continue;
   body_read_ = head_.framing == Framing::none;
   co_return true;
+}
+
+// Keeps what has arrived. The start of a large body stays apart from its head, so that it can be given back as soon as
+// the body has its own memory: a head must not move, and holds its buffer as long as the request lasts.
+void H1Connection::take(std::string_view bytes) {
+  HeadScanner scanner;
+  if (!received_.empty() || bytes.size() < kLargeReadBytes || !scanner.ready(bytes)) return received_.append(bytes);
+  const ParseResult result = parse_request_head(bytes, options().head_limits, head_);
+  const bool incomplete_body = result.status == ParseStatus::complete && head_.framing == Framing::content_length &&
+                               head_.content_length > bytes.size() - result.consumed;
+  if (!incomplete_body) return received_.append(bytes);
+  received_.append(bytes.substr(0, result.consumed));
+  early_body_.assign(bytes.substr(result.consumed));
 }
 
 // ParseError::none stands for a head that came too slowly.
@@ -269,6 +285,9 @@ Task<Result<std::span<char>>> H1Connection::read_sized_body() {
   sized_body_ = std::make_unique_for_overwrite<char[]>(size);
   size_t have = received_.size() - head_bytes_;
   std::memcpy(sized_body_.get(), received_.data() + head_bytes_, have);
+  std::memcpy(sized_body_.get() + have, early_body_.data(), early_body_.size());
+  have += early_body_.size();
+  std::string().swap(early_body_);
   while (have < size) {
     const std::span<char> room(sized_body_.get() + have, size - have);
     CO_TRY(count, co_await net::read_some(*stream_, room, {body_deadline(have), &cancellation_}));
@@ -449,6 +468,7 @@ void H1Connection::reset_exchange() {
   received_.release_if_empty();
   received_.compact();
   sized_body_.reset();
+  std::string().swap(early_body_);
   std::vector<char>().swap(chunked_body_);
   consumed_ = head_bytes_ = 0;
   body_bytes_written_ = body_bytes_announced_ = 0;
