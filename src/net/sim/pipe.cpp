@@ -68,11 +68,8 @@ IoResult Pipe::read(int end, std::span<char> buffer) {
     make_room(1 - end);
     return {IoStatus::ok, count, {}};
   }
-  if (self.error_pending) {
-    self.error_pending = false;
-    return peer_gone(ECONNRESET, "recv");
-  }
-  if (self.end_seen || self.reset_seen) return {IoStatus::eof, 0, {}};
+  if (self.end_seen) return {IoStatus::eof, 0, {}};
+  if (self.reset_seen) return peer_gone(ECONNRESET, "recv");
   state.readable = false;
   return would_block(IoStatus::would_block_read);
 }
@@ -82,11 +79,7 @@ IoResult Pipe::write(int end, std::span<const iovec> buffers) {
   End& self = ends_[end];
   Readiness& state = self.stream->readiness();
   if (!state.writable) return would_block(IoStatus::would_block_write);
-  if (self.error_pending) {
-    self.error_pending = false;
-    return peer_gone(ECONNRESET, "send");
-  }
-  if (self.reset_seen || out.ended) return peer_gone(EPIPE, "send");
+  if (self.reset_seen || out.ended) return peer_gone(self.end_seen ? EPIPE : ECONNRESET, "send");
   size_t total = 0;
   for (const iovec& buffer : buffers) total += buffer.iov_len;
   if (total == 0) return {IoStatus::ok, 0, {}};
@@ -177,7 +170,6 @@ void Pipe::take_reset(int direction) {
   note(direction, TraceKind::reset, 0);
   if (receiver.stream == nullptr || receiver.reset_seen) return;
   receiver.reset_seen = true;
-  receiver.error_pending = true;
   if (discard_unread_) way.begin = way.arrived;
   // Who sent a reset is gone. Where a fault made it up, the other end is still to be told something.
   if (!broken_) drop_in_flight(directions_[1 - direction]);

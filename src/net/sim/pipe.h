@@ -53,9 +53,8 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   };
   struct End {
     SimStream* stream = nullptr;
-    bool end_seen = false;       // the peer's end has arrived
-    bool reset_seen = false;     // a reset has arrived
-    bool error_pending = false;  // and has not been reported yet
+    bool end_seen = false;    // the peer's end has arrived
+    bool reset_seen = false;  // a reset has arrived; behind an end, only writes hear of it
   };
 
   void push(int direction, Kind kind, size_t bytes);
