@@ -22,10 +22,15 @@ using detail::SslPtr;
 using detail::TlsClientState;
 
 constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;  // 16 KiB: the most one record carries
+constexpr size_t kUnsentBytesMax = 64 * 1024;              // a record and many small messages that OpenSSL adds to it
 constexpr size_t kServerNameBytesMax = 255;                // RFC 1035, section 2.3.4
 
 // Small buffers are joined here into one record, one send. Used within one try_write only.
 thread_local char gather_buffer[kRecordBytes];
+
+bool must_wait(IoStatus status) {
+  return status == IoStatus::would_block_read || status == IoStatus::would_block_write;
+}
 
 // A position in a list of buffers.
 class Cursor {
@@ -136,9 +141,11 @@ class TlsStream final : public Stream {
   };
 
   bool finish_shutdown();
+  // Sends what is left over. ok: nothing is.
+  IoResult flush();
 
   IoResult read_outcome(int result);
-  IoResult write_outcome(int result, size_t length);
+  IoResult write_outcome(int result);
   Error failure(const char* what);
 
   std::unique_ptr<Stream> inner_;
@@ -146,9 +153,13 @@ class TlsStream final : public Stream {
   SslPtr ssl_;
   TlsClientState* client_ = nullptr;
   std::string server_;
-  // A record that is partly sent carries this many bytes, encrypted and unchangeable: they must be sent on first.
+  // What OpenSSL has written and the socket has not taken. OpenSSL itself never has a record half sent: it could not
+  // answer a key update that comes meanwhile.
+  std::string unsent_;
+  size_t unsent_head_ = 0;
+  // Plain bytes of the caller's that stand in unsent_: not yet reported as written.
   size_t pending_ = 0;
-  // Bytes that went out in such a record but that the caller, who came back with less, has not presented again yet.
+  // Plain bytes that were sent and not yet reported; the caller will present them again.
   size_t ahead_ = 0;
   size_t record_bytes_ = kRecordBytes;
   bool starved_ = true;  // OpenSSL wanted more than it had; nothing has arrived since
@@ -175,16 +186,37 @@ BIO_METHOD* TlsStream::bio_method() {
 int TlsStream::bio_write(BIO* bio, const char* data, int size) {
   auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  const iovec buffer{const_cast<char*>(data), static_cast<size_t>(size)};
-  const IoResult result = self.inner_->try_write({&buffer, 1});
-  switch (result.status) {
-    case IoStatus::ok: return static_cast<int>(result.bytes);
-    case IoStatus::would_block_read:
-    case IoStatus::would_block_write: BIO_set_retry_write(bio); return -1;
-    case IoStatus::eof: self.inner_error_ = Error{ErrorCode::closed, "TLS write", 0}; return -1;
-    case IoStatus::error: self.inner_error_ = result.error; return -1;
+  if (self.unsent_.size() - self.unsent_head_ > kUnsentBytesMax) {
+    BIO_set_retry_write(bio);
+    return -1;
   }
-  return -1;
+  std::string_view left(data, static_cast<size_t>(size));
+  while (!left.empty() && self.unsent_.empty()) {
+    const iovec buffer = buffer_of(left);
+    const IoResult result = self.inner_->try_write({&buffer, 1});
+    if (result.status == IoStatus::error) {
+      self.inner_error_ = result.error;
+      return -1;
+    }
+    if (result.status != IoStatus::ok) break;
+    left.remove_prefix(result.bytes);
+  }
+  self.unsent_ += left;
+  return size;
+}
+
+IoResult TlsStream::flush() {
+  while (!unsent_.empty()) {
+    const iovec buffer = buffer_of(std::string_view(unsent_).substr(unsent_head_));
+    const IoResult result = inner_->try_write({&buffer, 1});
+    if (result.status != IoStatus::ok) return result;
+    unsent_head_ += result.bytes;
+    if (unsent_head_ < unsent_.size()) continue;
+    unsent_ = std::string();  // gives the memory back: few connections are blocked at a time
+    unsent_head_ = 0;
+    ahead_ += std::exchange(pending_, 0);
+  }
+  return {};
 }
 
 int TlsStream::bio_read(BIO* bio, char* buffer, int size) {
@@ -222,18 +254,18 @@ Error TlsStream::failure(const char* what) {
 }
 
 IoResult TlsStream::try_handshake() {
+  if (const IoResult flushed = flush(); flushed.status != IoStatus::ok) return flushed;
   detail::clear_tls_errors();
   const int result = SSL_do_handshake(ssl_.get());
-  if (result == 1) {
-    const unsigned code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get()));
-    if (code >= 1 && code <= 4) record_bytes_ = size_t{256} << code;  // RFC 6066, section 4
-    return {};
+  const int outcome = SSL_get_error(ssl_.get(), result);
+  if (outcome != SSL_ERROR_NONE && outcome != SSL_ERROR_WANT_READ && outcome != SSL_ERROR_WANT_WRITE) {
+    return {IoStatus::error, 0, failure("TLS handshake")};
   }
-  switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return {IoStatus::would_block_read, 0, {}};
-    case SSL_ERROR_WANT_WRITE: return {IoStatus::would_block_write, 0, {}};
-    default: return {IoStatus::error, 0, failure("TLS handshake")};
-  }
+  if (!unsent_.empty() || outcome == SSL_ERROR_WANT_WRITE) return {IoStatus::would_block_write, 0, {}};
+  if (outcome == SSL_ERROR_WANT_READ) return {IoStatus::would_block_read, 0, {}};
+  const unsigned code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get()));
+  if (code >= 1 && code <= 4) record_bytes_ = size_t{256} << code;  // RFC 6066, section 4
+  return {};
 }
 
 IoResult TlsStream::read_outcome(int result) {
@@ -251,6 +283,7 @@ IoResult TlsStream::read_outcome(int result) {
 
 IoResult TlsStream::try_read(std::span<char> buffer) {
   if (read_error_) return {IoStatus::error, 0, *read_error_};
+  if (!unsent_.empty()) flush();  // an answer of OpenSSL's may wait there while nobody writes
   size_t total = 0;
   while (total < buffer.size()) {
     detail::clear_tls_errors();
@@ -280,12 +313,9 @@ bool TlsStream::disturbed() {
   return read_outcome(result).status != IoStatus::would_block_read;
 }
 
-IoResult TlsStream::write_outcome(int result, size_t length) {
+IoResult TlsStream::write_outcome(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_WRITE:
-      // In a handshake state the bytes were not taken yet; else they stand encrypted in the record.
-      if (SSL_in_init(ssl_.get()) == 0) pending_ = length;
-      return {IoStatus::would_block_write, 0, {}};
+    case SSL_ERROR_WANT_WRITE: return {IoStatus::would_block_write, 0, {}};
     case SSL_ERROR_WANT_READ:
       readiness().writable = true;  // as in read_outcome
       return {IoStatus::would_block_write, 0, {}};
@@ -296,29 +326,31 @@ IoResult TlsStream::write_outcome(int result, size_t length) {
 IoResult TlsStream::try_write(std::span<const iovec> buffers) {
   if (write_error_) return {IoStatus::error, 0, *write_error_};
   if (!readiness().writable) return {IoStatus::would_block_write, 0, {}};
+  if (const IoResult flushed = flush(); flushed.status != IoStatus::ok) {
+    if (flushed.status == IoStatus::error) write_error_ = flushed.error;
+    return flushed;
+  }
   Cursor cursor(buffers);
   size_t total = std::min(ahead_, cursor.left());
   cursor.advance(total);
   ahead_ -= total;
   while (cursor.left() > 0) {
-    const std::string_view record = cursor.peek(pending_ > 0 ? pending_ : record_bytes_);
-    // A record under way has its bytes already: OpenSSL wants their number again and does not look at them.
-    const bool shorter = record.size() < pending_;
-    const char* data = shorter ? gather_buffer : record.data();
-    const size_t length = shorter ? pending_ : record.size();
+    const std::string_view record = cursor.peek(record_bytes_);
     detail::clear_tls_errors();
     size_t written = 0;
-    const int result = SSL_write_ex(ssl_.get(), data, length, &written);
+    const int result = SSL_write_ex(ssl_.get(), record.data(), record.size(), &written);
     if (result != 1) {
-      const IoResult outcome = write_outcome(result, length);
+      const IoResult outcome = write_outcome(result);
       if (total > 0) break;  // the outcome shows again at the next call
       return outcome;
     }
-    pending_ = 0;
-    const size_t taken = std::min(written, cursor.left());
-    ahead_ = written - taken;
-    cursor.advance(taken);
-    total += taken;
+    if (!unsent_.empty()) {
+      pending_ = written;
+      if (total > 0) break;
+      return {IoStatus::would_block_write, 0, {}};
+    }
+    cursor.advance(written);
+    total += written;
   }
   return {IoStatus::ok, total, {}};
 }
@@ -329,13 +361,10 @@ bool TlsStream::CloseNotify::attempt(Suspension& suspension) {
 
 // True when there is nothing left to do.
 bool TlsStream::finish_shutdown() {
-  detail::clear_tls_errors();
-  const int result = SSL_shutdown(ssl_.get());
-  if (result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE && readiness().writer == nullptr) {
+  if (must_wait(flush().status) && readiness().writer == nullptr) {
     close_notify_.park(readiness().writer);
     return false;
   }
-  detail::clear_tls_errors();
   inner_->shutdown_write();
   return true;
 }
@@ -346,9 +375,12 @@ void TlsStream::shutdown_write() {
   // A write that was given up in the middle must not look like an orderly end.
   if (pending_ > 0 || write_error_ || SSL_is_init_finished(ssl_.get()) == 0) {
     inner_->shutdown_write();
-  } else if (!finish_shutdown()) {
-    close_notify_.suspend(std::noop_coroutine(), {});
+    return;
   }
+  detail::clear_tls_errors();
+  SSL_shutdown(ssl_.get());
+  detail::clear_tls_errors();
+  if (!finish_shutdown()) close_notify_.suspend(std::noop_coroutine(), {});
 }
 
 Task<Result<std::unique_ptr<Stream>>> handshake(std::unique_ptr<TlsStream> stream, Wait wait) {
