@@ -16,6 +16,7 @@ namespace {
 
 constexpr base::Duration kRawWriteTimeout = std::chrono::seconds(60);
 constexpr std::string_view kGarbage = "\x16\x03\x01 this is not HTTP \xFF\xFE\r\n\r\n\x01\x02\x03";
+constexpr size_t kTypicalHeadBytes = 200;
 constexpr std::string_view kBrokenJson = R"({"broken": )";
 
 // "2" or "0.5": what Retry-After carries; whole seconds wherever it can be whole.
@@ -35,7 +36,12 @@ Task<Result<void>> Output::start(int status, std::string_view content_type, std:
   headers.append(HeaderId::content_type, content_type);
   const std::string retry_after = retry_after_seconds ? seconds_text(*retry_after_seconds) : std::string();
   if (!retry_after.empty()) headers.append(HeaderId::retry_after, retry_after);
-  if (job_.fault.slow_head) co_return co_await slow_head(status, headers, length);
+  if (job_.fault.slow_head) {
+    auto slow = co_await slow_head(status, headers, length);
+    if (slow || slow.error().code != base::ErrorCode::unsupported) co_return slow;
+    // HTTP/2 shares its connection: the head comes whole, about as late as its last byte would.
+    CO_TRY_VOID(co_await pause(job_.fault.slow_head->interval * (kTypicalHeadBytes / job_.fault.slow_head->bytes)));
+  }
   co_return exchange_.start({.status = static_cast<uint16_t>(status),
                              .headers = &headers,
                              .framing = length ? http::Framing::content_length : http::Framing::until_close,
