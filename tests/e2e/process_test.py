@@ -1,0 +1,677 @@
+"""The program as a process: start, stop, reload, upgrade, drain, service manager. Standard library and pytest only.
+
+    LLMGW_BINARY=build/dev/llm-gateway python3 -m pytest tests/e2e/process_test.py
+"""
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("LLMGW_BINARY", ROOT / "build" / "dev" / "llm-gateway")).resolve()
+PATIENCE = 30  # seconds; only a broken test, or a sanitizer on a busy machine, comes near
+KEY = "sk-process-test-0123456789"
+SANITIZER_REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:")
+
+
+def until(condition, what, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Upstream(http.server.ThreadingHTTPServer):
+    """Answers chat completions; a stream sends one event, and the last when released."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Upstream.Handler)
+        self.released = threading.Event()
+        self.keys = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        """A gateway that is killed resets its connections."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def log_message(self, *_):
+            pass
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self.server.keys.append(self.headers.get("authorization"))
+            self.send_response(200)
+            if body.get("stream"):
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                self._chunk(b'data: {"choices":[{"index":0,"delta":{"content":"first"}}]}\n\n')
+                self.server.released.wait(PATIENCE)
+                self._chunk(b"data: [DONE]\n\n")
+                self._chunk(b"")
+                return
+            text = json.dumps({"model": body["model"], "choices": []}).encode()
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+            self.wfile.flush()
+
+        def _chunk(self, data):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+
+class World:
+    """A directory with a configuration, an upstream, and whatever gateways a test starts there."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.data = directory / "data"
+        self.config = directory / "gateway.toml"
+        self.port, self.admin_port = free_port(), free_port()
+        self.upstream = Upstream()
+        self.processes = []
+        self.log = directory / "gateway.log"
+        self.write_config()
+
+    def write_config(self, models=("m",), server="", more="", api_key="upstream-key-1"):
+        text = f"""[server]
+listen = "127.0.0.1:{self.port}"
+admin_listen = "127.0.0.1:{self.admin_port}"
+data_dir = "{self.data}"
+workers = 2
+drain_timeout = "20s"
+{server}
+[[connections]]
+name = "local"
+provider = "openai-compatible"
+endpoint = "http://127.0.0.1:{self.upstream.port}/v1"
+api_key = "{api_key}"
+proxy = "none"
+[[keys]]
+name = "test"
+key = "{KEY}"
+{more}
+"""
+        for model in models:
+            text += f'[[models]]\nname = "{model}"\nconnection = "local"\n'
+        # By renaming, as editors do: a watcher never sees half a file.
+        fresh = self.config.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(self.config)
+
+    def command(self, *arguments, timeout=PATIENCE):
+        return subprocess.run([BINARY, *arguments], cwd=self.directory, capture_output=True, text=True, timeout=timeout)
+
+    def call(self, command, *more):
+        return self.command(command, "--config", str(self.config), *more)
+
+    def spawn(self, *arguments, environment=None, pass_fds=(), prefix=()):
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(
+                [*prefix, BINARY, *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **(environment or {})}, pass_fds=pass_fds)
+        self.processes.append(process)
+        return process
+
+    def serve(self, *more, command="serve", **options):
+        process = self.spawn(command, "--config", str(self.config), *more, **options)
+        self.wait_for_pid(process.pid)
+        return process
+
+    def wait_for_pid(self, pid):
+        until(lambda: self.status().get("pid") == pid, f"process {pid} serves; its log:\n{self.text()}")
+
+    def status(self):
+        done = self.call("status", "--json")
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+    def text(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+    def lines(self):
+        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+
+    def connection(self, port=None):
+        return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
+
+    def chat(self, model="m", connection=None):
+        own = connection or self.connection()
+        own.request("POST", "/v1/chat/completions", json.dumps({"model": model, "messages": []}),
+                    {"authorization": f"Bearer {KEY}"})
+        answer = own.getresponse()
+        body = answer.read()
+        if connection is None:
+            own.close()
+        return answer.status, body
+
+    def get(self, path, port=None):
+        with contextlib.closing(self.connection(port or self.admin_port)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def metric(self, name):
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics")[1], re.MULTILINE)
+        return float(found[1]) if found else None
+
+    def begin_stream(self):
+        connection = self.connection()
+        connection.request("POST", "/v1/chat/completions",
+                           json.dumps({"model": "m", "messages": [], "stream": True}),
+                           {"authorization": f"Bearer {KEY}"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b"first" in answer.readline()
+        return answer
+
+    def accepts(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: it was in the queue when that was closed
+            return False
+
+    def close(self):
+        self.upstream.released.set()
+        # Gateways that others started (daemons, successors) are found by the PID file.
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((self.data / "llm-gateway.pid").read_text()), signal.SIGKILL)
+        for process in self.processes:
+            with contextlib.suppress(OSError):
+                process.kill()
+            process.wait(PATIENCE)
+        self.upstream.shutdown()
+        self.upstream.server_close()
+        logs = [self.log, self.data / "llm-gateway.log"]
+        written = "".join(log.read_text() for log in logs if log.exists())
+        report = SANITIZER_REPORT.search(written)
+        assert not report, written[max(0, report.start() - 200):report.start() + 6000]
+
+
+@pytest.fixture(name="world")
+def make_world(tmp_path):
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+class Load:
+    """Clients that call all the time, on connections they keep and on new ones. Every failure is kept."""
+
+    def __init__(self, world, threads=6, model="m"):
+        self.world, self.model = world, model
+        self.failures, self.successes = [], 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number % 3 == 0,)) for number in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        self.more(20)
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def more(self, count):
+        """Waits until so many more calls have succeeded."""
+        wanted = self.successes + count
+        until(lambda: self.successes >= wanted or self.failures, f"{count} more calls")
+
+    def _run(self, fresh):
+        connection = None
+        while not self._over.is_set():
+            try:
+                if connection is None or fresh:
+                    connection = self.world.connection()
+                status, body = self.world.chat(self.model, connection)
+                result = None if status == 200 else (status, body)
+                if fresh:
+                    connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                result, connection = repr(error), None
+            with self._lock:
+                if result is None:
+                    self.successes += 1
+                else:
+                    self.failures.append(result)
+            time.sleep(0.002)
+
+
+def test_serves_and_says_so(world):
+    process = world.serve()
+    assert world.chat() == (200, b'{"model": "m", "choices": []}')
+    assert world.get("/ready") == (200, '{"status":"ready"}')
+    assert world.get("/health") == (200, '{"status":"ok"}')
+    status = world.status()
+    assert status["pid"] == process.pid and status["state"] == "serving" and status["workers"] == 2
+    assert status["listen"] == [f"127.0.0.1:{world.port}"]
+    assert status["admin_listen"] == f"127.0.0.1:{world.admin_port}"
+    assert status["requests"] >= 1 and status["in_flight"] == 0 and status["models"] == 1
+    assert 0 < status["added_p50_seconds"] <= status["added_p99_seconds"] < 5
+    people = world.call("status").stdout
+    assert f"pid {process.pid}" in people and str(world.config) in people and "p99" in people
+    serving = [line for line in world.lines() if line["msg"] == "serving"]
+    assert len(serving) == 1 and serving[0]["pid"] == process.pid
+
+
+def test_stop_waits_for_the_end(world):
+    process = world.serve()
+    done = world.call("stop")
+    assert (done.returncode, done.stdout) == (0, "stopped\n")
+    assert process.wait(PATIENCE) == 0
+    assert not world.accepts()
+    assert not (world.data / "llm-gateway.pid").exists() and not (world.data / "control.sock").exists()
+    for command in ("stop", "status", "reload", "upgrade"):
+        absent = world.call(command)
+        assert absent.returncode == 3 and "no gateway runs" in absent.stderr, command
+
+
+def test_one_gateway_a_data_directory(world):
+    process = world.serve()
+    other = world.call("serve")
+    assert other.returncode == 1
+    assert f"pid {process.pid}" in other.stderr and "llm-gateway start" in other.stderr
+    assert world.chat()[0] == 200
+
+
+def test_another_data_directory_does_not_share_the_address(world):
+    world.serve()
+    text = world.config.read_text().replace(str(world.data), str(world.directory / "other"))
+    second = world.directory / "second.toml"
+    second.write_text(text.replace(f":{world.admin_port}", f":{free_port()}"))
+    done = world.command("serve", "--config", str(second))
+    assert done.returncode == 1 and "another program listens there" in done.stderr
+
+
+def test_a_crash_leaves_nothing_in_the_way(world):
+    process = world.serve()
+    process.kill()
+    process.wait(PATIENCE)
+    assert world.call("status").returncode == 3
+    world.serve()
+    assert world.chat()[0] == 200
+
+
+def test_daemon(world):
+    started = world.call("start", "--daemon")
+    assert started.returncode == 0, started.stderr
+    pid = world.status()["pid"]
+    assert f"pid {pid}" in started.stdout
+    assert world.chat()[0] == 200
+    assert '"serving"' in (world.data / "llm-gateway.log").read_text()
+    assert world.call("stop").returncode == 0
+
+
+def test_daemon_says_why_it_does_not_start(world):
+    world.write_config(server="bogus = 1")
+    done = world.call("start", "--daemon")
+    assert done.returncode == 2 and "bogus" in done.stderr and f"{world.config}:" in done.stderr
+
+
+def test_wrong_configuration_ends_with_status_2(world):
+    world.write_config(more='[[models]]\nname = "x"\nconnection = "nowhere"\n')
+    done = world.call("serve")
+    assert done.returncode == 2 and "nowhere" in done.stderr
+    assert world.command("serve", "--config", "/nonexistent.toml").returncode == 2
+    assert world.command("serve", "--no-such-option").returncode == 2
+
+
+def test_the_configuration_that_was_found_is_named(world):
+    (world.directory / "llm-gateway.toml").write_text(world.config.read_text())
+    process = world.spawn("serve")
+    world.wait_for_pid(process.pid)
+    assert f"{world.directory}/llm-gateway.toml (the current directory)" in world.text()
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("how", ["command", "signal", "watch"])
+def test_reload_swaps_models(world, how):
+    process = world.serve()
+    assert world.chat("new")[0] == 404
+    world.write_config(models=("new",))
+    if how == "command":
+        done = world.call("reload")
+        assert done.returncode == 0 and "1 model added, 1 model removed" in done.stdout
+        assert world.chat("new")[0] == 200 and world.chat("m")[0] == 404
+    elif how == "signal":
+        process.send_signal(signal.SIGHUP)
+    until(lambda: world.chat("new")[0] == 200, "the new model is there")
+    assert world.chat("m")[0] == 404
+    until(lambda: world.metric('llm_gateway_config_reloads_total{result="success"}') >= 1, "the reload is counted")
+
+
+def test_reload_under_load_fails_no_request(world):
+    world.serve()
+    with Load(world) as load:
+        for number in range(12):
+            world.write_config(models=("m", f"extra-{number}"))
+            done = world.call("reload")
+            assert done.returncode == 0, done.stderr
+            load.more(10)
+    assert not load.failures, load.failures[:5]
+    assert world.status()["models"] == 2
+
+
+def test_a_bad_file_keeps_the_old_configuration(world):
+    world.write_config(server="watch_config = false")
+    world.serve()
+    good = world.config.read_text()
+    world.config.write_text(good + "[[models]]\nname = 7\n")
+    done = world.call("reload")
+    assert done.returncode == 1
+    assert re.search(rf"{re.escape(str(world.config))}:\d+:\d+: ", done.stderr), done.stderr
+    assert world.chat()[0] == 200
+    assert world.metric('llm_gateway_config_reloads_total{result="failure"}') == 1
+    assert "models" in world.status()["last_reload_error"]
+    failed = [line for line in world.lines() if "not reloaded" in line["msg"]]
+    assert len(failed) == 1 and failed[0]["level"] == "error" and "old one" in failed[0]["msg"]
+    world.config.write_text(good)
+    assert world.call("reload").returncode == 0
+    assert world.status()["last_reload_error"] is None
+
+
+def test_a_syntax_error_is_reported_by_signal_too(world):
+    process = world.serve()
+    world.config.write_text("[server\n")
+    process.send_signal(signal.SIGHUP)
+    until(lambda: (world.metric('llm_gateway_config_reloads_total{result="failure"}') or 0) >= 1, "the failure counts")
+    assert world.chat()[0] == 200
+
+
+def test_reload_reads_secrets_again(world):
+    secret = world.directory / "api-key"
+    secret.write_text("first-upstream-key")
+    world.write_config(server="watch_config = false", api_key=f"file:{secret}")
+    world.serve()
+    assert world.chat()[0] == 200
+    secret.write_text("second-upstream-key")
+    assert world.call("reload").returncode == 0
+    assert world.chat()[0] == 200
+    assert world.upstream.keys == ["Bearer first-upstream-key", "Bearer second-upstream-key"]
+    assert "upstream-key" not in world.text()
+
+
+def test_settings_that_need_a_restart_are_named(world):
+    world.write_config(server="watch_config = false")
+    world.serve()
+    old = world.port
+    world.port = free_port()
+    world.write_config(server="watch_config = false\nlisten_backlog = 100")
+    done = world.call("reload")
+    assert done.returncode == 0
+    assert "server.listen" in done.stdout and "server.listen_backlog" in done.stdout and "upgrade" in done.stdout
+    assert not world.accepts()
+    world.port = old
+    assert world.accepts()
+
+
+def test_sigterm_drains_a_stream(world):
+    process = world.serve()
+    stream = world.begin_stream()
+    process.terminate()
+    until(lambda: not world.accepts(), "the gateway accepts no more")
+    assert world.get("/ready") == (503, '{"status":"draining"}')
+    assert world.status()["state"] == "draining"
+    process.terminate()  # a service manager repeating itself
+    time.sleep(0.7)
+    assert process.poll() is None
+    world.upstream.released.set()
+    assert b"[DONE]" in stream.read()
+    assert process.wait(PATIENCE) == 0
+    requests = [line for line in world.lines() if line["msg"] == "request"]
+    assert len(requests) == 1 and requests[0]["status"] == 200
+    assert world.lines()[-1]["msg"] == "stopped"
+
+
+def test_drain_ends_at_its_limit(world):
+    world.config.write_text(world.config.read_text().replace('drain_timeout = "20s"', 'drain_timeout = "1s"'))
+    process = world.serve()
+    stream = world.begin_stream()
+    began = time.monotonic()
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    assert 0.9 < time.monotonic() - began < PATIENCE / 2
+    # A stream that was cut off must not look whole.
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        rest = stream.read()
+        if b"[DONE]" not in rest and b"error" in rest:
+            raise http.client.IncompleteRead(rest)  # a legal terminal error event
+    world.upstream.released.set()
+
+
+def test_second_interrupt_cuts_off(world):
+    process = world.serve()
+    stream = world.begin_stream()
+    process.send_signal(signal.SIGINT)
+    until(lambda: not world.accepts(), "the gateway accepts no more")
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    stream.close()
+
+
+def test_upgrade_under_load_fails_no_request(world):
+    first = world.serve()
+    with Load(world) as load:
+        pids = {first.pid}
+        for _ in range(3):
+            done = world.call("upgrade")
+            assert done.returncode == 0, done.stderr + world.text()
+            pid = int(re.search(r"pid (\d+)", done.stdout)[1])
+            pids.add(pid)
+            world.wait_for_pid(pid)
+            load.more(50)
+        assert len(pids) == 4
+        assert first.wait(PATIENCE) == 0
+    assert not load.failures, load.failures[:5]
+    assert world.call("stop").returncode == 0
+
+
+def test_second_start_takes_over_under_load(world):
+    first = world.serve(command="start")
+    with Load(world) as load:
+        second = world.serve(command="start")
+        assert first.wait(PATIENCE) == 0
+        load.more(50)
+        third = world.serve(command="start")
+        assert second.wait(PATIENCE) == 0
+        load.more(50)
+    assert not load.failures, load.failures[:5]
+    assert world.call("stop").returncode == 0
+    assert third.wait(PATIENCE) == 0
+
+
+def test_upgrade_lets_streams_finish(world):
+    first = world.serve()
+    stream = world.begin_stream()
+    assert world.call("upgrade").returncode == 0
+    assert world.status()["pid"] != first.pid
+    assert world.chat()[0] == 200
+    assert first.poll() is None
+    world.upstream.released.set()
+    assert b"[DONE]" in stream.read()
+    assert first.wait(PATIENCE) == 0
+
+
+def test_upgrade_to_a_new_number_of_workers(world):
+    world.serve()
+    for workers in (1, 3, 2):
+        world.config.write_text(re.sub(r"workers = \d", f"workers = {workers}", world.config.read_text()))
+        with Load(world) as load:
+            assert world.call("upgrade").returncode == 0
+            until(lambda: world.status().get("workers") == workers, "the new process serves")  # pylint: disable=W0640
+            load.more(30)
+        assert not load.failures, (workers, load.failures[:5])
+        # Every worker accepts: a connection in a queue nobody looks at would wait for ever.
+        for _ in range(20):
+            assert world.chat()[0] == 200
+
+
+def test_upgrade_to_a_faulty_configuration_changes_nothing(world):
+    world.write_config(server="watch_config = false")
+    first = world.serve()
+    good = world.config.read_text()
+    world.config.write_text(good + "nonsense = 1\n")
+    done = world.call("upgrade")
+    assert done.returncode == 1
+    assert "ended with status 2" in done.stderr and "old one goes on" in done.stderr
+    assert world.chat()[0] == 200 and world.status()["pid"] == first.pid
+    world.config.write_text(good)
+    assert world.call("upgrade").returncode == 0
+    assert first.wait(PATIENCE) == 0
+
+
+def test_unix_socket_survives_an_upgrade_and_goes_with_the_last(world):
+    path = world.directory / "api.sock"
+    world.serve("--listen", f"unix:{path}", "--listen", f"127.0.0.1:{world.port}")
+
+    def call():
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(str(path))
+            client.sendall(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            return client.recv(100).startswith(b"HTTP/1.1 200")
+
+    assert call()
+    assert world.call("upgrade").returncode == 0
+    for _ in range(10):
+        assert call()
+    assert world.chat()[0] == 200
+    assert world.call("stop").returncode == 0
+    assert not path.exists()
+
+
+class NotifySocket:
+    def __init__(self, directory):
+        self.path = directory / "notify.sock"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.settimeout(PATIENCE)
+
+    def wait_for(self, wanted):
+        while True:
+            message = self.socket.recv(4096).decode().splitlines()
+            if any(line.startswith(wanted) for line in message):
+                return message
+
+
+def test_systemd_hears_of_everything(world):
+    notify = NotifySocket(world.directory)
+    process = world.spawn("serve", "--config", str(world.config),
+                          environment={"NOTIFY_SOCKET": str(notify.path), "WATCHDOG_USEC": "400000"})
+    notify.wait_for("READY=1")
+    assert world.chat()[0] == 200
+    notify.wait_for("WATCHDOG=1")
+    notify.wait_for("WATCHDOG=1")
+    process.send_signal(signal.SIGHUP)
+    assert any(line.startswith("MONOTONIC_USEC=") for line in notify.wait_for("RELOADING=1"))
+    notify.wait_for("READY=1")
+    assert world.call("upgrade").returncode == 0
+    successor = notify.wait_for("MAINPID=")
+    pid = world.status()["pid"]
+    assert f"MAINPID={pid}" in successor
+    notify.wait_for("READY=1")
+    os.kill(pid, signal.SIGTERM)
+    notify.wait_for("STOPPING=1")
+    notify.socket.close()
+
+
+@pytest.mark.parametrize("sockets", [1, 3])
+def test_socket_activation(world, sockets):
+    listeners = []
+    for _ in range(sockets):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", world.port))
+        listener.listen(100)
+        listeners.append(listener)
+    # A client that comes before the program runs waits in the queue.
+    early = world.connection()
+    early.connect()
+    numbers = [listener.fileno() for listener in listeners]
+    high = [fd + 100 for fd in numbers]  # out of the way of 3, 4 and 5
+    for fd, target in zip(numbers, high):
+        os.dup2(fd, target)
+    moves = " ".join(f"{3 + index}<&{fd}" for index, fd in enumerate(high))
+    closes = " ".join(f"{fd}<&-" for fd in high)
+    script = f'export LISTEN_PID=$$ LISTEN_FDS={sockets} LISTEN_FDNAMES=main; exec "$0" "$@" {moves} {closes}'
+    process = world.spawn("serve", "--config", str(world.config), pass_fds=high,
+                          prefix=["bash", "-c", script])
+    for fd in high:
+        os.close(fd)
+    for listener in listeners:
+        listener.close()
+    assert world.chat(connection=early)[0] == 200
+    world.wait_for_pid(process.pid)
+    assert world.status()["listen"] == [f"127.0.0.1:{world.port}"]
+    for _ in range(20):
+        assert world.chat()[0] == 200
+    with Load(world) as load:
+        assert world.call("upgrade").returncode == 0
+        load.more(50)
+    assert not load.failures, load.failures[:5]
+    assert process.wait(PATIENCE) == 0
+
+
+def test_stop_and_status_need_no_secrets_and_no_faultless_file(world):
+    world.write_config(server="watch_config = false", api_key="env:PROCESS_TEST_SECRET")
+    world.serve(environment={"PROCESS_TEST_SECRET": "upstream-key-from-the-environment"})
+    assert "PROCESS_TEST_SECRET" not in os.environ
+    assert world.chat()[0] == 200
+    world.config.write_text(world.config.read_text() + "nonsense = 1\n")
+    assert world.call("status").returncode == 0
+    assert world.command("status", "--data-dir", str(world.data)).returncode == 0
+    assert world.call("stop").returncode == 0
+
+
+def test_completion_and_help_name_every_command(world):
+    for shell in ("bash", "zsh", "fish"):
+        script = world.command("completion", shell)
+        assert script.returncode == 0
+        for command in ("serve", "start", "stop", "reload", "status", "upgrade", "simulate", "config"):
+            assert command in script.stdout
+    candidates = subprocess.run(
+        ["bash", "-c", 'source <("$0" completion bash); COMP_WORDS=(llm-gateway config v); COMP_CWORD=2; _llm_gateway; '
+                       'echo "${COMPREPLY[@]}"', BINARY], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert candidates.stdout.strip() == "validate"
+    assert world.command("--version").stdout.startswith("llm-gateway ")
+    assert world.command("version").stdout == world.command("--version").stdout
+    assert "Exit status" in world.command("--help").stdout
