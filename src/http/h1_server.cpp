@@ -23,7 +23,12 @@ using net::Wait;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
 constexpr size_t kLargeReadBytes = 8 * 1024;  // smaller reads are not worth a second look
-constexpr size_t kLingerBytesMax = 1 << 20;   // a client that sends more than this into a closed door may see a reset
+// What a client may still send into a closed door before it sees a reset: the largest uploads there are, for as long as
+// they keep coming.
+constexpr size_t kLingerBytesMax = 64 << 20;
+constexpr base::Duration kLingerTotal = std::chrono::seconds(10);
+constexpr size_t kWriteSliceBytes = 64 * 1024;  // must leave within write_timeout: about 1 KB a second
+constexpr size_t kKeptHeadBytes = 1024;         // of the buffer for response heads, between two requests
 
 // Bytes received and not yet used. Freed while the connection is idle, so that keep-alive costs no memory.
 class ReceiveBuffer {
@@ -93,10 +98,12 @@ class H1Connection final : public Connection, public ServerExchange {
   // Connection
   void drain() override {
     draining_ = true;
-    if (!handling_) idle_cancellation_.cancel();
+    // A head that has begun is waited for.
+    if (!handling_ && received_.empty()) idle_cancellation_.cancel();
   }
   void cancel(ErrorCode reason) override {
     idle_cancellation_.cancel(reason);
+    stop_cancellation_.cancel(reason);
     cancellation_.cancel(reason);
   }
 
@@ -138,7 +145,8 @@ class H1Connection final : public Connection, public ServerExchange {
   Server& server_;
   std::unique_ptr<net::Stream> stream_;
   net::Cancellation cancellation_;       // the client left, or everything must stop
-  net::Cancellation idle_cancellation_;  // nobody wants the next request
+  net::Cancellation idle_cancellation_;  // nobody waits for the next request any more
+  net::Cancellation stop_cancellation_;  // everything must stop
   ReceiveBuffer received_;
   RequestHead head_;
   std::string early_body_;  // the start of a large body, read together with its head
@@ -203,9 +211,12 @@ Task<Result<bool>> H1Connection::read_head() {
         co_return false;
       }
     }
-    if (received_.empty() && (draining_ || server_.draining())) co_return false;
-    auto bytes = co_await net::read_scratch(*stream_, {deadline, &idle_cancellation_});
+    const bool draining = draining_ || server_.draining();
+    if (received_.empty() && draining) deadline = std::min(deadline, loop().now() + kDrainGrace);
+    net::Cancellation& give_up = draining ? stop_cancellation_ : idle_cancellation_;
+    auto bytes = co_await net::read_scratch(*stream_, {deadline, &give_up});
     if (!bytes) {
+      if (!draining && draining_ && !stop_cancellation_.cancelled()) continue;
       const bool slow_head = bytes.error().code == ErrorCode::deadline_exceeded && !received_.empty();
       if (slow_head) co_await refuse_head(ParseError::none);
       co_return false;
@@ -323,7 +334,7 @@ Task<Result<std::span<char>>> H1Connection::read_chunked_body(uint64_t bytes_max
 Result<void> H1Connection::start(const ResponseStart& response) {
   const bool no_body = response.status < 200 || response.status == 204 || response.status == 304;
   suppress_body_ = no_body || head_.method == Method::head;
-  close_after_ |= !head_.keep_alive || draining_ || server_.draining() || !body_read_ ||
+  close_after_ |= !head_.keep_alive || draining_ || server_.draining() || (!body_read_ && !body_is_here()) ||
                   ++requests_ >= options().requests_per_connection_max;
   response_framing_ = response.framing;
   if (no_body) {
@@ -341,7 +352,7 @@ Result<void> H1Connection::start(const ResponseStart& response) {
   if (response.headers != nullptr) {
     for (const Header& header : *response.headers) writer.header(header);
   }
-  if (response.framing == Framing::none && !no_body) {
+  if (response.framing == Framing::none && !suppress_body_) {
     writer.framing(Framing::content_length, 0);
     response_framing_ = Framing::content_length;
   } else {
@@ -414,7 +425,12 @@ Task<Result<void>> H1Connection::send(std::span<const iovec> buffers) {
     rest.append(static_cast<const char*>(buffer.iov_base) + skipped, buffer.iov_len - skipped);
     skip -= skipped;
   }
-  co_return co_await net::write_all(*stream_, rest, {loop().now() + options().write_timeout, &cancellation_});
+  for (std::string_view unsent = rest; !unsent.empty();) {
+    const std::string_view slice = unsent.substr(0, kWriteSliceBytes);
+    CO_TRY_VOID(co_await net::write_all(*stream_, slice, {loop().now() + options().write_timeout, &cancellation_}));
+    unsent.remove_prefix(slice.size());
+  }
+  co_return Result<void>{};
 }
 
 Task<Result<RawConnection>> H1Connection::take_over(const ResponseStart* head) {
@@ -450,9 +466,10 @@ Task<bool> H1Connection::finish_request() {
 // Ends our side and waits for the client's, so that a reset caused by unread bytes cannot overtake the answer.
 Task<void> H1Connection::linger() {
   stream_->shutdown_write();
-  const Instant deadline = loop().now() + kLingerTime;
+  const Instant end = loop().now() + kLingerTotal;
   for (size_t discarded = 0; discarded < kLingerBytesMax;) {
-    auto bytes = co_await net::read_scratch(*stream_, {deadline, &idle_cancellation_});
+    const Instant deadline = std::min(end, loop().now() + kLingerTime);
+    auto bytes = co_await net::read_scratch(*stream_, {deadline, &stop_cancellation_});
     if (!bytes || bytes->empty()) co_return;
     discarded += bytes->size();
   }
@@ -470,6 +487,7 @@ void H1Connection::reset_exchange() {
   sized_body_.reset();
   std::string().swap(early_body_);
   std::vector<char>().swap(chunked_body_);
+  if (head_out_.capacity() > kKeptHeadBytes) std::string().swap(head_out_);
   consumed_ = head_bytes_ = 0;
   body_bytes_written_ = body_bytes_announced_ = 0;
   response_framing_ = Framing::none;

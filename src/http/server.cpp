@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include <algorithm>
+
 #include "net/io.h"
 #include "net/tls.h"
 
@@ -48,6 +50,7 @@ void Server::drain() {
 
 void Server::cancel_all() {
   drain();
+  stopping_.cancel();
   for (auto* node = connections_.first(); node != nullptr; node = connections_.after(*node)) {
     node->cancel(ErrorCode::cancelled);
   }
@@ -82,10 +85,15 @@ enum class Protocol : uint8_t { h1, h2, none };
 
 // Reads just enough to tell the HTTP/2 preface from anything else.
 Task<Protocol> sniff(Server& server, net::Stream& stream, std::string& early) {
-  const base::Instant deadline = server.loop().now() + server.options().idle_timeout;
+  base::Instant deadline = server.loop().now() + server.options().idle_timeout;
   for (;;) {
-    auto bytes = co_await net::read_scratch(stream, {deadline, &server.no_new_requests()});
+    const bool draining = server.draining();
+    if (draining && early.empty()) deadline = std::min(deadline, server.loop().now() + kDrainGrace);
+    net::Cancellation& give_up = draining ? server.stopping() : server.no_new_requests();
+    auto bytes = co_await net::read_scratch(stream, {deadline, &give_up});
+    if (!bytes && !draining && server.draining() && !server.stopping().cancelled()) continue;
     if (!bytes || bytes->empty()) co_return Protocol::none;
+    if (early.empty()) deadline = server.loop().now() + server.options().header_timeout;
     early.append(bytes->data(), bytes->size());
     switch (is_h2_preface(early)) {
       case PrefaceMatch::no: co_return Protocol::h1;

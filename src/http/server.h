@@ -33,8 +33,10 @@ struct ServerOptions {
 
 // Slower than any link a model is called over; a body that comes slower is an attack on our memory.
 inline constexpr uint64_t kSlowestBodyBytesPerSecond = 16 * 1024;
-// How long we read and throw away after a final answer, so that our close does not destroy it on its way.
+// How long we wait for more bytes to throw away after a final answer, so that our close does not destroy it on its way.
 inline constexpr base::Duration kLingerTime = std::chrono::seconds(1);
+// A connection that looks idle when draining begins may have a request on its way: one round trip to far away.
+inline constexpr base::Duration kDrainGrace = std::chrono::milliseconds(300);
 
 struct ServerCounters {
   uint64_t accepted = 0;
@@ -70,7 +72,8 @@ class Server {
 
   // Closes the listeners.
   void stop_accepting();
-  // No new requests on the connections there are; idle ones close now.
+  // Requests that have begun are served, with `connection: close`. Idle connections close after a moment, in which a
+  // request that was on its way can still arrive.
   void drain();
   // Cancels what is still running.
   void cancel_all();
@@ -82,6 +85,7 @@ class Server {
   ServerCounters& counters() { return counters_; }
   bool draining() const { return draining_; }
   net::Cancellation& no_new_requests() { return no_new_requests_; }
+  net::Cancellation& stopping() { return stopping_; }
   net::Loop& loop() const { return loop_; }
   RequestHandler& handler() const { return handler_; }
   base::IntrusiveList<Connection>& connections() { return connections_; }
@@ -97,6 +101,7 @@ class Server {
   ServerCounters counters_;
   bool draining_ = false;
   net::Cancellation no_new_requests_;  // for connections that have not said anything yet
+  net::Cancellation stopping_;         // the same for cancel_all()
   net::Signal connection_closed_;
   base::IntrusiveList<Connection> connections_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
