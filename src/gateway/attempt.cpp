@@ -2,6 +2,7 @@
 #include <array>
 
 #include "dialects/error.h"
+#include "dialects/stream_end.h"
 #include "gateway/call.h"
 #include "gateway/header_rules.h"
 #include "gateway/pump.h"
@@ -148,6 +149,9 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
 
   const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
   dialects::StreamBoundary boundary(streams ? chat::Framing::sse : framing());
+  // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
+  std::optional<dialects::StreamEnd> end;
+  if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
   Instant last_piece{};
   for (;;) {
     auto bytes = co_await upstream.read_body(until(idle_timeout));
@@ -155,6 +159,12 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     const std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
     if (streams) boundary.feed(data);
+    if (end) {
+      end->feed(data);
+      if (bytes->done && !end->seen()) {
+        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, boundary);
+      }
+    }
     const iovec buffer = net::buffer_of(data);
     const Instant arrived = worker_.loop().now();
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, bytes->done);
