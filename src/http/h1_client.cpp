@@ -19,6 +19,9 @@ namespace {
 // A head keeps what it needs between two requests; a buffer that one large response made is given back.
 constexpr size_t kKeptBufferBytes = 4096;
 
+// A 100, a few 103: more is a server that will never answer.
+constexpr int kInterimHeadsMax = 16;
+
 void empty_buffer(std::string& buffer) {
   buffer.clear();
   if (buffer.capacity() > kKeptBufferBytes) buffer.shrink_to_fit();
@@ -94,8 +97,8 @@ Task<Result<void>> H1ClientExchange::send(const RequestStart& request, Wait wait
     }
     if (result.status == IoStatus::would_block_write) {
       CO_TRY_VOID(co_await net::wait_either(stream, wait));
-      // An answer before the request is through: usually a refusal, and the rest would be thrown away.
-      if (!stream.readiness().writable) co_return Result<void>{};
+      CO_TRY(answered, answered_early());
+      if (answered) co_return Result<void>{};
       continue;
     }
     if (result.status == IoStatus::would_block_read) {
@@ -111,8 +114,23 @@ Task<Result<void>> H1ClientExchange::send(const RequestStart& request, Wait wait
   co_return Result<void>{};
 }
 
+// True when the server has answered before the request is through, or is gone: usually a refusal, and the rest would be
+// thrown away. Readiness alone does not say so: it may be an interim response, or a record of TLS itself.
+Result<bool> H1ClientExchange::answered_early() {
+  net::Stream& stream = *connection_->stream;
+  if (!stream.readiness().readable && !stream.has_buffered()) return false;
+  const std::span<char> scratch = stream.loop().scratch();
+  const net::IoResult result = stream.try_read(scratch);
+  if (result.status == IoStatus::would_block_read || result.status == IoStatus::would_block_write) return false;
+  if (result.status != IoStatus::ok) return true;  // read_head() meets it again
+  received_any_ = true;
+  connection_->received.append(scratch.data(), result.bytes);
+  return take_head();
+}
+
 // True when the final head is there.
 Result<bool> H1ClientExchange::take_head() {
+  if (head_read_) return true;
   std::string& received = connection_->received;
   for (;;) {
     const std::string_view bytes = std::string_view(received).substr(body_start_);
@@ -123,7 +141,10 @@ Result<bool> H1ClientExchange::take_head() {
     if (result.status == ParseStatus::incomplete) return false;
     body_start_ += result.consumed;
     scanner_.reset();
-    if (head.interim()) continue;
+    if (head.interim()) {
+      if (++interim_heads_ > kInterimHeadsMax) return fail(ErrorCode::protocol, "too many interim responses");
+      continue;
+    }
     body_ = BodyReader::of(head);
     head_read_ = true;
     return true;

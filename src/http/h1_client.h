@@ -44,6 +44,7 @@ class H1ClientExchange final : public ClientExchange {
   net::Stream* raw_stream(std::string_view& early_bytes) override;
 
  private:
+  base::Result<bool> answered_early();
   base::Result<bool> take_head();
   base::Result<BodyBytes> decode(std::span<char> bytes);
   bool reusable() const;
@@ -54,6 +55,7 @@ class H1ClientExchange final : public ClientExchange {
   BodyReader body_;
   HeadScanner scanner_;
   Headers trailers_;
+  int interim_heads_ = 0;
   bool sent_ = false;
   bool received_any_ = false;
   bool head_read_ = false;

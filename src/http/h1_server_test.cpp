@@ -1,5 +1,8 @@
 // The server side of HTTP/1.1 as its clients see it, in the simulated world.
 #include <gtest/gtest.h>
+#if __has_feature(address_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#endif
 
 #include "http/h1_test_world.h"
 #include "net/io.h"
@@ -500,6 +503,41 @@ TEST(H1Server, LingersWhileDraining) {
     EXPECT_TRUE(client.ended());
   }
 }
+
+#if __has_feature(address_sanitizer)
+// A connection that carried a large request and a large answer and is kept costs little.
+TEST(H1Server, IdleConnectionsHoldNoBuffers) {
+  constexpr size_t kConnections = 50;
+  constexpr size_t kBytesEach = 12 * 1024;  // the connection's own state with the headers' inline room, and our Peer
+  SimServer world([](ServerExchange& exchange) -> Task<void> {
+    (void)co_await exchange.read_body(1 << 20);
+    Headers headers;
+    const std::string large(30'000, 'h');
+    headers.append("x-large", large);
+    const std::string body(300'000, 'b');
+    const ResponseStart start{.headers = &headers, .framing = Framing::until_close};
+    EXPECT_TRUE(exchange.start(start).has_value());
+    const iovec buffer = net::buffer_of(body);
+    (void)co_await exchange.write({&buffer, 1}, true);
+  });
+  std::vector<Peer> clients;
+  clients.reserve(kConnections);
+  const auto use = [&](std::string_view request) {
+    clients.push_back(world.connect());
+    clients.back().send(request);
+    EXPECT_GT(clients.back().receive(1s).size(), 300'000u);
+    EXPECT_FALSE(clients.back().gone());
+  };
+  const std::string sized = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + std::string(200'000, 'x');
+  const std::string chunked = "POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n10000\r\n" +
+                              std::string(0x10000, 'x') + "\r\n0\r\n\r\n";
+  use(sized);
+  const size_t before = __sanitizer_get_current_allocated_bytes();
+  while (clients.size() < kConnections) use(clients.size() % 2 == 0 ? sized : chunked);
+  const size_t each = (__sanitizer_get_current_allocated_bytes() - before) / (kConnections - 1);
+  EXPECT_LT(each, kBytesEach);
+}
+#endif
 
 TEST(H1Server, TakesOver) {
   SimServer world([](ServerExchange& exchange) -> Task<void> {

@@ -252,6 +252,8 @@ void Pipe::make_room(int direction) {
     way.bytes.erase(0, way.begin);
     way.arrived -= way.begin;
     way.begin = 0;
+    // A test that measures memory must not see ours.
+    if (way.bytes.empty()) std::string().swap(way.bytes);
   }
   const size_t room = way.capacity - std::min(way.capacity, way.occupied());
   if (!way.blocked || room < std::max<size_t>(1, way.capacity / kRoomDivisor)) return;
