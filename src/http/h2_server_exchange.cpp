@@ -60,7 +60,9 @@ bool H2ServerExchange::over_tls() const {
 
 bool H2ServerExchange::on_field(std::string_view name, std::string_view value) {
   if (head_complete_) return true;  // trailers of a request: nobody asks for them
-  return builder_.add(name, value, head_.headers);
+  if (builder_.add(name, value, head_.headers)) return true;
+  malformed_ = true;
+  return false;
 }
 
 void H2ServerExchange::on_invalid_field() {

@@ -119,10 +119,8 @@ class H2Callbacks {
     return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data) {
-    H2Session& self = session_of(user_data);
-    self.head_begun_at_ = base::kNever;
-    if (header->type > NGHTTP2_CONTINUATION) self.count(H2Guard::Event::idle_frame);
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd*, void* user_data) {
+    session_of(user_data).head_begun_at_ = base::kNever;
     return 0;
   }
 
@@ -170,8 +168,8 @@ class H2Callbacks {
       case NGHTTP2_DATA:
         if (ends_stream(frame)) {
           if (stream != nullptr) stream->on_end();
-        } else if (frame->hd.length <= frame->data.padlen) {
-          self.count(H2Guard::Event::idle_frame);
+        } else if (frame->hd.length > 0 && frame->hd.length <= frame->data.padlen) {
+          self.count(H2Guard::Event::idle_frame);  // nothing but padding
         }
         break;
       case NGHTTP2_SETTINGS:
@@ -179,20 +177,15 @@ class H2Callbacks {
           self.settings_acked_ = true;
         } else {
           self.settings_received_ = true;
-          self.count(H2Guard::Event::idle_frame);
         }
         break;
       case NGHTTP2_PING:
         if (is_ack(frame)) self.ping_sent_at_ = base::kNever;
-        self.count(H2Guard::Event::idle_frame);
         break;
-      case NGHTTP2_RST_STREAM: self.count(H2Guard::Event::reset); break;
       case NGHTTP2_GOAWAY:
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR) self.error_ = {ErrorCode::reset, "HTTP/2 GOAWAY", 0};
         self.on_goaway();
         break;
-      case NGHTTP2_PRIORITY:
-      case NGHTTP2_PRIORITY_UPDATE: self.count(H2Guard::Event::idle_frame); break;
       default: break;
     }
     return 0;
@@ -310,6 +303,7 @@ const nghttp2_session_callbacks* H2Callbacks::table() {
 
 H2Session::H2Session(std::unique_ptr<net::Stream> stream, Side side, const H2Settings& settings)
     : stream_(std::move(stream)),
+      watch_(guard_, side == Side::server ? kH2Preface.size() : 0),
       unblocked_(stream_->loop()),
       started_at_(loop().now()),
       last_received_(started_at_),
@@ -372,6 +366,7 @@ void H2Session::receive(std::string_view bytes) {
   cork();
   if (!bytes.empty()) {
     last_received_ = loop().now();
+    if (!watch_.feed(bytes, last_received_)) condemn();
     const ssize_t used =
         nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
     if (used < 0) {
@@ -394,7 +389,11 @@ void H2Session::fail(const Error& error) {
 }
 
 void H2Session::count(H2Guard::Event event) {
-  if (guard_.allow(event, loop().now()) || condemned_) return;
+  if (!guard_.allow(event, loop().now())) condemn();
+}
+
+void H2Session::condemn() {
+  if (condemned_) return;
   condemned_ = true;
   terminate(H2Error::enhance_your_calm);
   stop_.cancel(ErrorCode::protocol);

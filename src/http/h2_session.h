@@ -175,6 +175,7 @@ class H2Session {
   void receive(std::string_view bytes);
   void fail(const base::Error& error);
   void count(H2Guard::Event event);
+  void condemn();
   base::Instant next_deadline() const;
   // Something that was due has not come. True if the session goes on.
   bool check_deadlines();
@@ -193,6 +194,7 @@ class H2Session {
   net::Cancellation stop_;
   base::Error error_{base::ErrorCode::closed, "HTTP/2 connection", 0};
   H2Guard guard_;
+  H2FrameWatch watch_;
 
   std::string gathered_;  // frame headers, control frames and small pieces of data
   std::vector<Segment> segments_;

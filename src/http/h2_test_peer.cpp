@@ -95,12 +95,13 @@ Task<bool> TestPeer::send_request(uint32_t stream, TestFields fields, bool end) 
   co_return co_await send(frame_bytes(FrameType::headers, flags, stream, field_block(fields)));
 }
 
-Task<std::optional<TestFrame>> TestPeer::next(base::Duration patience) {
+Task<TestFrame> TestPeer::next(base::Duration patience) {
   const base::Instant deadline = stream_->loop().now() + patience;
   for (;;) {
     const size_t length = received_.size() >= kFrameHeaderBytes ? read_number(received_, 3) : 0;
     if (received_.size() >= kFrameHeaderBytes + length) {
       TestFrame frame;
+      frame.arrived = true;
       frame.type = static_cast<FrameType>(received_[3]);
       frame.flags = static_cast<uint8_t>(received_[4]);
       frame.stream = read_number(std::string_view(received_).substr(5), 4);
@@ -116,7 +117,7 @@ Task<std::optional<TestFrame>> TestPeer::next(base::Duration patience) {
           nghttp2_nv field{};
           int flags = 0;
           const ssize_t used = nghttp2_hd_inflate_hd2(inflater_, &field, &flags, at, left, 1);
-          if (used < 0) co_return std::nullopt;
+          if (used < 0) co_return TestFrame{};
           at += used;
           left -= static_cast<size_t>(used);
           if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
@@ -130,15 +131,15 @@ Task<std::optional<TestFrame>> TestPeer::next(base::Duration patience) {
       co_return frame;
     }
     auto bytes = co_await net::read_scratch(*stream_, {.deadline = deadline});
-    if (!bytes || bytes->empty()) co_return std::nullopt;
+    if (!bytes || bytes->empty()) co_return TestFrame{};
     received_.append(bytes->data(), bytes->size());
   }
 }
 
-Task<std::optional<TestFrame>> TestPeer::next_of(FrameType type, uint32_t stream) {
+Task<TestFrame> TestPeer::next_of(FrameType type, uint32_t stream) {
   for (;;) {
     auto frame = co_await next();
-    if (!frame || (frame->type == type && (stream == 0 || frame->stream == stream))) co_return frame;
+    if (!frame.arrived || (frame.type == type && (stream == 0 || frame.stream == stream))) co_return frame;
   }
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +36,7 @@ inline constexpr uint8_t kAck = 0x1;
 inline constexpr uint8_t kEndHeaders = 0x4;
 
 struct TestFrame {
+  bool arrived = false;  // or the connection has ended, or was silent
   FrameType type{};
   uint8_t flags = 0;
   uint32_t stream = 0;
@@ -64,10 +64,10 @@ class TestPeer {
   net::Task<void> greet(bool client = true);
   net::Task<bool> send(std::string bytes);
   net::Task<bool> send_request(uint32_t stream, TestFields fields, bool end = true);
-  // The next frame, or nothing when the connection has ended or is silent for `patience`. SETTINGS are acknowledged.
-  net::Task<std::optional<TestFrame>> next(base::Duration patience = std::chrono::seconds(5));
+  // The next frame, not `arrived` when the connection has ended or is silent for `patience`. SETTINGS are acknowledged.
+  net::Task<TestFrame> next(base::Duration patience = std::chrono::seconds(5));
   // The next one of that type (and stream, unless 0); frames before it are dropped.
-  net::Task<std::optional<TestFrame>> next_of(FrameType type, uint32_t stream = 0);
+  net::Task<TestFrame> next_of(FrameType type, uint32_t stream = 0);
 
   net::Stream& stream() { return *stream_; }
   void close() { stream_.reset(); }

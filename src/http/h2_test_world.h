@@ -1,4 +1,4 @@
-// A server and its clients on one loop over real sockets, for the tests of HTTP/2.
+// A server and its clients on one loop, over real sockets or in the simulated world, for the tests of HTTP/2.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include "http/pool.h"
 #include "http/server.h"
 #include "net/network.h"
+#include "net/sim/world.h"
 
 namespace llmgw::http {
 
@@ -21,20 +22,30 @@ struct TestHandler final : RequestHandler {
   }
 };
 
+enum class Backend : uint8_t { sockets, simulation };
+
 struct TestWorld {
   static constexpr base::Duration kPatience = std::chrono::seconds(30);  // a test that hangs fails, and does not block
 
-  net::Loop loop{net::make_epoll_poller(), 1};
-  std::unique_ptr<net::Network> network = net::make_socket_network(loop);
+  std::unique_ptr<net::sim::World> simulation;
+  std::unique_ptr<net::Loop> real_loop;
+  std::unique_ptr<net::Network> real_network;
+  net::Loop& loop;
+  net::Network& network;
   TestHandler handler;
   std::unique_ptr<Server> server;
   net::Address address;
   net::TaskGroup tasks;
 
-  explicit TestWorld(std::function<net::Task<void>(ServerExchange&)> answer, const ServerOptions& options = {}) {
+  TestWorld(Backend backend, std::function<net::Task<void>(ServerExchange&)> answer, const ServerOptions& options = {})
+      : simulation(backend == Backend::simulation ? std::make_unique<net::sim::World>(1) : nullptr),
+        real_loop(simulation ? nullptr : std::make_unique<net::Loop>(net::make_epoll_poller(), 1)),
+        real_network(simulation ? nullptr : net::make_socket_network(*real_loop)),
+        loop(simulation ? simulation->loop() : *real_loop),
+        network(simulation ? simulation->network() : *real_network) {
     handler.answer = std::move(answer);
     server = std::make_unique<Server>(loop, handler, options);
-    auto listener = std::move(*network->listen(*net::Address::parse("127.0.0.1:0"), {}));
+    auto listener = std::move(*network.listen(*net::Address::parse("127.0.0.1:0"), {}));
     address = listener->address();
     server->listen(std::move(listener));
   }
@@ -44,33 +55,36 @@ struct TestWorld {
   template <class F>
   void run(F body) {
     bool done = false;
-    bool late = false;
-    net::TaskGroup watch;
-    watch.spawn([](net::Loop& on, bool& flag) -> net::Task<void> {
-      (void)co_await net::sleep_for(on, kPatience);
-      flag = true;
-    }(loop, late));
     tasks.spawn([](F function, bool& finished) -> net::Task<void> {
       co_await function();
       finished = true;
     }(std::move(body), done));
-    loop.run_until([&] { return done || late; });
-    EXPECT_FALSE(late) << "the test did not end in time";
-    if (late) tasks.cancel_all();
+    if (simulation) {
+      EXPECT_TRUE(simulation->run_until([&] { return done; }, std::chrono::hours(1))) << simulation->trace();
+    } else {
+      bool late = false;
+      net::TaskGroup watch;
+      watch.spawn([](net::Loop& on, bool& flag) -> net::Task<void> {
+        (void)co_await net::sleep_for(on, kPatience);
+        flag = true;
+      }(loop, late));
+      loop.run_until([&] { return done || late; });
+    }
+    EXPECT_TRUE(done) << "the test did not end in time";
+    if (!done) tasks.cancel_all();
   }
 
   net::Task<std::unique_ptr<net::Stream>> connect() {
-    auto stream = co_await network->connect(address, {});
+    auto stream = co_await network.connect(address, {});
     EXPECT_TRUE(stream.has_value());
     co_return stream ? std::move(*stream) : nullptr;
   }
 
+  net::Task<void> pause(base::Duration time) { (void)co_await net::sleep_for(loop, time); }
+
   // Waits until something holds, for a few seconds.
   net::Task<bool> until(std::function<bool()> holds) {
-    for (int i = 0; i < 500; ++i) {
-      if (holds()) co_return true;
-      (void)co_await net::sleep_for(loop, std::chrono::milliseconds(10));
-    }
+    for (int i = 0; i < 1000 && !holds(); ++i) co_await pause(std::chrono::milliseconds(10));
     co_return holds();
   }
 };
@@ -81,5 +95,21 @@ inline net::Task<void> respond(ServerExchange& exchange, uint16_t status, std::s
   const iovec buffer = net::buffer_of(body);
   (void)co_await exchange.write({&buffer, 1}, true);
 }
+
+// "POST /path?query body"
+inline net::Task<void> echo(ServerExchange& exchange) {
+  constexpr uint64_t kBodyBytesMax = 64 << 20;
+  auto body = co_await exchange.read_body(kBodyBytesMax);
+  if (!body) co_return;
+  std::string answer(exchange.head().method_text);
+  answer.append(" ").append(exchange.head().target).append(" ").append(body->data(), body->size());
+  co_await respond(exchange, 200, std::move(answer));
+}
+
+class BackendTest : public testing::TestWithParam<Backend> {};
+inline std::string backend_name(const testing::TestParamInfo<Backend>& info) {
+  return info.param == Backend::sockets ? "Sockets" : "Simulation";
+}
+inline constexpr Backend kBackends[] = {Backend::sockets, Backend::simulation};
 
 }  // namespace llmgw::http
