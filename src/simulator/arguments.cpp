@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/text.h"
-
 namespace llmgw::simulator {
 
 namespace {
 
 using Failed = std::unexpected<std::string>;
 
-constexpr size_t kSequencesMax = 65'536;      // running and waiting; each has a connection
-constexpr size_t kKvTokensMax = 1ULL << 30U;  // a block's bookkeeping takes about 40 bytes
+constexpr size_t kSequencesMax = 65'536;     // running and waiting; each has a connection
+constexpr size_t kKvBlocksMax = 16'777'216;  // a block's bookkeeping takes about 60 bytes
 constexpr size_t kBlockTokensMax = 4096;
 constexpr size_t kContextMax = 16'777'216;
 constexpr size_t kAnswerTokensMax = 1'000'000;
@@ -21,48 +19,42 @@ bool is_rate(double rate) {
   return std::isfinite(rate) && rate >= 0;
 }
 
-// "64" or "32-96".
-bool read_tokens(std::string_view text, AnswerOptions& answer) {
-  const size_t dash = std::min(text.find('-'), text.size());
-  const auto least = base::parse_decimal(text.substr(0, dash));
-  const auto most = dash == text.size() ? least : base::parse_decimal(text.substr(dash + 1));
-  if (!least || !most || *least > *most || *most > kAnswerTokensMax) return false;
-  answer.tokens_min = static_cast<size_t>(*least);
-  answer.tokens_max = static_cast<size_t>(*most);
-  return true;
-}
-
 std::expected<void, std::string> read_engine(const SimulateArguments& arguments, InstanceOptions& options) {
   EngineOptions& engine = options.engine;
-  if (arguments.running < 1 || arguments.running > kSequencesMax) return Failed("--running takes 1 to 65536");
-  if (arguments.waiting > kSequencesMax) return Failed("--waiting takes 0 to 65536");
-  if (arguments.block_size < 1 || arguments.block_size > kBlockTokensMax) {
-    return Failed("--block-size takes 1 to 4096 tokens");
+  if (arguments.running_max < 1 || arguments.running_max > kSequencesMax) {
+    return Failed("--running-max takes 1 to 65536");
   }
-  if (arguments.kv_tokens < arguments.block_size || arguments.kv_tokens > kKvTokensMax) {
-    return Failed("--kv-tokens takes at least one block and at most 1073741824 tokens");
+  if (arguments.waiting_max > kSequencesMax) return Failed("--waiting-max takes 0 to 65536");
+  if (arguments.block_tokens < 1 || arguments.block_tokens > kBlockTokensMax) {
+    return Failed("--block-tokens takes 1 to 4096");
   }
-  if (arguments.context < 1 || arguments.context > kContextMax) return Failed("--context takes 1 to 16777216 tokens");
-  engine.running_max = arguments.running;
-  engine.waiting_max = arguments.waiting;
-  engine.block_tokens = arguments.block_size;
-  engine.kv_blocks = arguments.kv_tokens / arguments.block_size;
+  if (arguments.kv_blocks < 1 || arguments.kv_blocks > kKvBlocksMax) return Failed("--kv-blocks takes 1 to 16777216");
+  if (arguments.context_tokens < 1 || arguments.context_tokens > kContextMax) {
+    return Failed("--context-tokens takes 1 to 16777216");
+  }
+  engine.running_max = arguments.running_max;
+  engine.waiting_max = arguments.waiting_max;
+  engine.block_tokens = arguments.block_tokens;
+  engine.kv_blocks = arguments.kv_blocks;
   engine.prefix_cache = !arguments.no_prefix_cache;
-  options.context_tokens = arguments.context;
+  options.context_tokens = arguments.context_tokens;
   return {};
 }
 
 std::expected<void, std::string> read_answer(const SimulateArguments& arguments, InstanceOptions& options) {
-  if (arguments.answer == "words") {
+  if (arguments.answers == "words") {
     options.answer.mode = AnswerMode::words;
-  } else if (arguments.answer == "unicode") {
+  } else if (arguments.answers == "unicode") {
     options.answer.mode = AnswerMode::unicode;
-  } else if (arguments.answer == "echo") {
+  } else if (arguments.answers == "echo") {
     options.answer.mode = AnswerMode::echo;
   } else {
-    return Failed("--answer takes words, unicode or echo");
+    return Failed("--answers takes words, unicode or echo");
   }
-  if (!read_tokens(arguments.tokens, options.answer)) return Failed("--tokens takes a number or MIN-MAX, as 32-96");
+  if (arguments.tokens_max > kAnswerTokensMax) return Failed("--tokens-max takes at most 1000000");
+  if (arguments.tokens_min > arguments.tokens_max) return Failed("--tokens-min is larger than --tokens-max");
+  options.answer.tokens_min = arguments.tokens_min;
+  options.answer.tokens_max = arguments.tokens_max;
   if (arguments.embedding_dimensions < 1 || arguments.embedding_dimensions > kEmbeddingDimensionsMax) {
     return Failed("--embedding-dimensions takes 1 to 4096");
   }
@@ -109,19 +101,21 @@ std::expected<SimulatorOptions, std::string> read_arguments(const SimulateArgume
   TRY_VOID(read_engine(arguments, common));
   TRY_VOID(read_answer(arguments, common));
   TRY_VOID(read_faults(arguments, common));
-  if (arguments.prefill.empty() || !std::all_of(arguments.prefill.begin(), arguments.prefill.end(), is_rate)) {
-    return Failed("--prefill takes tokens a second, 0 for no limit");
+  if (arguments.prefill_speed.empty() ||
+      !std::all_of(arguments.prefill_speed.begin(), arguments.prefill_speed.end(), is_rate)) {
+    return Failed("--prefill-speed takes tokens a second, 0 for no limit");
   }
-  if (arguments.decode.empty() || !std::all_of(arguments.decode.begin(), arguments.decode.end(), is_rate)) {
-    return Failed("--decode takes tokens a second, 0 for no limit");
+  if (arguments.decode_speed.empty() ||
+      !std::all_of(arguments.decode_speed.begin(), arguments.decode_speed.end(), is_rate)) {
+    return Failed("--decode-speed takes tokens a second, 0 for no limit");
   }
   SimulatorOptions options;
   for (size_t i = 0; i < places.size(); ++i) {
     InstanceOptions instance = common;
     instance.name = arguments.name;
     if (places.size() > 1) instance.name += '-' + std::to_string(i + 1);
-    instance.engine.prefill_tokens_per_second = arguments.prefill[i % arguments.prefill.size()];
-    instance.engine.decode_tokens_per_second = arguments.decode[i % arguments.decode.size()];
+    instance.engine.prefill_tokens_per_second = arguments.prefill_speed[i % arguments.prefill_speed.size()];
+    instance.engine.decode_tokens_per_second = arguments.decode_speed[i % arguments.decode_speed.size()];
     options.instances.push_back({places[i], std::move(instance)});
   }
   return options;

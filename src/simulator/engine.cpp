@@ -23,7 +23,9 @@ void erase_value(auto& container, SequenceId id) {
 }  // namespace
 
 Engine::Engine(const EngineOptions& options) : options_(options), cache_(options.kv_blocks, options.prefix_cache) {
-  batch_.reserve(options.running_max);
+  // Without either it could never run anything.
+  options_.running_max = std::max<size_t>(options_.running_max, 1);
+  options_.block_tokens = std::max<size_t>(options_.block_tokens, 1);
 }
 
 Duration Engine::time_for(double tokens, double per_second) const {

@@ -26,7 +26,7 @@ uint64_t hash_text(std::string_view text, uint64_t seed = 0);
 
 class PromptTokens {
  public:
-  explicit PromptTokens(size_t block_tokens = 16) : block_tokens_(block_tokens) {}
+  explicit PromptTokens(size_t block_tokens = 16) : block_tokens_(block_tokens == 0 ? 1 : block_tokens) {}
 
   void text(std::string_view segment);
   // `count` tokens that stand for something other than text, told apart by `identity`.
