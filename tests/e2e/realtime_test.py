@@ -1,0 +1,87 @@
+"""The WebSocket relay of /v1/realtime, with a real client."""
+
+import asyncio
+import os
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from harness import metrics, raw, waiting
+
+pytestmark = pytest.mark.xdist_group("wire")
+
+
+def url(wire, model="scripted"):
+    return f"ws://127.0.0.1:{wire.gateway.port}/v1/realtime?model={model}"
+
+
+def headers(wire, request_id, key=None):
+    return {"Authorization": f"Bearer {key or wire.keys.full}", "X-Request-ID": request_id}
+
+
+def open_socket(wire, request_id, **more):
+    return connect(url(wire), additional_headers=headers(wire, request_id), proxy=None, max_size=None, **more)
+
+
+def test_messages_go_both_ways(wire, request_id):
+    async def talk():
+        async with open_socket(wire, request_id, subprotocols=["realtime"]) as socket:
+            assert socket.subprotocol == "realtime"
+            for message in ("hello", "caf\u00e9 \u2713", b"\x00\xff" * 100, "x" * 70_000, b""):
+                await socket.send(message)
+                assert await socket.recv() == message
+            await asyncio.wait_for(await socket.ping(b"are you there"), 20)
+            for number in range(200):
+                await socket.send(f"message {number}")
+            assert [await socket.recv() for _ in range(200)] == [f"message {number}" for number in range(200)]
+
+    asyncio.run(talk())
+    [seen] = wire.upstream.find(request_id)
+    assert seen.target == "/v1/realtime?model=scripted-remote"
+    assert seen.header("authorization") == f"Bearer {wire.keys.scripted}"
+
+
+def test_large_messages_with_back_pressure(wire, request_id):
+    async def talk():
+        payload = os.urandom(1 << 20)
+        async with open_socket(wire, request_id) as socket:
+            for _ in range(4):
+                await socket.send(payload)
+                assert await socket.recv() == payload
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize(
+    "model, key, status", [("scripted", "wrong-key-wrong", 401), ("no-such-model", None, 404), ("dead", None, 502)]
+)
+def test_refusals_come_before_the_upgrade(wire, request_id, model, key, status):
+    async def talk():
+        with pytest.raises(InvalidStatus) as error:
+            async with connect(url(wire, model), additional_headers=headers(wire, request_id, key), proxy=None):
+                pass
+        assert error.value.response.status_code == status
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_leaves_ends_the_upstream_connection(wire, request_id):
+    before = wire.upstream.open_connections
+
+    async def talk():
+        socket = await open_socket(wire, request_id)
+        await socket.send("hello")
+        assert await socket.recv() == "hello"
+        assert wire.upstream.waiting["json"] == 1
+        socket.transport.abort()
+
+    asyncio.run(talk())
+    waiting.until(lambda: wire.upstream.waiting["json"] == 0, "the upstream's socket is closed")
+    metrics.wait_until_idle(wire.gateway)
+    assert wire.upstream.open_connections <= before + 1
+
+
+def test_without_an_upgrade(wire):
+    answer = raw.call(wire.address, "GET", "/v1/realtime?model=scripted", wire.bearer())
+    assert answer.status == 426 and answer.json()["error"]["message"]
