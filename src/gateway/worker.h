@@ -86,6 +86,8 @@ class Worker {
   uint64_t in_flight() const { return server_->counters().active; }
   uint64_t requests() const { return server_->counters().requests; }
   size_t upstream_connections() const;
+  // Snapshots in use: more than one while requests of before a reload run.
+  size_t generations() const { return generations_.size(); }
 
  private:
   struct PoolEntry {
