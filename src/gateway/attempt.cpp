@@ -148,21 +148,24 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (streams && !upstream.body_at_hand()) co_await exchange_.flush();
 
   const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
-  dialects::StreamBoundary boundary(streams ? chat::Framing::sse : framing());
+  // What the client asked for is not always what comes: an error event has a place only in a stream.
+  const bool array = head.status < 300 && framing() == chat::Framing::json_array;
+  const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
+  dialects::StreamBoundary boundary(shape);
   // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
   std::optional<dialects::StreamEnd> end;
   if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
   Instant last_piece{};
   for (;;) {
     auto bytes = co_await upstream.read_body(until(idle_timeout));
-    if (!bytes) co_return co_await break_off(bytes.error(), boundary);
+    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary);
     const std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
-    if (streams) boundary.feed(data);
+    boundary.feed(data);
     if (end) {
-      end->feed(data);
+      if (!data.empty()) end->feed(data);
       if (bytes->done && !end->seen()) {
-        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, boundary);
+        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary);
       }
     }
     const iovec buffer = net::buffer_of(data);
@@ -185,13 +188,12 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
 }
 
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
-Task<void> Call::break_off(const Error& error, const dialects::StreamBoundary& boundary) {
+Task<void> Call::break_off(const Error& error, chat::Framing shape, const dialects::StreamBoundary& boundary) {
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
   const chat::ClientError told = upstream_error(error);
   error_ = told.kind;
   worker_.log().warn("upstream broke off",
                      {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
-  const chat::Framing shape = framing();
   std::string event;
   if (boundary.at_boundary()) {
     dialects::StreamState stream;

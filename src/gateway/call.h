@@ -74,7 +74,7 @@ class Call {
   net::Task<void> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
-  net::Task<void> break_off(const base::Error& error, const dialects::StreamBoundary& boundary);
+  net::Task<void> break_off(const base::Error& error, chat::Framing shape, const dialects::StreamBoundary& boundary);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
   chat::ClientError upstream_error(const base::Error& error);
