@@ -8,6 +8,7 @@
 #include "app/service/config_path.h"
 #include "app/service/service.h"
 #include "app/simulate_command.h"
+#include "simulator/arguments.h"
 
 namespace {
 
@@ -126,7 +127,7 @@ void add_config(CLI::App& app, Run& run) {
 }
 
 void add_simulate(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<SimulateArguments>();
+  auto arguments = std::make_shared<llmgw::simulator::SimulateArguments>();
   CLI::App* command =
       app.add_subcommand("simulate", "Run an engine simulator that answers as OpenAI, Azure, Anthropic and Gemini do");
   const auto number = [command](const char* name, auto& value, const char* help) {
@@ -137,8 +138,14 @@ void add_simulate(CLI::App& app, Run& run) {
       ->type_name("ADDRESS");
   command->add_option("--model,-m", arguments->models, "A model it has; may be repeated; without: every name");
   command->add_option("--api-key", arguments->api_key, "The key it wants; without: none");
-  number("--prefill-speed", arguments->prefill_speed, "Prompt tokens a second; 0: no time at all");
-  number("--decode-speed", arguments->decode_speed, "Output tokens a second of one answer; 0: no time at all");
+  command->add_option("--instances", arguments->instances, "So many instances, on the ports from --listen on")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--name", arguments->name, "What it calls itself in x-simulator-instance")->capture_default_str();
+  number("--prefill-speed", arguments->prefill_speed,
+         "Prompt tokens a second; 0: no time at all; several: over the instances in turn");
+  number("--decode-speed", arguments->decode_speed,
+         "Output tokens a second of one answer; 0: no time at all; several: in turn");
   number("--running-max", arguments->running_max, "Requests worked on at once");
   number("--waiting-max", arguments->waiting_max, "Requests that may wait for them; more are refused");
   number("--kv-blocks", arguments->kv_blocks, "Blocks of the KV cache");

@@ -34,11 +34,6 @@ telemetry::RegistryLimits registry_limits(const control::Snapshot& snapshot) {
   return limits;
 }
 
-// Socket activation and takeover bring sockets nobody configured a name for; those of the main service are served too.
-bool is_for_clients(const ListeningSocket& socket) {
-  return socket.name() != "admin";
-}
-
 base::Result<int> duplicate(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return base::fail(base::os_error(errno, "duplicating a listening socket"));
@@ -114,45 +109,48 @@ std::string Gateway::open_sockets(GatewayOptions& options) {
     for (const ListenTarget& target : *targets) {
       auto sockets = sockets_for(target, options.inherited, open);
       if (!sockets) return std::move(sockets).error();
-      if (!sockets->empty()) groups.push_back(std::move(*sockets));
+      if (sockets->empty()) continue;
+      groups.push_back(std::move(*sockets));
+      if (is_dual_stack(groups.back().front().fd())) break;  // it has the other family as well
     }
   }
   for (auto& socket : options.inherited) {
-    if (is_for_clients(socket)) {
-      groups.emplace_back().push_back(std::move(socket));
-    } else {
-      unclaimed_.push_back(std::move(socket));
-    }
+    if (socket.name().starts_with(kActivatedPrefix)) groups.emplace_back().push_back(std::move(socket));
   }
+  options.inherited.clear();
   if (groups.empty()) return "no address to listen on; set server.listen";
 
   shares_.resize(worker_count_);
   for (auto& group : groups) {
-    const auto address = net::Address::local_of(group.front().fd());
-    if (!address) return "a listening socket has no address";
-    addresses_.push_back(address->to_string());
-    const bool tls = tls_ && !address->is_unix();
-    const auto deal = deal_out(group.size(), worker_count_);
-    std::vector<int> given(group.size(), 0);
-    if (shared_acceptor_) {
-      for (const ListeningSocket& socket : group) acceptor_sockets_.push_back({socket.fd(), tls});
-    } else {
-      for (size_t worker = 0; worker < worker_count_; ++worker) {
-        for (const size_t index : deal[worker]) {
-          int fd = group[index].fd();
-          if (given[index]++ > 0) {
-            auto copy = duplicate(fd);
-            if (!copy) return "out of descriptors for listening sockets; raise the limit of open files";
-            fd = *copy;
-          }
-          shares_[worker].push_back({fd, tls});
-        }
+    if (std::string fault = deal(group); !fault.empty()) return fault;
+  }
+  return {};
+}
+
+// Gives the sockets of one address to the workers, or to the shared acceptor.
+std::string Gateway::deal(std::vector<ListeningSocket>& group) {
+  const auto address = net::Address::local_of(group.front().fd());
+  if (!address) return "a listening socket has no address";
+  addresses_.push_back(address->to_string());
+  const bool tls = tls_ && !address->is_unix();
+  const auto shares = deal_out(group.size(), worker_count_);
+  std::vector<bool> given(group.size(), false);
+  for (size_t worker = 0; worker < worker_count_ && !shared_acceptor_; ++worker) {
+    for (const size_t index : shares[worker]) {
+      int fd = group[index].fd();
+      if (given[index]) {
+        auto copy = duplicate(fd);
+        if (!copy) return "out of descriptors for listening sockets; raise the limit of open files";
+        fd = *copy;
       }
+      given[index] = true;
+      shares_[worker].push_back({fd, tls});
     }
-    for (ListeningSocket& socket : group) {
-      listeners_.push_back({socket.name(), socket.fd()});
-      (void)socket.release();  // a share owns it now
-    }
+  }
+  for (ListeningSocket& socket : group) {
+    listeners_.push_back({socket.name(), socket.fd()});
+    const int fd = socket.release();  // a share owns it now
+    if (shared_acceptor_) acceptor_sockets_.push_back({fd, tls});
   }
   return {};
 }

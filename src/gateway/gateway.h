@@ -23,7 +23,8 @@ namespace llmgw::gateway {
 struct GatewayOptions {
   std::shared_ptr<const control::Snapshot> snapshot;
   std::vector<control::ListenAddress> listen = {};  // instead of the snapshot's; empty: the snapshot's
-  std::vector<ListeningSocket> inherited = {};      // from a service manager or a predecessor
+  // From a service manager or a predecessor. Those that nothing configured asks for are closed, but for the former's.
+  std::vector<ListeningSocket> inherited = {};
 };
 
 // A worker that shows no sign of life for so long hangs: nothing on the request path may take a fraction of it.
@@ -68,8 +69,6 @@ class Gateway {
   const std::vector<Listener>& listeners() const { return listeners_; }
   // Where clients connect, ports resolved: "127.0.0.1:40123", "unix:/run/x.sock".
   const std::vector<std::string>& addresses() const { return addresses_; }
-  // Inherited sockets nothing asked for by address; they are for others (administration). Once.
-  std::vector<ListeningSocket> take_unclaimed() { return std::move(unclaimed_); }
   size_t workers() const { return workers_.size(); }
   bool tls() const { return tls_; }
 
@@ -82,6 +81,7 @@ class Gateway {
   explicit Gateway(const control::Snapshot& snapshot);
   std::string open_logs();
   std::string open_sockets(GatewayOptions& options);
+  std::string deal(std::vector<ListeningSocket>& group);
   std::string start_workers();
   void apply_log_settings();
   void on_worker_ended();
@@ -99,7 +99,6 @@ class Gateway {
   std::vector<WorkerSocket> acceptor_sockets_;     // the same for the shared acceptor
   std::vector<Listener> listeners_;
   std::vector<std::string> addresses_;
-  std::vector<ListeningSocket> unclaimed_;
   std::function<void()> on_drained_;
   std::atomic<size_t> workers_left_ = 0;
   std::vector<std::unique_ptr<WorkerThread>> workers_;

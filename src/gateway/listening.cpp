@@ -68,19 +68,20 @@ bool machine_lacks(int error) {
   return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
 }
 
+// Whether connections to the target arrive at this socket.
+bool covers(int fd, const ListenTarget& target) {
+  const auto bound = net::Address::local_of(fd);
+  if (!bound || (!target.address.is_unix() && target.address.port() == 0)) return false;
+  if (*bound == target.address) return true;
+  return is_dual_stack(fd) && bound->port() == target.address.port() && target.address.ip() == "0.0.0.0";
+}
+
 std::vector<ListeningSocket> take_inherited(const ListenTarget& target, std::vector<ListeningSocket>& inherited) {
   std::vector<ListeningSocket> taken;
   std::vector<ListeningSocket> left;
   for (auto& socket : inherited) {
-    const auto bound = net::Address::local_of(socket.fd());
-    const bool same_place =
-        target.address.port() != 0 || target.address.is_unix() ? bound && *bound == target.address : false;
-    if (socket.name() == target.name || same_place) {
-      // By the target's name from now on, whatever a service manager called it.
-      taken.emplace_back(target.name, socket.release());
-    } else {
-      left.push_back(std::move(socket));
-    }
+    auto& place = socket.name() == target.name || covers(socket.fd(), target) ? taken : left;
+    place.push_back(std::move(socket));
   }
   inherited = std::move(left);
   return taken;
@@ -99,6 +100,14 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
 
 ListeningSocket::~ListeningSocket() {
   if (fd_ >= 0) close(fd_);
+}
+
+bool is_dual_stack(int fd) {
+  const auto bound = net::Address::local_of(fd);
+  int v6_only = 1;
+  socklen_t length = sizeof v6_only;
+  return bound && bound->family() == AF_INET6 && bound->ip() == "::" &&
+         getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
 }
 
 std::expected<std::vector<ListenTarget>, std::string> listen_targets(const control::ListenAddress& listen) {

@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,13 @@ class ListeningSocket {
   std::string name_;
   int fd_;
 };
+
+// Sockets a service manager opened are named with this prefix and keep it through every takeover: they are served even
+// where no setting names their address, and are not this program's to remove.
+inline constexpr std::string_view kActivatedPrefix = "activated:";
+
+// A socket for every address of IPv6 that takes IPv4 connections too.
+bool is_dual_stack(int fd);
 
 struct ListenTarget {
   std::string name;

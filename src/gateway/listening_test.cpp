@@ -1,6 +1,7 @@
 #include "gateway/listening.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -100,6 +101,24 @@ TEST(SocketsFor, TakeInheritedSocketsByNameAndByAddress) {
   EXPECT_EQ(bound->front().fd(), by_address);
   ASSERT_EQ(inherited.size(), 1U);
   EXPECT_EQ(inherited.front().fd(), other);
+}
+
+TEST(SocketsFor, ASocketOfBothFamiliesServesEveryAddress) {
+  const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) GTEST_SKIP() << "no IPv6 here";
+  const int off = 0;
+  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  const auto any = *net::Address::from_ip("::", 0);
+  ASSERT_EQ(bind(fd, any.data(), any.size()), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  std::vector<ListeningSocket> inherited;
+  inherited.emplace_back("activated:api", fd);
+  const auto found = sockets_for(listen_targets(tcp("", port_of(fd)))->front(), inherited, {});
+  ASSERT_TRUE(found) << found.error();
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->front().fd(), fd);
+  EXPECT_EQ(found->front().name(), "activated:api");
+  EXPECT_TRUE(is_dual_stack(fd));
 }
 
 TEST(SocketsFor, SayWhatToDo) {

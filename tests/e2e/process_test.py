@@ -544,6 +544,17 @@ def test_upgrade_to_a_new_number_of_workers(world):
             assert world.chat()[0] == 200
 
 
+def test_upgrade_moves_to_new_addresses(world):
+    first = world.serve()
+    old, world.port = world.port, free_port()
+    world.write_config()
+    assert world.call("upgrade").returncode == 0
+    assert world.chat()[0] == 200
+    assert first.wait(PATIENCE) == 0
+    world.port = old
+    until(lambda: not world.accepts(), "nobody listens on the old address")
+
+
 def test_upgrade_to_a_faulty_configuration_changes_nothing(world):
     world.write_config(server="watch_config = false")
     first = world.serve()

@@ -100,13 +100,4 @@ bool is_listening(int descriptor) {
   return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
 }
 
-std::vector<std::vector<size_t>> deal_out(size_t listeners, size_t workers) {
-  std::vector<std::vector<size_t>> result(workers);
-  if (listeners == 0 || workers == 0) return result;
-  for (size_t turn = 0; turn < std::max(listeners, workers); ++turn) {
-    result[turn % workers].push_back(turn % listeners);
-  }
-  return result;
-}
-
 }  // namespace llmgw::process

@@ -33,10 +33,4 @@ base::Result<std::string> bound_address(int socket);
 // False also for descriptors that are no socket.
 bool is_listening(int descriptor);
 
-// Which of `listeners` sockets of one address each of `workers` workers accepts on. Every socket has a worker, or the
-// connections in its queue would wait for ever. With fewer sockets than workers, some are shared: each worker watches
-// a dup() of its own, with EPOLLEXCLUSIVE. (Opening more with SO_REUSEPORT fails where systemd, as root, opened the
-// first: the kernel wants one user for all.) No listener at all: empty lists. Pure.
-std::vector<std::vector<size_t>> deal_out(size_t listeners, size_t workers);
-
 }  // namespace llmgw::process

@@ -99,15 +99,5 @@ TEST(BoundAddress, NamesEachFamily) {
   EXPECT_FALSE(bound_address(-1));
 }
 
-TEST(DealOut, LeavesNoListenerWithoutAWorkerAndNoWorkerIdle) {
-  using Dealt = std::vector<std::vector<size_t>>;
-  EXPECT_EQ(deal_out(5, 2), (Dealt{{0, 2, 4}, {1, 3}}));
-  EXPECT_EQ(deal_out(1, 3), (Dealt{{0}, {0}, {0}}));
-  EXPECT_EQ(deal_out(2, 3), (Dealt{{0}, {1}, {0}}));
-  EXPECT_EQ(deal_out(2, 2), (Dealt{{0}, {1}}));
-  EXPECT_EQ(deal_out(0, 1), (Dealt{{}}));
-  EXPECT_EQ(deal_out(3, 0), (Dealt{}));
-}
-
 }  // namespace
 }  // namespace llmgw::process

@@ -29,6 +29,15 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+// What a running process cannot change although its settings do not say so.
+std::vector<const char*> fixed_at_start(const control::Snapshot& before, const control::Snapshot& after) {
+  std::vector<const char*> settings;
+  if (before.log.output != after.log.output) settings.push_back("log.output");
+  if (before.log.access != after.log.access) settings.push_back("log.access");
+  if (before.server_tls.certificate.empty() != after.server_tls.certificate.empty()) settings.push_back("server.tls");
+  return settings;
+}
+
 }  // namespace
 
 telemetry::Log& Service::log() {
@@ -137,6 +146,9 @@ CommandAnswer Service::reload(std::string_view cause) {
     log().error("configuration not reloaded, the old one stays in force", {{"cause", cause}, {"reason", problem}});
     (void)notifier_.ready("the configuration file is faulty; serving by the old one");
     return {.ok = false, .message = std::move(problem)};
+  }
+  for (const char* setting : fixed_at_start(*reloader_->snapshot(), *attempt.snapshot())) {
+    diff->restart_required.emplace_back(setting);
   }
   reloader_ = std::move(attempt);
   last_reload_error_.clear();

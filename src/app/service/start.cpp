@@ -21,6 +21,7 @@ using gateway::ListeningSocket;
 // A predecessor answers at once; one that does not within this hangs.
 constexpr base::Duration kTakeoverLimit = std::chrono::seconds(10);
 constexpr const char* kAdminListener = "admin";
+constexpr size_t kActivatedNameBytesMax = 100;  // with its prefix it must fit into process::kListenerNameBytesMax
 
 std::unexpected<StartFault> fault(std::string message, int status = kExitFailed) {
   return std::unexpected(StartFault{.exit_status = status, .message = std::move(message)});
@@ -36,9 +37,14 @@ bool is_successor() {
   return std::getenv(process::kPredecessorVariable) != nullptr;
 }
 
-void take(std::vector<process::InheritedListener>& from, std::vector<ListeningSocket>& to) {
-  for (auto& listener : from) to.emplace_back(std::move(listener.name), listener.socket.release());
-  from.clear();
+// Names that tell a successor, too, that a service manager owns the socket; but "admin" is for whom it names.
+void take_activated(std::vector<process::InheritedListener>& from, std::vector<ListeningSocket>& to) {
+  for (auto& listener : from) {
+    const bool admin = listener.name == kAdminListener;
+    to.emplace_back(admin ? listener.name
+                          : std::string(gateway::kActivatedPrefix) + listener.name.substr(0, kActivatedNameBytesMax),
+                    listener.socket.release());
+  }
 }
 
 }  // namespace
@@ -65,8 +71,7 @@ Service::Started Service::start() {
   if (auto notifier = process::SystemdNotifier::from_environment()) notifier_ = std::move(*notifier);
   auto activated = process::take_activated_sockets();
   if (!activated) return fault("socket activation: " + describe(activated.error()));
-  const bool has_activated = !activated->empty();
-  take(*activated, inherited);
+  take_activated(*activated, inherited);
 
   if (auto loaded = load_configuration(); !loaded) return loaded;
   const control::Snapshot& snapshot = *reloader_->snapshot();
@@ -79,10 +84,8 @@ Service::Started Service::start() {
       {.snapshot = reloader_->snapshot(), .listen = options_.listen, .inherited = std::move(inherited)});
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
-  if (!has_activated) {
-    for (const std::string& address : gateway_->addresses()) {
-      if (address.starts_with("unix:/")) unix_sockets_.push_back(address.substr(5));
-    }
+  for (const auto& listener : gateway_->listeners()) {
+    if (listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
   }
   if (auto taken = complete_takeover(); !taken) return taken;
   if (auto opened = open_control(); !opened) return opened;
@@ -126,7 +129,10 @@ Service::Started Service::request_takeover(std::vector<ListeningSocket>& inherit
                  (reason.empty() ? describe(takeover.error()) : reason));
   }
   takeover_ = std::move(*takeover);
-  take(takeover_->listeners(), inherited);
+  for (auto& listener : takeover_->listeners()) {
+    inherited.emplace_back(std::move(listener.name), listener.socket.release());
+  }
+  takeover_->listeners().clear();
   return {};
 }
 

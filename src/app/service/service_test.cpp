@@ -1,0 +1,243 @@
+#include "app/service/service.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "app/process/control_client.h"
+#include "app/process/test_support.h"
+#include "app/service/config_path.h"
+#include "telemetry/format_checkers.h"
+
+namespace llmgw::app {
+namespace {
+
+using process::TemporaryDirectory;
+
+PathEnvironment environment_with(std::map<std::string, std::string> variables, std::vector<std::string> files) {
+  return {.variable = [variables](const char* name) { return variables.contains(name) ? variables.at(name) : ""; },
+          .exists = [files](const std::string& path) { return std::ranges::find(files, path) != files.end(); },
+          .working_directory = "/home/me"};
+}
+
+TEST(ConfigPath, TakesTheFirstThatIsNamedOrThere) {
+  const std::vector<std::string> both{"/home/me/llm-gateway.toml", kSystemConfig};
+  const auto path = [](const std::string& option, const PathEnvironment& environment) {
+    return choose_config_path(option, environment)->path;
+  };
+  EXPECT_EQ(path("/a.toml", environment_with({{kConfigVariable, "/b.toml"}}, both)), "/a.toml");
+  EXPECT_EQ(path("a.toml", environment_with({}, both)), "/home/me/a.toml");
+  EXPECT_EQ(path("", environment_with({{kConfigVariable, "b.toml"}}, both)), "/home/me/b.toml");
+  EXPECT_EQ(path("", environment_with({}, both)), both[0]);
+  EXPECT_EQ(path("", environment_with({}, {kSystemConfig})), kSystemConfig);
+  const auto none = choose_config_path("", environment_with({}, {}));
+  ASSERT_FALSE(none);
+  for (const char* hint : {"--config", kConfigVariable, kLocalConfig, kSystemConfig, "config init"}) {
+    EXPECT_NE(none.error().find(hint), std::string::npos) << hint;
+  }
+}
+
+TEST(DataDir, IsFoundWithoutSecretsAndInFaultyFiles) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("gateway.toml");
+  const auto found = [&](std::string_view text) {
+    std::ofstream(path) << text;
+    return data_dir_of(path);
+  };
+  const std::string connection =
+      "[[connections]]\nname = \"a\"\nprovider = \"openai\"\napi_key = \"env:NOT_SET_FOR_THIS_TEST\"\n";
+  EXPECT_EQ(found("[server]\ndata_dir = \"/data\"\nallow_anonymous = true\n" + connection), "/data");
+  EXPECT_EQ(found("[server]\ndata_dir = \"/data\"\nnonsense = 1\n"), "/data");
+  EXPECT_EQ(found("[server]\ndata_dir = \"data\"\nnonsense = 1\n"), directory.file("data"));
+  EXPECT_EQ(found("nonsense = 1\n"), "/var/lib/llm-gateway");
+  const auto broken = found("[server\ndata_dir = \"/data\"\n");
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().find(path + ":1:"), std::string::npos) << broken.error();
+}
+
+TEST(HumanDuration, ShowsTheTwoLargestUnits) {
+  using std::chrono::nanoseconds;
+  const auto text = [](int64_t ns) { return human_duration(nanoseconds(ns)); };
+  EXPECT_EQ(text(0), "0 s");
+  EXPECT_EQ(text(900), "0 s");
+  EXPECT_EQ(text(1'500), "1 us");
+  EXPECT_EQ(text(12'000'000), "12 ms");
+  EXPECT_EQ(text(1'999'000'000), "1 s");
+  EXPECT_EQ(text(62'000'000'000), "1 min 2 s");
+  EXPECT_EQ(text(3'600'000'000'000), "1 h");
+  EXPECT_EQ(text(90'000'000'000'000), "1 days 1 h");
+}
+
+TEST(Status, IsOneObjectAndReadable) {
+  StatusReport report;
+  report.pid = 12;
+  report.version = "1.2.3";
+  report.state = "serving";
+  report.uptime = std::chrono::hours(5);
+  report.config = "/etc/a \"quoted\".toml";
+  report.listen = {"127.0.0.1:1", "unix:/x"};
+  report.last_reload_error = "gateway.toml:3:1: wrong\n";
+  report.added_p50 = std::chrono::microseconds(40);
+  report.added_p99 = std::chrono::microseconds(900);
+  const auto text = render_status(write_status(report));
+  ASSERT_TRUE(text) << text.error();
+  for (const char* part : {"pid 12", "1.2.3", "5 h", "127.0.0.1:1", "unix:/x", "/etc/a \"quoted\".toml", "p50 40 us",
+                           "p99 900 us", "gateway.toml:3:1: wrong"}) {
+    EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
+  }
+  EXPECT_FALSE(render_status("{}"));
+  EXPECT_FALSE(render_status("nonsense"));
+  EXPECT_FALSE(render_status(write_answer({.ok = true, .message = "x"})));
+}
+
+TEST(Answer, SurvivesTheWayThere) {
+  const auto good = read_answer(write_answer({.ok = true, .message = "two\n\"lines\""}));
+  ASSERT_TRUE(good);
+  EXPECT_TRUE(good->ok);
+  EXPECT_EQ(good->message, "two\n\"lines\"");
+  const auto bad = read_answer(write_answer({.ok = false, .message = "no"}));
+  ASSERT_TRUE(bad);
+  EXPECT_FALSE(bad->ok);
+  EXPECT_EQ(bad->message, "no");
+  EXPECT_FALSE(read_answer(""));
+  EXPECT_FALSE(read_answer("[1]"));
+}
+
+// A service on a thread of its own, as main would run it.
+class ServiceTest : public ::testing::Test {
+ protected:
+  static constexpr base::Duration kLimit = std::chrono::seconds(20);
+
+  void write_config(std::string_view model, std::string_view server = "") {
+    std::ofstream(config())
+        << "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"localhost:0\"\nworkers = 1\n"
+           "watch_config = false\nallow_anonymous = true\ndata_dir = \""
+        << directory_.file("data") << "\"\n"
+        << server << "[log]\noutput = \"" << directory_.file("log")
+        << "\"\n[[connections]]\nname = \"c\"\nprovider = \"openai\"\napi_key = \"sk-secret-value\"\n"
+        << "[[models]]\nname = \"" << model << "\"\nconnection = \"c\"\n";
+  }
+  std::string config() const { return directory_.file("gateway.toml"); }
+
+  void start() {
+    service_ = std::make_unique<Service>(ServiceOptions{.config_path = config()});
+    const auto started = service_->start();
+    ASSERT_TRUE(started) << started.error().message;
+    thread_ = std::thread([this] { exit_status_ = service_->run(); });
+  }
+  std::string command(std::string_view name) {
+    auto answer = process::control_call(directory_.file("data"), name, kLimit);
+    return answer ? *answer : std::string(base::to_string(answer.error().code));
+  }
+  int finish() {
+    EXPECT_NE(command("stop").find("stopping"), std::string::npos);
+    thread_.join();
+    service_.reset();
+    return exit_status_;
+  }
+  ~ServiceTest() override {
+    if (thread_.joinable()) {
+      command("stop");
+      thread_.join();
+    }
+  }
+  std::string get(const std::string& address, std::string_view path) {
+    const auto to = *net::Address::parse(address);
+    const process::FileDescriptor client(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(connect(client.get(), to.data(), to.size()), 0);
+    const std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    EXPECT_EQ(write(client.get(), request.data(), request.size()), static_cast<ssize_t>(request.size()));
+    std::string answer;
+    std::array<char, 16 * 1024> buffer;
+    for (ssize_t count = 0; (count = read(client.get(), buffer.data(), buffer.size())) > 0;) {
+      answer.append(buffer.data(), static_cast<size_t>(count));
+    }
+    return answer;
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Service> service_;
+  std::thread thread_;
+  int exit_status_ = -1;
+};
+
+TEST_F(ServiceTest, ServesObeysAndEnds) {
+  write_config("first");
+  start();
+  const std::string listen = service_->gateway().addresses().front();
+  const std::string admin = service_->admin_address();
+  EXPECT_NE(get(listen, "/v1/models").find("\"first\""), std::string::npos);
+  EXPECT_NE(get(admin, "/health").find("{\"status\":\"ok\"}"), std::string::npos);
+  EXPECT_NE(get(admin, "/ready").find("{\"status\":\"ready\"}"), std::string::npos);
+  EXPECT_TRUE(get(admin, "/v1/models").starts_with("HTTP/1.1 404"));
+  EXPECT_NE(command("status").find("\"snapshot\":1"), std::string::npos);
+
+  write_config("second");
+  EXPECT_NE(command("reload").find("\"ok\":true"), std::string::npos);
+  EXPECT_NE(get(listen, "/v1/models").find("\"second\""), std::string::npos);
+  EXPECT_NE(command("status").find("\"snapshot\":2"), std::string::npos);
+
+  const std::string metrics = get(admin, "/metrics");
+  telemetry::ExpositionText parsed;
+  const auto complaint = telemetry::check_exposition(metrics.substr(metrics.find("\r\n\r\n") + 4), parsed);
+  EXPECT_FALSE(complaint) << *complaint;
+  EXPECT_NE(metrics.find("llm_gateway_info{version=\"" LLMGW_VERSION "\"} 1"), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+  EXPECT_FALSE(std::filesystem::exists(directory_.file("data/llm-gateway.pid")));
+  EXPECT_EQ(process::read_file(directory_.file("log")).find("sk-secret-value"), std::string::npos);
+}
+
+TEST_F(ServiceTest, AFaultyFileChangesNothing) {
+  write_config("good");
+  start();
+  write_config("better", "nonsense = 1\n");
+  const std::string answer = command("reload");
+  EXPECT_NE(answer.find("\"ok\":false"), std::string::npos);
+  EXPECT_NE(answer.find("nonsense"), std::string::npos);
+  EXPECT_NE(get(service_->gateway().addresses().front(), "/v1/models").find("\"good\""), std::string::npos);
+  EXPECT_NE(command("status").find("nonsense"), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+}
+
+TEST_F(ServiceTest, ACertificateThatCannotBeReadStopsTheReloadAndIsForgotten) {
+  write_config("good");
+  start();
+  std::ofstream(directory_.file("pem")) << "no certificate\n";
+  write_config("better", "[server.tls]\ncertificate = \"" + directory_.file("pem") + "\"\nkey = \"" +
+                             directory_.file("pem") + "\"\n");
+  EXPECT_NE(command("reload").find("server.tls"), std::string::npos);
+  EXPECT_NE(get(service_->gateway().addresses().front(), "/v1/models").find("\"good\""), std::string::npos);
+  // What is compared with is the configuration in force, not the one that failed.
+  write_config("better");
+  EXPECT_NE(command("reload").find("1 model added, 1 model removed\""), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+}
+
+TEST_F(ServiceTest, SecondOneIsRefused) {
+  write_config("m");
+  start();
+  Service second(ServiceOptions{.config_path = config()});
+  const auto started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().exit_status, kExitFailed);
+  EXPECT_NE(started.error().message.find("pid " + std::to_string(getpid())), std::string::npos);
+  EXPECT_NE(get(service_->gateway().addresses().front(), "/ready").find("200 OK"), std::string::npos);
+}
+
+TEST_F(ServiceTest, MetricsMayWantAKey) {
+  write_config("m");
+  std::ofstream(config(), std::ios::app) << "[metrics]\npublic = false\nkey = \"metrics-key-1\"\n";
+  start();
+  EXPECT_TRUE(get(service_->admin_address(), "/metrics").starts_with("HTTP/1.1 401"));
+  EXPECT_TRUE(get(service_->admin_address(),
+                  "/metrics HTTP/1.1\r\nauthorization: Bearer metrics-key-1\r\nx-ignored: x\r\nx-rest:")
+                  .starts_with("HTTP/1.1 200"));
+}
+
+}  // namespace
+}  // namespace llmgw::app
