@@ -73,7 +73,7 @@ bool H2ClientSession::has_room() const {
 }
 
 void H2ClientSession::say_goodbye() {
-  if (ended_ || broken()) return;
+  if (broken()) return;
   terminate(H2Error::no_error);
   flush();
   stream().shutdown_write();

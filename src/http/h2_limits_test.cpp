@@ -81,6 +81,7 @@ TEST_P(H2Limits, RapidResetIsStopped) {
         },
         200);
     EXPECT_EQ(error, kEnhanceYourCalm);
+    peer.close();
     EXPECT_TRUE(co_await world.until([&] { return world.server->counters().open == 0; }));
   });
   EXPECT_LE(most, 2u * world.server->options().h2_streams_max);
@@ -137,6 +138,7 @@ TEST_P(H2Limits, FloodsOfIdleFramesAreStopped) {
           },
           100);
       EXPECT_EQ(error, kEnhanceYourCalm);
+      peer.close();
       EXPECT_TRUE(co_await world.until([&] { return world.server->counters().open == 0; }));
     });
   }
@@ -153,6 +155,7 @@ TEST_P(H2Limits, EndlessContinuationIsStopped) {
     const auto error =
         co_await flood(peer, [&](uint32_t) { return frame_bytes(FrameType::continuation, 0, 1, block); }, 1000);
     EXPECT_TRUE(error.has_value());
+    peer.close();
     EXPECT_TRUE(co_await world.until([&] { return world.server->counters().open == 0; }));
   });
   EXPECT_EQ(world.server->counters().requests, 0u);

@@ -217,7 +217,7 @@ class H2Callbacks {
   }
 
   // A reset that was the peer's doing counts as one of its own.
-  static int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+  static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
     H2Session& self = session_of(user_data);
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
       self.error_ = {ErrorCode::protocol, "HTTP/2 peer broke the protocol", 0};
@@ -228,6 +228,8 @@ class H2Callbacks {
       case NGHTTP2_FLOW_CONTROL_ERROR:
       case NGHTTP2_STREAM_CLOSED:
       case NGHTTP2_FRAME_SIZE_ERROR:
+        if (H2Stream* stream = stream_of(session, frame->hd.stream_id)) stream->on_malformed();
+        [[fallthrough]];
       case NGHTTP2_REFUSED_STREAM:
       case NGHTTP2_ENHANCE_YOUR_CALM: self.count(H2Guard::Event::reset); break;
       default: break;
