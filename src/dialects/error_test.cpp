@@ -160,7 +160,7 @@ TEST(StreamError, EveryDialectsEvent) {
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"Cut\\n "
             "off.\"},\"request_id\":\"r\"}\n\n");
   EXPECT_EQ(write_stream_error(Dialect::gemini, Framing::sse, error, "r", {}),
-            "{\"error\":{\"code\":502,\"message\":\"Cut\\n off.\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n");
+            "data: {\"error\":{\"code\":502,\"message\":\"Cut\\n off.\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n");
   EXPECT_EQ(write_stream_error(Dialect::gemini, Framing::json_array, error, "r", {}),
             ",\r\n{\"error\":{\"code\":502,\"message\":\"Cut\\n off.\",\"status\":\"UNAVAILABLE\"}}\r\n");
   EXPECT_EQ(write_stream_error(Dialect::openai_chat, Framing::json, error, "r", {}), "");

@@ -91,7 +91,7 @@ ErrorAnswer write_error(Service service, chat::Framing framing, const chat::Clie
 }
 
 std::string write_stream_error(Service service, chat::Framing framing, const chat::ClientError& error) {
-  std::string event = framing == chat::Framing::json_array ? ",\r\n" : "";
+  std::string event = framing == chat::Framing::json_array ? ",\r\n" : "data: ";
   write_envelope(event, service, error);
   return event + (framing == chat::Framing::json_array ? "\r\n" : "\r\n\r\n");
 }

@@ -18,8 +18,9 @@ enum class Service : uint8_t {
 ErrorAnswer write_error(Service service, chat::Framing framing, const chat::ClientError& error,
                         std::string_view request_id);
 
-// In an SSE stream: the envelope bare on one line, without `data:`, as Google's service sends it and its SDKs look for
-// it. In an array: one more element behind those sent, and the array stays open.
+// In an SSE stream: an event. Google's service sends the envelope bare, without `data:`, but @google/genai (2.32)
+// passes over that when it arrives together with the event before it, and takes the stream for whole; an event raises
+// in all of Google's SDKs. In an array: one more element behind those sent, and the array stays open.
 std::string write_stream_error(Service service, chat::Framing framing, const chat::ClientError& error);
 
 }  // namespace llmgw::dialects::gemini
