@@ -119,7 +119,8 @@ class GenerateStream final : public StreamWriter {
     bare.sse = true;
     if (!context_.surface.sse) out += first_ ? "[" : "\r\n,\r\n";
     write_error_body(bare, error, {}, out);
-    out += context_.surface.sse ? "\r\n\r\n" : "]";
+    // Google's service ends a bare envelope with the stream, not with an empty line.
+    out += context_.surface.sse ? "\r\n" : "]";
   }
 
  private:
