@@ -233,9 +233,10 @@ def test_binary_answers_are_byte_equal(wire, request_id):
     assert answer.header("content-type") == "audio/mpeg" and answer.body == bytes(range(256)) * 512
 
 
-def test_streams_are_byte_equal(wire, request_id):
+@pytest.mark.parametrize("script", ["stream", "stream-in-bytes"])
+def test_streams_are_byte_equal(wire, request_id, script):
     answer = send(
-        wire, "/v1/chat/completions", b'{"model":"scripted","stream":true}', request_id, ("x-script", "stream")
+        wire, "/v1/chat/completions", b'{"model":"scripted","stream":true}', request_id, ("x-script", script)
     )
     assert answer.complete and answer.header("content-type") == "text/event-stream"
     assert answer.body.endswith(b"data: [DONE]\n\n") and answer.body.count(b"data: ") == 3

@@ -248,6 +248,16 @@ async def answer_stream(connection, request):
     await connection.write(b"0\r\n\r\n")
 
 
+@script("stream-in-bytes")
+async def stream_in_bytes(connection, request):
+    """Every byte of a chunked stream, framing included, comes in a segment of its own."""
+    events = b"".join(sse(chat_chunk("one "), chat_chunk("two ")))
+    await connection.begin_stream()
+    for byte in b"%x\r\n%s\r\n0\r\n\r\n" % (len(events), events):
+        await connection.write(bytes([byte]))
+        await asyncio.sleep(0.0005)
+
+
 @script("hang")
 async def hang(connection, request):
     await connection.until_closed()
