@@ -22,17 +22,17 @@ using process::TemporaryDirectory;
 PathEnvironment environment_with(std::map<std::string, std::string> variables, std::vector<std::string> files) {
   return {.variable = [variables](const char* name) { return variables.contains(name) ? variables.at(name) : ""; },
           .exists = [files](const std::string& path) { return std::ranges::find(files, path) != files.end(); },
-          .working_directory = "/home/me"};
+          .working_directory = "/somewhere"};
 }
 
 TEST(ConfigPath, TakesTheFirstThatIsNamedOrThere) {
-  const std::vector<std::string> both{"/home/me/llm-gateway.toml", kSystemConfig};
+  const std::vector<std::string> both{"/somewhere/llm-gateway.toml", kSystemConfig};
   const auto path = [](const std::string& option, const PathEnvironment& environment) {
     return choose_config_path(option, environment)->path;
   };
   EXPECT_EQ(path("/a.toml", environment_with({{kConfigVariable, "/b.toml"}}, both)), "/a.toml");
-  EXPECT_EQ(path("a.toml", environment_with({}, both)), "/home/me/a.toml");
-  EXPECT_EQ(path("", environment_with({{kConfigVariable, "b.toml"}}, both)), "/home/me/b.toml");
+  EXPECT_EQ(path("a.toml", environment_with({}, both)), "/somewhere/a.toml");
+  EXPECT_EQ(path("", environment_with({{kConfigVariable, "b.toml"}}, both)), "/somewhere/b.toml");
   EXPECT_EQ(path("", environment_with({}, both)), both[0]);
   EXPECT_EQ(path("", environment_with({}, {kSystemConfig})), kSystemConfig);
   const auto none = choose_config_path("", environment_with({}, {}));
