@@ -92,13 +92,13 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
       sent_at_ = worker_.loop().precise_now();
       before_ = (sent_at_ - exchange_.started_at()) - (acquired_at - wanted_at);
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
-      if (head) {
-        after_ = -(worker_.loop().now() - sent_at_);  // completed when the first byte is on its way to the client
-        co_return *head;
-      }
+      if (head) co_return *head;
       sent = fail(head.error());
     }
-    if (fresh || !hit_closed_connection(*upstream, sent.error())) co_return fail(sent.error());
+    // A client that left ends the wait with the same error as a connection that was closed.
+    if (fresh || exchange_.cancellation().cancelled() || !hit_closed_connection(*upstream, sent.error())) {
+      co_return fail(sent.error());
+    }
     ++retries_;
   }
 }
@@ -164,7 +164,9 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     boundary.feed(data);
     if (end) {
       if (!data.empty()) end->feed(data);
-      if (bytes->done && !end->seen()) {
+      // [DONE] is the whole event, also without the empty line that some servers leave out.
+      const bool finished = end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat);
+      if (bytes->done && !finished) {
         co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary);
       }
     }
@@ -179,10 +181,10 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
 
 void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   if (last_piece == Instant{}) {
-    after_ += worker_.loop().precise_now() - sent_at_;
+    after_ = worker_.loop().precise_now() - arrived;
     if (streams) first_token_ = arrived - exchange_.started_at();
-  } else if (streams && series_ != nullptr) {
-    series_->record_token_gap(arrived - last_piece);
+  } else if (streams) {
+    series().record_token_gap(arrived - last_piece);
   }
   last_piece = arrived;
 }
