@@ -116,13 +116,16 @@ void H2ServerConnection::exchange_done() {
   exchange_done_.notify();
 }
 
-// The oldest body is always let through: then it ends, and the next one is the oldest.
+// Beyond the limit bodies wait for requests that have theirs to end. If there is none, the oldest is let through to its
+// end, or all would wait for each other.
 bool H2ServerConnection::body_fits(const H2ServerExchange& exchange) {
   if (body_bytes_ <= kH2BodiesBytesMax) return true;
+  const H2ServerExchange* oldest = nullptr;
   for (H2ServerExchange* other = running_.first(); other != nullptr; other = running_.after(*other)) {
-    if (other->reading()) return other == &exchange;
+    if (other->holds_body()) return false;
+    if (oldest == nullptr && other->reading()) oldest = other;
   }
-  return true;
+  return oldest == &exchange;
 }
 
 void H2ServerConnection::grant_bodies() {

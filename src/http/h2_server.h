@@ -20,7 +20,7 @@ inline constexpr int32_t kH2ServerStreamWindow = 512 * 1024;
 inline constexpr int32_t kH2ServerConnectionWindow = 4 * 1024 * 1024;
 // Bodies held by the requests of one connection; beyond it the newest ones wait, so that 256 streams of a single client
 // cannot take 256 times the size limit.
-inline constexpr uint64_t kH2BodiesBytesMax = 128 * 1024 * 1024;
+inline constexpr uint64_t kH2BodiesBytesMax = 256 * 1024 * 1024;
 
 // A request and its response. Owned by its connection until the head is complete, then by its coroutine.
 class H2ServerExchange final : public ServerExchange, public H2Stream {
@@ -52,7 +52,8 @@ class H2ServerExchange final : public ServerExchange, public H2Stream {
   // Lets the client send more, if the connection's memory allows.
   void grant();
   bool gated() const { return gated_; }
-  bool reading() const { return reading_ && !body_ended_; }
+  bool reading() const { return reading_ && !body_ended_ && !body_dropped_ && open(); }
+  bool holds_body() const { return body_ended_ && !body_.empty(); }
   void set_dispatched() { dispatched_ = true; }
 
  private:

@@ -37,8 +37,9 @@ struct TestWorld {
   net::Address address;
   net::TaskGroup tasks;
 
-  TestWorld(Backend backend, std::function<net::Task<void>(ServerExchange&)> answer, const ServerOptions& options = {})
-      : simulation(backend == Backend::simulation ? std::make_unique<net::sim::World>(1) : nullptr),
+  TestWorld(Backend backend, std::function<net::Task<void>(ServerExchange&)> answer, const ServerOptions& options = {},
+            uint64_t seed = 1)
+      : simulation(backend == Backend::simulation ? std::make_unique<net::sim::World>(seed) : nullptr),
         real_loop(simulation ? nullptr : std::make_unique<net::Loop>(net::make_epoll_poller(), 1)),
         real_network(simulation ? nullptr : net::make_socket_network(*real_loop)),
         loop(simulation ? simulation->loop() : *real_loop),
