@@ -79,14 +79,14 @@ class CannedUpstream {
   CannedUpstream() {
     listener_ = Socket(*net::open_listening_socket(*net::Address::from_ip("127.0.0.1", 0), {}));
     port_ = net::Address::local_of(listener_.fd())->port();
-    threads_.emplace_back([this] { accept_all(); });
+    acceptor_ = std::thread([this] { accept_all(); });
   }
   ~CannedUpstream() {
     stopping_ = true;
     release();
     shutdown(listener_.fd(), SHUT_RDWR);
-    threads_.front().join();
-    for (size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    acceptor_.join();
+    for (std::thread& thread : threads_) thread.join();
   }
   uint16_t port() const { return port_; }
   void release() {
@@ -144,7 +144,8 @@ class CannedUpstream {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool released_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;  // the acceptor's, until it has ended
+  std::thread acceptor_;
 };
 
 class GatewayTest : public ::testing::Test {
