@@ -97,7 +97,7 @@ Task<void> H2ServerConnection::run_exchange(std::unique_ptr<H2ServerExchange> ex
     count_refusal();
     co_await exchange->answer_refusal();
   }
-  exchange->finish();
+  co_await exchange->finish();
   exchange.reset();
   exchange_done();
 }

@@ -22,6 +22,11 @@ inline constexpr int32_t kH2ServerConnectionWindow = 4 * 1024 * 1024;
 // cannot take 256 times the size limit.
 inline constexpr uint64_t kH2BodiesBytesMax = 256 * 1024 * 1024;
 
+// How long and how much of a request's body we let come after its answer: clients that are reset while they send often
+// report that and not the answer (curl 7.88, httpcore).
+inline constexpr base::Duration kH2LingerTime = std::chrono::seconds(5);
+inline constexpr uint64_t kH2LingerBytesMax = 16 * 1024 * 1024;
+
 // A request and its response. Owned by its connection until the head is complete, then by its coroutine.
 class H2ServerExchange final : public ServerExchange, public H2Stream {
  public:
@@ -47,8 +52,8 @@ class H2ServerExchange final : public ServerExchange, public H2Stream {
   // The head could not be accepted: what to answer.
   ParseError refusal() const { return refusal_; }
   net::Task<void> answer_refusal();
-  // The handler is done with it.
-  void finish();
+  // The handler is done with it: resets what is unfinished, or lets the rest of the request come.
+  net::Task<void> finish();
   // Lets the client send more, if the connection's memory allows.
   void grant();
   bool gated() const { return gated_; }
@@ -90,7 +95,9 @@ class H2ServerExchange final : public ServerExchange, public H2Stream {
   bool reading_ = false;     // the handler has asked for the body
   bool body_ended_ = false;  // END_STREAM has come
   bool body_dropped_ = false;
-  bool gated_ = false;  // waits until other bodies of the connection are gone
+  bool lingering_ = false;
+  uint64_t lingered_ = 0;  // bytes thrown away after the answer
+  bool gated_ = false;     // waits until other bodies of the connection are gone
 
   std::string head_out_;  // "name\0value\0" of the response's head until it is sent
   uint64_t body_bytes_written_ = 0;

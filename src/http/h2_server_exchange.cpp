@@ -88,6 +88,13 @@ void H2ServerExchange::on_data(std::string_view data) {
   if (too_large || body_dropped_) {
     drop_body();
     connection_.give_back_connection(data.size());
+    if (!lingering_) {
+      ungranted_ += data.size();
+      return;
+    }
+    lingered_ += data.size();
+    connection_.give_back_stream(id(), data.size());
+    if (lingered_ >= kH2LingerBytesMax) body_arrived_.notify();
     return;
   }
   body_.append(data);
@@ -283,14 +290,21 @@ Task<Result<RawConnection>> H2ServerExchange::take_over(const ResponseStart*) {
   co_return fail(ErrorCode::unsupported, "HTTP/2 connections cannot be taken over");
 }
 
-// A response that is complete before its request was: the client need not send the rest (RFC 9113, section 8.1).
-void H2ServerExchange::finish() {
-  if (!open()) return;
-  if (!response_ended_ && !aborted_) {
-    connection_.reset(*this, head_sent_ ? H2Error::internal_error : H2Error::cancel);
-  } else if (!aborted_ && !body_ended_) {
-    connection_.reset(*this, H2Error::no_error);
+Task<void> H2ServerExchange::finish() {
+  drop_body();
+  const bool whole = response_ended_ && !aborted_;
+  if (whole && open() && !body_ended_) {
+    lingering_ = true;
+    connection_.give_back_stream(id(), ungranted_);
+    connection_.flush();
+    const net::Wait wait{loop().now() + kH2LingerTime, &cancellation_};
+    while (open() && !body_ended_ && lingered_ < kH2LingerBytesMax) {
+      if (!co_await body_arrived_.wait(wait)) break;
+    }
   }
+  // A response that is complete before its request was: the client need not send the rest (RFC 9113, section 8.1).
+  if (whole && !body_ended_) connection_.reset(*this, H2Error::no_error);
+  if (!whole && !aborted_) connection_.reset(*this, head_sent_ ? H2Error::internal_error : H2Error::cancel);
 }
 
 Task<void> H2ServerExchange::answer_refusal() {
