@@ -22,7 +22,6 @@ using base::Secret;
 enum class AcceptorMode : uint8_t { reuseport, shared };
 enum class TlsVersion : uint8_t { tls12, tls13 };
 enum class LogLevel : uint8_t { trace, debug, info, warn, error };
-enum class LogFormat : uint8_t { json, text };
 enum class Http2Mode : uint8_t { automatic, on, off };
 enum class UpstreamApi : uint8_t { chat, responses };
 
@@ -82,7 +81,6 @@ struct ServerSettings : SectionBase {
 
 struct LogSettings : SectionBase {
   LogLevel level;
-  LogFormat format;
   std::string output;
   bool access;
   Duration slow_request;

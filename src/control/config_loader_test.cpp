@@ -158,8 +158,8 @@ const ErrorCase kErrorCases[] = {
      "test.toml:2:9: log.level: no such choice; write \"trace\", \"debug\", \"info\", \"warn\" or \"error\" (did you "
      "mean "
      "\"warn\"?)\n"},
-    {"choice of a wrong type", "[log]\nformat = 1\n",
-     "test.toml:2:10: log.format: expected \"json\" or \"text\", found an integer\n"},
+    {"choice of a wrong type", "[log]\nlevel = 1\n",
+     "test.toml:2:9: log.level: expected \"trace\", \"debug\", \"info\", \"warn\" or \"error\", found an integer\n"},
     {"string of a wrong type", "[server]\ndata_dir = 2020-01-01\n",
      "test.toml:2:12: server.data_dir: expected a string in quotes, found a date or time\n"},
     {"empty string", "[server]\ndata_dir = \"\"\n",

@@ -97,11 +97,12 @@ constexpr Setting kServer[] = {
                                            .fallback = "\"15s\"",
                                            .min = 100,
                                            .max = kHour}),
-    bind<&ServerSettings::body_timeout>({.key = "body_timeout",
-                                         .help = "Longest pause between two pieces of a request body; then 408.",
-                                         .fallback = "\"30s\"",
-                                         .min = 100,
-                                         .max = kHour}),
+    bind<&ServerSettings::body_timeout>(
+        {.key = "body_timeout",
+         .help = "How long a request body may take, beyond a second for every 16 KiB of it; then 408.",
+         .fallback = "\"30s\"",
+         .min = 100,
+         .max = kHour}),
     bind<&ServerSettings::idle_timeout>({.key = "idle_timeout",
                                          .help = "How long a connection may stay open between requests.",
                                          .fallback = "\"75s\"",
@@ -148,17 +149,18 @@ constexpr Setting kServerTls[] = {
 
 constexpr Setting kLog[] = {
     bind<&LogSettings::level>({.key = "level", .help = "Least severe message written.", .fallback = "\"info\""}),
-    bind<&LogSettings::format>(
-        {.key = "format", .help = "`json`: an object a line; `text`: for reading.", .fallback = "\"json\""}),
     bind<&LogSettings::output>({.key = "output",
                                 .help = "`stdout`, `stderr` or the path of a file, opened again on every reload.",
                                 .fallback = "\"stdout\"",
                                 .example = "\"/var/log/llm-gateway/access.log\"",
+                                .needs_restart = true,
                                 .references = References::none}),
-    bind<&LogSettings::access>({.key = "access", .help = "Write a line a request.", .fallback = "true"}),
+    bind<&LogSettings::access>(
+        {.key = "access", .help = "Write a line a request.", .fallback = "true", .needs_restart = true}),
     bind<&LogSettings::slow_request>(
         {.key = "slow_request",
-         .help = "Requests whose first byte took longer are logged at level warn, with their timings; 0s is never.",
+         .help =
+             "Streams whose first token, and other requests whose answer, took longer are logged as slow; 0s is never.",
          .fallback = "\"10s\"",
          .max = kDay}),
 };

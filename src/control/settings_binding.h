@@ -26,10 +26,6 @@ struct Choices<LogLevel> {
   static constexpr std::string_view kNames[] = {"trace", "debug", "info", "warn", "error"};
 };
 template <>
-struct Choices<LogFormat> {
-  static constexpr std::string_view kNames[] = {"json", "text"};
-};
-template <>
 struct Choices<Http2Mode> {
   static constexpr std::string_view kNames[] = {"auto", "on", "off"};
 };

@@ -22,7 +22,7 @@ std::string_view field_value(std::string_view line, std::string_view name) {
 }  // namespace
 
 void StreamEnd::feed(std::string_view bytes) {
-  if (seen_) return;
+  if (seen_ || bytes.empty()) return;
   if (dialect_ == Dialect::gemini || dialect_ == Dialect::vertex) {
     feed_text(bytes);
   } else {

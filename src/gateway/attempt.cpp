@@ -89,8 +89,7 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
     const Instant acquired_at = upstream->reused() ? wanted_at : worker_.loop().precise_now();
     auto sent = co_await send(*upstream);
     if (sent) {
-      sent_at_ = worker_.loop().precise_now();
-      before_ = (sent_at_ - exchange_.started_at()) - (acquired_at - wanted_at);
+      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - (acquired_at - wanted_at);
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
       if (head) co_return *head;
       sent = fail(head.error());
@@ -107,7 +106,7 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   const http::RequestHead& head = exchange_.head();
   const control::Connection& connection = *attempt_->connection;
   http::Headers headers;
-  if (!upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, headers)) {
+  if (!upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers)) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
   const Generation::PlainProxy& proxy = generation_.plain_proxy(attempt_->connection_index);
@@ -192,7 +191,10 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
 Task<void> Call::break_off(const Error& error, chat::Framing shape, const dialects::StreamBoundary& boundary) {
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
-  const chat::ClientError told = upstream_error(error);
+  chat::ClientError told = upstream_error(error);
+  if (error.code != ErrorCode::deadline_exceeded) {
+    told.message = "the connection to the provider broke before its answer was complete";
+  }
   error_ = told.kind;
   worker_.log().warn("upstream broke off",
                      {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});

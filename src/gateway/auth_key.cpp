@@ -133,4 +133,29 @@ bool query_has_key(std::string_view query) {
   return false;
 }
 
+std::string_view websocket_protocol_key(std::string_view protocols) {
+  while (!protocols.empty()) {
+    const size_t comma = protocols.find(',');
+    const std::string_view member = base::trim(protocols.substr(0, comma));
+    if (member.starts_with(kWebSocketKeyPrefix)) return member.substr(kWebSocketKeyPrefix.size());
+    protocols = comma == std::string_view::npos ? std::string_view{} : protocols.substr(comma + 1);
+  }
+  return {};
+}
+
+std::string_view strip_key_from_protocols(std::string_view protocols, base::Arena& arena) {
+  if (protocols.find(kWebSocketKeyPrefix) == std::string_view::npos) return protocols;
+  std::string kept;
+  while (!protocols.empty()) {
+    const size_t comma = protocols.find(',');
+    const std::string_view member = base::trim(protocols.substr(0, comma));
+    if (!member.empty() && !member.starts_with(kWebSocketKeyPrefix)) {
+      if (!kept.empty()) kept += ", ";
+      kept += member;
+    }
+    protocols = comma == std::string_view::npos ? std::string_view{} : protocols.substr(comma + 1);
+  }
+  return arena.copy(kept);
+}
+
 }  // namespace llmgw::gateway

@@ -40,6 +40,13 @@ struct KeyRefusal {
 // other key.
 std::expected<std::string_view, KeyRefusal> find_key(const KeySources& sources, base::Arena& arena);
 
+// The key that OpenAI's browser clients put among the WebSocket sub-protocols ("realtime,
+// openai-insecure-api-key.sk-x"), because a browser can set no header. Empty if there is none.
+inline constexpr std::string_view kWebSocketKeyPrefix = "openai-insecure-api-key.";
+std::string_view websocket_protocol_key(std::string_view protocols);
+// The list without that member, in the arena where something was cut.
+std::string_view strip_key_from_protocols(std::string_view protocols, base::Arena& arena);
+
 // The query without any `key` parameter (however it is escaped), all others as they came, in their order.
 std::string strip_key_from_query(std::string_view query);
 // True if there is one to strip.

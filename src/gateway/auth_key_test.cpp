@@ -92,3 +92,19 @@ TEST(StripKey, RemovesOnlyTheKey) {
 
 }  // namespace
 }  // namespace llmgw::gateway
+
+namespace llmgw::gateway {
+namespace {
+
+TEST(AuthKey, AmongWebSocketProtocols) {
+  base::Arena arena;
+  constexpr std::string_view kProtocols = "realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1";
+  EXPECT_EQ(websocket_protocol_key(kProtocols), "sk-1");
+  EXPECT_EQ(strip_key_from_protocols(kProtocols, arena), "realtime, openai-beta.realtime-v1");
+  EXPECT_EQ(strip_key_from_protocols("openai-insecure-api-key.sk-1", arena), "");
+  EXPECT_EQ(websocket_protocol_key("realtime"), "");
+  EXPECT_EQ(strip_key_from_protocols("realtime", arena), "realtime");
+}
+
+}  // namespace
+}  // namespace llmgw::gateway

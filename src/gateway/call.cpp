@@ -101,7 +101,8 @@ Task<void> Call::proxy() {
   auto routed = match_.model_place == ModelPlace::none ? route_without_model() : route();
   if (!routed) co_return co_await refuse(routed.error());
   attempt_ = *routed;
-  deadline_ = exchange_.started_at() + attempt_->connection->timeouts.total;
+  deadline_ = exchange_.started_at() +
+              std::min(attempt_->connection->timeouts.total, generation_.snapshot().server.request_timeout);
   co_await attempt();
 }
 
@@ -117,10 +118,12 @@ Outcome<void> Call::authenticate() {
                        .x_goog_api_key = headers.value(HeaderId::x_goog_api_key),
                        .query = exchange_.head().query},
                       arena_);
-  std::string_view presented;
+  std::string_view presented = match_.websocket && !key
+                                   ? websocket_protocol_key(headers.value(HeaderId::sec_websocket_protocol))
+                                   : std::string_view{};
   if (key) {
     presented = *key;
-  } else if (key.error().problem != KeyProblem::missing) {
+  } else if (presented.empty() && key.error().problem != KeyProblem::missing) {
     const bool ambiguous = key.error().problem == KeyProblem::ambiguous;
     return refusal(ambiguous ? ErrorKind::invalid_request : ErrorKind::authentication, key.error().message);
   }
@@ -205,7 +208,8 @@ Outcome<void> Call::find_model_outside_body() {
 ClientError Call::unknown_model() const {
   std::string names;
   size_t count = 0;
-  for (const Model& model : generation_.snapshot().models) {
+  // A name on several connections is one group, and so listed once.
+  for (const routing::Group& model : generation_.snapshot().model_table().groups()) {
     if (!principal_->models.allows(model.name)) continue;
     if (++count > kSuggestedModelsMax) break;
     if (!names.empty()) names += ", ";

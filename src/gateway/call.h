@@ -107,7 +107,6 @@ class Call {
   base::Instant deadline_ = base::kNever;
   base::Duration before_{0};  // gateway time until the request was written to the upstream
   base::Duration after_{-1};  // gateway time from the upstream's first byte to ours
-  base::Instant sent_at_{};
   base::Duration first_token_{-1};
   uint16_t status_ = 0;
   uint16_t upstream_status_ = 0;

@@ -157,6 +157,7 @@ std::string Gateway::deal(std::vector<ListeningSocket>& group) {
 
 std::string Gateway::start_workers() {
   shared_.registry = &registry_;
+  shared_.workers = static_cast<uint32_t>(worker_count_);
   ticket_keys_ = net::make_tls_ticket_keys();
   workers_left_.store(worker_count_, std::memory_order_relaxed);
   std::vector<std::future<std::string>> started;

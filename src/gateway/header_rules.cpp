@@ -1,6 +1,7 @@
 #include "gateway/header_rules.h"
 
 #include "base/text.h"
+#include "gateway/auth_key.h"
 #include "providers/header_policy.h"
 
 namespace llmgw::gateway {
@@ -52,7 +53,7 @@ bool websocket_handshake(HeaderId id) {
 }  // namespace
 
 bool upstream_request_headers(const Headers& from, const providers::Upstream& upstream, std::string_view request_id,
-                              bool websocket, Headers& to) {
+                              bool websocket, base::Arena& arena, Headers& to) {
   const auto& forwarded = forwarded_ids<providers::forward_request_header>();
   const bool check_connection = connection_names_others(from);
   for (const Header& header : from) {
@@ -63,7 +64,12 @@ bool upstream_request_headers(const Headers& from, const providers::Upstream& up
     if (!pass && !(websocket && websocket_handshake(header.id))) continue;
     if (check_connection && http::named_in_connection(from, header.name)) continue;
     if (replaced(header, upstream.set_headers)) continue;
-    if (!to.append(header.id, header.name, header.value)) return false;
+    std::string_view value = header.value;
+    if (header.id == HeaderId::sec_websocket_protocol) {
+      value = strip_key_from_protocols(value, arena);
+      if (value.empty()) continue;
+    }
+    if (!to.append(header.id, header.name, value)) return false;
   }
   for (const auto& field : upstream.set_headers) {
     if (!to.append(field.name, field.value.reveal())) return false;

@@ -4,6 +4,7 @@
 
 #include <bitset>
 
+#include "base/arena.h"
 #include "http/message.h"
 #include "providers/upstream.h"
 
@@ -11,9 +12,9 @@ namespace llmgw::gateway {
 
 // The headers of a client's request that go to the upstream, with the upstream's own put in: credentials and configured
 // headers replace the client's of the same name, defaults fill in where there is none. Views point into `from`,
-// `upstream` and the caller's `request_id`. False if there are too many headers.
+// `upstream`, the caller's `request_id` and the arena. False if there are too many headers.
 bool upstream_request_headers(const http::Headers& from, const providers::Upstream& upstream,
-                              std::string_view request_id, bool websocket, http::Headers& to);
+                              std::string_view request_id, bool websocket, base::Arena& arena, http::Headers& to);
 
 // The headers of an upstream's response that go to the client.
 bool client_response_headers(const http::Headers& from, std::string_view request_id, http::Headers& to);

@@ -1,5 +1,6 @@
 // The end of a call: what happened goes into counters and the access log, exactly once.
 #include "gateway/call.h"
+#include "gateway/client_address.h"
 
 namespace llmgw::gateway {
 
@@ -72,7 +73,8 @@ void Call::settle() {
   record.error_type = error_type;
   if (principal_ != nullptr) record.key = principal_->name;
   record.model = model_;
-  const std::string client = exchange_.peer().ip();
+  const std::string client = client_address(exchange_.peer(), head.headers.value(http::HeaderId::x_forwarded_for),
+                                            generation_.snapshot().trusted_proxies);
   record.client = client;
 
   const bool probe = matched_ && is_probe(match_.operation);
@@ -85,10 +87,7 @@ void Call::settle() {
     }
     if (attempt_) settle_upstream(record, counters);
   }
-  if (!probe || status_ >= 400) {
-    worker_.log().set_time(worker_.loop().wall_now());
-    worker_.log().access(record);
-  }
+  if (!probe || status_ >= 400) worker_.log().access(record);
 }
 
 void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters) {

@@ -78,7 +78,11 @@ class Worker {
 
   http::Server& server() { return *server_; }
   net::Loop& loop() { return loop_; }
-  telemetry::Log& log() { return log_; }
+  // Ready for a line: with the time of this turn of the loop.
+  telemetry::Log& log() {
+    log_.set_time(loop_.wall_now());
+    return log_;
+  }
   telemetry::WorkerMetrics& metrics() { return metrics_; }
   SharedState& shared() { return shared_; }
   json::Parser& parser() { return parser_; }

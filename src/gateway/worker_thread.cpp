@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "net/io.h"
 
@@ -101,11 +100,12 @@ std::string WorkerThread::build(Parts& parts) {
     if (!context) return "TLS of server.tls: " + std::string(net::last_tls_error());
     parts.tls = std::move(*context);
   }
-  parts.worker =
-      std::make_unique<Worker>(loop_, *options_.shared, *options_.log, std::exchange(options_.snapshot, nullptr),
-                               [&parts](const control::Connection& connection, net::Wait wait) {
-                                 return parts.connector.connect(connection, wait);
-                               });
+  parts.worker = std::make_unique<Worker>(
+      loop_, *options_.shared, *options_.log, std::exchange(options_.snapshot, nullptr),
+      [&parts](const control::Connection& connection, net::Wait wait) {
+        return parts.connector.connect(connection, wait);
+      },
+      [&parts](const control::Connection& connection) { return parts.connector.proxy_of(connection); });
   apply_limits(parts);
   auto sockets = std::exchange(options_.sockets, {});
   std::string fault;
@@ -123,18 +123,11 @@ std::string WorkerThread::build(Parts& parts) {
   return fault;
 }
 
-// What depends on the number of workers, and the settings whose 0 means "no limit".
+// A draining worker closes every connection after the request at hand, also under a new snapshot.
 void WorkerThread::apply_limits(Parts& parts) {
-  const control::ServerSettings& settings = parts.worker->snapshot().server;
+  if (!parts.draining) return;
   http::ServerOptions options = parts.worker->server().options();
-  if (settings.max_connections_per_worker == 0) {
-    const auto workers = static_cast<uint32_t>(options_.workers);
-    options.connections_max = std::max<uint32_t>(1, settings.max_connections / workers);
-  }
-  if (settings.max_requests_per_connection == 0) {
-    options.requests_per_connection_max = std::numeric_limits<uint32_t>::max();
-  }
-  if (parts.draining) options.requests_per_connection_max = 1;
+  options.requests_per_connection_max = 1;
   parts.worker->server().set_options(options);
 }
 

@@ -57,7 +57,11 @@ Task<Result<std::unique_ptr<ClientExchange>>> Pool::acquire(bool fresh, Wait wai
       continue;
     }
     if (open_ < options_.connections_max || drop_idle()) co_return co_await open_connection(wait);
-    CO_TRY_VOID(co_await freed_.wait(wait));
+    auto freed = co_await freed_.wait(wait);
+    // Nobody was too slow to answer: there was no room to ask.
+    if (!freed && freed.error().code == ErrorCode::deadline_exceeded)
+      co_return fail(ErrorCode::exhausted, "no free connection");
+    if (!freed) co_return fail(freed.error());
   }
 }
 

@@ -134,7 +134,9 @@ void Log::access(const AccessRecord& record) {
     push(*access_);
   }
   const int64_t slow_ns = control_->slow_request_ns.load(std::memory_order_relaxed);
-  if (slow_ns > 0 && record.duration.count() >= slow_ns && enabled(Level::warn)) [[unlikely]] {
+  // A stream is as slow as its first token: how long it then goes on is the answer's length.
+  const base::Duration wait = record.first_token.count() >= 0 ? record.first_token : record.duration;
+  if (slow_ns > 0 && wait.count() >= slow_ns && enabled(Level::warn)) [[unlikely]] {
     begin(Level::warn, "slow request");
     format(record);
     push(*operational_);

@@ -130,18 +130,25 @@ TEST_F(LogTest, UnknownIsAbsent) {
 }
 
 TEST_F(LogTest, SlowRequestIsLoggedTwice) {
+  AccessRecord stream = full_record();
+  stream.first_token = milliseconds(20);
+  control_.slow_request_ns = std::chrono::nanoseconds(milliseconds(21)).count();
+  log_.access(stream);
+  EXPECT_TRUE(operational_.empty()) << "a long stream that began at once is not slow";
+  AccessRecord document = full_record();
+  document.first_token = base::Duration(-1);
   control_.slow_request_ns = std::chrono::nanoseconds(milliseconds(1235)).count();
-  log_.access(full_record());
+  log_.access(document);
   EXPECT_TRUE(operational_.empty());
   control_.slow_request_ns = std::chrono::nanoseconds(milliseconds(1234)).count();
-  log_.access(full_record());
+  log_.access(document);
   const Fields fields = parse(take(operational_));
   EXPECT_EQ(fields.at("msg"), "slow request");
   EXPECT_EQ(fields.at("level"), "warn");
   EXPECT_EQ(fields.at("request_id"), "req-1");
   control_.access_log = false;
   take(access_);
-  log_.access(full_record());
+  log_.access(document);
   EXPECT_TRUE(access_.empty());
   EXPECT_FALSE(operational_.empty());
 }
