@@ -99,6 +99,8 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
       co_return fail(sent.error());
     }
     ++retries_;
+    // Its place in the pool first: where there are no more, requests that hold a dead one would wait for each other.
+    upstream.reset();
   }
 }
 
