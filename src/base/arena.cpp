@@ -22,7 +22,9 @@ void* Arena::allocate(size_t bytes, size_t alignment) {
   return result;
 }
 
-std::string_view Arena::copy(std::string_view text) { return concat(text, {}); }
+std::string_view Arena::copy(std::string_view text) {
+  return concat(text, {});
+}
 
 std::string_view Arena::concat(std::string_view a, std::string_view b) {
   char* memory = static_cast<char*>(allocate(a.size() + b.size(), 1));

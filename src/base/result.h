@@ -47,7 +47,9 @@ using Result = std::expected<T, Error>;
 inline std::unexpected<Error> fail(ErrorCode code, const char* context) {
   return std::unexpected(Error{code, context, 0});
 }
-inline std::unexpected<Error> fail(const Error& error) { return std::unexpected(error); }
+inline std::unexpected<Error> fail(const Error& error) {
+  return std::unexpected(error);
+}
 
 }  // namespace llmgw::base
 

@@ -34,7 +34,9 @@ uint64_t Rng::below(uint64_t bound) {
   return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
 }
 
-double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Rng::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 uint64_t system_random() {
   uint64_t value = 0;

@@ -13,7 +13,11 @@ Duration read_clock(clockid_t id) {
 
 }  // namespace
 
-Instant real_now() { return Instant(read_clock(CLOCK_MONOTONIC)); }
-WallTime real_wall_now() { return WallTime(read_clock(CLOCK_REALTIME)); }
+Instant real_now() {
+  return Instant(read_clock(CLOCK_MONOTONIC));
+}
+WallTime real_wall_now() {
+  return WallTime(read_clock(CLOCK_REALTIME));
+}
 
 }  // namespace llmgw::base

@@ -346,15 +346,16 @@ Task<Outcome> fail_once(Client& client) {
   co_return outcome;
 }
 
-TEST_P(H2Client, FailuresAreToldApart) {
-  struct Case {
-    const char* name;
-    std::string answer;
-    bool close;
-    Outcome expected;
-  };
+struct FailureCase {
+  const char* name;
+  std::string answer;
+  bool close;
+  Outcome expected;
+};
+
+std::vector<FailureCase> failure_cases() {
   const std::string head = frame_bytes(FrameType::headers, kEndHeaders, 1, response_block("200"));
-  const std::vector<Case> cases{
+  return {
       {"refused stream",
        frame_bytes(FrameType::rst_stream, 0, 1, number_bytes(7)),
        false,
@@ -408,7 +409,10 @@ TEST_P(H2Client, FailuresAreToldApart) {
        true,
        {ErrorCode::reset, false, false}},
   };
-  for (const Case& test : cases) {
+}
+
+TEST_P(H2Client, FailuresAreToldApart) {
+  for (const FailureCase& test : failure_cases()) {
     TestWorld world(GetParam(), echo);
     RawServer raw(world);
     PoolOptions options = h2_options();
@@ -416,7 +420,7 @@ TEST_P(H2Client, FailuresAreToldApart) {
     Client client(world, options);
     Outcome outcome;
     world.run([&]() -> Task<void> {
-      world.tasks.spawn([](RawServer& on, const Case& what) -> Task<void> {
+      world.tasks.spawn([](RawServer& on, const FailureCase& what) -> Task<void> {
         auto peer = co_await on.accept();
         (void)co_await peer->next_of(FrameType::headers, 1);
         co_await peer->send(what.answer);
