@@ -1,6 +1,7 @@
 // What an HTTP/2 server does to peers that are too slow, too fast or too hungry.
 #include <gtest/gtest.h>
 
+#include "http/h1_parser.h"
 #include "http/h2_guard.h"
 #include "http/h2_server.h"
 #include "http/h2_test_peer.h"
@@ -40,6 +41,35 @@ TEST(H2Guard, SavesNoMoreThanABurst) {
   uint32_t allowed = 0;
   while (guard.allow(H2Guard::Event::idle_frame, now)) ++allowed;
   EXPECT_EQ(allowed, H2Guard::kIdleFramesBurst);
+}
+
+// However the bytes are cut, the same frames are seen.
+TEST(H2FrameWatch, CountsWhatNghttp2Skips) {
+  std::string bytes(kH2Preface);
+  uint32_t idle = 0;
+  for (uint32_t i = 0; idle <= H2Guard::kIdleFramesBurst; ++i) {
+    bytes += frame_bytes(FrameType::data, 0, 1, std::string(i % 300, 'x'));
+    bytes += frame_bytes(FrameType::window_update, 0, 1, number_bytes(1));
+    bytes += frame_bytes(FrameType::headers, kEndHeaders, 1, {});
+    bytes += frame_bytes(FrameType::data, kEndStream, 1, {});
+    if (i % 300 == 0) ++idle;  // empty DATA
+    bytes += frame_bytes(FrameType::continuation, 0, 1, {});
+    bytes += frame_bytes(static_cast<FrameType>(0x20), 0, 0, "extension");
+    bytes += frame_bytes(FrameType::ping, 0, 0, "12345678");
+    idle += 3;
+  }
+  const Instant now{100'000s};
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{1000}, bytes.size()}) {
+    H2Guard guard;
+    H2FrameWatch watch(guard, kH2Preface.size());
+    bool allowed = true;
+    size_t at = 0;
+    for (; at < bytes.size() && allowed; at += step)
+      allowed = watch.feed(std::string_view(bytes).substr(at, step), now);
+    EXPECT_FALSE(allowed);
+    EXPECT_GE(at + 200, bytes.size()) << "not before the last frames";
+    EXPECT_TRUE(guard.allow(H2Guard::Event::reset, now));
+  }
 }
 
 // Sends `bytes` over and over until the server says GOAWAY; the error it gives, or nothing.
