@@ -22,25 +22,41 @@ Task<bool> write_out(Stream& to, std::string_view bytes, net::Wait wait) {
   co_return (co_await net::write_all(to, rest, wait)).has_value();
 }
 
-Task<void> pump(PumpEnd from, Stream& to, Duration idle_timeout, Cancellation& cancellation, Cancellation& finished) {
+// What both directions share.
+struct Joint {
+  Joint(Duration timeout, Cancellation& parent) : idle_timeout(timeout), finished(parent) {}
+  Duration idle_timeout;
+  net::LinkedCancellation finished;  // one direction has ended, or the caller wants the end
+  base::Instant last_moved{};
+};
+
+// Silence in one direction is no idleness while the other one talks.
+bool only_silent(const base::Error& error, const Joint& joint, base::Instant now) {
+  return error.code == base::ErrorCode::deadline_exceeded && now < joint.last_moved + joint.idle_timeout;
+}
+
+Task<void> pump(PumpEnd from, Stream& to, Joint& joint) {
   net::Loop& loop = to.loop();
-  bool open =
-      from.early_bytes.empty() || co_await write_out(to, from.early_bytes, {loop.now() + idle_timeout, &cancellation});
+  const auto wait = [&] { return net::Wait{loop.now() + joint.idle_timeout, &joint.finished}; };
+  joint.last_moved = loop.now();
+  bool open = from.early_bytes.empty() || co_await write_out(to, from.early_bytes, wait());
   while (open) {
-    auto bytes = co_await net::read_scratch(from.stream, {loop.now() + idle_timeout, &cancellation});
+    auto bytes = co_await net::read_scratch(from.stream, {joint.last_moved + joint.idle_timeout, &joint.finished});
+    if (!bytes && only_silent(bytes.error(), joint, loop.now())) continue;
     if (!bytes || bytes->empty()) break;
-    open = co_await write_out(to, {bytes->data(), bytes->size()}, {loop.now() + idle_timeout, &cancellation});
+    joint.last_moved = loop.now();
+    open = co_await write_out(to, {bytes->data(), bytes->size()}, wait());
   }
-  finished.cancel();
+  joint.finished.cancel();
 }
 
 }  // namespace
 
 Task<void> pump_both_ways(PumpEnd a, PumpEnd b, Duration idle_timeout, Cancellation& cancellation) {
-  net::LinkedCancellation either(cancellation);
+  Joint joint(idle_timeout, cancellation);
   net::TaskGroup other_way;
-  other_way.spawn(pump(b, a.stream, idle_timeout, either, either));
-  co_await pump(a, b.stream, idle_timeout, either, either);
+  other_way.spawn(pump(b, a.stream, joint));
+  co_await pump(a, b.stream, joint);
   a.stream.shutdown_write();
   b.stream.shutdown_write();
 }

@@ -23,6 +23,7 @@ class Peer {
 
   // Says all of it, letting time pass while the other side does not read.
   void send(std::string_view bytes) {
+    int stalls = 0;
     while (!bytes.empty()) {
       const iovec buffer = net::buffer_of(bytes);
       const net::IoResult result = stream_->try_write({&buffer, 1});
@@ -32,7 +33,10 @@ class Peer {
       }
       bytes.remove_prefix(result.bytes);
       if (result.bytes > 0) continue;
-      if (++stalls_ > kStallsMax) return;
+      if (++stalls > kStallsMax) {
+        failed_ = true;
+        return;
+      }
       inbox_ += receive_now();
       world_.run_for(std::chrono::milliseconds(1));
     }
@@ -58,7 +62,7 @@ class Peer {
   }
   bool ended() const { return ended_; }  // receive() met an orderly end
   bool was_reset() const { return reset_; }
-  bool failed() const { return failed_; }  // send() met a reset
+  bool failed() const { return failed_; }  // send() met a reset, or nobody read
   bool gone() const { return stream_->readiness().hangup; }
 
  private:
@@ -82,7 +86,6 @@ class Peer {
   net::sim::World& world_;
   std::unique_ptr<net::Stream> stream_;
   std::string inbox_;  // came while send() waited
-  int stalls_ = 0;
   bool ended_ = false;
   bool reset_ = false;
   bool failed_ = false;
