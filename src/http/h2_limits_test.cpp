@@ -397,6 +397,34 @@ TEST(H2Timeouts, PeerThatDoesNotReadIsGivenUp) {
   EXPECT_LE(written, 65'535u + 30'000u) << "the client's window is the limit";
 }
 
+// Slow, but not too slow: all of it arrives, however long it takes.
+TEST(H2Timeouts, SlowReaderGetsEverything) {
+  constexpr size_t kBytes = 1'000'000;
+  bool whole = false;
+  TestWorld world(Backend::simulation, [&](ServerExchange& exchange) -> Task<void> {
+    co_await respond(exchange, 200, std::string(kBytes, 'x'));
+    whole = exchange.ended();
+  });
+  world.run([&]() -> Task<void> {
+    TestPeer peer(co_await world.connect());
+    co_await peer.greet();
+    co_await peer.send_request(1, request_fields("GET", "/"));
+    size_t received = 0;
+    while (received < kBytes) {
+      auto frame = co_await peer.next(20s);
+      EXPECT_TRUE(frame.arrived) << "after " << received;
+      if (!frame.arrived) co_return;
+      if (frame.type != FrameType::data) continue;
+      received += frame.payload.size();
+      co_await world.pause(5s);
+      const std::string credit = number_bytes(static_cast<uint32_t>(frame.payload.size()));
+      co_await peer.send(frame_bytes(FrameType::window_update, 0, 0, credit) +
+                         frame_bytes(FrameType::window_update, 0, 1, credit));
+    }
+  });
+  EXPECT_TRUE(whole);
+}
+
 // A peer that asks and does not read is not read from, and gone after the write timeout.
 TEST(H2Timeouts, QueueOfAnswersIsBounded) {
   TestWorld world(Backend::simulation, [](ServerExchange& exchange) -> Task<void> {

@@ -57,6 +57,16 @@ Task<void> H2ServerConnection::serve(std::string early) {
 void H2ServerConnection::drain() {
   if (draining_) return;
   draining_ = true;
+  announce_goaway();
+  flush();
+  drain_end_ = end_drain();
+  drain_end_.start();
+}
+
+// RFC 9113, section 6.8: the second GOAWAY, a round trip after the first, says which requests were too late.
+Task<void> H2ServerConnection::end_drain() {
+  (void)co_await net::sleep_for(loop(), kDrainGrace, &cancellation_);
+  drained_ = true;
   submit_goaway();
   flush();
   if (unused()) stop_reading();
@@ -111,7 +121,7 @@ void H2ServerConnection::exchange_done() {
   if (unused()) {
     became_idle();
     release_memory();
-    if (draining_ || finished()) stop_reading();
+    if (drained_ || finished()) stop_reading();
   }
   exchange_done_.notify();
 }

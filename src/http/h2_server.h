@@ -22,10 +22,12 @@ inline constexpr int32_t kH2ServerConnectionWindow = 4 * 1024 * 1024;
 // cannot take 256 times the size limit.
 inline constexpr uint64_t kH2BodiesBytesMax = 256 * 1024 * 1024;
 
-// How long and how much of a request's body we let come after its answer: clients that are reset while they send often
-// report that and not the answer (curl 7.88, httpcore).
-inline constexpr base::Duration kH2LingerTime = std::chrono::seconds(5);
-inline constexpr uint64_t kH2LingerBytesMax = 16 * 1024 * 1024;
+// How long and how much of a request's body we let come after its answer, while it comes without a pause of
+// kLingerTime: clients that are reset while they send often report that and not the answer (curl 7.88, httpcore).
+inline constexpr base::Duration kH2LingerTotal = std::chrono::seconds(10);
+inline constexpr uint64_t kH2LingerBytesMax = 64 * 1024 * 1024;
+// What must leave within the write timeout: about 1 KB a second.
+inline constexpr size_t kH2WriteSliceBytes = 64 * 1024;
 
 // A request and its response. Owned by its connection until the head is complete, then by its coroutine.
 class H2ServerExchange final : public ServerExchange, public H2Stream {
@@ -77,6 +79,7 @@ class H2ServerExchange final : public ServerExchange, public H2Stream {
   base::Result<void> send_head(bool body);
   base::Result<void> send_continue();
   base::Result<void> broken_off() const;
+  net::Task<base::Result<void>> drain();
   void drop_body();
 
   H2ServerConnection& connection_;
@@ -143,6 +146,7 @@ class H2ServerConnection final : public Connection, public H2Session {
   net::Task<void> run_exchange(std::unique_ptr<H2ServerExchange> exchange);
   void exchange_done();
   void grant_bodies();
+  net::Task<void> end_drain();
   bool unused() { return live_ == 0 && arriving_.empty() && ready_.empty(); }
 
   Server& server_;
@@ -155,6 +159,8 @@ class H2ServerConnection final : public Connection, public H2Session {
   uint64_t requests_ = 0;
   uint64_t body_bytes_ = 0;
   bool draining_ = false;
+  bool drained_ = false;  // no request will be taken any more
+  net::Task<void> drain_end_;
   net::TaskGroup handlers_;
 };
 

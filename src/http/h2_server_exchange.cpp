@@ -94,7 +94,7 @@ void H2ServerExchange::on_data(std::string_view data) {
     }
     lingered_ += data.size();
     connection_.give_back_stream(id(), data.size());
-    if (lingered_ >= kH2LingerBytesMax) body_arrived_.notify();
+    body_arrived_.notify();
     return;
   }
   body_.append(data);
@@ -189,7 +189,7 @@ Result<void> H2ServerExchange::start(const ResponseStart& response) {
   suppress_body_ = no_body || head_.method == Method::head;
   response_framing_ = no_body ? Framing::none : response.framing;
   uint64_t length = response.content_length;
-  if (response_framing_ == Framing::none && !no_body) {
+  if (response_framing_ == Framing::none && !suppress_body_) {
     response_framing_ = Framing::content_length;
     length = 0;
   }
@@ -265,16 +265,25 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
   if (outgoing_.done() && !connection_.blocked()) co_return Result<void>{};
 
   outgoing_.own();
-  const auto allowance = std::chrono::seconds(bytes / kSlowestBodyBytesPerSecond);
-  const net::Wait wait{loop().now() + connection_.options().write_timeout + allowance, &cancellation_};
+  auto drained = co_await drain();
+  if (drained) co_return drained;
+  if (!outgoing_.done()) response_ended_ = false;
+  abort();
+  co_return drained;
+}
+
+// Waits until everything is with the socket. A client that takes less than a slice in the write timeout is given up.
+Task<Result<void>> H2ServerExchange::drain() {
   while (!outgoing_.done() || connection_.blocked()) {
+    const size_t left = outgoing_.left();
+    const net::Wait wait{loop().now() + connection_.options().write_timeout, &cancellation_};
     Result<void> waited =
         outgoing_.done() ? co_await connection_.unblocked().wait(wait) : co_await progress_.wait(wait);
-    if (waited && !outgoing_.done()) waited = broken_off();
-    if (waited) continue;
-    if (!outgoing_.done()) response_ended_ = false;
-    abort();
-    co_return waited;
+    const bool slow_but_steady =
+        !waited && waited.error().code == ErrorCode::deadline_exceeded && left - outgoing_.left() >= kH2WriteSliceBytes;
+    if (slow_but_steady) continue;
+    CO_TRY_VOID(waited);
+    if (!outgoing_.done()) CO_TRY_VOID(broken_off());
   }
   co_return Result<void>{};
 }
@@ -297,9 +306,10 @@ Task<void> H2ServerExchange::finish() {
     lingering_ = true;
     connection_.give_back_stream(id(), ungranted_);
     connection_.flush();
-    const net::Wait wait{loop().now() + kH2LingerTime, &cancellation_};
+    const base::Instant end = loop().now() + kH2LingerTotal;
     while (open() && !body_ended_ && lingered_ < kH2LingerBytesMax) {
-      if (!co_await body_arrived_.wait(wait)) break;
+      const base::Instant deadline = std::min(end, loop().now() + kLingerTime);
+      if (!co_await body_arrived_.wait({deadline, &cancellation_})) break;
     }
   }
   // A response that is complete before its request was: the client need not send the rest (RFC 9113, section 8.1).

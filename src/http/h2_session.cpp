@@ -29,6 +29,7 @@ constexpr uint32_t kPeerStreamsAssumed = 100;
 // How long we wait for the reader to find out why the peer does not take our bytes.
 constexpr base::Duration kReadAfterBrokenWrite = std::chrono::seconds(1);
 constexpr size_t kFrameHeaderBytes = 9;
+constexpr size_t kWriteSliceBytes = 64 * 1024;  // must leave within the write timeout: about 1 KB a second
 
 void put_name(nghttp2_nv& out, std::string_view name, std::string_view value, uint8_t flags) {
   out.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
@@ -556,10 +557,14 @@ void H2Session::keep_rest(size_t written) {
 
 Task<void> H2Session::drain_output() {
   while (blocked_) {
-    auto written = co_await net::write_all(*stream_, out_, {.deadline = loop().now() + timeouts().write});
-    if (!written) {
-      write_failed(written.error());
-      co_return;
+    for (std::string_view unsent = out_; !unsent.empty();) {
+      const std::string_view slice = unsent.substr(0, kWriteSliceBytes);
+      auto written = co_await net::write_all(*stream_, slice, {.deadline = loop().now() + timeouts().write});
+      if (!written) {
+        write_failed(written.error());
+        co_return;
+      }
+      unsent.remove_prefix(slice.size());
     }
     out_.clear();
     blocked_ = false;
@@ -659,6 +664,10 @@ void H2Session::give_back_stream(int32_t stream_id, size_t bytes) {
 
 void H2Session::give_back_connection(size_t bytes) {
   if (bytes > 0) nghttp2_session_consume_connection(session_, bytes);
+}
+
+void H2Session::announce_goaway() {
+  nghttp2_submit_shutdown_notice(session_);
 }
 
 void H2Session::submit_goaway() {

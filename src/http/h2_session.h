@@ -134,7 +134,9 @@ class H2Session {
   // Body bytes have been used: the peer may send as many more.
   void give_back_stream(int32_t stream_id, size_t bytes);
   void give_back_connection(size_t bytes);
-  // No new streams; those there are end as they do.
+  // Tells the peer to open no more streams; those on their way are still taken.
+  void announce_goaway();
+  // Takes no new streams from here on; those there are end as they do.
   void submit_goaway();
   // GOAWAY, and the end.
   void terminate(H2Error error);
