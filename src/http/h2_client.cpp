@@ -28,6 +28,9 @@ H2Settings settings_of(const PoolOptions& options) {
           .header_list_bytes = static_cast<uint32_t>(std::min<size_t>(options.head_limits.head_bytes_max, UINT32_MAX))};
 }
 
+// A 100, a few 103: more is a server that will never answer.
+constexpr int kInterimHeadsMax = 16;
+
 bool method_has_body(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
@@ -222,21 +225,23 @@ void H2ClientExchange::on_head_end(bool end_stream) {
     return;
   }
   const ParseError error = builder_.finish_response(end_stream, method_, head_);
-  if (error != ParseError::none) {
-    failure_ = to_error(error);
-    session_.reset(*this, H2Error::cancel);
-    session_.detach(*this);
-    changed_.notify();
-    return;
-  }
-  if (head_.interim()) {
+  if (error != ParseError::none) return fail_response(to_error(error));
+  if (head_.interim() && ++interim_heads_ <= kInterimHeadsMax) {
     builder_.clear(head_.headers);
     return;
   }
+  if (head_.interim()) return fail_response({ErrorCode::protocol, "HTTP/2 interim responses", 0});
   head_done_ = true;
   // Usually a refusal: the rest of the request would be thrown away.
   if (!outgoing_.done()) outgoing_.stop();
   if (end_stream) on_end();
+  changed_.notify();
+}
+
+void H2ClientExchange::fail_response(const Error& error) {
+  failure_ = error;
+  session_.reset(*this, H2Error::cancel);
+  session_.detach(*this);
   changed_.notify();
 }
 

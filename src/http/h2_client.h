@@ -97,6 +97,7 @@ class H2ClientExchange final : public ClientExchange, public H2Stream {
   void on_sent() override { changed_.notify(); }
 
   base::Result<void> submit(const RequestStart& request);
+  void fail_response(const base::Error& error);
   bool failed() const { return !open() && !body_ended_; }
 
   H2ClientSession& session_;
@@ -105,6 +106,7 @@ class H2ClientExchange final : public ClientExchange, public H2Stream {
   ResponseHead head_;
   Headers trailers_;
   Method method_ = Method::other;
+  int interim_heads_ = 0;
   std::string arrived_;  // body bytes that nobody has read
   std::string handed_;   // those the last read_body() gave out
   base::Error failure_{base::ErrorCode::closed, "HTTP/2 connection", 0};

@@ -398,6 +398,14 @@ std::vector<FailureCase> failure_cases() {
        frame_bytes(FrameType::headers, kEndHeaders, 1, response_block("200", {{"x", std::string(9000, 'y')}})),
        false,
        {ErrorCode::too_large, false, true}},
+      {"interim heads without end",
+       [] {
+         std::string heads;
+         for (int i = 0; i < 20; ++i) heads += frame_bytes(FrameType::headers, kEndHeaders, 1, response_block("103"));
+         return heads;
+       }(),
+       false,
+       {ErrorCode::protocol, false, true}},
       {"data before the head", frame_bytes(FrameType::data, 0, 1, "x"), false, {ErrorCode::protocol, false, false}},
       {"no HTTP/2 at all", "HTTP/1.1 400 Bad Request\r\n\r\n", false, {ErrorCode::protocol, false, false}},
       {"a push",
