@@ -116,7 +116,7 @@ TEST(Pool, WaitersGiveUpAndAreCancelled) {
   up.world.run_for(2s);
   client_left.cancel();
   up.world.run_for(1ms);
-  EXPECT_EQ(late.error->code, ErrorCode::deadline_exceeded);
+  EXPECT_EQ(late.error->code, ErrorCode::exhausted);
   EXPECT_EQ(cancelled.error->code, ErrorCode::cancelled);
   answer(up, 0);
   answer(up, 0);
