@@ -294,8 +294,8 @@ const nghttp2_session_callbacks* H2Callbacks::table() {
     }
     ~Table() { nghttp2_session_callbacks_del(callbacks); }
   };
-  static const Table table;
-  return table.callbacks;
+  static const Table kTable;
+  return kTable.callbacks;
 }
 
 H2Session::H2Session(std::unique_ptr<net::Stream> stream, Side side, const H2Settings& settings)
