@@ -15,6 +15,9 @@ constexpr char to_lower(char c) {
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+constexpr bool is_hex_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 // Equality without regard to ASCII case.
 bool equals_ignoring_case(std::string_view a, std::string_view b);

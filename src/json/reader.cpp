@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "json/number.h"
 
 namespace llmgw::json {
 
@@ -63,37 +64,10 @@ constexpr bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-// RFC 8259, section 6.
-bool is_number(std::string_view text) {
-  const char* p = text.data();
-  const char* const end = p + text.size();
-  const auto digits = [&] {
-    const char* const start = p;
-    while (p < end && base::is_digit(*p)) ++p;
-    return p > start;
-  };
-  if (p < end && *p == '-') ++p;
-  if (p < end && *p == '0') {
-    ++p;
-  } else if (!digits()) {
-    return false;
-  }
-  if (p < end && *p == '.') {
-    ++p;
-    if (!digits()) return false;
-  }
-  if (p < end && (*p == 'e' || *p == 'E')) {
-    ++p;
-    if (p < end && (*p == '+' || *p == '-')) ++p;
-    if (!digits()) return false;
-  }
-  return p == end;
-}
-
 }  // namespace
 
 bool Reader::fail(const char* what) {
-  if (error_ == nullptr) error_ = what;
+  if (error_ == nullptr) error_ = at_end() ? "the JSON document ends too early" : what;
   token_ = document_.token_count;
   return false;
 }
@@ -190,7 +164,7 @@ std::string_view Reader::string() {
 
 std::string_view Reader::number() {
   const std::string_view text = token_text();
-  if (!is_number(text)) {
+  if (!is_json_number(text)) {
     fail("expected a number");
     return {};
   }
@@ -227,7 +201,7 @@ bool Reader::check_scalar() const {
     case 't': return text == "true";
     case 'f': return text == "false";
     case 'n': return text == "null";
-    default: return is_number(text);
+    default: return is_json_number(text);
   }
 }
 

@@ -1,0 +1,27 @@
+// JSON Schemas translated into the subset a target takes (facts: OpenAI strict mode, Anthropic structured output,
+// Gemini's OpenAPI subset). What the subset cannot say moves into the description where it can be said in words, else
+// it is a warning. Pure; one thread for each Parser.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "chat/target.h"
+#include "chat/warning.h"
+#include "json/reader.h"
+
+namespace llmgw::chat {
+
+// `schema` is JSON; the result is JSON in the arena, `schema` itself where nothing had to change. A schema that is not
+// a JSON object is returned as it is, with a warning. `field` names it in warnings. The parser's last document is gone.
+std::string_view convert_schema(std::string_view schema, SchemaSubset subset, std::string_view field,
+                                json::Parser& parser, base::Arena& arena, Warnings& warnings);
+
+// Gemini's OpenAPI subset (upper-case types, nullable, propertyOrdering) as JSON Schema.
+std::string_view schema_from_openapi(std::string_view schema, json::Parser& parser, base::Arena& arena);
+
+// True if strict mode would take the schema as it is.
+bool is_openai_strict(std::string_view schema, json::Parser& parser, base::Arena& arena);
+
+}  // namespace llmgw::chat

@@ -1,0 +1,57 @@
+// What a conversion could not carry, told to the client in X-LLM-Gateway-Warnings. Bounded; allocates in the request's
+// arena; one thread.
+//
+// The header is a structured list (RFC 8941, 2021): one token a warning with parameters,
+//   dropped;field="top_k";reason="openai_chat has no such parameter", changed;field="temperature";reason="..."
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "chat/list.h"
+
+namespace llmgw::chat {
+
+enum class WarningKind : uint8_t {
+  dropped,    // left out; the answer may be less than asked for
+  changed,    // sent with another value, or in another form
+  emulated,   // the target has no such feature: done by other means (a forced tool, an instruction)
+  estimated,  // a number that the target does not report
+};
+
+std::string_view to_string(WarningKind kind);
+
+struct Warning {
+  WarningKind kind = WarningKind::dropped;
+  std::string_view field = {};   // the client's own path of it: "messages[2].content[0]", "top_k"
+  std::string_view reason = {};  // a short sentence
+};
+
+class Warnings {
+ public:
+  static constexpr size_t kCountMax = 32;          // more says nothing more; the rest is counted
+  static constexpr size_t kHeaderBytesMax = 4096;  // half of what common proxies allow for all headers
+
+  explicit Warnings(base::Arena& arena) : arena_(arena) {}
+
+  // Texts are copied. The same field with the same kind is noted once.
+  void add(WarningKind kind, std::string_view field, std::string_view reason);
+  void dropped(std::string_view field, std::string_view reason) { add(WarningKind::dropped, field, reason); }
+  void changed(std::string_view field, std::string_view reason) { add(WarningKind::changed, field, reason); }
+  void emulated(std::string_view field, std::string_view reason) { add(WarningKind::emulated, field, reason); }
+
+  const List<Warning>& list() const { return list_; }
+  bool empty() const { return list_.empty(); }
+  base::Arena& arena() { return arena_; }
+  // The header's value; ends with "more;count=N" if some did not fit.
+  std::string header() const;
+
+ private:
+  base::Arena& arena_;
+  List<Warning> list_;
+  size_t left_out_ = 0;
+};
+
+}  // namespace llmgw::chat
