@@ -19,7 +19,7 @@ struct ArgumentsObject {
 ArgumentsObject arguments_object(std::string_view arguments, json::Parser& parser, base::Arena& arena);
 
 // For results that must be an object (Gemini): the text itself if it is a JSON object, else {"<member>": ...} with the
-// text as JSON if it is an array (or any other JSON value and `parse_scalars`), else as a string.
+// text as JSON if it is an array, else as a string.
 std::string_view result_object(std::string_view text, std::string_view member, json::Parser& parser,
                                base::Arena& arena);
 

@@ -1,6 +1,6 @@
 // A stream's events put together into the answer they mean: for clients that want a document from a provider that
 // streams, for the store of the Responses API, and for tests. The result equals what the provider would have answered
-// unstreamed. Copies everything into the arena. One thread.
+// unstreamed. Everything is copied into the arena. One thread.
 #pragma once
 
 #include <optional>
@@ -23,30 +23,35 @@ class Collector final : public EventSink {
   void event(const StreamEvent& event) override;
 
   bool ended() const { return ended_; }
-  // The stream's error, or too much text. Texts are in the arena.
+  // The stream's error, or that there is too much of it. Texts are in the arena.
   const std::optional<ClientError>& error() const { return error_; }
-  // After end.
+  // Whole after the end; before it, the parts that are complete so far.
   const Answer& answer() const { return answer_; }
 
  private:
-  struct Building {
-    uint32_t choice;
-    Part part;
-    std::string text;
-    std::string citations;
-  };
-  struct Logprobs {
-    uint32_t choice;
-    std::string text;
+  struct Building {  // one open part a choice
+    uint32_t choice = 0;
+    bool open = false;
+    Part part = {};
+    std::string text = {};
+    std::string citations = {};
+    std::string logprobs = {};
   };
 
-  Choice& choice(uint32_t index);
-  void close_part(uint32_t choice);
+  Choice& choice_of(uint32_t index);
+  Building& building_of(uint32_t index);
+  void start(const Answer& answer);
+  void start_part(const StreamEvent& event);
+  void more(const StreamEvent& event);
+  void stop_part(const StreamEvent& event);
+  void finish(const StreamEvent& event);
+  void fail(const ClientError& error);
+  bool charge(size_t bytes);
+  Part copied(const Part& part);
 
   base::Arena& arena_;
   Answer answer_;
-  std::vector<Building> open_;
-  std::vector<Logprobs> logprobs_;
+  std::vector<Building> building_;
   std::optional<ClientError> error_;
   size_t bytes_ = 0;
   bool ended_ = false;

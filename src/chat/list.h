@@ -15,6 +15,14 @@ namespace llmgw::chat {
 template <class T>
 class List {
  public:
+  // A list over elements somebody else owns; it must not grow.
+  static List of(T* elements, uint32_t count) {
+    List list;
+    list.data_ = elements;
+    list.size_ = list.capacity_ = count;
+    return list;
+  }
+
   T& push(base::Arena& arena, const T& element) {
     if (size_ == capacity_) grow(arena);
     return *new (data_ + size_++) T(element);

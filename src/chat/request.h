@@ -30,6 +30,12 @@ struct Tool {
   std::string_view raw = {};
 };
 
+// Targets without JSON schemas for answers get a tool of this name whose arguments are the answer; their dialects'
+// answer and stream readers turn a call of it into text.
+inline constexpr std::string_view kFormatToolName = "json_answer";
+// Targets without free-text tools get a function with this one string parameter instead.
+inline constexpr std::string_view kCustomInputMember = "input";
+
 enum class ToolChoiceMode : uint8_t { unset, automatic, none, required, named };
 
 struct ToolChoice {
@@ -76,6 +82,7 @@ struct Request {
   bool stream = false;
   bool include_usage = true;         // openai_chat streams: stream_options.include_usage
   bool include_obfuscation = false;  // not asked for: we never pad
+  bool legacy_functions = false;     // openai_chat: asked with `functions`, so calls are answered as `function_call`
 
   List<Message> messages = {};  // system messages where they stood; top-level ones (system, instructions) come first
   List<Tool> tools = {};

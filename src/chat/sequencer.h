@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/arena.h"
 #include "chat/stream.h"
 
 namespace llmgw::chat {
@@ -24,55 +25,63 @@ class Sequencer final : public EventSink {
   void event(const StreamEvent& event) override;
   // The transport ended. Without an end or error before, that is an error: the answer was cut.
   void transport_ended();
+  // Ends the stream with an error of the gateway's own, unless it is over.
+  void fail(const ClientError& error);
 
   bool over() const { return over_; }                // end or error went out: nothing follows
   bool failed() const { return failed_; }            // the last event was an error
   bool any_content() const { return any_content_; }  // a part has started
-  const Usage& usage() const { return answer_.usage; }
+  const Usage& usage() const { return usage_; }
 
  private:
   struct Waiting {  // a part that began while another one of its choice was open
     uint32_t choice = 0;
-    uint32_t part = 0;
-    Part head;
-    std::string strings;  // what head's views point to is copied here
-    std::string text;
-    std::string logprobs;
-    std::string signature;
-    std::string signature_id;
-    std::string citations;
+    uint32_t number = 0;
+    Part head = {};
+    std::string text = {};
+    std::string logprobs = {};
+    std::string citations = {};
+    Dialect citations_origin = Dialect::openai_chat;
+    bool has_signature = false;
+    Signature signature = {};
     bool stopped = false;
   };
   struct ChoiceState {
     uint32_t index = 0;
     bool open = false;
-    uint32_t part = 0;
-    PartKind kind = PartKind::text;
-    bool finished = false;
-    Finish finish = Finish::unknown;
-    bool context_window = false;
-    std::string stop_sequence;
-    std::string native_finish;
-    std::string explanation;
+    uint32_t number = 0;   // of the open part
+    uint32_t highest = 0;  // number seen so far, plus one
     bool any_tool_call = false;
+    Choice finish = {};
   };
 
-  // Implementation detail of sequencer.cpp; see there.
-  ChoiceState* state(uint32_t choice);
+  ChoiceState* choice_of(const StreamEvent& event);
+  Waiting* waiting_part(uint32_t choice, uint32_t number);
   void start(const StreamEvent* event);
-  void fail(std::string_view message);
-  void end();
+  void start_part(const StreamEvent& event);
+  void more(const StreamEvent& event);
+  void keep_waiting(Waiting& part, const StreamEvent& event);
+  void stop_part(ChoiceState& choice);
+  void release(Waiting& part);
+  void note_finish(const StreamEvent& event);
+  void finish();
+  void fail_with(std::string_view message);
+  bool charge(size_t bytes);
 
   EventSink& next_;
-  Answer answer_;
+  base::Arena arena_;  // what has to be kept of views
+  Usage usage_;
   std::vector<ChoiceState> choices_;
   std::vector<Waiting> waiting_;
-  size_t waiting_bytes_ = 0;
+  size_t kept_bytes_ = 0;
   size_t parts_ = 0;
   bool started_ = false;
   bool over_ = false;
   bool failed_ = false;
   bool any_content_ = false;
 };
+
+// Later counts replace earlier ones, absent ones leave them.
+void merge_usage(Usage& usage, const Usage& later);
 
 }  // namespace llmgw::chat

@@ -18,10 +18,10 @@ namespace llmgw::chat {
 
 enum class EventKind : uint8_t {
   start,       // answer: id, model, created, usage so far
-  part_start,  // part: kind, id, name, redacted, origin (opaque: also text); `text` is not part of it but for opaque
+  part_start,  // head: kind, id, name, redacted, origin (opaque: also text); `text` is not part of it but for opaque
   delta,       // text: more of the part's text or arguments; logprobs
-  signature,   // part->signature: of the open part
-  citations,   // text: one more citation (JSON) in the dialect part->origin
+  signature,   // head->signature: of the open part, whole
+  citations,   // text: JSON array of further citations in the dialect head->origin
   part_stop,
   usage,   // answer->usage: cumulative; later counts replace earlier ones, absent ones leave them
   finish,  // answer->choices[0]: index, finish, stop_sequence, native_finish, explanation

@@ -1,0 +1,22 @@
+// Base64 (RFC 4648, October 2006): sections 4 and 5. Pure; any thread.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace llmgw::base {
+
+// Of the padded text.
+constexpr size_t base64_size(size_t bytes) {
+  return (bytes + 2) / 3 * 4;
+}
+
+// The standard alphabet, padded; writes base64_size(bytes.size()) characters.
+void base64_encode(std::string_view bytes, char* out);
+
+// Both alphabets, padding or none; line breaks and blanks are skipped. Writes at most text.size() bytes and says how
+// many; nothing for any other character or a length that cannot be.
+std::optional<size_t> base64_decode(std::string_view text, char* out);
+
+}  // namespace llmgw::base
