@@ -13,12 +13,14 @@
 
 namespace llmgw::chat {
 
+// For strict mode: what it has no words for (free-form objects, untyped arrays, a root that is no object) stays as it
+// is, so ask is_openai_strict() of the result before saying `strict`.
 // `schema` is JSON; the result is JSON in the arena, `schema` itself where nothing had to change. A schema that is not
 // a JSON object is returned as it is, with a warning. `field` names it in warnings. The parser's last document is gone.
 std::string_view convert_schema(std::string_view schema, SchemaSubset subset, std::string_view field,
                                 json::Parser& parser, base::Arena& arena, Warnings& warnings);
 
-// Gemini's OpenAPI subset (upper-case types, nullable, propertyOrdering) as JSON Schema.
+// Gemini's OpenAPI subset (upper-case or numbered types, nullable, propertyOrdering, snake_case) as JSON Schema.
 std::string_view schema_from_openapi(std::string_view schema, json::Parser& parser, base::Arena& arena);
 
 // True if strict mode would take the schema as it is.
