@@ -36,7 +36,9 @@ Meaning meaning_of(ErrorKind kind) {
   return {500, "api_error"};
 }
 
-void write_envelope(std::string& out, const chat::ClientError& error, std::string_view request_id) {
+}  // namespace
+
+void write_error_body(const chat::ClientError& error, std::string_view request_id, std::string& out) {
   json::Writer(out)
       .begin_object()
       .member("type", "error")
@@ -49,12 +51,10 @@ void write_envelope(std::string& out, const chat::ClientError& error, std::strin
       .end_object();
 }
 
-}  // namespace
-
 ErrorAnswer write_error(const chat::ClientError& error, std::string_view request_id) {
   ErrorAnswer answer;
   answer.status = error.status != 0 ? error.status : meaning_of(error.kind).status;
-  write_envelope(answer.body, error, request_id);
+  write_error_body(error, request_id, answer.body);
   if (!request_id.empty()) answer.add_header("request-id", std::string(request_id));
   if (error.retry_after) {
     answer.add_header("retry-after", std::to_string(retry_after_seconds(*error.retry_after)));
@@ -66,7 +66,7 @@ ErrorAnswer write_error(const chat::ClientError& error, std::string_view request
 
 std::string write_stream_error(const chat::ClientError& error, std::string_view request_id) {
   std::string event = "event: error\ndata: ";
-  write_envelope(event, error, request_id);
+  write_error_body(error, request_id, event);
   return event + "\n\n";
 }
 

@@ -11,6 +11,9 @@ namespace llmgw::dialects::anthropic {
 
 ErrorAnswer write_error(const chat::ClientError& error, std::string_view request_id);
 
+// The envelope alone, appended: the body of an answer, or the data of an error event.
+void write_error_body(const chat::ClientError& error, std::string_view request_id, std::string& out);
+
 // event: error; no message_stop follows. The SDKs dispatch on the event's name.
 std::string write_stream_error(const chat::ClientError& error, std::string_view request_id);
 

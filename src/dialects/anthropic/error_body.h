@@ -1,0 +1,18 @@
+// The meaning of an error object, wherever it stands: a body, a stream's event, a body of Vertex or Bedrock in front of
+// Claude. Pure; any thread.
+#pragma once
+
+#include "base/arena.h"
+#include "chat/error.h"
+#include "json/tree.h"
+
+namespace llmgw::dialects::anthropic {
+
+// {"type":"error","error":{"type","message"}}; also Google's {"error":{"code","status","message"}} and AWS's
+// {"message"}. `status` is the HTTP status, 0 in a stream or in a body of status 200.
+chat::ClientError error_of(json::Value root, int status, base::Arena& arena);
+
+// What a status says where the body says nothing.
+chat::ErrorKind kind_of_status(int status);
+
+}  // namespace llmgw::dialects::anthropic
