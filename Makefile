@@ -1,6 +1,6 @@
 # Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fuzz format lint lint-all sanitize
+.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
@@ -15,6 +15,7 @@ help:
 	@echo 'make format    clang-format on every source'
 	@echo 'make lint      layers, format, clang-tidy, shellcheck'
 	@echo 'make lint-all  the same, clang-tidy over the tests too'
+	@echo 'make conformance  the program judged with recorded traffic: CASES=dir FAMILY=AE CLIENT= PROVIDER= CASE='
 	@echo 'make sanitize  every test under ASan and UBSan, then under ThreadSanitizer'
 
 run:
@@ -59,3 +60,10 @@ sanitize:
 	@tools/run_tests dev
 	@scripts/build tsan
 	@tools/run_tests tsan
+
+CASES ?= ../shared/cases
+conformance:
+	@scripts/setup test
+	@scripts/build dev llm-gateway
+	@tests/conformance/run --cases '$(CASES)' $(if $(FAMILY),--family '$(FAMILY)') $(if $(CLIENT),--client '$(CLIENT)') \
+	  $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(CASE),--case '$(CASE)')

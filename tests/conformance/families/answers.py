@@ -1,0 +1,92 @@
+"""Family A: every recorded answer, read by a client of every other dialect, streamed and not."""
+
+import cases as recordings
+from judge import answers, asks, compare_answer, errors, typed
+from results import Check
+from world import recorded_reply
+
+PATH_ENDS = {
+    "chat": ("/chat/completions",),
+    "responses": ("/responses",),
+    "messages": ("/messages",),
+    "generateContent": ("generateContent", "streamGenerateContent"),
+    "streamGenerateContent": ("generateContent", "streamGenerateContent"),
+    "converse": ("/converse", "/converse-stream"),
+    "converse-stream": ("/converse", "/converse-stream"),
+    "invoke": ("/invoke", "/invoke-with-response-stream"),
+    "invoke-with-response-stream": ("/invoke", "/invoke-with-response-stream"),
+}
+
+
+def plan(world):
+    for case in world.cases:
+        if not case.conversation or case.status >= 400 or case.expected.get("mid_stream_error"):
+            continue
+        for client in recordings.DIALECTS:
+            if client == case.dialect or not world.options.wants(client, case):
+                continue
+            for stream in (False, True):
+                yield case, client, stream
+
+
+async def run(world):
+    types = typed.Types(world.everything)
+    await world.all([one(world, types, *each) for each in plan(world)])
+
+
+async def one(world, types, case, client, stream):
+    told = answers.origin(case)
+    array = client == recordings.GEMINI and stream and case.number % 2 == 1
+    mode = ("stream" if stream else "unary") + ("" if stream == case.streaming else "-other") + ("-array" * array)
+    check = Check("A", client, case.provider, case.id, mode, case.features, case.dialect, recorded=case.recorded)
+    names = [tool.name for tool in told.tools]
+    thinking = bool(told.reasoning or told.signatures)
+    call = asks.smallest(client, f"case-{case.number}", stream, names, thinking, array)
+    program = world.upstream.program(f"case-{case.number}")
+    async with program.lock:
+        program.load(recorded_reply(case))
+        answer = None
+        try:
+            answer = await world.ask(call)
+            judge(check, case, told, client, stream, array, answer, program.captured)
+            if answer.status == 200 and not check.skipped:
+                check.findings += [("typed", each) for each in types.problems(client, answer.body, stream)]
+        except Exception as error:  # a check that cannot be made has failed
+            check.add("harness" if answer else "call", f"{type(error).__name__}: {error}")
+        check.keep(call, answer, program.captured)
+    world.report.add(check)
+
+
+def judge(check, case, told, client, stream, array, answer, captured):
+    if captured and not captured[0].path.endswith(PATH_ENDS[case.endpoint]):
+        if case.invoke:
+            check.skipped = "the gateway calls Converse, not InvokeModel"
+            return
+        check.add("path", captured[0].target)
+    if not case.recorded:
+        return robust(check, client, stream, array, answer)
+    if answer.status != 200:
+        message, problems = errors.read(client, answer)
+        if told.finish in (None, "error") and not problems and answer.status >= 400:
+            return None
+        check.add("status", f"{answer.status} {message or answer.text()[:200]} {problems or ''}")
+        return None
+    if not answer.complete:
+        check.add("cut", "the answer is not whole")
+    found = answers.decode(client, answer.body, stream, array=array)
+    if told.finish is None and (found.error or found.text == told.text):
+        return None
+    check.findings += compare_answer.compare(found, told, client, case.dialect)
+    return None
+
+
+def robust(check, client, stream, array, answer):
+    """No real recording: any answer is good that the dialect allows."""
+    if answer.status >= 400:
+        _, problems = errors.read(client, answer)
+        if problems:
+            check.add("envelope", "; ".join(problems))
+        return
+    found = answers.decode(client, answer.body, stream, array=array)
+    if found.problems and answer.complete:
+        check.add("grammar", "; ".join(found.problems))
