@@ -80,10 +80,14 @@ ErrorAnswer write_error(Api api, const chat::ClientError& error, std::string_vie
   return answer;
 }
 
+std::string error_body(Api api, const chat::ClientError& error) {
+  std::string body;
+  write_envelope(body, meaning_of(api, error.kind), error);
+  return body;
+}
+
 std::string write_stream_error(Api api, const chat::ClientError& error) {
-  std::string event = "data: ";
-  write_envelope(event, meaning_of(api, error.kind), error);
-  return event + "\n\n";
+  return "data: " + error_body(api, error) + "\n\n";
 }
 
 std::string write_responses_stream_error(const chat::ClientError& error, const StreamState& state) {

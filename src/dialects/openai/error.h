@@ -17,6 +17,9 @@ enum class Api : uint8_t {
 
 ErrorAnswer write_error(Api api, const chat::ClientError& error, std::string_view request_id);
 
+// The envelope by itself: the data of such an event.
+std::string error_body(Api api, const chat::ClientError& error);
+
 // data: {"error":{...}} and no [DONE]: the SDKs raise APIError for any event with a top-level `error`.
 std::string write_stream_error(Api api, const chat::ClientError& error);
 
