@@ -52,6 +52,7 @@ struct AnswerContext {
   int64_t started_ms = 0;                  // milliseconds since 1970 when the request came (Bedrock's latencyMs)
   const chat::Request* request = nullptr;  // what was asked; never null
   chat::Framing framing = chat::Framing::json;
+  bool enum_numbers = false;  // Gemini's `$alt=json;enum-encoding=int`: enumerations as numbers
 };
 
 // One event of the provider's stream at a time, unframed: SSE events, elements of Gemini's array, AWS frames.

@@ -1,0 +1,52 @@
+// What is around the candidates of an answer or a chunk, and what stands beside their content. Pure; one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "chat/answer.h"
+#include "dialects/codec.h"
+#include "dialects/gemini/words.h"
+#include "json/tree.h"
+
+namespace llmgw::dialects::gemini {
+
+struct Envelope {
+  json::Value candidates, prompt_feedback, usage, model, id, create_time, error;
+  // Something of an answer is in it.
+  bool is_answer() const { return candidates.is_array() || prompt_feedback.is_object() || usage.is_object(); }
+};
+Envelope envelope_of(json::Value root, base::Arena& arena);
+
+struct CandidateMembers {
+  json::Value content, finish, message, index, logprobs, grounding, citation, url_context;
+  json::Value parts() const { return content["parts"]; }
+};
+CandidateMembers candidate_of(json::Value candidate, base::Arena& arena);
+
+chat::Usage read_usage(json::Value usage);
+// Seconds since 1970 of an RFC 3339 time in UTC; 0 if it is none.
+int64_t read_time(std::string_view text);
+std::string write_time(int64_t seconds);
+
+// A prompt that was refused: the choice that stands for it.
+bool is_blocked(json::Value prompt_feedback, Service service, base::Arena& arena);
+chat::Choice blocked_choice(json::Value prompt_feedback, Service service, base::Arena& arena);
+
+// The neutral finish, from finishReason and finishMessage. Nothing is set where the reason says nothing.
+bool read_finish(const CandidateMembers& candidate, Service service, base::Arena& arena, chat::Choice& choice);
+
+// groundingMetadata, citationMetadata and urlContextMetadata as one array of objects with one of these members each;
+// empty if there are none.
+std::string_view read_citations(const CandidateMembers& candidate, base::Arena& arena);
+// The same members written into a candidate, from an array of citations of any dialect: other dialects' become
+// citationMetadata. The parser's last document is gone.
+void write_citations(json::Writer& w, std::string_view citations, chat::Dialect origin, Service service,
+                     json::Parser& parser, base::Arena& arena);
+
+// logprobsResult as OpenAI's array of tokens, and back.
+std::string_view read_logprobs(json::Value result, base::Arena& arena);
+void write_logprobs(json::Writer& w, std::string_view tokens, json::Parser& parser, base::Arena& arena);
+
+}  // namespace llmgw::dialects::gemini

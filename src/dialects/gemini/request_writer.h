@@ -1,0 +1,53 @@
+// The parts of the request writer. Internal; one request, one thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "chat/request.h"
+#include "dialects/codec.h"
+#include "json/writer.h"
+
+namespace llmgw::dialects::gemini {
+
+// What stands in for a feature the target has not got.
+struct Emulation {
+  bool format_tool = false;         // JSON by a forced call of a tool
+  bool format_instruction = false;  // JSON by an instruction
+};
+
+class RequestWriter {
+ public:
+  RequestWriter(const chat::Request& request, const chat::Target& target, WriteContext& context, std::string& out)
+      : request_(request), target_(target), context_(context), w_(out) {}
+
+  Outcome<void> write();
+
+ private:
+  void choose_emulation();
+  void write_system(const chat::List<chat::Part>& system);
+  Outcome<void> write_tools();
+  void write_function(const chat::Tool& tool, size_t index);
+  void write_format_tool();
+  bool declares(const chat::Tool& tool) const;
+  bool has_functions() const;
+  void write_tool_config();
+  Outcome<void> write_generation();
+  void write_sampling();
+  Outcome<void> write_counts();
+  void write_format();
+  void write_thinking();
+  void write_budget();
+  void write_level();
+  void write_extras_of(std::string_view path);
+  void write_top_extras();
+  void warn_of_the_rest();
+
+  const chat::Request& request_;
+  const chat::Target& target_;
+  WriteContext& context_;
+  json::Writer w_;
+  Emulation emulation_;
+};
+
+}  // namespace llmgw::dialects::gemini
