@@ -1,7 +1,9 @@
 """Family A: every recorded answer, read by a client of every other dialect, streamed and not."""
 
+import asyncio
+
 import cases as recordings
-from judge import answers, asks, compare_answer, errors, typed
+from judge import answers, asks, compare_answer, errors, sdk_answers, typed
 from results import Check
 from world import recorded_reply
 
@@ -32,6 +34,41 @@ def plan(world):
 async def run(world):
     types = typed.Types(world.everything)
     await world.all([one(world, types, *each) for each in plan(world)])
+    await world.all([with_sdk(world, *each) for each in sample(world)])
+
+
+def sample(world):
+    """A few recordings of each cell for the real SDKs: with text, calls, thoughts, streamed and not."""
+    taken = set()
+    for case, client, stream in plan(world):
+        if not case.recorded or case.invoke or case.expected["finish"]["canonical"] == "error":
+            continue
+        kind = (bool(case.expected["text"]), bool(case.expected["tool_calls"]), bool(case.expected["reasoning_text"]))
+        key = (client, case.provider, case.dialect, stream, kind)
+        if key not in taken:
+            taken.add(key)
+            yield case, client, stream
+
+
+async def with_sdk(world, case, client, stream):
+    told = answers.origin(case)
+    check = Check("A", client, case.provider, case.id, ("stream" if stream else "unary") + "-sdk", case.features,
+                  case.dialect)
+    names = [tool.name for tool in told.tools]
+    thinking = bool(told.reasoning or told.signatures)
+    program = world.upstream.program(f"case-{case.number}")
+    async with program.lock:
+        program.load(recorded_reply(case))
+        try:
+            body, streamed = await asyncio.to_thread(
+                sdk_answers.ask, client, world.gateway.port, f"case-{case.number}", stream, names, thinking
+            )
+            found = answers.decode(client, body, streamed, strict=False)
+            check.findings += compare_answer.compare(found, told, client, case.dialect)
+            check.debug = {"answer": body.decode("utf-8", "replace")[:20000]}
+        except Exception as error:
+            check.add("sdk", f"{type(error).__name__}: {str(error)[:500]}")
+    world.report.add(check)
 
 
 async def one(world, types, case, client, stream):
