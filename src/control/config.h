@@ -141,7 +141,10 @@ struct ConnectionConfig : SectionBase {
   std::string region;
   Secret access_key_id;
   Secret secret_access_key;
+  Secret session_token;
   std::string service_account_file;
+  Secret service_account;  // what is in that file
+  std::string vendor;
   HeaderTable headers;
   std::optional<Duration> connect_timeout;
   std::optional<Duration> first_byte_timeout;
@@ -181,7 +184,8 @@ struct Config {
   std::vector<ConnectionConfig> connections;
   std::vector<ModelConfig> models;
   std::vector<KeyConfig> keys;
-  std::vector<std::string> referenced_files;  // those of file: references, resolved; a change in one is a change here
+  // Those of file: references and of service accounts, resolved; a change in one is a change here.
+  std::vector<std::string> referenced_files;
 };
 
 }  // namespace llmgw::control

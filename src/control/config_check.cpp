@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/address.h"
 #include "control/config_loader.h"
+#include "providers/families.h"
 #include "providers/upstream.h"
 
 namespace llmgw::control {
@@ -124,31 +125,36 @@ void Checker::check_upstream() {
 void Checker::check_keys_of_provider(const ConnectionConfig& connection, ProviderKind kind) {
   struct Rule {
     std::string_view key;
-    ProviderKind kind;
-    std::optional<ProviderKind> other;
+    uint32_t kinds;
     std::string_view providers;
   };
-  static constexpr std::array<Rule, 8> kRules = {{
-      {"api", ProviderKind::openai, ProviderKind::azure, "openai and azure"},
-      {"api_version", ProviderKind::azure, {}, "azure"},
-      {"organization", ProviderKind::openai, {}, "openai"},
-      {"project", ProviderKind::openai, ProviderKind::vertex, "openai and vertex"},
-      {"location", ProviderKind::vertex, {}, "vertex"},
-      {"region", ProviderKind::bedrock, {}, "bedrock"},
-      {"access_key_id", ProviderKind::bedrock, {}, "bedrock"},
-      {"secret_access_key", ProviderKind::bedrock, {}, "bedrock"},
+  using enum ProviderKind;
+  static constexpr auto kBit = [](ProviderKind each) { return 1U << static_cast<uint32_t>(each); };
+  static constexpr std::array<Rule, 11> kRules = {{
+      {"api", kBit(openai) | kBit(azure), "openai and azure"},
+      {"api_version", kBit(azure), "azure"},
+      {"organization", kBit(openai), "openai"},
+      {"project", kBit(openai) | kBit(vertex), "openai and vertex"},
+      {"location", kBit(vertex), "vertex"},
+      {"service_account_file", kBit(vertex), "vertex"},
+      {"region", kBit(bedrock), "bedrock"},
+      {"access_key_id", kBit(bedrock), "bedrock"},
+      {"secret_access_key", kBit(bedrock), "bedrock"},
+      {"session_token", kBit(bedrock), "bedrock"},
+      {"vendor", kBit(openai), "openai"},
   }};
+  // Bedrock's OpenAI surface takes the keys of both.
+  const uint32_t kinds = kBit(kind) | (connection.provider == "bedrock-mantle" ? kBit(bedrock) : 0);
   const auto& settings = section_table(SectionId::connection).settings;
   for (const auto& origin : connection.origins) {
     const auto key = settings[origin.setting].key;
     const auto* rule = std::ranges::find(kRules, key, &Rule::key);
-    if (rule == kRules.end() || rule->kind == kind || rule->other == kind) continue;
+    if (rule == kRules.end() || (rule->kinds & kinds) != 0) continue;
     fault(connection, SectionId::connection, key,
           "is only for " + std::string(rule->providers) + "; remove it, or correct provider");
   }
-  if (!connection.service_account_file.empty()) {
-    fault(connection, SectionId::connection, "service_account_file",
-          "is not supported by this version; use access_token or api_key");
+  if (!connection.vendor.empty() && !providers::is_vendor_name(connection.vendor)) {
+    fault(connection, SectionId::connection, "vendor", "is unknown; write the name of a provider of OpenAI's API");
   }
 }
 
@@ -157,7 +163,7 @@ void Checker::check_provider(const ConnectionConfig& connection) {
   if (info == nullptr) {
     std::vector<std::string_view> names;
     for (const auto* each : providers::all_providers()) {
-      if (each->supported) names.push_back(each->name);
+      names.push_back(each->name);
     }
     std::string known;
     for (auto name : names) known.append(known.empty() ? "" : ", ").append(name);
@@ -167,16 +173,17 @@ void Checker::check_provider(const ConnectionConfig& connection) {
               ")");
     return;
   }
-  if (info->supported) check_keys_of_provider(connection, info->kind);
+  check_keys_of_provider(connection, info->kind);
   const auto upstream = providers::prepare_upstream(upstream_options(connection));
   if (upstream) return;
   // A credential that is there but could not be used has been reported where it stands.
   const bool credential_given = std::ranges::any_of(connection.origins, [](const Origin& origin) {
     const auto key = section_table(SectionId::connection).settings[origin.setting].key;
-    return key == "api_key" || key == "access_token" || key == "service_account_file";
+    return key == "api_key" || key == "access_token" || key == "access_key_id" || key == "secret_access_key" ||
+           key == "service_account_file";
   });
   for (const auto& each : upstream.error()) {
-    if (each.key != "api_key" || !credential_given) fault(connection, SectionId::connection, each.key, each.message);
+    if (!each.no_credential || !credential_given) fault(connection, SectionId::connection, each.key, each.message);
   }
 }
 
@@ -267,6 +274,12 @@ providers::UpstreamOptions upstream_options(const ConnectionConfig& connection) 
           .organization = connection.organization,
           .project = connection.project,
           .location = connection.location,
+          .service_account = connection.service_account,
+          .region = connection.region,
+          .access_key_id = connection.access_key_id,
+          .secret_access_key = connection.secret_access_key,
+          .session_token = connection.session_token,
+          .vendor = connection.vendor,
           .headers = connection.headers};
 }
 

@@ -25,7 +25,7 @@ std::string shown_key(std::string_view key) {
 class Loader {
  public:
   Loader(const Environment& environment, ConfigErrors& errors)
-      : errors_(errors), reader_(environment, errors, config_.referenced_files) {}
+      : environment_(environment), errors_(errors), reader_(environment, errors, config_.referenced_files) {}
 
   Config load(const TomlValue& document);
 
@@ -38,10 +38,12 @@ class Loader {
   template <class Section, class Nested>
   void read_members(SectionId id, const TomlValue& table, Section& section, Nested nested);
   void read_section(const TomlMember& member);
+  void read_service_account(ConnectionConfig& connection);
   void unknown_section(const TomlMember& member);
   void unknown_key(SectionId id, const TomlMember& member, bool has_tls);
 
   Config config_{};
+  const Environment& environment_;
   ConfigErrors& errors_;
   ValueReader reader_;
 };
@@ -153,6 +155,21 @@ void Loader::unknown_section(const TomlMember& member) {
   errors_.add(member.at, "unknown section '" + shown_key(member.key) + "'" + did_you_mean(member.key, names));
 }
 
+// The file's content is part of the configuration: whoever changes it means a reload.
+void Loader::read_service_account(ConnectionConfig& connection) {
+  const std::string& path = connection.service_account_file;
+  if (path.empty()) return;
+  config_.referenced_files.push_back(path);
+  const auto text = environment_.read_file(path);
+  if (text && !text->empty()) {
+    connection.service_account = Secret(*text);
+    return;
+  }
+  errors_.add(location_of(connection, SectionId::connection, "service_account_file"),
+              "connections.service_account_file: file " + path +
+                  (text ? " is empty" : " cannot be read: " + reason(text.error())));
+}
+
 void Loader::read_section(const TomlMember& member) {
   const std::string_view key = member.key;
   if (key == "server") return read_single(SectionId::server, member, config_.server);
@@ -173,6 +190,7 @@ Config Loader::load(const TomlValue& document) {
   apply_defaults(SectionId::upstream, &config_.upstream);
   apply_defaults(SectionId::upstream_tls, &config_.upstream_tls);
   for (const auto& member : document.members) read_section(member);
+  for (auto& connection : config_.connections) read_service_account(connection);
   return std::move(config_);
 }
 

@@ -251,10 +251,18 @@ const ErrorCase kErrorCases[] = {
      "test.toml:5:1: connections.tls: expected a table, found a boolean; write [connections.tls]\n"},
     {"provider", connection("provider = \"opnai\"\n"),
      "test.toml:3:1: connections.provider: no such provider; did you mean \"openai\"? (there are openai, "
-     "openai-compatible, cerebras, deepseek, fireworks, groq, llamacpp, mistral, moonshot, nvidia, ollama, openrouter, "
-     "sglang, together, vllm, xai, azure, anthropic, google, vertex)\n"},
-    {"provider of a later version", connection("provider = \"bedrock\"\nregion = \"eu-central-1\"\n"),
-     "test.toml:3:1: connections.provider: provider 'bedrock' is not supported by this version\n"},
+     "openai-compatible, bedrock-mantle, cerebras, deepseek, fireworks, groq, llamacpp, mistral, moonshot, nvidia, "
+     "ollama, openrouter, sglang, together, vllm, xai, azure, anthropic, google, vertex, bedrock, cohere)\n"},
+    {"half of AWS's credential", connection("provider = \"bedrock\"\nregion = \"r\"\naccess_key_id = \"AKID\"\n"),
+     "test.toml:1:1: connections.secret_access_key: access_key_id and secret_access_key belong together; give both\n"},
+    {"region", connection("provider = \"bedrock\"\napi_key = \"k\"\n"),
+     "test.toml:1:1: connections.region: provider 'bedrock' needs region = \"...\", or an endpoint of its own\n"},
+    {"AWS's keys elsewhere", openai_and("session_token = \"t\"\n"),
+     "test.toml:5:1: connections.session_token: is only for bedrock; remove it, or correct provider\n"},
+    {"vendor", openai_and("vendor = \"vlm\"\n"),
+     "test.toml:5:1: connections.vendor: is unknown; write the name of a provider of OpenAI's API\n"},
+    {"a token in the place of a key", connection("provider = \"google\"\napi_key = \"ya29.a\"\n"),
+     "test.toml:4:1: connections.api_key: holds an OAuth access token; write it as access_token = \"...\" instead\n"},
     {"credential", connection("provider = \"anthropic\"\n"),
      "test.toml:1:1: connections.api_key: provider 'anthropic' needs a credential; add api_key = \"env:NAME\" or "
      "\"file:PATH\"\n"},
@@ -266,8 +274,11 @@ const ErrorCase kErrorCases[] = {
     {"key of another provider", openai_and("location = \"eu\"\n"),
      "test.toml:5:1: connections.location: is only for vertex; remove it, or correct provider\n"},
     {"service account", connection("provider = \"vertex\"\nservice_account_file = \"/pem\"\n"),
-     "test.toml:4:1: connections.service_account_file: is not supported by this version; use access_token or "
-     "api_key\n"},
+     "test.toml:4:1: connections.service_account_file: the credentials file is not a JSON object\n"},
+    {"service account that is not there", connection("provider = \"vertex\"\nservice_account_file = \"/none\"\n"),
+     "test.toml:4:1: connections.service_account_file: file /none cannot be read: No such file or directory\n"},
+    {"service account elsewhere", openai_and("service_account_file = \"/pem\"\n"),
+     "test.toml:5:1: connections.service_account_file: is only for vertex; remove it, or correct provider\n"},
     {"connection twice", openai_and("") + openai_and(""),
      "test.toml:6:1: connections.name: 'c' is already the name of the connection on line 1\n"},
     {"connection of a model", openai_and("[[models]]\nname = \"m\"\nconnection = \"d\"\n"),

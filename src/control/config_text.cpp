@@ -130,12 +130,10 @@ void append_providers(std::string& text) {
   text += "| provider | endpoint by default | credential |\n|---|---|---|\n";
   for (const auto* info : providers::all_providers()) {
     text.append("| `").append(info->name).append("` | ");
-    if (!info->supported) {
-      text += "not supported by this version | |\n";
-      continue;
-    }
     const bool by_location = info->kind == providers::ProviderKind::vertex;
+    const bool by_region = info->owned_by == "bedrock";
     text += by_location                      ? "by `location`"
+            : by_region                      ? "by `region`"
             : info->default_endpoint.empty() ? "none: give `endpoint`"
                                              : code(info->default_endpoint);
     text += info->credential == providers::CredentialNeed::required ? " | required |\n" : " | optional |\n";

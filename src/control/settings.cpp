@@ -274,7 +274,8 @@ constexpr Setting kConnection[] = {
          .example = "\"https://api.openai.com\"",
          .max = 2048}),
     bind<&ConnectionConfig::api_key>({.key = "api_key",
-                                      .help = "The vendor's API key; `ollama`, `vllm` and the like may do without.",
+                                      .help = "The vendor's API key; `ollama`, `vllm` and the like may do without. "
+                                              "For bedrock a Bedrock API key, sent as a bearer.",
                                       .example = "\"env:OPENAI_API_KEY\"",
                                       .min = 1,
                                       .max = 16 * kKiB}),
@@ -314,21 +315,35 @@ constexpr Setting kConnection[] = {
     bind<&ConnectionConfig::location>(
         {.key = "location", .help = "vertex: the location.", .example = "\"europe-west4\"", .max = 64}),
     bind<&ConnectionConfig::region>(
-        {.key = "region", .help = "bedrock: the AWS region.", .example = "\"eu-central-1\"", .max = 64}),
+        {.key = "region", .help = "AWS: the region.", .example = "\"eu-central-1\"", .max = 64}),
     bind<&ConnectionConfig::access_key_id>({.key = "access_key_id",
-                                            .help = "bedrock: the AWS access key.",
+                                            .help = "AWS: the access key; requests are then signed (SigV4).",
                                             .example = "\"env:AWS_ACCESS_KEY_ID\"",
                                             .min = 1,
                                             .max = 256}),
     bind<&ConnectionConfig::secret_access_key>({.key = "secret_access_key",
-                                                .help = "bedrock: its secret.",
+                                                .help = "AWS: its secret.",
                                                 .example = "\"env:AWS_SECRET_ACCESS_KEY\"",
                                                 .min = 1,
                                                 .max = 256}),
+    bind<&ConnectionConfig::session_token>(
+        {.key = "session_token",
+         .help = "AWS: the token of temporary credentials; a `file:` is read again when it changes.",
+         .example = "\"file:/run/secrets/aws-session-token\"",
+         .min = 1,
+         .max = 16 * kKiB}),
     bind<&ConnectionConfig::service_account_file>({.key = "service_account_file",
-                                                   .help = "vertex: the JSON key file of a service account.",
+                                                   .help =
+                                                       "vertex: the JSON file of a service account or an authorized "
+                                                       "user, exchanged for tokens. Read again when it changes.",
                                                    .example = "\"/etc/llm-gateway/vertex.json\"",
                                                    .references = References::none}),
+    bind<&ConnectionConfig::vendor>(
+        {.key = "vendor",
+         .help = "openai: whose server it is (`vllm`, `groq`, ...), where neither provider nor host tell: decides what "
+                 "converted calls may ask for.",
+         .example = "\"vllm\"",
+         .max = 64}),
     bind<&ConnectionConfig::headers>({.key = "headers",
                                       .help = "More headers for every call of this connection; values are treated as "
                                               "secrets.",

@@ -8,7 +8,7 @@ namespace llmgw::providers {
 namespace {
 
 constexpr ProviderInfo kNames[] = {
-    {"azure", ProviderKind::azure, true, "", CredentialNeed::required, "azure"},
+    {"azure", ProviderKind::azure, "", CredentialNeed::required, "azure"},
 };
 
 // What classic URLs scope by deployment; everything else (responses, files, batches) stands under /openai/ itself.
@@ -54,6 +54,9 @@ void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<Ups
     faults.push_back({"endpoint",
                       "the endpoint must not name a deployment; write \"https://<resource>.openai.azure.com\" "
                       "and put the deployment on the model: deployment = \"...\""});
+  }
+  if (path.ends_with("/anthropic") || path.ends_with("/anthropic/v1")) {
+    faults.push_back({"endpoint", "this is Claude's API on Foundry; write provider = \"anthropic\""});
   }
   upstream.azure_shape = shape_of(upstream.endpoint);
   upstream.prefix = prefix_of(upstream.endpoint, upstream.azure_shape);
@@ -102,6 +105,11 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 
 }  // namespace
 
-const Vendor kAzure = {ProviderKind::azure, kNames, speaks_azure, default_endpoint, prepare, target};
+const Vendor kAzure = {.kind = ProviderKind::azure,
+                       .names = kNames,
+                       .speaks = speaks_azure,
+                       .default_endpoint = default_endpoint,
+                       .prepare = prepare,
+                       .target = target};
 
 }  // namespace llmgw::providers

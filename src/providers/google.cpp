@@ -1,5 +1,5 @@
-// The Gemini API of Google AI Studio. A key goes in x-goog-api-key whatever its prefix; only an OAuth token is a
-// bearer.
+// The Gemini API of Google AI Studio. A key goes in x-goog-api-key whatever its prefix (AIza, AQ.); an OAuth token is a
+// bearer, and both at once are refused there.
 #include <algorithm>
 
 #include "providers/vendor.h"
@@ -8,8 +8,7 @@ namespace llmgw::providers {
 namespace {
 
 constexpr ProviderInfo kNames[] = {
-    {"google", ProviderKind::google, true, "https://generativelanguage.googleapis.com", CredentialNeed::required,
-     "google"},
+    {"google", ProviderKind::google, "https://generativelanguage.googleapis.com", CredentialNeed::required, "google"},
 };
 // Vertex's v1 has what here only v1beta has (system instructions, tools).
 constexpr std::string_view kVersionForVertexClients = "v1beta";
@@ -22,15 +21,14 @@ std::string default_endpoint(const UpstreamOptions&) {
   return std::string(kNames[0].default_endpoint);
 }
 
-void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<UpstreamFault>&) {
+void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<UpstreamFault>& faults) {
+  refuse_oauth_token_as_key(options, faults);
   upstream.prefix_versioned = has_version_segment(upstream.endpoint.base_path);
   upstream.prefix = upstream.endpoint.base_path + "/";
-  const auto& credential = options.access_token.empty() ? options.api_key : options.access_token;
-  if (credential.empty()) return;
-  if (!options.access_token.empty() || looks_like_oauth_token(credential)) {
-    upstream.set_headers.push_back({"authorization", bearer(credential)});
-  } else {
-    upstream.set_headers.push_back({"x-goog-api-key", credential});
+  if (!options.access_token.empty()) {
+    upstream.set_headers.push_back({"authorization", bearer(options.access_token)});
+  } else if (!options.api_key.empty()) {
+    upstream.set_headers.push_back({"x-goog-api-key", options.api_key});
   }
 }
 
@@ -69,6 +67,11 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 
 }  // namespace
 
-const Vendor kGoogle = {ProviderKind::google, kNames, speaks_gemini, default_endpoint, prepare, target};
+const Vendor kGoogle = {.kind = ProviderKind::google,
+                        .names = kNames,
+                        .speaks = speaks_gemini,
+                        .default_endpoint = default_endpoint,
+                        .prepare = prepare,
+                        .target = target};
 
 }  // namespace llmgw::providers

@@ -8,23 +8,27 @@ constexpr auto kOpenAiKind = ProviderKind::openai;
 constexpr auto kRequired = CredentialNeed::required;
 constexpr auto kOptional = CredentialNeed::optional;
 
+// Bedrock's OpenAI surface: the same API with AWS's credentials.
+constexpr std::string_view kMantle = "bedrock-mantle";
+
 constexpr ProviderInfo kNames[] = {
-    {"openai", kOpenAiKind, true, "https://api.openai.com", kRequired, "openai"},
-    {"openai-compatible", kOpenAiKind, true, "", kOptional, "openai-compatible"},
-    {"cerebras", kOpenAiKind, true, "https://api.cerebras.ai/v1", kRequired, "cerebras"},
-    {"deepseek", kOpenAiKind, true, "https://api.deepseek.com", kRequired, "deepseek"},
-    {"fireworks", kOpenAiKind, true, "https://api.fireworks.ai/inference/v1", kRequired, "fireworks"},
-    {"groq", kOpenAiKind, true, "https://api.groq.com/openai/v1", kRequired, "groq"},
-    {"llamacpp", kOpenAiKind, true, "", kOptional, "llamacpp"},
-    {"mistral", kOpenAiKind, true, "https://api.mistral.ai/v1", kRequired, "mistral"},
-    {"moonshot", kOpenAiKind, true, "https://api.moonshot.ai/v1", kRequired, "moonshot"},
-    {"nvidia", kOpenAiKind, true, "https://integrate.api.nvidia.com/v1", kRequired, "nvidia"},
-    {"ollama", kOpenAiKind, true, "http://127.0.0.1:11434", kOptional, "ollama"},
-    {"openrouter", kOpenAiKind, true, "https://openrouter.ai/api/v1", kRequired, "openrouter"},
-    {"sglang", kOpenAiKind, true, "", kOptional, "sglang"},
-    {"together", kOpenAiKind, true, "https://api.together.xyz/v1", kRequired, "together"},
-    {"vllm", kOpenAiKind, true, "", kOptional, "vllm"},
-    {"xai", kOpenAiKind, true, "https://api.x.ai/v1", kRequired, "xai"},
+    {"openai", kOpenAiKind, "https://api.openai.com", kRequired, "openai"},
+    {"openai-compatible", kOpenAiKind, "", kOptional, "openai-compatible"},
+    {kMantle, kOpenAiKind, "", kRequired, "bedrock"},
+    {"cerebras", kOpenAiKind, "https://api.cerebras.ai/v1", kRequired, "cerebras"},
+    {"deepseek", kOpenAiKind, "https://api.deepseek.com", kRequired, "deepseek"},
+    {"fireworks", kOpenAiKind, "https://api.fireworks.ai/inference/v1", kRequired, "fireworks"},
+    {"groq", kOpenAiKind, "https://api.groq.com/openai/v1", kRequired, "groq"},
+    {"llamacpp", kOpenAiKind, "", kOptional, "llamacpp"},
+    {"mistral", kOpenAiKind, "https://api.mistral.ai/v1", kRequired, "mistral"},
+    {"moonshot", kOpenAiKind, "https://api.moonshot.ai/v1", kRequired, "moonshot"},
+    {"nvidia", kOpenAiKind, "https://integrate.api.nvidia.com/v1", kRequired, "nvidia"},
+    {"ollama", kOpenAiKind, "http://127.0.0.1:11434", kOptional, "ollama"},
+    {"openrouter", kOpenAiKind, "https://openrouter.ai/api/v1", kRequired, "openrouter"},
+    {"sglang", kOpenAiKind, "", kOptional, "sglang"},
+    {"together", kOpenAiKind, "https://api.together.xyz/v1", kRequired, "together"},
+    {"vllm", kOpenAiKind, "", kOptional, "vllm"},
+    {"xai", kOpenAiKind, "https://api.x.ai/v1", kRequired, "xai"},
 };
 
 bool speaks_openai(Surface surface) {
@@ -32,15 +36,19 @@ bool speaks_openai(Surface surface) {
 }
 
 std::string default_endpoint(const UpstreamOptions& options) {
+  if (options.provider == kMantle) {
+    return options.region.empty() ? "" : "https://bedrock-mantle." + std::string(options.region) + ".api.aws/v1";
+  }
   for (const auto& each : kNames) {
     if (each.name == options.provider) return std::string(each.default_endpoint);
   }
   return {};
 }
 
-void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<UpstreamFault>&) {
+void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<UpstreamFault>& faults) {
   upstream.prefix_versioned = has_version_segment(upstream.endpoint.base_path);
   upstream.prefix = upstream.endpoint.base_path + (upstream.prefix_versioned ? "/" : "/v1/");
+  if (options.provider == kMantle) return prepare_aws(options, kMantle, upstream, faults);
   const auto& token = options.access_token.empty() ? options.api_key : options.access_token;
   if (!token.empty()) upstream.set_headers.push_back({"authorization", bearer(token)});
   if (!options.organization.empty()) {
@@ -70,6 +78,12 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 
 }  // namespace
 
-const Vendor kOpenAi = {ProviderKind::openai, kNames, speaks_openai, default_endpoint, prepare, target};
+const Vendor kOpenAi = {.kind = ProviderKind::openai,
+                        .names = kNames,
+                        .speaks = speaks_openai,
+                        .needs_region = true,
+                        .default_endpoint = default_endpoint,
+                        .prepare = prepare,
+                        .target = target};
 
 }  // namespace llmgw::providers

@@ -18,17 +18,18 @@ enum class CredentialNeed : uint8_t { required, optional };
 struct ProviderInfo {
   std::string_view name;  // the word in `provider = "..."`
   ProviderKind kind;
-  bool supported;  // false: known, but this version cannot serve it
   std::string_view
       default_endpoint;       // empty: the configuration must give one, or (vertex) it follows from the location
   CredentialNeed credential;  // with the default endpoint; another endpoint of kind openai may need none
   std::string_view owned_by;  // what /v1/models says unless configured
 };
 
-// Every name a configuration may use, those of unsupported vendors included.
+// Every name a configuration may use.
 std::span<const ProviderInfo* const> all_providers();
 // Null when there is none of that name.
 const ProviderInfo* find_provider(std::string_view name);
+// Claude, by any of the names Anthropic, Google and AWS give it.
+bool is_claude(std::string_view model);
 // Whether a call of that surface can be passed to the vendor without conversion.
 bool speaks(ProviderKind kind, Surface surface);
 

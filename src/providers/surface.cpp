@@ -40,6 +40,8 @@ std::string_view to_string(Surface surface) {
     case Surface::anthropic: return "anthropic";
     case Surface::gemini: return "gemini";
     case Surface::vertex: return "vertex";
+    case Surface::bedrock: return "bedrock";
+    case Surface::cohere: return "cohere";
   }
   return "unknown";
 }
@@ -64,8 +66,10 @@ std::string_view resource_path(Surface surface, std::string_view path) {
     case Surface::anthropic: return strip(path, "/v1/");
     case Surface::azure: return azure_resource(path);
     case Surface::azure_v1: return strip(path, "/openai/v1/");
+    case Surface::cohere: return strip(path, "/v2/");
     case Surface::gemini:
-    case Surface::vertex: return strip(path, "/");
+    case Surface::vertex:
+    case Surface::bedrock: return strip(path, "/");
   }
   return {};
 }
@@ -87,6 +91,13 @@ GeminiPath split_gemini_path(std::string_view resource) {
   result.model = tail.substr(0, colon);
   result.method = tail.substr(colon + colon_size);
   return result;
+}
+
+BedrockPath split_bedrock_path(std::string_view resource) {
+  constexpr std::string_view kRoot = "model/";
+  const size_t slash = resource.rfind('/');
+  if (!resource.starts_with(kRoot) || slash <= kRoot.size()) return {};
+  return {.model = resource.substr(kRoot.size(), slash - kRoot.size()), .operation = resource.substr(slash + 1)};
 }
 
 bool is_version_segment(std::string_view segment) {

@@ -9,13 +9,8 @@
 namespace llmgw::providers {
 namespace {
 
-// Vendors whose own protocol this version cannot speak; their names are known so that the refusal can say so.
-constexpr ProviderInfo kNotServed[] = {
-    {"bedrock", ProviderKind::bedrock, false, "", CredentialNeed::required, "bedrock"},
-    {"cohere", ProviderKind::cohere, false, "https://api.cohere.com", CredentialNeed::required, "cohere"},
-};
-
-constexpr std::array<const Vendor*, 5> kVendors = {&kOpenAi, &kAzure, &kAnthropic, &kGoogle, &kVertex};
+constexpr std::array<const Vendor*, 7> kVendors = {&kOpenAi, &kAzure,   &kAnthropic, &kGoogle,
+                                                   &kVertex, &kBedrock, &kCohere};
 
 const Vendor* vendor_of(ProviderKind kind) {
   for (const auto* vendor : kVendors) {
@@ -29,7 +24,6 @@ std::vector<const ProviderInfo*> collect_providers() {
   for (const auto* vendor : kVendors) {
     for (const auto& info : vendor->names) result.push_back(&info);
   }
-  for (const auto& info : kNotServed) result.push_back(&info);
   return result;
 }
 
@@ -40,26 +34,45 @@ bool is_vendor_host(const Endpoint& endpoint, const ProviderInfo& info) {
 
 void check_credential(const UpstreamOptions& options, const Upstream& upstream, std::vector<UpstreamFault>& faults) {
   const auto& info = *upstream.provider;
-  if (!options.api_key.empty() && !options.access_token.empty()) {
-    faults.push_back({"access_token", "api_key and access_token exclude each other; keep one"});
+  const std::array<std::pair<std::string_view, const base::Secret*>, 4> kinds = {
+      {{"api_key", &options.api_key},
+       {"access_token", &options.access_token},
+       {"access_key_id", &options.access_key_id},
+       {"service_account_file", &options.service_account}}};
+  std::string_view first;
+  for (const auto& [key, value] : kinds) {
+    if (value->empty()) continue;
+    if (!first.empty()) {
+      faults.push_back({key, std::string(first) + " and " + std::string(key) + " exclude each other; keep one"});
+    }
+    first = key;
   }
-  if (!options.api_key.empty() || !options.access_token.empty()) return;
+  if (options.access_key_id.empty() != options.secret_access_key.empty()) {
+    const bool no_id = options.access_key_id.empty();
+    faults.push_back({no_id ? "access_key_id" : "secret_access_key",
+                      "access_key_id and secret_access_key belong together; give both", true});
+    return;
+  }
+  if (!first.empty()) return;
   // A proxy or an engine behind another address may do without.
   const bool own_address = info.kind != ProviderKind::openai || is_vendor_host(upstream.endpoint, info);
   if (info.credential == CredentialNeed::optional || !own_address) return;
-  faults.push_back({"api_key", "provider '" + std::string(info.name) +
-                                   "' needs a credential; add api_key = \"env:NAME\" or \"file:PATH\""});
+  faults.push_back(
+      {"api_key",
+       "provider '" + std::string(info.name) + "' needs a credential; add api_key = \"env:NAME\" or \"file:PATH\"",
+       true});
 }
 
 bool replaces_credential(std::string_view name, const Upstream& upstream) {
+  if (name == "authorization" && (upstream.aws || upstream.google)) return true;
   return std::ranges::any_of(upstream.set_headers, [&](const HeaderField& field) { return field.name == name; });
 }
 
 }  // namespace
 
 std::span<const ProviderInfo* const> all_providers() {
-  static const std::vector<const ProviderInfo*> providers = collect_providers();
-  return providers;
+  static const std::vector<const ProviderInfo*> kProviders = collect_providers();
+  return kProviders;
 }
 
 const ProviderInfo* find_provider(std::string_view name) {
@@ -74,6 +87,12 @@ bool speaks(ProviderKind kind, Surface surface) {
   return vendor != nullptr && vendor->speaks(surface);
 }
 
+bool speaks(const Upstream& upstream, std::string_view model, Surface surface) {
+  const auto* vendor = vendor_of(upstream.provider->kind);
+  if (vendor == nullptr || !vendor->speaks(surface)) return false;
+  return vendor->model_speaks == nullptr || vendor->model_speaks(upstream, model, surface);
+}
+
 std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const UpstreamOptions& options) {
   std::vector<UpstreamFault> faults;
   const auto failed = [&] { return std::unexpected(std::move(faults)); };
@@ -84,12 +103,14 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
     return failed();
   }
   const auto* vendor = vendor_of(upstream.provider->kind);
-  if (vendor == nullptr) {
-    faults.push_back({"provider", "provider '" + std::string(options.provider) + "' is not supported by this version"});
-    return failed();
-  }
+  upstream.vendor = options.vendor;
   const std::string endpoint =
       options.endpoint.empty() ? vendor->default_endpoint(options) : std::string(options.endpoint);
+  if (endpoint.empty() && vendor->needs_region && options.region.empty()) {
+    faults.push_back({"region", "provider '" + std::string(options.provider) +
+                                    "' needs region = \"...\", or an endpoint of its own"});
+    return failed();
+  }
   if (endpoint.empty()) {
     faults.push_back({"endpoint", "provider '" + std::string(options.provider) +
                                       "' needs endpoint = \"https://...\" (it has no address of its own)"});
@@ -118,7 +139,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
 base::Result<UpstreamTarget> make_upstream_target(const Upstream& upstream, const ClientCall& call,
                                                   base::Arena& arena) {
   const auto* vendor = vendor_of(upstream.provider->kind);
-  if (vendor == nullptr || !vendor->speaks(call.surface)) {
+  if (!speaks(upstream, call.model, call.surface)) {
     return base::fail(base::ErrorCode::unsupported, "the connection's provider speaks another protocol");
   }
   return vendor->target(upstream, call, arena);

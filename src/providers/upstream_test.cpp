@@ -17,6 +17,11 @@ struct Wanted {
   std::string organization = {};
   std::string project = {};
   std::string location = {};
+  std::string region = {};
+  std::string access_key_id = {};
+  std::string secret_access_key = {};
+  std::string session_token = {};
+  std::string service_account = {};
 };
 
 std::expected<Upstream, std::vector<UpstreamFault>> prepare(const Wanted& wanted,
@@ -29,6 +34,11 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare(const Wanted& wanted
                            .organization = wanted.organization,
                            .project = wanted.project,
                            .location = wanted.location,
+                           .service_account = base::Secret(wanted.service_account),
+                           .region = wanted.region,
+                           .access_key_id = base::Secret(wanted.access_key_id),
+                           .secret_access_key = base::Secret(wanted.secret_access_key),
+                           .session_token = base::Secret(wanted.session_token),
                            .headers = std::move(headers)});
 }
 
@@ -57,6 +67,17 @@ const Wanted kGoogle{.provider = "google"};
 const Wanted kVertexProject{
     .provider = "vertex", .api_key = "", .access_token = "ya29.t", .project = "p 1", .location = "europe-west4"};
 const Wanted kVertexExpress{.provider = "vertex"};
+const Wanted kBedrock{.provider = "bedrock",
+                      .api_key = "",
+                      .region = "eu-north-1",
+                      .access_key_id = "AKID",
+                      .secret_access_key = "secret",
+                      .session_token = "session"};
+const Wanted kBedrockKey{.provider = "bedrock", .region = "us-east-1"};
+const Wanted kCohere{.provider = "cohere"};
+// An authorized user's file: unlike a service account's it needs no key pair to be read.
+constexpr const char* kUserFile =
+    R"({"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r","quota_project_id":"q"})";
 constexpr auto kSet = BodyModel::set;
 constexpr auto kKeep = BodyModel::keep;
 
@@ -182,7 +203,75 @@ const Case kCases[] = {
      "/v1beta1/projects/p%201/locations/europe-west4/publishers/google/models/g:generateContent?alt=sse", kKeep},
     {"vertex express mode", kVertexExpress, Surface::vertex, "/v1/publishers/google/models/x:countTokens", "", "g", "",
      "/v1/publishers/google/models/g:countTokens", kKeep},
+    {"claude on vertex", kVertexProject, Surface::anthropic, "/v1/messages", "beta=true", "claude-opus-4-5@20251101",
+     "", "/v1/projects/p%201/locations/europe-west4/publishers/anthropic/models/claude-opus-4-5%4020251101:rawPredict",
+     kKeep},
+    {"claude on vertex counts by a model of its own", kVertexProject, Surface::anthropic, "/v1/messages/count_tokens",
+     "", "claude-opus-4-5", "",
+     "/v1/projects/p%201/locations/europe-west4/publishers/anthropic/models/count-tokens:rawPredict", kSet},
+    {"bedrock encodes the model once", kBedrock, Surface::bedrock, "/model/alias/converse", "",
+     "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "",
+     "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse", kKeep},
+    {"bedrock takes ARNs", kBedrock, Surface::bedrock, "/model/a%2Fb/invoke-with-response-stream", "",
+     "arn:aws:bedrock:us-west-2:1:inference-profile/x", "",
+     "/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A1%3Ainference-profile%2Fx/invoke-with-response-stream", kKeep},
+    {"bedrock under a base path",
+     {.provider = "bedrock", .endpoint = "https://vpce.example/aws", .region = "us-east-1"},
+     Surface::bedrock,
+     "/model/alias/count-tokens",
+     "",
+     "m",
+     "",
+     "/aws/model/m/count-tokens",
+     kKeep},
+    {"cohere", kCohere, Surface::cohere, "/v2/chat", "", "command-a", "", "/v2/chat", kSet},
+    {"cohere under a base path",
+     {.provider = "cohere", .endpoint = "https://h/cohere/v2"},
+     Surface::cohere,
+     "/v2/rerank",
+     "",
+     "m",
+     "",
+     "/cohere/v2/rerank",
+     kSet},
+    {"bedrock-mantle",
+     {.provider = "bedrock-mantle", .region = "us-east-1"},
+     Surface::openai,
+     "/v1/responses",
+     "",
+     "m",
+     "",
+     "/v1/responses",
+     kSet},
 };
+
+TEST(UpstreamTarget, ClaudeOnVertexStreamsElsewhereAndInAnEnvelope) {
+  const auto upstream = prepare(kVertexProject);
+  base::Arena arena;
+  ClientCall call{.surface = Surface::anthropic,
+                  .path = "/v1/messages",
+                  .query = "",
+                  .model = "claude-opus-4-5",
+                  .deployment = "",
+                  .stream = true};
+  const auto target = make_upstream_target(*upstream, call, arena);
+  ASSERT_TRUE(target);
+  EXPECT_TRUE(target->path_and_query.ends_with(":streamRawPredict"));
+  EXPECT_TRUE(target->envelope.drop_model);
+  EXPECT_FALSE(target->envelope.drop_stream);
+  EXPECT_EQ(target->envelope.anthropic_version, "vertex-2023-10-16");
+  call.path = "/v1/messages/count_tokens";
+  const auto counted = make_upstream_target(*upstream, call, arena);
+  ASSERT_TRUE(counted);
+  EXPECT_FALSE(counted->envelope.drop_model);
+  call.path = "/v1/messages/batches";
+  EXPECT_EQ(make_upstream_target(*upstream, call, arena).error().code, base::ErrorCode::unsupported);
+  EXPECT_TRUE(speaks(*upstream, "claude-opus-4-5", Surface::anthropic));
+  EXPECT_FALSE(speaks(*upstream, "claude-opus-4-5", Surface::gemini));
+  EXPECT_FALSE(speaks(*upstream, "gemini-3-pro", Surface::anthropic));
+  EXPECT_TRUE(speaks(*upstream, "gemini-3-pro", Surface::vertex));
+  EXPECT_FALSE(speaks(*upstream, "", Surface::anthropic));
+}
 
 TEST(UpstreamTarget, Paths) {
   for (const auto& each : kCases) {
@@ -264,7 +353,18 @@ TEST(PrepareUpstream, Credentials) {
       {{.provider = "anthropic", .api_key = "", .access_token = "oat"}, "authorization", "Bearer oat"},
       {kGoogle, "x-goog-api-key", "sk-k"},
       {{.provider = "google", .api_key = "AQ.Ab8"}, "x-goog-api-key", "AQ.Ab8"},
-      {{.provider = "google", .api_key = "ya29.x"}, "authorization", "Bearer ya29.x"},
+      {{.provider = "google", .api_key = "", .access_token = "ya29.x"}, "authorization", "Bearer ya29.x"},
+      {{.provider = "google", .api_key = "", .access_token = "ya29.x"}, "x-goog-api-key", "(none)"},
+      {{.provider = "anthropic", .endpoint = "https://r.services.ai.azure.com/anthropic"}, "x-api-key", "sk-k"},
+      {{.provider = "anthropic", .endpoint = "https://r.services.ai.azure.com/anthropic"}, "api-key", "sk-k"},
+      {{.provider = "anthropic"}, "api-key", "(none)"},
+      {kCohere, "authorization", "Bearer sk-k"},
+      {kBedrockKey, "authorization", "Bearer sk-k"},
+      {kBedrock, "authorization", "(none)"},
+      {{.provider = "bedrock-mantle", .region = "us-east-1"}, "authorization", "Bearer sk-k"},
+      {{.provider = "vertex", .api_key = "", .project = "p", .location = "l", .service_account = kUserFile},
+       "x-goog-user-project",
+       "q"},
       {{.provider = "vertex", .api_key = "AQ.Ab8"}, "x-goog-api-key", "AQ.Ab8"},
       {kVertexProject, "authorization", "Bearer ya29.t"},
   };
@@ -285,6 +385,33 @@ TEST(PrepareUpstream, Hosts) {
   EXPECT_EQ(prepare({.provider = "vertex", .project = "p", .location = "global"})->endpoint.host,
             "aiplatform.googleapis.com");
   EXPECT_EQ(prepare({.provider = "ollama", .api_key = ""})->endpoint.authority, "127.0.0.1:11434");
+  EXPECT_EQ(prepare(kBedrock)->endpoint.host, "bedrock-runtime.eu-north-1.amazonaws.com");
+  EXPECT_EQ(prepare({.provider = "bedrock", .region = "cn-north-1"})->endpoint.host,
+            "bedrock-runtime.cn-north-1.amazonaws.com.cn");
+  EXPECT_EQ(prepare({.provider = "bedrock-mantle", .region = "us-east-1"})->endpoint.host,
+            "bedrock-mantle.us-east-1.api.aws");
+  EXPECT_EQ(prepare(kCohere)->endpoint.host, "api.cohere.com");
+}
+
+TEST(PrepareUpstream, AwsCredentialsAreForSigning) {
+  const auto upstream = prepare(kBedrock);
+  ASSERT_TRUE(upstream && upstream->aws);
+  EXPECT_EQ(upstream->aws->service, "bedrock");
+  EXPECT_EQ(upstream->aws->region, "eu-north-1");
+  EXPECT_EQ(upstream->aws->credentials.access_key_id.reveal(), "AKID");
+  EXPECT_EQ(upstream->aws->credentials.session_token.reveal(), "session");
+  EXPECT_FALSE(prepare(kBedrockKey)->aws);
+  Wanted mantle = kBedrock;
+  mantle.provider = "bedrock-mantle";
+  EXPECT_EQ(prepare(mantle)->aws->service, "bedrock-mantle");
+}
+
+TEST(PrepareUpstream, AFileOfGoogleIsExchangedForATokenAndMayNameTheProject) {
+  const auto upstream =
+      prepare({.provider = "vertex", .api_key = "", .project = "p", .location = "l", .service_account = kUserFile});
+  ASSERT_TRUE(upstream && upstream->google);
+  EXPECT_EQ(upstream->google->client, "c");
+  EXPECT_EQ(header(upstream->set_headers, "authorization"), "(none)");
 }
 
 TEST(PrepareUpstream, Faults) {
@@ -294,8 +421,31 @@ TEST(PrepareUpstream, Faults) {
     const char* message;
   };
   const Fault faults[] = {
-      {{.provider = "bedrock"}, "provider", "provider 'bedrock' is not supported by this version"},
-      {{.provider = "cohere"}, "provider", "provider 'cohere' is not supported by this version"},
+      {{.provider = "bedrock"}, "region", "provider 'bedrock' needs region = \"...\", or an endpoint of its own"},
+      {{.provider = "bedrock", .endpoint = "https://h", .api_key = "", .access_key_id = "a", .secret_access_key = "s"},
+       "region",
+       "requests are signed for a region; add region = \"...\""},
+      {{.provider = "bedrock", .api_key = "", .region = "r", .access_key_id = "a"},
+       "secret_access_key",
+       "access_key_id and secret_access_key belong together; give both"},
+      {{.provider = "bedrock", .region = "r", .access_key_id = "a", .secret_access_key = "s"},
+       "access_key_id",
+       "api_key and access_key_id exclude each other; keep one"},
+      {{.provider = "bedrock", .api_key = "", .access_token = "t", .region = "r"},
+       "access_token",
+       "bedrock takes api_key, or access_key_id and secret_access_key"},
+      {{.provider = "google", .api_key = "ya29.x"},
+       "api_key",
+       "holds an OAuth access token; write it as access_token = \"...\" instead"},
+      {{.provider = "vertex", .api_key = "eyJh.x.y"},
+       "api_key",
+       "holds an OAuth access token; write it as access_token = \"...\" instead"},
+      {{.provider = "vertex", .api_key = "", .service_account = "{}"},
+       "service_account_file",
+       "the credentials file is neither of a service account nor of an authorized user: its \"type\" says otherwise"},
+      {{.provider = "azure", .endpoint = "https://r.services.ai.azure.com/anthropic"},
+       "endpoint",
+       "this is Claude's API on Foundry; write provider = \"anthropic\""},
       {{.provider = "nope"}, "provider", "no such provider"},
       {{.provider = "azure"},
        "endpoint",
@@ -342,6 +492,8 @@ TEST(Providers, EveryNameIsFoundAndOnlyOnce) {
   EXPECT_TRUE(speaks(ProviderKind::vertex, Surface::gemini));
   EXPECT_FALSE(speaks(ProviderKind::google, Surface::openai));
   EXPECT_FALSE(speaks(ProviderKind::bedrock, Surface::openai));
+  EXPECT_TRUE(speaks(ProviderKind::bedrock, Surface::bedrock));
+  EXPECT_TRUE(speaks(ProviderKind::cohere, Surface::cohere));
 }
 
 }  // namespace

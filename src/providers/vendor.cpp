@@ -113,6 +113,35 @@ base::Secret bearer(const base::Secret& token) {
   return base::Secret("Bearer " + std::string(token.reveal()));
 }
 
+void refuse_oauth_token_as_key(const UpstreamOptions& options, std::vector<UpstreamFault>& faults) {
+  if (!looks_like_oauth_token(options.api_key)) return;
+  faults.push_back({"api_key", "holds an OAuth access token; write it as access_token = \"...\" instead"});
+}
+
+void prepare_aws(const UpstreamOptions& options, std::string_view service, Upstream& upstream,
+                 std::vector<UpstreamFault>& faults) {
+  if (!options.api_key.empty()) {
+    upstream.set_headers.push_back({"authorization", bearer(options.api_key)});
+    return;
+  }
+  if (options.access_key_id.empty() || options.secret_access_key.empty()) return;
+  // Signatures hold region and service, also where the endpoint is a private one whose name says neither.
+  if (options.region.empty()) {
+    faults.push_back({"region", "requests are signed for a region; add region = \"...\""});
+    return;
+  }
+  upstream.aws = AwsSigning{.credentials = {.access_key_id = options.access_key_id,
+                                            .secret_access_key = options.secret_access_key,
+                                            .session_token = options.session_token},
+                            .region = std::string(options.region),
+                            .service = std::string(service)};
+}
+
+// "claude-sonnet-4-5", "us.anthropic.claude-3-haiku-20240307-v1:0", "claude-opus-4-1@20250805"
+bool is_claude(std::string_view model) {
+  return model.find("claude") != std::string_view::npos;
+}
+
 bool looks_like_oauth_token(const base::Secret& secret) {
   return secret.reveal().starts_with("ya29.") || secret.reveal().starts_with("eyJ");
 }

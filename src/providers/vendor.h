@@ -14,7 +14,11 @@ namespace llmgw::providers {
 struct Vendor {
   ProviderKind kind;
   std::span<const ProviderInfo> names;
+  // Whether some model of the vendor can be called by that surface without conversion.
   bool (*speaks)(Surface surface);
+  // Whether this one can; null: all that `speaks` says.
+  bool (*model_speaks)(const Upstream& upstream, std::string_view model, Surface surface) = nullptr;
+  bool needs_region = false;  // the default endpoint may follow from the region
   // Where the vendor is when the configuration gives no endpoint; empty when it has to.
   std::string (*default_endpoint)(const UpstreamOptions& options);
   // Fills everything of `upstream` but provider, endpoint and the configured extra headers.
@@ -27,6 +31,8 @@ extern const Vendor kAzure;
 extern const Vendor kAnthropic;
 extern const Vendor kGoogle;
 extern const Vendor kVertex;
+extern const Vendor kBedrock;
+extern const Vendor kCohere;
 
 // Puts a path and query together in an arena; the caller says once how long it may get.
 class TargetWriter {
@@ -64,5 +70,11 @@ base::Secret bearer(const base::Secret& token);
 
 // An OAuth access token in the place of an API key (Google's "ya29." tokens, a JWT's "eyJ").
 bool looks_like_oauth_token(const base::Secret& secret);
+// Says so as a fault.
+void refuse_oauth_token_as_key(const UpstreamOptions& options, std::vector<UpstreamFault>& faults);
+
+// Fills `upstream.aws` from an access key, or sets the bearer header from an API key.
+void prepare_aws(const UpstreamOptions& options, std::string_view service, Upstream& upstream,
+                 std::vector<UpstreamFault>& faults);
 
 }  // namespace llmgw::providers
