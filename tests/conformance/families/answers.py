@@ -3,9 +3,11 @@
 import asyncio
 
 import cases as recordings
-from judge import answers, asks, compare_answer, errors, sdk_answers, typed
+from judge import answers, asks, compare_answer, errors, js_answers, sdk_answers, typed
 from results import Check
 from world import recorded_reply
+
+ANSWER_BYTES = 20000  # of an SDK's answer that a failure shows
 
 PATH_ENDS = {
     "chat": ("/chat/completions",),
@@ -35,6 +37,7 @@ async def run(world):
     types = typed.Types(world.everything)
     await world.all([one(world, types, *each) for each in plan(world)])
     await world.all([with_sdk(world, *each) for each in sample(world)])
+    await with_javascript(world, [each for each in sample(world) if each[1] in js_answers.CLIENTS])
 
 
 def sample(world):
@@ -65,7 +68,7 @@ async def with_sdk(world, case, client, stream):
             )
             found = answers.decode(client, body, streamed, strict=False)
             check.findings += compare_answer.compare(found, told, client, case.dialect)
-            check.debug = {"answer": body.decode("utf-8", "replace")[:20000]}
+            check.debug = {"answer": body.decode("utf-8", "replace")[:ANSWER_BYTES]}
         except Exception as error:
             check.add("sdk", f"{type(error).__name__}: {str(error)[:500]}")
     world.report.add(check)
@@ -92,6 +95,30 @@ async def one(world, types, case, client, stream):
             check.add("harness" if answer else "call", f"{type(error).__name__}: {error}")
         check.keep(call, answer, program.captured)
     world.report.add(check)
+
+
+async def with_javascript(world, chosen):
+    """All in one process of node; the programs answer the same to every call."""
+    if not chosen:
+        return
+    questions = []
+    for number, (case, client, stream) in enumerate(chosen):
+        told = answers.origin(case)
+        world.upstream.program(f"case-{case.number}").load(recorded_reply(case))
+        names, thinking = [tool.name for tool in told.tools], bool(told.reasoning or told.signatures)
+        questions.append(js_answers.question(number, client, f"case-{case.number}", stream, names, thinking))
+    outcomes = await asyncio.to_thread(js_answers.ask, world.gateway.port, questions)
+    for number, (case, client, stream) in enumerate(chosen):
+        mode = ("stream" if stream else "unary") + "-js"
+        check = Check("A", client, case.provider, case.id, mode, case.features, case.dialect)
+        outcome = outcomes[number]
+        check.debug = {"asked": questions[number], "answer": str(outcome)[:ANSWER_BYTES]}
+        if "error" in outcome:
+            check.add("sdk", outcome["error"][:500])
+        else:
+            found = answers.decode(client, *js_answers.bytes_of(client, outcome), strict=False)
+            check.findings += compare_answer.compare(found, answers.origin(case), client, case.dialect)
+        world.report.add(check)
 
 
 def judge(check, case, told, client, stream, array, answer, captured):

@@ -1,4 +1,4 @@
-// node load.mjs NAME: runs NAME.mjs with the packages of the working directory, wherever these sources are.
+// node load.mjs NAME: runs NAME.mjs with the packages of the working directory, wherever the tests are.
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -6,7 +6,7 @@ const packages = pathToFileURL(`${process.cwd()}/`).href;
 registerHooks({
   resolve(specifier, context, next) {
     const bare = !/^(\.|\/|node:|file:)/.test(specifier);
-    const ours = context.parentURL?.startsWith(new URL(".", import.meta.url).href);
+    const ours = context.parentURL?.startsWith(new URL("../../", import.meta.url).href);
     return next(specifier, bare && ours ? { ...context, parentURL: packages } : context);
   },
 });
