@@ -174,7 +174,8 @@ TEST(StreamError, ResponsesFailInTwoEvents) {
   const std::string events = write_stream_error(Dialect::openai_responses, Framing::sse, error, "r", state);
   const std::string_view first =
       "event: error\ndata: "
-      "{\"type\":\"error\",\"code\":\"upstream_timeout\",\"message\":\"Late.\",\"param\":null,\"sequence_number\":41}"
+      "{\"type\":\"error\",\"code\":\"upstream_timeout\",\"message\":\"Late.\",\"param\":null,\"sequence_number\":41,"
+      "\"error\":{\"type\":\"server_error\",\"code\":\"upstream_timeout\",\"message\":\"Late.\",\"param\":null}}"
       "\n\n";
   ASSERT_TRUE(events.starts_with(first)) << events;
   std::string_view second = std::string_view(events).substr(first.size());

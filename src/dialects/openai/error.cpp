@@ -90,17 +90,20 @@ std::string write_stream_error(Api api, const chat::ClientError& error) {
   return "data: " + error_body(api, error) + "\n\n";
 }
 
-std::string write_responses_stream_error(const chat::ClientError& error, const StreamState& state) {
+std::string responses_error_event(const chat::ClientError& error, uint64_t sequence_number) {
   const Meaning meaning = meaning_of(Api::responses, error.kind);
-  std::string events = "event: error\ndata: ";
-  json::Writer(events)
-      .begin_object()
-      .member("type", "error")
-      .text_or_null("code", code_of(meaning, error))
-      .member("message", error.message)
-      .text_or_null("param", error.param)
-      .member("sequence_number", state.next_sequence_number)
-      .end_object();
+  std::string data;
+  json::Writer writer(data);
+  writer.begin_object().member("type", "error").text_or_null("code", code_of(meaning, error));
+  writer.member("message", error.message).text_or_null("param", error.param);
+  writer.member("sequence_number", sequence_number).key("error").begin_object().member("type", meaning.type);
+  writer.text_or_null("code", code_of(meaning, error)).member("message", error.message);
+  writer.text_or_null("param", error.param).end_object().end_object();
+  return data;
+}
+
+std::string write_responses_stream_error(const chat::ClientError& error, const StreamState& state) {
+  std::string events = "event: error\ndata: " + responses_error_event(error, state.next_sequence_number);
   events += "\n\nevent: response.failed\ndata: ";
   json::Writer failed(events);
   failed.begin_object().member("type", "response.failed").member("sequence_number", state.next_sequence_number + 1);
@@ -112,7 +115,7 @@ std::string write_responses_stream_error(const chat::ClientError& error, const S
   failed.member("model", state.model).key("output").begin_array().end_array();
   failed.member("parallel_tool_calls", true).null_member("previous_response_id").null_member("temperature");
   failed.member("tool_choice", "auto").key("tools").begin_array().end_array();
-  failed.null_member("top_p").null_member("usage").key("metadata").begin_object().end_object();
+  failed.null_member("top_p").key("metadata").begin_object().end_object();
   failed.end_object().end_object();
   return events + "\n\n";
 }

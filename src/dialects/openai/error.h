@@ -23,7 +23,11 @@ std::string error_body(Api api, const chat::ClientError& error);
 // data: {"error":{...}} and no [DONE]: the SDKs raise APIError for any event with a top-level `error`.
 std::string write_stream_error(Api api, const chat::ClientError& error);
 
-// event: error (schema ResponseErrorEvent), then event: response.failed with the response's last state.
+// The data of the Responses API's event `error`: schema ResponseErrorEvent, and beside it the nested object the live
+// service sends, because the SDKs raise APIError only for that.
+std::string responses_error_event(const chat::ClientError& error, uint64_t sequence_number);
+
+// event: error, then event: response.failed with the response's last state.
 std::string write_responses_stream_error(const chat::ClientError& error, const StreamState& state);
 
 }  // namespace llmgw::dialects::openai

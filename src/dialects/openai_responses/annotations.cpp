@@ -1,0 +1,100 @@
+#include "dialects/openai_responses/annotations.h"
+
+#include <algorithm>
+
+#include "base/arena.h"
+#include "json/tree.h"
+#include "json/writer.h"
+
+namespace llmgw::dialects::openai_responses {
+namespace {
+
+struct UrlCitation {
+  std::string_view url;
+  std::string_view title;
+  size_t start = 0;
+  size_t end = 0;
+};
+
+void append_separated(std::string& out, std::string_view json) {
+  if (!out.empty()) out += ',';
+  out += json;
+}
+
+void append_url(std::string& out, const UrlCitation& citation) {
+  std::string json;
+  json::Writer writer(json);
+  writer.begin_object().member("type", "url_citation").member("start_index", citation.start);
+  writer.member("end_index", citation.end).member("title", citation.title).member("url", citation.url).end_object();
+  append_separated(out, json);
+}
+
+// {"type":"url_citation","url_citation":{...}} of Chat Completions, and whatever else names an address: Anthropic's
+// web_search_result_location, Cohere's and Gemini's sources.
+bool read_url(json::Value citation, size_t text_size, base::Arena& arena, UrlCitation& read) {
+  const json::Value nested = citation["url_citation"];
+  const json::Value web = citation["web"];
+  const json::Value from = nested.is_object() ? nested : web.is_object() ? web : citation;
+  read.url = from.any_of("url", "uri").string(arena);
+  if (!read.url.starts_with("http")) return false;
+  read.title = from.any_of("title", "cited_text").string(arena);
+  read.start = from.any_of("start_index", "startIndex").unsigned_integer().value_or(0);
+  read.end = from.any_of("end_index", "endIndex").unsigned_integer().value_or(text_size);
+  return true;
+}
+
+void append_one_logprob(json::Writer& writer, json::Value value, bool alternatives) {
+  writer.begin_object().raw_member("token", value["token"].raw());
+  writer.raw_member("logprob", value["logprob"].is_number() ? value["logprob"].raw() : "0");
+  writer.raw_member("bytes", value["bytes"].is_array() ? value["bytes"].raw() : "[]");
+  if (alternatives) {
+    writer.key("top_logprobs").begin_array();
+    for (const json::Value other : value["top_logprobs"].elements()) {
+      if (other["token"].is_string()) append_one_logprob(writer, other, false);
+    }
+    writer.end_array();
+  }
+  writer.end_object();
+}
+
+}  // namespace
+
+size_t append_annotations(std::string& out, std::string_view citations, chat::Dialect origin, size_t text_size,
+                          json::Parser& parser) {
+  base::Arena arena;
+  const auto root = json::parse_tree(parser, citations, arena);
+  if (!root) return 0;
+  size_t count = 0;
+  for (const json::Value citation : root->elements()) {
+    UrlCitation url;
+    if (origin == chat::Dialect::openai_responses) {
+      append_separated(out, citation.raw());
+    } else if (read_url(citation, text_size, arena, url)) {
+      append_url(out, url);
+    } else {
+      continue;
+    }
+    ++count;
+  }
+  return count;
+}
+
+void append_logprobs(std::string& out, std::string_view logprobs, json::Parser& parser) {
+  base::Arena arena;
+  const auto root = json::parse_tree(parser, logprobs, arena);
+  if (!root) return;
+  for (const json::Value value : root->elements()) {
+    if (!value["token"].is_string()) continue;
+    std::string one;
+    json::Writer writer(one);
+    append_one_logprob(writer, value, true);
+    append_separated(out, one);
+  }
+}
+
+size_t character_count(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace llmgw::dialects::openai_responses

@@ -1,0 +1,241 @@
+#include "dialects/openai_responses/items.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "base/text.h"
+#include "chat/request.h"
+
+namespace llmgw::dialects::openai_responses {
+namespace {
+
+using chat::Part;
+using chat::PartKind;
+
+struct TypeName {
+  std::string_view name;
+  ItemType type;
+};
+
+constexpr std::array<TypeName, 8> kItemTypes{{
+    {"message", ItemType::message},
+    {"function_call", ItemType::function_call},
+    {"function_call_output", ItemType::function_call_output},
+    {"custom_tool_call", ItemType::custom_tool_call},
+    {"custom_tool_call_output", ItemType::custom_tool_call_output},
+    {"reasoning", ItemType::reasoning},
+    {"image_generation_call", ItemType::image_generation_call},
+    {"item_reference", ItemType::item_reference},
+}};
+
+void append_texts(std::string& text, json::Value parts, base::Arena& arena) {
+  bool first = true;
+  for (const json::Value part : parts.elements()) {
+    if (!first) text += kReasoningSeparator;
+    first = false;
+    text += part["text"].string(arena);
+  }
+}
+
+bool is_blank_or_break(char c) {
+  return c == '\r' || c == '\n' || c == ' ' || c == '\t';
+}
+
+// Base64 as some clients wrap it, without the line breaks.
+std::string_view unbroken(std::string_view base64, base::Arena& arena) {
+  if (std::ranges::none_of(base64, is_blank_or_break)) return base64;
+  std::string text;
+  text.reserve(base64.size());
+  std::ranges::copy_if(base64, std::back_inserter(text), [](char c) { return !is_blank_or_break(c); });
+  return arena.copy(text);
+}
+
+std::string_view type_of_file(std::string_view filename) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kTypes{{
+      {".pdf", "application/pdf"},
+      {".txt", "text/plain"},
+      {".md", "text/markdown"},
+      {".csv", "text/csv"},
+      {".html", "text/html"},
+      {".json", "application/json"},
+      {".docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+  }};
+  for (const auto& [ending, type] : kTypes) {
+    if (filename.ends_with(ending)) return type;
+  }
+  return {};
+}
+
+const chat::Media* keep(const chat::Media& media, base::Arena& arena) {
+  return arena.make<chat::Media>(media);
+}
+
+Part image_part(json::Value part, base::Arena& arena) {
+  const json::Value image_url = part["image_url"];
+  const json::Value url = image_url.is_object() ? image_url["url"] : image_url;
+  chat::Media media;
+  if (url.is_string()) {
+    media = media_from_url(url.string(arena), arena);
+  } else {
+    media = {.source = chat::MediaSource::file_id, .data = part["file_id"].string(arena)};
+  }
+  if (media.data.empty()) return {};
+  media.detail = part["detail"].string(arena);
+  return {.kind = PartKind::image, .media = keep(media, arena)};
+}
+
+Part file_part(json::Value part, base::Arena& arena) {
+  const std::string_view name = part["filename"].string(arena);
+  chat::Media media;
+  if (const json::Value data = part["file_data"]; data.is_string()) {
+    const std::string_view text = data.string(arena);
+    media = text.starts_with("data:") ? media_from_url(text, arena) : chat::Media{.data = unbroken(text, arena)};
+    if (media.media_type.empty()) media.media_type = type_of_file(name);
+  } else if (const json::Value url = part["file_url"]; url.is_string()) {
+    media = media_from_url(url.string(arena), arena);
+  } else {
+    media = {.source = chat::MediaSource::file_id, .data = part["file_id"].string(arena)};
+  }
+  if (media.data.empty()) return {};
+  const bool image = media.media_type.starts_with("image/");
+  return {.kind = image ? PartKind::image : PartKind::document, .name = name, .media = keep(media, arena)};
+}
+
+Part audio_part(json::Value part, base::Arena& arena) {
+  const json::Value audio = part["input_audio"];
+  const std::string_view format = audio["format"].string(arena);
+  const chat::Media media{.data = unbroken(audio["data"].string(arena), arena),
+                          .media_type = arena.concat("audio/", format.empty() ? "wav" : format)};
+  if (media.data.empty()) return {};
+  return {.kind = PartKind::audio, .media = keep(media, arena)};
+}
+
+}  // namespace
+
+ItemType item_type(json::Value item) {
+  const json::Value type = item["type"];
+  if (type.is_unset()) return item["role"].is_unset() ? ItemType::item_reference : ItemType::message;
+  for (const TypeName& entry : kItemTypes) {
+    if (type.equals(entry.name)) return entry.type;
+  }
+  return ItemType::other;
+}
+
+std::string_view reasoning_text(json::Value item, base::Arena& arena) {
+  const json::Value summary = item["summary"];
+  const json::Value content = item["content"];
+  if (summary.size() == 1 && content.size() == 0) return summary.first_element()["text"].string(arena);
+  std::string text;
+  append_texts(text, summary, arena);
+  append_texts(text, content, arena);
+  return arena.copy(text);
+}
+
+const chat::Signature* reasoning_signature(json::Value item, const ReadContext& context, bool& redacted) {
+  redacted = false;
+  const std::string_view data = item["encrypted_content"].string(context.arena);
+  if (data.empty()) return nullptr;
+  chat::Signature signature = chat::unwrap_signature(data, context.minter);
+  if (data.starts_with(chat::kSignatureTag) && signature.data.size() != data.size()) {
+    redacted = signature.id == kRedactedId;
+    if (redacted) signature.id = {};
+  } else {
+    signature.id = item["id"].string(context.arena);
+    signature.model = context.model;
+  }
+  return context.arena.make<chat::Signature>(signature);
+}
+
+chat::Media media_from_url(std::string_view url, base::Arena& arena) {
+  constexpr std::string_view kScheme = "data:";
+  if (!url.starts_with(kScheme)) return {.source = chat::MediaSource::url, .data = url};
+  const size_t comma = url.find(',');
+  if (comma == std::string_view::npos) return {.data = {}};
+  std::string_view type = url.substr(kScheme.size(), comma - kScheme.size());
+  type = type.substr(0, type.find(';'));
+  return {.data = unbroken(url.substr(comma + 1), arena), .media_type = type};
+}
+
+Part media_part(json::Value part, base::Arena& arena) {
+  const json::Value type = part["type"];
+  if (type.equals("input_image")) return image_part(part, arena);
+  if (type.equals("input_file")) return file_part(part, arena);
+  if (type.equals("input_audio")) return audio_part(part, arena);
+  return {};
+}
+
+Part output_part(json::Value part, std::string_view item_id, std::string_view phase, base::Arena& arena) {
+  if (part["type"].equals("refusal")) {
+    return {.kind = PartKind::refusal, .text = part["refusal"].string(arena), .id = item_id, .name = phase};
+  }
+  Part text{.kind = PartKind::text,
+            .origin = chat::Dialect::openai_responses,
+            .text = part["text"].string(arena),
+            .id = item_id,
+            .name = phase};
+  if (const json::Value annotations = part["annotations"]; annotations.is_array() && !annotations.empty()) {
+    text.citations = annotations.raw();
+  }
+  return text;
+}
+
+Part call_part(json::Value item, base::Arena& arena) {
+  const bool custom = item["type"].equals("custom_tool_call");
+  Part call{.kind = PartKind::tool_call,
+            .custom = custom,
+            .text = item[custom ? "input" : "arguments"].string(arena),
+            .id = item.any_of("call_id", "id").string(arena),
+            .name = item["name"].string(arena)};
+  // Some vendors send the arguments as the object they are.
+  if (!custom && item["arguments"].is_object()) call.text = item["arguments"].raw();
+  if (call.name == chat::kFormatToolName) return {.kind = PartKind::text, .text = call.text};
+  return call;
+}
+
+Part generated_image(json::Value item, base::Arena& arena) {
+  const std::string_view data = item["result"].string(arena);
+  if (data.empty()) return opaque_part(item);
+  const std::string_view format = item["output_format"].string(arena);
+  const chat::Media media{.data = data, .media_type = arena.concat("image/", format.empty() ? "png" : format)};
+  return {.kind = PartKind::image, .id = item["id"].string(arena), .media = keep(media, arena)};
+}
+
+Part opaque_part(json::Value item) {
+  return {.kind = PartKind::opaque, .origin = chat::Dialect::openai_responses, .text = item.raw()};
+}
+
+chat::Usage read_usage(json::Value usage) {
+  chat::Usage read;
+  if (!usage.is_object()) return read;
+  const json::Value input_details = usage["input_tokens_details"];
+  read.cache_read = input_details["cached_tokens"].unsigned_integer();
+  read.cache_write = input_details["cache_write_tokens"].unsigned_integer();
+  if (const auto total = usage["input_tokens"].unsigned_integer()) {
+    const uint64_t cached = read.cache_read.value_or(0) + read.cache_write.value_or(0);
+    read.input = *total > cached ? *total - cached : 0;
+  }
+  read.output = usage["output_tokens"].unsigned_integer();
+  read.reasoning = usage["output_tokens_details"]["reasoning_tokens"].unsigned_integer();
+  return read;
+}
+
+chat::Choice read_finish(json::Value response, bool any_tool_call, bool any_refusal, base::Arena& arena) {
+  chat::Choice choice;
+  const std::string_view status = response["status"].string(arena);
+  choice.native_finish = status;
+  if (status != "incomplete") {
+    choice.finish = any_tool_call ? chat::Finish::tool : any_refusal ? chat::Finish::refusal : chat::Finish::stop;
+    return choice;
+  }
+  const std::string_view reason = response["incomplete_details"]["reason"].string(arena);
+  if (!reason.empty()) {
+    const std::string native = std::string(status) + ':' + std::string(reason);
+    choice.native_finish = arena.copy(native);
+  }
+  // Whatever cut it, it is not whole: length is the reason that says so.
+  choice.finish = reason == "content_filter" ? chat::Finish::filter : chat::Finish::length;
+  return choice;
+}
+
+}  // namespace llmgw::dialects::openai_responses
