@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import cases as recordings
+from families import langchain
 from judge import answers, asks, errors, loops, requests, structure
 from judge.compare_request import Comparison
 from results import Check
@@ -13,6 +14,8 @@ from wire import frames, http1
 from world import recorded_reply
 
 MODES = ("one", "replicas")
+# What Google documents for calls that no model of its own made, where a signature has to stand.
+DUMMIES = {"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"}
 
 
 async def run(world):
@@ -24,15 +27,20 @@ async def run(world):
     for case in world.everything:
         if case.conversation:
             checker.learn(case)
+    found = {
+        name: sorted(turns, key=lambda case: case.entry["turn"])
+        for name, turns in chains.items()
+        if len(turns) > 1 and not turns[0].invoke
+    }
+    await langchain.run(world, checker, found)
     second = world.new_gateway("replica")
     await asyncio.to_thread(second.start)
     other = http1.Client("127.0.0.1", second.port)
     try:
         await world.all(
             [
-                one(world, other, checker, name, sorted(turns, key=lambda case: case.entry["turn"]), client, mode)
-                for name, turns in chains.items()
-                if len(turns) > 1 and not turns[0].invoke
+                one(world, other, checker, name, turns, client, mode)
+                for name, turns in found.items()
                 for client in recordings.DIALECTS
                 if client != turns[0].dialect and world.options.wants(client)
                 for mode in MODES
@@ -45,7 +53,7 @@ async def run(world):
 
 
 def signed(dialect, body, stream):
-    """[(what it stands on, signature)] of a provider's answer."""
+    """[(what it stands on, the signature in every form the answer has it)] of a provider's answer."""
     reader = {
         recordings.GEMINI: gemini_signed,
         recordings.ANTHROPIC: anthropic_signed,
@@ -72,8 +80,13 @@ def gemini_places(parts):
     for part in parts:
         if part.get("thoughtSignature"):
             place = part["functionCall"]["name"] if "functionCall" in part else "text"
-            found.append((place, part["thoughtSignature"]))
+            found.append((place, (unpadded(part["thoughtSignature"]),)))
     return found
+
+
+def unpadded(encoded):
+    """Bytes in JSON: clients may write them in either alphabet of base64."""
+    return encoded.replace("-", "+").replace("_", "/").rstrip("=")
 
 
 def anthropic_signed(body, stream):
@@ -85,9 +98,9 @@ def anthropic_places(content):
     found = []
     for block in content if isinstance(content, list) else []:
         if block["type"] == "thinking" and block.get("signature"):
-            found.append((block["thinking"], block["signature"]))
+            found.append((block["thinking"], (block["signature"],)))
         elif block["type"] == "redacted_thinking":
-            found.append(("redacted", block["data"]))
+            found.append(("redacted", (block["data"],)))
     return found
 
 
@@ -101,23 +114,31 @@ def bedrock_places(content):
     for block in content:
         told = block.get("reasoningContent") or {}
         if (told.get("reasoningText") or {}).get("signature"):
-            found.append((told["reasoningText"].get("text", ""), told["reasoningText"]["signature"]))
+            found.append((told["reasoningText"].get("text", ""), (told["reasoningText"]["signature"],)))
         if told.get("redactedContent"):
-            found.append(("redacted", told["redactedContent"]))
+            found.append(("redacted", (told["redactedContent"],)))
     return found
 
 
 def responses_signed(body, stream):
-    if stream:
-        ends = [event.json()["response"] for event in frames.sse(body)[0] if event.name == "response.completed"]
-        output = ends[0]["output"] if ends else []
-    else:
-        output = json.loads(body)["output"]
-    return responses_places(output)
+    """The live service encrypts an item anew for each event that shows it; any of them is good."""
+    if not stream:
+        return responses_places(json.loads(body)["output"])
+    items, found = {}, {}
+    for event in frames.sse(body)[0]:
+        data = event.json()
+        if event.name == "response.output_item.done":
+            items[data["output_index"]] = data["item"]
+        elif event.name == "response.completed":
+            items.update(dict(enumerate(data["response"].get("output") or [])))
+        for index, item in items.items():
+            if item.get("type") == "reasoning" and item.get("encrypted_content"):
+                found.setdefault(index, []).append(item["encrypted_content"])
+    return [("reasoning", tuple(dict.fromkeys(each))) for _, each in sorted(found.items())]
 
 
 def responses_places(items):
-    return [("reasoning", item["encrypted_content"]) for item in items if isinstance(item, dict)
+    return [("reasoning", (item["encrypted_content"],)) for item in items if isinstance(item, dict)
             and item.get("type") == "reasoning" and item.get("encrypted_content")]
 
 
@@ -190,15 +211,16 @@ def judge(check, checker, case, number, captured, minted):
     body = captured[0].json()
     for problem in checker.problems(case.dialect, body):
         check.add("structure", f"turn {number}: {problem}")
-    found = carried(case.dialect, body)
-    for place, signature in minted:
-        if (place, signature) not in found:
-            where = [each for each, data in found if data == signature]
-            what = f"stands on {where[0][:60]!r}" if where else "is absent"
-            check.add("signature", f"turn {number}: the signature of {place[:60]!r} {what}")
-    foreign = [data for _, data in found if data not in [each for _, each in minted]]
-    dummies = {"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"}
-    if set(foreign) - dummies:
+    found = [(place, data) for place, [data] in carried(case.dialect, body)]
+    for place, forms in minted:
+        if any((place, form) in found for form in forms):
+            continue
+        where = [each for each, data in found if data in forms]
+        what = f"stands on {where[0][:60]!r}" if where else "is absent"
+        check.add("signature", f"turn {number}: the signature of {place[:60]!r} {what}")
+    own = {form for _, forms in minted for form in forms} | DUMMIES
+    foreign = [data for _, data in found if data not in own]
+    if foreign:
         check.add("signature", f"turn {number}: a signature that the provider did not make: {foreign[0][:60]}")
     pairing(check, number, requests.read(case.dialect, body))
 

@@ -25,6 +25,8 @@ class Loop:
         self.begin()
         for turn in asked.merged():
             self.turn(turn)
+        if not asked.merged():
+            self.user(["Begin."], [])  # Gemini goes by the system instruction alone; others do not
 
     def begin(self):
         if self.system:
