@@ -28,7 +28,9 @@ class AnswerReader {
     answer.id = envelope.id.string(context_.arena);
     answer.model = envelope.model.string(context_.arena);
     answer.created = read_time(envelope.create_time.string(context_.arena));
-    answer.usage = read_usage(envelope.usage);
+    TokenCounts counts;
+    counts.merge(envelope.usage);
+    answer.usage = counts.usage();
     for (const Value candidate : envelope.candidates.elements()) {
       if (answer.choices.size() == kCandidatesMax) break;
       read_candidate(candidate, answer);

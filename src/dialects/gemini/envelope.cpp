@@ -13,10 +13,6 @@ void take(std::optional<uint64_t>& to, Value value) {
   if (const auto count = value.unsigned_integer()) to = *count;
 }
 
-struct TokenCounts {
-  std::optional<uint64_t> prompt, tool_use, cached, candidates, thoughts, total;
-};
-
 bool read_number(std::string_view text, size_t at, size_t length, int& value) {
   if (at + length > text.size()) return false;
   const auto result = std::from_chars(text.data() + at, text.data() + at + length, value);
@@ -73,36 +69,38 @@ CandidateMembers candidate_of(Value candidate, base::Arena& arena) {
   return members;
 }
 
-chat::Usage read_usage(Value usage) {
-  TokenCounts counts;
+void TokenCounts::merge(Value usage) {
   for (const json::Member member : usage.members()) {
     const std::string_view key = member.escaped_key;
     if (key == "promptTokenCount" || key == "prompt_token_count") {
-      take(counts.prompt, member.value);
+      take(prompt, member.value);
     } else if (key == "toolUsePromptTokenCount" || key == "tool_use_prompt_token_count") {
-      take(counts.tool_use, member.value);
+      take(tool_use, member.value);
     } else if (key == "cachedContentTokenCount" || key == "cached_content_token_count") {
-      take(counts.cached, member.value);
+      take(cached, member.value);
     } else if (key == "candidatesTokenCount" || key == "candidates_token_count") {
-      take(counts.candidates, member.value);
+      take(candidates, member.value);
     } else if (key == "thoughtsTokenCount" || key == "thoughts_token_count") {
-      take(counts.thoughts, member.value);
+      take(thoughts, member.value);
     } else if (key == "totalTokenCount" || key == "total_token_count") {
-      take(counts.total, member.value);
+      take(total, member.value);
     }
   }
+}
+
+chat::Usage TokenCounts::usage() const {
   chat::Usage result;
-  if (counts.prompt || counts.tool_use) {
-    const uint64_t all = counts.prompt.value_or(0) + counts.tool_use.value_or(0);
+  if (prompt || tool_use) {
+    const uint64_t all = prompt.value_or(0) + tool_use.value_or(0);
     // The prompt includes what came from the cache.
-    if (counts.cached) result.cache_read = std::min(*counts.cached, all);
+    if (cached) result.cache_read = std::min(*cached, all);
     result.input = all - result.cache_read.value_or(0);
   }
   // A count of zero is left out: an answer that was cut while the model thought has no candidatesTokenCount.
-  if (counts.candidates || counts.thoughts || (counts.prompt && counts.total)) {
-    result.output = counts.candidates.value_or(0) + counts.thoughts.value_or(0);
+  if (candidates || thoughts || (prompt && total)) {
+    result.output = candidates.value_or(0) + thoughts.value_or(0);
   }
-  result.reasoning = counts.thoughts;
+  result.reasoning = thoughts;
   return result;
 }
 

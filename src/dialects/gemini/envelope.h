@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,13 @@ struct CandidateMembers {
 };
 CandidateMembers candidate_of(json::Value candidate, base::Arena& arena);
 
-chat::Usage read_usage(json::Value usage);
+// Google's own counts. Chunks of a stream say some of them each; what one leaves out stands as it was.
+struct TokenCounts {
+  std::optional<uint64_t> prompt, tool_use, cached, candidates, thoughts, total;
+
+  void merge(json::Value usage);
+  chat::Usage usage() const;
+};
 // Seconds since 1970 of an RFC 3339 time in UTC; 0 if it is none.
 int64_t read_time(std::string_view text);
 std::string write_time(int64_t seconds);

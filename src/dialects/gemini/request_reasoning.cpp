@@ -54,7 +54,8 @@ void RequestWriter::write_thinking() {
   }
   const bool off = reasoning.mode == ReasoningMode::off || reasoning.effort == Effort::none;
   const bool on = reasoning.mode == ReasoningMode::on || reasoning.mode == ReasoningMode::adaptive;
-  const bool shown = reasoning.visible.value_or(on || !reasoning.summary.empty());
+  const bool by_default = on && !is_gemini(request_.from);
+  const bool shown = reasoning.visible.value_or(by_default || !reasoning.summary.empty());
   if (shown && !off) w_.member("includeThoughts", true);
   if (reasoning.visible == false) w_.member("includeThoughts", false);
   write_extras_of("generationConfig.thinkingConfig.");

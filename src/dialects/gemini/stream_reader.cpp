@@ -29,7 +29,7 @@ class Reader final : public StreamReader {
         model_(context.model),
         id_seed_(context.id_seed),
         service_(context.minter == chat::Minter::vertex ? Service::vertex : Service::ai_studio),
-        context_{.parser = context.parser, .arena = arena_, .minter = minter_, .model = model_, .id_seed = id_seed_},
+        context_{.parser = parser_, .arena = arena_, .minter = minter_, .model = model_, .id_seed = id_seed_},
         parts_{.context = context_,
                .origin = service_ == Service::vertex ? chat::Dialect::vertex : chat::Dialect::gemini} {}
 
@@ -46,11 +46,12 @@ class Reader final : public StreamReader {
       sink.event({.kind = EventKind::error, .error = &error});
       return;
     }
+    counts_.merge(envelope.usage);
     start(envelope);
     for (const Value candidate : envelope.candidates.elements()) read_candidate(candidate);
     if (envelope.usage.is_object()) {
       chat::Answer answer;
-      answer.usage = read_usage(envelope.usage);
+      answer.usage = counts_.usage();
       if (answer.usage.known()) sink.event({.kind = EventKind::usage, .answer = &answer});
     }
     if (is_blocked(envelope.prompt_feedback, service_, arena_)) {
@@ -88,7 +89,7 @@ class Reader final : public StreamReader {
     answer.id = envelope.id.string(arena_);
     answer.model = envelope.model.string(arena_);
     answer.created = read_time(envelope.create_time.string(arena_));
-    answer.usage = read_usage(envelope.usage);
+    answer.usage = counts_.usage();
     sink_->event({.kind = EventKind::start, .answer = &answer});
   }
 
@@ -221,6 +222,8 @@ class Reader final : public StreamReader {
     ++state.part;
   }
 
+  // Its own: writers behind it parse, too, while an event is being read.
+  json::Parser parser_;
   base::Arena arena_;  // of the event at hand
   chat::Minter minter_;
   std::string model_;
@@ -230,6 +233,7 @@ class Reader final : public StreamReader {
   PartReader parts_;
   std::vector<State> states_;
   chat::EventSink* sink_ = nullptr;
+  TokenCounts counts_;
   uint32_t calls_ = 0;
   bool started_ = false;
   bool finished_ = false;

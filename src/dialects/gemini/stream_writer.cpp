@@ -16,11 +16,11 @@ using chat::PartKind;
 using chat::StreamEvent;
 
 // Texts go out as they come; calls and opaque parts when they are whole; signatures of texts on an empty text behind
-// them, as Gemini itself does. The last chunk has the finish reasons and the usage.
+// them, as Gemini itself does: the last chunk's, if nothing follows. That one has finish reasons, sources and usage.
 class Writer final : public StreamWriter {
  public:
   explicit Writer(const AnswerContext& context)
-      : context_{.parser = context.parser,
+      : context_{.parser = parser_,
                  .arena = arena_,
                  .request_id = context.request_id,
                  .model = context.model,
@@ -59,6 +59,7 @@ class Writer final : public StreamWriter {
     std::string name;
     std::string text;  // of parts that are written whole
     std::string signature;
+    std::string held_signature;  // of the text before, for the next empty text
     std::string citations;
     chat::Dialect citations_origin = chat::Dialect::gemini;
     bool refused = false;
@@ -85,7 +86,17 @@ class Writer final : public StreamWriter {
     return kind == PartKind::text || kind == PartKind::thinking || kind == PartKind::refusal;
   }
 
+  // The signature of a text that is over, where more comes behind it.
+  void flush_signature(State& state) {
+    if (state.held_signature.empty()) return;
+    state.signature = std::move(state.held_signature);
+    state.held_signature.clear();
+    chunk(state, {.kind = PartKind::text}, {});
+    state.signature.clear();
+  }
+
   void start_part(State& state, const Part& head) {
+    flush_signature(state);
     state.kind = head.kind;
     state.origin = head.origin;
     state.custom = head.custom;
@@ -115,8 +126,10 @@ class Writer final : public StreamWriter {
     part.id = state.id;
     part.name = state.name;
     part.text = state.text;
-    if (streams(state.kind)) {
+    if (state.kind == PartKind::thinking) {
       if (!state.signature.empty()) chunk(state, part, {});
+    } else if (streams(state.kind)) {
+      state.held_signature = state.signature;
     } else if (state.kind == PartKind::tool_call || state.kind == PartKind::opaque) {
       chunk(state, part, {});
     }
@@ -180,8 +193,9 @@ class Writer final : public StreamWriter {
     state.choice.explanation = state.explanation;
     w.begin_object().key("content").begin_object();
     // Old SDKs want a part in every chunk.
-    w.key("parts").begin_array().begin_object().member("text", "").end_object().end_array();
-    w.member("role", "model").end_object();
+    w.key("parts").begin_array().begin_object().member("text", "");
+    if (!state.held_signature.empty()) w.member("thoughtSignature", state.held_signature);
+    w.end_object().end_array().member("role", "model").end_object();
     write_finish_members(w, state.choice, state.refused, style_);
     w.member("index", state.index);
     write_citations(w, state.citations, state.citations_origin, style_.service, context_.parser, context_.arena);
@@ -205,7 +219,8 @@ class Writer final : public StreamWriter {
     sink_->event({.name = {}, .data = data});
   }
 
-  base::Arena arena_;  // of the event at hand
+  json::Parser parser_;  // its own: the reader in front holds the other one's document
+  base::Arena arena_;    // of the event at hand
   AnswerContext context_;
   AnswerStyle style_;
   chat::WireSink* sink_ = nullptr;
