@@ -169,6 +169,8 @@ class Stream:
     def on_message_delta(self, data):
         self.expect(self.open is None, "message_delta inside a block")
         self.deltas += 1
+        again = data["delta"].get("stop_reason") and self.stop.get("stop_reason")
+        self.expect(not again, "stop_reason twice")
         self.stop.update({key: value for key, value in data["delta"].items() if value is not None})
         self.merge(data)
 

@@ -1,0 +1,154 @@
+"""The judge judged: whole answers pass, and every answer with something wrong in it is found out. Needs no recordings."""
+
+import json
+
+import cases as recordings
+import pytest
+from judge import answers, canned, compare_answer, compare_request, neutral, requests, schemas
+from wire import frames
+
+STREAMED = [dialect for dialect in recordings.DIALECTS if dialect != recordings.GEMINI]  # one event is no stream
+
+
+def pieces(dialect):
+    """The events of a whole stream, as bytes."""
+    body = canned.reply(dialect, True).body
+    marks = [0, *frames.boundaries(body, "aws_eventstream" if dialect == recordings.BEDROCK else "sse")]
+    return [body[start:end] for start, end in zip(marks, marks[1:])]
+
+
+@pytest.mark.parametrize("dialect", recordings.DIALECTS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_whole_answer_is_clean(dialect, stream):
+    found = answers.decode(dialect, canned.reply(dialect, stream).body, stream)
+    assert (found.text, found.finish, found.problems, found.ended) == (canned.TEXT, neutral.STOP, [], True)
+
+
+@pytest.mark.parametrize("dialect", STREAMED)
+def test_a_stream_without_one_of_its_events_is_not(dialect):
+    events = pieces(dialect)
+    for left_out in range(len(events)):
+        body = b"".join(event for number, event in enumerate(events) if number != left_out)
+        found = answers.decode(dialect, body, True)
+        assert found.problems or found.text != canned.TEXT, f"event {left_out} of {len(events)}"
+
+
+@pytest.mark.parametrize("dialect", STREAMED)
+def test_a_stream_with_an_event_twice_is_not(dialect):
+    events = pieces(dialect)
+    for twice in range(len(events)):
+        body = b"".join(event * (2 if number == twice else 1) for number, event in enumerate(events))
+        found = answers.decode(dialect, body, True)
+        assert found.problems or found.text != canned.TEXT, f"event {twice} of {len(events)}"
+
+
+def test_a_wrong_checksum_ends_a_stream_of_frames():
+    body = bytearray(canned.reply(recordings.BEDROCK, True).body)
+    body[-3] ^= 1
+    found = answers.decode(recordings.BEDROCK, bytes(body), True)
+    assert not found.ended and found.problems
+
+
+def answer(**changes):
+    tool = neutral.Tool("call_1", "weather", {"town": "Ulm", "days": 3})
+    usage = neutral.usage(10, 4, 0, 6, 2)
+    told = neutral.Answer(text="It rains.", reasoning="Hm.", tools=[tool], finish=neutral.TOOL, usage=usage)
+    told.blocks = [["text", "It rains."], ["tool", "weather"]]
+    for name, value in changes.items():
+        setattr(told, name, value)
+    return told
+
+
+DAMAGES = {
+    "text": {"text": "It rains"},
+    "reasoning": {"reasoning": ""},
+    "tools": {"tools": []},
+    "tool_args": {"tools": [neutral.Tool("call_1", "weather", {"town": "Ulm", "days": 3.0})]},
+    "tool_id": {"tools": [neutral.Tool("call_2", "weather", {"town": "Ulm", "days": 3})]},
+    "finish": {"finish": neutral.STOP},
+    "usage": {"usage": None},
+    "usage.input": {"usage": neutral.usage(14, 4, 0, 6, 2)},
+    "usage.reasoning": {"usage": neutral.usage(10, 4, 0, 6, 0)},
+    "order": {"blocks": [["tool", "weather"], ["text", "It rains."]]},
+    "grammar": {"problems": ["message_stop twice"]},
+    "error": {"error": {"message": "broken"}},
+}
+
+
+def test_equal_answers_are_equal():
+    assert compare_answer.compare(answer(), answer(), recordings.RESPONSES, recordings.GEMINI) == []
+
+
+@pytest.mark.parametrize("aspect", DAMAGES)
+def test_a_damage_to_an_answer_is_found(aspect):
+    found = compare_answer.compare(answer(**DAMAGES[aspect]), answer(), recordings.RESPONSES, recordings.GEMINI)
+    assert aspect in [each for each, _ in found]
+
+
+SCHEMA = {"type": "object", "properties": {"town": {"type": "string"}, "days": {"type": "integer"}},
+          "required": ["town"]}
+REQUEST = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"town":"Ulm"}'}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "Rain"},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "weather", "description": "Tells", "parameters": SCHEMA}}],
+    "tool_choice": "required",
+    "max_completion_tokens": 50,
+    "temperature": 0.5,
+    "stop": ["END"],
+}
+
+
+def changed(path, value):
+    request = json.loads(json.dumps(REQUEST))
+    *steps, last = path
+    target = request
+    for step in steps:
+        target = target[step]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+    return request
+
+
+REQUEST_DAMAGES = [
+    (["messages", 0], None, "system"),
+    (["messages", 1, "content"], "Whether?", "text"),
+    (["messages", 3], None, "results"),
+    (["messages", 3, "content"], "Sun", "results"),
+    (["messages", 3, "tool_call_id"], "c2", "pairing"),
+    (["messages", 2, "tool_calls", 0, "function", "arguments"], "{}", "calls"),
+    (["tools", 0, "function", "description"], "", "tool_description"),
+    (["tools", 0, "function", "parameters", "required"], [], "tool_schema"),
+    (["tools"], None, "tools"),
+    (["tool_choice"], "auto", "tool_choice"),
+    (["max_completion_tokens"], 51, "max_tokens"),
+    (["temperature"], None, "temperature"),
+    (["stop"], None, "stop"),
+]
+
+
+def test_equal_requests_are_equal():
+    read = requests.read(recordings.CHAT, REQUEST)
+    assert compare_request.compare(read, read, recordings.CHAT, "") == []
+
+
+@pytest.mark.parametrize("path, value, aspect", REQUEST_DAMAGES)
+def test_a_damage_to_a_request_is_found(path, value, aspect):
+    asked = requests.read(recordings.CHAT, REQUEST)
+    sent = requests.read(recordings.CHAT, changed(path, value))
+    assert aspect in [each for each, _ in compare_request.compare(asked, sent, recordings.CHAT, "")]
+
+
+def test_schemas_differ_by_what_they_take():
+    upper = {"type": "OBJECT", "properties": {"town": {"type": "STRING"}, "days": {"type": "INTEGER"}},
+             "required": ["town"]}
+    assert schemas.differences(SCHEMA, upper) == ""
+    assert schemas.differences(SCHEMA, {**SCHEMA, "required": []}) != ""
+    assert schemas.differences(SCHEMA, {**SCHEMA, "properties": {"town": {"type": "number"}}}) != ""
