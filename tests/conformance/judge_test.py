@@ -1,4 +1,4 @@
-"""The judge judged: whole answers pass, and every answer with something wrong in it is found out. Needs no recordings."""
+"""The judge judged: whole answers pass, every answer with something wrong in it is found out. Needs no recordings."""
 
 import json
 
