@@ -12,7 +12,4 @@ namespace llmgw::dialects::anthropic {
 // {"message"}. `status` is the HTTP status, 0 in a stream or in a body of status 200.
 chat::ClientError error_of(json::Value root, int status, base::Arena& arena);
 
-// What a status says where the body says nothing.
-chat::ErrorKind kind_of_status(int status);
-
 }  // namespace llmgw::dialects::anthropic

@@ -146,12 +146,4 @@ ErrorKind error_kind(std::string_view type, ErrorKind otherwise) {
   return otherwise;
 }
 
-bool says_prompt_too_long(std::string_view message) {
-  for (const std::string_view words : {"prompt is too long", "Input is too long", "exceed context limit",
-                                       "exceeds the maximum allowed number of input tokens"}) {
-    if (message.find(words) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 }  // namespace llmgw::dialects::anthropic

@@ -31,7 +31,5 @@ void write_usage(json::Writer& writer, const chat::Usage& usage, std::string_vie
 
 // By the error's type and, for requests, its message.
 chat::ErrorKind error_kind(std::string_view type, chat::ErrorKind otherwise);
-// "prompt is too long: 3333404 tokens > 200000 maximum" and its like on other hosts.
-bool says_prompt_too_long(std::string_view message);
 
 }  // namespace llmgw::dialects::anthropic

@@ -51,7 +51,11 @@ class RequestWriter {
     const uint64_t max_tokens = gate_max_tokens(request_, target_, context_).value_or(0);
     const uint64_t room = purpose == Purpose::count_tokens ? UINT32_MAX : max_tokens;
     reasoning_ = plan_claude_reasoning(request_, target_, room, forces_tool(request_), conversation_, context_);
-    TRY(plan, plan_tools(request_, target_, conversation_, reasoning_, context_));
+    const ToolRules rules{.own = chat::Dialect::anthropic,
+                          .name_bytes_max = kToolNameBytesMax,
+                          .thinks = reasoning_.active(),
+                          .forcing_impossible = reasoning_.forced_tool_impossible};
+    TRY(plan, plan_tools(request_, target_, conversation_, rules, context_));
     tools_ = plan;
     plan_marks();
     writer_.begin_object().member("model", target_.model);

@@ -145,6 +145,7 @@ class Reader final : public StreamReader {
   void block_start(Value root, chat::EventSink& sink) {
     const uint32_t index = index_of(root);
     const Value value = root["content_block"];
+    if (!value.is_object()) return;
     const Value type = value["type"];
     Block block{.index = index, .part = next_part_};
     Part head{.origin = chat::Dialect::anthropic};

@@ -1,0 +1,19 @@
+// What readers of providers' errors share. Pure; any thread.
+#pragma once
+
+#include <string_view>
+
+#include "chat/error.h"
+
+namespace llmgw::dialects {
+
+// What a status says where the body says nothing.
+chat::ErrorKind kind_of_status(int status);
+
+// What can be shown of a body that is no JSON: its beginning, or a sentence about it. A view of the body or static.
+std::string_view plain_message(std::string_view body);
+
+// "prompt is too long: 3333404 tokens > 200000 maximum", and how other hosts of the same models say it.
+bool says_prompt_too_long(std::string_view message);
+
+}  // namespace llmgw::dialects
