@@ -1,7 +1,7 @@
 #include "chat/turns.h"
+#include "dialects/media.h"
 #include "dialects/openai/error_reader.h"
 #include "dialects/openai_chat/functions.h"
-#include "dialects/openai_chat/media.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/words.h"
 

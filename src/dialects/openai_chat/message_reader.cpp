@@ -1,6 +1,6 @@
 #include "dialects/openai_chat/message_reader.h"
 
-#include "dialects/openai_chat/media.h"
+#include "dialects/media.h"
 #include "dialects/openai_chat/words.h"
 
 namespace llmgw::dialects::openai_chat {

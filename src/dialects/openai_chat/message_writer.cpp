@@ -1,6 +1,6 @@
 #include "dialects/openai_chat/message_writer.h"
 
-#include "dialects/openai_chat/media.h"
+#include "dialects/media.h"
 #include "json/tree.h"
 
 namespace llmgw::dialects::openai_chat {

@@ -3,7 +3,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
-#include "dialects/openai_chat/media.h"
+#include "dialects/media.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/message_writer.h"
 #include "dialects/openai_chat/request_writer.h"

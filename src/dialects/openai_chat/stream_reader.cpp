@@ -2,10 +2,10 @@
 #include <vector>
 
 #include "base/text.h"
+#include "dialects/media.h"
 #include "dialects/openai/error_reader.h"
 #include "dialects/openai_chat/call_stream.h"
 #include "dialects/openai_chat/functions.h"
-#include "dialects/openai_chat/media.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/words.h"
 

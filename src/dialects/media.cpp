@@ -1,11 +1,11 @@
-#include "dialects/openai_chat/media.h"
+#include "dialects/media.h"
 
 #include <array>
 
 #include "base/base64.h"
 #include "base/text.h"
 
-namespace llmgw::dialects::openai_chat {
+namespace llmgw::dialects {
 namespace {
 
 struct Pair {
@@ -144,4 +144,4 @@ void append_data_url(std::string& out, const chat::Media& media, std::string_vie
   out += media.data;
 }
 
-}  // namespace llmgw::dialects::openai_chat
+}  // namespace llmgw::dialects

@@ -1,4 +1,4 @@
-// Images, sound and files as Chat Completions writes them: data URLs, formats by name. Pure; any thread.
+// Images, sound and files as OpenAI and Cohere write them: data URLs, formats by name. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "chat/message.h"
 
-namespace llmgw::dialects::openai_chat {
+namespace llmgw::dialects {
 
 // "data:image/png;base64,..." (RFC 2397) as media without line breaks; text that is not base64 becomes it. A missing
 // type is told by the first bytes. Nothing if it is no data URL.
@@ -24,4 +24,4 @@ std::string_view type_of_file_name(std::string_view name);
 
 void append_data_url(std::string& out, const chat::Media& media, std::string_view default_type);
 
-}  // namespace llmgw::dialects::openai_chat
+}  // namespace llmgw::dialects
