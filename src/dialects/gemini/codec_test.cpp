@@ -1,7 +1,7 @@
 // Recorded traffic of Gemini and Vertex AI, where the machine has some: what is read is what was said, and what is
 // written again reads the same.
-#include "dialects/codec_test_support.h"
 #include "dialects/gemini/codec.h"
+#include "dialects/codec_test_support.h"
 #include "json/array_splitter.h"
 
 namespace llmgw::dialects::gemini {

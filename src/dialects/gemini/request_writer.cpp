@@ -17,7 +17,7 @@ using chat::Tool;
 using chat::ToolChoiceMode;
 using chat::ToolKind;
 
-Outcome<void> RequestWriter::write() {
+Outcome<void> RequestWriter::write_common() {
   choose_emulation();
   ContentsWriter contents(request_, target_, context_, w_);
   const chat::Conversation conversation = contents.arrange();
@@ -25,8 +25,18 @@ Outcome<void> RequestWriter::write() {
   TRY_VOID(contents.write(conversation));
   write_system(conversation.system);
   TRY_VOID(write_tools());
+  return write_generation();
+}
+
+Outcome<void> RequestWriter::write_for_count() {
+  TRY_VOID(write_common());
+  w_.end_object();
+  return {};
+}
+
+Outcome<void> RequestWriter::write() {
+  TRY_VOID(write_common());
   write_tool_config();
-  TRY_VOID(write_generation());
   if (!request_.metadata.empty()) {
     if (target_.dialect == chat::Dialect::vertex && target_.metadata) {
       w_.raw_member("labels", request_.metadata);

@@ -22,8 +22,11 @@ class RequestWriter {
       : request_(request), target_(target), context_(context), w_(out) {}
 
   Outcome<void> write();
+  // What Vertex AI takes of a request whose tokens are to be counted.
+  Outcome<void> write_for_count();
 
  private:
+  Outcome<void> write_common();
   void choose_emulation();
   void write_system(const chat::List<chat::Part>& system);
   Outcome<void> write_tools();
