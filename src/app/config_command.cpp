@@ -43,7 +43,7 @@ bool write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-int run_config_init(const std::string& path, std::ostream& out, std::ostream& err) {
+int run_config_init(const std::string& path, const std::string& data_dir, std::ostream& out, std::ostream& err) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
     const int error = errno;
@@ -54,13 +54,14 @@ int run_config_init(const std::string& path, std::ostream& out, std::ostream& er
     }
     return 1;
   }
-  const bool written = write_all(fd, control::starter_config(random_key()));
+  const bool written = write_all(fd, control::starter_config(random_key(), data_dir));
   const int error = errno;
   if (close(fd) != 0 || !written) {
     err << path << ": cannot be written: " << std::strerror(error) << "\n";
     unlink(path.c_str());
     return 1;
   }
+  if (!data_dir.empty()) out << "server.data_dir is " << data_dir << ", which this user may write to\n";
   out << "wrote " << path << "; set the connection in it, then: llm-gateway config validate --config " << path << "\n";
   return 0;
 }

@@ -8,7 +8,8 @@
 namespace llmgw::app {
 
 // Writes a commented starter file, readable by its owner alone since it holds a client key; refuses to overwrite.
-int run_config_init(const std::string& path, std::ostream& out, std::ostream& err);
+// `data_dir` is its server.data_dir; empty: the default.
+int run_config_init(const std::string& path, const std::string& data_dir, std::ostream& out, std::ostream& err);
 // Prints every fault as file:line:column: message. 0: valid, 1: not.
 int run_config_validate(const std::string& path, std::ostream& out, std::ostream& err);
 // Prints the effective configuration with defaults and origins, never a secret.

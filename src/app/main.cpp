@@ -115,7 +115,10 @@ void add_config(CLI::App& app, Run& run) {
   };
   add_path(config->add_subcommand("init", "Write a first configuration, with every setting explained"))
       ->callback([=, &run] {
-        run = [=] { return run_config_init(path->empty() ? kLocalConfig : *path, std::cout, std::cerr); };
+        run = [=] {
+          const std::string data_dir = starter_data_dir(real_path_environment());
+          return run_config_init(path->empty() ? kLocalConfig : *path, data_dir, std::cout, std::cerr);
+        };
       });
   add_path(config->add_subcommand("validate", "Print every fault with its place and what to write instead"))
       ->callback([=, &run] { run = [=] { return with_config(*path, &run_config_validate); }; });

@@ -16,6 +16,11 @@ namespace {
 
 using providers::ProviderKind;
 
+// The kernel picks another port each time, so the same text is not the same address.
+bool picks_port(const ListenAddress& address) {
+  return address.unix_path.empty() && address.port == 0;
+}
+
 class Checker {
  public:
   Checker(const Config& config, const Environment& environment, ConfigErrors& errors)
@@ -63,9 +68,9 @@ void Checker::check_pair(const SectionBase& section, SectionId id, std::string_v
 
 void Checker::check_file(const SectionBase& section, SectionId id, std::string_view key, std::string_view path) {
   if (path.empty()) return;
-  const std::string resolved = resolve_path(environment_, path);
-  if (const auto text = environment_.read_file(resolved); !text && text.error().code != base::ErrorCode::too_large) {
-    fault(section, id, key, "file " + resolved + " cannot be read: " + reason(text.error()));
+  const std::string file(path);
+  if (const auto text = environment_.read_file(file); !text && text.error().code != base::ErrorCode::too_large) {
+    fault(section, id, key, "file " + file + " cannot be read: " + reason(text.error()));
   }
 }
 
@@ -79,7 +84,7 @@ void Checker::check_server() {
   for (const auto& text : server.listen) {
     if (const auto address = parse_listen_address(text); !address) {
       fault(server, SectionId::server, "listen", address.error());
-    } else if (std::ranges::find(seen, std::string_view(text)) != seen.end() && !text.ends_with(":0")) {
+    } else if (!picks_port(*address) && std::ranges::find(seen, std::string_view(text)) != seen.end()) {
       fault(server, SectionId::server, "listen", "the same address is listed twice");
     }
     seen.push_back(text);
@@ -87,7 +92,7 @@ void Checker::check_server() {
   if (!server.admin_listen.empty()) {
     if (const auto address = parse_listen_address(server.admin_listen); !address) {
       fault(server, SectionId::server, "admin_listen", address.error());
-    } else if (std::ranges::find(seen, std::string_view(server.admin_listen)) != seen.end()) {
+    } else if (!picks_port(*address) && std::ranges::find(seen, std::string_view(server.admin_listen)) != seen.end()) {
       fault(server, SectionId::server, "admin_listen", "is also in listen; choose another port, or leave it out");
     }
   }

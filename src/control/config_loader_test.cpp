@@ -28,6 +28,47 @@ TEST(Config, DefaultsAndValues) {
   EXPECT_THAT(config->keys[0].models, ElementsAre("*"));
 }
 
+TEST(Config, RelativePathsStartAtTheConfigurationsDirectory) {
+  TestWorld world;
+  for (const char* file : {"chain.pem", "key.pem", "clients.pem", "tls/ca.pem", "tls/own.pem", "tls/own.key"}) {
+    world.files[std::string("/etc/llmgw/") + file] = "pem";
+  }
+  const std::string text = std::string(kSmallConfig) + R"(
+[server.tls]
+certificate = "chain.pem"
+key = "/etc/llmgw/key.pem"
+client_ca = "clients.pem"
+[upstream.tls]
+ca_file = "tls/ca.pem"
+[log]
+output = "access.log"
+[[connections]]
+name = "second"
+provider = "vllm"
+endpoint = "https://vllm"
+tls = { client_certificate = "tls/own.pem", client_key = "tls/own.key" }
+)";
+  const auto config = world.load(text);
+  ASSERT_TRUE(config) << format_errors(config.error(), "t");
+  EXPECT_EQ(config->server_tls.certificate, "/etc/llmgw/chain.pem");
+  EXPECT_EQ(config->server_tls.key, "/etc/llmgw/key.pem");
+  EXPECT_EQ(config->server_tls.client_ca, "/etc/llmgw/clients.pem");
+  EXPECT_EQ(config->upstream_tls.ca_file, "/etc/llmgw/tls/ca.pem");
+  EXPECT_EQ(config->connections[1].tls.client_certificate, "/etc/llmgw/tls/own.pem");
+  EXPECT_EQ(config->connections[1].tls.client_key, "/etc/llmgw/tls/own.key");
+  EXPECT_EQ(config->log.output, "/etc/llmgw/access.log");
+  EXPECT_EQ(config->server.data_dir, "/var/lib/llm-gateway");
+  for (const char* word : {"stdout", "stderr", "off"}) {
+    EXPECT_EQ(world.load(std::string(kSmallConfig) + "[log]\noutput = \"" + word + "\"\n")->log.output, word);
+  }
+}
+
+TEST(Config, PortsTheKernelPicksDiffer) {
+  EXPECT_EQ(
+      TestWorld{}.errors("[server]\nlisten = [\"a:0\", \"a:0\"]\nadmin_listen = \"a:0\"\nallow_anonymous = true\n"),
+      "");
+}
+
 TEST(Config, EveryNotationOfAValue) {
   const auto config = TestWorld{}.load(R"(
 [server]

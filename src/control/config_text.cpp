@@ -76,12 +76,17 @@ void append_comment(std::string& text, std::string_view comment) {
   }
 }
 
-void append_commented_section(std::string& text, const SectionTable& table) {
+// Settings are commented out, but for server.data_dir where there is one.
+void append_starter_section(std::string& text, const SectionTable& table, std::string_view data_dir) {
   text += '\n';
   append_comment(text, table.help);
   text.append("[").append(table.name).append("]\n");
   for (const auto& setting : table.settings) {
     append_comment(text, setting.help);
+    if (table.id == SectionId::server && setting.key == "data_dir" && !data_dir.empty()) {
+      text.append("data_dir = ").append(quote(data_dir)).append("\n");
+      continue;
+    }
     text.append("#").append(setting.key).append(" = ");
     text.append(setting.fallback.empty() ? setting.example : setting.fallback).append("\n");
   }
@@ -159,7 +164,7 @@ std::string show_config(const Config& config, std::string_view file) {
   return "# The effective configuration of " + std::string(file) + ".\n" + shower.take();
 }
 
-std::string starter_config(std::string_view client_key) {
+std::string starter_config(std::string_view client_key, std::string_view data_dir) {
   std::string text =
       "# Configuration of llm-gateway. `llm-gateway config validate` checks it, `llm-gateway config show` prints what "
       "is\n"
@@ -197,7 +202,7 @@ std::string starter_config(std::string_view client_key) {
       "#connection = \"openai-main\"\n"
       "#remote = \"gpt-4-turbo-preview\"\n";
   for (const auto& table : section_tables()) {
-    if (!table.repeated && table.id != SectionId::connection_tls) append_commented_section(text, table);
+    if (!table.repeated && table.id != SectionId::connection_tls) append_starter_section(text, table, data_dir);
   }
   return text;
 }

@@ -14,8 +14,8 @@ namespace llmgw::control {
 std::string show_config(const Config& config, std::string_view file);
 
 // A first configuration: one local engine, one client key (`client_key`, freshly random), every setting of the
-// program explained and commented out.
-std::string starter_config(std::string_view client_key);
+// program explained and commented out; but `data_dir` is set where it is not empty.
+std::string starter_config(std::string_view client_key, std::string_view data_dir);
 
 // The tables of docs/configuration.md.
 std::string settings_reference();

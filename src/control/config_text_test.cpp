@@ -103,7 +103,7 @@ key = "canary-literal"
 }
 
 TEST(StarterConfig, IsValidAsItIs) {
-  const auto text = starter_config("sk-gw-0123456789");
+  const auto text = starter_config("sk-gw-0123456789", "");
   const auto config = TestWorld{}.load(text);
   ASSERT_TRUE(config) << format_errors(config.error(), "starter");
   EXPECT_EQ(config->keys[0].key.reveal(), "sk-gw-0123456789");
@@ -113,6 +113,14 @@ TEST(StarterConfig, IsValidAsItIs) {
     EXPECT_THAT(text, HasSubstr("\n[" + std::string(table.name) + "]\n"));
     for (const auto& setting : table.settings) EXPECT_THAT(text, HasSubstr("\n#" + std::string(setting.key) + " = "));
   }
+}
+
+TEST(StarterConfig, NamesADataDirectory) {
+  const auto text = starter_config("sk-gw-0123456789", "/people/a \"b\"/state");
+  const auto config = TestWorld{}.load(text);
+  ASSERT_TRUE(config) << format_errors(config.error(), "starter");
+  EXPECT_EQ(config->server.data_dir, "/people/a \"b\"/state");
+  EXPECT_THAT(text, Not(HasSubstr("#data_dir")));
 }
 
 TEST(Manual, ReferenceIsTheGeneratedText) {

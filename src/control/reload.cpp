@@ -172,9 +172,8 @@ std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
 std::vector<std::string> Reloader::watched_files() const {
   std::vector<std::string> files{path_};
   files.insert(files.end(), config_.referenced_files.begin(), config_.referenced_files.end());
-  const auto environment = real_environment(path_);
   const auto add = [&](const std::string& path) {
-    if (!path.empty()) files.push_back(resolve_path(environment, path));
+    if (!path.empty()) files.push_back(path);
   };
   add(config_.server_tls.certificate);
   add(config_.server_tls.key);

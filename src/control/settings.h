@@ -23,6 +23,13 @@ using SettingValue = std::variant<bool, int64_t, double, std::string, std::vecto
 // What may be written in a string besides itself.
 enum class References : uint8_t { allowed, none };
 
+// Whether a text is a path, which is resolved against the configuration's directory when it is read.
+enum class PathKind : uint8_t {
+  none,
+  file,
+  log_destination,  // unless it is one of the words that name no file
+};
+
 struct Setting {
   std::string_view key;
   std::string_view help;           // one sentence or two, for the reference and the starter file
@@ -33,6 +40,7 @@ struct Setting {
   bool needs_restart = false;
   bool required = false;
   References references = References::allowed;
+  PathKind path = PathKind::none;
   // From here on derived from the member the setting is bound to.
   SettingType type = SettingType::text;
   std::span<const std::string_view> choices = {};

@@ -118,7 +118,7 @@ TEST(Snapshot, ConnectionsInheritFromUpstream) {
   EXPECT_EQ(first.pool.proxy.kind, ProxyChoice::Kind::none);
   EXPECT_TRUE(second.tls.verify);
   EXPECT_FALSE(first.tls.verify);
-  EXPECT_EQ(first.tls.ca_file, "ca.pem");
+  EXPECT_EQ(first.tls.ca_file, "/etc/llmgw/ca.pem");
   EXPECT_EQ(second.upstream.endpoint.authority, "10.0.0.2:8000");
 }
 

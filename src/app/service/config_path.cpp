@@ -49,6 +49,7 @@ PathEnvironment real_path_environment() {
                 return std::string(value == nullptr ? "" : value);
               },
           .exists = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; },
+          .writable = [](const std::string& path) { return access(path.c_str(), W_OK | X_OK) == 0; },
           .working_directory = current == nullptr ? "." : current};
 }
 
@@ -80,9 +81,19 @@ std::expected<std::string, std::string> data_dir_of(const std::string& config_pa
     return content ? content : base::Result<std::string>(kUnknownSecret);
   };
   auto config = control::load_config(*text, environment);
-  if (config) return control::resolve_path(environment, config->server.data_dir);
+  if (config) return config->server.data_dir;
   if (auto found = written_data_dir(*text, environment)) return std::move(*found);
   return std::unexpected(control::format_errors(config.error(), config_path));
+}
+
+std::string starter_data_dir(const PathEnvironment& environment) {
+  const std::string usual = control::default_section<control::ServerSettings>(control::SectionId::server).data_dir;
+  const std::string parent = usual.substr(0, usual.rfind('/'));
+  if (environment.writable(environment.exists(usual) ? usual : parent)) return {};
+  const std::string state = environment.variable("XDG_STATE_HOME");
+  if (state.starts_with('/')) return state + "/llm-gateway";
+  const std::string home = environment.variable("HOME");
+  return home.starts_with('/') ? home + "/.local/state/llm-gateway" : "data";
 }
 
 std::string pid_file_of(const std::string& data_dir) {

@@ -21,6 +21,7 @@ struct ConfigPath {
 struct PathEnvironment {
   std::function<std::string(const char* variable)> variable;  // empty where unset
   std::function<bool(const std::string& path)> exists;
+  std::function<bool(const std::string& path)> writable;  // a directory in which this user may make files
   std::string working_directory;
 };
 PathEnvironment real_path_environment();
@@ -33,6 +34,10 @@ std::expected<ConfigPath, std::string> choose_config_path(const std::string& opt
 // server.data_dir of a configuration that may have other faults, and whose secrets need not be at hand: what `stop` and
 // `status` need. The error lists the faults.
 std::expected<std::string, std::string> data_dir_of(const std::string& config_path);
+
+// The server.data_dir a first configuration names: empty, for the default, where this user can have that; otherwise the
+// user's directory for state (XDG Base Directory Specification 0.8), or "data" beside the configuration.
+std::string starter_data_dir(const PathEnvironment& environment);
 
 std::string pid_file_of(const std::string& data_dir);
 

@@ -22,6 +22,7 @@ using process::TemporaryDirectory;
 PathEnvironment environment_with(std::map<std::string, std::string> variables, std::vector<std::string> files) {
   return {.variable = [variables](const char* name) { return variables.contains(name) ? variables.at(name) : ""; },
           .exists = [files](const std::string& path) { return std::ranges::find(files, path) != files.end(); },
+          .writable = [files](const std::string& path) { return std::ranges::find(files, path) != files.end(); },
           .working_directory = "/somewhere"};
 }
 
@@ -58,6 +59,22 @@ TEST(DataDir, IsFoundWithoutSecretsAndInFaultyFiles) {
   const auto broken = found("[server\ndata_dir = \"/data\"\n");
   ASSERT_FALSE(broken);
   EXPECT_NE(broken.error().find(path + ":1:"), std::string::npos) << broken.error();
+}
+
+TEST(StarterDataDir, IsOneThisUserCanWrite) {
+  const auto chosen = [](std::map<std::string, std::string> variables, std::vector<std::string> files) {
+    return starter_data_dir(environment_with(std::move(variables), std::move(files)));
+  };
+  EXPECT_EQ(chosen({{"HOME", "/people/a"}}, {"/var/lib/llm-gateway"}), "");
+  EXPECT_EQ(chosen({{"HOME", "/people/a"}}, {"/var/lib"}), "") << "it can be made";
+  EXPECT_EQ(chosen({{"HOME", "/people/a"}}, {}), "/people/a/.local/state/llm-gateway");
+  EXPECT_EQ(chosen({{"HOME", "/people/a"}, {"XDG_STATE_HOME", "/state"}}, {}), "/state/llm-gateway");
+  EXPECT_EQ(chosen({{"HOME", "/people/a"}, {"XDG_STATE_HOME", "relative"}}, {}), "/people/a/.local/state/llm-gateway");
+  EXPECT_EQ(chosen({}, {}), "data");
+  // There, but another user's.
+  PathEnvironment foreign = environment_with({{"HOME", "/people/a"}}, {"/var/lib/llm-gateway"});
+  foreign.writable = [](const std::string&) { return false; };
+  EXPECT_EQ(starter_data_dir(foreign), "/people/a/.local/state/llm-gateway");
 }
 
 TEST(HumanDuration, ShowsTheTwoLargestUnits) {

@@ -98,8 +98,7 @@ Service::Started Service::load_configuration() {
   if (auto loaded = reloader_->load(); !loaded) {
     return fault(control::format_errors(loaded.error(), options_.config_path), kExitUsage);
   }
-  data_dir_ =
-      control::resolve_path(control::real_environment(options_.config_path), reloader_->snapshot()->server.data_dir);
+  data_dir_ = reloader_->snapshot()->server.data_dir;
   return {};
 }
 
