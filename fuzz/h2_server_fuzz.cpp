@@ -60,9 +60,9 @@ class Handler final : public RequestHandler {
     }
     require(exchange.ended(), "the end was written");
   }
-  std::string malformed_request(uint16_t status, std::string_view message) override {
-    require(status >= 400 && status < 600, "a refusal is an error");
-    return std::string(message);
+  MalformedAnswer malformed_request(const MalformedRequest& request) override {
+    require(request.status == 0 || (request.status >= 400 && request.status < 600), "a refusal is an error");
+    return {.body = std::string(request.message), .request_id = "id"};
   }
 
  private:

@@ -1,7 +1,6 @@
 // Answers of the gateway's own: errors in the client's dialect, and whatever local.cpp has to say.
 #include "dialects/error.h"
 #include "gateway/call.h"
-#include "gateway/malformed.h"
 
 namespace llmgw::gateway {
 
@@ -9,12 +8,6 @@ using chat::Dialect;
 using chat::ErrorKind;
 using http::HeaderId;
 using net::Task;
-
-std::string malformed_request_body(std::string_view message) {
-  return dialects::write_error(Dialect::openai_chat, chat::Framing::json,
-                               {.kind = ErrorKind::invalid_request, .message = message}, {})
-      .body;
-}
 
 Task<void> Call::answer(uint16_t status, std::string_view content_type, std::string_view body,
                         const http::Headers& headers) {

@@ -33,9 +33,8 @@ class Handler final : public http::RequestHandler {
     Call call(worker_, exchange);
     co_await call.run();
   }
-  std::string malformed_request(uint16_t status, std::string_view message) override {
-    worker_.log().debug("malformed request", {{"status", status}, {"reason", message}});
-    return malformed_request_body(message);
+  http::MalformedAnswer malformed_request(const http::MalformedRequest& request) override {
+    return answer_malformed(worker_, request);
   }
 
  private:

@@ -158,6 +158,8 @@ std::string Gateway::deal(std::vector<ListeningSocket>& group) {
 std::string Gateway::start_workers() {
   shared_.registry = &registry_;
   shared_.workers = static_cast<uint32_t>(worker_count_);
+  shared_.metrics_on_admin = snapshot_->admin_listen.has_value();
+  shared_.heartbeats.reset(worker_count_, base::real_now());
   ticket_keys_ = net::make_tls_ticket_keys();
   workers_left_.store(worker_count_, std::memory_order_relaxed);
   std::vector<std::future<std::string>> started;
@@ -243,20 +245,6 @@ void Gateway::cancel_rest() {
 
 void Gateway::on_worker_ended() {
   if (workers_left_.fetch_sub(1, std::memory_order_acq_rel) == 1 && on_drained_) on_drained_();
-}
-
-std::string Gateway::look_after_workers(base::Instant now) {
-  std::string trouble;
-  for (const auto& worker : workers_) {
-    if (worker->ended()) continue;
-    const base::Duration silence = now - worker->last_sign();
-    if (trouble.empty() && silence > kHangLimit) {
-      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
-      trouble = "worker " + std::to_string(worker->index()) + " has not answered for " + std::to_string(seconds) + " s";
-    }
-    worker->ask_for_sign();
-  }
-  return trouble;
 }
 
 WorkerCounts Gateway::counts() {

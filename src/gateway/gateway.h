@@ -27,8 +27,6 @@ struct GatewayOptions {
   std::vector<ListeningSocket> inherited = {};
 };
 
-// A worker that shows no sign of life for so long hangs: nothing on the request path may take a fraction of it.
-inline constexpr base::Duration kHangLimit = std::chrono::seconds(5);
 // How long publish() and counts() wait for a worker.
 inline constexpr base::Duration kWorkerAnswerLimit = std::chrono::seconds(5);
 
@@ -56,8 +54,8 @@ class Gateway {
   void cancel_rest();
   bool draining() const { return shared_.draining.load(std::memory_order_relaxed); }
 
-  // Call about once a second. The first worker that shows no sign of life, as a sentence; empty: all is well.
-  std::string look_after_workers(base::Instant now);
+  // The first worker that shows no sign of life, as a sentence; empty: all is well. Any thread.
+  std::string trouble(base::Instant now) const { return shared_.heartbeats.trouble(now); }
   // The sum over workers; what a hanging worker has is missing.
   WorkerCounts counts();
 

@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -19,6 +21,7 @@
 #include "control/reload.h"
 #include "net/io.h"
 #include "net/tls_test_certificates.h"
+#include "telemetry/request_id.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -382,12 +385,108 @@ TEST_F(GatewayTest, OneInheritedSocketServesAllWorkersAndOutlivesADrain) {
 
 TEST_F(GatewayTest, KnowsWhenAWorkerShowsNoSignOfLife) {
   start(snapshot("m"));
-  EXPECT_EQ(gateway_->look_after_workers(base::real_now()), "");
-  EXPECT_NE(gateway_->look_after_workers(base::real_now() + 60s).find("has not answered"), std::string::npos);
-  for (int i = 0; i < 400 && !gateway_->look_after_workers(base::real_now() + kHangLimit - 1s).empty(); ++i) {
-    std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(gateway_->trouble(base::real_now()), "");
+  EXPECT_NE(gateway_->trouble(base::real_now() + 60s).find("has not answered"), std::string::npos);
+  drain(10s);
+  EXPECT_TRUE(wait_drained());
+  EXPECT_EQ(gateway_->trouble(base::real_now() + 60s), "") << "ended workers are not missed";
+}
+
+// Stops one thread of this process until it is let go: a worker that hangs.
+class HungThread {
+ public:
+  explicit HungThread(std::string_view name) {
+    struct sigaction action{};
+    action.sa_handler = [](int) {
+      while (hanging_) poll(nullptr, 0, 10);
+    };
+    sigaction(SIGUSR1, &action, nullptr);
+    hanging_ = true;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string comm;
+      std::getline(std::ifstream(task.path() / "comm"), comm);
+      if (comm == name) found_ = syscall(SYS_tgkill, getpid(), std::stoi(task.path().filename()), SIGUSR1) == 0;
+    }
   }
-  EXPECT_EQ(gateway_->look_after_workers(base::real_now() + kHangLimit - 1s), "");
+  ~HungThread() { release(); }
+  bool found() const { return found_; }
+  void release() { hanging_ = false; }
+
+ private:
+  static inline std::atomic<bool> hanging_ = false;
+  bool found_ = false;
+};
+
+// Takes kHangLimit and the kernel's clock: nothing shorter is a hang.
+TEST_F(GatewayTest, HealthTellsOfAWorkerThatHangs) {
+  start(snapshot("m"));
+  // A connection to each worker, so that both the hanging and the other one are asked.
+  EXPECT_NE(get("/health").find("{\"status\":\"ok\"}"), std::string::npos);
+  HungThread hung("worker-1");
+  ASSERT_TRUE(hung.found());
+  const base::Instant limit = base::real_now() + kHangLimit + 20s;
+  while (gateway_->trouble(base::real_now()).empty() && base::real_now() < limit) std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(gateway_->trouble(base::real_now()).starts_with("worker 1 has not answered for "));
+  // The kernel gives some connections to the worker that hangs; one of several gets through to the other.
+  std::vector<Socket> clients;
+  std::vector<pollfd> waited;
+  for (int i = 0; i < 32; ++i) {
+    clients.push_back(Socket::connected(address()));
+    clients.back().send("GET /health HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n");
+    waited.push_back({clients.back().fd(), POLLIN, 0});
+  }
+  ASSERT_GT(poll(waited.data(), waited.size(), kPatienceMs), 0);
+  for (size_t i = 0; i < clients.size(); ++i) {
+    if ((waited[i].revents & POLLIN) == 0) continue;
+    const std::string answer = clients[i].receive_all();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+    EXPECT_NE(answer.find(R"({"status":"failing","reason":"worker 1 has not answered for )"), std::string::npos);
+  }
+  hung.release();
+  while (!gateway_->trouble(base::real_now()).empty() && base::real_now() < limit) std::this_thread::sleep_for(10ms);
+  EXPECT_NE(get("/health").find("{\"status\":\"ok\"}"), std::string::npos);
+}
+
+TEST_F(GatewayTest, MetricsAreOnTheAdministrationsAddressOnly) {
+  start(snapshot("m"));
+  EXPECT_TRUE(get("/metrics").starts_with("HTTP/1.1 200 "));
+  gateway_.reset();
+  start(snapshot("m", "admin_listen = \"127.0.0.1:0\"\n"));
+  EXPECT_TRUE(get("/metrics").starts_with("HTTP/1.1 404 "));
+  EXPECT_NE(get("/metrics").find("server.admin_listen"), std::string::npos);
+  EXPECT_TRUE(get("/health").starts_with("HTTP/1.1 200 "));
+  // A reload cannot open the address, so it does not take them off the other one either.
+  gateway_.reset();
+  start(snapshot("m"));
+  ASSERT_TRUE(gateway_->publish(snapshot("m", "admin_listen = \"127.0.0.1:0\"\n")));
+  EXPECT_TRUE(get("/metrics").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(GatewayTest, MalformedHeadsAreSettledLikeRequests) {
+  start(snapshot("m"));
+  const Socket client = Socket::connected(address());
+  client.send("GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nauthorization: Bearer a-secret-key\r\n\r\n");
+  const std::string answer = client.receive_all();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+  const size_t at = answer.find("x-request-id: ");
+  ASSERT_NE(at, std::string::npos) << answer;
+  const std::string id = answer.substr(at + 14, answer.find("\r\n", at) - at - 14);
+  EXPECT_EQ(id.size(), telemetry::RequestId::kMintedBytes);
+  drain(10s);
+  EXPECT_TRUE(wait_drained());
+  gateway_.reset();
+  std::ifstream log(log_file());
+  int lines = 0;
+  for (std::string line; std::getline(log, line);) {
+    EXPECT_EQ(line.find("a-secret-key"), std::string::npos);
+    if (line.find("\"msg\":\"request\"") == std::string::npos) continue;
+    ++lines;
+    for (const char* part : {"\"status\":400", "\"error_type\":\"invalid_request\"", "\"client\":\"127.0.0.1\""}) {
+      EXPECT_NE(line.find(part), std::string::npos) << line;
+    }
+    EXPECT_NE(line.find("\"request_id\":\"" + id + "\""), std::string::npos) << line;
+  }
+  EXPECT_EQ(lines, 1);
 }
 
 // A connection by TLS that lives on a loop of the test's own thread.

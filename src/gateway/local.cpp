@@ -6,6 +6,7 @@
 #include "dialects/models_list.h"
 #include "gateway/auth_key.h"
 #include "gateway/call.h"
+#include "json/writer.h"
 #include "telemetry/exposition.h"
 
 namespace llmgw::gateway {
@@ -45,10 +46,17 @@ std::vector<ModelInfo> visible_models(const control::Snapshot& snapshot, const c
 
 Task<void> Call::answer_health(bool readiness) {
   const bool draining = worker_.shared().draining.load(std::memory_order_relaxed) || worker_.server().draining();
-  const bool well = !readiness || !draining;
-  const std::string_view body = !well       ? R"({"status":"draining"})"
-                                : readiness ? R"({"status":"ready"})"
-                                            : R"({"status":"ok"})";
+  const std::string trouble = worker_.shared().heartbeats.trouble(worker_.loop().now());
+  const bool well = trouble.empty() && !(readiness && draining);
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_object();
+  if (!trouble.empty()) {
+    writer.member("status", "failing").member("reason", trouble);
+  } else {
+    writer.member("status", !well ? "draining" : readiness ? "ready" : "ok");
+  }
+  writer.end_object();
   http::Headers headers;
   headers.append(HeaderId::cache_control, "no-store");
   co_await answer(well ? 200 : 503, "application/json", body, headers);
@@ -56,6 +64,9 @@ Task<void> Call::answer_health(bool readiness) {
 
 Task<void> Call::answer_metrics() {
   const control::MetricsSettings& settings = generation_.snapshot().metrics;
+  if (worker_.shared().metrics_on_admin) {
+    co_return co_await refuse({.kind = ErrorKind::not_found, .message = "metrics are on server.admin_listen"});
+  }
   if (!settings.enabled) {
     co_return co_await refuse({.kind = ErrorKind::not_found, .message = "metrics are switched off: metrics.enabled"});
   }

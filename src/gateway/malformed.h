@@ -1,11 +1,13 @@
-// The body for a request whose head could not be read: there is no path to tell the dialect from.
+// A request whose head could not be read: there is no path to tell the dialect from, no key and no body. It is answered
+// in OpenAI's shape, with a request id, and settled like any other: counters and one line in the access log. The
+// worker's thread.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include "gateway/worker.h"
+#include "http/exchange.h"
 
 namespace llmgw::gateway {
 
-std::string malformed_request_body(std::string_view message);
+http::MalformedAnswer answer_malformed(Worker& worker, const http::MalformedRequest& request);
 
 }  // namespace llmgw::gateway

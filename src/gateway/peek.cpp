@@ -69,6 +69,13 @@ class Pass {
     return false;
   }
 
+  // Where there is no value at all, the document is broken, and the reader knows how.
+  bool wrong_type(const char* message, const char* param) {
+    if (reader_.kind() != json::Kind::invalid) return refuse_member(message, param);
+    reader_.skip();
+    return true;
+  }
+
   // The key unescaped where that can matter, in `buffer`; the key itself otherwise.
   std::optional<std::string_view> plain_key(std::string_view key, std::array<char, kEscapedKeyBytesMax>& buffer) {
     if (key.size() > kEscapedKeyBytesMax) return key;
@@ -99,7 +106,7 @@ class Pass {
 
   bool model() {
     if (peek_.has_model) return refuse_member("'model' is given twice", "model");
-    if (reader_.kind() != json::Kind::string) return refuse_member("'model' must be a string", "model");
+    if (reader_.kind() != json::Kind::string) return wrong_type("'model' must be a string", "model");
     const std::string_view raw = reader_.string();
     const auto text = json::unescape(raw, arena_);
     if (!text) return refuse_member("'model' has a broken escape", "model");
@@ -125,7 +132,7 @@ class Pass {
       reader_.null();
       return true;
     }
-    if (reader_.kind() != json::Kind::boolean) return refuse_member("'stream' must be true or false", "stream");
+    if (reader_.kind() != json::Kind::boolean) return wrong_type("'stream' must be true or false", "stream");
     peek_.stream = reader_.boolean();
     return true;
   }
@@ -135,7 +142,7 @@ class Pass {
     if (reader_.kind() == json::Kind::null) {
       reader_.null();
     } else if (reader_.kind() != json::Kind::string) {
-      return refuse_member("'owned_by' must be a string", "owned_by");
+      return wrong_type("'owned_by' must be a string", "owned_by");
     } else {
       const auto text = json::unescape(reader_.string(), arena_);
       if (!text) return refuse_member("'owned_by' has a broken escape", "owned_by");

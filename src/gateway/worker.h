@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/snapshot.h"
+#include "gateway/heartbeat.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "json/reader.h"
@@ -62,7 +63,9 @@ using ProxyOf = std::function<std::optional<net::Proxy>(const control::Connectio
 struct SharedState {
   telemetry::Registry* registry = nullptr;
   uint32_t workers = 1;                // fixed before the first worker starts
+  bool metrics_on_admin = false;       // the same; workers then have no /metrics
   std::atomic<bool> draining = false;  // /ready says no
+  Heartbeats heartbeats;
 };
 
 class Worker {

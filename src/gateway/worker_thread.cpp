@@ -59,9 +59,7 @@ struct WorkerThread::Parts {
 };
 
 WorkerThread::WorkerThread(WorkerThreadOptions options)
-    : options_(std::move(options)),
-      loop_(net::make_epoll_poller()),
-      last_sign_ns_(base::real_now().time_since_epoch().count()) {}
+    : options_(std::move(options)), loop_(net::make_epoll_poller()) {}
 
 WorkerThread::~WorkerThread() {
   if (thread_.joinable()) {
@@ -90,6 +88,7 @@ void WorkerThread::run(std::promise<std::string> started) {
     parts.tasks.cancel_all();
     parts.worker.reset();
   }
+  options_.shared->heartbeats.end(options_.index);
   ended_.store(true, std::memory_order_release);
   if (options_.on_ended) options_.on_ended();
 }
@@ -120,6 +119,7 @@ std::string WorkerThread::build(Parts& parts) {
     if (socket.tls) source = [&parts] { return &*parts.tls; };
     parts.worker->server().listen(std::move(*listener), std::move(source));
   }
+  parts.tasks.spawn(beat(parts));
   return fault;
 }
 
@@ -234,19 +234,12 @@ Task<void> WorkerThread::finish(Parts& parts, Duration limit) {
   loop_.stop();
 }
 
-void WorkerThread::ask_for_sign() {
-  if (sign_asked_.exchange(true, std::memory_order_relaxed)) return;
-  loop_.post([this] { give_sign(*parts_); });
-}
-
-void WorkerThread::give_sign(Parts& parts) {
-  open_.store(parts.worker->server().counters().open, std::memory_order_relaxed);
-  last_sign_ns_.store(base::real_now().time_since_epoch().count(), std::memory_order_relaxed);
-  sign_asked_.store(false, std::memory_order_relaxed);
-}
-
-Instant WorkerThread::last_sign() const {
-  return Instant(Duration(last_sign_ns_.load(std::memory_order_relaxed)));
+Task<void> WorkerThread::beat(Parts& parts) {
+  for (;;) {
+    options_.shared->heartbeats.beat(options_.index, loop_.now());
+    open_.store(parts.worker->server().counters().open, std::memory_order_relaxed);
+    if (!co_await net::sleep_for(loop_, kHeartbeatInterval)) co_return;
+  }
 }
 
 }  // namespace llmgw::gateway

@@ -77,11 +77,7 @@ class WorkerThread {
   // Cancels what a drain still waits for.
   void cancel_rest();
 
-  // Asks for a sign of life; last_sign() is when it came, of the kernel's monotonic clock.
-  void ask_for_sign();
-  base::Instant last_sign() const;
   bool ended() const { return ended_.load(std::memory_order_acquire); }
-  size_t index() const { return options_.index; }
 
  private:
   struct Parts;  // what lives on the thread
@@ -92,14 +88,12 @@ class WorkerThread {
   void stop_accepting(Parts& parts);
   net::Task<void> finish(Parts& parts, base::Duration limit);
   net::Task<void> wait_idle(Parts& parts, base::Instant until);
-  void give_sign(Parts& parts);
+  net::Task<void> beat(Parts& parts);
 
   WorkerThreadOptions options_;
   net::Loop loop_;
-  Parts* parts_ = nullptr;  // of the running thread
-  std::atomic<int64_t> last_sign_ns_;
-  std::atomic<bool> sign_asked_ = false;
-  std::atomic<uint64_t> open_ = 0;      // connections, as of the last sign
+  Parts* parts_ = nullptr;              // of the running thread
+  std::atomic<uint64_t> open_ = 0;      // connections, as of the last heartbeat
   std::atomic<uint64_t> handed_ = 0;    // by an acceptor
   std::atomic<uint64_t> received_ = 0;  // of these
   std::atomic<bool> ended_ = false;

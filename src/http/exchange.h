@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -76,13 +77,25 @@ class ServerExchange {
   ServerExchange() = default;
 };
 
+// A request whose head could not be read, or did not come in time.
+struct MalformedRequest {
+  uint16_t status = 0;       // of the answer; 0: there is none, the stream is reset (HTTP/2)
+  std::string_view message;  // what is wrong; static text, nothing of the request
+  const net::Address& peer;
+  base::Instant started_at;
+};
+struct MalformedAnswer {
+  std::string body = {};        // JSON
+  std::string request_id = {};  // for x-request-id; empty: none
+};
+
 // What the server does not answer itself. One object a loop.
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
   virtual net::Task<void> handle(ServerExchange& exchange) = 0;
-  // The body for a request whose head could not be read, in JSON. `message` is static text.
-  virtual std::string malformed_request(uint16_t status, std::string_view message) = 0;
+  // Called once for each; it is not handled.
+  virtual MalformedAnswer malformed_request(const MalformedRequest& request) = 0;
 };
 
 }  // namespace llmgw::http

@@ -23,6 +23,7 @@ struct Reading {
   ParseError error = ParseError::none;
   bool out_of_bytes = false;
 
+  explicit Reading(std::string_view bytes) : at(bytes.data()), end(bytes.data() + bytes.size()) {}
   bool fail(ParseError why) {
     error = why;
     return false;
@@ -298,7 +299,7 @@ bool read_fields(Reading& in, const HeadLimits& limits, Headers& headers) {
 }  // namespace
 
 ParseResult parse_request_head(std::string_view bytes, const HeadLimits& limits, RequestHead& head) {
-  Reading in{bytes.data(), bytes.data() + std::min(bytes.size(), limits.head_bytes_max)};
+  Reading in(bytes.substr(0, limits.head_bytes_max));
   head.headers.clear();
   head.scheme = head.authority = head.path = head.query = {};
   if (in.at != in.end && *in.at == '\r') {
@@ -315,7 +316,7 @@ ParseResult parse_request_head(std::string_view bytes, const HeadLimits& limits,
 
 ParseResult parse_response_head(std::string_view bytes, const HeadLimits& limits, Method request_method,
                                 ResponseHead& head) {
-  Reading in{bytes.data(), bytes.data() + std::min(bytes.size(), limits.head_bytes_max)};
+  Reading in(bytes.substr(0, limits.head_bytes_max));
   head.headers.clear();
   if (!read_status_line(in, head)) return stopped(in, bytes, limits);
   if (!read_fields(in, limits, head.headers)) return stopped(in, bytes, limits);

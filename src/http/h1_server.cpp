@@ -12,13 +12,11 @@
 namespace llmgw::http {
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 using base::fail;
 using base::Instant;
 using base::Result;
 using net::Task;
-using net::Wait;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
@@ -84,7 +82,7 @@ class ReceiveBuffer {
 
 class H1Connection final : public Connection, public ServerExchange {
  public:
-  H1Connection(Server& server, std::unique_ptr<net::Stream> stream, std::string early)
+  H1Connection(Server& server, std::unique_ptr<net::Stream> stream, std::string_view early)
       : server_(server), stream_(std::move(stream)) {
     if (!early.empty()) take(early);
     server_.connections().push_back(*this);
@@ -255,13 +253,14 @@ Task<void> H1Connection::refuse_head(ParseError error) {
   ++server_.counters().refused_heads;
   const uint16_t status = error == ParseError::none ? uint16_t{408} : http_status(error);
   const char* text = error == ParseError::none ? "the request's head did not arrive in time" : describe(error);
-  const std::string body = server_.handler().malformed_request(status, text);
+  const MalformedAnswer answer = server_.handler().malformed_request({status, text, stream_->peer(), started_at_});
   std::string out;
   HeadWriter writer(out);
   writer.status_line(status).header("content-type", "application/json").header("connection", "close");
-  writer.framing(Framing::content_length, body.size());
+  if (!answer.request_id.empty()) writer.header(HeaderId::x_request_id, answer.request_id);
+  writer.framing(Framing::content_length, answer.body.size());
   if (writer.finish()) {
-    const iovec buffers[] = {net::buffer_of(out), net::buffer_of(body)};
+    const iovec buffers[] = {net::buffer_of(out), net::buffer_of(answer.body)};
     if (co_await send(buffers)) co_await linger();
   }
 }
@@ -497,7 +496,8 @@ void H1Connection::reset_exchange() {
 }  // namespace
 
 Task<void> serve_h1(Server& server, std::unique_ptr<net::Stream> stream, std::string early) {
-  H1Connection connection(server, std::move(stream), std::move(early));
+  H1Connection connection(server, std::move(stream), early);
+  std::string().swap(early);  // this frame lives as long as the connection
   co_await connection.run();
 }
 

@@ -239,7 +239,7 @@ TEST(H1Server, MalformedHeads) {
   client.send("GET /a HTTP/1.1\r\n\r\n");
   EXPECT_EQ(client.receive(2s),
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
-            "content-length: 13\r\n\r\nmalformed 400");
+            "x-request-id: malformed-id\r\ncontent-length: 13\r\n\r\nmalformed 400");
   EXPECT_TRUE(client.ended());
   EXPECT_EQ(world.server->counters().refused_heads, 1u);
 }

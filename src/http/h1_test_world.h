@@ -94,8 +94,8 @@ class Peer {
 struct SimHandler final : RequestHandler {
   std::function<net::Task<void>(ServerExchange&)> answer;
   net::Task<void> handle(ServerExchange& exchange) override { return answer(exchange); }
-  std::string malformed_request(uint16_t status, std::string_view) override {
-    return "malformed " + std::to_string(status);
+  MalformedAnswer malformed_request(const MalformedRequest& request) override {
+    return {.body = "malformed " + std::to_string(request.status), .request_id = "malformed-id"};
   }
 };
 

@@ -129,7 +129,11 @@ void H2ServerExchange::drop_body() {
 
 void H2ServerExchange::on_closed(H2Error error) {
   if (!dispatched_) {
-    if (malformed_) connection_.count_refusal();
+    if (malformed_) {
+      connection_.count_refusal();
+      (void)connection_.server().handler().malformed_request(
+          {0, "the stream breaks the rules of HTTP/2", peer(), started_at_});
+    }
     delete this;
     return;
   }
@@ -319,13 +323,15 @@ Task<void> H2ServerExchange::finish() {
 
 Task<void> H2ServerExchange::answer_refusal() {
   const uint16_t status = http_status(refusal_);
-  const std::string body = connection_.server().handler().malformed_request(status, describe(refusal_));
+  const MalformedAnswer answer =
+      connection_.server().handler().malformed_request({status, describe(refusal_), peer(), started_at_});
   Headers headers;
   headers.append(HeaderId::content_type, "application/json");
+  if (!answer.request_id.empty()) headers.append(HeaderId::x_request_id, answer.request_id);
   const ResponseStart response{
-      .status = status, .headers = &headers, .framing = Framing::content_length, .content_length = body.size()};
+      .status = status, .headers = &headers, .framing = Framing::content_length, .content_length = answer.body.size()};
   if (!start(response)) co_return;
-  const iovec buffer = net::buffer_of(body);
+  const iovec buffer = net::buffer_of(answer.body);
   (void)co_await write({&buffer, 1}, true);
 }
 

@@ -207,6 +207,7 @@ TEST_P(H2Server, RefusesWhatHttp2Forbids) {
     EXPECT_EQ(head.fields[":status"], "200");
   });
   EXPECT_EQ(world.server->counters().refused_heads, cases.size());
+  EXPECT_EQ(world.handler.malformed, static_cast<int>(cases.size()));
   EXPECT_EQ(world.server->counters().requests, 1u);
 }
 
@@ -259,6 +260,7 @@ TEST_P(H2Server, AnswersMalformedHeads) {
       } else {
         EXPECT_EQ(frame.fields[":status"], test.status) << field_block(test.fields).substr(0, 200);
         EXPECT_EQ(frame.fields["content-type"], "application/json");
+        EXPECT_EQ(frame.fields["x-request-id"], "malformed-id");
         auto data = co_await peer.next_of(FrameType::data, stream);
         EXPECT_EQ(data.payload.substr(0, 3), test.status);
       }

@@ -17,8 +17,10 @@ namespace llmgw::http {
 struct TestHandler final : RequestHandler {
   std::function<net::Task<void>(ServerExchange&)> answer;
   net::Task<void> handle(ServerExchange& exchange) override { return answer(exchange); }
-  std::string malformed_request(uint16_t status, std::string_view message) override {
-    return std::to_string(status) + " " + std::string(message);
+  int malformed = 0;
+  MalformedAnswer malformed_request(const MalformedRequest& request) override {
+    ++malformed;
+    return {.body = std::to_string(request.status) + " " + std::string(request.message), .request_id = "malformed-id"};
   }
 };
 

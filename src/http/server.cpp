@@ -133,9 +133,11 @@ Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::Tl
     }
   } else {
     std::string early;
-    const Protocol protocol = co_await sniff(*this, *stream, early);
-    if (protocol == Protocol::h2) co_await serve_h2(*this, std::move(stream), std::move(early));
-    if (protocol == Protocol::h1) co_await serve_h1(*this, std::move(stream), std::move(early));
+    switch (co_await sniff(*this, *stream, early)) {
+      case Protocol::h2: co_await serve_h2(*this, std::move(stream), std::move(early)); break;
+      case Protocol::h1: co_await serve_h1(*this, std::move(stream), std::move(early)); break;
+      case Protocol::none: break;
+    }
   }
 }
 

@@ -65,11 +65,11 @@ Task<void> Instance::pump() {
   }
 }
 
-std::string Instance::malformed_request(uint16_t status, std::string_view message) {
-  std::string body;
-  const ApiError error = refuse(status, std::string(message)).error();
-  write_error_body({.api = Api::openai, .operation = Operation::chat, .object = {}}, error, {}, body);
-  return body;
+http::MalformedAnswer Instance::malformed_request(const http::MalformedRequest& request) {
+  http::MalformedAnswer answer;
+  const ApiError error = refuse(request.status, std::string(request.message)).error();
+  write_error_body({.api = Api::openai, .operation = Operation::chat, .object = {}}, error, {}, answer.body);
+  return answer;
 }
 
 Task<void> Instance::handle(http::ServerExchange& exchange) {

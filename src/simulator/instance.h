@@ -25,7 +25,7 @@ class Instance final : public http::RequestHandler {
   ~Instance() override;
 
   net::Task<void> handle(http::ServerExchange& exchange) override;
-  std::string malformed_request(uint16_t status, std::string_view message) override;
+  http::MalformedAnswer malformed_request(const http::MalformedRequest& request) override;
 
   EngineStats stats() const { return engine_.stats(); }
   const InstanceOptions& options() const { return service_.options(); }

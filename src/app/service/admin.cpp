@@ -85,8 +85,8 @@ net::Task<void> AdminHandler::handle(http::ServerExchange& exchange) {
   (void)co_await exchange.write({&buffer, 1}, true);
 }
 
-std::string AdminHandler::malformed_request(uint16_t, std::string_view message) {
-  return error_body(message);
+http::MalformedAnswer AdminHandler::malformed_request(const http::MalformedRequest& request) {
+  return {.body = error_body(request.message)};
 }
 
 }  // namespace llmgw::app

@@ -27,7 +27,7 @@ class AdminHandler final : public http::RequestHandler {
   void set_registry(const telemetry::Registry& registry) { sources_.registry = &registry; }
 
   net::Task<void> handle(http::ServerExchange& exchange) override;
-  std::string malformed_request(uint16_t status, std::string_view message) override;
+  http::MalformedAnswer malformed_request(const http::MalformedRequest& request) override;
 
  private:
   struct Answer {

@@ -112,7 +112,7 @@ Task<void> Service::watch_files() {
 Task<void> Service::look_after() {
   const Duration interval = std::min(kLookAfterInterval, notifier_.watchdog_period().value_or(kLookAfterInterval));
   for (;;) {
-    std::string trouble = gateway_->look_after_workers(loop_.now());
+    std::string trouble = gateway_->trouble(loop_.now());
     if (trouble.empty() != trouble_.empty()) {
       if (trouble.empty()) {
         log().info("all workers answer again");
