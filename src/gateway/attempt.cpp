@@ -156,6 +156,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
   std::optional<dialects::StreamEnd> end;
   if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
+  if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   Instant last_piece{};
   for (;;) {
     auto bytes = co_await upstream.read_body(until(idle_timeout));
@@ -163,6 +164,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     const std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
     boundary.feed(data);
+    if (cursor_) cursor_->feed(data);
     if (end) {
       if (!data.empty()) end->feed(data);
       // [DONE] is the whole event, also without the empty line that some servers leave out.
@@ -204,6 +206,11 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, const dialec
   if (boundary.at_boundary()) {
     dialects::StreamState stream;
     stream.model = model_;
+    if (cursor_) {
+      stream.next_sequence_number = cursor_->next_sequence_number();
+      stream.response_id = cursor_->id();
+      stream.created_at = cursor_->created_at();
+    }
     event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
   }
   if (!event.empty()) {

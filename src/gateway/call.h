@@ -10,6 +10,7 @@
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "chat/error.h"
+#include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
 #include "gateway/endpoints.h"
 #include "gateway/peek.h"
@@ -102,6 +103,7 @@ class Call {
   bool body_is_json_ = false;
   std::string_view model_;  // as the client named it
   std::optional<Attempt> attempt_;
+  std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 
   // For settlement
   base::Instant deadline_ = base::kNever;
