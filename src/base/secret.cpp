@@ -14,7 +14,9 @@ Secret& Secret::operator=(const Secret& other) {
   return *this;
 }
 
-Secret::Secret(Secret&& other) noexcept : value_(other.value_) {
+Secret::Secret(Secret&& other) noexcept {
+  // Copied: a string that was moved from may keep a short text in itself, where wipe() does not find it.
+  value_ = other.value_;
   other.wipe();
 }
 

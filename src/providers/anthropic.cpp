@@ -8,7 +8,7 @@ namespace {
 constexpr ProviderInfo kNames[] = {
     {"anthropic", ProviderKind::anthropic, "https://api.anthropic.com", CredentialNeed::required, "anthropic"},
 };
-// The only version there is; the API requires the header.
+// As of 2026-08 the only version there is; the API requires the header.
 constexpr std::string_view kDefaultVersion = "2023-06-01";
 
 bool speaks_anthropic(Surface surface) {

@@ -158,15 +158,15 @@ class Registry {
   Gauge gauge(Shard& shard, const Series& series);
   Histogram histogram(Shard& shard, const Series& series);
   template <class... Values>
-  Counter counter(Shard& shard, FamilyId family, Values... values) {
+  Counter counter(Shard& shard, FamilyId family, const Values&... values) {
     return counter(shard, series_of(family, values...));
   }
   template <class... Values>
-  Gauge gauge(Shard& shard, FamilyId family, Values... values) {
+  Gauge gauge(Shard& shard, FamilyId family, const Values&... values) {
     return gauge(shard, series_of(family, values...));
   }
   template <class... Values>
-  Histogram histogram(Shard& shard, FamilyId family, Values... values) {
+  Histogram histogram(Shard& shard, FamilyId family, const Values&... values) {
     return histogram(shard, series_of(family, values...));
   }
 
@@ -182,7 +182,7 @@ class Registry {
   };
 
   template <class... Values>
-  const Series& series_of(FamilyId family, Values... values) {
+  const Series& series_of(FamilyId family, const Values&... values) {
     const std::array<std::string_view, sizeof...(Values)> list{std::string_view(values)...};
     return series(family, list);
   }

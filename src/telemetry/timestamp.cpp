@@ -10,13 +10,12 @@ void put_digits(char* end, unsigned value, int count) {
 }  // namespace
 
 void Timestamp::update(int64_t milliseconds) {
-  using namespace std::chrono;
-  const sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds(milliseconds)};
-  const auto whole = floor<seconds>(time);
+  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds(milliseconds)};
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
   if (whole.time_since_epoch().count() != seconds_) {
-    const auto day = floor<days>(whole);
-    const year_month_day date(day);
-    const hh_mm_ss clock(whole - day);
+    const auto day = std::chrono::floor<std::chrono::days>(whole);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(whole - day);
     text_ = {'0', '0', '0', '0', '-', '0', '0', '-', '0', '0', 'T', '0',
              '0', ':', '0', '0', ':', '0', '0', '.', '0', '0', '0', 'Z'};
     put_digits(text_.data() + 4, static_cast<unsigned>(static_cast<int>(date.year())), 4);
