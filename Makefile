@@ -1,10 +1,11 @@
 # Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance
+.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance soak
 
 FUZZ_SECONDS ?= 600
+SOAK_MINUTES ?= 10
 FUZZ_TARGET ?=
-export FUZZ_SECONDS FUZZ_TARGET
+export FUZZ_SECONDS FUZZ_TARGET SOAK_MINUTES
 
 help:
 	@echo 'make run       simulator and gateway on this machine, with a key and a curl to try; Ctrl-C stops both'
@@ -16,6 +17,7 @@ help:
 	@echo 'make lint      layers, format, clang-tidy, shellcheck'
 	@echo 'make lint-all  the same, clang-tidy over the tests too'
 	@echo 'make conformance  the program judged with recorded traffic: CASES=dir FAMILY=AE CLIENT= PROVIDER= CASE='
+	@echo 'make soak      SOAK_MINUTES (10) of load with faults; nothing may be left of it'
 	@echo 'make sanitize  every test under ASan and UBSan, then under ThreadSanitizer'
 
 run:
@@ -25,7 +27,7 @@ run:
 
 test:
 	@scripts/setup test
-	@scripts/build dev
+	@scripts/build dev all bench-tools
 	@tools/run_tests dev
 
 build:
@@ -54,9 +56,14 @@ lint-all:
 	@scripts/setup test
 	@tools/lint --tests
 
+soak:
+	@scripts/setup test
+	@scripts/build dev llm-gateway
+	@scripts/soak
+
 sanitize:
 	@scripts/setup test
-	@scripts/build dev
+	@scripts/build dev all bench-tools
 	@tools/run_tests dev
 	@scripts/build tsan
 	@tools/run_tests tsan

@@ -1,0 +1,260 @@
+"""The way to upstreams: TLS with all that can be wrong about it, HTTP/2 by ALPN, proxies, unix sockets."""
+
+import contextlib
+import http.server
+import json
+import re
+import select
+import socket
+import socketserver
+import ssl
+import threading
+
+import pytest
+from handover_test import SecureWorld, write_certificate
+from process_test import KEY, PATIENCE, Upstream, World
+
+
+class TlsUpstream(Upstream):
+    """The same behind TLS, with its own certificate; may ask for the client's."""
+
+    def __init__(self, directory, client_ca=None):
+        self.authority = directory / "upstream-ca.pem"
+        key = directory / "upstream-key.pem"
+        write_certificate(self.authority, key)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.authority, key)
+        if client_ca is not None:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(client_ca)
+        self.clients = []  # subjects of the certificates that clients have shown
+        super().__init__()
+
+    def get_request(self):
+        sock, address = super().get_request()
+        sock.settimeout(PATIENCE)
+        secured = self.context.wrap_socket(sock, server_side=True)  # an OSError drops the connection alone
+        self.clients.append((secured.getpeercert() or {}).get("subject"))
+        return secured, address
+
+
+class Proxy(socketserver.ThreadingTCPServer):
+    """A forward proxy: CONNECT, and requests in absolute form. Keeps the heads it has seen."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Proxy.Handler)
+        self.heads = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        """A side that resets is no concern of ours."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            data = b""
+            while b"\r\n\r\n" not in data:
+                piece = self.request.recv(65536)
+                if not piece:
+                    return
+                data += piece
+            head, _, rest = data.partition(b"\r\n\r\n")
+            self.server.heads.append(head.decode())
+            method, target, _ = head.split(b"\r\n")[0].split(b" ")
+            if method == b"CONNECT":
+                host, port = target.decode().rsplit(":", 1)
+                first = b""
+                self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                found = re.match(rb"http://([^/:]+):(\d+)(/.*)", target)
+                host, port = found[1].decode(), found[2].decode()
+                first = data.replace(target, found[3], 1)
+            with socket.create_connection((host, int(port)), timeout=PATIENCE) as other:
+                other.sendall(first or rest)
+                self.pump(other)
+
+        def pump(self, other):
+            while True:
+                for side in select.select([self.request, other], [], [], PATIENCE)[0]:
+                    data = side.recv(65536)
+                    if not data:
+                        return
+                    (other if side is self.request else self.request).sendall(data)
+
+
+def configure(world, endpoint, lines=""):
+    """The world's configuration with another upstream."""
+    text = world.config.read_text()
+    text = re.sub(r'endpoint = ".*"', f'endpoint = "{endpoint}"', text)
+    text = text.replace('proxy = "none"\n', lines)
+    world.config.write_text(text)
+
+
+@pytest.fixture(name="world")
+def make_world(tmp_path):
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture(name="secure")
+def make_secure(tmp_path):
+    own = tmp_path / "client.pem", tmp_path / "client.key"
+    write_certificate(*own)
+    upstream = TlsUpstream(tmp_path)
+    yield upstream
+    upstream.shutdown()
+    upstream.server_close()
+
+
+def reasons(world):
+    return [line["context"] for line in world.lines() if line["msg"] == "upstream failed"]
+
+
+@pytest.mark.parametrize(
+    "host, tls, status",
+    [
+        ("127.0.0.1", 'ca_file = "upstream-ca.pem"', 200),
+        ("127.0.0.1", "", 502),
+        ("127.0.0.1", "verify = false", 200),
+        # The certificate is for the address alone.
+        ("localhost", 'ca_file = "upstream-ca.pem"', 502),
+        ("localhost", 'ca_file = "upstream-ca.pem", server_name = "127.0.0.1"', 200),
+        ("127.0.0.1", 'ca_file = "upstream-ca.pem", server_name = "other.example"', 502),
+    ],
+    ids=["its authority", "unknown authority", "not verified", "another name", "told which name", "a wrong name"],
+)
+def test_tls(world, secure, host, tls, status):
+    configure(world, f"https://{host}:{secure.port}/v1", f'proxy = "none"\ntls = {{ {tls} }}\n')
+    world.serve()
+    answer = world.chat()
+    assert answer[0] == status
+    if status == 200:
+        assert len(secure.keys) == 1
+    else:
+        assert not secure.keys, "the key was sent to somebody unknown"
+        error = json.loads(answer[1])["error"]
+        assert "secure connection" in error["message"] and str(secure.port) not in answer[1].decode()
+        assert len(reasons(world)) == 1
+
+
+def test_client_certificate(world, tmp_path):
+    write_certificate(tmp_path / "client.pem", tmp_path / "client.key")
+    upstream = TlsUpstream(tmp_path, tmp_path / "client.pem")
+    endpoint = f"https://127.0.0.1:{upstream.port}/v1"
+    shown = 'client_certificate = "client.pem", client_key = "client.key"'
+    configure(world, endpoint, f'proxy = "none"\ntls = {{ ca_file = "upstream-ca.pem", {shown} }}\n')
+    world.serve()
+    assert world.chat()[0] == 200
+    assert upstream.clients == [((("commonName", "gateway"),),)]
+    upstream.shutdown()
+    upstream.server_close()
+
+
+def test_a_renewed_authority_is_read_on_reload(world, secure, tmp_path):
+    write_certificate(tmp_path / "other-ca.pem", tmp_path / "other-key.pem")
+    right = secure.authority.read_bytes()
+    secure.authority.write_bytes((tmp_path / "other-ca.pem").read_bytes())
+    configure(world, f"https://127.0.0.1:{secure.port}/v1", 'proxy = "none"\ntls = { ca_file = "upstream-ca.pem" }\n')
+    world.serve()
+    assert world.chat()[0] == 502
+    secure.authority.write_bytes(right)
+    assert world.call("reload").returncode == 0
+    assert world.chat()[0] == 200
+
+
+def test_http2_by_alpn(tmp_path):
+    """Two gateways in a row: the second speaks HTTP/2, which the first must find out."""
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "front").mkdir()
+    behind, front = SecureWorld(tmp_path / "behind"), World(tmp_path / "front")
+    try:
+        behind.serve()
+        (tmp_path / "front" / "ca.pem").write_text(behind.trusted)
+        lines = f'proxy = "none"\ntls = {{ ca_file = "ca.pem" }}\nhttp2 = "MODE"\n'
+        endpoint = f"https://127.0.0.1:{behind.port}/v1"
+        configure(front, endpoint, lines.replace("MODE", "on"))
+        front.config.write_text(front.config.read_text().replace('"upstream-key-1"', f'"{KEY}"'))
+        front.serve()
+        for _ in range(5):
+            assert front.chat()[0] == 200
+        stream = front.begin_stream()
+        behind.upstream.released.set()
+        assert b"[DONE]" in stream.read()
+        # All of it on one connection, streams side by side.
+        assert behind.status()["requests"] == 6 and behind.status()["client_connections"] == 1
+        front.config.write_text(front.config.read_text().replace('http2 = "on"', 'http2 = "off"'))
+        assert front.call("reload").returncode == 0
+        assert front.chat()[0] == 200
+    finally:
+        front.close()
+        behind.close()
+
+
+def test_unix_socket(world, tmp_path):
+    path = tmp_path / "engine.sock"
+
+    class UnixUpstream(Upstream):
+        address_family = socket.AF_UNIX
+
+        def __init__(self):  # pylint: disable=super-init-not-called
+            http.server.HTTPServer.__bases__[0].__init__(self, str(path), UnixHandler)
+            self.keys, self.released = [], threading.Event()
+            threading.Thread(target=self.serve_forever, daemon=True).start()
+
+        def server_bind(self):
+            socketserver.TCPServer.server_bind(self)
+
+    class UnixHandler(Upstream.Handler):
+        disable_nagle_algorithm = False
+
+        def address_string(self):
+            return "unix"
+
+    upstream = UnixUpstream()
+    configure(world, f"unix:{path}:/v1", 'proxy = "none"\n')
+    world.serve()
+    assert world.chat() == (200, b'{"model": "m", "choices": []}')
+    assert len(upstream.keys) == 1
+    upstream.shutdown()
+    upstream.server_close()
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("source", ["setting", "environment"])
+def test_forward_proxy(world, secure, secured, source):
+    proxy = Proxy()
+    upstream = secure if secured else world.upstream
+    scheme = "https" if secured else "http"
+    url = f"http://somebody:secret-of-the-proxy@127.0.0.1:{proxy.port}"
+    line = f'proxy = "{url}"\n' if source == "setting" else 'proxy = "environment"\n'
+    configure(world, f"{scheme}://127.0.0.1:{upstream.port}/v1", line + 'tls = { ca_file = "upstream-ca.pem" }\n')
+    variables = {"http_proxy": url, "HTTPS_PROXY": url, "NO_PROXY": ""} if source == "environment" else {}
+    world.serve(environment=variables)
+    assert world.chat()[0] == 200
+    assert len(upstream.keys) == 1 and len(proxy.heads) == 1
+    method = "CONNECT 127.0.0.1:" if secured else "POST http://127.0.0.1:"
+    assert proxy.heads[0].startswith(method)
+    assert "c29tZWJvZHk6c2VjcmV0LW9mLXRoZS1wcm94eQ==" in proxy.heads[0]
+    assert "secret-of-the-proxy" not in world.text() and "upstream-key" not in world.text()
+    if secured:
+        assert "upstream-key" not in proxy.heads[0]
+    proxy.shutdown()
+    proxy.server_close()
+
+
+def test_no_proxy_is_kept_to(world):
+    proxy = Proxy()
+    configure(world, f"http://127.0.0.1:{world.upstream.port}/v1", 'proxy = "environment"\n')
+    url = f"http://127.0.0.1:{proxy.port}"
+    world.serve(environment={"http_proxy": url, "no_proxy": "127.0.0.1"})
+    assert world.chat()[0] == 200 and not proxy.heads
+    with contextlib.suppress(OSError):
+        proxy.shutdown()
+        proxy.server_close()
