@@ -2,14 +2,21 @@
 its API takes (B1) and say the same (B2)."""
 
 import asyncio
+import base64
+import hashlib
 import json
 
 import cases as recordings
 from judge import asks, canned, compare_request, errors, requests, structure
 from results import Check
 from wire.gateway import CLIENT_KEY
+from wire.upstream import Reply
 from world import QUICK_EVERY, SLOTS
 
+# One pixel.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 STREAM_PATHS = ("converse-stream", "streamGenerateContent")
 
 
@@ -25,11 +32,12 @@ class Places:
 
 async def run(world):
     places = Places()
+    remote = Remote(world)
     checker = structure.Structure(world.cases[0].root / "_specs")
     for case in world.everything:
         if case.conversation:
             checker.learn(case)
-    await world.all([one(world, places, checker, *each) for each in plan(world)])
+    await world.all([one(world, places, checker, remote, *each) for each in plan(world)])
 
 
 def plan(world):
@@ -76,10 +84,40 @@ def cohere_request(case):
     return body
 
 
-async def one(world, places, checker, case, client, target, body):
+class Remote:
+    """Addresses of images and documents lead to the mock upstream, which serves a picture or a page of PDF: providers
+    that take no addresses get the bytes from the gateway."""
+
+    FILES = {
+        "image": (PNG, "image/png"),
+        "document": (b"%PDF-1.4\n%conformance\n%%EOF\n", "application/pdf"),
+    }
+
+    def __init__(self, world):
+        self.base = world.base
+        for kind, (data, media_type) in self.FILES.items():
+            world.upstream.program(f"media-{kind}").load(Reply(200, {"content-type": media_type}, data))
+
+    def localized(self, asked, body):
+        """The body with its remote addresses replaced; kinds that the gateway would not fetch stay."""
+        text = json.dumps(body)
+        for kind in self.FILES:
+            for part in asked.parts(kind):
+                if part.media.startswith(("http://", "https://")) and "youtube" not in part.media:
+                    text = text.replace(json.dumps(part.media)[1:-1], f"{self.base}media-{kind}/file")
+        return json.loads(text)
+
+    def digests(self):
+        return {
+            f"{self.base}media-{kind}/file": hashlib.sha256(data).hexdigest() for kind, (data, _) in self.FILES.items()
+        }
+
+
+async def one(world, places, checker, remote, case, client, target, body):
     stream = case.streaming
     mode = ("stream" if stream else "unary") + f"-to-{target}"
     check = Check("B", client, target, case.id, mode, case.features, target)
+    body = remote.localized(requests.read(client, body), body)
     asked = requests.read(client, body)
     slot = await places.queues[target].get()
     call = answer = None
@@ -91,7 +129,7 @@ async def one(world, places, checker, case, client, target, body):
         asked.stream = stream
         program.load(canned.reply(target, stream))
         answer = await world.ask(call)
-        judge(check, checker, client, target, asked, answer, program.captured, body)
+        judge(check, checker, client, target, asked, answer, program.captured, remote)
     except Exception as error:
         check.add("call" if answer is None else "harness", f"{type(error).__name__}: {error}")
     finally:
@@ -100,7 +138,7 @@ async def one(world, places, checker, case, client, target, body):
     world.report.add(check)
 
 
-def judge(check, checker, client, target, asked, answer, captured, body):
+def judge(check, checker, client, target, asked, answer, captured, remote):
     if answer.status != 200:
         message, problems = errors.read(client, answer)
         check.add("envelope" if problems else "refused", f"{answer.status} {message} {'; '.join(problems)}")
@@ -116,7 +154,7 @@ def judge(check, checker, client, target, asked, answer, captured, body):
         check.add("structure", problem)
     warnings = answer.headers.get("x-llm-gateway-warnings", "")
     own = set(compare_request.compare(asked, asked, client, ""))
-    found = compare_request.compare(asked, sent, target, warnings)
+    found = compare_request.compare(asked, sent, target, warnings, remote.digests())
     check.findings += [each for each in found if each[0] != "pairing" or each not in own]
     text = json.dumps(captured[0].headers) + captured[0].target + captured[0].body.decode("utf-8", "replace")
     if CLIENT_KEY in text:

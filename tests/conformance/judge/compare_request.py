@@ -22,8 +22,9 @@ def squeezed(value):
 
 
 class Comparison:
-    def __init__(self, asked, sent, target, warnings):
+    def __init__(self, asked, sent, target, warnings, fetched=None):
         self.asked, self.sent, self.target, self.warnings = asked, sent, target, warnings
+        self.fetched = fetched or {}  # address → digest of what is there
         self.findings = []
 
     def add(self, aspect, text):
@@ -158,7 +159,8 @@ class Comparison:
                           self.sent.parts(each)}
             told = squeezed("".join(part.text for part in self.sent.parts("text")))
             for part in self.asked.parts(kind):
-                if part.media not in everything and not (part.text and squeezed(part.text) in told):
+                sent = {part.media, self.fetched.get(part.media)} & everything
+                if not sent and not (part.text and squeezed(part.text) in told):
                     self.lost(kind, ["content", "parts", "image", "input", kind], f"absent: {part.media[:80]}")
         types = {part.media: part.media_type for kind in ("image", "document") for part in self.asked.parts(kind)}
         for part in self.sent.parts("image"):
@@ -284,5 +286,5 @@ def same_result(wanted, found):
     return left == right or right in ({"result": left}, {"output": left}, {"content": left})
 
 
-def compare(asked, sent, target, warnings):
-    return Comparison(asked, sent, target, warnings or "").run()
+def compare(asked, sent, target, warnings, fetched=None):
+    return Comparison(asked, sent, target, warnings or "", fetched).run()

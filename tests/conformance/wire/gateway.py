@@ -26,6 +26,7 @@ def write_config(where, port, connections, models):
                     "workers": WORKERS,
                     "watch_config": False,
                     "max_body_bytes": "64MiB",
+                    "fetch_private_addresses": True,
                 },
                 "upstream": {"idle_timeout": "5s", "proxy": "none"},
                 "connections": connections,
