@@ -1,0 +1,134 @@
+// What the Responses API remembers: responses with the items that went in and came out, and conversations. Everything
+// belongs to an owner (a virtual key); nobody sees another's. Items and objects are JSON texts that nothing here looks
+// into. Blocking, one thread; ResponsesStore (responses_store.h) is how workers reach it.
+//
+// Every call is one transaction: killed at any moment, a process leaves all of it or nothing. Times are seconds since
+// 1970 and passed in.
+//
+// What is not used for the retention time is forgotten. To go on from a response, or in a conversation, is to use it
+// and all it builds on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/sqlite.h"
+
+namespace llmgw::store {
+
+struct Item {
+  std::string id;
+  std::string json;
+};
+
+struct ResponseRecord {
+  std::string id;
+  std::string previous_id = {};      // previous_response_id; empty if none
+  std::string conversation_id = {};  // empty if none: its items become the conversation's, too
+  std::string status = {};           // "completed", "in_progress", ...
+  bool background = false;
+  std::string body = {};  // the Response object
+  std::vector<Item> input = {};
+  std::vector<Item> output = {};
+};
+
+struct ResponseState {
+  std::string status;
+  bool background = false;
+  std::string body;
+};
+
+struct ConversationRecord {
+  std::string id;
+  int64_t created_at = 0;
+  std::string metadata = {};  // JSON
+};
+
+// A page of items. `after` and `before` are ids of items, empty if not given; without either it starts at the first in
+// the order.
+struct PageQuery {
+  std::string after = {};
+  std::string before = {};
+  size_t limit = 20;
+  bool ascending = false;
+};
+struct ItemPage {
+  std::vector<Item> items;
+  bool has_more = false;
+};
+
+struct ResponsesLimits {
+  int64_t retention_seconds = int64_t{30} * 24 * 3600;  // OpenAI's own
+  size_t responses_per_owner = 100'000;                 // beyond, the oldest go
+  size_t conversations_per_owner = 10'000;              // beyond, no new ones
+  size_t items_per_conversation = 10'000;
+  size_t context_bytes = size_t{64} << 20;  // what one request may build on: far above any model's window
+  size_t record_bytes = size_t{64} << 20;   // of one response, all items
+};
+
+class Responses {
+ public:
+  static constexpr size_t kChainMax = 4096;  // responses a request builds on, one on the other
+  static constexpr size_t kPageMax = 100;    // the API's own bound on `limit`
+  static constexpr size_t kSweepMax = 256;   // forgotten in one go, so that nobody waits long for it
+
+  static base::Result<Responses> open(const std::string& path, const ResponsesLimits& limits);
+
+  // already_exists if there is one of that id; not_found if the conversation is not there; too_large.
+  base::Result<void> save(std::string_view owner, const ResponseRecord& record, int64_t now);
+  // The end of one that was saved unfinished: status, body, output. conflict is already_exists: it is over (cancelled).
+  base::Result<void> complete(std::string_view owner, const ResponseRecord& record, int64_t now);
+  base::Result<ResponseState> get(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<void> remove(std::string_view owner, std::string_view id, int64_t now);
+  // Its state from now on: "cancelled" if it was still going on, else as it was. invalid_argument if it never was in
+  // the background. The body is not touched.
+  base::Result<ResponseState> cancel(std::string_view owner, std::string_view id, int64_t now);
+  // not_found also for an unknown `after` or `before`.
+  base::Result<ItemPage> input_items(std::string_view owner, std::string_view id, const PageQuery& query, int64_t now);
+
+  // All items a request builds on that continues a response: oldest first. not_found if any of the chain is gone.
+  base::Result<std::vector<Item>> context_of_response(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<std::vector<Item>> context_of_conversation(std::string_view owner, std::string_view id, int64_t now);
+  // One item by its id, wherever it stands (item_reference): the latest of that id.
+  base::Result<Item> find_item(std::string_view owner, std::string_view item_id, int64_t now);
+
+  base::Result<void> create_conversation(std::string_view owner, const ConversationRecord& record,
+                                         const std::vector<Item>& items);
+  base::Result<ConversationRecord> conversation(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<void> update_conversation(std::string_view owner, std::string_view id, std::string_view metadata,
+                                         int64_t now);
+  // Its items go with it; responses that were made in it stay, but cannot be continued.
+  base::Result<void> remove_conversation(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<void> add_items(std::string_view owner, std::string_view id, const std::vector<Item>& items,
+                               int64_t now);
+  base::Result<ItemPage> conversation_items(std::string_view owner, std::string_view id, const PageQuery& query,
+                                            int64_t now);
+  base::Result<Item> conversation_item(std::string_view owner, std::string_view id, std::string_view item_id,
+                                       int64_t now);
+  base::Result<void> remove_item(std::string_view owner, std::string_view id, std::string_view item_id, int64_t now);
+
+  // Forgets up to kSweepMax responses and as many conversations whose time is over. True if there may be more.
+  base::Result<bool> sweep(int64_t now);
+
+ private:
+  struct Link;  // one response of a chain
+
+  Responses(Database database, const ResponsesLimits& limits) : database_(std::move(database)), limits_(limits) {}
+  base::Result<int64_t> response_key(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<int64_t> conversation_key(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<void> insert_items(int64_t response, const std::vector<Item>& items, bool output);
+  base::Result<void> append_items(int64_t conversation, const std::vector<Item>& items);
+  base::Result<std::vector<Link>> chain(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<void> touch(std::string_view table, int64_t key, int64_t now);
+  base::Result<void> make_room(std::string_view owner);
+  base::Result<void> collect(Statement& statement, std::vector<Item>& items, size_t& bytes) const;
+  base::Result<ItemPage> page(std::string_view table_and_filter, int64_t key, const PageQuery& query);
+
+  Database database_;
+  ResponsesLimits limits_;
+};
+
+}  // namespace llmgw::store

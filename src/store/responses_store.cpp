@@ -1,0 +1,59 @@
+#include "store/responses_store.h"
+
+namespace llmgw::store {
+
+base::Result<std::unique_ptr<ResponsesStore>> ResponsesStore::open(Settings settings) {
+  TRY(responses, Responses::open(settings.path, settings.limits));
+  return std::make_unique<ResponsesStore>(std::move(responses), std::move(settings));
+}
+
+ResponsesStore::ResponsesStore(Responses responses, Settings settings)
+    : responses_(std::move(responses)), settings_(std::move(settings)), thread_([this] { run(); }) {}
+
+ResponsesStore::~ResponsesStore() {
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+bool ResponsesStore::post(std::move_only_function<void(Responses&)> job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_ || jobs_.size() >= kQueueMax) return false;
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+  return true;
+}
+
+void ResponsesStore::run() {
+  bool sweep_again = true;
+  auto next_sweep = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!jobs_.empty()) {
+      auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      lock.unlock();
+      job(responses_);
+      job = nullptr;
+      lock.lock();
+      continue;
+    }
+    if (stopped_) return;
+    if (sweep_again || std::chrono::steady_clock::now() >= next_sweep) {
+      lock.unlock();
+      // A sweep that fails is tried again at its next time; what has expired is not shown meanwhile.
+      sweep_again = responses_.sweep(settings_.clock()).value_or(false);
+      next_sweep = std::chrono::steady_clock::now() + kSweepInterval;
+      lock.lock();
+      continue;
+    }
+    changed_.wait_until(lock, next_sweep, [this] { return stopped_ || !jobs_.empty(); });
+  }
+}
+
+}  // namespace llmgw::store

@@ -1,0 +1,114 @@
+// Responses for workers: a thread of its own does what waits for the disk, and a coroutine waits for its answer without
+// holding its loop up.
+//
+//   const auto state = co_await store.call(loop, wait, [=](Responses& r) { return r.get(owner, id, now); });
+//
+// Calls are carried out one after the other in the order in which they were made, from whatever worker: what was saved
+// by one is there for the next, also where nobody waited for the saving. call() and post() may be called from any
+// thread, call()'s result awaited on its loop's only. A call whose waiter gave up is carried out all the same.
+// The store must die before the loops that it answers to; dying, it finishes what it was told.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "net/loop.h"
+#include "store/responses.h"
+
+namespace llmgw::store {
+
+// co_await -> the job's result, or exhausted (the queue is full), deadline_exceeded, cancelled.
+template <class Result>
+class StoreCall : public net::Suspension {
+ public:
+  // Between the waiting coroutine and the store's thread; the last of the two to leave frees it.
+  struct Shared {
+    std::optional<Result> result;       // the loop's thread, once posted
+    net::Suspension* waiter = nullptr;  // the loop's thread only
+  };
+
+  StoreCall(net::Loop& loop, const net::Wait& wait, std::shared_ptr<Shared> shared)
+      : Suspension(loop, &attempt), wait_(wait), shared_(std::move(shared)) {}
+  bool await_ready() { return shared_->result.has_value() || expired(wait_); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    park(shared_->waiter);
+    suspend(handle, wait_);
+  }
+  Result await_resume() {
+    if (shared_->result) return std::move(*shared_->result);
+    return std::unexpected(wake_error("waiting for the store"));
+  }
+
+ private:
+  static bool attempt(net::Suspension&) { return true; }
+
+  net::Wait wait_;
+  std::shared_ptr<Shared> shared_;
+};
+
+class ResponsesStore {
+ public:
+  // Calls that wait; a disk that cannot follow must not make memory grow.
+  static constexpr size_t kQueueMax = 1024;
+  // How often a store that has nothing to do looks for what is to be forgotten.
+  static constexpr std::chrono::seconds kSweepInterval{60};
+
+  struct Settings {
+    std::string path;
+    ResponsesLimits limits = {};
+    // Seconds since 1970, for sweeping.
+    std::function<int64_t()> clock = [] {
+      return std::chrono::duration_cast<std::chrono::seconds>(base::real_wall_now().time_since_epoch()).count();
+    };
+  };
+
+  static base::Result<std::unique_ptr<ResponsesStore>> open(Settings settings);
+  ResponsesStore(Responses responses, Settings settings);
+  ResponsesStore(const ResponsesStore&) = delete;
+  ResponsesStore& operator=(const ResponsesStore&) = delete;
+  ~ResponsesStore();
+
+  // `job` runs on the store's thread and must own what it needs.
+  template <class Job>
+  auto call(net::Loop& loop, const net::Wait& wait, Job job) {
+    using Result = std::invoke_result_t<Job&, Responses&>;
+    auto shared = std::make_shared<typename StoreCall<Result>::Shared>();
+    const bool taken = post([job = std::move(job), shared, &loop](Responses& responses) mutable {
+      auto result = std::make_shared<Result>(job(responses));
+      loop.post([shared = std::move(shared), result = std::move(result), &loop] {
+        shared->result.emplace(std::move(*result));
+        if (shared->waiter != nullptr) loop.make_ready(*shared->waiter);
+      });
+    });
+    if (!taken) shared->result.emplace(base::fail(base::ErrorCode::exhausted, "the store's queue"));
+    return StoreCall<Result>(loop, wait, std::move(shared));
+  }
+
+  // For what nobody waits for. False if the queue is full.
+  bool post(std::move_only_function<void(Responses&)> job);
+
+ private:
+  void run();
+
+  Responses responses_;
+  const Settings settings_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::move_only_function<void(Responses&)>> jobs_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace llmgw::store

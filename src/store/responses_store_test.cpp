@@ -1,0 +1,143 @@
+#include "store/responses_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <latch>
+
+#include "net/task.h"
+
+namespace llmgw::store {
+namespace {
+
+class ResponsesStoreTest : public testing::Test {
+ protected:
+  ResponsesStoreTest() {
+    folder_ = std::filesystem::temp_directory_path() / ("llmgw-store-" + std::to_string(::getpid()));
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    auto opened = ResponsesStore::open({.path = folder_ / "responses.db"});
+    EXPECT_TRUE(opened);
+    store_ = std::move(*opened);
+  }
+  ~ResponsesStoreTest() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  static constexpr int64_t kNow = 4'000'000'000;  // later than any real clock: nothing is swept
+  std::filesystem::path folder_;
+  net::Loop loop_{net::make_epoll_poller(), 1};
+  std::unique_ptr<ResponsesStore> store_;
+};
+
+TEST_F(ResponsesStoreTest, ACoroutineWaitsWithoutItsLoop) {
+  std::string body;
+  bool done = false;
+  auto work = [&]() -> net::Task<> {
+    const auto saved = co_await store_->call(loop_, {}, [](Responses& responses) {
+      return responses.save("me", {.id = "r", .status = "completed", .body = "{}"}, kNow);
+    });
+    EXPECT_TRUE(saved.has_value());
+    const auto state =
+        co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("me", "r", kNow); });
+    if (state) body = state->body;
+    const auto none =
+        co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("me", "s", kNow); });
+    EXPECT_EQ(none.error().code, base::ErrorCode::not_found);
+    done = true;
+  };
+  auto task = work();
+  task.start();
+  EXPECT_TRUE(loop_.run_until([&] { return done; }));
+  EXPECT_EQ(body, "{}");
+}
+
+TEST_F(ResponsesStoreTest, ADeadlineEndsTheWaitNotTheWork) {
+  std::latch hold(1);
+  ASSERT_TRUE(store_->post([&](Responses&) { hold.wait(); }));
+  base::ErrorCode code = base::ErrorCode::internal;
+  bool done = false;
+  auto work = [&]() -> net::Task<> {
+    const net::Wait wait{.deadline = loop_.now() + std::chrono::milliseconds(1)};
+    const auto saved = co_await store_->call(loop_, wait, [](Responses& responses) {
+      return responses.save("me", {.id = "r", .status = "completed"}, kNow);
+    });
+    if (!saved) code = saved.error().code;
+    done = true;
+  };
+  auto task = work();
+  task.start();
+  EXPECT_TRUE(loop_.run_until([&] { return done; }));
+  EXPECT_EQ(code, base::ErrorCode::deadline_exceeded);
+  hold.count_down();
+  bool found = false;
+  done = false;
+  auto look = [&]() -> net::Task<> {
+    found = (co_await store_->call(loop_, {}, [](Responses& responses) {
+              return responses.get("me", "r", kNow);
+            })).has_value();
+    done = true;
+  };
+  auto second = look();
+  second.start();
+  EXPECT_TRUE(loop_.run_until([&] { return done; }));
+  EXPECT_TRUE(found);
+}
+
+TEST_F(ResponsesStoreTest, ATaskMayBeDroppedWhileItWaits) {
+  std::latch hold(1);
+  ASSERT_TRUE(store_->post([&](Responses&) { hold.wait(); }));
+  {
+    auto work = [&]() -> net::Task<> {
+      (void)co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("me", "r", kNow); });
+      ADD_FAILURE() << "resumed";
+    };
+    auto task = work();
+    task.start();
+  }
+  hold.count_down();
+  store_.reset();
+  bool ran = false;
+  loop_.post([&] { ran = true; });
+  EXPECT_TRUE(loop_.run_until([&] { return ran; }));
+}
+
+TEST_F(ResponsesStoreTest, AFullQueueSaysSo) {
+  std::latch started(1);
+  std::latch hold(1);
+  ASSERT_TRUE(store_->post([&](Responses&) {
+    started.count_down();
+    hold.wait();
+  }));
+  started.wait();
+  for (size_t i = 0; i < ResponsesStore::kQueueMax; ++i) ASSERT_TRUE(store_->post([](Responses&) {}));
+  EXPECT_FALSE(store_->post([](Responses&) {}));
+  base::ErrorCode code = base::ErrorCode::internal;
+  auto work = [&]() -> net::Task<> {
+    const auto state =
+        co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("a", "b", 0); });
+    code = state.error().code;
+  };
+  auto task = work();
+  task.start();
+  EXPECT_EQ(code, base::ErrorCode::exhausted);
+  hold.count_down();
+  store_.reset();
+}
+
+TEST_F(ResponsesStoreTest, WhatWasToldIsFinished) {
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(store_->post([i](Responses& responses) {
+      EXPECT_TRUE(responses.save("me", {.id = std::to_string(i), .status = "completed"}, kNow));
+    }));
+  }
+  store_.reset();
+  auto responses = Responses::open(folder_ / "responses.db", {});
+  ASSERT_TRUE(responses);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(responses->get("me", std::to_string(i), kNow));
+}
+
+}  // namespace
+}  // namespace llmgw::store

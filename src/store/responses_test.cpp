@@ -1,0 +1,262 @@
+#include "store/responses.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace llmgw::store {
+namespace {
+
+using base::ErrorCode;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr int64_t kNow = 1'700'000'000;
+
+std::vector<Item> items(std::initializer_list<std::string_view> ids) {
+  std::vector<Item> list;
+  for (const std::string_view id : ids) list.push_back({std::string(id), "{\"id\":\"" + std::string(id) + "\"}"});
+  return list;
+}
+
+std::vector<std::string> ids(const std::vector<Item>& list) {
+  std::vector<std::string> names;
+  for (const Item& item : list) names.push_back(item.id);
+  return names;
+}
+
+template <class T>
+ErrorCode code(const base::Result<T>& result) {
+  EXPECT_FALSE(result.has_value());
+  return result ? ErrorCode::internal : result.error().code;
+}
+
+class ResponsesStored : public testing::Test {
+ protected:
+  ResponsesStored() {
+    folder_ = std::filesystem::temp_directory_path() / ("llmgw-responses-" + std::to_string(::getpid()));
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    path_ = folder_ / "responses.db";
+    open({});
+  }
+  ~ResponsesStored() override {
+    responses_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void open(const ResponsesLimits& limits) {
+    responses_.reset();
+    auto opened = Responses::open(path_, limits);
+    ASSERT_TRUE(opened) << opened.error().context;
+    responses_.emplace(std::move(*opened));
+  }
+  void save(std::string id, std::string previous = {}, std::string conversation = {}, int64_t now = kNow) {
+    const auto saved = responses_->save("me",
+                                        {.id = id,
+                                         .previous_id = previous,
+                                         .conversation_id = conversation,
+                                         .status = "completed",
+                                         .body = "{}",
+                                         .input = items({id + "-in"}),
+                                         .output = items({id + "-out1", id + "-out2"})},
+                                        now);
+    ASSERT_TRUE(saved) << saved.error().context;
+  }
+  Responses& responses() { return *responses_; }
+
+  std::filesystem::path folder_;
+  std::string path_;
+  std::optional<Responses> responses_;
+};
+
+TEST_F(ResponsesStored, IsThereAfterAReopenForItsOwnerOnly) {
+  save("r1");
+  open({});
+  EXPECT_EQ(responses().get("me", "r1", kNow)->body, "{}");
+  EXPECT_EQ(code(responses().get("you", "r1", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().input_items("you", "r1", {}, kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().context_of_response("you", "r1", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().find_item("you", "r1-in", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().remove("you", "r1", kNow)), ErrorCode::not_found);
+  EXPECT_TRUE(responses().save("you", {.id = "r1", .status = "completed"}, kNow));
+  EXPECT_EQ(responses().find_item("me", "r1-out2", kNow)->json, R"({"id":"r1-out2"})");
+}
+
+TEST_F(ResponsesStored, TheFileIsForNobodyElse) {
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(ResponsesStored, TheSameIdIsNotOverwritten) {
+  save("r1");
+  EXPECT_EQ(code(responses().save("me", {.id = "r1", .status = "completed", .body = "x"}, kNow)),
+            ErrorCode::already_exists);
+  EXPECT_EQ(responses().get("me", "r1", kNow)->body, "{}");
+  EXPECT_THAT(ids(*responses().context_of_response("me", "r1", kNow)), ElementsAre("r1-in", "r1-out1", "r1-out2"));
+}
+
+TEST_F(ResponsesStored, AContextIsTheWholeChain) {
+  save("r1");
+  save("r2", "r1");
+  save("r3", "r2");
+  EXPECT_THAT(ids(*responses().context_of_response("me", "r3", kNow)),
+              ElementsAre("r1-in", "r1-out1", "r1-out2", "r2-in", "r2-out1", "r2-out2", "r3-in", "r3-out1", "r3-out2"));
+  // Deleting is deleting: what built on it cannot go on.
+  ASSERT_TRUE(responses().remove("me", "r1", kNow));
+  EXPECT_EQ(code(responses().context_of_response("me", "r3", kNow)), ErrorCode::not_found);
+  EXPECT_TRUE(responses().get("me", "r3", kNow));
+  EXPECT_EQ(code(responses().find_item("me", "r1-in", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().remove("me", "r1", kNow)), ErrorCode::not_found);
+}
+
+TEST_F(ResponsesStored, ARingOfIdsEnds) {
+  ASSERT_TRUE(responses().save("me", {.id = "a", .previous_id = "b", .status = "completed"}, kNow));
+  ASSERT_TRUE(responses().save("me", {.id = "b", .previous_id = "a", .status = "completed"}, kNow));
+  EXPECT_EQ(code(responses().context_of_response("me", "a", kNow)), ErrorCode::too_large);
+}
+
+TEST_F(ResponsesStored, PagesOfInputItems) {
+  ASSERT_TRUE(responses().save(
+      "me", {.id = "r", .status = "completed", .input = items({"1", "2", "3", "4", "5"}), .output = items({"o"})},
+      kNow));
+  const auto page = [this](const PageQuery& query) { return *responses().input_items("me", "r", query, kNow); };
+  EXPECT_THAT(ids(page({}).items), ElementsAre("5", "4", "3", "2", "1"));
+  EXPECT_FALSE(page({}).has_more);
+  EXPECT_THAT(ids(page({.limit = 2}).items), ElementsAre("5", "4"));
+  EXPECT_TRUE(page({.limit = 2}).has_more);
+  EXPECT_THAT(ids(page({.after = "4", .limit = 2}).items), ElementsAre("3", "2"));
+  EXPECT_THAT(ids(page({.after = "2", .limit = 9, .ascending = true}).items), ElementsAre("3", "4", "5"));
+  EXPECT_THAT(ids(page({.before = "3", .ascending = true}).items), ElementsAre("1", "2"));
+  EXPECT_THAT(ids(page({.after = "1"}).items), IsEmpty());
+  EXPECT_FALSE(page({.limit = 5}).has_more);
+  EXPECT_EQ(code(responses().input_items("me", "r", {.after = "o"}, kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().input_items("me", "none", {}, kNow)), ErrorCode::not_found);
+}
+
+TEST_F(ResponsesStored, ConversationsTakeWhatResponsesBring) {
+  ASSERT_TRUE(responses().create_conversation("me", {.id = "c", .created_at = kNow, .metadata = "{}"}, items({"i"})));
+  save("r1", {}, "c");
+  save("r2", {}, "c");
+  EXPECT_THAT(ids(*responses().context_of_conversation("me", "c", kNow)),
+              ElementsAre("i", "r1-in", "r1-out1", "r1-out2", "r2-in", "r2-out1", "r2-out2"));
+  // To go on from the first one is to know what it knew.
+  EXPECT_THAT(ids(*responses().context_of_response("me", "r1", kNow)), ElementsAre("i", "r1-in", "r1-out1", "r1-out2"));
+  EXPECT_EQ(responses().conversation_item("me", "c", "r1-in", kNow)->json, R"({"id":"r1-in"})");
+  ASSERT_TRUE(responses().remove_item("me", "c", "r1-in", kNow));
+  EXPECT_EQ(code(responses().conversation_item("me", "c", "r1-in", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().remove_item("me", "c", "r1-in", kNow)), ErrorCode::not_found);
+  ASSERT_TRUE(responses().add_items("me", "c", items({"n"}), kNow));
+  EXPECT_THAT(ids(responses().conversation_items("me", "c", {.limit = 2}, kNow)->items), ElementsAre("n", "r2-out2"));
+  ASSERT_TRUE(responses().update_conversation("me", "c", R"({"a":"b"})", kNow));
+  EXPECT_EQ(responses().conversation("me", "c", kNow)->metadata, R"({"a":"b"})");
+  EXPECT_EQ(code(responses().conversation("you", "c", kNow)), ErrorCode::not_found);
+  ASSERT_TRUE(responses().remove_conversation("me", "c", kNow));
+  EXPECT_EQ(code(responses().context_of_conversation("me", "c", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(code(responses().save("me", {.id = "r3", .conversation_id = "c", .status = "completed"}, kNow)),
+            ErrorCode::not_found);
+  EXPECT_EQ(code(responses().get("me", "r3", kNow)), ErrorCode::not_found);
+}
+
+TEST_F(ResponsesStored, WhatIsNotUsedIsForgotten) {
+  open({.retention_seconds = 1000});
+  save("old");
+  save("base");
+  save("next", "base", {}, kNow + 900);
+  EXPECT_EQ(code(responses().get("me", "old", kNow + 1000)), ErrorCode::not_found);
+  EXPECT_TRUE(responses().context_of_response("me", "next", kNow + 1800));
+  ASSERT_TRUE(responses().sweep(kNow + 1000).has_value());
+  // Gone for good, not only hidden.
+  EXPECT_EQ(code(responses().get("me", "old", kNow)), ErrorCode::not_found);
+  EXPECT_TRUE(responses().get("me", "base", kNow + 1000));
+}
+
+TEST_F(ResponsesStored, LimitsHold) {
+  open({.responses_per_owner = 2,
+        .conversations_per_owner = 1,
+        .items_per_conversation = 2,
+        .context_bytes = 40,
+        .record_bytes = 60});
+  save("r1");
+  save("r2");
+  save("r3");
+  EXPECT_EQ(code(responses().get("me", "r1", kNow)), ErrorCode::not_found);
+  EXPECT_TRUE(responses().get("me", "r3", kNow));
+  EXPECT_EQ(code(responses().context_of_response("me", "r3", kNow)), ErrorCode::too_large);
+  EXPECT_EQ(code(responses().save("me", {.id = "big", .body = std::string(61, 'x')}, kNow)), ErrorCode::too_large);
+  ASSERT_TRUE(responses().create_conversation("me", {.id = "c", .created_at = kNow}, items({"1", "2"})));
+  EXPECT_EQ(code(responses().add_items("me", "c", items({"3"}), kNow)), ErrorCode::too_large);
+  EXPECT_EQ(code(responses().create_conversation("me", {.id = "d", .created_at = kNow}, {})), ErrorCode::exhausted);
+  EXPECT_TRUE(responses().create_conversation("you", {.id = "d", .created_at = kNow}, {}));
+}
+
+TEST_F(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
+  save("r1");
+  EXPECT_EQ(code(responses().cancel("me", "r1", kNow)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(responses().cancel("me", "none", kNow)), ErrorCode::not_found);
+  ASSERT_TRUE(responses().save("me", {.id = "b", .status = "in_progress", .background = true, .body = "{}"}, kNow));
+  EXPECT_EQ(responses().cancel("me", "b", kNow)->status, "cancelled");
+  EXPECT_EQ(responses().get("me", "b", kNow)->status, "cancelled");
+  // What comes too late is not taken.
+  EXPECT_EQ(code(responses().complete("me", {.id = "b", .status = "completed", .output = items({"o"})}, kNow)),
+            ErrorCode::already_exists);
+  ASSERT_TRUE(responses().save("me", {.id = "d", .status = "queued", .background = true, .input = items({"i"})}, kNow));
+  ASSERT_TRUE(
+      responses().complete("me", {.id = "d", .status = "completed", .body = "x", .output = items({"o"})}, kNow));
+  EXPECT_EQ(responses().cancel("me", "d", kNow)->status, "completed");
+  EXPECT_THAT(ids(*responses().context_of_response("me", "d", kNow)), ElementsAre("i", "o"));
+}
+
+// A process that is killed in the middle of its work leaves everything it committed and nothing half done.
+TEST_F(ResponsesStored, SurvivesAKill) {
+  responses_.reset();
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto opened = Responses::open(path_, {});
+    for (int i = 0; opened; ++i) {
+      const std::string id = "r" + std::to_string(i);
+      const auto saved =
+          opened->save("me", {.id = id, .status = "completed", .body = "{}", .input = items({"a", "b"})}, kNow);
+      if (!saved || ::write(pipe_ends[1], "x", 1) != 1) break;
+    }
+    ::_exit(1);
+  }
+  ::close(pipe_ends[1]);
+  constexpr size_t kSavedMin = 50;
+  size_t saved = 0;
+  char byte = 0;
+  while (saved < kSavedMin && ::read(pipe_ends[0], &byte, 1) == 1) ++saved;
+  ::kill(child, SIGKILL);
+  while (::read(pipe_ends[0], &byte, 1) == 1) ++saved;
+  ::close(pipe_ends[0]);
+  ::waitpid(child, nullptr, 0);
+  ASSERT_GE(saved, kSavedMin);
+  open({});
+  size_t there = 0;
+  while (responses().get("me", "r" + std::to_string(there), kNow)) {
+    EXPECT_THAT(ids(*responses().context_of_response("me", "r" + std::to_string(there), kNow)), ElementsAre("a", "b"));
+    ++there;
+  }
+  // The last one may have been committed without its byte being read.
+  EXPECT_GE(there, saved);
+  EXPECT_LE(there, saved + 1);
+}
+
+TEST_F(ResponsesStored, RefusesAFileThatIsNone) {
+  responses_.reset();
+  EXPECT_FALSE(Responses::open(folder_ / "none" / "x.db", {}).has_value());
+  {
+    std::filesystem::resize_file(path_, 100);
+  }
+  EXPECT_FALSE(Responses::open(path_, {}).has_value());
+}
+
+}  // namespace
+}  // namespace llmgw::store
