@@ -1,0 +1,27 @@
+// links: dialects chat json base
+// The readers of the Responses API take any bytes, and read what its writers wrote.
+#include <cstdint>
+
+#include "codec_input.h"
+#include "dialects/openai_responses/codec.h"
+
+using namespace llmgw;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::vector<char> bytes(data, data + size);
+  static const chat::Target kTarget{
+      .dialect = chat::Dialect::openai_responses,
+      .minter = chat::Minter::openai,
+      .model = "model",
+      .developer_role = true,
+      .custom_tools = true,
+      .strict_tools = true,
+      .tool_result_images = true,
+      .document_urls = true,
+      .audio = true,
+      .reasoning = chat::ReasoningStyle::effort,
+      .cache_marks = true,
+  };
+  fuzz::CodecInput(dialects::openai_responses::codec(), kTarget).run({bytes.data(), bytes.size()});
+  return 0;
+}
