@@ -4,11 +4,9 @@
 
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
-#include <vector>
 
 namespace llmgw::base {
 
@@ -19,6 +17,7 @@ class Arena {
   Arena() = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
+  ~Arena() { free_blocks(blocks_); }
 
   void* allocate(size_t bytes, size_t alignment = alignof(std::max_align_t));
 
@@ -33,16 +32,18 @@ class Arena {
   // Both strings, one after the other.
   std::string_view concat(std::string_view a, std::string_view b);
 
-  // Frees everything but the first block.
+  // Frees everything but one block of kBlockBytes.
   void reset();
   size_t allocated_bytes() const { return allocated_bytes_; }
 
  private:
   struct Block {
-    std::unique_ptr<char[]> memory;
-    size_t size;
+    Block* next;
+    size_t size;  // with this head
   };
-  std::vector<Block> blocks_;
+  void free_blocks(Block* first);
+
+  Block* blocks_ = nullptr;  // the newest first
   char* cursor_ = nullptr;
   char* end_ = nullptr;
   size_t allocated_bytes_ = 0;

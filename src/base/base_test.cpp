@@ -1,9 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <thread>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "base/arena.h"
 #include "base/intrusive_list.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "base/rng.h"
 #include "base/secret.h"
@@ -33,6 +38,36 @@ TEST(Secret, ComparesByValue) {
   EXPECT_FALSE(constant_time_equal("abc", "abd"));
   EXPECT_FALSE(constant_time_equal("abc", "abcd"));
   EXPECT_TRUE(constant_time_equal("", ""));
+}
+
+TEST(MemoryPool, GivesAlignedMemoryOfEverySize) {
+  std::vector<std::pair<void*, size_t>> pieces;
+  for (int round = 0; round < 2; ++round) {
+    for (size_t bytes = 1; bytes <= 5000; bytes += 37) {
+      void* memory = MemoryPool::allocate(bytes);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % alignof(std::max_align_t), 0u);
+      std::memset(memory, round, bytes);
+      pieces.emplace_back(memory, bytes);
+    }
+    // Freed where they were not taken, and twice over on a thread that ends: nothing may be lost.
+    std::thread([&] {
+      for (auto [memory, bytes] : pieces) MemoryPool::release(memory, bytes);
+      MemoryPool::release(MemoryPool::allocate(100), 100);
+    }).join();
+    pieces.clear();
+  }
+  MemoryPool::release(nullptr, 0);
+}
+
+TEST(Arena, KeepsAnOrdinaryBlockWhateverCameAfterIt) {
+  Arena arena;
+  arena.bytes(10 * Arena::kBlockBytes);
+  arena.reset();
+  EXPECT_EQ(arena.allocated_bytes(), 0u);
+  const char* first = arena.bytes(8).data();
+  arena.bytes(10 * Arena::kBlockBytes);
+  arena.reset();
+  EXPECT_EQ(arena.bytes(8).data(), first);
 }
 
 TEST(Arena, KeepsAlignmentAndContents) {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/intrusive_list.h"
-#include "net/frame_pool.h"
+#include "base/memory_pool.h"
 
 namespace llmgw::net {
 
@@ -22,8 +22,8 @@ namespace detail {
 struct PromiseBase {
   std::coroutine_handle<> continuation;
 
-  static void* operator new(size_t bytes) { return FramePool::allocate(bytes); }
-  static void operator delete(void* frame, size_t bytes) noexcept { FramePool::release(frame, bytes); }
+  static void* operator new(size_t bytes) { return base::MemoryPool::allocate(bytes); }
+  static void operator delete(void* frame, size_t bytes) noexcept { base::MemoryPool::release(frame, bytes); }
 
   struct FinalAwaiter {
     bool await_ready() const noexcept { return false; }
@@ -133,8 +133,8 @@ struct TaskGroup::RunnerPromise : base::ListNode {
   RunnerPromise(TaskGroup& owner, Task<void>&) : group(owner) {}
   TaskGroup& group;
 
-  static void* operator new(size_t bytes) { return FramePool::allocate(bytes); }
-  static void operator delete(void* frame, size_t bytes) noexcept { FramePool::release(frame, bytes); }
+  static void* operator new(size_t bytes) { return base::MemoryPool::allocate(bytes); }
+  static void operator delete(void* frame, size_t bytes) noexcept { base::MemoryPool::release(frame, bytes); }
 
   Runner get_return_object();
   std::suspend_never initial_suspend() const noexcept { return {}; }
