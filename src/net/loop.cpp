@@ -83,16 +83,28 @@ Loop::~Loop() = default;
 
 void Loop::run_ready() {
   // What becomes ready while these run waits for the next round, after a look at the sockets.
-  base::IntrusiveList<Suspension> batch;
-  batch.take(ready_);
-  while (!batch.empty()) {
-    Suspension& suspension = batch.pop_front();
+  batch_.take(ready_);
+  while (!batch_.empty()) {
+    Suspension& suspension = batch_.pop_front();
     turns_left_ = kImmediateCompletionsMax;
-    if (suspension.wake_ == Suspension::Wake::ready && !suspension.attempt_(suspension)) continue;
-    suspension.leave_slot();
-    suspension.timer_.disarm();
-    suspension.cancel_.unlink();
-    suspension.handle_.resume();
+    if (suspension.wake_ != Suspension::Wake::ready || suspension.attempt_(suspension)) {
+      suspension.leave_slot();
+      suspension.timer_.disarm();
+      suspension.cancel_.unlink();
+      suspension.handle_.resume();
+    }
+    if (sender_count_ >= kSendersMax) run_senders();
+  }
+  run_senders();
+}
+
+void Loop::run_senders() {
+  base::IntrusiveList<SendTurn> now;
+  for (auto& senders : senders_) now.take(senders);
+  sender_count_ = 0;
+  while (!now.empty()) {
+    turns_left_ = kImmediateCompletionsMax;
+    now.pop_front().handle_.resume();
   }
 }
 

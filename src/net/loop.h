@@ -3,6 +3,7 @@
 // Everything here belongs to the loop's thread, except post() and stop().
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <coroutine>
 #include <functional>
@@ -104,8 +105,31 @@ struct Readiness {
   void signal(Loop& loop, bool now_readable, bool now_writable, bool now_hangup);
 };
 
+// co_await send_turn(loop), before a send that answers what this turn of the loop has read: what is read in one turn is
+// sent at the end of it, together. A receiver on this machine then wakes once for all of it; to wake one is the dearest
+// part of a send. When nothing else is ready it goes on at once, so it delays nothing on a loop that is not busy.
+class SendTurn : public base::ListNode {
+ public:
+  // Who goes first: somebody waits for a `beginning` (a request, the first bytes of an answer); a `continuation` is a
+  // piece of a stream under way.
+  enum class Order : uint8_t { beginning, continuation };
+
+  SendTurn(Loop& loop, Order order) : loop_(loop), order_(order) {}
+  inline bool await_ready() const;
+  inline void await_suspend(std::coroutine_handle<> handle);
+  void await_resume() const {}
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  Order order_;
+  std::coroutine_handle<> handle_;
+};
+
 class Loop {
  public:
+  // Senders that wait for the end of a turn. More would only add to the delay of the first.
+  static constexpr size_t kSendersMax = 32;
   // Shared by everything on this loop between two suspensions: large enough for the biggest read worth one system call.
   static constexpr size_t kScratchBytes = 64 * 1024;
   // Operations that complete at once before a coroutine must let others run.
@@ -143,7 +167,9 @@ class Loop {
 
  private:
   friend class Suspension;
+  friend class SendTurn;
   void run_ready();
+  void run_senders();
   void run_posted();
   bool iterate(bool may_block);
 
@@ -154,6 +180,9 @@ class Loop {
   base::Rng rng_;
   std::unique_ptr<char[]> scratch_;
   base::IntrusiveList<Suspension> ready_;
+  base::IntrusiveList<Suspension> batch_;                 // what this turn still has to run
+  std::array<base::IntrusiveList<SendTurn>, 2> senders_;  // by SendTurn::Order
+  size_t sender_count_ = 0;
   int turns_left_ = kImmediateCompletionsMax;
   uint64_t iterations_ = 0;
 
@@ -162,5 +191,17 @@ class Loop {
   std::atomic<bool> has_posted_ = false;
   std::atomic<bool> stopped_ = false;
 };
+
+inline bool SendTurn::await_ready() const {
+  return loop_.batch_.empty() && loop_.senders_[0].empty() && loop_.senders_[1].empty();
+}
+inline void SendTurn::await_suspend(std::coroutine_handle<> handle) {
+  handle_ = handle;
+  loop_.senders_[static_cast<size_t>(order_)].push_back(*this);
+  ++loop_.sender_count_;
+}
+inline SendTurn send_turn(Loop& loop, SendTurn::Order order = SendTurn::Order::beginning) {
+  return {loop, order};
+}
 
 }  // namespace llmgw::net

@@ -242,6 +242,76 @@ TEST(Loop, ASignalIsNotMissedByACoroutineOutOfTurns) {
   EXPECT_TRUE(seen);
 }
 
+struct Turns {
+  std::string order;
+  size_t unsent = 0;
+  size_t unsent_max = 0;
+};
+
+Task<void> read_and_send(Loop& loop, Signal& signal, Turns& turns) {
+  co_await signal.wait({});
+  turns.order += 'r';
+  turns.unsent_max = std::max(turns.unsent_max, ++turns.unsent);
+  co_await send_turn(loop);
+  turns.order += 's';
+  --turns.unsent;
+}
+
+TEST(Loop, WhatATurnReadsIsSentAtItsEnd) {
+  SocketWorld world;
+  for (const size_t readers : {size_t{1}, size_t{3}, 2 * Loop::kSendersMax + 5}) {
+    Signal signal(world.loop);
+    Turns turns;
+    for (size_t i = 0; i < readers; ++i) world.tasks.spawn(read_and_send(world.loop, signal, turns));
+    world.run([&]() -> Task<void> {
+      co_await sleep_for(world.loop, 1ms);
+      signal.notify();
+      co_await sleep_for(world.loop, 1ms);
+    });
+    const size_t together = std::min(readers, Loop::kSendersMax);
+    EXPECT_EQ(turns.order.substr(0, 2 * together), std::string(together, 'r') + std::string(together, 's'));
+    EXPECT_EQ(turns.order.size(), 2 * readers);
+    EXPECT_EQ(turns.unsent_max, together);
+  }
+}
+
+TEST(Loop, BeginningsAreSentBeforeContinuations) {
+  SocketWorld world;
+  Signal signal(world.loop);
+  std::string sent;
+  for (const auto order : {SendTurn::Order::continuation, SendTurn::Order::beginning, SendTurn::Order::continuation}) {
+    world.tasks.spawn([](Loop& loop, Signal& which, SendTurn::Order mine, std::string& text) -> Task<void> {
+      co_await which.wait({});
+      co_await send_turn(loop, mine);
+      text += mine == SendTurn::Order::beginning ? 'b' : 'c';
+    }(world.loop, signal, order, sent));
+  }
+  world.run([&]() -> Task<void> {
+    co_await sleep_for(world.loop, 1ms);
+    signal.notify();
+    co_await sleep_for(world.loop, 1ms);
+  });
+  EXPECT_EQ(sent, "bcc");
+}
+
+TEST(Loop, ASenderMayDieBeforeItsTurn) {
+  SocketWorld world;
+  Signal signal(world.loop);
+  Turns turns;
+  TaskGroup doomed;
+  for (int i = 0; i < 3; ++i) doomed.spawn(read_and_send(world.loop, signal, turns));
+  world.run([&]() -> Task<void> {
+    co_await sleep_for(world.loop, 1ms);
+    world.tasks.spawn([](Signal& which, TaskGroup& group) -> Task<void> {
+      co_await which.wait({});
+      group.cancel_all();
+    }(signal, doomed));
+    signal.notify();
+    co_await sleep_for(world.loop, 1ms);
+  });
+  EXPECT_EQ(turns.order, "rrr");
+}
+
 TEST(TaskGroup, DestroysWhatStillWaits) {
   SocketWorld world;
   auto token = std::make_shared<int>(1);
