@@ -134,13 +134,16 @@ Result<bool> H1ClientExchange::take_head() {
   std::string& received = connection_->received;
   for (;;) {
     const std::string_view bytes = std::string_view(received).substr(body_start_);
-    if (bytes.empty() || !scanner_.ready(bytes, connection_->pool.options().head_limits.head_bytes_max)) return false;
+    const HeadLimits& limits = connection_->pool.options().head_limits;
+    if (bytes.empty() || (head_tried_ && !scanner_.ready(bytes, limits.head_bytes_max))) return false;
+    head_tried_ = true;
     ResponseHead& head = connection_->head;
-    const ParseResult result = parse_response_head(bytes, connection_->pool.options().head_limits, method_, head);
+    const ParseResult result = parse_response_head(bytes, limits, method_, head);
     if (result.status == ParseStatus::error) return fail(to_error(result.error));
     if (result.status == ParseStatus::incomplete) return false;
     body_start_ += result.consumed;
     scanner_.reset();
+    head_tried_ = false;
     if (head.interim()) {
       if (++interim_heads_ > kInterimHeadsMax) return fail(ErrorCode::protocol, "too many interim responses");
       continue;

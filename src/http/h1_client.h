@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/intrusive_list.h"
+#include "base/memory_pool.h"
 #include "http/body_framing.h"
 #include "http/client.h"
 #include "http/pool.h"
@@ -33,6 +34,8 @@ class H1ClientExchange final : public ClientExchange {
  public:
   explicit H1ClientExchange(std::unique_ptr<H1ClientConnection> connection);
   ~H1ClientExchange() override;
+  static void* operator new(size_t bytes) { return base::MemoryPool::allocate(bytes); }
+  static void operator delete(void* memory, size_t bytes) noexcept { base::MemoryPool::release(memory, bytes); }
 
   bool reused() const override { return connection_->requests > 1; }
   net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) override;
@@ -54,6 +57,7 @@ class H1ClientExchange final : public ClientExchange {
   size_t body_start_ = 0;  // in connection_->received: body bytes that came with the head
   BodyReader body_;
   HeadScanner scanner_;
+  bool head_tried_ = false;  // most heads come whole; only where one does not is its end looked for before it is read
   Headers trailers_;
   int interim_heads_ = 0;
   bool sent_ = false;

@@ -41,7 +41,7 @@ ParseStatus parse_fields(const char*& at, const char* end, size_t headers_max, H
       return ParseStatus::complete;
     }
     const char* const name = at;
-    at = skip(at, end, kToken);
+    at = skip_token(at, end);
     if (at == end) return ParseStatus::incomplete;
     if (*at != ':' || at == name) return refuse(name_error(at, name));
     const char* const value = at + 1;
@@ -53,7 +53,7 @@ ParseStatus parse_fields(const char*& at, const char* end, size_t headers_max, H
     const std::string_view name_text{name, static_cast<size_t>(at - name)};
     const HeaderId id = header_id(name_text);
     if (is_framing(id) && std::find(value, stop, '\t') != stop) return refuse(ParseError::bad_header_value);
-    if (headers.size() >= headers_max || !headers.append(id, name_text, trimmed(value, stop))) {
+    if (headers.size() >= headers_max || !headers.append({name_text, trimmed(value, stop), id, true})) {
       return refuse(ParseError::too_many_headers);
     }
     at = stop + 2;

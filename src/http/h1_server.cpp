@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory_pool.h"
 #include "http/body_framing.h"
 #include "http/h1_writer.h"
 #include "http/server.h"
@@ -34,14 +35,19 @@ class ReceiveBuffer {
   // Smallest allocation: holds an ordinary request whole.
   static constexpr size_t kBytesMin = 2048;
 
-  std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
-  char* data() { return data_.get() + begin_; }
+  ReceiveBuffer() = default;
+  ReceiveBuffer(const ReceiveBuffer&) = delete;
+  ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
+  ~ReceiveBuffer() { base::MemoryPool::release(data_, capacity_); }
+
+  std::string_view view() const { return {data_ + begin_, end_ - begin_}; }
+  char* data() { return data_ + begin_; }
   size_t size() const { return end_ - begin_; }
   bool empty() const { return begin_ == end_; }
 
   void append(std::string_view bytes) {
     reserve(bytes.size());
-    std::memcpy(data_.get() + end_, bytes.data(), bytes.size());
+    std::memcpy(data_ + end_, bytes.data(), bytes.size());
     end_ += bytes.size();
   }
   void consume(size_t bytes) {
@@ -51,13 +57,14 @@ class ReceiveBuffer {
   // Frees everything unless bytes are left.
   void release_if_empty() {
     if (!empty()) return;
-    data_.reset();
+    base::MemoryPool::release(data_, capacity_);
+    data_ = nullptr;
     capacity_ = begin_ = end_ = 0;
   }
   // Moves what is left to memory of its own: views into the old one die.
   void compact() {
     if (begin_ == 0) return;
-    std::memmove(data_.get(), data_.get() + begin_, size());
+    std::memmove(data_, data_ + begin_, size());
     end_ -= begin_;
     begin_ = 0;
   }
@@ -66,15 +73,16 @@ class ReceiveBuffer {
   void reserve(size_t more) {
     if (capacity_ - end_ >= more) return;
     const size_t wanted = std::max({size() + more, 2 * size(), kBytesMin});
-    auto larger = std::make_unique_for_overwrite<char[]>(wanted);
-    if (!empty()) std::memcpy(larger.get(), data_.get() + begin_, size());
+    auto* larger = static_cast<char*>(base::MemoryPool::allocate(wanted));
+    if (!empty()) std::memcpy(larger, data_ + begin_, size());
+    base::MemoryPool::release(data_, capacity_);
     end_ -= begin_;
     begin_ = 0;
-    data_ = std::move(larger);
+    data_ = larger;
     capacity_ = wanted;
   }
 
-  std::unique_ptr<char[]> data_;
+  char* data_ = nullptr;
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
@@ -130,7 +138,10 @@ class H1Connection final : public Connection, public ServerExchange {
   Task<Result<std::span<char>>> read_sized_body();
   Task<Result<std::span<char>>> read_chunked_body(uint64_t bytes_max);
   Task<Result<void>> send(std::span<const iovec> buffers);
-  Task<bool> finish_request();
+  Result<size_t> send_now(std::span<const iovec> buffers);
+  Task<Result<void>> send_rest(std::span<const iovec> buffers, size_t left);
+  bool can_go_on() const;
+  Task<void> end_connection();
   Task<void> linger();
   void reset_exchange();
   bool body_is_here() const;
@@ -184,8 +195,11 @@ Task<void> H1Connection::run() {
     --server_.counters().active;
     handling_ = false;
     if (taken_over_) break;
-    const bool keep = co_await finish_request();
-    if (!keep) break;
+    if (!can_go_on()) {
+      co_await end_connection();
+      break;
+    }
+    if (!body_read_) consumed_ = head_bytes_ + head_.content_length;
     reset_exchange();
   }
 }
@@ -196,9 +210,12 @@ Task<Result<bool>> H1Connection::read_head() {
   Instant deadline = loop().now() + options().idle_timeout;
   started_at_ = loop().now();
   bool first_bytes = received_.empty();
+  bool first_try = true;  // most heads come whole; only where one does not is its end looked for before it is read
   if (!first_bytes) deadline = loop().now() + options().header_timeout;
   for (;;) {
-    if (!received_.empty() && scanner.ready(received_.view(), options().head_limits.head_bytes_max)) {
+    const bool has_bytes = !received_.empty();
+    if (has_bytes && (first_try || scanner.ready(received_.view(), options().head_limits.head_bytes_max))) {
+      first_try = false;
       const ParseResult result = parse_request_head(received_.view(), options().head_limits, head_);
       if (result.status == ParseStatus::complete) {
         head_bytes_ = result.consumed;
@@ -395,7 +412,14 @@ Task<Result<void>> H1Connection::write(std::span<const iovec> data, bool end) {
   if (chunked && bytes == 0 && end) buffers[count++] = net::buffer_of(kLastChunk);
 
   if (count > 0) {
-    auto sent = co_await send({buffers.data(), count});
+    const std::span<const iovec> out(buffers.data(), count);
+    auto left = send_now(out);
+    Result<void> sent;
+    if (!left) {
+      sent = fail(left.error());
+    } else if (*left > 0) {
+      sent = co_await send_rest(out, *left);
+    }
     if (!sent) {
       aborted_ = true;
       co_return sent;
@@ -406,19 +430,29 @@ Task<Result<void>> H1Connection::write(std::span<const iovec> data, bool end) {
   co_return Result<void>{};
 }
 
-// What the socket does not take at once is copied: the caller's bytes are often in the loop's scratch memory.
 Task<Result<void>> H1Connection::send(std::span<const iovec> buffers) {
-  size_t left = 0;
-  for (const iovec& buffer : buffers) left += buffer.iov_len;
-  const net::IoResult result = stream_->try_write(buffers);
-  if (result.status == net::IoStatus::error) co_return fail(result.error);
-  if (result.status == net::IoStatus::eof) co_return fail(ErrorCode::closed, "write");
-  left -= result.bytes;
-  if (left == 0) co_return Result<void>{};
+  CO_TRY(left, send_now(buffers));
+  if (left > 0) co_return co_await send_rest(buffers, left);
+  co_return Result<void>{};
+}
 
+// Sends what the socket takes at once; the number of bytes it did not take.
+Result<size_t> H1Connection::send_now(std::span<const iovec> buffers) {
+  size_t bytes = 0;
+  for (const iovec& buffer : buffers) bytes += buffer.iov_len;
+  const net::IoResult result = stream_->try_write(buffers);
+  if (result.status == net::IoStatus::error) return fail(result.error);
+  if (result.status == net::IoStatus::eof) return fail(ErrorCode::closed, "write");
+  return bytes - result.bytes;
+}
+
+// The last `left` bytes. They are copied: the caller's bytes are often in the loop's scratch memory.
+Task<Result<void>> H1Connection::send_rest(std::span<const iovec> buffers, size_t left) {
   std::string rest;
   rest.reserve(left);
-  size_t skip = result.bytes;
+  size_t skip = 0;
+  for (const iovec& buffer : buffers) skip += buffer.iov_len;
+  skip -= left;
   for (const iovec& buffer : buffers) {
     const size_t skipped = std::min(skip, buffer.iov_len);
     rest.append(static_cast<const char*>(buffer.iov_base) + skipped, buffer.iov_len - skipped);
@@ -444,22 +478,14 @@ Task<Result<RawConnection>> H1Connection::take_over(const ResponseStart* head) {
 }
 
 // Whether the connection can carry another request.
-Task<bool> H1Connection::finish_request() {
-  if (!response_ended_ || aborted_) {
-    // A body delimited by the connection's end would look complete after an orderly close.
-    if (response_framing_ == Framing::until_close || !response_started_) stream_->reset_on_close();
-    co_return false;
-  }
-  if (!body_read_ && !body_is_here()) {
-    co_await linger();
-    co_return false;
-  }
-  if (!body_read_) consumed_ = head_bytes_ + head_.content_length;
-  if (close_after_) {
-    co_await linger();
-    co_return false;
-  }
-  co_return true;
+bool H1Connection::can_go_on() const {
+  return response_ended_ && !aborted_ && !close_after_ && (body_read_ || body_is_here());
+}
+
+Task<void> H1Connection::end_connection() {
+  if (response_ended_ && !aborted_) co_return co_await linger();
+  // A body delimited by the connection's end would look complete after an orderly close.
+  if (response_framing_ == Framing::until_close || !response_started_) stream_->reset_on_close();
 }
 
 // Ends our side and waits for the client's, so that a reset caused by unread bytes cannot overtake the answer.

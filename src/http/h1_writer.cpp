@@ -1,7 +1,9 @@
 #include "http/h1_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <type_traits>
 
 #include "http/h1_grammar.h"
 
@@ -19,16 +21,38 @@ void HeadBuffer::append(const char* bytes, size_t count) {
 }
 
 bool valid_header_name(std::string_view name) {
-  return !name.empty() && grammar::all(name, grammar::kToken);
+  const char* const end = name.data() + name.size();
+  return !name.empty() && grammar::skip_token(name.data(), end) == end;
 }
 
 bool valid_header_value(std::string_view value) {
+  constexpr size_t kStep = 16;  // of skip_value, which is slow on what is left
   const char* const end = value.data() + value.size();
-  return grammar::skip_value(value.data(), end) == end;
+  if (value.size() < kStep) return grammar::skip_value(value.data(), end) == end;
+  const char* const whole_steps = end - value.size() % kStep;
+  return grammar::skip_value(value.data(), whole_steps) == whole_steps && grammar::skip_value(end - kStep, end) == end;
 }
 
 bool valid_target(std::string_view target) {
   return !target.empty() && grammar::all(target, grammar::kTarget);
+}
+
+template <class Sink>
+void BasicHeadWriter<Sink>::put_line(std::string_view name, std::string_view prefix, std::string_view value) {
+  if constexpr (std::is_same_v<Sink, std::string>) {
+    const size_t before = out_->size();
+    const size_t after = before + name.size() + prefix.size() + value.size() + 4;  // ": " and the end of the line
+    out_->resize_and_overwrite(after, [&](char* text, size_t) {
+      char* out = text + before;
+      for (const std::string_view part : {name, std::string_view(": "), prefix, value, std::string_view("\r\n")}) {
+        out = std::copy(part.begin(), part.end(), out);
+      }
+      return after;
+    });
+  } else {
+    for (const std::string_view part : {name, std::string_view(": "), prefix, value, std::string_view("\r\n")})
+      put(part);
+  }
 }
 
 template <class Sink>
@@ -44,8 +68,9 @@ BasicHeadWriter<Sink>& BasicHeadWriter<Sink>::request_line(std::string_view meth
 
 template <class Sink>
 BasicHeadWriter<Sink>& BasicHeadWriter<Sink>::status_line(uint16_t status, std::string_view reason) {
+  const bool good_reason = valid_header_value(reason);
   if (reason.empty()) reason = reason_phrase(status);
-  refused_ = refused_ || status < 100 || status > 599 || !valid_header_value(reason);
+  refused_ = refused_ || status < 100 || status > 599 || !good_reason;
   if (refused_) return *this;
   char line[] = "HTTP/1.1 ddd ";
   line[9] = static_cast<char>('0' + status / 100);
@@ -66,12 +91,7 @@ template <class Sink>
 BasicHeadWriter<Sink>& BasicHeadWriter<Sink>::header(std::string_view name, std::string_view prefix,
                                                      std::string_view value) {
   refused_ = refused_ || !valid_header_name(name) || !valid_header_value(prefix) || !valid_header_value(value);
-  if (refused_) return *this;
-  put(name);
-  put(": ");
-  put(prefix);
-  put(value);
-  put("\r\n");
+  if (!refused_) put_line(name, prefix, value);
   return *this;
 }
 
@@ -79,7 +99,8 @@ template <class Sink>
 BasicHeadWriter<Sink>& BasicHeadWriter<Sink>::number(HeaderId id, uint64_t value) {
   char digits[20];  // what UINT64_MAX has
   const auto written = std::to_chars(digits, digits + sizeof digits, value);
-  return header(id, {digits, static_cast<size_t>(written.ptr - digits)});
+  if (!refused_) put_line(header_name(id), {}, {digits, static_cast<size_t>(written.ptr - digits)});
+  return *this;
 }
 
 template <class Sink>

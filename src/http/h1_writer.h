@@ -46,7 +46,12 @@ class BasicHeadWriter {
   BasicHeadWriter& status_line(uint16_t status, std::string_view reason = {});
   BasicHeadWriter& header(std::string_view name, std::string_view value);
   BasicHeadWriter& header(HeaderId id, std::string_view value) { return header(header_name(id), value); }
-  BasicHeadWriter& header(const Header& field) { return header(field.name, field.value); }
+  // A field that a parser has read (Header::checked) is not looked at again.
+  BasicHeadWriter& header(const Header& field) {
+    if (!field.checked) return header(field.name, field.value);
+    if (!refused_) put_line(field.name, {}, field.value);
+    return *this;
+  }
   // Two values written as one, for "Bearer " and a key.
   BasicHeadWriter& header(std::string_view name, std::string_view prefix, std::string_view value);
   BasicHeadWriter& number(HeaderId id, uint64_t value);
@@ -59,6 +64,7 @@ class BasicHeadWriter {
 
  private:
   void put(std::string_view text) { out_->append(text.data(), text.size()); }
+  void put_line(std::string_view name, std::string_view prefix, std::string_view value);
 
   Sink* out_;
   size_t start_;

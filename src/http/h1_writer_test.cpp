@@ -73,6 +73,23 @@ TEST(HeadWriter, RefusesInjection) {
   EXPECT_FALSE(HeadWriter(out).status_line(600).finish().has_value());
 }
 
+// Only what the strict parser has read is written without another look; a copy with another value is not.
+TEST(HeadWriter, TrustsOnlyWhatAParserHasRead) {
+  ResponseHead head;
+  ASSERT_EQ(parse_response_head("HTTP/1.1 200 OK\r\nX-Some_Name: a b\r\n\r\n", {}, Method::get, head).status,
+            ParseStatus::complete);
+  EXPECT_TRUE(head.headers[0].checked);
+  Headers made;
+  made.append(head.headers[0]);
+  made.append("x-made", "a\r\nb: c");
+  EXPECT_TRUE(made[0].checked);
+  EXPECT_FALSE(made[1].checked);
+  std::string out;
+  EXPECT_TRUE(HeadWriter(out).status_line(200).header(made[0]).finish().has_value());
+  EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nX-Some_Name: a b\r\n\r\n");
+  EXPECT_FALSE(HeadWriter(out).status_line(200).header(made[1]).finish().has_value());
+}
+
 TEST(HeadBuffer, SaysWhenAHeadDoesNotFit) {
   char memory[64];
   HeadBuffer buffer(memory);

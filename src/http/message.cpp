@@ -149,7 +149,7 @@ bool is_hop_by_hop(HeaderId id) {
 Headers& Headers::operator=(const Headers& other) {
   if (this == &other) return *this;
   clear();
-  for (const Header& header : other) append(header.id, header.name, header.value);
+  for (const Header& header : other) append(header);
   return *this;
 }
 

@@ -111,6 +111,7 @@ struct Header {
   std::string_view name;   // as it came; in lower case from HTTP/2
   std::string_view value;  // without surrounding spaces and tabs
   HeaderId id = HeaderId::other;
+  bool checked = false;  // read by the strict parser (h1_parser.h), and so good to be written as it is
 };
 
 // The header fields of one message in the order they came, duplicates kept. Up to kInline of them need no allocation.
@@ -125,7 +126,8 @@ class Headers {
   ~Headers() = default;
 
   // False, and nothing added, when kMax are there already.
-  bool append(HeaderId id, std::string_view name, std::string_view value);
+  bool append(const Header& header);
+  bool append(HeaderId id, std::string_view name, std::string_view value) { return append(Header{name, value, id}); }
   bool append(std::string_view name, std::string_view value) { return append(header_id(name), name, value); }
   bool append(HeaderId id, std::string_view value) { return append(id, header_name(id), value); }
 
@@ -164,15 +166,15 @@ class Headers {
   std::bitset<kHeaderIds> repeated_;
 };
 
-inline bool Headers::append(HeaderId id, std::string_view name, std::string_view value) {
+inline bool Headers::append(const Header& header) {
   if (size_ == capacity_) [[unlikely]] {
     if (capacity_ == kMax) return false;
     spill();
   }
-  const size_t bit = static_cast<size_t>(id);
-  if (id != HeaderId::other && present_[bit]) repeated_[bit] = true;
+  const size_t bit = static_cast<size_t>(header.id);
+  if (header.id != HeaderId::other && present_[bit]) repeated_[bit] = true;
   present_[bit] = true;
-  std::construct_at(data_ + size_, name, value, id);
+  std::construct_at(data_ + size_, header);
   ++size_;
   return true;
 }

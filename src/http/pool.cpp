@@ -46,11 +46,18 @@ void Pool::release(std::unique_ptr<H1ClientConnection> connection) {
   freed_.notify();
 }
 
+std::unique_ptr<ClientExchange> Pool::acquire_ready() {
+  if (H2ClientSession* session = find_session(false)) return std::make_unique<H2ClientExchange>(*session);
+  if (auto connection = take_idle()) return std::make_unique<H1ClientExchange>(std::move(connection));
+  return nullptr;
+}
+
 Task<Result<std::unique_ptr<ClientExchange>>> Pool::acquire(bool fresh, Wait wait) {
   for (;;) {
-    if (H2ClientSession* session = find_session(fresh)) co_return std::make_unique<H2ClientExchange>(*session);
     if (!fresh) {
-      if (auto connection = take_idle()) co_return std::make_unique<H1ClientExchange>(std::move(connection));
+      if (auto ready = acquire_ready()) co_return std::move(ready);
+    } else if (H2ClientSession* session = find_session(true)) {
+      co_return std::make_unique<H2ClientExchange>(*session);
     }
     if (session_expected()) {
       CO_TRY_VOID(co_await await_session(wait));

@@ -36,6 +36,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
+  // What acquire(false) would give without waiting or connecting; null if there is nothing.
+  std::unique_ptr<ClientExchange> acquire_ready();
   // A connection for one request: an idle one unless `fresh`, else a new one, else (at connections_max) the next that
   // becomes free. A connection that speaks HTTP/2 serves many requests at once. Errors: those of Connect;
   // deadline_exceeded, exhausted.
