@@ -1,7 +1,7 @@
 #include "accounting/structure_scan.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace llmgw::accounting {
@@ -18,7 +18,7 @@ struct Bytes {
 // '{' is '[' with bit 5 set, and '}' is ']' with it.
 constexpr char kBit5 = 0x20;
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 Bytes classify(const char* block, char letter) {
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
@@ -83,12 +83,9 @@ uint64_t find_escaped(uint64_t backslashes, size_t size, uint64_t& carry) {
   return escaped;
 }
 
-}  // namespace
-
-StructureMasks scan_structure(const char* block, size_t size, char letter, StructureCarry& carry) {
-  const Bytes bytes = classify(block, letter);
-  const uint64_t quotes = bytes.quotes & ~find_escaped(bytes.backslashes, size, carry.escaped);
-  const uint64_t in_string = prefix_parity(quotes) ^ carry.in_string;
+inline StructureMasks combine(const Bytes& bytes, uint64_t quotes, uint64_t parity, size_t size,
+                              StructureCarry& carry) {
+  const uint64_t in_string = parity ^ carry.in_string;
   const uint64_t opening = quotes & in_string;
   const StructureMasks masks{.opens = bytes.opens & ~in_string,
                              .closes = bytes.closes & ~in_string,
@@ -96,6 +93,55 @@ StructureMasks scan_structure(const char* block, size_t size, char letter, Struc
   carry.in_string = static_cast<uint64_t>(static_cast<int64_t>(in_string) >> 63);
   carry.opened = (opening >> (size - 1)) & 1;
   return masks;
+}
+
+#if defined(__x86_64__)
+#define LLMGW_WIDE __attribute__((target("avx2,pclmul")))
+
+bool has_wide() {
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul");
+  return has;
+}
+
+LLMGW_WIDE inline uint64_t equal_mask(__m256i low, __m256i high, char c) {
+  const __m256i wanted = _mm256_set1_epi8(c);
+  const auto mask = [](__m256i equal) LLMGW_WIDE {
+    return static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(equal)));
+  };
+  return mask(_mm256_cmpeq_epi8(low, wanted)) | mask(_mm256_cmpeq_epi8(high, wanted)) << 32;
+}
+
+// The same with AVX2, and a multiplication without carries by all ones for the parities.
+LLMGW_WIDE StructureMasks scan_wide(const char* block, size_t size, char letter, StructureCarry& carry) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32));
+  const __m256i bit5 = _mm256_set1_epi8(kBit5);
+  const __m256i low_folded = _mm256_or_si256(low, bit5);
+  const __m256i high_folded = _mm256_or_si256(high, bit5);
+  const Bytes bytes{.quotes = equal_mask(low, high, '"'),
+                    .backslashes = equal_mask(low, high, '\\'),
+                    .opens = equal_mask(low_folded, high_folded, '{'),
+                    .closes = equal_mask(low_folded, high_folded, '}'),
+                    .letters = equal_mask(low, high, letter)};
+  const uint64_t quotes = bytes.quotes & ~find_escaped(bytes.backslashes, size, carry.escaped);
+  const __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<int64_t>(quotes)), _mm_set1_epi8(-1), 0);
+  return combine(bytes, quotes, static_cast<uint64_t>(_mm_cvtsi128_si64(product)), size, carry);
+}
+#endif
+
+}  // namespace
+
+StructureMasks scan_structure_narrow(const char* block, size_t size, char letter, StructureCarry& carry) {
+  const Bytes bytes = classify(block, letter);
+  const uint64_t quotes = bytes.quotes & ~find_escaped(bytes.backslashes, size, carry.escaped);
+  return combine(bytes, quotes, prefix_parity(quotes), size, carry);
+}
+
+StructureMasks scan_structure(const char* block, size_t size, char letter, StructureCarry& carry) {
+#if defined(__x86_64__)
+  if (has_wide()) return scan_wide(block, size, letter, carry);
+#endif
+  return scan_structure_narrow(block, size, letter, carry);
 }
 
 }  // namespace llmgw::accounting

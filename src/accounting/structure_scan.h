@@ -24,5 +24,7 @@ inline constexpr size_t kScanBlock = 64;
 
 // `block` has kScanBlock readable bytes, of which the first `size` (1 to 64) count; the rest must be zero.
 StructureMasks scan_structure(const char* block, size_t size, char letter, StructureCarry& carry);
+// What it does on a processor without AVX2. For the test that compares the two.
+StructureMasks scan_structure_narrow(const char* block, size_t size, char letter, StructureCarry& carry);
 
 }  // namespace llmgw::accounting
