@@ -36,8 +36,8 @@ build:
 
 bench:
 	@scripts/setup bench
-	@scripts/build release llm-gateway
-	@bench/run
+	@scripts/build release llm-gateway bench-tools
+	@python3 bench/run.py
 
 fuzz:
 	@scripts/setup test
