@@ -33,9 +33,33 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
 }
 
+template <class Word>
+Word load(const char* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Names are short: two words that overlap copy any of up to 16 bytes without a call or a loop.
 char* put(char* out, std::string_view text) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
+  const char* const from = text.data();
+  const size_t size = text.size();
+  const auto copy_ends = [=]<class Word>(Word) {
+    const Word first = load<Word>(from);
+    const Word last = load<Word>(from + size - sizeof(Word));
+    std::memcpy(out, &first, sizeof first);
+    std::memcpy(out + size - sizeof(Word), &last, sizeof last);
+  };
+  if (size > 16) {
+    std::memcpy(out, from, size);
+  } else if (size >= 8) {
+    copy_ends(uint64_t{});
+  } else if (size >= 4) {
+    copy_ends(uint32_t{});
+  } else {
+    for (size_t i = 0; i < size; ++i) out[i] = from[i];
+  }
+  return out + size;
 }
 
 char* put_escaped(char* out, char c) {
@@ -59,10 +83,25 @@ char* put_escaped(char* out, char c) {
 size_t copy_plain(char* out, const char* from, size_t count) {
   size_t done = 0;
   for (; done + 8 <= count; done += 8) {
-    uint64_t word;
-    std::memcpy(&word, from + done, 8);
+    const auto word = load<uint64_t>(from + done);
     if (needs_care(word)) break;
     std::memcpy(out + done, &word, 8);
+  }
+  // The last bytes, together with some that are copied already.
+  if (count >= 8 && count - done < 8) {
+    const auto word = load<uint64_t>(from + count - 8);
+    if (!needs_care(word)) {
+      std::memcpy(out + count - 8, &word, 8);
+      return count;
+    }
+  } else if (count >= 4 && count < 8) {
+    const auto first = load<uint32_t>(from);
+    const auto last = load<uint32_t>(from + count - 4);
+    if (!needs_care(uint64_t{last} << 32 | first)) {
+      std::memcpy(out, &first, 4);
+      std::memcpy(out + count - 4, &last, 4);
+      return count;
+    }
   }
   while (done < count && is_plain(from[done])) {
     out[done] = from[done];
