@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/words.h"
 
@@ -35,6 +37,12 @@ class CohereStreamWriter final : public StreamWriter {
 
  private:
   enum class Open : uint8_t { nothing, content, call };
+
+  // Its own: the reader in front holds the other one's document.
+  json::Parser& parser() {
+    if (!parser_) parser_.emplace();
+    return *parser_;
+  }
 
   json::Writer begin(std::string_view type) {
     buffer_.clear();
@@ -102,7 +110,7 @@ class CohereStreamWriter final : public StreamWriter {
   // An event has one item: the tokens of a delta are one.
   void logprobs(json::Writer& w, std::string_view list) {
     scratch_.reset();
-    const auto root = json::parse_tree(context_.parser, list, scratch_);
+    const auto root = json::parse_tree(parser(), list, scratch_);
     if (!root) return;
     std::string text;
     for (const json::Value token : root->elements()) text += token["token"].string(scratch_);
@@ -136,10 +144,10 @@ class CohereStreamWriter final : public StreamWriter {
 
   void citations(const StreamEvent& event, WireSink& sink) {
     const std::string elements =
-        citations_from(event.text, event.head->origin, part_start_, characters_, context_.parser, context_.arena);
+        citations_from(event.text, event.head->origin, part_start_, characters_, parser(), context_.arena);
     const std::string list = "[" + elements + "]";
     scratch_.reset();
-    const auto root = json::parse_tree(context_.parser, list, scratch_);
+    const auto root = json::parse_tree(parser(), list, scratch_);
     if (!root) return;
     for (const json::Value citation : root->elements()) {
       json::Writer start = begin_delta("citation-start", citations_, "citations");
@@ -182,6 +190,7 @@ class CohereStreamWriter final : public StreamWriter {
   }
 
   AnswerContext context_;
+  std::optional<json::Parser> parser_;
   base::Arena scratch_;
   std::string buffer_;
   std::string_view type_;

@@ -1,3 +1,4 @@
+#include <optional>
 #include <vector>
 
 #include "chat/collector.h"
@@ -268,10 +269,16 @@ class ChatStreamWriter final : public StreamWriter {
     send(sink);
   }
 
+  // Its own: the reader in front holds the other one's document.
+  json::Parser& parser() {
+    if (!parser_) parser_.emplace();
+    return *parser_;
+  }
+
   void citations(const StreamEvent& event, WireSink& sink) {
     ChoiceState& choice = choice_of(event.choice, sink);
     const std::string found = annotations_from(event.text, event.head->origin, choice.part_start, choice.characters,
-                                               context_.parser, context_.arena);
+                                               parser(), context_.arena);
     if (found.empty()) return;
     begin(choice);
     buffer_ += R"("annotations":)";
@@ -284,7 +291,7 @@ class ChatStreamWriter final : public StreamWriter {
     if (choice.kind != PartKind::tool_call) return;
     if (choice.custom && !choice.custom_native) {
       choice.custom_native = true;
-      const std::string_view input = custom_input(choice.kept, context_.parser, context_.arena);
+      const std::string_view input = custom_input(choice.kept, parser(), context_.arena);
       return arguments(choice, input, sink);
     }
     // Arguments must be JSON, also where there are none.
@@ -318,6 +325,7 @@ class ChatStreamWriter final : public StreamWriter {
   }
 
   AnswerContext context_;
+  std::optional<json::Parser> parser_;
   bool legacy_;
   bool over_ = false;
   chat::Usage usage_;
