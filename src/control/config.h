@@ -23,7 +23,7 @@ enum class AcceptorMode : uint8_t { reuseport, shared };
 enum class TlsVersion : uint8_t { tls12, tls13 };
 enum class LogLevel : uint8_t { trace, debug, info, warn, error };
 enum class Http2Mode : uint8_t { automatic, on, off };
-enum class UpstreamApi : uint8_t { chat, responses };
+enum class UpstreamApi : uint8_t { automatic, chat, responses, both };
 
 using HeaderTable = std::vector<providers::HeaderField>;
 
@@ -65,6 +65,8 @@ struct ServerSettings : SectionBase {
   bool watch_config;
   ByteSize max_head_bytes;
   ByteSize max_body_bytes;
+  ByteSize fetch_media_max_bytes;
+  bool fetch_private_addresses;
   uint32_t max_headers;
   uint32_t max_connections;
   uint32_t max_connections_per_worker;
@@ -145,6 +147,9 @@ struct ConnectionConfig : SectionBase {
   std::string service_account_file;
   Secret service_account;  // what is in that file
   std::string vendor;
+  bool auto_cache_system;
+  bool auto_cache_tools;
+  uint32_t min_system_tokens;
   HeaderTable headers;
   std::optional<Duration> connect_timeout;
   std::optional<Duration> first_byte_timeout;

@@ -135,7 +135,7 @@ void Checker::check_keys_of_provider(const ConnectionConfig& connection, Provide
   };
   using enum ProviderKind;
   static constexpr auto kBit = [](ProviderKind each) { return 1U << static_cast<uint32_t>(each); };
-  static constexpr std::array<Rule, 11> kRules = {{
+  static constexpr std::array<Rule, 14> kRules = {{
       {"api", kBit(openai) | kBit(azure), "openai and azure"},
       {"api_version", kBit(azure), "azure"},
       {"organization", kBit(openai), "openai"},
@@ -147,6 +147,9 @@ void Checker::check_keys_of_provider(const ConnectionConfig& connection, Provide
       {"secret_access_key", kBit(bedrock), "bedrock"},
       {"session_token", kBit(bedrock), "bedrock"},
       {"vendor", kBit(openai), "openai"},
+      {"auto_cache_system", kBit(anthropic) | kBit(vertex) | kBit(bedrock), "anthropic, vertex and bedrock"},
+      {"auto_cache_tools", kBit(anthropic) | kBit(vertex) | kBit(bedrock), "anthropic, vertex and bedrock"},
+      {"min_system_tokens", kBit(anthropic) | kBit(vertex) | kBit(bedrock), "anthropic, vertex and bedrock"},
   }};
   // Bedrock's OpenAI surface takes the keys of both.
   const uint32_t kinds = kBit(kind) | (connection.provider == "bedrock-mantle" ? kBit(bedrock) : 0);
@@ -285,6 +288,9 @@ providers::UpstreamOptions upstream_options(const ConnectionConfig& connection) 
           .secret_access_key = connection.secret_access_key,
           .session_token = connection.session_token,
           .vendor = connection.vendor,
+          .auto_cache = {.system = connection.auto_cache_system,
+                         .tools = connection.auto_cache_tools,
+                         .min_system_tokens = connection.min_system_tokens},
           .headers = connection.headers};
 }
 

@@ -66,6 +66,16 @@ constexpr Setting kServer[] = {
                                            .fallback = "\"10MiB\"",
                                            .min = 1 * kKiB,
                                            .max = 4096 * kMiB}),
+    bind<&ServerSettings::fetch_media_max_bytes>(
+        {.key = "fetch_media_max_bytes",
+         .help = "Most bytes of an image or document that the gateway fetches from a URL in a request, for providers "
+                 "that take no URLs. 0: it fetches nothing.",
+         .fallback = "\"20MiB\"",
+         .max = 256 * kMiB}),
+    bind<&ServerSettings::fetch_private_addresses>(
+        {.key = "fetch_private_addresses",
+         .help = "Such URLs may also point into private networks. Clients can then reach what the gateway can reach.",
+         .fallback = "false"}),
     bind<&ServerSettings::max_headers>({.key = "max_headers",
                                         .help = "Most header fields of a request; more is answered 431.",
                                         .fallback = "100",
@@ -293,7 +303,10 @@ constexpr Setting kConnection[] = {
                                            .min = 1,
                                            .max = 16 * kKiB}),
     bind<&ConnectionConfig::api>(
-        {.key = "api", .help = "openai and azure: the API that converted calls use.", .fallback = "\"chat\""}),
+        {.key = "api",
+         .help = "openai and azure: which of OpenAI's two APIs the endpoint has. Calls of the other one are converted. "
+                 "`auto`: both at OpenAI's and Azure's own addresses, else `chat`.",
+         .fallback = "\"auto\""}),
     bind<&ConnectionConfig::priority>({.key = "priority",
                                        .help = "Of the connections with a model, those with the lowest number come "
                                                "first.",
@@ -353,6 +366,20 @@ constexpr Setting kConnection[] = {
                  "converted calls may ask for.",
          .example = "\"vllm\"",
          .max = 64}),
+    bind<&ConnectionConfig::auto_cache_system>(
+        {.key = "auto_cache_system",
+         .help = "anthropic, vertex (Claude), bedrock: mark the system prompt of converted calls for the provider's "
+                 "cache, if the client marks nothing itself.",
+         .fallback = "false"}),
+    bind<&ConnectionConfig::auto_cache_tools>({.key = "auto_cache_tools",
+                                               .help = "The same for the list of tools: its last one is marked.",
+                                               .fallback = "false"}),
+    bind<&ConnectionConfig::min_system_tokens>(
+        {.key = "min_system_tokens",
+         .help = "System prompts of fewer tokens, as the gateway estimates them, are not marked: providers would not "
+                 "keep them.",
+         .fallback = "1024",
+         .max = 1'000'000}),
     bind<&ConnectionConfig::headers>({.key = "headers",
                                       .help = "More headers for every call of this connection; values are treated as "
                                               "secrets.",

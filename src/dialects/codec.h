@@ -44,7 +44,7 @@ struct WriteContext {
 
 // What the client is to see of the call it made. Views live as long as the writer.
 struct AnswerContext {
-  json::Parser& parser;
+  json::Parser& parser;  // not the reader's: it writes while the reader reads
   base::Arena& arena;
   std::string_view request_id;             // ids of answers are made of it where the provider gave none
   std::string_view model;                  // as the client named it

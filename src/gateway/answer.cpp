@@ -39,6 +39,7 @@ chat::Framing Call::framing() const {
     return exchange_.head().query.find("alt=sse") == std::string_view::npos ? chat::Framing::json_array
                                                                             : chat::Framing::sse;
   }
+  if (match_.dialect == Dialect::bedrock) return match_.streams ? chat::Framing::event_stream : chat::Framing::json;
   return peek_.stream.value_or(false) ? chat::Framing::sse : chat::Framing::json;
 }
 
@@ -51,6 +52,8 @@ Task<void> Call::refuse(const chat::ClientError& error) {
   const auto answered = dialects::write_error(dialect, shape, error, id_.view());
   http::Headers headers;
   for (const auto& header : answered.headers()) headers.append(header.name, header.value);
+  const std::string warnings = conversion_ != nullptr ? conversion_->warnings().header() : std::string();
+  if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
   co_await answer(static_cast<uint16_t>(answered.status), answered.content_type, answered.body, headers);
 }
 

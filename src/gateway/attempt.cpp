@@ -4,6 +4,7 @@
 #include "dialects/error.h"
 #include "dialects/stream_end.h"
 #include "gateway/call.h"
+#include "gateway/event_stream_tap.h"
 #include "gateway/header_rules.h"
 #include "gateway/pump.h"
 
@@ -32,6 +33,10 @@ bool is_event_stream(const ResponseHead& head) {
   return head.headers.value(HeaderId::content_type).starts_with("text/event-stream");
 }
 
+bool is_aws_event_stream(const ResponseHead& head) {
+  return head.headers.value(HeaderId::content_type).starts_with(http::kEventStreamType);
+}
+
 }  // namespace
 
 Wait Call::until(base::Duration timeout) const {
@@ -56,6 +61,8 @@ chat::ClientError Call::upstream_error(const Error& error) {
       return {.kind = ErrorKind::upstream_failed, .message = "the provider's answer is not valid HTTP"};
     case ErrorCode::invalid_argument:
       return {.kind = ErrorKind::invalid_request, .message = "a header of the request cannot be sent to the provider"};
+    case ErrorCode::permission:
+      return {.kind = ErrorKind::upstream_failed, .message = "the provider refuses this gateway's credential"};
     case ErrorCode::internal: return {.kind = ErrorKind::internal, .message = "internal error of the gateway"};
     default: return {.kind = ErrorKind::upstream_failed, .message = "the connection to the provider broke"};
   }
@@ -72,7 +79,10 @@ Task<void> Call::attempt() {
     co_return co_await refuse(upstream_error(head.error()));
   }
   upstream_status_ = (*head)->status;
-  if ((*head)->status == 101) {
+  co_await net::send_turn(worker_.loop());
+  if (conversion_ != nullptr) {
+    co_await relay_converted(*upstream, **head);
+  } else if ((*head)->status == 101) {
     co_await relay_websocket(*upstream, **head);
   } else {
     co_await relay(*upstream, **head);
@@ -91,7 +101,11 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
     if (sent) {
       before_ = (worker_.loop().precise_now() - exchange_.started_at()) - (acquired_at - wanted_at);
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
-      if (head) co_return *head;
+      if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
+      if (head) {
+        upstream.reset();
+        continue;
+      }
       sent = fail(head.error());
     }
     // A client that left ends the wait with the same error as a connection that was closed.
@@ -108,9 +122,14 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   const http::RequestHead& head = exchange_.head();
   const control::Connection& connection = *attempt_->connection;
   http::Headers headers;
-  if (!upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers)) {
+  const bool converted = conversion_ != nullptr;
+  const bool fits =
+      converted ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
+                : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers);
+  if (!fits) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
+  CO_TRY_VOID(co_await add_credentials(headers));
   const Generation::PlainProxy& proxy = generation_.plain_proxy(attempt_->connection_index);
   std::string_view target = attempt_->target;
   if (!proxy.origin.empty()) target = arena_.concat(proxy.origin, target);
@@ -118,13 +137,14 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   std::array<iovec, 2 * json::kEditsMax + 1> body;
   size_t count = 0;
   for (const std::string_view part : attempt_->body.parts()) body[count++] = net::buffer_of(part);
-  const http::RequestStart request{.method = head.method_text,
+  const http::RequestStart request{.method = converted ? std::string_view("POST") : head.method_text,
                                    .target = target,
                                    .scheme = connection.upstream.endpoint.tls ? "https" : "http",
                                    .authority = connection.upstream.endpoint.authority,
                                    .headers = &headers,
                                    .body = {body.data(), count},
                                    .upgrade = match_.websocket ? std::string_view("websocket") : std::string_view{}};
+  co_await net::send_turn(worker_.loop());
   co_return co_await upstream.send(request, until(connection.timeouts.first_byte));
 }
 
@@ -143,6 +163,7 @@ Result<void> Call::start_answer(const ResponseHead& head) {
 
 Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
+  if (is_aws_event_stream(head)) co_return co_await relay_event_stream(upstream, head);
   const bool streams = is_event_stream(head);
   if (head.status < 300) usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -160,7 +181,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   Instant last_piece{};
   for (;;) {
     auto bytes = co_await upstream.read_body(until(idle_timeout));
-    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary);
+    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
     boundary.feed(data);
@@ -170,7 +191,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
       // [DONE] is the whole event, also without the empty line that some servers leave out.
       const bool finished = end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat);
       if (bytes->done && !finished) {
-        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary);
+        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
       }
     }
     const iovec buffer = net::buffer_of(data);
@@ -179,6 +200,35 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     if (!written) co_return exchange_.abort();
     note_piece(streams, arrived, last_piece);
     if (bytes->done) co_return;
+  }
+}
+
+// AWS's binary frames: passed on as they come, too.
+Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead& head) {
+  using Payload = EventStreamTap::Payload;
+  constexpr auto kShape = chat::Framing::event_stream;
+  const bool invoked = match_.operation == Operation::invoke_stream;
+  usage_.emplace(invoked ? chat::Dialect::anthropic : match_.dialect, kShape);
+  EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
+  const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
+  if (!upstream.body_at_hand()) co_await exchange_.flush();
+  Instant last_piece{};
+  for (;;) {
+    auto bytes = co_await upstream.read_body(until(attempt_->connection->timeouts.idle));
+    if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
+    const std::string_view data(bytes->data.data(), bytes->data.size());
+    tap.feed(data, &*usage_);
+    const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
+    const iovec buffer = net::buffer_of(data);
+    const Instant arrived = worker_.loop().now();
+    const bool done = bytes->done;
+    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
+    if (!written) co_return exchange_.abort();
+    note_piece(true, arrived, last_piece);
+    if (done && !may_end) {
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
+    }
+    if (done) co_return;
   }
 }
 
@@ -193,7 +243,7 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
 }
 
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
-Task<void> Call::break_off(const Error& error, chat::Framing shape, const dialects::StreamBoundary& boundary) {
+Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
   chat::ClientError told = upstream_error(error);
   if (error.code != ErrorCode::deadline_exceeded) {
@@ -203,7 +253,10 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, const dialec
   worker_.log().warn("upstream broke off",
                      {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
   std::string event;
-  if (boundary.at_boundary()) {
+  if (between_events && shape == chat::Framing::event_stream) {
+    const dialects::StreamException exception = dialects::write_stream_exception(told);
+    http::append_event_stream_exception(event, exception.type, exception.payload);
+  } else if (between_events) {
     dialects::StreamState stream;
     stream.model = model_;
     if (cursor_) {

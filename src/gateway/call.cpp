@@ -1,5 +1,6 @@
 #include "gateway/call.h"
 
+#include "dialects/anthropic/host_body.h"
 #include "gateway/auth_key.h"
 #include "gateway/handler.h"
 #include "gateway/malformed.h"
@@ -82,12 +83,6 @@ Task<void> Call::dispatch() {
 
 Task<void> Call::proxy() {
   if (auto allowed = authenticate(); !allowed) co_return co_await refuse(allowed.error());
-  if (match_.dialect == chat::Dialect::bedrock) {
-    co_return co_await refuse({.kind = ErrorKind::unsupported,
-                               .message =
-                                   "no provider of this gateway speaks Bedrock's API; use the OpenAI, Anthropic, "
-                                   "Gemini or Azure endpoint of the model"});
-  }
   if (match_.websocket && exchange_.head().upgrade.empty()) {
     co_return co_await refuse({.kind = ErrorKind::invalid_request,
                                .message = "this endpoint speaks WebSocket: send an Upgrade: websocket request",
@@ -95,17 +90,29 @@ Task<void> Call::proxy() {
   }
   auto body = co_await read_body();
   if (!body) co_return co_await refuse(body.error());
+  if (auto verified = verify_signature(); !verified) co_return co_await refuse(verified.error());
   if (auto inspected = inspect_body(); !inspected) co_return co_await refuse(inspected.error());
   if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
   auto routed = match_.model_place == ModelPlace::none ? route_without_model() : route();
   if (!routed) co_return co_await refuse(routed.error());
   attempt_ = *routed;
+  if (conversion_ != nullptr) {
+    auto written = co_await write_converted();
+    if (!written) co_return co_await refuse(written.error());
+  }
   deadline_ = exchange_.started_at() +
               std::min(attempt_->connection->timeouts.total, generation_.snapshot().server.request_timeout);
   co_await attempt();
 }
 
 Outcome<void> Call::authenticate() {
+  const http::Headers& headers = exchange_.head().headers;
+  const bool is_signed = providers::is_sigv4(headers.value(HeaderId::authorization));
+  if (is_signed && !headers.repeated(HeaderId::authorization)) return authenticate_signed();
+  return authenticate_key();
+}
+
+Outcome<void> Call::authenticate_key() {
   const http::Headers& headers = exchange_.head().headers;
   for (const HeaderId id :
        {HeaderId::authorization, HeaderId::x_api_key, HeaderId::api_key, HeaderId::x_goog_api_key}) {
@@ -229,17 +236,24 @@ Outcome<Call::Attempt> Call::route() {
   if (!group || !principal_->models.allows(model_)) return std::unexpected(unknown_model());
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
+  const Model* converting = nullptr;
+  ConvertedApi api;
+  // Best first. Among those of one priority, one that speaks the client's protocol is better than one that does not.
   for (const routing::Target& target : group->targets) {
     const Model& model = snapshot.models[target.id];
     const Connection& connection = snapshot.connections[model.connection];
+    if (converting != nullptr && connection.priority > snapshot.connections[converting->connection].priority) break;
     if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
       other_owner = &model;
-    } else if (!providers::speaks(connection.upstream.provider->kind, surface())) {
-      other_protocol = &model;
-    } else {
+    } else if (native(connection, model.upstream_name(model_))) {
       return address(&model, model.connection);
+    } else if (converting == nullptr) {
+      api = convertible(match_.operation, connection, model.upstream_name(model_), streams());
+      if (api.codec != nullptr) converting = &model;
+      other_protocol = &model;
     }
   }
+  if (converting != nullptr) return address_converted(*converting, api);
   if (other_protocol == nullptr) {
     const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
                                 other_owner->owned_by + "' here";
@@ -252,6 +266,14 @@ Outcome<Call::Attempt> Call::route() {
   return refusal(ErrorKind::unsupported, arena_.copy(message), "model");
 }
 
+// Whether the connection answers the call as it is. One that says which of OpenAI's two APIs it has, has only that.
+bool Call::native(const Connection& connection, std::string_view model) const {
+  if (!providers::speaks(connection.upstream, model, surface())) return false;
+  if (match_.operation == Operation::chat) return connection.api != control::UpstreamApi::responses;
+  if (match_.operation == Operation::responses_create) return connection.api != control::UpstreamApi::chat;
+  return true;
+}
+
 // Without a model the key's first connection that speaks the API is meant, or the one named by a header.
 Outcome<Call::Attempt> Call::route_without_model() {
   const control::Snapshot& snapshot = generation_.snapshot();
@@ -260,7 +282,7 @@ Outcome<Call::Attempt> Call::route_without_model() {
   for (const Model& model : snapshot.models) {
     const Connection& connection = snapshot.connections[model.connection];
     if (!principal_->models.allows(model.name) || (!wanted.empty() && connection.name != wanted)) continue;
-    if (!providers::speaks(connection.upstream.provider->kind, surface())) continue;
+    if (!providers::speaks(connection.upstream, {}, surface())) continue;
     if (!best || connection.priority < snapshot.connections[*best].priority) best = model.connection;
   }
   if (!best) {
@@ -277,6 +299,8 @@ providers::Surface Call::surface() const {
     case chat::Dialect::anthropic: return providers::Surface::anthropic;
     case chat::Dialect::gemini: return providers::Surface::gemini;
     case chat::Dialect::vertex: return providers::Surface::vertex;
+    case chat::Dialect::bedrock: return providers::Surface::bedrock;
+    case chat::Dialect::cohere: return providers::Surface::cohere;
     default:
       // Azure's v1 API: its paths are OpenAI's, its query is not.
       return exchange_.head().path.starts_with("/openai/") ? providers::Surface::azure_v1 : providers::Surface::openai;
@@ -290,6 +314,8 @@ std::string_view Call::canonical_path() {
     case providers::Surface::openai:
     case providers::Surface::anthropic: return arena_.concat("/v1/", match_.tail);
     case providers::Surface::azure_v1: return arena_.concat("/openai/v1/", match_.tail);
+    case providers::Surface::bedrock: return arena_.concat("/model/", match_.tail);
+    case providers::Surface::cohere: return arena_.concat("/v2/", match_.tail);
     case providers::Surface::gemini: return path.starts_with("/gemini/") ? path.substr(7) : path;
     default: return path;
   }
@@ -304,7 +330,8 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
       .path = canonical_path(),
       .query = exchange_.head().query,
       .model = model != nullptr ? model->upstream_name(model_) : std::string_view{},
-      .deployment = model != nullptr ? std::string_view(model->deployment) : std::string_view{}};
+      .deployment = model != nullptr ? std::string_view(model->deployment) : std::string_view{},
+      .stream = streams()};
   auto target = providers::make_upstream_target(connection.upstream, call, arena_);
   if (!target) {
     const bool unsupported = target.error().code == ErrorCode::unsupported;
@@ -315,6 +342,21 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
   if (!body) return std::unexpected(body.error());
   attempt.body = *body;
   return attempt;
+}
+
+// Claude's body as another cloud takes it.
+Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope) {
+  using dialects::anthropic::Host;
+  const dialects::ReadContext context{
+      .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
+  std::string wrapped;
+  const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
+  if (auto written = dialects::anthropic::write_host_body(body, host, {}, context, wrapped); !written) {
+    return std::unexpected(written.error());
+  }
+  auto pieces = json::splice(arena_.copy(wrapped), {});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return *pieces;
 }
 
 // Everything but the model's name and the routing member stays as it came.
@@ -331,8 +373,14 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
       return *pieces;
     }
   }
-  json::Edit edits[2];
+  if (target.envelope.drop_model) return wrap_body(body, target.envelope);
+  json::Edit edits[3];
   size_t count = 0;
+  if (!target.envelope.anthropic_version.empty()) {
+    const std::string_view version = json::quoted(arena_, target.envelope.anthropic_version);
+    const std::string_view member = arena_.concat("\"anthropic_version\":", version);
+    edits[count++] = {body.substr(body.find('{') + 1, 0), arena_.concat(member, ",")};
+  }
   if (body_is_json_ && !peek_.owned_by_span.empty()) edits[count++] = {peek_.owned_by_span, {}};
   if (target.body_model == providers::BodyModel::set && !body.empty()) {
     if (body_model_span_.data() != nullptr && (!body_is_json_ || peek_.has_model)) {

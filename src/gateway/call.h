@@ -2,7 +2,7 @@
 // handler's coroutine; one thread. The steps stand in the order a request takes them.
 #pragma once
 
-#include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,19 +12,21 @@
 #include "chat/error.h"
 #include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
+#include "gateway/conversion.h"
 #include "gateway/endpoints.h"
 #include "gateway/peek.h"
 #include "gateway/worker.h"
 #include "http/client.h"
 #include "http/exchange.h"
+#include "gateway/transcoder.h"
 #include "json/splice.h"
+#include "providers/sigv4.h"
 #include "providers/surface.h"
 #include "telemetry/request_id.h"
 
 namespace llmgw::gateway {
 
-template <class T>
-using Outcome = std::expected<T, chat::ClientError>;
+using dialects::Outcome;
 
 class Call {
  public:
@@ -49,13 +51,16 @@ class Call {
   net::Task<void> dispatch();
   net::Task<void> proxy();
   Outcome<void> authenticate();
+  Outcome<void> authenticate_key();
   net::Task<Outcome<void>> read_body();
   Outcome<void> inspect_body();
   Outcome<void> find_model_outside_body();
   Outcome<Attempt> route();
   Outcome<Attempt> route_without_model();
   Outcome<Attempt> address(const control::Model* model, uint32_t connection);
+  bool native(const control::Connection& connection, std::string_view model) const;
   Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
   chat::ClientError unknown_model() const;
   providers::Surface surface() const;
   std::string_view canonical_path();
@@ -73,13 +78,32 @@ class Call {
   net::Task<base::Result<void>> send(http::ClientExchange& upstream);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
   net::Task<void> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
-  net::Task<void> break_off(const base::Error& error, chat::Framing shape, const dialects::StreamBoundary& boundary);
+  net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
   chat::ClientError upstream_error(const base::Error& error);
   net::Wait until(base::Duration timeout) const;
+
+  // convert.cpp: the same for a provider of another protocol
+  Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);
+  net::Task<Outcome<void>> write_converted();
+  net::Task<Outcome<void>> fetch_media();
+  net::Task<void> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
+  base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
+  net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder);
+  bool streams() const { return match_.streams || peek_.stream.value_or(false); }
+
+  // credentials.cpp: signatures and tokens
+  Outcome<void> authenticate_signed();
+  Outcome<void> verify_signature();
+  std::unexpected<chat::ClientError> signature_refused(std::string_view exception, std::string_view message) const;
+  net::Task<base::Result<void>> add_credentials(http::Headers& headers);
+  base::Result<void> sign(const providers::AwsSigning& aws, http::Headers& headers);
+  bool replace_token();
 
   // answer.cpp: answers of our own
   net::Task<void> answer(uint16_t status, std::string_view content_type, std::string_view body,
@@ -97,12 +121,16 @@ class Call {
   Match match_;
   bool matched_ = false;
   const control::Principal* principal_ = nullptr;
+  std::optional<providers::SigV4Claim> claim_;  // the request is signed: to be verified with the body
   std::span<char> body_;
   Peek peek_;
   std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
   bool body_is_json_ = false;
   std::string_view model_;  // as the client named it
   std::optional<Attempt> attempt_;
+  std::string_view token_;  // the access token sent to the provider
+  bool token_replaced_ = false;
+  std::unique_ptr<Conversion> conversion_;  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 
   // For settlement
@@ -117,6 +145,7 @@ class Call {
   std::optional<chat::ErrorKind> error_;
   std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
+  std::optional<chat::Usage> converted_usage_;
   telemetry::RequestSeries* series_ = nullptr;
 };
 

@@ -46,7 +46,7 @@ constexpr std::array<std::string_view, 16> kAllow = {"",
                                                      "HEAD, POST, DELETE",
                                                      "GET, HEAD, POST, DELETE"};
 
-enum Surface : uint8_t { kOpenAi = 1, kAnthropic = 2, kAzure = 4 };
+enum Surface : uint8_t { kOpenAi = 1, kAnthropic = 2, kAzure = 4, kCohere = 8 };
 
 // One method set of one tail. In a pattern {} is one segment, {model} one or more, and a final /** nothing or more
 // segments. Rows of the same tail stand together.
@@ -82,6 +82,9 @@ constexpr Row kRows[] = {
     {"models", kOpenAi | kAnthropic, kRead, Dialect::openai_rest, models_list, kNone},
     {"models/{model}", kOpenAi | kAnthropic, kRead, Dialect::openai_rest, models_get, ModelPlace::path},
     {"rerank", kOpenAi, kPost, Dialect::openai_rest, rerank, kBody},
+    {"rerank", kCohere, kPost, Dialect::cohere, rerank, kBody},
+    {"chat", kCohere, kPost, Dialect::cohere, chat, kBody},
+    {"embed", kCohere, kPost, Dialect::cohere, embeddings, kBody},
     {"moderations", kOpenAi, kPost, Dialect::openai_rest, moderations, kBody},
     {"images/generations", kBoth, kPost, Dialect::openai_rest, images, kBody},
     {"images/edits", kBoth, kPost, Dialect::openai_rest, images, kForm},
@@ -149,6 +152,7 @@ constexpr Verb kBedrockVerbs[] = {
     {"converse-stream", converse_stream, true},
     {"invoke", invoke, false},
     {"invoke-with-response-stream", invoke_stream, true},
+    {"count-tokens", count_tokens, false},
 };
 
 const Verb* find_verb(std::span<const Verb> verbs, std::string_view name) {
@@ -360,6 +364,7 @@ class Lookup {
       }
       return rows(rest, kOpenAi | kAnthropic);
     }
+    if (take(rest, "v2/")) return rows(rest, kCohere);
     if (take(rest, "v1beta/openai/")) return rows(rest, kOpenAi);
     if (take(rest, "v1beta/")) return gemini(rest);
     return take(rest, "v1beta1/") ? vertex(rest) : std::nullopt;
@@ -489,7 +494,7 @@ std::string not_found_message(std::string_view method, std::string_view path) {
     std::string tail(row.pattern);
     if (const size_t hole = tail.find("{}"); hole != std::string::npos) tail.insert(hole + 1, "id");
     if (tail.ends_with("/**")) tail.resize(tail.size() - 3);
-    known.push_back("/v1/" + tail);
+    known.push_back((row.surfaces == kCohere ? "/v2/" : "/v1/") + tail);
   }
   std::vector<std::string_view> near;
   const auto add = [&near](std::string_view candidate) {
@@ -513,7 +518,7 @@ std::string not_found_message(std::string_view method, std::string_view path) {
     add(best);
     std::erase(comparable, best);
   }
-  if (near.empty()) return message + " The paths begin with /v1/, /v1beta/, /openai/ or /model/.";
+  if (near.empty()) return message + " The paths begin with /v1/, /v1beta/, /v2/, /openai/ or /model/.";
   message += " Near it: ";
   for (size_t i = 0; i < near.size(); ++i) message.append(i == 0 ? "" : ", ").append(near[i]);
   return message + ".";

@@ -6,6 +6,7 @@
 //   /openai/v1/  /openai/  /v1beta/openai/              OpenAI (Azure's v1 API, its unscoped classic paths, Google's
 //   copy) /openai/deployments/{alias}/                        OpenAI's tails that Azure scopes to a deployment
 //   /anthropic/v1/                                      Anthropic
+//   /v2/                                                Cohere: chat, rerank, embed
 //   /v1beta/  /gemini/v1beta/                           Gemini: models, models/{m}, models/{m}:verb,
 //   tunedModels/{m}:verb /v1/ or /v1beta1/, then projects/{p}/locations/{l}/publishers/google/ or publishers/google/
 //   Vertex AI /model/  /bedrock/model/                            Bedrock: {id}/converse and its sisters / health,
@@ -55,7 +56,7 @@ enum class Operation : uint8_t {
   models_list,
   models_get,
   messages,
-  count_tokens,  // Anthropic's and Gemini's
+  count_tokens,  // Anthropic's, Gemini's and Bedrock's
   message_batches,
   generate_content,
   stream_generate_content,

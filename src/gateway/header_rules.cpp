@@ -1,5 +1,7 @@
 #include "gateway/header_rules.h"
 
+#include <array>
+
 #include "base/text.h"
 #include "gateway/auth_key.h"
 #include "providers/header_policy.h"
@@ -76,6 +78,23 @@ bool upstream_request_headers(const Headers& from, const providers::Upstream& up
   }
   for (const auto& field : upstream.default_headers) {
     if (to.find(field.name) == nullptr && !to.append(field.name, field.value.reveal())) return false;
+  }
+  return to.append(HeaderId::x_request_id, request_id);
+}
+
+bool converted_request_headers(const Headers& from, const providers::Upstream& upstream, std::string_view request_id,
+                               bool streams, Headers& to) {
+  constexpr std::array<std::string_view, 4> kPassed{"traceparent", "tracestate", "baggage", "idempotency-key"};
+  if (!to.append(HeaderId::content_type, "application/json")) return false;
+  if (!to.append("accept", streams ? "text/event-stream, application/json" : "application/json")) return false;
+  for (const std::string_view name : kPassed) {
+    const Header* const header = from.find(name);
+    if (header != nullptr && !replaced(*header, upstream.set_headers) && !to.append(name, header->value)) return false;
+  }
+  for (const auto* fields : {&upstream.set_headers, &upstream.default_headers}) {
+    for (const auto& field : *fields) {
+      if (to.find(field.name) == nullptr && !to.append(field.name, field.value.reveal())) return false;
+    }
   }
   return to.append(HeaderId::x_request_id, request_id);
 }

@@ -16,6 +16,11 @@ namespace llmgw::gateway {
 bool upstream_request_headers(const http::Headers& from, const providers::Upstream& upstream,
                               std::string_view request_id, bool websocket, base::Arena& arena, http::Headers& to);
 
+// The headers of a converted call: what a client of the provider's own API would send, not what this client sent. Of
+// its own only tracing goes on (W3C Trace Context, 2021).
+bool converted_request_headers(const http::Headers& from, const providers::Upstream& upstream,
+                               std::string_view request_id, bool streams, http::Headers& to);
+
 // The headers of an upstream's response that go to the client.
 bool client_response_headers(const http::Headers& from, std::string_view request_id, http::Headers& to);
 

@@ -92,8 +92,8 @@ void Call::settle() {
 
 void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters) {
   record.connection = attempt_->connection->name;
-  if (usage_) {
-    const chat::Usage usage = usage_->usage();
+  if (usage_ || converted_usage_) {
+    const chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
     record.tokens = token_counts(usage);
     for (size_t i = 0; i < record.tokens.size(); ++i) {
       if (record.tokens[i] > 0) {

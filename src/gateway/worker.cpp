@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/handler.h"
+#include "gateway/token_service.h"
 #include "net/io.h"
 
 namespace llmgw::gateway {
@@ -47,13 +48,15 @@ http::PoolOptions pool_options(const control::Connection& connection) {
 }  // namespace
 
 Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
-               std::shared_ptr<const control::Snapshot> snapshot, ConnectUpstream connect, ProxyOf proxy_of)
+               std::shared_ptr<const control::Snapshot> snapshot, ConnectUpstream connect, ProxyOf proxy_of,
+               FetchMedia fetch_media)
     : loop_(loop),
       shared_(shared),
       log_(log),
       metrics_(*shared.registry),
       connect_(std::move(connect)),
-      proxy_of_(std::move(proxy_of)) {
+      proxy_of_(std::move(proxy_of)),
+      fetch_media_(std::move(fetch_media)) {
   adopt(std::move(snapshot));
   handler_ = make_handler(*this);
   server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
@@ -86,6 +89,7 @@ http::ServerOptions Worker::server_options() const {
 
 void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   for (auto& [key, entry] : pools_) entry.current = false;
+  for (auto& [key, entry] : tokens_) entry.current = false;
   auto generation = std::make_unique<Generation>();
   generation->snapshot = std::move(snapshot);
   const auto& connections = generation->snapshot->connections;
@@ -93,6 +97,7 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   for (uint32_t i = 0; i < connections.size(); ++i) {
     generation->pools.push_back(pool_for(generation->snapshot, i));
     generation->plain_proxies.push_back(plain_proxy(connections[i]));
+    generation->tokens.push_back(tokens_for(connections[i]));
   }
   generations_.push_back(std::move(generation));
   for (auto& [key, entry] : pools_) {
@@ -110,6 +115,16 @@ Generation::PlainProxy Worker::plain_proxy(const control::Connection& connection
   const auto proxy = proxy_of_(connection);
   if (!proxy) return {};
   return {.origin = "http://" + endpoint.authority, .authorization = proxy->authorization};
+}
+
+TokenService* Worker::tokens_for(const control::Connection& connection) {
+  if (connection.upstream.google == nullptr) return nullptr;
+  TokenEntry& entry = tokens_[pool_key(connection) + TokenService::identity(connection)];
+  entry.current = true;
+  if (entry.service == nullptr) {
+    entry.service = std::make_unique<TokenService>(loop_, log_, connection, connect_, proxy_of_);
+  }
+  return entry.service.get();
 }
 
 http::Pool* Worker::pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index) {
@@ -141,6 +156,7 @@ void Worker::housekeep() {
   const bool settled = generations_.size() == 1;
   std::erase_if(
       pools_, [settled](const auto& item) { return settled && !item.second.current && item.second.pool->open() == 0; });
+  std::erase_if(tokens_, [settled](const auto& item) { return settled && !item.second.current; });
   for (auto& [key, entry] : pools_) entry.pool->reap();
   metrics_.client_connections.set(static_cast<int64_t>(server_->counters().open));
   metrics_.upstream_connections.set(static_cast<int64_t>(upstream_connections()));

@@ -13,15 +13,19 @@
 
 #include "control/snapshot.h"
 #include "gateway/heartbeat.h"
+#include "gateway/media_fetcher.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "json/reader.h"
 #include "net/dial_proxy.h"
 #include "net/loop.h"
+#include "providers/sigv4.h"
 #include "telemetry/log.h"
 #include "telemetry/worker_metrics.h"
 
 namespace llmgw::gateway {
+
+class TokenService;
 
 // A snapshot as one worker uses it: with the pool of each connection. Requests hold it by GenerationRef; the worker
 // drops it when it is neither the newest nor held.
@@ -34,6 +38,7 @@ struct Generation {
   std::shared_ptr<const control::Snapshot> snapshot;
   std::vector<http::Pool*> pools;         // by connection index
   std::vector<PlainProxy> plain_proxies;  // the same
+  std::vector<TokenService*> tokens;      // the same; null where the credential is no token
   uint32_t holders = 0;
 };
 
@@ -48,6 +53,7 @@ class GenerationRef {
   const Generation::PlainProxy& plain_proxy(uint32_t connection) const {
     return generation_->plain_proxies[connection];
   }
+  TokenService* tokens(uint32_t connection) const { return generation_->tokens[connection]; }
 
  private:
   Generation* generation_;
@@ -58,6 +64,10 @@ using ConnectUpstream = std::function<net::Task<base::Result<std::unique_ptr<net
     const control::Connection& connection, net::Wait wait)>;
 // The proxy a connection goes through, if any.
 using ProxyOf = std::function<std::optional<net::Proxy>(const control::Connection& connection)>;
+
+// How a worker fetches media that a request names by URL: a seam like the others. See media_fetcher.h.
+using FetchMedia =
+    std::function<net::Task<base::Result<FetchedMedia>>(std::string url, FetchLimits limits, net::Cancellation*)>;
 
 // What several workers share, all of it thread-safe or read-only.
 struct SharedState {
@@ -71,7 +81,7 @@ struct SharedState {
 class Worker {
  public:
   Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log, std::shared_ptr<const control::Snapshot> snapshot,
-         ConnectUpstream connect, ProxyOf proxy_of = {});
+         ConnectUpstream connect, ProxyOf proxy_of = {}, FetchMedia fetch_media = {});
   ~Worker();
 
   // Serves by this snapshot from the next request on; requests that run keep theirs.
@@ -89,6 +99,10 @@ class Worker {
   telemetry::WorkerMetrics& metrics() { return metrics_; }
   SharedState& shared() { return shared_; }
   json::Parser& parser() { return parser_; }
+  // For what writes while the other one's document is still being read: an answer on its way between dialects.
+  json::Parser& writer_parser() { return writer_parser_; }
+  providers::SigningKeys& signing_keys() { return signing_keys_; }
+  const FetchMedia& fetch_media() const { return fetch_media_; }
   // Requests being handled, from the first byte of the head to settlement.
   uint64_t in_flight() const { return server_->counters().active; }
   uint64_t requests() const { return server_->counters().requests; }
@@ -101,7 +115,12 @@ class Worker {
     std::unique_ptr<http::Pool> pool;
     bool current = true;
   };
+  struct TokenEntry {
+    std::unique_ptr<TokenService> service;
+    bool current = true;
+  };
   Generation::PlainProxy plain_proxy(const control::Connection& connection) const;
+  TokenService* tokens_for(const control::Connection& connection);
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
   void housekeep();
   net::Task<void> housekeeping();
@@ -113,8 +132,12 @@ class Worker {
   telemetry::WorkerMetrics metrics_;
   ConnectUpstream connect_;
   ProxyOf proxy_of_;
+  FetchMedia fetch_media_;
   json::Parser parser_;
+  json::Parser writer_parser_;
+  providers::SigningKeys signing_keys_;
   std::map<std::string, PoolEntry> pools_;
+  std::map<std::string, TokenEntry> tokens_;
   std::vector<std::unique_ptr<Generation>> generations_;  // the newest last
   std::unique_ptr<http::RequestHandler> handler_;
   std::unique_ptr<http::Server> server_;

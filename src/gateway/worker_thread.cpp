@@ -47,9 +47,10 @@ std::optional<net::TlsServerOptions> tls_server_options(const control::Snapshot&
 }
 
 struct WorkerThread::Parts {
-  explicit Parts(net::Loop& loop) : network(net::make_socket_network(loop)), connector(loop, *network) {}
+  explicit Parts(net::Loop& loop) : network(net::make_socket_network(loop)), connector(loop, *network), media(loop, *network) {}
   std::unique_ptr<net::Network> network;
   UpstreamConnector connector;
+  MediaFetcher media;
   std::optional<net::TlsServerContext> tls;
   std::unique_ptr<Worker> worker;
   std::vector<int> listeners;  // descriptors the server's listeners own
@@ -104,7 +105,10 @@ std::string WorkerThread::build(Parts& parts) {
       [&parts](const control::Connection& connection, net::Wait wait) {
         return parts.connector.connect(connection, wait);
       },
-      [&parts](const control::Connection& connection) { return parts.connector.proxy_of(connection); });
+      [&parts](const control::Connection& connection) { return parts.connector.proxy_of(connection); },
+      [&parts](std::string url, FetchLimits limits, net::Cancellation* cancellation) {
+        return parts.media.fetch(std::move(url), limits, cancellation);
+      });
   apply_limits(parts);
   auto sockets = std::exchange(options_.sockets, {});
   std::string fault;

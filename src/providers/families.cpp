@@ -158,6 +158,9 @@ chat::Target target_for(const Upstream& upstream, ChatApi api, std::string_view 
   apply(claude_rows(), who.vendor, name, target);
   apply(gemini_rows(), who.vendor, name, target);
   if (who.dialect == Dialect::openai_responses) narrow_to_responses(target);
+  target.auto_cache_system = upstream.auto_cache.system && target.cache_marks;
+  target.auto_cache_tools = upstream.auto_cache.tools && target.cache_marks;
+  target.auto_cache_min_tokens = upstream.auto_cache.min_system_tokens;
   return target;
 }
 

@@ -243,6 +243,17 @@ TEST(Families, VendorSpecifics) {
   EXPECT_EQ(target(kBedrock, "mistral.mistral-large-2402-v1:0").tool_id_max, 9);
 }
 
+TEST(Families, PromptsAreCachedWhereConfiguredAndPossible) {
+  UpstreamOptions options{.provider = "bedrock", .api_key = base::Secret("k"), .region = "us-east-1"};
+  options.auto_cache = {.system = true, .tools = true, .min_system_tokens = 2000};
+  const auto upstream = prepare_upstream(options);
+  const Target claude = target_for(*upstream, ChatApi::chat, "anthropic.claude-sonnet-4-5-20250929-v1:0");
+  EXPECT_TRUE(claude.auto_cache_system && claude.auto_cache_tools);
+  EXPECT_EQ(claude.auto_cache_min_tokens, 2000U);
+  EXPECT_FALSE(target_for(*upstream, ChatApi::chat, "meta.llama3-70b-instruct-v1:0").auto_cache_system);
+  EXPECT_FALSE(target_for(prepared(kAnthropic), ChatApi::chat, "claude-opus-5").auto_cache_system);
+}
+
 TEST(Families, VendorsByConfigurationProviderAndHost) {
   EXPECT_EQ(vendor_name(prepared({"openai-compatible", "http://e", "sglang"})), "sglang");
   EXPECT_EQ(vendor_name(prepared({"openai", "https://api.x.ai/v1"})), "xai");

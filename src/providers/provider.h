@@ -30,7 +30,5 @@ std::span<const ProviderInfo* const> all_providers();
 const ProviderInfo* find_provider(std::string_view name);
 // Claude, by any of the names Anthropic, Google and AWS give it.
 bool is_claude(std::string_view model);
-// Whether a call of that surface can be passed to the vendor without conversion.
-bool speaks(ProviderKind kind, Surface surface);
 
 }  // namespace llmgw::providers

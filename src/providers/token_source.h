@@ -25,7 +25,7 @@ inline constexpr base::Duration kTokenRefreshBefore = std::chrono::minutes(5);
 // A token must outlive the way to the provider, and clocks that differ a little.
 inline constexpr base::Duration kTokenUnusableBefore = std::chrono::seconds(30);
 // A token refused so soon after it was fetched is not the reason: a new one would be refused as well.
-inline constexpr base::Duration kTokenTrustedFor = std::chrono::seconds(10);
+inline constexpr base::Duration kTokenTrustedFor = std::chrono::seconds(2);
 // Between failed fetches: doubling from the first to the last.
 inline constexpr base::Duration kTokenRetryFirst = std::chrono::seconds(1);
 inline constexpr base::Duration kTokenRetryLast = std::chrono::seconds(60);

@@ -82,11 +82,6 @@ const ProviderInfo* find_provider(std::string_view name) {
   return nullptr;
 }
 
-bool speaks(ProviderKind kind, Surface surface) {
-  const auto* vendor = vendor_of(kind);
-  return vendor != nullptr && vendor->speaks(surface);
-}
-
 bool speaks(const Upstream& upstream, std::string_view model, Surface surface) {
   const auto* vendor = vendor_of(upstream.provider->kind);
   if (vendor == nullptr || !vendor->speaks(surface)) return false;
@@ -104,6 +99,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
   }
   const auto* vendor = vendor_of(upstream.provider->kind);
   upstream.vendor = options.vendor;
+  upstream.auto_cache = options.auto_cache;
   const std::string endpoint =
       options.endpoint.empty() ? vendor->default_endpoint(options) : std::string(options.endpoint);
   if (endpoint.empty() && vendor->needs_region && options.region.empty()) {

@@ -27,6 +27,13 @@ struct HeaderField {
   base::Secret value;
 };
 
+// Prompt caching that the gateway asks for where the client does not.
+struct AutoCache {
+  bool system = false;
+  bool tools = false;
+  uint32_t min_system_tokens = 1024;
+};
+
 // A connection as configured; views need to live only during prepare_upstream. Empty means "not given".
 struct UpstreamOptions {
   std::string_view provider = {};
@@ -43,6 +50,7 @@ struct UpstreamOptions {
   base::Secret secret_access_key = {};
   base::Secret session_token = {};
   std::string_view vendor = {};  // openai-compatible: whose server it is
+  AutoCache auto_cache = {};     // anthropic, vertex, bedrock
   std::vector<HeaderField> headers = {};
 };
 
@@ -80,6 +88,7 @@ struct Upstream {
   std::vector<HeaderField> default_headers;  // only where the client sent none of that name
   std::optional<AwsSigning> aws;
   std::shared_ptr<const GoogleCredentials> google;  // exchanged for a bearer token (providers/token_source.h)
+  AutoCache auto_cache;
   std::string vendor;  // whose table of quirks holds (providers/families.h); empty: by provider and host
 };
 

@@ -488,12 +488,12 @@ TEST(Providers, EveryNameIsFoundAndOnlyOnce) {
     EXPECT_FALSE(info->owned_by.empty());
   }
   EXPECT_EQ(find_provider("OpenAI"), nullptr);
-  EXPECT_TRUE(speaks(ProviderKind::azure, Surface::openai));
-  EXPECT_TRUE(speaks(ProviderKind::vertex, Surface::gemini));
-  EXPECT_FALSE(speaks(ProviderKind::google, Surface::openai));
-  EXPECT_FALSE(speaks(ProviderKind::bedrock, Surface::openai));
-  EXPECT_TRUE(speaks(ProviderKind::bedrock, Surface::bedrock));
-  EXPECT_TRUE(speaks(ProviderKind::cohere, Surface::cohere));
+  EXPECT_TRUE(speaks(*prepare(kAzureClassic), "m", Surface::openai));
+  EXPECT_TRUE(speaks(*prepare(kVertexProject), "m", Surface::gemini));
+  EXPECT_FALSE(speaks(*prepare(kGoogle), "m", Surface::openai));
+  EXPECT_FALSE(speaks(*prepare(kBedrock), "m", Surface::openai));
+  EXPECT_TRUE(speaks(*prepare(kBedrock), "m", Surface::bedrock));
+  EXPECT_TRUE(speaks(*prepare(kCohere), "m", Surface::cohere));
 }
 
 }  // namespace

@@ -1,0 +1,256 @@
+// A call to a provider of another protocol: the request is written anew, the answer is read and written again.
+#include <charconv>
+
+#include "base/text.h"
+#include "gateway/call.h"
+#include "gateway/header_rules.h"
+#include "gateway/transcoder.h"
+#include "http/content_coding.h"
+#include "providers/families.h"
+
+namespace llmgw::gateway {
+
+using base::Error;
+using base::Result;
+using chat::ClientError;
+using chat::Dialect;
+using chat::ErrorKind;
+using http::ClientExchange;
+using http::HeaderId;
+using http::ResponseHead;
+using net::Task;
+
+namespace {
+
+// Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
+constexpr size_t kErrorBodyBytesMax = 256 << 10;
+// What comes behind the end of a stream is its framing; a connection that needs longer is not worth keeping.
+constexpr base::Duration kDrainTime = std::chrono::milliseconds(100);
+
+std::optional<base::Duration> retry_after(const http::Headers& headers) {
+  const auto number = [](std::string_view text) -> std::optional<int64_t> {
+    constexpr int64_t kMax = int64_t{31} * 24 * 3600 * 1000;  // a month in milliseconds: nobody waits longer
+    double value = 0;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (result.ec != std::errc{} || result.ptr != text.data() + text.size() || !(value >= 0)) return std::nullopt;
+    return static_cast<int64_t>(std::min(value, static_cast<double>(kMax)));
+  };
+  if (const auto ms = number(headers.value("retry-after-ms"))) return std::chrono::milliseconds(*ms);
+  if (const auto seconds = number(headers.value("retry-after"))) return std::chrono::seconds(*seconds);
+  return std::nullopt;
+}
+
+// What each dialect's SDK reads as the id of the request.
+std::string_view id_header(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::anthropic: return "request-id";
+    case Dialect::bedrock: return "x-amzn-requestid";
+    default: return {};
+  }
+}
+
+std::string_view upstream_id(const http::Headers& headers) {
+  for (const std::string_view name : {"x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"}) {
+    if (const std::string_view id = headers.value(name); !id.empty()) return id;
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome<Call::Attempt> Call::address_converted(const control::Model& model, const ConvertedApi& api) {
+  const auto connection_index = model.connection;
+  const control::Connection& connection = generation_.snapshot().connections[connection_index];
+  if (conversion_ == nullptr) {
+    const dialects::Codec* const client = dialects::find_codec(match_.dialect);
+    if (client == nullptr)
+      return std::unexpected(ClientError{.kind = ErrorKind::unsupported,
+                                         .message = "this API is not converted to other providers' APIs",
+                                         .param = "model"});
+    conversion_ = std::make_unique<Conversion>(*client, worker_.parser(), arena_);
+    if (auto read = conversion_->read({body_.data(), body_.size()}, model_, streams()); !read) {
+      return std::unexpected(read.error());
+    }
+  }
+  const std::string_view remote = model.upstream_name(model_);
+  Attempt attempt{
+      .model = &model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
+  const providers::ClientCall call{.surface = api.surface,
+                                   .path = api.path,
+                                   .query = api.query,
+                                   .model = remote,
+                                   .deployment = model.deployment,
+                                   .stream = streams()};
+  auto target = providers::make_upstream_target(connection.upstream, call, arena_);
+  if (!target) return std::unexpected(ClientError{.kind = ErrorKind::unsupported, .message = target.error().context});
+  attempt.target = target->path_and_query;
+  const auto kind =
+      api.codec->dialect == Dialect::openai_responses ? providers::ChatApi::responses : providers::ChatApi::chat;
+  conversion_->aim(*api.codec, providers::target_for(connection.upstream, kind, remote), target->envelope);
+  return attempt;
+}
+
+Task<Outcome<void>> Call::write_converted() {
+  if (auto fetched = co_await fetch_media(); !fetched) co_return fetched;
+  auto body = conversion_->write();
+  if (!body) co_return std::unexpected(body.error());
+  auto pieces = json::splice(*body, {});
+  if (!pieces) co_return std::unexpected(ClientError{.kind = ErrorKind::internal, .message = pieces.error().context});
+  attempt_->body = *pieces;
+  co_return Outcome<void>{};
+}
+
+// Providers that take no URLs get the bytes.
+Task<Outcome<void>> Call::fetch_media() {
+  const control::ServerSettings& settings = generation_.snapshot().server;
+  const FetchLimits limits{.bytes_max = settings.fetch_media_max_bytes.bytes,
+                           .private_addresses = settings.fetch_private_addresses};
+  for (chat::Part* const part : conversion_->remote_media()) {
+    if (limits.bytes_max == 0 || !worker_.fetch_media()) {
+      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
+                                            .message = "this provider takes no URLs of images or documents, and this "
+                                                       "gateway fetches none: send the bytes in base64"});
+    }
+    auto media = co_await worker_.fetch_media()(std::string(part->media->data), limits, &exchange_.cancellation());
+    if (!media) {
+      const std::string message = "the URL of an image or document cannot be fetched: " +
+                                  std::string(media.error().context[0] != '\0' ? std::string_view(media.error().context)
+                                                                               : base::to_string(media.error().code));
+      co_return std::unexpected(ClientError{
+          .kind = ErrorKind::invalid_request, .message = arena_.copy(message), .code = "invalid_image_url"});
+    }
+    conversion_->replace_media(*part, media->bytes, media->media_type);
+  }
+  co_return Outcome<void>{};
+}
+
+Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint64_t> size) {
+  http::Headers headers;
+  headers.append(HeaderId::content_type, content_type_of(framing()));
+  headers.append(HeaderId::x_request_id, id_.view());
+  if (const std::string_view name = id_header(match_.dialect); !name.empty()) headers.append(name, id_.view());
+  if (const std::string_view id = upstream_id(head.headers); !id.empty()) headers.append(kUpstreamRequestIdHeader, id);
+  const std::string warnings = conversion_->warnings().header();
+  if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
+  if (framing() == chat::Framing::sse) headers.append("cache-control", "no-cache");
+  status_ = 200;
+  return exchange_.start({.status = 200,
+                          .headers = &headers,
+                          .framing = size ? http::Framing::content_length : http::Framing::until_close,
+                          .content_length = size.value_or(0)});
+}
+
+Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
+  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
+  const int64_t now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(worker_.loop().wall_now().time_since_epoch()).count();
+  Transcoder transcoder({.provider = conversion_->provider(),
+                         .client = conversion_->client(),
+                         .read = conversion_->read_context(id_.view()),
+                         .write = {.parser = worker_.writer_parser(),
+                                   .arena = arena_,
+                                   .request_id = id_.view(),
+                                   .model = model_,
+                                   .now = now_ms / 1000,
+                                   .started_ms = now_ms,
+                                   .request = &conversion_->request(),
+                                   .framing = framing()},
+                         .upstream_framing = framing_of(head.headers.value(HeaderId::content_type))});
+  // Nobody asked for a coding, but some proxies do not ask either.
+  auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
+  if (!decoder) {
+    co_return co_await refuse({.kind = ErrorKind::upstream_failed,
+                               .message = "the provider's answer is in a coding the gateway cannot read"});
+  }
+  std::string decoded;
+  const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
+  const bool document = framing() == chat::Framing::json;
+  base::Instant last_piece{};
+  bool begun = false;
+  bool upstream_done = false;
+  while (!transcoder.over()) {
+    auto bytes = co_await upstream.read_body(until(idle_timeout));
+    const base::Instant arrived = worker_.loop().now();
+    if (!bytes) {
+      if (exchange_.cancellation().cancelled()) break;
+      worker_.log().warn(
+          "upstream broke off",
+          {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", bytes.error()}});
+      ClientError told = upstream_error(bytes.error());
+      if (bytes.error().code != base::ErrorCode::deadline_exceeded) {
+        told.message = "the connection to the provider broke before its answer was complete";
+      }
+      transcoder.fail(told);
+    } else {
+      std::string_view data(bytes->data.data(), bytes->data.size());
+      if (*decoder != nullptr) {
+        decoded.clear();
+        if (!(*decoder)->feed(data, decoded)) {
+          transcoder.fail({.kind = ErrorKind::upstream_failed, .message = "the provider's answer is badly compressed"});
+        }
+        data = decoded;
+      }
+      transcoder.feed(data);
+      upstream_done = bytes->done;
+      if (bytes->done) transcoder.finish();
+    }
+    converted_usage_ = transcoder.usage();
+    if (transcoder.error()) co_return co_await tell_failure(*transcoder.error(), transcoder);
+    if (!transcoder.started() || transcoder.output().empty()) continue;
+    if (!begun) {
+      begun = true;
+      const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
+      if (!start_converted(head, size)) co_return exchange_.abort();
+    }
+    const iovec buffer = net::buffer_of(transcoder.output());
+    auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
+    if (!written) co_return exchange_.abort();
+    transcoder.output().clear();
+    note_piece(!document, arrived, last_piece);
+  }
+  if (!transcoder.over()) co_return exchange_.abort();
+  // The rest is the transfer's own end: with it the connection can be used again.
+  while (!upstream_done) {
+    auto bytes = co_await upstream.read_body(until(kDrainTime));
+    if (!bytes) break;
+    upstream_done = bytes->done;
+  }
+}
+
+// The provider's answer failed with status 200. Before the first byte it is an HTTP error like any other.
+Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder) {
+  if (!exchange_.started()) co_return co_await refuse(error);
+  error_ = error.kind;
+  const iovec buffer = net::buffer_of(transcoder.output());
+  if (transcoder.error_event_written()) {
+    auto written = co_await exchange_.write({&buffer, 1}, true);
+    if (written) co_return;
+  }
+  exchange_.abort();
+}
+
+// The provider said no: in the client's dialect, with its words.
+Task<void> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
+  std::string coded;
+  for (;;) {
+    auto bytes = co_await upstream.read_body(until(attempt_->connection->timeouts.idle));
+    if (!bytes) break;
+    const std::string_view data(bytes->data.data(), bytes->data.size());
+    coded += data.substr(0, kErrorBodyBytesMax - coded.size());
+    if (bytes->done || coded.size() == kErrorBodyBytesMax) break;
+  }
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  std::string body;
+  auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), kErrorBodyBytesMax);
+  if (decoder && *decoder == nullptr) {
+    body = std::move(coded);
+  } else if (!decoder || !(*decoder)->feed(coded, body)) {
+    body.clear();  // the status has to say it all
+  }
+  ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
+                                                         conversion_->read_context(id_.view()));
+  if (const auto wait = retry_after(head.headers)) error.retry_after = wait;
+  co_await refuse(error);
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,54 @@
+// Looks into an AWS event stream that passes through: the tokens in it, where it may be ended, whether it has said that
+// it is over. Keeps no payload; under a kilobyte of state. One answer, one thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "accounting/usage_scanner.h"
+#include "http/event_stream.h"
+
+namespace llmgw::gateway {
+
+// Takes the base64 text out of InvokeModel's payloads, {"bytes":"..."}, in whatever pieces they come, and gives what it
+// says to the scanner: the model's own events.
+class ChunkDecoder {
+ public:
+  // A new payload begins.
+  void reset();
+  void feed(std::string_view payload, accounting::UsageScanner& usage);
+
+ private:
+  enum class Place : uint8_t { before, inside, behind };
+
+  Place place_ = Place::before;
+  size_t matched_ = 0;  // of the member's name
+  uint32_t bits_ = 0;
+  uint8_t bit_count_ = 0;
+};
+
+class EventStreamTap {
+ public:
+  enum class Payload : uint8_t {
+    plain,    // Converse: JSON
+    wrapped,  // InvokeModel: the model's own JSON in base64
+  };
+  explicit EventStreamTap(Payload payload) : payload_(payload) {}
+
+  void feed(std::string_view bytes, accounting::UsageScanner* usage);
+  // Between two messages: one may be appended.
+  bool at_boundary() const { return walker_.between_messages(); }
+  // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
+  // may be the last.
+  bool ended() const { return ended_; }
+
+ private:
+  Payload payload_;
+  http::EventStreamWalker walker_;
+  ChunkDecoder chunk_;
+  bool ended_ = false;
+};
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,187 @@
+#include "gateway/transcoder.h"
+
+#include "json/tree.h"
+#include "json/writer.h"
+
+namespace llmgw::gateway {
+
+using chat::ErrorKind;
+using chat::EventKind;
+using chat::Framing;
+
+namespace {
+
+// As large as the answers a Collector takes.
+constexpr size_t kDocumentBytesMax = chat::Collector::kAnswerBytesMax;
+
+bool is_array(std::string_view document) {
+  const size_t first = document.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && document[first] == '[';
+}
+
+}  // namespace
+
+Framing framing_of(std::string_view content_type) {
+  if (content_type.starts_with("text/event-stream")) return Framing::sse;
+  if (content_type.starts_with(http::kEventStreamType)) return Framing::event_stream;
+  return Framing::json;
+}
+
+std::string_view content_type_of(Framing framing) {
+  switch (framing) {
+    case Framing::sse: return "text/event-stream; charset=utf-8";
+    case Framing::event_stream: return http::kEventStreamType;
+    default: return "application/json";
+  }
+}
+
+void WireFramer::event(const chat::WireEvent& event) {
+  switch (framing_) {
+    case Framing::sse: http::append_event(out_, event.name, event.data); break;
+    case Framing::event_stream:
+      if (event.exception) {
+        http::append_event_stream_exception(out_, event.name, event.data);
+      } else {
+        http::append_event_stream_event(out_, event.name, event.data);
+      }
+      break;
+    case Framing::json_array:
+      out_ += any_ ? ",\r\n" : "[";
+      out_ += event.data;
+      break;
+    case Framing::json: out_ += event.data; break;
+  }
+  any_ = true;
+}
+
+void WireFramer::finish() {
+  if (framing_ == Framing::json_array) out_ += any_ ? "]" : "[]";
+}
+
+Transcoder::Transcoder(const Sides& sides)
+    : sides_(sides),
+      framer_(sides.write.framing, out_),
+      reader_(sides.provider.make_stream_reader(sides.read)),
+      sequencer_(*this) {
+  if (sides.write.framing == Framing::json) {
+    collector_.emplace(sides.read.arena);
+  } else {
+    writer_ = sides.client.make_stream_writer(sides.write);
+  }
+}
+
+void Transcoder::feed(std::string_view bytes) {
+  if (over()) return;
+  switch (sides_.upstream_framing) {
+    case Framing::sse: return feed_sse(bytes);
+    case Framing::event_stream: return feed_event_stream(bytes);
+    default:
+      if (document_.size() + bytes.size() > kDocumentBytesMax) return fail_with("the provider's answer is too large");
+      document_ += bytes;
+  }
+}
+
+void Transcoder::feed_sse(std::string_view bytes) {
+  while (!bytes.empty() && !over()) {
+    auto next = sse_.next(bytes);
+    if (!next) return fail_with("the provider sent an event that is too large");
+    if (!*next) return;
+    read_event({.name = (*next)->event, .data = (*next)->data});
+  }
+}
+
+void Transcoder::feed_event_stream(std::string_view bytes) {
+  while (!bytes.empty() && !over()) {
+    auto next = frames_.next(bytes);
+    if (!next) return fail_with("the provider's event stream is damaged");
+    if (!*next) return;
+    const http::EventStreamMessage& message = **next;
+    const std::string_view type = message.text(":message-type");
+    if (type == "error") {
+      // An error frame says all in its headers.
+      std::string payload;
+      json::Writer(payload).begin_object().member("message", message.text(":error-message")).end_object();
+      read_event({.name = message.text(":error-code"), .data = payload, .exception = true});
+    } else if (type == "exception") {
+      read_event({.name = message.text(":exception-type"), .data = message.payload, .exception = true});
+    } else {
+      read_event({.name = message.text(":event-type"), .data = message.payload});
+    }
+  }
+}
+
+void Transcoder::finish() {
+  if (over()) return;
+  switch (sides_.upstream_framing) {
+    case Framing::sse: {
+      // Careless writers leave the last blank line out, or even the end of the last line. A line that was cut is not
+      // JSON, which the reader notices.
+      const auto tail = sse_.finish();
+      if (tail.event) read_event({.name = tail.event->event, .data = tail.event->data});
+      reader_->transport_ended(sequencer_);
+      break;
+    }
+    case Framing::event_stream:
+      if (!frames_.between_messages()) return fail_with("the provider's answer ended inside an event");
+      reader_->transport_ended(sequencer_);
+      break;
+    default: read_document();
+  }
+  sequencer_.transport_ended();
+}
+
+void Transcoder::read_document() {
+  // Gemini streams without alt=sse: an array of chunks.
+  if (is_array(document_)) return read_array(document_);
+  chat::Answer answer;
+  auto read = sides_.provider.read_answer(document_, sides_.read, answer);
+  if (!read) return sequencer_.fail(read.error());
+  chat::explode(answer, sequencer_);
+}
+
+void Transcoder::read_array(std::string_view document) {
+  json::Parser parser;  // the context's own is the reader's
+  auto root = json::parse_tree(parser, document, sides_.read.arena);
+  if (!root) return fail_with("the provider's answer is not valid JSON");
+  for (const json::Value element : root->elements()) read_event({.name = {}, .data = element.raw()});
+  reader_->transport_ended(sequencer_);
+}
+
+void Transcoder::fail(const chat::ClientError& error) {
+  sequencer_.fail(error);
+}
+
+void Transcoder::fail_with(std::string_view message) {
+  sequencer_.fail({.kind = ErrorKind::upstream_failed, .message = message});
+}
+
+void Transcoder::event(const chat::StreamEvent& event) {
+  if (event.kind == EventKind::error) {
+    error_ = *event.error;
+    base::Arena& arena = sides_.read.arena;
+    error_->message = arena.copy(event.error->message);
+    error_->param = arena.copy(event.error->param);
+    error_->code = arena.copy(event.error->code);
+    // Before the stream has begun the caller tells it as an HTTP error.
+    if (!started_) return;
+  }
+  if (collector_) {
+    collector_->event(event);
+    if (collector_->error() && !error_) error_ = collector_->error();
+    if (event.kind == EventKind::end && !error_) {
+      started_ = true;
+      sides_.client.write_answer(collector_->answer(), sides_.write, out_);
+    }
+    return;
+  }
+  // The head of the client's answer waits for content: an error until then is a proper HTTP error.
+  const size_t before = out_.size();
+  writer_->write(event, framer_);
+  if (event.kind == EventKind::part_start || event.kind == EventKind::finish || event.kind == EventKind::end) {
+    started_ = true;
+  }
+  if (event.kind == EventKind::error) error_event_written_ = out_.size() > before;
+  if (event.kind == EventKind::end) framer_.finish();
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,96 @@
+// An upstream's answer in one dialect as the client's answer in another: any framing in, the client's framing out,
+// streamed or not on either side. Pure: bytes in, bytes out, no I/O. One answer, one thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "chat/collector.h"
+#include "chat/sequencer.h"
+#include "chat/stream.h"
+#include "dialects/codec.h"
+#include "http/event_stream.h"
+#include "http/sse.h"
+
+namespace llmgw::gateway {
+
+// How the upstream frames its answer, by its Content-Type.
+chat::Framing framing_of(std::string_view content_type);
+// The Content-Type of an answer of that framing.
+std::string_view content_type_of(chat::Framing framing);
+
+// Puts a dialect's events into the client's framing, appended to a string.
+class WireFramer final : public chat::WireSink {
+ public:
+  WireFramer(chat::Framing framing, std::string& out) : framing_(framing), out_(out) {}
+  void event(const chat::WireEvent& event) override;
+  // The stream ended in order: closes the array.
+  void finish();
+
+ private:
+  chat::Framing framing_;
+  std::string& out_;
+  bool any_ = false;
+};
+
+class Transcoder final : private chat::EventSink {
+ public:
+  struct Sides {
+    const dialects::Codec& provider;
+    const dialects::Codec& client;
+    dialects::ReadContext read;
+    dialects::AnswerContext write;  // write.framing: what the client gets; json is a document
+    chat::Framing upstream_framing = chat::Framing::json;
+  };
+
+  explicit Transcoder(const Sides& sides);
+  Transcoder(const Transcoder&) = delete;
+  Transcoder& operator=(const Transcoder&) = delete;
+
+  // Takes the upstream's bytes; what the client is to get of them is in output().
+  void feed(std::string_view bytes);
+  // The upstream's answer ended in order.
+  void finish();
+  // It broke off, or the gateway gives up.
+  void fail(const chat::ClientError& error);
+
+  // What is ready for the client; take it and clear it. A document is ready after finish().
+  std::string& output() { return out_; }
+  // Nothing more will come: the answer is complete or has failed.
+  bool over() const { return sequencer_.over(); }
+  // Set if the answer is no success. If nothing went out yet it can still be told as an HTTP error; in a stream that
+  // has begun, output() holds the dialect's own error event.
+  const std::optional<chat::ClientError>& error() const { return error_; }
+  // Some of the answer has been written: an HTTP error is too late.
+  bool started() const { return started_; }
+  // The dialect of the client has an event that says that the stream broke; else the connection must break.
+  bool error_event_written() const { return error_event_written_; }
+  const chat::Usage& usage() const { return sequencer_.usage(); }
+
+ private:
+  void event(const chat::StreamEvent& event) override;
+  void feed_sse(std::string_view bytes);
+  void feed_event_stream(std::string_view bytes);
+  void read_document();
+  void read_array(std::string_view document);
+  void read_event(const chat::WireEvent& event) { reader_->read(event, sequencer_); }
+  void fail_with(std::string_view message);
+
+  Sides sides_;
+  std::string out_;
+  WireFramer framer_;
+  std::unique_ptr<dialects::StreamReader> reader_;
+  std::unique_ptr<dialects::StreamWriter> writer_;  // null: the client gets a document
+  std::optional<chat::Collector> collector_;
+  chat::Sequencer sequencer_;
+  http::SseReader sse_;
+  http::EventStreamReader frames_;
+  std::string document_;  // an unstreamed answer, as far as it has come
+  std::optional<chat::ClientError> error_;
+  bool started_ = false;
+  bool error_event_written_ = false;
+};
+
+}  // namespace llmgw::gateway

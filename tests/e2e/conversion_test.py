@@ -1,0 +1,319 @@
+"""Every SDK against every provider's model: what one protocol asks, another answers (the simulator's, so the words vary).
+
+The SDK's own types judge: an answer that is not of its protocol does not parse.
+"""
+
+import json
+
+import anthropic
+import boto3
+import botocore.config
+import openai
+import pytest
+from google import genai
+from google.genai import types as gemini_types
+
+pytestmark = pytest.mark.xdist_group("sdk")
+
+MODELS = ["gpt-4o-mini", "azure-gpt", "claude-sonnet", "gemini-flash", "vertex-gemini"]
+QUESTION = "Say something about gateways."
+SYSTEM = "You are terse."
+PARAMETERS = {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]}
+TOOL = ("get_weather", "Weather of a town", PARAMETERS)
+
+
+class Reply:
+    """What an SDK made of an answer, in one form for all."""
+
+    def __init__(self, text="", calls=(), finish="", tokens=(0, 0)):
+        self.text = text
+        self.calls = list(calls)  # (id, name, arguments)
+        self.finish = finish
+        self.tokens = tokens
+
+
+class Chat:
+    """OpenAI's Chat Completions."""
+
+    finishes = {"stop": "stop", "tool_calls": "tool"}
+
+    def __init__(self, world):
+        self.client = openai.OpenAI(base_url=world.url + "/v1", api_key=world.keys.full, max_retries=0, timeout=60)
+        self.tool = {"type": "function", "function": dict(zip(("name", "description", "parameters"), TOOL))}
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.chat.completions.create(**self.request(model, history, tools))
+        choice = answer.choices[0]
+        calls = [(c.id, c.function.name, json.loads(c.function.arguments)) for c in choice.message.tool_calls or []]
+        usage = (answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        self.last = choice.message
+        return Reply(choice.message.content or "", calls, self.finishes[choice.finish_reason], usage)
+
+    def stream(self, model, tools=False):
+        reply, arguments = Reply(), {}
+        request = self.request(model, (), tools) | {"stream": True, "stream_options": {"include_usage": True}}
+        for chunk in self.client.chat.completions.create(**request):
+            if chunk.usage:
+                reply.tokens = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+            for choice in chunk.choices:
+                reply.text += choice.delta.content or ""
+                for call in choice.delta.tool_calls or []:
+                    known = arguments.setdefault(call.index, ["", "", ""])
+                    known[0] += call.id or ""
+                    known[1] += call.function.name or ""
+                    known[2] += call.function.arguments or ""
+                reply.finish = self.finishes.get(choice.finish_reason, reply.finish)
+        reply.calls = [(i, n, json.loads(a)) for i, n, a in arguments.values()]
+        return reply
+
+    def request(self, model, history, tools):
+        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTION}, *history]
+        forced = {"tools": [self.tool], "tool_choice": "required"} if tools else {}
+        if history:
+            forced = {"tools": [self.tool]}
+        return {"model": model, "messages": messages, "max_tokens": 300} | forced
+
+    def answered(self, reply):
+        return [self.last, *({"role": "tool", "tool_call_id": i, "content": "sunny"} for i, _, _ in reply.calls)]
+
+
+class Responses(Chat):
+    """OpenAI's Responses, without state."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.tool = {"type": "function", "strict": False} | dict(zip(("name", "description", "parameters"), TOOL))
+
+    @staticmethod
+    def read(answer):
+        calls = [(o.call_id, o.name, json.loads(o.arguments)) for o in answer.output if o.type == "function_call"]
+        finish = "tool" if calls else "stop" if answer.status == "completed" else answer.status
+        return Reply(answer.output_text, calls, finish, (answer.usage.input_tokens, answer.usage.output_tokens))
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.responses.create(**self.request(model, history, tools))
+        self.last = answer.output
+        return self.read(answer)
+
+    def stream(self, model, tools=False):
+        deltas = ""
+        with self.client.responses.stream(**self.request(model, (), tools)) as stream:
+            for event in stream:
+                deltas += event.delta if event.type == "response.output_text.delta" else ""
+            answer = stream.get_final_response()
+        assert deltas == answer.output_text
+        return self.read(answer)
+
+    def request(self, model, history, tools):
+        forced = {"tools": [self.tool], "tool_choice": "required"} if tools else {}
+        if history:
+            forced = {"tools": [self.tool]}
+        items = [{"role": "user", "content": QUESTION}, *history]
+        return {"model": model, "instructions": SYSTEM, "input": items, "store": False} | forced
+
+    def answered(self, reply):
+        results = [{"type": "function_call_output", "call_id": i, "output": "sunny"} for i, _, _ in reply.calls]
+        return [*(item.model_dump(exclude_none=True) for item in self.last), *results]
+
+
+class Messages:
+    """Anthropic's Messages."""
+
+    finishes = {"end_turn": "stop", "tool_use": "tool"}
+
+    def __init__(self, world):
+        self.client = anthropic.Anthropic(base_url=world.url, api_key=world.keys.full, max_retries=0, timeout=60)
+        self.tool = dict(zip(("name", "description", "input_schema"), TOOL))
+
+    def read(self, answer):
+        text = "".join(block.text for block in answer.content if block.type == "text")
+        calls = [(b.id, b.name, b.input) for b in answer.content if b.type == "tool_use"]
+        usage = (answer.usage.input_tokens, answer.usage.output_tokens)
+        return Reply(text, calls, self.finishes[answer.stop_reason], usage)
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.messages.create(**self.request(model, history, tools))
+        self.last = answer.content
+        return self.read(answer)
+
+    def stream(self, model, tools=False):
+        with self.client.messages.stream(**self.request(model, (), tools)) as stream:
+            deltas = "".join(stream.text_stream)
+            answer = stream.get_final_message()
+        reply = self.read(answer)
+        assert deltas == reply.text
+        return reply
+
+    def request(self, model, history, tools):
+        forced = {"tools": [self.tool], "tool_choice": {"type": "any"}} if tools else {}
+        if history:
+            forced = {"tools": [self.tool]}
+        messages = [{"role": "user", "content": QUESTION}, *history]
+        return {"model": model, "max_tokens": 300, "system": SYSTEM, "messages": messages} | forced
+
+    def answered(self, reply):
+        results = [{"type": "tool_result", "tool_use_id": i, "content": "sunny"} for i, _, _ in reply.calls]
+        return [{"role": "assistant", "content": self.last}, {"role": "user", "content": results}]
+
+
+class Gemini:
+    """Google's generateContent."""
+
+    def __init__(self, world):
+        self.client = genai.Client(
+            api_key=world.keys.full, http_options=gemini_types.HttpOptions(base_url=world.url, timeout=60000)
+        )
+        declaration = gemini_types.FunctionDeclaration(
+            name=TOOL[0], description=TOOL[1], parameters_json_schema=TOOL[2]
+        )
+        self.tool = gemini_types.Tool(function_declarations=[declaration])
+
+    @staticmethod
+    def read(chunks):
+        reply = Reply()
+        for chunk in chunks:
+            for part in (chunk.candidates[0].content and chunk.candidates[0].content.parts) or []:
+                if part.function_call:
+                    reply.calls.append((part.function_call.id, part.function_call.name, dict(part.function_call.args)))
+                elif part.text and not part.thought:
+                    reply.text += part.text
+            if chunk.candidates[0].finish_reason:
+                assert chunk.candidates[0].finish_reason == gemini_types.FinishReason.STOP
+                reply.finish = "tool" if reply.calls else "stop"
+            if chunk.usage_metadata:
+                usage = chunk.usage_metadata
+                reply.tokens = (usage.prompt_token_count, usage.candidates_token_count)
+        return reply
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.models.generate_content(**self.request(model, history, tools))
+        self.last = answer.candidates[0].content
+        return self.read([answer])
+
+    def stream(self, model, tools=False):
+        return self.read(self.client.models.generate_content_stream(**self.request(model, (), tools)))
+
+    def request(self, model, history, tools):
+        config = {"system_instruction": SYSTEM, "max_output_tokens": 300}
+        if tools or history:
+            config["tools"] = [self.tool]
+        if tools:
+            config["tool_config"] = {"function_calling_config": {"mode": "ANY"}}
+        contents = [gemini_types.Content(role="user", parts=[gemini_types.Part(text=QUESTION)]), *history]
+        automatic = gemini_types.AutomaticFunctionCallingConfig(disable=True)
+        return {
+            "model": model,
+            "contents": contents,
+            "config": gemini_types.GenerateContentConfig(**config, automatic_function_calling=automatic),
+        }
+
+    def answered(self, reply):
+        parts = [
+            gemini_types.Part(
+                function_response=gemini_types.FunctionResponse(id=i, name=n, response={"result": "sunny"})
+            )
+            for i, n, _ in reply.calls
+        ]
+        return [self.last, gemini_types.Content(role="user", parts=parts)]
+
+
+class Converse:
+    """Bedrock's Converse, signed with the key as both halves of an AWS credential."""
+
+    finishes = {"end_turn": "stop", "tool_use": "tool"}
+
+    def __init__(self, world):
+        self.client = boto3.client(
+            "bedrock-runtime",
+            region_name="us-east-1",
+            endpoint_url=world.url,
+            aws_access_key_id=world.keys.full,
+            aws_secret_access_key=world.keys.full,
+            config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        )
+        self.tool = {"toolSpec": {"name": TOOL[0], "description": TOOL[1], "inputSchema": {"json": TOOL[2]}}}
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.converse(**self.request(model, history, tools))
+        self.last = answer["output"]["message"]
+        content = self.last["content"]
+        calls = [
+            (c["toolUse"]["toolUseId"], c["toolUse"]["name"], c["toolUse"]["input"]) for c in content if "toolUse" in c
+        ]
+        text = "".join(c.get("text", "") for c in content)
+        usage = (answer["usage"]["inputTokens"], answer["usage"]["outputTokens"])
+        return Reply(text, calls, self.finishes[answer["stopReason"]], usage)
+
+    def stream(self, model, tools=False):
+        reply, calls = Reply(), []
+        for event in self.client.converse_stream(**self.request(model, (), tools))["stream"]:
+            if "contentBlockStart" in event:
+                start = event["contentBlockStart"]["start"]["toolUse"]
+                calls.append([start["toolUseId"], start["name"], ""])
+            elif "contentBlockDelta" in event:
+                delta = event["contentBlockDelta"]["delta"]
+                reply.text += delta.get("text", "")
+                if "toolUse" in delta:
+                    calls[-1][2] += delta["toolUse"]["input"]
+            elif "messageStop" in event:
+                reply.finish = self.finishes[event["messageStop"]["stopReason"]]
+            elif "metadata" in event:
+                usage = event["metadata"]["usage"]
+                reply.tokens = (usage["inputTokens"], usage["outputTokens"])
+        reply.calls = [(i, n, json.loads(a or "{}")) for i, n, a in calls]
+        return reply
+
+    def request(self, model, history, tools):
+        request = {
+            "modelId": model,
+            "system": [{"text": SYSTEM}],
+            "messages": [{"role": "user", "content": [{"text": QUESTION}]}, *history],
+            "inferenceConfig": {"maxTokens": 300},
+        }
+        if tools or history:
+            request["toolConfig"] = {"tools": [self.tool]}
+        if tools:
+            request["toolConfig"]["toolChoice"] = {"any": {}}
+        return request
+
+    def answered(self, reply):
+        results = [{"toolResult": {"toolUseId": i, "content": [{"text": "sunny"}]}} for i, _, _ in reply.calls]
+        return [self.last, {"role": "user", "content": results}]
+
+
+CLIENTS = {"chat": Chat, "responses": Responses, "messages": Messages, "gemini": Gemini, "converse": Converse}
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request, world):
+    return CLIENTS[request.param](world)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_text(client, model):
+    reply = client.ask(model)
+    assert reply.text and reply.finish == "stop" and not reply.calls
+    assert all(count > 0 for count in reply.tokens)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_stream(client, model):
+    reply = client.stream(model)
+    assert reply.text and reply.finish == "stop" and not reply.calls
+    assert all(count > 0 for count in reply.tokens)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tool_loop(client, model):
+    reply = client.ask(model, tools=True)
+    assert [name for _, name, _ in reply.calls] == ["get_weather"] and reply.finish == "tool"
+    assert set(reply.calls[0][2]) == {"town"}
+    final = client.ask(model, history=client.answered(reply))
+    assert final.text and final.finish == "stop"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tools_streamed(client, model):
+    reply = client.stream(model, tools=True)
+    assert [name for _, name, _ in reply.calls] == ["get_weather"] and reply.finish == "tool"
+    assert set(reply.calls[0][2]) == {"town"}
