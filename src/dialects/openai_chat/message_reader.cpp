@@ -67,6 +67,27 @@ void drop_empty(chat::List<Part>& parts, base::Arena& arena) {
   parts = kept;
 }
 
+// The parts, with what none of them has of the whole text as parts without a signature. Where their texts are no pieces
+// of the whole, they are right and it is not.
+chat::List<Part> with_unsigned(const chat::List<Part>& parts, std::string_view whole, base::Arena& arena) {
+  chat::List<Part> all;
+  std::string_view rest = whole;
+  bool any_text = false;
+  for (const Part& part : parts) any_text |= !part.text.empty();
+  // The text comes before what only proves it.
+  if (!any_text && !rest.empty()) all.push(arena, {.kind = PartKind::thinking, .text = rest});
+  if (!any_text) rest = {};
+  for (const Part& part : parts) {
+    const size_t at = part.text.empty() ? 0 : rest.find(part.text);
+    if (at == std::string_view::npos) return parts;
+    if (at > 0) all.push(arena, {.kind = PartKind::thinking, .text = rest.substr(0, at)});
+    rest.remove_prefix(at + part.text.size());
+    all.push(arena, part);
+  }
+  if (!rest.empty()) all.push(arena, {.kind = PartKind::thinking, .text = rest});
+  return all;
+}
+
 Outcome<void> read_image(json::Value part, std::string_view field, const ReadContext& context, Part& out) {
   json::Value image = part.any_of("image_url", "video_url");
   const std::string_view detail = image["detail"].string(context.arena);
@@ -191,17 +212,9 @@ Reasoning read_reasoning(json::Value message, const ReadContext& context) {
     }
   }
   drop_empty(reasoning.parts, arena);
-  bool any_text = false;
-  for (const Part& part : reasoning.parts) any_text |= !part.text.empty();
-  if (any_text) return reasoning;
   std::string_view text = message["reasoning_content"].string(arena);
   if (text.empty()) text = message["reasoning"].string(arena);
-  if (text.empty()) return reasoning;
-  // The text comes before what only proves it.
-  chat::List<Part> parts;
-  parts.push(arena, {.kind = PartKind::thinking, .text = text});
-  for (const Part& part : reasoning.parts) parts.push(arena, part);
-  reasoning.parts = parts;
+  reasoning.parts = with_unsigned(reasoning.parts, text, arena);
   return reasoning;
 }
 
