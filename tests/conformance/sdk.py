@@ -2,6 +2,7 @@
 thread."""
 
 import functools
+import threading
 
 import cases as recordings
 from wire.gateway import CLIENT_KEY
@@ -56,32 +57,47 @@ EXPECTED = {
 }
 
 
+# Each client is made once: one that nobody holds closes itself, also under the call it was made for.
+MAKING = threading.Lock()
+
+
+def once(make):
+    kept = functools.cache(make)
+
+    @functools.wraps(make)
+    def locked(port):
+        with MAKING:
+            return kept(port)
+
+    return locked
+
+
 def url(port):
     return f"http://127.0.0.1:{port}"
 
 
-@functools.cache
+@once
 def openai_client(port):
     import openai
 
     return openai.OpenAI(base_url=url(port) + "/v1", api_key=CLIENT_KEY, max_retries=0, timeout=SECONDS)
 
 
-@functools.cache
+@once
 def anthropic_client(port):
     import anthropic
 
     return anthropic.Anthropic(base_url=url(port), api_key=CLIENT_KEY, max_retries=0, timeout=SECONDS)
 
 
-@functools.cache
+@once
 def gemini_client(port):
     from google import genai
 
     return genai.Client(api_key=CLIENT_KEY, http_options={"base_url": url(port), "timeout": SECONDS * 1000})
 
 
-@functools.cache
+@once
 def bedrock_client(port):
     import boto3
     import botocore.config
@@ -97,7 +113,7 @@ def bedrock_client(port):
     )
 
 
-@functools.cache
+@once
 def cohere_client(port):
     import cohere
 

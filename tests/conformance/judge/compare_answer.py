@@ -77,7 +77,7 @@ def contains(value, text):
 
 def compare_usage(findings, answer, told, client):
     wanted, found = told.usage, answer.usage
-    if wanted is None or (wanted["input"] is None and wanted["output"] is None):
+    if wanted is None or not (wanted["input"] or wanted["output"]):
         if found and (found["input"] or found["output"]):
             findings.append(("usage", f"{short(found)} although the provider told none"))
         return
@@ -85,7 +85,8 @@ def compare_usage(findings, answer, told, client):
         findings.append(("usage", f"none instead of {short(wanted)}"))
         return
     differ(findings, "usage.input", found["input"], wanted["input"])
-    differ(findings, "usage.cached", found["cached"], wanted["cached"])
+    if wanted["cached"] <= wanted["input"] or found["cached"]:  # more cached than read: a count nobody can pass on
+        differ(findings, "usage.cached", found["cached"], wanted["cached"])
     if client in WRITES_COUNTED or found["written"]:
         differ(findings, "usage.written", found["written"], wanted["written"])
     reasoning = wanted["reasoning"] or 0
@@ -138,7 +139,8 @@ def compare_finish(findings, answer, told, client):
 
 def compare_texts(findings, answer, told, client):
     refused = told.refusal or ""
-    if answer.text not in {told.text, told.text + refused} or (refused and not (answer.refusal or answer.text)):
+    silent = refused and not answer.refusal and not answer.text and answer.finish != FILTER
+    if answer.text not in {told.text, told.text + refused} or silent:
         findings.append(("text", f"{short(answer.text)} instead of {short(told.text)}"))
     if without_joints(answer.reasoning) != without_joints(told.reasoning):
         findings.append(("reasoning", f"{short(answer.reasoning)} instead of {short(told.reasoning)}"))

@@ -15,7 +15,8 @@ GEMINI, BEDROCK, COHERE = recordings.GEMINI, recordings.BEDROCK, recordings.COHE
 PROBLEMS_MAX = 3
 EVENTS_MAX = 60  # of one stream: the first, the last
 # What vendors added to Chat Completions and clients know: thoughts as text and Google's place for signatures.
-EXTENSIONS = {"reasoning_content", "reasoning", "reasoning_details", "extra_content", "obfuscation", "images"}
+# OpenAI's specification wants `name` in function_call_arguments.done; its SDK does not know it.
+EXTENSIONS = {"name", "reasoning_content", "reasoning", "reasoning_details", "extra_content", "obfuscation", "images"}
 
 
 def extras(value, path=""):
@@ -63,6 +64,8 @@ def validated(adapter, value):
         return extras(adapter.validate_python(value))
     except pydantic.ValidationError as error:
         return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:PROBLEMS_MAX]]
+    except AttributeError as error:  # google-genai's enumerations take no numbers
+        return [str(error)]
 
 
 @functools.cache

@@ -164,7 +164,7 @@ class Choice:
                 self.answer.tools.append(neutral.Tool(call["id"], call["name"], args, custom))
 
 
-def decode_stream(body, strict=True, include_usage=True):
+def decode_stream(body, strict=True, include_usage=True, **_):
     answer = neutral.Answer(ended=False)
     events, problems = frames.sse(body)
     answer.events = len(events)
