@@ -256,13 +256,19 @@ std::string_view value_of(std::span<const SigV4Header> headers, std::string_view
   return {};
 }
 
-bool lists(std::string_view signed_headers, std::string_view name) {
+template <class Wanted>
+bool names(std::string_view signed_headers, Wanted wanted) {
   while (!signed_headers.empty()) {
     const auto each = signed_headers.substr(0, signed_headers.find(';'));
-    if (each == name) return true;
+    if (wanted(each)) return true;
     signed_headers.remove_prefix(std::min(signed_headers.size(), each.size() + 1));
   }
   return false;
+}
+
+// AWS's SDK for JavaScript signs what it sends over HTTP/2: the pseudo-header.
+bool is_host(std::string_view name) {
+  return name == "host" || name == ":authority";
 }
 
 // The headers the client says it signed, as they came.
@@ -273,7 +279,7 @@ std::expected<std::vector<SigV4Header>, SigV4Refusal> collect(const SigV4Claim& 
     const auto name = names.substr(0, names.find(';'));
     names.remove_prefix(std::min(names.size(), name.size() + 1));
     const size_t before = headers.size();
-    if (name == "host") {
+    if (is_host(name)) {
       headers.push_back({name, request.host});
     } else {
       for (const auto& header : request.headers) {
@@ -292,9 +298,10 @@ std::expected<std::vector<SigV4Header>, SigV4Refusal> collect(const SigV4Claim& 
 std::expected<std::string, SigV4Refusal> payload_hash(const SigV4Claim& claim, const SigV4Received& request) {
   const std::string_view body[] = {request.body};
   std::string actual = base::hex(sha256(body));
-  constexpr std::string_view kHeader = "x-amz-content-sha256";
+  static constexpr std::string_view kHeader = "x-amz-content-sha256";
   const auto said = value_of(request.headers, kHeader);
-  if (said.empty() || !lists(claim.signed_headers, kHeader)) return actual;
+  const bool is_signed = names(claim.signed_headers, [](std::string_view each) { return each == kHeader; });
+  if (said.empty() || !is_signed) return actual;
   if (said == kUnsignedPayload) return std::string(said);
   if (said.starts_with("STREAMING-")) {
     return refuse(SigV4Problem::unsupported, "A body signed in pieces (aws-chunked) is not supported; sign it whole.");
@@ -409,7 +416,8 @@ std::expected<void, SigV4Refusal> verify_sigv4(const SigV4Claim& claim, const Si
   const auto time_text = value_of(request.headers, "x-amz-date");
   const auto time = parse_time(time_text);
   if (!time) return refuse(SigV4Problem::malformed, "A signed request needs a header x-amz-date: 20250102T030405Z.");
-  if (!lists(claim.signed_headers, "host") || !lists(claim.signed_headers, "x-amz-date")) {
+  if (!names(claim.signed_headers, is_host) ||
+      !names(claim.signed_headers, [](std::string_view each) { return each == "x-amz-date"; })) {
     return refuse(SigV4Problem::malformed, "The headers host and x-amz-date must be among the signed ones.");
   }
   if (time_text.substr(0, kDateBytes) != claim.date) {

@@ -87,6 +87,7 @@ struct Client {
   std::string method = "POST";
   std::string path = "/model/m%3A0/converse";
   std::string query;
+  std::string host_name = "host";
   std::string host = "gateway:8080";
   std::string body = R"({"messages":[]})";
   std::string secret = "key-of-the-client";
@@ -98,7 +99,7 @@ struct Client {
   void sign() {
     sent = {{"X-Amz-Date", "20250102T030405Z"}, {"Content-Type", "application/json"}};
     std::vector<SigV4Header> to_sign = {
-        {"host", host}, {"x-amz-date", "20250102T030405Z"}, {"content-type", "application/json"}};
+        {host_name, host}, {"x-amz-date", "20250102T030405Z"}, {"content-type", "application/json"}};
     if (!payload_hash.empty()) {
       sent.push_back({"x-amz-content-sha256", payload_hash});
       to_sign.push_back({"x-amz-content-sha256", payload_hash});
@@ -139,6 +140,12 @@ TEST(SigV4, VerifiesWhatAClientSigned) {
   with_hash.query = "a=b";
   with_hash.sign();
   EXPECT_TRUE(with_hash.verify());
+  Client over_http2;
+  over_http2.host_name = ":authority";
+  over_http2.sign();
+  EXPECT_TRUE(over_http2.verify());
+  over_http2.host = "elsewhere";
+  EXPECT_FALSE(over_http2.verify());
   Client unsigned_body;
   unsigned_body.payload_hash = "UNSIGNED-PAYLOAD";
   unsigned_body.sign();

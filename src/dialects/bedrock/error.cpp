@@ -48,7 +48,8 @@ ErrorAnswer write_error(const chat::ClientError& error, std::string_view request
   ErrorAnswer answer;
   answer.status = error.status != 0 ? error.status : meaning.status;
   answer.body = message_body(error);
-  answer.add_header("x-amzn-errortype", std::string(meaning.type));
+  // What only AWS's SDKs tell apart, such as a wrong signature, has its name from who refused.
+  answer.add_header("x-amzn-errortype", std::string(error.code.ends_with("Exception") ? error.code : meaning.type));
   if (!request_id.empty()) answer.add_header("x-amzn-requestid", std::string(request_id));
   if (error.retry_after) answer.add_header("retry-after", std::to_string(retry_after_seconds(*error.retry_after)));
   return answer;
