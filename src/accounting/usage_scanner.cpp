@@ -24,7 +24,8 @@ uint32_t depths_of(Dialect dialect, Framing framing) {
   if (framing == Framing::json_array) return 1U << 2;
   const bool wrapped =
       dialect == Dialect::anthropic || dialect == Dialect::openai_responses || dialect == Dialect::cohere;
-  return framing == Framing::sse && wrapped ? 1U << 1 | 1U << 2 : 1U << 1;
+  const bool stream = framing == Framing::sse || framing == Framing::event_stream;
+  return stream && wrapped ? 1U << 1 | 1U << 2 : 1U << 1;
 }
 
 bool is_space(char c) {
