@@ -90,6 +90,7 @@ def judge(case, received, closed):
         assert len(statuses) == 1 and 400 <= statuses[0] < 600, received
         assert answers[0].header("connection") == "close"
         assert answers[0].json()["error"]["message"]
+        assert answers[0].header("x-request-id")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import urllib.request
 import openai
 import pytest
 
-from harness import metrics, waiting
+from harness import metrics, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("sdk")
 
@@ -296,6 +296,25 @@ def test_broken_responses_stream_raises_or_fails(client, plan):
     except openai.APIError:
         failed = True
     assert failed
+
+
+@pytest.mark.parametrize("plan", ["cut=after:4", "reset=after:4"])
+def test_broken_responses_stream_goes_on_counting(world, plan):
+    """Unless the break is inside an event, the stream ends with the gateway's own, numbered and named like the rest."""
+    answer = raw.post_json(
+        world.address,
+        "/v1/responses",
+        {"model": "gpt-4o-mini", "input": "Hello", "stream": True},
+        world.bearer(*simulate(plan).items()),
+    )
+    events = [json.loads(line[6:]) for line in answer.body.decode().splitlines() if line.startswith("data: {")]
+    if not answer.complete:
+        assert not answer.body.endswith(b"\n\n")
+        return
+    assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert events[-1]["response"]["id"] == events[0]["response"]["id"]
+    assert events[-1]["response"]["created_at"] == events[0]["response"]["created_at"]
 
 
 @pytest.mark.parametrize("plan", ["cut", "reset", "garbage", "reset=after:2"])
