@@ -1,5 +1,6 @@
 """An HTTP/2 client that keeps to RFC 9113, section 6.8: it finishes what a GOAWAY lets it finish, and asks again, on
-another connection, for what came too late. httpx gives up instead, so it cannot tell a drain from a fault."""
+another connection, for what came too late. httpx gives up instead, so it cannot tell a drain from a fault; and h2 takes
+no frame after a GOAWAY, so it does not get to see one."""
 
 import contextlib
 import select
@@ -8,6 +9,10 @@ import socket
 import h2.config
 import h2.connection
 import h2.events
+
+
+GOAWAY, REFUSED_STREAM = 7, 7  # the frame's type; the error's code
+FRAME_HEADER_BYTES = 9
 
 
 class Broken(Exception):
@@ -32,6 +37,8 @@ class H2Client:
         if context is not None:
             self._socket = context.wrap_socket(self._socket, server_hostname="127.0.0.1")
             assert self._socket.selected_alpn_protocol() == "h2"
+        self._scheme = "http" if context is None else "https"
+        self._received = b""
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self._h2.initiate_connection()
         self._answers = {}
@@ -51,7 +58,7 @@ class H2Client:
     def send(self, path, headers, body):
         """Begins a request; returns its number."""
         stream = self._h2.get_next_available_stream_id()
-        head = [(":method", "POST"), (":scheme", "https"), (":authority", "gateway"), (":path", path), *headers]
+        head = [(":method", "POST"), (":scheme", self._scheme), (":authority", "gateway"), (":path", path), *headers]
         self._h2.send_headers(stream, head)
         self._h2.send_data(stream, body, end_stream=True)
         self._answers[stream] = Answer()
@@ -83,15 +90,25 @@ class H2Client:
             if self._last_stream is None:
                 raise Broken("closed without GOAWAY")
             raise Broken(f"closed, GOAWAY {self._last_stream}, with requests open")
-        for event in self._h2.receive_data(data):
-            self._take(event)
+        self._received += data
+        for frame in self._frames():
+            if frame[3] == GOAWAY:
+                self._last_stream = int.from_bytes(frame[9:13], "big") & 0x7FFFFFFF
+                continue
+            for event in self._h2.receive_data(frame):
+                self._take(event)
         with contextlib.suppress(OSError):
             self._flush()  # acknowledgements, which a server that has said everything may not take any more
 
+    def _frames(self):
+        while len(self._received) >= FRAME_HEADER_BYTES:
+            size = FRAME_HEADER_BYTES + int.from_bytes(self._received[:3], "big")
+            if len(self._received) < size:
+                return
+            frame, self._received = self._received[:size], self._received[size:]
+            yield frame
+
     def _take(self, event):
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self._last_stream = event.last_stream_id
-            return
         answer = self._answers.get(getattr(event, "stream_id", None))
         if answer is None:
             return
@@ -103,6 +120,6 @@ class H2Client:
         elif isinstance(event, h2.events.StreamEnded):
             answer.ended = True
         elif isinstance(event, h2.events.StreamReset):
-            if event.error_code != 7:  # REFUSED_STREAM
+            if event.error_code != REFUSED_STREAM:
                 raise Broken(f"stream reset with {event.error_code}")
             answer.refused = True
