@@ -57,6 +57,7 @@ class Writer final : public StreamWriter {
     kind_ = head.kind;
     redacted_ = head.redacted;
     open_ = false;
+    any_input_ = false;
     held_.present = false;
     if (head.kind == PartKind::tool_call) {
       id_ = tool_use_id(head.id, tool_calls_++, context_);
@@ -119,6 +120,7 @@ class Writer final : public StreamWriter {
   }
 
   void tool_delta(std::string_view input, chat::WireSink& sink) {
+    any_input_ = true;
     json::Writer writer = begin_delta();
     writer.key("toolUse").begin_object().member("input", input).end_object();
     end_delta(writer, sink);
@@ -196,6 +198,8 @@ class Writer final : public StreamWriter {
   void part_stop(chat::WireSink& sink) {
     const bool proof = held_.present && kind_ == PartKind::thinking;
     if (kind_ == PartKind::tool_call || proof) open(sink);
+    // Clients wait for an input, if only an empty one.
+    if (kind_ == PartKind::tool_call && !any_input_) tool_delta({}, sink);
     if (proof) signature_delta(SignaturePlace::thinking, sink);
     if (open_) close(sink);
     // It came too late to stand in front of its part, or there is no part.
@@ -242,6 +246,7 @@ class Writer final : public StreamWriter {
   bool refused_ = false;
   uint32_t index_ = 0;
   uint32_t tool_calls_ = 0;
+  bool any_input_ = false;
   std::string id_;
   std::string name_;
   Held held_;
