@@ -41,7 +41,7 @@ class TlsUpstream(Upstream):
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """A forward proxy: CONNECT, and requests in absolute form. Every name is this machine. Keeps the heads it has seen."""
+    """A forward proxy: CONNECT, and requests in absolute form. Every name is this machine. Keeps the heads it saw."""
 
     daemon_threads = True
     allow_reuse_address = True
