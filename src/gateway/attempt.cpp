@@ -124,8 +124,9 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   http::Headers headers;
   const bool converted = conversion_ != nullptr;
   const bool fits =
-      converted ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
-                : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers);
+      converted
+          ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
+          : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers);
   if (!fits) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }

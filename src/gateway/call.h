@@ -15,10 +15,10 @@
 #include "gateway/conversion.h"
 #include "gateway/endpoints.h"
 #include "gateway/peek.h"
+#include "gateway/transcoder.h"
 #include "gateway/worker.h"
 #include "http/client.h"
 #include "http/exchange.h"
-#include "gateway/transcoder.h"
 #include "json/splice.h"
 #include "providers/sigv4.h"
 #include "providers/surface.h"
@@ -130,7 +130,7 @@ class Call {
   std::optional<Attempt> attempt_;
   std::string_view token_;  // the access token sent to the provider
   bool token_replaced_ = false;
-  std::unique_ptr<Conversion> conversion_;  // null while client and provider speak the same protocol
+  std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 
   // For settlement

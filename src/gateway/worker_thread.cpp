@@ -47,7 +47,8 @@ std::optional<net::TlsServerOptions> tls_server_options(const control::Snapshot&
 }
 
 struct WorkerThread::Parts {
-  explicit Parts(net::Loop& loop) : network(net::make_socket_network(loop)), connector(loop, *network), media(loop, *network) {}
+  explicit Parts(net::Loop& loop)
+      : network(net::make_socket_network(loop)), connector(loop, *network), media(loop, *network) {}
   std::unique_ptr<net::Network> network;
   UpstreamConnector connector;
   MediaFetcher media;
