@@ -1,7 +1,7 @@
 // How many tokens a prompt will be, for providers that do not count and for limits that are checked before a call. No
 // tokenizer: words, digits, marks and scripts are counted in one pass and weighted, and every message, tool and image
 // has its overhead; the weights were fitted to what providers reported (see token_estimate.cpp for the errors that
-// remain). Pure; any thread; about 1 GB/s.
+// remain). Pure; any thread; one pass over the text.
 #pragma once
 
 #include <cstdint>
