@@ -15,7 +15,7 @@ from world import recorded_reply
 
 MODES = ("one", "replicas")
 # What Google documents for calls that no model of its own made, where a signature has to stand.
-DUMMIES = {"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"}
+DUMMIES = {"skip/thought/signature/validator", "context/engineering/is/the/way/to/go"}  # in base64's other alphabet
 
 
 async def run(world):
@@ -78,7 +78,8 @@ def gemini_signed(body, stream):
 def gemini_places(parts):
     found = []
     for part in parts:
-        if part.get("thoughtSignature"):
+        # Other parts are of Google's own tools, which no other dialect has.
+        if part.get("thoughtSignature") and ("functionCall" in part or "text" in part):
             place = part["functionCall"]["name"] if "functionCall" in part else "text"
             found.append((place, (unpadded(part["thoughtSignature"]),)))
     return found

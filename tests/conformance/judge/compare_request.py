@@ -14,6 +14,7 @@ GEMINI, BEDROCK, COHERE = recordings.GEMINI, recordings.BEDROCK, recordings.COHE
 # Sampling within the target's range: larger values are cut (facts 2).
 TEMPERATURE_MAX = {ANTHROPIC: 1.0, BEDROCK: 1.0, COHERE: 1.0, CHAT: 2.0, RESPONSES: 2.0, GEMINI: 2.0}
 STOP_MAX = {CHAT: 4, RESPONSES: 0, GEMINI: 5, COHERE: 5}
+DEFAULTS = {"temperature": 1, "top_p": 1}  # not sending them says the same
 BLANKLESS = (ANTHROPIC, BEDROCK)
 
 
@@ -174,12 +175,13 @@ class Comparison:
         asked = {each.name: each for each in self.asked.tools if each.kind != "server"}
         sent = {each.name: each for each in self.sent.tools if each.kind != "server"}
         server = [each.name for each in self.asked.tools if each.kind == "server"]
-        if server:
+        if len(server) > sum(each.kind == "server" for each in self.sent.tools):
             self.lost("server_tools", ["tool"], f"{server} dropped")
         if self.asked.choice == "none" and not sent:
             return
         absent = [name for name in asked if name not in sent]
-        if absent:
+        chosen = set(self.asked.allowed or [self.asked.choice_name])
+        if absent and set(sent) != chosen:  # no other tool than those that may be called is as good as a choice
             self.lost("tools", ["tool"], f"absent: {absent}, sent: {list(sent)}")
         for name, wanted in asked.items():
             found = sent.get(name)
@@ -229,11 +231,12 @@ class Comparison:
             self.add("max_tokens", "absent")
         if asked.temperature is not None:
             cut = min(asked.temperature, TEMPERATURE_MAX[self.target])
-            if sent.temperature != asked.temperature and not (cut != asked.temperature and sent.temperature == cut):
+            default = sent.temperature is None and asked.temperature == DEFAULTS["temperature"]
+            if sent.temperature not in (asked.temperature, cut) and not default:
                 self.lost("temperature", ["temperature"], f"{sent.temperature} instead of {asked.temperature}")
         for name in ("top_p", "top_k", "seed"):
             wanted, found = getattr(asked, name), getattr(sent, name)
-            if wanted is not None and wanted != found:
+            if wanted is not None and wanted != found and not (found is None and wanted == DEFAULTS.get(name)):
                 self.lost(name, [name, name.replace("_", "").lower(), "topP", "topK"], f"{found} instead of {wanted}")
         if asked.stop and sent.stop != asked.stop:
             self.lost("stop", ["stop"], f"{sent.stop} instead of {asked.stop}")
@@ -277,13 +280,17 @@ def result_text(part):
 
 
 def same_result(wanted, found):
-    if squeezed(wanted) == squeezed(found) or (wanted.strip() and squeezed(wanted) in squeezed(found)):
+    if not wanted.strip() or squeezed(wanted) in squeezed(found):
         return True
     try:
-        left, right = json.loads(wanted), json.loads(found)
+        right = json.loads(found.removeprefix("Error: "))
     except ValueError:
         return False
-    return left == right or right in ({"result": left}, {"output": left}, {"content": left})
+    try:
+        left = json.loads(wanted)
+    except ValueError:
+        left = wanted
+    return left == right or right in [{name: left} for name in ("result", "output", "content", "error")]
 
 
 def compare(asked, sent, target, warnings, fetched=None):

@@ -91,13 +91,13 @@ def text(value):
     return Part("text", text=value or "")
 
 
-def digest(encoded):
-    """The digest of base64's bytes, of either alphabet."""
-    padded = encoded.replace("-", "+").replace("_", "/").replace("\n", "").rstrip("=")
+def decoded(text):
+    """Base64's bytes, of either alphabet."""
+    padded = text.replace("-", "+").replace("_", "/").replace("\n", "").rstrip("=")
     try:
-        return hashlib.sha256(base64.b64decode(padded + "=" * (-len(padded) % 4))).hexdigest()
+        return base64.b64decode(padded + "=" * (-len(padded) % 4))
     except (binascii.Error, ValueError):
-        return "not base64"
+        return b"not base64"
 
 
 def text_digest(value):
@@ -107,12 +107,19 @@ def text_digest(value):
 def media(kind, source, media_type=""):
     """A part for a data: URL or an address."""
     if match := DATA_URL.match(source or ""):
-        return Part(kind, media=digest(match[3]), media_type=match[1])
+        return encoded(kind, match[3], match[1])
     return Part(kind, media=source or "", media_type=media_type)
 
 
+MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"%PDF-": "application/pdf"}
+
+
 def encoded(kind, data, media_type):
-    return Part(kind, media=digest(data), media_type=media_type)
+    """What the bytes are counts, whatever they are called."""
+    raw = decoded(data)
+    found = next((name for magic, name in MAGIC.items() if raw.startswith(magic)), media_type)
+    words = raw.decode("utf-8", "replace") if (media_type or "").startswith("text/") else ""
+    return Part(kind, media=hashlib.sha256(raw).hexdigest(), media_type=found, text=words)
 
 
 def kind_of(media_type):

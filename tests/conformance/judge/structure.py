@@ -45,7 +45,10 @@ class Structure:
     def openai(self, name, body):
         found = []
         for error in self.openai_validator(name).iter_errors(body):
-            found.append(self.deepest(error))
+            text = self.deepest(error)
+            if "is valid under each of" in text:
+                continue  # two branches that both fit: the specification's looseness
+            found.append(text)
             if len(found) == ERRORS_MAX:
                 break
         return found
@@ -55,7 +58,10 @@ class Structure:
         """The branch of an anyOf that came furthest says most."""
         while error.context:
             error = max(error.context, key=lambda each: (len(each.absolute_path), each.validator != "type"))
-        return f"{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}"
+        message = error.message
+        if "is valid under each of" in message:
+            message = "is valid under each of several"
+        return f"{'.'.join(map(str, error.absolute_path))}: {message[:200]}"
 
     def openai_chat(self, body):
         return self.openai("CreateChatCompletionRequest", body) + unknown(

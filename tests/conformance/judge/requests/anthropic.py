@@ -51,8 +51,10 @@ def read_tool(tool):
 
 def read_thinking(request, body):
     kind = (body.get("thinking") or {}).get("type")
-    request.reasoning = {"enabled": "on", "adaptive": "on", "disabled": "off"}.get(kind)
     request.effort = (body.get("output_config") or {}).get("effort")
+    request.reasoning = {"enabled": "on", "disabled": "off"}.get(kind)
+    if kind == "adaptive" and request.effort:  # without an effort the model decides, as it does anyway
+        request.reasoning = "on"
 
 
 def read(body):

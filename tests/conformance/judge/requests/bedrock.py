@@ -4,6 +4,8 @@ import json
 
 from ..conversation import Definition, Part, Request, encoded, text, text_digest
 
+# Claude's own member beside Converse's: it alone can switch parallel calls off.
+CLAUDE_CHOICES = {"auto": "auto", "any": "required", "tool": "named"}
 DOCUMENT_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
 
 
@@ -13,6 +15,9 @@ def source_part(kind, block, media_type):
         return encoded(kind, source["bytes"], media_type)
     if "text" in source:
         return Part(kind, media=text_digest(source["text"]), media_type="text/plain", text=source["text"])
+    if "content" in source:
+        words = "".join(each.get("text", "") for each in source["content"])
+        return Part(kind, media=text_digest(words), media_type="text/plain", text=words)
     return Part(kind, media=str((source.get("s3Location") or {}).get("uri")), media_type=media_type)
 
 
@@ -71,12 +76,14 @@ def read(body):
     choice = more.get("tool_choice") or {}
     if choice.get("disable_parallel_tool_use") is not None:
         request.parallel = not choice["disable_parallel_tool_use"]
+    if choice.get("type") in CLAUDE_CHOICES:
+        request.choice, request.choice_name = CLAUDE_CHOICES[choice["type"]], choice.get("name")
     wanted = (body.get("outputConfig") or {}).get("textFormat") or {}
     if wanted.get("type") == "json_schema":
         request.format = "json_schema"
         request.schema = json.loads(wanted["structure"]["jsonSchema"]["schema"])
     thinking = more.get("thinking") or more.get("reasoning_config") or more.get("reasoningConfig") or {}
     kind = "enabled" if isinstance(thinking, str) else thinking.get("type")  # Qwen: the effort alone
-    request.reasoning = {"enabled": "on", "adaptive": "on", "disabled": "off"}.get(kind)
+    request.reasoning = {"enabled": "on", "disabled": "off"}.get(kind)
     request.effort = (more.get("output_config") or {}).get("effort") or more.get("reasoning_effort")
     return request
