@@ -62,6 +62,14 @@ bool is_media(PartKind kind) {
   return kind == PartKind::image || kind == PartKind::document || kind == PartKind::audio || kind == PartKind::video;
 }
 
+// Azure and Vertex are other doors to the same formats.
+bool same_format(Dialect left, Dialect right) {
+  const auto format = [](Dialect dialect) {
+    return dialect == Dialect::azure ? Dialect::openai_chat : dialect == Dialect::vertex ? Dialect::gemini : dialect;
+  };
+  return format(left) == format(right);
+}
+
 class Arranger {
  public:
   Arranger(const Request& request, const TurnRules& rules, base::Arena& arena, Warnings& warnings)
@@ -137,7 +145,14 @@ class Arranger {
     if (!joins && !turn.parts.empty()) turns.push(arena_, turn);
   }
 
+  bool drops_opaque(const Part& part) {
+    if (part.kind != PartKind::opaque || !rules_.opaque_of || same_format(part.origin, *rules_.opaque_of)) return false;
+    warnings_.dropped(field(), "an item of another provider's own tools cannot be sent to this one");
+    return true;
+  }
+
   void assistant_part(Turn& turn, Part part) {
+    if (drops_opaque(part)) return;
     if (part.has_signature() && !may_return(*part.signature, rules_.minter, rules_.model)) {
       warnings_.dropped(field(), "a reasoning signature of another provider or model cannot be sent to this one");
       part.signature = nullptr;
@@ -184,7 +199,8 @@ class Arranger {
       if (part.kind == PartKind::tool_result) {
         conversation_.has_tool_parts = true;
         if (!take_result(part)) orphan(turn, part);
-      } else if (part.kind != PartKind::text || !drops_text(part.text) || part.has_signature()) {
+      } else if (!drops_opaque(part) &&
+                 (part.kind != PartKind::text || !drops_text(part.text) || part.has_signature())) {
         turn.parts.push(arena_, part);
       }
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
@@ -31,6 +32,8 @@ struct TurnRules {
   bool mid_system = false;
   bool drop_empty_text = true;  // empty texts (and turns that become empty) are left out; blank ones too
   bool drop_blank_text = false;
+  // Opaque parts of other dialects are left out, and turns that become empty by that; none: all stay.
+  std::optional<Dialect> opaque_of = {};
   // Reasoning parts whose signature may not go back to this target (or that have none, if need_signature) are left out.
   Minter minter = Minter::none;
   std::string_view model = {};

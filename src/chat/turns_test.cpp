@@ -71,6 +71,19 @@ TEST_F(Turns, MergesRolesAndLiftsTheSystem) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(Turns, LeavesNoEmptyTurnWhereAnotherProvidersItemsStood) {
+  say(Role::user, "a");
+  say(Role::assistant, "").parts.push(arena_, {.kind = PartKind::opaque, .origin = Dialect::openai_responses});
+  say(Role::user, "").parts.push(arena_, {.kind = PartKind::opaque, .origin = Dialect::openai_responses});
+  say(Role::assistant, "b");
+  say(Role::user, "c").parts.push(arena_, {.kind = PartKind::opaque, .origin = Dialect::vertex});
+  rules_.opaque_of = Dialect::gemini;
+  const Conversation kept = arrange(request_, rules_, arena_, warnings_);
+  ASSERT_EQ(kept.turns.size(), 3U);
+  EXPECT_EQ(kept.turns.back().parts.size(), 2U);
+  EXPECT_EQ(warnings_.list().size(), 2U);
+}
+
 TEST_F(Turns, ResultsComeFirstInTheOrderOfTheCalls) {
   say(Role::user, "q");
   Message& calls = say(Role::assistant, "");

@@ -47,6 +47,7 @@ class RequestWriter {
             .user_first = false,
             .allow_prefill = target_.assistant_prefill,
             .mid_system = target_.mid_system,
+            .opaque_of = chat::Dialect::cohere,
             .minter = target_.minter,
             .model = target_.model,
             .keep_thinking = target_.reasoning != chat::ReasoningStyle::none,

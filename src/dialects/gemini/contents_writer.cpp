@@ -29,6 +29,7 @@ chat::Conversation ContentsWriter::arrange() {
   rules.user_first = true;
   rules.allow_prefill = target_.assistant_prefill;
   rules.mid_system = false;
+  rules.opaque_of = chat::Dialect::gemini;
   rules.minter = target_.minter;
   rules.model = target_.model;
   rules.thinking_needs_signature = true;
@@ -107,12 +108,7 @@ Outcome<void> ContentsWriter::write_part(const Part& part) {
     case PartKind::document: return write_media(part);
     case PartKind::opaque: break;
   }
-  if (is_gemini(part.origin)) {
-    write_opaque(w_, part.text, takes_back(part) ? part.signature->data : std::string_view());
-  } else {
-    context_.warnings.dropped(is_gemini(request_.from) ? "contents" : "messages",
-                              "items of another provider's own tools cannot be sent to this one");
-  }
+  write_opaque(w_, part.text, takes_back(part) ? part.signature->data : std::string_view());
   return {};
 }
 

@@ -38,6 +38,7 @@ class RequestWriter {
             .allow_prefill = target_.assistant_prefill,
             .mid_system = target_.mid_system && target_.system_role,
             .drop_empty_text = !plan.same_dialect,
+            .opaque_of = chat::Dialect::openai_chat,
             .minter = target_.minter,
             .model = target_.model,
             .keep_thinking = !target_.reasoning_member.empty(),
