@@ -33,6 +33,18 @@ ErrorKind kind_of_status(int status) {
   }
 }
 
+bool status_says(int status, ErrorKind kind) {
+  const ErrorKind said = kind_of_status(status);
+  if (said == kind) return true;
+  switch (kind) {
+    case ErrorKind::unsupported: return said == ErrorKind::invalid_request;
+    case ErrorKind::not_found: return said == ErrorKind::model_not_found;
+    case ErrorKind::quota_exceeded: return said == ErrorKind::rate_limited;
+    case ErrorKind::internal: return said == ErrorKind::upstream_failed;
+    default: return false;
+  }
+}
+
 std::string_view plain_message(std::string_view body) {
   const size_t first = body.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return "The provider refused the request and did not say why.";
@@ -47,7 +59,8 @@ std::string_view plain_message(std::string_view body) {
 bool says_prompt_too_long(std::string_view message) {
   for (const std::string_view words :
        {"prompt is too long", "Input is too long", "Input Tokens Exceeded", "too many input tokens",
-        "exceed context limit", "exceeds the maximum allowed number of input tokens"}) {
+        "exceed context limit", "exceeds the maximum allowed number of input tokens",
+        "exceeds the maximum number of tokens allowed"}) {
     if (message.find(words) != std::string_view::npos) return true;
   }
   return false;

@@ -10,6 +10,10 @@ namespace llmgw::dialects {
 // What a status says where the body says nothing.
 chat::ErrorKind kind_of_status(int status);
 
+// Whether a client may see the provider's status for that kind: another one would mean something else to its SDK (400
+// for a model that does not exist, as the Responses API has it).
+bool status_says(int status, chat::ErrorKind kind);
+
 // What can be shown of a body that is no JSON: its beginning, or a sentence about it. A view of the body or static.
 std::string_view plain_message(std::string_view body);
 

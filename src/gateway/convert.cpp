@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "dialects/provider_error.h"
 #include "gateway/call.h"
 #include "gateway/header_rules.h"
 #include "gateway/transcoder.h"
@@ -249,6 +250,7 @@ Task<void> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
   }
   ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
                                                          conversion_->read_context(id_.view()));
+  if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = retry_after(head.headers)) error.retry_after = wait;
   co_await refuse(error);
 }

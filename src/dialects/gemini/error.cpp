@@ -36,6 +36,24 @@ Meaning meaning_of(Service service, ErrorKind kind) {
   return {500, "INTERNAL"};
 }
 
+// The name that belongs to a status which is not the kind's own.
+std::string_view name_of(int status, const Meaning& meaning) {
+  if (status == meaning.status) return meaning.name;
+  switch (status) {
+    case 400: return "INVALID_ARGUMENT";
+    case 401: return "UNAUTHENTICATED";
+    case 403: return "PERMISSION_DENIED";
+    case 404: return "NOT_FOUND";
+    case 409: return "ABORTED";
+    case 429: return "RESOURCE_EXHAUSTED";
+    case 499: return "CANCELLED";
+    case 500: return "INTERNAL";
+    case 503: return "UNAVAILABLE";
+    case 504: return "DEADLINE_EXCEEDED";
+    default: return meaning.name;
+  }
+}
+
 void write_error_info(json::Writer& w, std::string_view reason, Service service) {
   w.begin_object().member("@type", "type.googleapis.com/google.rpc.ErrorInfo").member("reason", reason);
   w.member("domain", "googleapis.com").key("metadata").begin_object();
@@ -58,8 +76,8 @@ void write_envelope(std::string& out, Service service, const chat::ClientError& 
   const Meaning meaning = meaning_of(service, error.kind);
   json::Writer w(out);
   w.begin_object().key("error").begin_object();
-  w.member("code", error.status != 0 ? error.status : meaning.status).member("message", error.message);
-  w.member("status", meaning.name);
+  const int status = error.status != 0 ? error.status : meaning.status;
+  w.member("code", status).member("message", error.message).member("status", name_of(status, meaning));
   const bool bad_key = error.kind == ErrorKind::authentication && service == Service::ai_studio;
   if (bad_key || !error.code.empty() || error.retry_after) {
     w.key("details").begin_array();

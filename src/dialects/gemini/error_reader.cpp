@@ -5,6 +5,7 @@
 
 #include "dialects/gemini/error_body.h"
 #include "dialects/gemini/functions.h"
+#include "dialects/provider_error.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -122,6 +123,9 @@ chat::ClientError read_error_value(Value error, base::Arena& arena) {
   read_details(error["details"], result, arena);
   if (result.kind == ErrorKind::not_found && is_about_model(result.message)) result.kind = ErrorKind::model_not_found;
   if (result.message.empty()) result.message = kNoMessage;
+  if (result.kind == ErrorKind::invalid_request && says_prompt_too_long(result.message)) {
+    result.code = "context_length_exceeded";
+  }
   return result;
 }
 
