@@ -115,10 +115,15 @@ SseReader::Tail SseReader::finish() {
 std::optional<SseEvent> SseReader::parse_block(std::string_view block) {
   if (first_block_ && block.starts_with(kByteOrderMark)) block.remove_prefix(kByteOrderMark.size());
   first_block_ = false;
+  const std::string_view whole = block;
   SseEvent event;
   bool has_data = false;
   while (!block.empty()) parse_line(take_line(block), event, has_data);
-  if (!has_data) return std::nullopt;
+  if (!has_data) {
+    // Google ends a stream that fails with a bare JSON object, which no field introduces.
+    if (!whole.starts_with('{')) return std::nullopt;
+    event.data = whole;
+  }
   event.id = last_id_;
   event.retry_ms = std::exchange(retry_ms_, std::nullopt);
   return event;
