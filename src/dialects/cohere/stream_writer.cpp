@@ -136,7 +136,11 @@ class CohereStreamWriter final : public StreamWriter {
     json::Writer w = begin_delta(call ? "tool-call-delta" : "content-delta", call ? calls_ : contents_,
                                  call ? "tool_calls" : "content");
     w.begin_object();
-    if (!call) w.member(thinking_ ? "thinking" : "text", "");
+    if (call) {
+      w.key("function").begin_object().member("arguments", "").end_object();
+    } else {
+      w.member(thinking_ ? "thinking" : "text", "");
+    }
     write_signature(w, head, context_.arena);
     w.end_object();
     send_delta(w, sink);

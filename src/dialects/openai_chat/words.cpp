@@ -88,6 +88,8 @@ chat::Usage read_usage(json::Value usage) {
   if (result.output && result.reasoning && total == result.input.value_or(0) + *result.output + *result.reasoning) {
     *result.output += *result.reasoning;
   }
+  // More tokens from the cache than there are (Grok on Azure): a count that contradicts the other says nothing.
+  if (result.input && result.cache_read.value_or(0) > *result.input) result.cache_read.reset();
   subtract(result.input, result.cache_read);
   subtract(result.input, result.cache_write);
   return result;

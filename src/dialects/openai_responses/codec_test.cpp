@@ -315,7 +315,8 @@ TEST_F(ResponsesTest, AStreamHasTheWholeSequence) {
                           "response.output_item.done", "response.output_item.added", "response.content_part.added",
                           "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
                           "response.content_part.done", "response.output_item.done", "response.output_item.added",
-                          "response.function_call_arguments.done", "response.output_item.done", "response.completed"));
+                          "response.function_call_arguments.delta", "response.function_call_arguments.done",
+                          "response.output_item.done", "response.completed"));
   for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(field(events[i].data, {"sequence_number"}), std::to_string(i));
   EXPECT_EQ(field(events.back().data, {"response", "output", "0", "encrypted_content"}),
             R"("lgw1:anthropic:t:0:0:sig")");

@@ -266,6 +266,12 @@ void OutputWriter::open_call() {
 void OutputWriter::stop_call() {
   item_text_.swap(text_);
   if (!streaming()) return;
+  // Clients may go by the deltas alone, so "{}" is said in one, as the service itself does.
+  if (!custom_ && item_text_.empty()) {
+    auto delta = begin_item_event("response.function_call_arguments.delta");
+    delta.member("delta", arguments());
+    send(delta);
+  }
   auto writer =
       begin_item_event(custom_ ? "response.custom_tool_call_input.done" : "response.function_call_arguments.done");
   if (custom_) {
