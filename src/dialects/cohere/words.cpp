@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dialects/grounding.h"
+
 namespace llmgw::dialects::cohere {
 namespace {
 
@@ -105,6 +107,7 @@ void write_logprobs(json::Writer& w, std::string_view logprobs, json::Parser& pa
 std::string citations_from(std::string_view citations, chat::Dialect origin, uint64_t start, uint64_t end,
                            json::Parser& parser, base::Arena& arena) {
   if (origin == chat::Dialect::cohere) return std::string(elements_of(citations));
+  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
   if (!root) return {};
   std::string out;

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "dialects/grounding.h"
+
 namespace llmgw::dialects::openai_chat {
 namespace {
 
@@ -115,6 +117,7 @@ std::string annotations_from(std::string_view citations, chat::Dialect origin, u
                              json::Parser& parser, base::Arena& arena) {
   if (citations.size() <= 2) return {};
   if (origin == chat::Dialect::openai_chat || origin == chat::Dialect::azure) return std::string(citations);
+  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
   if (!root) return {};
   std::string out;

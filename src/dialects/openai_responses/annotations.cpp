@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/arena.h"
+#include "dialects/grounding.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -62,6 +63,7 @@ void append_one_logprob(json::Writer& writer, json::Value value, bool alternativ
 size_t append_annotations(std::string& out, std::string_view citations, chat::Dialect origin, size_t text_size,
                           json::Parser& parser) {
   base::Arena arena;
+  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
   if (!root) return 0;
   size_t count = 0;

@@ -1,0 +1,72 @@
+#include "dialects/grounding.h"
+
+#include "json/tree.h"
+#include "json/writer.h"
+
+namespace llmgw::dialects {
+namespace {
+
+using json::Value;
+
+struct Source {
+  std::string_view url;
+  std::string_view title;
+};
+
+void write_citation(json::Writer& w, const Source& source, Value span, base::Arena& arena) {
+  w.begin_object().member("url", source.url).member("title", source.title);
+  w.member("cited_text", span["text"].string(arena));
+  if (const auto start = span.any_of("startIndex", "start_index").unsigned_integer()) w.member("start_index", *start);
+  if (const auto end = span.any_of("endIndex", "end_index").unsigned_integer()) w.member("end_index", *end);
+  w.end_object();
+}
+
+// The first chunk that a support names and that has an address.
+Source source_of(Value support, Value chunks, base::Arena& arena) {
+  for (const Value wanted : support.any_of("groundingChunkIndices", "grounding_chunk_indices").elements()) {
+    const auto index = wanted.unsigned_integer();
+    uint64_t at = 0;
+    for (const Value chunk : chunks.elements()) {
+      if (!index || at++ != *index) continue;
+      const Value named = chunk.any_of("web", "retrievedContext", "maps");
+      const std::string_view url = named.any_of("uri", "url").string(arena);
+      if (!url.empty()) return {.url = url, .title = named["title"].string(arena)};
+    }
+  }
+  return {};
+}
+
+void add_grounding(json::Writer& w, Value grounding, base::Arena& arena) {
+  const Value chunks = grounding.any_of("groundingChunks", "grounding_chunks");
+  for (const Value support : grounding.any_of("groundingSupports", "grounding_supports").elements()) {
+    const Source source = source_of(support, chunks, arena);
+    if (!source.url.empty()) write_citation(w, source, support["segment"], arena);
+  }
+}
+
+void add_citations(json::Writer& w, Value metadata, base::Arena& arena) {
+  for (const Value citation : metadata.any_of("citations", "citationSources", "citation_sources").elements()) {
+    const std::string_view url = citation["uri"].string(arena);
+    if (!url.empty()) {
+      write_citation(w, {.url = url, .title = citation["title"].string(arena)}, citation, arena);
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena) {
+  const auto root = json::parse_tree(parser, citations, arena);
+  if (!root) return {};
+  std::string found;
+  json::Writer w(found);
+  w.begin_array();
+  for (const Value element : root->elements()) {
+    add_grounding(w, element["groundingMetadata"], arena);
+    add_citations(w, element["citationMetadata"], arena);
+  }
+  w.end_array();
+  return found.size() > 2 ? arena.copy(found) : std::string_view{};
+}
+
+}  // namespace llmgw::dialects

@@ -1,0 +1,23 @@
+// Gemini's grounding and citation metadata as citations that name an address. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "chat/dialect.h"
+#include "json/reader.h"
+
+namespace llmgw::dialects {
+
+inline bool has_grounding(chat::Dialect origin) {
+  return origin == chat::Dialect::gemini || origin == chat::Dialect::vertex;
+}
+
+// A list of {"url","title","cited_text","start_index","end_index"}: one for each part of the text that is backed by a
+// source with an address, with the first of its sources. `citations` is what Gemini's readers keep of a text
+// ([{"groundingMetadata":{...}}, ...]; ai.google.dev/api/generate-content, GroundingMetadata, 2026). Google's indices
+// count bytes. In the arena; empty if there is none.
+std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena);
+
+}  // namespace llmgw::dialects

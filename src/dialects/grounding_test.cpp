@@ -1,0 +1,32 @@
+#include "dialects/grounding.h"
+
+#include <gtest/gtest.h>
+
+namespace llmgw::dialects {
+namespace {
+
+TEST(Grounding, OneCitationForEachTextThatASourceBacks) {
+  struct Row {
+    std::string_view citations;
+    std::string_view expected;
+  };
+  const Row rows[] = {
+      {R"([{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a","title":"A"}},{"web":{"uri":"https://b"}}],)"
+       R"("groundingSupports":[{"segment":{"startIndex":2,"endIndex":9,"text":"It is."},"groundingChunkIndices":[1,0]},)"
+       R"({"segment":{"endIndex":4,"text":"Yes."},"groundingChunkIndices":[0]},{"groundingChunkIndices":[7]}]}}])",
+       R"([{"url":"https://b","title":"","cited_text":"It is.","start_index":2,"end_index":9},)"
+       R"({"url":"https://a","title":"A","cited_text":"Yes.","end_index":4}])"},
+      {R"([{"citationMetadata":{"citationSources":[{"startIndex":1,"endIndex":3,"uri":"https://c"},{"endIndex":3}]}}])",
+       R"([{"url":"https://c","title":"","cited_text":"","start_index":1,"end_index":3}])"},
+      {R"([{"groundingMetadata":{"webSearchQueries":["q"]}}])", ""},
+      {"not JSON", ""},
+  };
+  for (const Row& row : rows) {
+    json::Parser parser;
+    base::Arena arena;
+    EXPECT_EQ(grounding_citations(row.citations, parser, arena), row.expected) << row.citations;
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::dialects
