@@ -7,8 +7,8 @@
 namespace llmgw::gateway {
 namespace {
 
-// As AWS writes it; without white space, and its other member, random padding, holds no quote.
-constexpr std::string_view kMember = "\"bytes\":\"";
+// The other member, random padding, holds no quote.
+constexpr std::string_view kMember = "\"bytes\"";
 
 int base64_value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -33,7 +33,16 @@ void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usag
     if (place_ == Place::before) {
       // No prefix of the name occurs in it again but for its first byte.
       matched_ = c == kMember[matched_] ? matched_ + 1 : (c == kMember[0] ? 1 : 0);
-      if (matched_ == kMember.size()) place_ = Place::inside;
+      if (matched_ == kMember.size()) place_ = Place::value;
+      continue;
+    }
+    if (place_ == Place::value) {
+      if (c == '"') {
+        place_ = Place::inside;
+      } else if (c != ':' && c != ' ') {
+        place_ = Place::before;  // it was a text of that name
+        matched_ = 0;
+      }
       continue;
     }
     const int value = base64_value(c);

@@ -21,7 +21,7 @@ class ChunkDecoder {
   void feed(std::string_view payload, accounting::UsageScanner& usage);
 
  private:
-  enum class Place : uint8_t { before, inside, behind };
+  enum class Place : uint8_t { before, value, inside, behind };
 
   Place place_ = Place::before;
   size_t matched_ = 0;  // of the member's name

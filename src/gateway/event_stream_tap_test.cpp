@@ -18,10 +18,10 @@ std::string event(std::string_view type, std::string_view json) {
   return out;
 }
 
-std::string chunk(std::string_view json) {
+std::string chunk(std::string_view json, const char* member = R"("bytes":)") {
   std::string text(base::base64_size(json.size()), '\0');
   base::base64_encode(json, text.data());
-  return event("chunk", R"({"bytes":")" + text + R"(","p":"abcdefgh"})");
+  return event("chunk", R"({"p":"bytes",)" + std::string(member) + "\"" + text + "\"}");
 }
 
 struct Seen {
@@ -62,7 +62,8 @@ TEST(EventStreamTap, ReadsClaudesUsageOutOfInvokesChunks) {
   const std::string stream =
       chunk(R"({"type":"message_start","message":{"usage":{"input_tokens":11,"output_tokens":1}}})") +
       chunk(R"({"type":"content_block_delta","delta":{"text":")" + std::string(2000, 'x') + R"("}})") +
-      chunk(R"({"type":"message_delta","usage":{"output_tokens":42}})") + chunk(R"({"type":"message_stop"})");
+      chunk(R"({"type":"message_delta","usage":{"output_tokens":42}})", "\"bytes\" : ") +
+      chunk(R"({"type":"message_stop"})");
   for (const size_t step : {size_t{1}, size_t{7}, size_t{64}, stream.size()}) {
     const Seen seen = tap(stream, Payload::wrapped, chat::Dialect::anthropic, step);
     EXPECT_EQ(seen.usage.input, 11U) << step;
