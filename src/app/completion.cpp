@@ -46,12 +46,13 @@ std::string fish_script(const std::vector<CommandDescription>& commands) {
     const std::string last = command.name.substr(space == std::string::npos ? 0 : space + 1);
     if (!last.empty()) {
       const std::string condition = parent.empty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + parent;
-      out += "complete -c llm-gateway -f -n '" + condition + "' -a " + last + " -d " + quoted(command.help) + "\n";
+      out.append("complete -c llm-gateway -f -n '").append(condition).append("' -a ").append(last);
+      out.append(" -d ").append(quoted(command.help)).append("\n");
     }
     for (const std::string& option : command.options) {
-      out += "complete -c llm-gateway -n '" +
-             (last.empty() ? std::string("__fish_use_subcommand") : "__fish_seen_subcommand_from " + last) + "' -l " +
-             option.substr(2) + "\n";
+      out += last.empty() ? "complete -c llm-gateway -n '__fish_use_subcommand"
+                          : "complete -c llm-gateway -n '__fish_seen_subcommand_from ";
+      out.append(last).append("' -l ").append(option.substr(2)).append("\n");
     }
   }
   return out;

@@ -10,9 +10,8 @@
 #include "app/simulate_command.h"
 #include "simulator/arguments.h"
 
+namespace llmgw::app {
 namespace {
-
-using namespace llmgw::app;
 
 constexpr const char* kConfigHelp =
     "The configuration file; without it $LLM_GATEWAY_CONFIG, ./llm-gateway.toml, /etc/llm-gateway/llm-gateway.toml";
@@ -220,12 +219,13 @@ int run_main(int argc, char** argv) {
 }
 
 }  // namespace
+}  // namespace llmgw::app
 
 int main(int argc, char** argv) {
   try {
-    return run_main(argc, argv);
+    return llmgw::app::run_main(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "llm-gateway: " << error.what() << "\n";
-    return kExitFailed;
+    return llmgw::app::kExitFailed;
   }
 }
