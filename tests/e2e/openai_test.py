@@ -227,9 +227,8 @@ def test_unknown_model_names_those_there_are(client):
 
 
 def test_model_of_another_protocol(client):
-    with pytest.raises(openai.APIStatusError) as error:
-        client.chat.completions.create(model="claude-sonnet", messages=MESSAGES)
-    assert 400 <= error.value.status_code < 500 and "claude-sonnet" in error.value.message
+    answer = client.chat.completions.create(model="claude-sonnet", messages=MESSAGES)
+    assert answer.choices[0].message.content and answer.choices[0].finish_reason in ("stop", "length")
 
 
 @pytest.mark.parametrize(

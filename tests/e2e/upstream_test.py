@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from handover_test import SecureWorld, write_certificate
-from process_test import KEY, PATIENCE, Upstream, World
+from process_test import KEY, PATIENCE, Upstream, World, until
 
 
 ENGINE = "engine.invalid"  # a name that only the proxy knows (RFC 6761, section 6.4)
@@ -141,7 +141,7 @@ def test_tls(world, secure, host, tls, status):
         assert not secure.keys, "the key was sent to somebody unknown"
         error = json.loads(answer[1])["error"]
         assert "secure connection" in error["message"] and str(secure.port) not in answer[1].decode()
-        assert reasons(world) == ["tls"]
+        until(lambda: reasons(world) == ["tls"], "the log says why")
 
 
 def test_client_certificate(world, tmp_path):
