@@ -64,6 +64,8 @@ def comparable(schema, value):
     for container, key in ((value, "input"), (value, "output"), (value.get("response", {}), "output")):
         if isinstance(container.get(key), list):
             container[key] = [item for item in container[key] if is_own(item)]
+    if isinstance(value.get("data"), list):
+        value["data"] = [item for item in value["data"] if is_own(item)]
     if schema == "CreateResponse":
         # The service takes reasoning without the id that its schema wants, and clients that store nothing leave it out.
         for item in value["input"]:

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "chat/turns.h"
+#include "dialects/media.h"
 #include "dialects/openai_responses/items.h"
 #include "dialects/request_gates.h"
 
@@ -27,11 +27,9 @@ bool contains_json(std::string_view text) {
   return !std::ranges::search(text, kWord, same).empty();
 }
 
-std::string data_url(std::string_view type, std::string_view base64) {
-  std::string url = "data:";
-  url += type;
-  url += ";base64,";
-  url += base64;
+std::string data_url(const chat::Media& media, std::string_view default_type) {
+  std::string url;
+  append_data_url(url, media, default_type);
   return url;
 }
 
@@ -142,7 +140,7 @@ Outcome<void> InputWriter::write_part(const Source& source, const Part& part, si
       if (!target_.audio || part.media->source != MediaSource::base64) {
         return invalid(context_.arena, field, "this model takes no audio");
       }
-      const std::string_view format = part.media->media_type.ends_with("wav") ? "wav" : "mp3";
+      const std::string_view format = audio_format_from(part.media->media_type);
       writer_.begin_object().member("type", "input_audio").key("input_audio").begin_object();
       writer_.member("data", part.media->data).member("format", format).end_object().end_object();
       return {};
@@ -171,8 +169,7 @@ Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_vie
   } else if (media.source == MediaSource::url) {
     writer_.member("image_url", media.data);
   } else {
-    const std::string_view type = media.media_type.empty() ? image_type(media.data) : media.media_type;
-    writer_.member("image_url", data_url(type.empty() ? "image/png" : type, media.data));
+    writer_.member("image_url", data_url(media, "image/png"));
   }
   writer_.member("detail", media.detail.empty() ? "auto" : media.detail).end_object();
   return {};
@@ -199,7 +196,7 @@ Outcome<void> InputWriter::write_document(const Part& part, std::string_view pat
     case MediaSource::file_id: writer_.begin_object().member("type", "input_file").member("file_id", media.data); break;
     case MediaSource::base64:
       writer_.begin_object().member("type", "input_file").member("filename", name);
-      writer_.member("file_data", data_url(pdf ? "application/pdf" : media.media_type, media.data));
+      writer_.member("file_data", data_url(media, "application/pdf"));
       break;
   }
   writer_.end_object();

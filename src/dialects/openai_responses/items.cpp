@@ -1,11 +1,10 @@
 #include "dialects/openai_responses/items.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 
-#include "base/text.h"
 #include "chat/request.h"
+#include "dialects/media.h"
 
 namespace llmgw::dialects::openai_responses {
 namespace {
@@ -38,35 +37,6 @@ void append_texts(std::string& text, json::Value parts, base::Arena& arena) {
   }
 }
 
-bool is_blank_or_break(char c) {
-  return c == '\r' || c == '\n' || c == ' ' || c == '\t';
-}
-
-// Base64 as some clients wrap it, without the line breaks.
-std::string_view unbroken(std::string_view base64, base::Arena& arena) {
-  if (std::ranges::none_of(base64, is_blank_or_break)) return base64;
-  std::string text;
-  text.reserve(base64.size());
-  std::ranges::copy_if(base64, std::back_inserter(text), [](char c) { return !is_blank_or_break(c); });
-  return arena.copy(text);
-}
-
-std::string_view type_of_file(std::string_view filename) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kTypes{{
-      {".pdf", "application/pdf"},
-      {".txt", "text/plain"},
-      {".md", "text/markdown"},
-      {".csv", "text/csv"},
-      {".html", "text/html"},
-      {".json", "application/json"},
-      {".docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
-  }};
-  for (const auto& [ending, type] : kTypes) {
-    if (filename.ends_with(ending)) return type;
-  }
-  return {};
-}
-
 const chat::Media* keep(const chat::Media& media, base::Arena& arena) {
   return arena.make<chat::Media>(media);
 }
@@ -76,7 +46,7 @@ Part image_part(json::Value part, base::Arena& arena) {
   const json::Value url = image_url.is_object() ? image_url["url"] : image_url;
   chat::Media media;
   if (url.is_string()) {
-    media = media_from_url(url.string(arena), arena);
+    media = media_from_text(url.string(arena), {}, arena);
   } else {
     media = {.source = chat::MediaSource::file_id, .data = part["file_id"].string(arena)};
   }
@@ -88,12 +58,8 @@ Part image_part(json::Value part, base::Arena& arena) {
 Part file_part(json::Value part, base::Arena& arena) {
   const std::string_view name = part["filename"].string(arena);
   chat::Media media;
-  if (const json::Value data = part["file_data"]; data.is_string()) {
-    const std::string_view text = data.string(arena);
-    media = text.starts_with("data:") ? media_from_url(text, arena) : chat::Media{.data = unbroken(text, arena)};
-    if (media.media_type.empty()) media.media_type = type_of_file(name);
-  } else if (const json::Value url = part["file_url"]; url.is_string()) {
-    media = media_from_url(url.string(arena), arena);
+  if (const json::Value data = part.any_of("file_data", "file_url"); data.is_string()) {
+    media = media_from_text(data.string(arena), type_of_file_name(name), arena);
   } else {
     media = {.source = chat::MediaSource::file_id, .data = part["file_id"].string(arena)};
   }
@@ -105,8 +71,7 @@ Part file_part(json::Value part, base::Arena& arena) {
 Part audio_part(json::Value part, base::Arena& arena) {
   const json::Value audio = part["input_audio"];
   const std::string_view format = audio["format"].string(arena);
-  const chat::Media media{.data = unbroken(audio["data"].string(arena), arena),
-                          .media_type = arena.concat("audio/", format.empty() ? "wav" : format)};
+  const chat::Media media = media_from_text(audio["data"].string(arena), audio_type_from(format, arena), arena);
   if (media.data.empty()) return {};
   return {.kind = PartKind::audio, .media = keep(media, arena)};
 }
@@ -145,16 +110,6 @@ const chat::Signature* reasoning_signature(json::Value item, const ReadContext& 
     signature.model = context.model;
   }
   return context.arena.make<chat::Signature>(signature);
-}
-
-chat::Media media_from_url(std::string_view url, base::Arena& arena) {
-  constexpr std::string_view kScheme = "data:";
-  if (!url.starts_with(kScheme)) return {.source = chat::MediaSource::url, .data = url};
-  const size_t comma = url.find(',');
-  if (comma == std::string_view::npos) return {.data = {}};
-  std::string_view type = url.substr(kScheme.size(), comma - kScheme.size());
-  type = type.substr(0, type.find(';'));
-  return {.data = unbroken(url.substr(comma + 1), arena), .media_type = type};
 }
 
 Part media_part(json::Value part, base::Arena& arena) {

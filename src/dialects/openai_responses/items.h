@@ -40,8 +40,6 @@ std::string_view reasoning_text(json::Value item, base::Arena& arena);
 // What encrypted_content stands for; null if there is none. `redacted` is set if the text behind it was hidden.
 const chat::Signature* reasoning_signature(json::Value item, const ReadContext& context, bool& redacted);
 
-// "https://...", "data:image/png;base64,...", as the media it is.
-chat::Media media_from_url(std::string_view url, base::Arena& arena);
 // An input_image, input_file or input_audio as a part; kind text if it is none of them or empty.
 chat::Part media_part(json::Value part, base::Arena& arena);
 
