@@ -185,13 +185,16 @@ void Checker::check_provider(const ConnectionConfig& connection) {
   const auto upstream = providers::prepare_upstream(upstream_options(connection));
   if (upstream) return;
   // A credential that is there but could not be used has been reported where it stands.
-  const bool credential_given = std::ranges::any_of(connection.origins, [](const Origin& origin) {
-    const auto key = section_table(SectionId::connection).settings[origin.setting].key;
-    return key == "api_key" || key == "access_token" || key == "access_key_id" || key == "secret_access_key" ||
-           key == "service_account_file";
-  });
+  const auto written = [&](std::string_view key) {
+    return std::ranges::any_of(connection.origins, [&](const Origin& origin) {
+      return section_table(SectionId::connection).settings[origin.setting].key == key;
+    });
+  };
+  const bool any_written = written("api_key") || written("access_token") || written("access_key_id") ||
+                           written("secret_access_key") || written("service_account_file");
   for (const auto& each : upstream.error()) {
-    if (!each.no_credential || !credential_given) fault(connection, SectionId::connection, each.key, each.message);
+    const bool reported = each.no_credential && (each.key == "api_key" ? any_written : written(each.key));
+    if (!reported) fault(connection, SectionId::connection, each.key, each.message);
   }
 }
 

@@ -136,9 +136,8 @@ void append_providers(std::string& text) {
   for (const auto* info : providers::all_providers()) {
     text.append("| `").append(info->name).append("` | ");
     const bool by_location = info->kind == providers::ProviderKind::vertex;
-    const bool by_region = info->owned_by == "bedrock";
     text += by_location                      ? "by `location`"
-            : by_region                      ? "by `region`"
+            : info->by_region                ? "by `region`"
             : info->default_endpoint.empty() ? "none: give `endpoint`"
                                              : code(info->default_endpoint);
     text += info->credential == providers::CredentialNeed::required ? " | required |\n" : " | optional |\n";

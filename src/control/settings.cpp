@@ -350,7 +350,7 @@ constexpr Setting kConnection[] = {
     bind<&ConnectionConfig::session_token>(
         {.key = "session_token",
          .help = "AWS: the token of temporary credentials; a `file:` is read again when it changes.",
-         .example = "\"file:/run/secrets/aws-session-token\"",
+         .example = "\"file:/run/secrets/token\"",
          .min = 1,
          .max = 16 * kKiB}),
     bind<&ConnectionConfig::service_account_file>({.key = "service_account_file",

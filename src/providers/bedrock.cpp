@@ -6,7 +6,7 @@ namespace llmgw::providers {
 namespace {
 
 constexpr ProviderInfo kNames[] = {
-    {"bedrock", ProviderKind::bedrock, "", CredentialNeed::required, "bedrock"},
+    {"bedrock", ProviderKind::bedrock, "", CredentialNeed::required, "bedrock", true},
 };
 constexpr std::string_view kService = "bedrock";
 
@@ -46,7 +46,6 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 const Vendor kBedrock = {.kind = ProviderKind::bedrock,
                          .names = kNames,
                          .speaks = speaks_bedrock,
-                         .needs_region = true,
                          .default_endpoint = default_endpoint,
                          .prepare = prepare,
                          .target = target};

@@ -14,7 +14,7 @@ constexpr std::string_view kMantle = "bedrock-mantle";
 constexpr ProviderInfo kNames[] = {
     {"openai", kOpenAiKind, "https://api.openai.com", kRequired, "openai"},
     {"openai-compatible", kOpenAiKind, "", kOptional, "openai-compatible"},
-    {kMantle, kOpenAiKind, "", kRequired, "bedrock"},
+    {kMantle, kOpenAiKind, "", kRequired, "bedrock", true},
     {"cerebras", kOpenAiKind, "https://api.cerebras.ai/v1", kRequired, "cerebras"},
     {"deepseek", kOpenAiKind, "https://api.deepseek.com", kRequired, "deepseek"},
     {"fireworks", kOpenAiKind, "https://api.fireworks.ai/inference/v1", kRequired, "fireworks"},
@@ -81,7 +81,6 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 const Vendor kOpenAi = {.kind = ProviderKind::openai,
                         .names = kNames,
                         .speaks = speaks_openai,
-                        .needs_region = true,
                         .default_endpoint = default_endpoint,
                         .prepare = prepare,
                         .target = target};

@@ -22,6 +22,7 @@ struct ProviderInfo {
       default_endpoint;       // empty: the configuration must give one, or (vertex) it follows from the location
   CredentialNeed credential;  // with the default endpoint; another endpoint of kind openai may need none
   std::string_view owned_by;  // what /v1/models says unless configured
+  bool by_region = false;     // AWS: the default endpoint follows from the region
 };
 
 // Every name a configuration may use.

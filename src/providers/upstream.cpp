@@ -102,7 +102,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
   upstream.auto_cache = options.auto_cache;
   const std::string endpoint =
       options.endpoint.empty() ? vendor->default_endpoint(options) : std::string(options.endpoint);
-  if (endpoint.empty() && vendor->needs_region && options.region.empty()) {
+  if (endpoint.empty() && upstream.provider->by_region) {
     faults.push_back({"region", "provider '" + std::string(options.provider) +
                                     "' needs region = \"...\", or an endpoint of its own"});
     return failed();

@@ -18,7 +18,6 @@ struct Vendor {
   bool (*speaks)(Surface surface);
   // Whether this one can; null: all that `speaks` says.
   bool (*model_speaks)(const Upstream& upstream, std::string_view model, Surface surface) = nullptr;
-  bool needs_region = false;  // the default endpoint may follow from the region
   // Where the vendor is when the configuration gives no endpoint; empty when it has to.
   std::string (*default_endpoint)(const UpstreamOptions& options);
   // Fills everything of `upstream` but provider, endpoint and the configured extra headers.
