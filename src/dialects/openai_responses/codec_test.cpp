@@ -187,6 +187,19 @@ TEST_F(ResponsesTest, RefusesWhatItCannotSay) {
               HasSubstr("error: input[0].content[0]"));
 }
 
+TEST_F(ResponsesTest, ToolsOfAnotherProviderAreDroppedWithAWordAlsoIfThereAreNoOthers) {
+  ASSERT_TRUE(world_.read_request(R"({"input":"a"})"));
+  world_.request.tools.push(
+      world_.arena,
+      {.kind = chat::ToolKind::opaque, .origin = chat::Dialect::gemini, .name = "fileSearch", .raw = "{}"});
+  world_.request.from = chat::Dialect::gemini;
+  world_.request.service_tier = "on_demand";
+  const std::string out = world_.write_request(openai_target());
+  EXPECT_EQ(field(out, {"tools"}), "");
+  EXPECT_EQ(field(out, {"service_tier"}), "");
+  EXPECT_THAT(world_.warned(), ElementsAre("dropped tools[0]", "dropped service_tier"));
+}
+
 TEST_F(ResponsesTest, AllowedToolsAreEmulatedByHidingTheOthers) {
   constexpr std::string_view kBody = R"({"input":"a","tools":[{"type":"function","name":"f"},
     {"type":"function","name":"g"}],"tool_choice":{"type":"allowed_tools","mode":"required",

@@ -16,6 +16,7 @@ using chat::Effort;
 using chat::Request;
 using chat::Target;
 
+constexpr std::string_view kServiceTiers[] = {"auto", "default", "flex", "scale", "priority", "fast"};
 constexpr std::string_view kNoSuchParameter = "the Responses API has no such parameter";
 
 class RequestWriter {
@@ -122,11 +123,11 @@ void RequestWriter::instructions() {
 }
 
 void RequestWriter::tools() {
-  if (!any_tool()) return;
-  writer_.key("tools").begin_array();
+  const bool any = any_tool();  // the others only warn
+  if (any) writer_.key("tools").begin_array();
   size_t index = 0;
   for (const chat::Tool& one : request_.tools) tool(one, index++);
-  writer_.end_array();
+  if (any) writer_.end_array();
 }
 
 void RequestWriter::tool(const chat::Tool& tool, size_t index) {
@@ -326,7 +327,10 @@ void RequestWriter::others() {
     context_.warnings.dropped("metadata", "this model's API has no such parameter");
   }
   if (!request_.service_tier.empty()) {
-    if (target_.service_tier && request_.service_tier != "standard_only") {
+    // Groq's "on_demand" and Anthropic's "standard_only" are none of OpenAI's words.
+    const bool known =
+        own_ || std::ranges::find(kServiceTiers, request_.service_tier) != std::ranges::end(kServiceTiers);
+    if (target_.service_tier && known) {
       writer_.member("service_tier", request_.service_tier);
     } else if (request_.service_tier != "auto") {
       context_.warnings.dropped("service_tier", "this model's API has no such tier");
