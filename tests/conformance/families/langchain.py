@@ -13,7 +13,7 @@ from results import Check
 from world import recorded_reply
 
 MAX_TOKENS = 8000
-KEEPS_SIGNATURES = (recordings.RESPONSES, recordings.ANTHROPIC, recordings.GEMINI, recordings.BEDROCK)
+KEEPS_SIGNATURES = (recordings.RESPONSES, recordings.ANTHROPIC, recordings.GEMINI)  # ChatBedrockConverse drops thoughts
 
 
 def openai(port, model, thinking):
@@ -147,7 +147,8 @@ async def one(world, checker, name, turns, client):
                 program.load(recorded_reply(case))
                 calls = await asyncio.to_thread(loop.ask, stream)
                 captured = list(program.captured)
-                chains.judge(check, checker, case, number, captured, minted)
+                told = "".join(chains.unpadded(each.response.decode("utf-8", "replace")) for each in turns[:number])
+                chains.judge(check, checker, case, number, captured, minted, told)
                 if number + 1 == len(turns):
                     break
                 minted += kept(client, chains.signed(case.dialect, case.response, case.streaming))

@@ -127,7 +127,7 @@ def compare_finish(findings, answer, told, client):
     if told.finish is None:
         return
     if told.refusal is not None and told.finish == STOP:
-        if answer.refusal is None and answer.finish != FILTER:
+        if answer.refusal is None and answer.finish != FILTER and told.refusal not in answer.text:
             findings.append(("refusal", f"finish {answer.native} and no refusal instead of {short(told.refusal)}"))
         return
     allowed = FINISH.get(told.finish, {}).get(client, {told.finish})

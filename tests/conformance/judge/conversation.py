@@ -101,6 +101,8 @@ def decoded(text):
 
 
 def text_digest(value):
+    """White space between the pieces of a text does not count."""
+    value = "".join(value.split())
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -119,7 +121,9 @@ def encoded(kind, data, media_type):
     raw = decoded(data)
     found = next((name for magic, name in MAGIC.items() if raw.startswith(magic)), media_type)
     words = raw.decode("utf-8", "replace") if (media_type or "").startswith("text/") else ""
-    return Part(kind, media=hashlib.sha256(raw).hexdigest(), media_type=found, text=words)
+    if words:
+        return Part(kind, media=text_digest(words), media_type=found, text=words)
+    return Part(kind, media=hashlib.sha256(raw).hexdigest(), media_type=found)
 
 
 def kind_of(media_type):

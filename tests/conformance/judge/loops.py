@@ -319,8 +319,7 @@ class Cohere(Chat):
                 call["function"] = dict(call["function"])
                 message.setdefault("tool_calls", []).append(call)
             elif kind == "tool-call-delta":
-                function = message["tool_calls"][-1]["function"]
-                function["arguments"] = (function.get("arguments") or "") + told["tool_calls"]["function"]["arguments"]
+                merge(message["tool_calls"][-1], told["tool_calls"])
         return message
 
 

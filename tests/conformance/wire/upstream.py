@@ -142,10 +142,14 @@ class Upstream:
                 await asyncio.sleep(0)
             if reply.stall is not None and sent >= reply.stall:
                 return await self._stall(reader, program)
+            if writer.is_closing():
+                return False
             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if reply.stream else piece)
             sent += len(piece)
             if reply.delay or reply.split:
                 await writer.drain()
+        if reply.stall is not None:
+            return await self._stall(reader, program)
         if reply.cut is not None:
             await writer.drain()
             return False

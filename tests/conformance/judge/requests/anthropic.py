@@ -14,7 +14,11 @@ def source_part(kind, block):
         return media(kind, source.get("url"))
     if how == "text":
         return Part(kind, media=text_digest(source.get("data") or ""), media_type="text/plain", text=source["data"])
-    return Part(kind, media=str(source.get("file_id") or source.get("content")))
+    if how == "content":
+        inner = content_parts(source.get("content"))
+        words = "".join(each.text for each in inner)
+        return Part(kind, media=text_digest(words), media_type="text/plain", text=words)
+    return Part(kind, media=str(source.get("file_id")))
 
 
 def content_parts(content):

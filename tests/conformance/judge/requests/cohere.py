@@ -1,6 +1,6 @@
 """Cohere v2 chat requests: OpenAI's messages and tools with other settings."""
 
-from ..conversation import Part, Request, text
+from ..conversation import Part, Request, text, text_digest
 from . import openai_chat
 
 CHOICES = {"REQUIRED": "required", "NONE": "none"}
@@ -28,6 +28,10 @@ def read(body):
         parts += openai_chat.content_parts(message.get("content"))
         parts += [openai_chat.call_part(call) for call in message.get("tool_calls") or []]
         request.add(openai_chat.ROLES.get(role, "user"), *parts)
+    for document in body.get("documents") or []:
+        data = document.get("data") or {}
+        words = data if isinstance(data, str) else data.get("text") or ""
+        request.turns[-1].parts.append(Part("document", media=text_digest(words), text=words))
     request.tools = [openai_chat.read_tool(each) for each in body.get("tools") or []]
     request.choice = CHOICES.get(body.get("tool_choice"))
     request.max_tokens, request.stop = body.get("max_tokens"), list(body.get("stop_sequences") or [])

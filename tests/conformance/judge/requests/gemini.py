@@ -84,7 +84,7 @@ def read(body):
         request.add(role, *[content_part(each) for each in ([given] if isinstance(given, dict) else given)])
     request.tools = read_tools(body.get("tools"))
     calling = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
-    request.choice = CHOICES.get(str(calling.get("mode")).upper())
+    request.choice = CHOICES.get((calling.get("mode") or "").upper())
     request.allowed = calling.get("allowedFunctionNames")
     if request.choice == "required" and request.allowed and len(request.allowed) == 1:
         request.choice, request.choice_name, request.allowed = "named", request.allowed[0], None
