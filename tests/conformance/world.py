@@ -87,6 +87,27 @@ def recorded_reply(case, **changes):
     return Reply(case.status, case.headers, case.response, stream, **changes)
 
 
+# How the bytes of a stream may come: whole, in small pieces, an event at a time, with other line ends, with comments
+# between events, compressed.
+WAYS = ("whole", "split", "events", "crlf", "comments", "gzip")
+PIECE_BYTES = 7
+
+
+def varied_reply(case, way):
+    body = case.response
+    if way == "split":
+        return recorded_reply(case, split=PIECE_BYTES)
+    if way == "events" and case.streaming:
+        return recorded_reply(case, at=event_offsets(case))
+    if way == "gzip":
+        return recorded_reply(case, zipped=True)
+    if case.wire == "sse" and way in ("crlf", "comments"):
+        body = body.replace(b"\r\n", b"\n")
+        body = body.replace(b"\n", b"\r\n") if way == "crlf" else body.replace(b"\n\n", b"\n\n: keep-alive\n\n")
+    reply = recorded_reply(case)
+    return dataclasses.replace(reply, body=body)
+
+
 def event_offsets(case):
     return tuple(frames.boundaries(case.response, case.wire))
 

@@ -5,7 +5,7 @@ import asyncio
 import cases as recordings
 from judge import answers, asks, compare_answer, errors, js_answers, sdk_answers, typed
 from results import Check
-from world import recorded_reply
+from world import WAYS, recorded_reply, varied_reply
 
 ANSWER_BYTES = 20000  # of an SDK's answer that a failure shows
 
@@ -78,13 +78,15 @@ async def one(world, types, case, client, stream):
     told = answers.origin(case)
     array = client == recordings.GEMINI and stream and case.number % 2 == 1
     mode = ("stream" if stream else "unary") + ("" if stream == case.streaming else "-other") + ("-array" * array)
+    way = WAYS[(case.number + recordings.DIALECTS.index(client)) % len(WAYS)]
+    mode += f" {way}"
     check = Check("A", client, case.provider, case.id, mode, case.features, case.dialect, recorded=case.recorded)
     names = [tool.name for tool in told.tools]
     thinking = bool(told.reasoning or told.signatures)
     call = asks.smallest(client, f"case-{case.number}", stream, names, thinking, array)
     program = world.upstream.program(f"case-{case.number}")
     async with program.lock:
-        program.load(recorded_reply(case))
+        program.load(varied_reply(case, way))
         answer = None
         try:
             answer = await world.ask(call)

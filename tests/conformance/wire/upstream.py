@@ -160,6 +160,10 @@ class Upstream:
 
     @staticmethod
     async def _stall(reader, program):
-        if await reader.read(1) == b"" and program is not None:
+        try:
+            gone = await reader.read(1) == b""
+        except ConnectionError:
+            gone = True
+        if gone and program is not None:
             program.gone.set()
         return False
