@@ -122,7 +122,7 @@ std::optional<SseEvent> SseReader::parse_block(std::string_view block) {
   if (!has_data) {
     // Google ends a stream that fails with a bare JSON object, which no field introduces.
     if (!whole.starts_with('{')) return std::nullopt;
-    event.data = whole;
+    event.data = whole.substr(0, whole.find_last_not_of("\r\n") + 1);
   }
   event.id = last_id_;
   event.retry_ms = std::exchange(retry_ms_, std::nullopt);
