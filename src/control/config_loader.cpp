@@ -52,7 +52,7 @@ void Loader::unknown_key(SectionId id, const TomlMember& member, bool has_tls) {
   const auto& table = section_table(id);
   std::vector<std::string_view> keys;
   for (const auto& setting : table.settings) keys.push_back(setting.key);
-  if (has_tls) keys.push_back("tls");
+  if (has_tls) keys.emplace_back("tls");
   errors_.add(member.at, std::string(table.name) + ": unknown key '" + shown_key(member.key) + "'" +
                              did_you_mean(member.key, keys));
 }
@@ -123,7 +123,7 @@ void Loader::read_repeated(SectionId id, const TomlMember& member, std::vector<S
     errors_.add(member.at, name + ": more than " + std::to_string(max) + " entries");
     return;
   }
-  static const Section defaults = default_section<Section>(id);
+  static const Section kDefaults = default_section<Section>(id);
   sections.reserve(member.value.items.size());
   for (const auto& item : member.value.items) {
     if (item.kind != TomlKind::table) {
@@ -131,7 +131,7 @@ void Loader::read_repeated(SectionId id, const TomlMember& member, std::vector<S
                   name + ": expected a table, found " + std::string(kind_name(item.kind)) + "; write [[" + name + "]]");
       continue;
     }
-    auto& section = sections.emplace_back(defaults);
+    auto& section = sections.emplace_back(kDefaults);
     section.at = item.at;
     read_members(id, item, section, [&](const TomlMember& tls) {
       if constexpr (requires { section.tls; }) read_single(SectionId::connection_tls, tls, section.tls);

@@ -253,7 +253,7 @@ std::optional<SettingValue> ValueReader::read_headers(const TomlValue& value) {
   return headers;
 }
 
-std::string ValueReader::resolved(std::string text) const {
+std::string ValueReader::resolved(const std::string& text) const {
   const bool word =
       setting_->path == PathKind::log_destination && (text == "stdout" || text == "stderr" || text == "off");
   return setting_->path == PathKind::none || word ? text : resolve_path(environment_, text);
@@ -275,7 +275,7 @@ std::optional<SettingValue> ValueReader::read(const Setting& setting, std::strin
     case SettingType::header_table: return read_headers(value);
     case SettingType::text:
     case SettingType::secret:
-      if (auto text = read_text(value)) return SettingValue(resolved(std::move(*text)));
+      if (auto text = read_text(value)) return SettingValue(resolved(*text));
       return std::nullopt;
   }
   return std::nullopt;

@@ -55,7 +55,7 @@ class ValueReader {
   std::optional<SettingValue> read_headers(const TomlValue& value);
   std::optional<std::string> read_text(const TomlValue& value);
   // A path as seen from the configuration's directory; anything else as it is.
-  std::string resolved(std::string text) const;
+  std::string resolved(const std::string& text) const;
   std::optional<std::string> dereference(const TomlValue& value);
   std::optional<std::string> from_environment(const TomlValue& value);
   std::optional<std::string> from_file(const TomlValue& value);
