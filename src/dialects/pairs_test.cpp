@@ -162,6 +162,9 @@ std::vector<std::string> meaning(World& world, const chat::List<chat::Message>& 
         case PartKind::tool_result: {
           std::string text;
           for (const Part& inner : part.content) text += inner.text;
+          // Gemini's results are objects: a text comes back in one.
+          const auto wrapped = json::parse_tree(world.parser, text, world.arena);
+          if (wrapped && (*wrapped)["result"].is_string()) text = (*wrapped)["result"].string(world.arena);
           out.push_back("result: " + text);
           break;
         }

@@ -1,6 +1,8 @@
 // The call to the upstream and the way back: bytes pass through, nothing is re-encoded.
+#include <algorithm>
 #include <array>
 
+#include "base/memory_pool.h"
 #include "dialects/error.h"
 #include "dialects/stream_end.h"
 #include "gateway/call.h"
@@ -28,6 +30,27 @@ bool hit_closed_connection(const ClientExchange& upstream, const Error& error) {
   return upstream.reused() && !upstream.received_any() &&
          (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
 }
+
+// A copy of a stream's piece, which lies in memory that the next reader of this turn uses.
+class KeptPiece {
+ public:
+  KeptPiece() = default;
+  KeptPiece(const KeptPiece&) = delete;
+  KeptPiece& operator=(const KeptPiece&) = delete;
+  ~KeptPiece() { base::MemoryPool::release(memory_, kBytesMax); }
+
+  // Points `data` to the copy. False if it is too large: to copy it would cost more than to send it at once.
+  bool keep(std::string_view& data) {
+    if (data.size() > kBytesMax) return false;
+    memory_ = static_cast<char*>(base::MemoryPool::allocate(kBytesMax));
+    data = {memory_, static_cast<size_t>(std::copy(data.begin(), data.end(), memory_) - memory_)};
+    return true;
+  }
+
+ private:
+  static constexpr size_t kBytesMax = 2048;  // some events
+  char* memory_ = nullptr;
+};
 
 bool is_event_stream(const ResponseHead& head) {
   return head.headers.value(HeaderId::content_type).starts_with("text/event-stream");
@@ -93,13 +116,17 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
   const control::CallTimeouts& timeouts = attempt_->connection->timeouts;
   http::Pool& pool = generation_.pool(attempt_->connection_index);
   for (bool fresh = false;; fresh = true) {
-    const Instant wanted_at = worker_.loop().precise_now();
-    CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
-    upstream = std::move(acquired);
-    const Instant acquired_at = upstream->reused() ? wanted_at : worker_.loop().precise_now();
+    base::Duration connecting{0};
+    if (!fresh) upstream = pool.acquire_ready();
+    if (upstream == nullptr) {
+      const Instant wanted_at = worker_.loop().precise_now();
+      CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
+      upstream = std::move(acquired);
+      if (!upstream->reused()) connecting = worker_.loop().precise_now() - wanted_at;
+    }
     auto sent = co_await send(*upstream);
     if (sent) {
-      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - (acquired_at - wanted_at);
+      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting;
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
       if (head) {
@@ -183,7 +210,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   for (;;) {
     auto bytes = co_await upstream.read_body(until(idle_timeout));
     if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
-    const std::string_view data(bytes->data.data(), bytes->data.size());
+    std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
     boundary.feed(data);
     if (cursor_) cursor_->feed(data);
@@ -195,8 +222,11 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
         co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
       }
     }
-    const iovec buffer = net::buffer_of(data);
     const Instant arrived = worker_.loop().now();
+    KeptPiece kept;
+    net::SendTurn turn(worker_.loop(), net::SendTurn::Order::continuation);
+    if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
+    const iovec buffer = net::buffer_of(data);
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, bytes->done);
     if (!written) co_return exchange_.abort();
     note_piece(streams, arrived, last_piece);

@@ -5,6 +5,7 @@
 #include "dialects/provider_error.h"
 #include "gateway/call.h"
 #include "gateway/header_rules.h"
+#include "gateway/redact.h"
 #include "gateway/transcoder.h"
 #include "http/content_coding.h"
 #include "providers/families.h"
@@ -156,7 +157,8 @@ Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
                                    .started_ms = now_ms,
                                    .request = &conversion_->request(),
                                    .framing = framing()},
-                         .upstream_framing = framing_of(head.headers.value(HeaderId::content_type))});
+                         .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
+                         .secrets = secrets_of(attempt_->connection->upstream, arena_)});
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
   if (!decoder) {
@@ -224,8 +226,10 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder) 
   error_ = error.kind;
   const iovec buffer = net::buffer_of(transcoder.output());
   if (transcoder.error_event_written()) {
-    auto written = co_await exchange_.write({&buffer, 1}, true);
-    if (written) co_return;
+    // Cohere's SDK takes the event for an end like any other: only the broken transfer tells.
+    const bool tells = match_.dialect != Dialect::cohere;
+    auto written = co_await exchange_.write({&buffer, 1}, tells);
+    if (written && tells) co_return;
   }
   exchange_.abort();
 }
@@ -252,6 +256,7 @@ Task<void> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
                                                          conversion_->read_context(id_.view()));
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = retry_after(head.headers)) error.retry_after = wait;
+  error.message = redact(error.message, secrets_of(attempt_->connection->upstream, arena_), arena_);
   co_await refuse(error);
 }
 

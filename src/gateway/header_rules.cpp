@@ -66,12 +66,12 @@ bool upstream_request_headers(const Headers& from, const providers::Upstream& up
     if (!pass && !(websocket && websocket_handshake(header.id))) continue;
     if (check_connection && http::named_in_connection(from, header.name)) continue;
     if (replaced(header, upstream.set_headers)) continue;
-    std::string_view value = header.value;
+    Header passed = header;
     if (header.id == HeaderId::sec_websocket_protocol) {
-      value = strip_key_from_protocols(value, arena);
-      if (value.empty()) continue;
+      passed.value = strip_key_from_protocols(header.value, arena);
+      if (passed.value.empty()) continue;
     }
-    if (!to.append(header.id, header.name, value)) return false;
+    if (!to.append(passed)) return false;
   }
   for (const auto& field : upstream.set_headers) {
     if (!to.append(field.name, field.value.reveal())) return false;
@@ -112,7 +112,7 @@ bool client_response_headers(const Headers& from, std::string_view request_id, H
         known ? forwarded[static_cast<size_t>(header.id)] : providers::forward_response_header(header.name);
     if (!pass && !websocket_handshake(header.id)) continue;
     if (check_connection && http::named_in_connection(from, header.name)) continue;
-    if (!to.append(header.id, header.name, header.value)) return false;
+    if (!to.append(header)) return false;
   }
   return to.append(HeaderId::x_request_id, request_id);
 }

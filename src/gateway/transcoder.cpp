@@ -1,5 +1,6 @@
 #include "gateway/transcoder.h"
 
+#include "gateway/redact.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -155,16 +156,21 @@ void Transcoder::fail_with(std::string_view message) {
   sequencer_.fail({.kind = ErrorKind::upstream_failed, .message = message});
 }
 
+void Transcoder::fail_started(const chat::ClientError& said) {
+  base::Arena& arena = sides_.read.arena;
+  error_ = said;
+  error_->message = arena.copy(redact(said.message, sides_.secrets, arena));
+  error_->param = arena.copy(said.param);
+  error_->code = arena.copy(said.code);
+  // Before the stream has begun the caller tells it as an HTTP error.
+  if (!started_ || writer_ == nullptr) return;
+  const size_t before = out_.size();
+  writer_->write({.kind = EventKind::error, .error = &*error_}, framer_);
+  error_event_written_ = out_.size() > before;
+}
+
 void Transcoder::event(const chat::StreamEvent& event) {
-  if (event.kind == EventKind::error) {
-    error_ = *event.error;
-    base::Arena& arena = sides_.read.arena;
-    error_->message = arena.copy(event.error->message);
-    error_->param = arena.copy(event.error->param);
-    error_->code = arena.copy(event.error->code);
-    // Before the stream has begun the caller tells it as an HTTP error.
-    if (!started_) return;
-  }
+  if (event.kind == EventKind::error) return fail_started(*event.error);
   if (collector_) {
     collector_->event(event);
     if (collector_->error() && !error_) error_ = collector_->error();
@@ -175,12 +181,10 @@ void Transcoder::event(const chat::StreamEvent& event) {
     return;
   }
   // The head of the client's answer waits for content: an error until then is a proper HTTP error.
-  const size_t before = out_.size();
   writer_->write(event, framer_);
   if (event.kind == EventKind::part_start || event.kind == EventKind::finish || event.kind == EventKind::end) {
     started_ = true;
   }
-  if (event.kind == EventKind::error) error_event_written_ = out_.size() > before;
   if (event.kind == EventKind::end) framer_.finish();
 }
 

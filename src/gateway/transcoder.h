@@ -43,6 +43,7 @@ class Transcoder final : private chat::EventSink {
     dialects::ReadContext read;
     dialects::AnswerContext write;  // write.framing: what the client gets; json is a document
     chat::Framing upstream_framing = chat::Framing::json;
+    chat::List<std::string_view> secrets = {};  // what errors must not show: see redact.h
   };
 
   explicit Transcoder(const Sides& sides);
@@ -77,6 +78,7 @@ class Transcoder final : private chat::EventSink {
   void read_array(std::string_view document);
   void read_event(const chat::WireEvent& event) { reader_->read(event, sequencer_); }
   void fail_with(std::string_view message);
+  void fail_started(const chat::ClientError& said);
 
   Sides sides_;
   std::string out_;
