@@ -11,6 +11,7 @@ CHAT, RESPONSES, ANTHROPIC = recordings.CHAT, recordings.RESPONSES, recordings.A
 GEMINI, BEDROCK, COHERE = recordings.GEMINI, recordings.BEDROCK, recordings.COHERE
 CLIENTS = recordings.DIALECTS
 SECONDS = 60
+ONCE = {"max_retries": 0}  # Cohere's SDK would wait as long as Retry-After says
 
 OPENAI_CLASSES = {
     "bad_request": {"BadRequestError", "UnprocessableEntityError"},
@@ -134,7 +135,7 @@ def send(dialect, port, model):
         return gemini_client(port).models.generate_content(model=model, contents=text)
     if dialect == BEDROCK:
         return bedrock_client(port).converse(modelId=model, messages=[{"role": "user", "content": [{"text": text}]}])
-    return cohere_client(port).chat(model=model, messages=[message])
+    return cohere_client(port).chat(model=model, messages=[message], request_options=ONCE)
 
 
 def failure(dialect, port, model):

@@ -93,10 +93,11 @@ def bedrock(port, model, body, stream):
 def cohere(port, model, body, stream):
     client = sdk.cohere_client(port)
     thinking = {"thinking": body["thinking"]} if "thinking" in body else {}
-    arguments = {"model": model, "messages": body["messages"], "tools": body.get("tools"), **thinking}
+    tools = {"tools": body["tools"]} if "tools" in body else {}
+    arguments = {"model": model, "messages": body["messages"], "request_options": sdk.ONCE, **tools, **thinking}
     if not stream:
-        return encode(dumped(client.chat(**{k: v for k, v in arguments.items() if v is not None})))
-    return lines(client.chat_stream(**{k: v for k, v in arguments.items() if v is not None}), name=True)
+        return encode(dumped(client.chat(**arguments)))
+    return lines(client.chat_stream(**arguments), name=True)
 
 
 CALLS = {
