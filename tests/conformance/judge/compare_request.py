@@ -258,7 +258,7 @@ class Comparison:
 
     def reasoning(self):
         asked, sent = self.asked, self.sent
-        if asked.reasoning == "on" and sent.reasoning != "on":
+        if asked.reasoning == "on" and sent.reasoning not in ("on", "adaptive"):
             self.lost("reasoning", ["reasoning", "thinking", "effort"], f"{sent.reasoning} instead of on")
         if asked.reasoning == "off" and sent.reasoning == "on":
             self.lost("reasoning", ["reasoning", "thinking", "effort"], "on instead of off")

@@ -54,7 +54,7 @@ class Request:
     seed: int | None = None
     format: str | None = None  # json_object, json_schema
     schema: dict | None = None
-    reasoning: str | None = None  # on, off
+    reasoning: str | None = None  # on, adaptive (the model decides), off
     effort: str | None = None
     stream: bool = False
 

@@ -56,9 +56,7 @@ def read_tool(tool):
 def read_thinking(request, body):
     kind = (body.get("thinking") or {}).get("type")
     request.effort = (body.get("output_config") or {}).get("effort")
-    request.reasoning = {"enabled": "on", "disabled": "off"}.get(kind)
-    if kind == "adaptive" and request.effort:  # without an effort the model decides, as it does anyway
-        request.reasoning = "on"
+    request.reasoning = {"enabled": "on", "adaptive": "adaptive", "disabled": "off"}.get(kind)
 
 
 def read(body):

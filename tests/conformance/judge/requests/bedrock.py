@@ -72,7 +72,8 @@ def read(body):
     config, more = body.get("inferenceConfig") or {}, body.get("additionalModelRequestFields") or {}
     request.max_tokens, request.stop = config.get("maxTokens"), list(config.get("stopSequences") or [])
     request.temperature, request.top_p = config.get("temperature"), config.get("topP")
-    request.top_k = more.get("top_k") or config.get("topK")
+    nova = more.get("inferenceConfig") or {}
+    request.top_k = more.get("top_k") or nova.get("topK") or config.get("topK")
     choice = more.get("tool_choice") or {}
     if choice.get("disable_parallel_tool_use") is not None:
         request.parallel = not choice["disable_parallel_tool_use"]
@@ -84,6 +85,6 @@ def read(body):
         request.schema = json.loads(wanted["structure"]["jsonSchema"]["schema"])
     thinking = more.get("thinking") or more.get("reasoning_config") or more.get("reasoningConfig") or {}
     kind = "enabled" if isinstance(thinking, str) else thinking.get("type")  # Qwen: the effort alone
-    request.reasoning = {"enabled": "on", "disabled": "off"}.get(kind)
+    request.reasoning = {"enabled": "on", "adaptive": "adaptive", "disabled": "off"}.get(kind)
     request.effort = (more.get("output_config") or {}).get("effort") or more.get("reasoning_effort")
     return request
