@@ -93,6 +93,7 @@ Task<void> Call::proxy() {
   if (auto verified = verify_signature(); !verified) co_return co_await refuse(verified.error());
   if (auto inspected = inspect_body(); !inspected) co_return co_await refuse(inspected.error());
   if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
+  if (asks_memory() && co_await answer_from_memory()) co_return;
   auto routed = match_.model_place == ModelPlace::none ? route_without_model() : route();
   if (!routed) co_return co_await refuse(routed.error());
   attempt_ = *routed;
@@ -283,6 +284,7 @@ Outcome<Call::Attempt> Call::route_without_model() {
     const Connection& connection = snapshot.connections[model.connection];
     if (!principal_->models.allows(model.name) || (!wanted.empty() && connection.name != wanted)) continue;
     if (!providers::speaks(connection.upstream, {}, surface())) continue;
+    if (asks_memory() && connection.api == control::UpstreamApi::chat) continue;
     if (!best || connection.priority < snapshot.connections[*best].priority) best = model.connection;
   }
   if (!best) {

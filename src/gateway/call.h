@@ -91,10 +91,24 @@ class Call {
   Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);
   net::Task<Outcome<void>> write_converted();
   net::Task<Outcome<void>> fetch_media();
+  Transcoder::Sides sides(const http::ResponseHead& head);
   net::Task<void> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<void> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
   net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder);
+  // call_responses.cpp: the memory of the Responses API
+  struct Memory;
+  struct MemoryDeleter {
+    void operator()(Memory* memory) const;
+  };
+  using MemoryPointer = std::unique_ptr<Memory, MemoryDeleter>;
+  bool asks_memory() const;
+  MemoryPointer open_memory();
+  net::Task<bool> answer_from_memory();
+  net::Task<Outcome<std::string_view>> recall();
+  net::Task<void> remember(std::string_view output);
+  std::string_view built_on() const;  // the id of the response that this one continues
+
   bool streams() const { return match_.streams || peek_.stream.value_or(false); }
 
   // credentials.cpp: signatures and tokens
@@ -130,6 +144,7 @@ class Call {
   std::optional<Attempt> attempt_;
   std::string_view token_;  // the access token sent to the provider
   bool token_replaced_ = false;
+  MemoryPointer memory_;
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 

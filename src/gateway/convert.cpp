@@ -70,9 +70,6 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
                                          .message = "this API is not converted to other providers' APIs",
                                          .param = "model"});
     conversion_ = std::make_unique<Conversion>(*client, worker_.parser(), arena_);
-    if (auto read = conversion_->read({body_.data(), body_.size()}, model_, streams()); !read) {
-      return std::unexpected(read.error());
-    }
   }
   const std::string_view remote = model.upstream_name(model_);
   Attempt attempt{
@@ -93,12 +90,21 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
 }
 
 Task<Outcome<void>> Call::write_converted() {
+  std::string_view asked(body_.data(), body_.size());
+  if (match_.operation == Operation::responses_create) {
+    auto recalled = co_await recall();
+    if (!recalled) co_return std::unexpected(recalled.error());
+    asked = *recalled;
+  }
+  if (auto read = conversion_->read(asked, model_, streams()); !read) co_return read;
   if (auto fetched = co_await fetch_media(); !fetched) co_return fetched;
   auto body = conversion_->write();
   if (!body) co_return std::unexpected(body.error());
   auto pieces = json::splice(*body, {});
   if (!pieces) co_return std::unexpected(ClientError{.kind = ErrorKind::internal, .message = pieces.error().context});
   attempt_->body = *pieces;
+  // What was resolved before is told to the client all the same.
+  if (memory_ != nullptr) conversion_->request().previous_response_id = arena_.copy(built_on());
   co_return Outcome<void>{};
 }
 
@@ -142,23 +148,27 @@ Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint6
                           .content_length = size.value_or(0)});
 }
 
-Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
-  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
+Transcoder::Sides Call::sides(const ResponseHead& head) {
   const int64_t now_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(worker_.loop().wall_now().time_since_epoch()).count();
-  Transcoder transcoder({.provider = conversion_->provider(),
-                         .client = conversion_->client(),
-                         .read = conversion_->read_context(id_.view()),
-                         .write = {.parser = worker_.writer_parser(),
-                                   .arena = arena_,
-                                   .request_id = id_.view(),
-                                   .model = model_,
-                                   .now = now_ms / 1000,
-                                   .started_ms = now_ms,
-                                   .request = &conversion_->request(),
-                                   .framing = framing()},
-                         .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
-                         .secrets = secrets_of(attempt_->connection->upstream, arena_)});
+  return {.provider = conversion_->provider(),
+          .client = conversion_->client(),
+          .read = conversion_->read_context(id_.view()),
+          .write = {.parser = worker_.writer_parser(),
+                    .arena = arena_,
+                    .request_id = id_.view(),
+                    .model = model_,
+                    .now = now_ms / 1000,
+                    .started_ms = now_ms,
+                    .request = &conversion_->request(),
+                    .framing = framing()},
+          .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
+          .secrets = secrets_of(attempt_->connection->upstream, arena_)};
+}
+
+Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
+  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
+  Transcoder transcoder(sides(head));
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
   if (!decoder) {
@@ -200,6 +210,7 @@ Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
     converted_usage_ = transcoder.usage();
     if (transcoder.error()) co_return co_await tell_failure(*transcoder.error(), transcoder);
     if (!transcoder.started() || transcoder.output().empty()) continue;
+    if (transcoder.over()) co_await remember(transcoder.output());
     if (!begun) {
       begun = true;
       const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;

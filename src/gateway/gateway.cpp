@@ -57,6 +57,7 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   if (auto checked = check(*options.snapshot); !checked) return Failure(std::move(checked).error());
   std::unique_ptr<Gateway> gateway(new Gateway(*options.snapshot));
   gateway->snapshot_ = options.snapshot;
+  gateway->shared_.responses.set_path(options.snapshot->server.data_dir + "/responses.sqlite");
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);
   if (fault.empty()) fault = gateway->start_workers();
@@ -191,6 +192,8 @@ std::string Gateway::start_workers() {
 
 Gateway::~Gateway() {
   acceptor_.reset();
+  for (const auto& worker : workers_) worker->join();
+  shared_.responses.close();
   workers_.clear();
   for (const auto& share : shares_) {
     for (const WorkerSocket& socket : share) close(socket.fd);

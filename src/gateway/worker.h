@@ -14,6 +14,7 @@
 #include "control/snapshot.h"
 #include "gateway/heartbeat.h"
 #include "gateway/media_fetcher.h"
+#include "gateway/shared_responses.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "json/reader.h"
@@ -76,6 +77,7 @@ struct SharedState {
   bool metrics_on_admin = false;       // the same; workers then have no /metrics
   std::atomic<bool> draining = false;  // /ready says no
   Heartbeats heartbeats;
+  SharedResponses responses;
 };
 
 class Worker {

@@ -64,11 +64,14 @@ WorkerThread::WorkerThread(WorkerThreadOptions options)
     : options_(std::move(options)), loop_(net::make_epoll_poller()) {}
 
 WorkerThread::~WorkerThread() {
-  if (thread_.joinable()) {
-    loop_.stop();
-    thread_.join();
-  }
+  join();
   for (const WorkerSocket& socket : options_.sockets) close(socket.fd);
+}
+
+void WorkerThread::join() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
 }
 
 std::future<std::string> WorkerThread::start() {

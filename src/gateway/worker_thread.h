@@ -57,7 +57,9 @@ class WorkerThread {
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   // Without a drain before, what runs is cut off.
-  ~WorkerThread();
+  ~WorkerThread();  // join() and the loop's end
+  // Ends the thread, cutting off what runs; the loop lives on for those who still post to it.
+  void join();
 
   // Ready when the worker accepts: empty, or why it cannot.
   std::future<std::string> start();

@@ -1,4 +1,4 @@
-"""Every SDK against every provider's model: what one protocol asks, another answers (the simulator's, so the words vary).
+"""Every SDK against every provider's model: what one protocol asks, another answers (the simulator, so words vary).
 
 The SDK's own types judge: an answer that is not of its protocol does not parse.
 """

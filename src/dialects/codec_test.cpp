@@ -58,7 +58,7 @@ class World {
   // A conversation with the features all six dialects have.
   chat::Request request() {
     chat::Request request{.from = Dialect::openai_chat, .model = "client-model"};
-    request.max_tokens = 1 + rng_.below(4000);
+    request.max_tokens = 16 + rng_.below(4000);  // OpenAI takes no less than 16
     if (rng_.below(2) == 0) say(request, Role::system, "system words");
     const uint64_t rounds = 1 + rng_.below(3);
     for (uint64_t i = 0; i < rounds; ++i) {

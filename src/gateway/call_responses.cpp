@@ -1,0 +1,118 @@
+// The Responses API's memory, for providers that have none: see responses_state.h.
+#include "gateway/call.h"
+#include "gateway/responses_state.h"
+#include "json/tree.h"
+
+namespace llmgw::gateway {
+
+using chat::ClientError;
+using chat::ErrorKind;
+using net::Task;
+
+// What lives as long as the call: its parser is not the worker's, since it is in use while others run.
+struct Call::Memory {
+  Memory(store::ResponsesStore& store, Worker& worker, base::Arena& arena, std::string_view owner,
+         std::string_view request_id, net::Wait wait)
+      : state({.store = store,
+               .loop = worker.loop(),
+               .parser = parser,
+               .arena = arena,
+               .owner = owner,
+               .request_id = request_id,
+               .wait = wait}) {}
+  json::Parser parser;
+  ResponsesState state;
+  StateTurn turn;
+};
+
+void Call::MemoryDeleter::operator()(Memory* memory) const {
+  delete memory;
+}
+
+namespace {
+
+// A disk that takes longer is not one to wait for.
+constexpr base::Duration kStoreTimeout = std::chrono::seconds(5);
+
+// The Response object at the end of a stream: of its last event that has one.
+std::string_view final_response(std::string_view output, chat::Framing framing, json::Parser& parser,
+                                base::Arena& arena) {
+  if (framing == chat::Framing::json) return output;
+  constexpr std::string_view kData = "\ndata: ";
+  const size_t at = output.rfind(kData);
+  if (at == std::string_view::npos) return {};
+  std::string_view data = output.substr(at + kData.size());
+  data = data.substr(0, data.find('\n'));
+  const auto event = json::parse_tree(parser, data, arena);
+  return event ? (*event)["response"].raw() : std::string_view{};
+}
+
+}  // namespace
+
+bool Call::asks_memory() const {
+  switch (match_.operation) {
+    case Operation::responses_get:
+    case Operation::responses_delete:
+    case Operation::responses_cancel:
+    case Operation::responses_input_items:
+    case Operation::conversations: return true;
+    default: return false;
+  }
+}
+
+Call::MemoryPointer Call::open_memory() {
+  store::ResponsesStore* const store = worker_.shared().responses.get();
+  if (store == nullptr) return {};
+  return MemoryPointer(new Memory(*store, worker_, arena_, principal_->name, id_.view(), until(kStoreTimeout)));
+}
+
+// True if it was answered. What the gateway does not know may be known to a provider with a memory of its own.
+Task<bool> Call::answer_from_memory() {
+  const auto memory = open_memory();
+  const bool elsewhere = route_without_model().has_value();
+  if (memory == nullptr) {
+    if (elsewhere) co_return false;
+    co_await refuse({.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});
+    co_return true;
+  }
+  // A new conversation begins where the provider has some, else here.
+  const bool creates = match_.operation == Operation::conversations && match_.tail == "conversations";
+  if (creates && elsewhere) co_return false;
+  auto answered = co_await memory->state.answer(match_.operation, exchange_.head().method_text, match_.tail,
+                                                exchange_.head().query, {body_.data(), body_.size()});
+  if (!answered) {
+    if (elsewhere) co_return false;
+    co_await refuse(answered.error());
+    co_return true;
+  }
+  co_await answer(200, "application/json", *answered, {});
+  co_return true;
+}
+
+// Before a request for a response is converted: what it builds on becomes part of it.
+Task<Outcome<std::string_view>> Call::recall() {
+  const std::string_view body(body_.data(), body_.size());
+  memory_ = open_memory();
+  if (memory_ == nullptr) co_return body;
+  auto turn = co_await memory_->state.begin(body);
+  if (!turn) co_return std::unexpected(turn.error());
+  memory_->turn = std::move(*turn);
+  co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
+}
+
+std::string_view Call::built_on() const {
+  return memory_->turn.request.previous_response_id;
+}
+
+// Before the last byte goes out: the next call may build on this one at once.
+Task<void> Call::remember(std::string_view output) {
+  if (memory_ == nullptr) co_return;
+  const std::string_view response = final_response(output, framing(), memory_->parser, arena_);
+  if (response.empty()) co_return;
+  auto kept = co_await memory_->state.keep(std::move(memory_->turn), response);
+  if (!kept) {
+    worker_.log().warn("response not kept", {{"request_id", id_.view()}, {"error", kept.error().message}});
+  }
+}
+
+}  // namespace llmgw::gateway
