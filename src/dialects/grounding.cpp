@@ -53,7 +53,37 @@ void add_citations(json::Writer& w, Value metadata, base::Arena& arena) {
   }
 }
 
+// OpenAI's url_citation (nested or flat), Anthropic's web_search_result_location, Bedrock's location and Cohere's
+// sources.
+void add_web_citation(json::Writer& w, Value citation, base::Arena& arena) {
+  const Value nested = citation["url_citation"];
+  const Value from = nested.is_object() ? nested : citation;
+  const Value document = citation["sources"].first_element()["document"];
+  std::string_view url = from["url"].string(arena);
+  if (url.empty()) url = citation["location"]["web"]["url"].string(arena);
+  if (url.empty()) url = document["url"].string(arena);
+  if (!url.starts_with("http")) return;
+  std::string_view title = from["title"].string(arena);
+  if (title.empty()) title = document["title"].string(arena);
+  std::string_view cited = from.any_of("cited_text", "text").string(arena);
+  if (cited.empty()) cited = citation["sourceContent"].first_element()["text"].string(arena);
+  w.begin_object().member("url", url).member("title", title).member("cited_text", cited).end_object();
+}
+
 }  // namespace
+
+std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
+                               base::Arena& arena) {
+  if (has_grounding(origin)) return grounding_citations(citations, parser, arena);
+  const auto root = json::parse_tree(parser, citations, arena);
+  if (!root) return {};
+  std::string found;
+  json::Writer w(found);
+  w.begin_array();
+  for (const Value citation : root->elements()) add_web_citation(w, citation, arena);
+  w.end_array();
+  return found.size() > 2 ? arena.copy(found) : std::string_view{};
+}
 
 std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena) {
   const auto root = json::parse_tree(parser, citations, arena);

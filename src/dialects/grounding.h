@@ -1,4 +1,5 @@
-// Gemini's grounding and citation metadata as citations that name an address. Pure; any thread.
+// Citations that name an address: Gemini's grounding and citation metadata, and those of other dialects, in one form.
+// Pure; any thread.
 #pragma once
 
 #include <string>
@@ -19,5 +20,9 @@ inline bool has_grounding(chat::Dialect origin) {
 // ([{"groundingMetadata":{...}}, ...]; ai.google.dev/api/generate-content, GroundingMetadata, 2026). Google's indices
 // count bytes. In the arena; empty if there is none.
 std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena);
+
+// The citations of any dialect that name an address on the web, in the same form.
+std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
+                               base::Arena& arena);
 
 }  // namespace llmgw::dialects

@@ -28,5 +28,32 @@ TEST(Grounding, OneCitationForEachTextThatASourceBacks) {
   }
 }
 
+TEST(Grounding, OneFormForAddressesOfEveryDialect) {
+  using chat::Dialect;
+  struct Row {
+    Dialect origin;
+    std::string_view citations;
+  };
+  const Row rows[] = {
+      {Dialect::openai_chat,
+       R"([{"type":"url_citation","url_citation":{"url":"https://a","title":"A","start_index":1,"end_index":2}}])"},
+      {Dialect::openai_responses,
+       R"([{"type":"file_citation"},{"type":"url_citation","url":"https://a","title":"A"}])"},
+      {Dialect::anthropic,
+       R"([{"type":"web_search_result_location","url":"https://a","title":"A","encrypted_index":"x"},{"type":"char_location"}])"},
+      {Dialect::bedrock, R"([{"title":"A","location":{"web":{"url":"https://a"}}}])"},
+      {Dialect::cohere, R"([{"sources":[{"document":{"url":"https://a","title":"A"}}]}])"},
+      {Dialect::vertex, R"([{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a","title":"A"}}],)"
+                        R"("groundingSupports":[{"groundingChunkIndices":[0]}]}}])"},
+  };
+  for (const Row& row : rows) {
+    json::Parser parser;
+    base::Arena arena;
+    EXPECT_EQ(web_citations(row.citations, row.origin, parser, arena),
+              R"([{"url":"https://a","title":"A","cited_text":""}])")
+        << row.citations;
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::dialects

@@ -3,6 +3,7 @@
 #include "chat/arguments.h"
 #include "chat/turns.h"
 #include "dialects/anthropic/answer_parts.h"
+#include "dialects/anthropic/citations.h"
 #include "dialects/anthropic/functions.h"
 #include "dialects/anthropic/meaning.h"
 #include "json/writer.h"
@@ -68,9 +69,8 @@ class AnswerWriter {
   void text(const Part& part) {
     if (part.text.empty()) return;
     writer_.begin_object().member("type", "text").member("text", part.text);
-    if (!part.citations.empty() && part.origin == chat::Dialect::anthropic) {
-      writer_.raw_member("citations", part.citations);
-    }
+    const std::string_view cited = citations_for(part.citations, part.origin, context_.parser, context_.arena);
+    if (!cited.empty()) writer_.raw_member("citations", cited);
     writer_.end_object();
   }
 

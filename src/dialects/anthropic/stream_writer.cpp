@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dialects/anthropic/answer_parts.h"
+#include "dialects/anthropic/citations.h"
 #include "dialects/anthropic/error.h"
 #include "dialects/anthropic/functions.h"
 #include "dialects/anthropic/meaning.h"
@@ -188,10 +189,10 @@ class Writer final : public StreamWriter {
 
   // Rare, and the reader's Parser may be in use: it gets one of its own.
   void citations(const chat::StreamEvent& event, chat::WireSink& sink) {
-    if (kind_ != PartKind::text || event.head == nullptr || event.head->origin != chat::Dialect::anthropic) return;
+    if (kind_ != PartKind::text || event.head == nullptr) return;
     if (!parser_) parser_.emplace();
     base::Arena arena;
-    const auto root = json::parse_tree(*parser_, event.text, arena);
+    const auto root = json::parse_tree(*parser_, citations_for(event.text, event.head->origin, *parser_, arena), arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {
       open(sink);

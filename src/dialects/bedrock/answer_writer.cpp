@@ -3,6 +3,7 @@
 #include "chat/arguments.h"
 #include "chat/turns.h"
 #include "dialects/bedrock/answer_parts.h"
+#include "dialects/bedrock/citations.h"
 #include "dialects/bedrock/functions.h"
 #include "dialects/bedrock/meaning.h"
 #include "json/writer.h"
@@ -65,10 +66,11 @@ class AnswerWriter {
   void text(const Part& part) {
     if (part.text.empty()) return;
     writer_.begin_object();
-    if (!part.citations.empty() && part.origin == chat::Dialect::bedrock) {
+    const std::string_view cited = citations_for(part.citations, part.origin, context_.parser, context_.arena);
+    if (!cited.empty()) {
       writer_.key("citationsContent").begin_object().key("content").begin_array();
       writer_.begin_object().member("text", part.text).end_object();
-      writer_.end_array().raw_member("citations", part.citations).end_object();
+      writer_.end_array().raw_member("citations", cited).end_object();
     } else {
       writer_.member("text", part.text);
     }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dialects/bedrock/answer_parts.h"
+#include "dialects/bedrock/citations.h"
 #include "dialects/bedrock/error.h"
 #include "dialects/bedrock/functions.h"
 #include "dialects/bedrock/meaning.h"
@@ -183,9 +184,10 @@ class Writer final : public StreamWriter {
   }
 
   void citations(const chat::StreamEvent& event, chat::WireSink& sink) {
-    if (kind_ != PartKind::text || event.head == nullptr || event.head->origin != chat::Dialect::bedrock) return;
+    if (kind_ != PartKind::text || event.head == nullptr) return;
     base::Arena arena;
-    const auto root = json::parse_tree(own_parser(), event.text, arena);
+    const auto root =
+        json::parse_tree(own_parser(), citations_for(event.text, event.head->origin, own_parser(), arena), arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {
       open(sink);
