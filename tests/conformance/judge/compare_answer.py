@@ -163,7 +163,8 @@ def compare(answer, told, client, dialect):
     compare_usage(findings, answer, told, client)
     compare_order(findings, answer, told, client, dialect)
     if told.citations:
-        differ(findings, "citations", answer.citations, told.citations)
+        aspect = "citations" if told.web == told.citations else "citations.other"
+        differ(findings, aspect, answer.citations, told.citations)
     if told.media:
         differ(findings, "media", answer.media, told.media)
     if told.logprobs and client in (CHAT, RESPONSES, GEMINI):

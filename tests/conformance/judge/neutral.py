@@ -29,6 +29,7 @@ class Answer:
     choices: list = dataclasses.field(default_factory=list)  # texts, one a choice
     logprobs: int = 0  # tokens with logprobs
     citations: int = 0
+    web: int = 0  # of them, those that name an address
     media: int = 0
     server_items: list = dataclasses.field(default_factory=list)
     blocks: list = dataclasses.field(default_factory=list)  # [kind, text or name] in the answer's order
@@ -55,6 +56,11 @@ class Answer:
         if text:
             self.reasoning += text
             self.add("reasoning", text)
+
+    def cite(self, citations, web):
+        """Counts; `web` tells whether one names an address."""
+        self.citations += len(citations)
+        self.web += sum(bool(web(each)) for each in citations)
 
     def add_tool(self, tool):
         self.tools.append(tool)

@@ -41,7 +41,7 @@ def read_block(answer, block):
     kind = block.get("type")
     if kind == "text":
         answer.add_text(block.get("text") or "")
-        answer.citations += len(block.get("citations") or [])
+        answer.cite(block.get("citations") or [], lambda each: (each.get("url") or "").startswith("http"))
     elif kind == "thinking":
         answer.add_reasoning(block.get("thinking") or "")
         if block.get("signature"):

@@ -40,6 +40,10 @@ def read_reasoning(answer, content):
         answer.signatures.append(content["redactedContent"])
 
 
+def is_web(citation):
+    return bool(((citation.get("location") or {}).get("web") or {}).get("url"))
+
+
 def read_block(answer, block):
     if "text" in block:
         answer.add_text(block["text"])
@@ -54,7 +58,7 @@ def read_block(answer, block):
     elif "citationsContent" in block:
         cited = block["citationsContent"]
         answer.add_text("".join(each.get("text", "") for each in cited.get("content") or []))
-        answer.citations += len(cited.get("citations") or [])
+        answer.cite(cited.get("citations") or [], is_web)
     elif "image" in block:
         answer.media += 1
     else:
@@ -143,7 +147,8 @@ class Stream:
             for name in ("text", "signature", "redactedContent"):
                 if name in told:
                     block["r:" + name] = block.get("r:" + name, "") + told[name]
-        self.answer.citations += "citation" in delta
+        if "citation" in delta:
+            self.answer.cite([delta["citation"]], is_web)
         if "toolResult" in delta:
             self.answer.server_items.append("toolResult")
 

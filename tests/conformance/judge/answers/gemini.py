@@ -60,6 +60,17 @@ def set_path(root, partial):
         current = current[step]
 
 
+def source_address(chunk):
+    source = chunk.get("web") or chunk.get("maps") or chunk.get("retrievedContext") or {}
+    return source.get("uri") or ""
+
+
+def backed(support, addresses):
+    """Whether a source with an address backs this part of the text."""
+    return any(number < len(addresses) and addresses[number].startswith("http")
+               for number in support.get("groundingChunkIndices") or [])
+
+
 class Reader:
     def __init__(self, answer, strict):
         self.answer, self.strict = answer, strict
@@ -99,9 +110,11 @@ class Reader:
             self.expect(self.finished is None, "finishReason twice")
             self.finished = answer.native = reason
             answer.finish = FINISH.get(reason, "unknown")
-        answer.citations += len((candidate.get("groundingMetadata") or {}).get("groundingSupports") or [])
+        grounding = candidate.get("groundingMetadata") or {}
+        addresses = [source_address(chunk) for chunk in grounding.get("groundingChunks") or []]
+        answer.cite(grounding.get("groundingSupports") or [], lambda each: backed(each, addresses))
         cited = candidate.get("citationMetadata") or {}
-        answer.citations += len(cited.get("citationSources") or cited.get("citations") or [])
+        answer.cite(cited.get("citationSources") or cited.get("citations") or [], lambda each: each.get("uri"))
         answer.logprobs += len((candidate.get("logprobsResult") or {}).get("chosenCandidates") or [])
 
     def part(self, part):

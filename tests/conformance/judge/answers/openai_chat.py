@@ -36,6 +36,10 @@ def content_text(content):
     return content or ""
 
 
+def is_web(annotation):
+    return (annotation.get("url_citation") or {}).get("url", "").startswith("http")
+
+
 def read_call(call):
     if call.get("type") == "custom":
         return neutral.Tool(call.get("id"), call["custom"]["name"], call["custom"].get("input"), True)
@@ -53,7 +57,7 @@ def read_message(answer, message):
     if legacy.get("name"):
         answer.add_tool(neutral.Tool(None, legacy["name"], neutral.arguments(legacy.get("arguments"))))
     answer.media += bool(message.get("audio")) + len(message.get("images") or [])
-    answer.citations += len(message.get("annotations") or [])
+    answer.cite(message.get("annotations") or [], is_web)
 
 
 def logprob_count(choice):
@@ -130,7 +134,7 @@ class Choice:
         self.answer.add_text(content_text(delta.get("content")))
         if delta.get("refusal"):
             self.answer.refusal = (self.answer.refusal or "") + delta["refusal"]
-        self.answer.citations += len(delta.get("annotations") or [])
+        self.answer.cite(delta.get("annotations") or [], is_web)
         self.answer.media += len(delta.get("images") or [])
         self.answer.logprobs += logprob_count(choice)
 

@@ -35,7 +35,7 @@ def read_item(answer, item):
         for part in item.get("content") or []:
             if part.get("type") == "output_text":
                 answer.add_text(part.get("text") or "")
-                answer.citations += len(part.get("annotations") or [])
+                answer.cite(part.get("annotations") or [], lambda each: (each.get("url") or "").startswith("http"))
                 answer.logprobs += len(part.get("logprobs") or [])
             elif part.get("type") == "refusal":
                 answer.refusal = (answer.refusal or "") + (part.get("refusal") or "")
