@@ -305,8 +305,8 @@ constexpr Setting kConnection[] = {
     bind<&ConnectionConfig::api>(
         {.key = "api",
          .help = "openai and azure: which of OpenAI's two APIs the endpoint has. Calls of the other one are converted. "
-                 "Calls of other protocols use chat completions, unless this says responses.",
-         .fallback = "\"both\""}),
+                 "`auto`: both at OpenAI's and Azure's own addresses, else `chat`.",
+         .fallback = "\"auto\""}),
     bind<&ConnectionConfig::priority>({.key = "priority",
                                        .help = "Of the connections with a model, those with the lowest number come "
                                                "first.",

@@ -74,9 +74,21 @@ void SnapshotBuilder::add_settings() {
   }
 }
 
+namespace {
+
+// OpenAI and Azure have both APIs; of another address nothing is known but that everybody has chat completions.
+UpstreamApi resolve_api(UpstreamApi configured, std::string_view host) {
+  if (configured != UpstreamApi::automatic) return configured;
+  const bool has_both = host == "api.openai.com" || host.ends_with(".openai.azure.com");
+  return has_both ? UpstreamApi::both : UpstreamApi::chat;
+}
+
+}  // namespace
+
 Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, providers::Upstream upstream) {
   const auto& base = config_.upstream;
   const auto& tls = config_.upstream_tls;
+  const UpstreamApi api = resolve_api(from.api, upstream.endpoint.host);
   // check_config has refused what this cannot read.
   auto proxy = parse_proxy((from.proxy ? *from.proxy : base.proxy).value.reveal());
   return {.name = from.name,
@@ -95,7 +107,7 @@ Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, provid
                   .client_certificate = from.tls.client_certificate.value_or(tls.client_certificate),
                   .client_key = from.tls.client_key.value_or(tls.client_key),
                   .server_name = from.tls.server_name.value_or(tls.server_name)},
-          .api = from.api,
+          .api = api,
           .priority = from.priority,
           .weight = from.weight};
 }

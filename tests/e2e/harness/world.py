@@ -56,12 +56,17 @@ def connections(simulator, scripted, dead_port, keys):
         {"name": f"sim-{provider}", "provider": provider, "endpoint": simulator, "api_key": keys.upstream}
         for provider in ("openai", "azure", "anthropic", "google", "vertex")
     ]
+    # They have both of OpenAI's APIs: calls of either pass unchanged.
+    for connection in simulated[:2]:
+        connection["api"] = "both"
     simulated[4] |= {"project": "house-project", "location": "europe-west4", "access_token": keys.upstream}
     del simulated[4]["api_key"]
     scripts = [
         {"name": f"scripted-{provider}", "provider": provider, "endpoint": scripted, "api_key": keys.scripted}
         for provider in ("openai", "azure", "anthropic", "google")
     ]
+    for connection in scripts[:2]:
+        connection["api"] = "both"
     hasty = {
         "name": "hasty",
         "provider": "openai",
