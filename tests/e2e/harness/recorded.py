@@ -96,6 +96,8 @@ def plan(case, variant, base):
         "api_key": f"{world.CANARY}-recorded",
         "provider": provider,
     }
+    if provider in ("openai", "azure", "openai-compatible"):
+        connection["api"] = "both"  # whichever of OpenAI's APIs was recorded
     model = {"name": alias, "connection": alias}
     query = case.meta.get("query") or ""
     builder = {
