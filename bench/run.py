@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         if not lab.has_gateway():
             print(f"{lab.gateway_binary} is not built: only nginx and haproxy are measured\n")
         rows, failures = measure(lab, options.only or list(ROWS))
-        about = report.facts(lab, "bench/run " + shlex.join(sys.argv[1:]))
+        about = report.facts(lab, shlex.join(["bench/run", *sys.argv[1:]]))
         raw = ROOT / "build/bench-raw.json"
         raw.parent.mkdir(exist_ok=True)
         raw.write_text(json.dumps(lab.raw))
