@@ -43,6 +43,12 @@ void base64_encode(std::string_view bytes, char* out) {
   *out++ = '=';
 }
 
+std::string_view base64_encode(std::string_view bytes, Arena& arena) {
+  const std::span<char> out = arena.bytes(base64_size(bytes.size()));
+  base64_encode(bytes, out.data());
+  return {out.data(), out.size()};
+}
+
 std::optional<size_t> base64_decode(std::string_view text, char* out) {
   char* const start = out;
   uint32_t bits = 0;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/arena.h"
+
 namespace llmgw::base {
 
 // Of the padded text.
@@ -14,6 +16,8 @@ constexpr size_t base64_size(size_t bytes) {
 
 // The standard alphabet, padded; writes base64_size(bytes.size()) characters.
 void base64_encode(std::string_view bytes, char* out);
+// The same into the arena.
+std::string_view base64_encode(std::string_view bytes, Arena& arena);
 
 // Both alphabets, padding or none; line breaks and blanks are skipped. Writes at most text.size() bytes and says how
 // many; nothing for any other character or a length that cannot be.

@@ -1,20 +1,8 @@
 #include "chat/collector.h"
 
+#include "json/array.h"
+
 namespace llmgw::chat {
-namespace {
-
-// Two JSON arrays become one.
-void append_array(std::string& to, std::string_view more) {
-  if (more.size() <= 2) return;
-  if (to.size() <= 2) {
-    to = more;
-    return;
-  }
-  to.back() = ',';
-  to += more.substr(1);
-}
-
-}  // namespace
 
 void Collector::event(const StreamEvent& event) {
   if (error_ || ended_) return;
@@ -108,9 +96,9 @@ void Collector::more(const StreamEvent& event) {
   if (!building.open) return;
   if (event.kind == EventKind::delta) {
     building.text += event.text;
-    append_array(building.logprobs, event.logprobs);
+    json::append_elements(building.logprobs, event.logprobs);
   } else if (event.kind == EventKind::citations) {
-    append_array(building.citations, event.text);
+    json::append_elements(building.citations, event.text);
     if (event.head != nullptr) building.part.origin = event.head->origin;
   } else if (event.head != nullptr && event.head->has_signature()) {
     const Signature& said = *event.head->signature;

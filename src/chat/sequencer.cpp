@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "json/array.h"
+
 namespace llmgw::chat {
 
 void merge_usage(Usage& usage, const Usage& later) {
@@ -149,23 +151,10 @@ void Sequencer::keep_waiting(Waiting& part, const StreamEvent& event) {
   switch (event.kind) {
     case EventKind::delta:
       part.text += event.text;
-      // Two arrays become one.
-      if (part.logprobs.size() > 2 && event.logprobs.size() > 2) {
-        part.logprobs.pop_back();
-        part.logprobs += ',';
-        part.logprobs += event.logprobs.substr(1);
-      } else if (!event.logprobs.empty()) {
-        part.logprobs = event.logprobs;
-      }
+      json::append_elements(part.logprobs, event.logprobs);
       break;
     case EventKind::citations:
-      if (part.citations.size() > 2 && event.text.size() > 2) {
-        part.citations.pop_back();
-        part.citations += ',';
-        part.citations += event.text.substr(1);
-      } else {
-        part.citations = event.text;
-      }
+      json::append_elements(part.citations, event.text);
       if (event.head != nullptr) part.citations_origin = event.head->origin;
       break;
     default:

@@ -89,6 +89,10 @@ class Feed {
   Feed& stop(uint32_t part, uint32_t choice = 0) {
     return send({.kind = EventKind::part_stop, .choice = choice, .part = part});
   }
+  Feed& cite(uint32_t part, std::string_view citations) {
+    const Part head{.origin = Dialect::anthropic};
+    return send({.kind = EventKind::citations, .part = part, .text = citations, .head = &head});
+  }
   Feed& sign(uint32_t part, std::string_view data) {
     const Signature signature{.minter = Minter::gemini, .data = data};
     const Part head{.signature = &signature};
@@ -150,6 +154,13 @@ TEST(Sequencer, InterleavedCallsComeOneAfterTheOther) {
       .end();
   EXPECT_EQ(script.text,
             "start +0.0:one 0.0'[' 0.0']' -0.0 +0.1:two 0.1'{}' 0.1!sig -0.1 +0.2:three 0.2'x' -0.2 tool usage=0 end");
+}
+
+TEST(Sequencer, CitationsOfAPartThatWaitsAddUp) {
+  Script script;
+  Sequencer sequencer(script);
+  Feed(sequencer).start_part(0).start_part(1).cite(1, "[1]").cite(1, "[]").cite(1, "[2]").end();
+  EXPECT_EQ(script.text, "start +0.0: -0.0 +0.1: 0.1[1,2] -0.1 unknown usage=0 end");
 }
 
 TEST(Sequencer, ChoicesInterleaveFreely) {

@@ -104,10 +104,7 @@ Signature unwrap_signature(std::string_view text, Minter native) {
 }
 
 std::string_view wrap_signature_base64(const Signature& signature, base::Arena& arena) {
-  const std::string_view text = wrap_signature(signature, arena);
-  const std::span<char> out = arena.bytes(base::base64_size(text.size()));
-  base::base64_encode(text, out.data());
-  return {out.data(), out.size()};
+  return base::base64_encode(wrap_signature(signature, arena), arena);
 }
 
 Signature unwrap_signature_base64(std::string_view text, Minter native, base::Arena& arena) {

@@ -68,12 +68,6 @@ std::string_view without_space(std::string_view data, base::Arena& arena) {
   return {out.data(), size};
 }
 
-std::string_view encoded(std::string_view bytes, base::Arena& arena) {
-  const std::span<char> out = arena.bytes(base::base64_size(bytes.size()));
-  base::base64_encode(bytes, out.data());
-  return {out.data(), out.size()};
-}
-
 }  // namespace
 
 std::optional<chat::Media> media_from_data_url(std::string_view url, base::Arena& arena) {
@@ -92,7 +86,7 @@ std::optional<chat::Media> media_from_data_url(std::string_view url, base::Arena
     media.data = without_space(data, arena);
   } else {
     const auto decoded = base::percent_decode(data);
-    media.data = encoded(decoded ? std::string_view(*decoded) : data, arena);
+    media.data = base::base64_encode(decoded ? std::string_view(*decoded) : data, arena);
     if (media.media_type.empty()) media.media_type = "text/plain";
   }
   if (media.media_type.empty()) media.media_type = type_of_base64(media.data);

@@ -52,14 +52,6 @@ class KeptPiece {
   char* memory_ = nullptr;
 };
 
-bool is_event_stream(const ResponseHead& head) {
-  return head.headers.value(HeaderId::content_type).starts_with("text/event-stream");
-}
-
-bool is_aws_event_stream(const ResponseHead& head) {
-  return head.headers.value(HeaderId::content_type).starts_with(http::kEventStreamType);
-}
-
 }  // namespace
 
 Wait Call::until(base::Duration timeout) const {
@@ -191,8 +183,9 @@ Result<void> Call::start_answer(const ResponseHead& head) {
 
 Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
-  if (is_aws_event_stream(head)) co_return co_await relay_event_stream(upstream, head);
-  const bool streams = is_event_stream(head);
+  const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
+  if (framed == chat::Framing::event_stream) co_return co_await relay_event_stream(upstream, head);
+  const bool streams = framed == chat::Framing::sse;
   if (head.status < 300) usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
   if (streams && !upstream.body_at_hand()) co_await exchange_.flush();

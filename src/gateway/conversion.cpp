@@ -111,11 +111,9 @@ chat::List<chat::Part*> Conversion::remote_media() {
 }
 
 void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::string_view media_type) {
-  const std::span<char> text = arena_.bytes(base::base64_size(bytes.size()));
-  base::base64_encode(bytes, text.data());
   chat::Media media = *part.media;
   media.source = chat::MediaSource::base64;
-  media.data = {text.data(), text.size()};
+  media.data = base::base64_encode(bytes, arena_);
   const std::string_view sniffed = sniff_media_type(bytes);
   media.media_type = arena_.copy(!sniffed.empty() ? sniffed : media_type);
   part.media = arena_.make<chat::Media>(media);

@@ -38,7 +38,6 @@ class MediaFetcher {
   net::Task<base::Result<FetchedMedia>> fetch(std::string url, FetchLimits limits, net::Cancellation* cancellation);
 
  private:
-  struct Fetch;
   base::Result<void> prepare();
   net::Task<base::Result<std::string>> fetch_once(const std::string& url, const FetchLimits& limits, net::Wait wait,
                                                   FetchedMedia& media);

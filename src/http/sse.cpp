@@ -172,27 +172,29 @@ bool SseBoundary::between_events() const {
   return rest.empty() || is_line_end(rest.back());
 }
 
-bool append_event(std::string& out, std::string_view event, std::string_view data) {
+namespace {
+
+void append_on_one_line(std::string& out, std::string_view text) {
+  const auto first = static_cast<std::ptrdiff_t>(out.size());
+  out.append(text);
+  std::replace_if(out.begin() + first, out.end(), is_line_end, ' ');
+}
+
+}  // namespace
+
+bool append_event(std::string& out, std::string_view event, std::string_view json) {
   using namespace std::string_view_literals;
   if (event.find_first_of("\r\n\0"sv) != std::string_view::npos) return false;
   if (!event.empty()) out.append("event: ").append(event).push_back('\n');
-  bool more = true;
-  while (more) {
-    // A line end at the very end of the data stands for an empty last line.
-    const size_t before = data.size();
-    const std::string_view line = take_line(data);
-    more = before != line.size();
-    out.append("data: ").append(line).push_back('\n');
-  }
-  out.push_back('\n');
+  out.append("data: ");
+  append_on_one_line(out, json);
+  out.append("\n\n");
   return true;
 }
 
 void append_comment(std::string& out, std::string_view text) {
   out.append(": ");
-  const size_t first = out.size();
-  out.append(text);
-  std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), is_line_end, ' ');
+  append_on_one_line(out, text);
   out.append("\n\n");
 }
 

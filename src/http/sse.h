@@ -75,9 +75,10 @@ class SseBoundary {
   size_t size_ = 0;
 };
 
-// Appends "event: <event>\ndata: <data>\n\n"; no event line for an empty `event`, one data line for each line of
-// `data`. False, and nothing appended, when `event` holds a line end or NUL.
-bool append_event(std::string& out, std::string_view event, std::string_view data);
+// Appends "event: <event>\ndata: <json>\n\n"; no event line for an empty `event`. Line ends in `json`, whitespace there
+// and nowhere else, become spaces: not every client joins several data lines as the specification says
+// (@google/genai 2026-08 does not). False, and nothing appended, when `event` holds a line end or NUL.
+bool append_event(std::string& out, std::string_view event, std::string_view json);
 // Appends ": <text>\n\n", which clients ignore; keeps idle connections open. Line ends in `text` become spaces.
 void append_comment(std::string& out, std::string_view text);
 

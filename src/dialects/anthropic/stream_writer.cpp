@@ -8,6 +8,7 @@
 #include "dialects/anthropic/error.h"
 #include "dialects/anthropic/functions.h"
 #include "dialects/anthropic/meaning.h"
+#include "dialects/held_signature.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -29,7 +30,7 @@ class Writer final : public StreamWriter {
       case EventKind::start: start(*event.answer, sink); break;
       case EventKind::part_start: part_start(*event.head, sink); break;
       case EventKind::delta: delta(event.text, sink); break;
-      case EventKind::signature: hold(*event.head->signature); break;
+      case EventKind::signature: held_.hold(*event.head->signature); break;
       case EventKind::citations: citations(event, sink); break;
       case EventKind::part_stop: part_stop(sink); break;
       case EventKind::finish: finish(event.answer->choices.front()); break;
@@ -41,15 +42,6 @@ class Writer final : public StreamWriter {
   }
 
  private:
-  // A signature that waits for its place; texts are kept.
-  struct Held {
-    bool present = false;
-    chat::Minter minter = chat::Minter::none;
-    std::string model;
-    std::string id;
-    std::string data;
-  };
-
   static void send(std::string_view name, std::string_view data, chat::WireSink& sink) {
     sink.event({.name = name, .data = data});
   }
@@ -86,7 +78,7 @@ class Writer final : public StreamWriter {
     kind_ = head.kind;
     redacted_ = head.redacted;
     open_ = false;
-    held_.present = false;
+    held_.drop();
     if (head.kind == PartKind::tool_call) {
       id_ = tool_use_id(head.id, tool_calls_++, context_);
       name_ = head.name;
@@ -101,7 +93,7 @@ class Writer final : public StreamWriter {
   void open(chat::WireSink& sink) {
     if (open_) return;
     // What is no thinking has no place for a signature: it goes in front.
-    if (held_.present && kind_ != PartKind::thinking) signature_block(SignaturePlace::next_part, sink);
+    if (held_.present() && kind_ != PartKind::thinking) signature_block(SignaturePlace::next_part, sink);
     json::Writer writer = begin("content_block_start");
     writer.member("index", index_).key("content_block").begin_object();
     if (kind_ == PartKind::text) {
@@ -144,18 +136,7 @@ class Writer final : public StreamWriter {
     send("content_block_delta", sink);
   }
 
-  void hold(const chat::Signature& signature) {
-    held_.present = signature.present();
-    held_.minter = signature.minter;
-    held_.model = signature.model;
-    held_.id = signature.id;
-    held_.data = signature.data;
-  }
-
-  std::string_view held_text(SignaturePlace place) {
-    const chat::Signature signature{.minter = held_.minter, .model = held_.model, .id = held_.id, .data = held_.data};
-    return signature_text(signature, place, context_.arena);
-  }
+  std::string_view held_text(SignaturePlace place) { return signature_text(held_.signature(), place, context_.arena); }
 
   // A thinking block of nothing but the signature that is held.
   void signature_block(SignaturePlace place, chat::WireSink& sink) {
@@ -178,7 +159,7 @@ class Writer final : public StreamWriter {
         .end_object()
         .end_object();
     send("content_block_delta", sink);
-    held_.present = false;
+    held_.drop();
   }
 
   void close(chat::WireSink& sink) {
@@ -209,16 +190,16 @@ class Writer final : public StreamWriter {
   }
 
   void part_stop(chat::WireSink& sink) {
-    const bool proof_is_all = held_.present && kind_ == PartKind::thinking;
+    const bool proof_is_all = held_.present() && kind_ == PartKind::thinking;
     if (kind_ == PartKind::tool_call || proof_is_all) open(sink);
-    if (open_ && held_.present && kind_ == PartKind::thinking && !redacted_) {
+    if (open_ && held_.present() && kind_ == PartKind::thinking && !redacted_) {
       signature_delta(SignaturePlace::thinking, sink);
     }
-    if (kind_ == PartKind::thinking && redacted_) held_.present = false;
+    if (kind_ == PartKind::thinking && redacted_) held_.drop();
     if (open_) close(sink);
     open_ = false;
     // It came too late to stand in front of its part, or there is no part.
-    if (held_.present) signature_block(SignaturePlace::own_part, sink);
+    if (held_.present()) signature_block(SignaturePlace::own_part, sink);
   }
 
   void finish(const chat::Choice& choice) {
@@ -260,7 +241,7 @@ class Writer final : public StreamWriter {
   uint32_t tool_calls_ = 0;
   std::string id_;
   std::string name_;
-  Held held_;
+  HeldSignature held_;
   std::string refusal_;
   chat::Choice choice_;
   std::string stop_sequence_;

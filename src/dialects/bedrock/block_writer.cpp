@@ -242,9 +242,7 @@ void BlockWriter::document(const Part& part) {
   if (media.source == MediaSource::url) {
     writer_.key("s3Location").begin_object().member("uri", media.data).end_object();
   } else if (media.source == MediaSource::text) {
-    const std::span<char> bytes = context_.arena.bytes(base::base64_size(media.data.size()));
-    base::base64_encode(media.data, bytes.data());
-    writer_.member("bytes", std::string_view(bytes.data(), bytes.size()));
+    writer_.member("bytes", base::base64_encode(media.data, context_.arena));
   } else {
     writer_.member("bytes", media.data);
   }

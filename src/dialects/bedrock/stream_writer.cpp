@@ -8,6 +8,7 @@
 #include "dialects/bedrock/error.h"
 #include "dialects/bedrock/functions.h"
 #include "dialects/bedrock/meaning.h"
+#include "dialects/held_signature.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -29,7 +30,7 @@ class Writer final : public StreamWriter {
       case EventKind::start: send("messageStart", R"({"role":"assistant"})", sink); break;
       case EventKind::part_start: part_start(*event.head, sink); break;
       case EventKind::delta: delta(event.text, sink); break;
-      case EventKind::signature: hold(*event.head->signature); break;
+      case EventKind::signature: held_.hold(*event.head->signature); break;
       case EventKind::citations: citations(event, sink); break;
       case EventKind::part_stop: part_stop(sink); break;
       case EventKind::finish: finish(event.answer->choices.front()); break;
@@ -41,15 +42,6 @@ class Writer final : public StreamWriter {
   }
 
  private:
-  // A signature that waits for its place; texts are kept.
-  struct Held {
-    bool present = false;
-    chat::Minter minter = chat::Minter::none;
-    std::string model;
-    std::string id;
-    std::string data;
-  };
-
   static void send(std::string_view name, std::string_view data, chat::WireSink& sink) {
     sink.event({.name = name, .data = data});
   }
@@ -59,7 +51,7 @@ class Writer final : public StreamWriter {
     redacted_ = head.redacted;
     open_ = false;
     any_input_ = false;
-    held_.present = false;
+    held_.drop();
     if (head.kind == PartKind::tool_call) {
       id_ = tool_use_id(head.id, tool_calls_++, context_);
       name_ = head.name;
@@ -91,7 +83,7 @@ class Writer final : public StreamWriter {
     if (open_) return;
     open_ = true;
     // What is no reasoning has no place for a signature: it goes in front.
-    if (held_.present && kind_ != PartKind::thinking) signature_block(SignaturePlace::next_part, sink);
+    if (held_.present() && kind_ != PartKind::thinking) signature_block(SignaturePlace::next_part, sink);
     open_ = true;
     if (kind_ != PartKind::tool_call) return;
     out_.clear();
@@ -151,23 +143,12 @@ class Writer final : public StreamWriter {
     open_ = false;
   }
 
-  void hold(const chat::Signature& signature) {
-    held_.present = signature.present();
-    held_.minter = signature.minter;
-    held_.model = signature.model;
-    held_.id = signature.id;
-    held_.data = signature.data;
-  }
-  chat::Signature held() const {
-    return {.minter = held_.minter, .model = held_.model, .id = held_.id, .data = held_.data};
-  }
-
   void signature_delta(SignaturePlace place, chat::WireSink& sink) {
-    held_.present = false;
+    held_.drop();
     if (redacted_ && kind_ == PartKind::thinking) {
-      return reasoning_delta("redactedContent", redacted_text(held(), context_.arena), sink);
+      return reasoning_delta("redactedContent", redacted_text(held_.signature(), context_.arena), sink);
     }
-    reasoning_delta("signature", signature_text(held(), place, context_.arena), sink);
+    reasoning_delta("signature", signature_text(held_.signature(), place, context_.arena), sink);
   }
 
   // A block of nothing but the signature that is held.
@@ -198,14 +179,14 @@ class Writer final : public StreamWriter {
   }
 
   void part_stop(chat::WireSink& sink) {
-    const bool proof = held_.present && kind_ == PartKind::thinking;
+    const bool proof = held_.present() && kind_ == PartKind::thinking;
     if (kind_ == PartKind::tool_call || proof) open(sink);
     // Clients wait for an input, if only an empty one.
     if (kind_ == PartKind::tool_call && !any_input_) tool_delta({}, sink);
     if (proof) signature_delta(SignaturePlace::thinking, sink);
     if (open_) close(sink);
     // It came too late to stand in front of its part, or there is no part.
-    if (held_.present) signature_block(SignaturePlace::own_part, sink);
+    if (held_.present()) signature_block(SignaturePlace::own_part, sink);
   }
 
   void finish(const chat::Choice& choice) {
@@ -251,7 +232,7 @@ class Writer final : public StreamWriter {
   bool any_input_ = false;
   std::string id_;
   std::string name_;
-  Held held_;
+  HeldSignature held_;
   chat::Choice choice_;
   std::string stop_sequence_;
   std::string native_finish_;

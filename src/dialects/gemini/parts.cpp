@@ -206,9 +206,7 @@ std::string_view standard_base64(std::string_view text, base::Arena& arena) {
   const std::span<char> bytes = arena.bytes(text.size());
   const auto size = base::base64_decode(text, bytes.data());
   if (!size) return text;  // the provider will say what is wrong with it
-  const std::span<char> out = arena.bytes(base::base64_size(*size));
-  base::base64_encode({bytes.data(), *size}, out.data());
-  return {out.data(), out.size()};
+  return base::base64_encode({bytes.data(), *size}, arena);
 }
 
 PartKind kind_of_media_type(std::string_view media_type) {

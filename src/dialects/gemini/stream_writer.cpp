@@ -6,6 +6,7 @@
 #include "dialects/gemini/envelope.h"
 #include "dialects/gemini/error.h"
 #include "dialects/gemini/functions.h"
+#include "json/array.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -156,12 +157,7 @@ class Writer final : public StreamWriter {
   void cite(State& state, const StreamEvent& event) {
     if (event.text.size() <= 2) return;
     if (event.head != nullptr) state.citations_origin = event.head->origin;
-    if (state.citations.empty()) {
-      state.citations = event.text;
-    } else {
-      state.citations.back() = ',';
-      state.citations += event.text.substr(1);
-    }
+    json::append_elements(state.citations, event.text);
   }
 
   static void finish(State& state, const chat::Choice& said) {
