@@ -17,6 +17,9 @@ import time
 
 import pytest
 
+from harness import processes
+from harness.waiting import until
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("LLMGW_BINARY", ROOT / "build" / "dev" / "llm-gateway")).resolve()
 PATIENCE = 30  # seconds; only a broken test, or a sanitizer on a busy machine, comes near
@@ -24,20 +27,8 @@ KEY = "sk-process-test-0123456789"
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:")
 
 
-def until(condition, what, seconds=PATIENCE):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {seconds} s: {what}")
-
-
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return processes.free_ports(1)[0]
 
 
 class Upstream(http.server.ThreadingHTTPServer):
@@ -147,11 +138,16 @@ key = "{KEY}"
 
     def serve(self, *more, command="serve", **options):
         process = self.spawn(command, "--config", str(self.config), *more, **options)
-        self.wait_for_pid(process.pid)
+
+        def serves():
+            assert process.poll() is None, f"the process ended with status {process.returncode}; its log:\n{self.text()}"
+            return self.status().get("pid") == process.pid
+
+        until(serves, f"process {process.pid} serves")
         return process
 
     def wait_for_pid(self, pid):
-        until(lambda: self.status().get("pid") == pid, f"process {pid} serves; its log:\n{self.text()}")
+        until(lambda: self.status().get("pid") == pid, f"process {pid} serves")
 
     def status(self):
         done = self.call("status", "--json")

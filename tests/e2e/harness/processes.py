@@ -1,7 +1,9 @@
 """Starts the program under test, keeps what it writes, stops it, and judges how it ended."""
 
+import itertools
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -26,16 +28,34 @@ def preset():
     return os.environ.get("LLMGW_PRESET", "dev")
 
 
+# Below the ports that the system gives to clients (/proc/sys/net/ipv4/ip_local_port_range), which anybody's next
+# connection could take; each of pytest's processes has a part of its own.
+FIRST_PORT, PORTS_PER_WORKER, WORKERS_MAX = 10_240, 2_800, 8
+
+
+def _own_ports():
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
+    ports = list(range(FIRST_PORT + worker * PORTS_PER_WORKER, FIRST_PORT + (worker + 1) * PORTS_PER_WORKER))
+    random.shuffle(ports)  # other runs on this machine choose from the same
+    return itertools.cycle(ports)
+
+
+_ports = _own_ports()
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def free_ports(count):
-    """Ports free a moment ago: all are held at once, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports nobody uses, each given once."""
+    return list(itertools.islice((port for port in _ports if _is_free(port)), count))
 
 
 class Process:
