@@ -64,6 +64,10 @@ int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
+int Statement::columns() const {
+  return sqlite3_column_count(statement_.get());
+}
+
 void Database::Close::operator()(sqlite3* database) const {
   sqlite3_close(database);
 }

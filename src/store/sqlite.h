@@ -29,6 +29,8 @@ class Statement {
   void reset();
   std::string_view text(int column) const;
   int64_t integer(int column) const;
+  // Columns of a row; 0 for a statement that gives none.
+  int columns() const;
 
  private:
   friend class Database;

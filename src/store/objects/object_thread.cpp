@@ -1,0 +1,141 @@
+#include "store/objects/object_thread.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "store/objects/saved_objects.h"
+
+namespace llmgw::store {
+ObjectThread::ObjectThread(Settings settings)
+    : settings_(std::move(settings)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
+
+ObjectThread::~ObjectThread() {
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  notify();
+  thread_.join();
+  ::close(wake_);
+}
+
+void ObjectThread::notify() {
+  changed_.notify_one();
+  const uint64_t one = 1;
+  // Fails only when it is readable already.
+  static_cast<void>(::write(wake_, &one, sizeof one));
+}
+
+bool ObjectThread::post(std::move_only_function<void(ObjectStore*)> job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_ || jobs_.size() >= kQueueMax) return false;
+    jobs_.push_back(std::move(job));
+  }
+  notify();
+  return true;
+}
+
+void ObjectThread::poke(std::move_only_function<void()> done) {
+  const bool posted = post([this, done = std::move(done)](ObjectStore*) mutable {
+    look();
+    done();
+  });
+  // A full queue is looked at soon anyway; whoever waits has a time limit.
+  static_cast<void>(posted);
+}
+
+void ObjectThread::lose(const base::Error& error) {
+  store_.reset();
+  next_connect_ = Clock::now() + kRetryInterval;
+  if (!said_away_) settings_.on_state(&error);
+  said_away_ = true;
+  if (loaded_any_ || settings_.saved_path.empty()) return;
+  loaded_any_ = true;
+  if (auto saved = read_saved_objects(settings_.saved_path)) {
+    settings_.on_loaded({.everything = std::move(*saved), .from_saved = true});
+  }
+}
+
+void ObjectThread::connect() {
+  auto session = settings_.connect();
+  if (!session) return lose(session.error());
+  auto opened = ObjectStore::open(std::move(*session));
+  if (!opened) return lose(opened.error());
+  store_.emplace(std::move(*opened));
+  // It may be another database than before, with the same revision.
+  revision_ = -1;
+  look();
+  if (!store_) return;
+  if (said_away_) settings_.on_state(nullptr);
+  said_away_ = false;
+}
+
+void ObjectThread::look() {
+  if (!store_) return;
+  const auto started = Clock::now();
+  next_look_ = started + kPollInterval;
+  const auto revision = store_->revision();
+  if (!revision) return lose(revision.error());
+  if (*revision == revision_) return;
+  auto everything = store_->load_all();
+  if (!everything) return lose(everything.error());
+  revision_ = everything->revision;
+  loaded_any_ = true;
+  // A full disk must not keep what was loaded from being used; the next change tries again.
+  if (!settings_.saved_path.empty()) (void)save_objects(settings_.saved_path, *everything);
+  settings_.on_loaded({.everything = std::move(*everything), .from_saved = false});
+  next_look_ = std::max(next_look_, Clock::now() + kRestFactor * (Clock::now() - started));
+}
+
+void ObjectThread::wait(std::unique_lock<std::mutex>& lock) {
+  const auto due = store_ ? next_look_ : next_connect_;
+  const auto until = std::min(due, Clock::now() + kPollInterval);
+  if (!store_ || !store_->session().hears_changes()) {
+    changed_.wait_until(lock, until, [this] { return stopped_ || !jobs_.empty(); });
+    return;
+  }
+  lock.unlock();
+  const base::Duration limit = std::max(base::Duration{0}, base::Duration(until - Clock::now()));
+  const auto announced = store_->session().wait_for_change(limit, wake_);
+  uint64_t posted = 0;
+  static_cast<void>(::read(wake_, &posted, sizeof posted));
+  if (!announced) {
+    lose(announced.error());
+  } else if (*announced) {
+    next_look_ = std::min(next_look_, Clock::now());
+  }
+  lock.lock();
+}
+
+void ObjectThread::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const auto now = Clock::now();
+    if (!store_ && now >= next_connect_ && !stopped_) {
+      lock.unlock();
+      connect();
+      lock.lock();
+    } else if (!jobs_.empty()) {
+      auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      lock.unlock();
+      job(store_ ? &*store_ : nullptr);
+      job = nullptr;
+      if (store_ && store_->session().broken()) lose({base::ErrorCode::reset, "the connection to the database", 0});
+      lock.lock();
+    } else if (stopped_) {
+      return;
+    } else if (store_ && now >= next_look_) {
+      lock.unlock();
+      look();
+      lock.lock();
+    } else {
+      wait(lock);
+    }
+  }
+}
+
+}  // namespace llmgw::store

@@ -1,0 +1,102 @@
+// The thread that all work with the object store happens on: it keeps a connection to the database, loads everything
+// whenever the revision changed, saves what it loaded, and runs jobs. The database may be away at any time, also at the
+// start: then the last saved objects are loaded, once, and connecting is tried again and again.
+//
+//   const auto answer = co_await thread.call(loop, wait, [=](ObjectStore* store) { ... });   // store: null while away
+//
+// call(), post() and poke() may be called from any thread, call()'s result awaited on its loop's only. The callbacks of
+// Settings run on this thread. It must die before the loops that it answers to; dying, it finishes what it was told.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "base/time.h"
+#include "net/loop.h"
+#include "store/objects/object_store.h"
+#include "store/responses_store.h"
+
+namespace llmgw::store {
+
+class ObjectThread {
+ public:
+  static constexpr size_t kQueueMax = 1024;  // jobs that wait; a database that cannot follow must not make memory grow
+  // How long a change may go unnoticed where the database announces none. A look costs one tiny query.
+  static constexpr base::Duration kPollInterval = std::chrono::milliseconds(250);
+  static constexpr base::Duration kRetryInterval = std::chrono::seconds(1);
+  // Loading is at most so much of this thread's time, when objects are many and change all the time: 1 in 3.
+  static constexpr int kRestFactor = 2;
+
+  struct Loaded {
+    ObjectStore::Everything everything;
+    bool from_saved = false;  // the database is away
+  };
+  struct Settings {
+    std::function<base::Result<std::unique_ptr<SqlSession>>()> connect;
+    std::string saved_path;  // empty: nothing is saved
+    // Something else than before was loaded.
+    std::function<void(Loaded loaded)> on_loaded;
+    // The database went away (with the reason) or came back (without).
+    std::function<void(const base::Error* error)> on_state = [](const base::Error*) {};
+  };
+
+  explicit ObjectThread(Settings settings);
+  ObjectThread(const ObjectThread&) = delete;
+  ObjectThread& operator=(const ObjectThread&) = delete;
+  ~ObjectThread();
+
+  // For what nobody waits for. False if the queue is full. The job runs also when the store is away: with null.
+  bool post(std::move_only_function<void(ObjectStore*)> job);
+  // Looks for changes now; then runs `done` on this thread.
+  void poke(std::move_only_function<void()> done);
+
+  // `job` must own what it needs.
+  template <class Job>
+  auto call(net::Loop& loop, const net::Wait& wait, Job job) {
+    using Result = std::invoke_result_t<Job&, ObjectStore*>;
+    auto shared = std::make_shared<typename StoreCall<Result>::Shared>();
+    const bool taken = post([job = std::move(job), shared, &loop](ObjectStore* objects) mutable {
+      auto result = std::make_shared<Result>(job(objects));
+      loop.post([shared = std::move(shared), result = std::move(result), &loop] {
+        shared->result.emplace(std::move(*result));
+        if (shared->waiter != nullptr) loop.make_ready(*shared->waiter);
+      });
+    });
+    if (!taken) shared->result.emplace(base::fail(base::ErrorCode::exhausted, "the object store's queue"));
+    return StoreCall<Result>(loop, wait, std::move(shared));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void run();
+  void connect();
+  void look();
+  void lose(const base::Error& error);
+  void wait(std::unique_lock<std::mutex>& lock);
+  void notify();
+
+  const Settings settings_;
+  const int wake_;                    // an eventfd: something was posted while the thread listens to the database
+  std::optional<ObjectStore> store_;  // of the thread, as all up to the mutex
+  int64_t revision_ = -1;
+  bool loaded_any_ = false;
+  bool said_away_ = false;
+  Clock::time_point next_look_{};
+  Clock::time_point next_connect_{};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::move_only_function<void(ObjectStore*)>> jobs_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace llmgw::store

@@ -1,0 +1,165 @@
+#include "store/objects/object_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+
+#include "store/sql/test_databases.h"
+
+namespace llmgw::store {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(60);  // only a broken test waits so long
+
+// What a thread's callbacks said, for a test to wait on.
+class Ears {
+ public:
+  void loaded(ObjectThread::Loaded loaded) {
+    std::lock_guard lock(mutex_);
+    names_.clear();
+    for (const Object& each : loaded.everything.objects) names_.push_back(each.name);
+    from_saved_ = loaded.from_saved;
+    ++loads_;
+    changed_.notify_all();
+  }
+  void state(bool away) {
+    std::lock_guard lock(mutex_);
+    away_ = away;
+    changed_.notify_all();
+  }
+  bool hear_names(const std::vector<std::string>& names) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return loads_ > 0 && names_ == names; });
+  }
+  bool hear_away(bool away) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return away_ == away; });
+  }
+  bool from_saved() {
+    std::lock_guard lock(mutex_);
+    return from_saved_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> names_;
+  bool from_saved_ = false;
+  bool away_ = false;
+  int loads_ = 0;
+};
+
+class ObjectThreadTest : public BothDatabases {
+ protected:
+  ObjectThreadTest() {
+    std::string name = "/tmp/llmgw-objects-XXXXXX";
+    directory_ = mkdtemp(name.data());
+  }
+  ~ObjectThreadTest() override { std::filesystem::remove_all(directory_); }
+
+  ObjectThread::Settings settings(Ears& ears, base::Duration limit = std::chrono::seconds(30)) {
+    return {.connect = [this, limit] { return database_.open(limit); },
+            .saved_path = directory_ + "/objects.saved",
+            .on_loaded = [&ears](ObjectThread::Loaded loaded) { ears.loaded(std::move(loaded)); },
+            .on_state = [&ears](const base::Error* error) { ears.state(error != nullptr); }};
+  }
+  static bool insert(ObjectStore* store, const std::string& name) {
+    const ObjectChange change{
+        .object = {.id = "conn_" + name, .kind = "connection", .name = name, .natural_key = name}};
+    if (store == nullptr) return false;
+    const auto result = store->apply({&change, 1}, {}, 1);
+    return result && result->outcome == Applied::done;
+  }
+  void insert_elsewhere(const std::string& name) {
+    auto store = ObjectStore::open(std::move(*database_.open()));
+    ASSERT_TRUE(insert(&*store, name));
+  }
+  std::string directory_;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, ObjectThreadTest,
+                         testing::Values(SqlSession::Kind::sqlite, SqlSession::Kind::postgres), database_name);
+
+TEST_P(ObjectThreadTest, HearsOfChangesItsOwnAndOthers) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  EXPECT_TRUE(thread.post([](ObjectStore* store) { EXPECT_TRUE(insert(store, "own")); }));
+  EXPECT_TRUE(ears.hear_names({"own"}));
+  const auto before = std::chrono::steady_clock::now();
+  insert_elsewhere("their");
+  EXPECT_TRUE(ears.hear_names({"own", "their"}));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
+}
+
+TEST_P(ObjectThreadTest, APokeAnswersAfterTheChangeIsLoaded) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  insert_elsewhere("a");
+  std::promise<void> done;
+  thread.poke([&done] { done.set_value(); });
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_TRUE(ears.hear_names({"a"}));
+}
+
+TEST_P(ObjectThreadTest, JobsPostedAreDoneBeforeItDies) {
+  Ears ears;
+  int done = 0;
+  {
+    ObjectThread thread(settings(ears));
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(thread.post([&done](ObjectStore*) { ++done; }));
+  }
+  EXPECT_EQ(done, 100);
+}
+
+class AwayTest : public ObjectThreadTest {};
+INSTANTIATE_TEST_SUITE_P(Databases, AwayTest, testing::Values(SqlSession::Kind::postgres), database_name);
+
+TEST_P(AwayTest, KilledWhileItRuns) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  insert_elsewhere("a");
+  EXPECT_TRUE(ears.hear_names({"a"}));
+  TestPostgres::shared().kill_all();
+  EXPECT_TRUE(ears.hear_away(true));
+  std::promise<bool> job;
+  EXPECT_TRUE(thread.post([&job](ObjectStore* store) { job.set_value(store != nullptr); }));
+  EXPECT_FALSE(job.get_future().get()) << "a job runs also without a database";
+  TestPostgres::shared().start();
+  EXPECT_TRUE(ears.hear_away(false));
+  insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+}
+
+TEST_P(AwayTest, FrozenWhileItRuns) {
+  Ears ears;
+  ObjectThread thread(settings(ears, std::chrono::seconds(1)));
+  EXPECT_TRUE(ears.hear_names({}));
+  TestPostgres::shared().freeze(true);
+  EXPECT_TRUE(ears.hear_away(true));
+  TestPostgres::shared().freeze(false);
+  EXPECT_TRUE(ears.hear_away(false));
+}
+
+TEST_P(AwayTest, MissingAtTheStartTheSavedObjectsServe) {
+  {
+    Ears ears;
+    ObjectThread thread(settings(ears));
+    insert_elsewhere("kept");
+    EXPECT_TRUE(ears.hear_names({"kept"}));
+  }
+  TestPostgres::shared().kill_all();
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({"kept"}));
+  EXPECT_TRUE(ears.from_saved());
+  TestPostgres::shared().start();
+  insert_elsewhere("new");
+  EXPECT_TRUE(ears.hear_names({"kept", "new"}));
+  EXPECT_FALSE(ears.from_saved());
+}
+
+}  // namespace
+}  // namespace llmgw::store

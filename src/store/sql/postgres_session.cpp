@@ -1,0 +1,253 @@
+// libpq (PostgreSQL 15) without its blocking calls, so that a database that is frozen costs a time limit and no more.
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <deque>
+
+#include "store/sql/session.h"
+
+namespace llmgw::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Finish {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using Connection = std::unique_ptr<PGconn, Finish>;
+struct Clear {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using Outcome = std::unique_ptr<PGresult, Clear>;
+
+// Waits for a socket; false at the deadline. `wake` ends the wait too.
+bool wait_for(int socket, short events, Clock::time_point deadline, int wake = -1) {
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left < 0) return false;
+    std::array<pollfd, 2> watched{
+        {{.fd = socket, .events = events, .revents = 0}, {.fd = wake, .events = POLLIN, .revents = 0}}};
+    const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(left) + 1);
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+base::ErrorCode code_of(const PGresult* result) {
+  const char* const state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const std::string_view text = state == nullptr ? "" : state;
+  if (text == "23505") return base::ErrorCode::already_exists;  // unique_violation
+  if (text.starts_with("42501") || text.starts_with("28")) return base::ErrorCode::permission;
+  if (text.starts_with("53")) return base::ErrorCode::exhausted;  // disk full, out of memory, connections
+  if (text.starts_with("57")) return base::ErrorCode::closed;     // shutting down, cancelled
+  if (text.starts_with("40")) return base::ErrorCode::reset;      // serialization failure, deadlock
+  return base::ErrorCode::io;
+}
+
+class PostgresSession final : public SqlSession {
+ public:
+  PostgresSession(Connection connection, const PostgresOptions& options)
+      : connection_(std::move(connection)), channel_(options.channel), query_limit_(options.query_limit) {}
+
+  Kind kind() const override { return Kind::postgres; }
+  using SqlSession::query;
+  base::Result<SqlRows> query(std::string_view sql, SqlValues values) override;
+  base::Result<void> run_all(std::span<const SqlStatement> statements) override;
+
+  base::Result<void> begin() override {
+    TRY_VOID(query("BEGIN"));
+    return {};
+  }
+  base::Result<void> announce() override {
+    if (!channel_.empty()) TRY_VOID(query("NOTIFY " + channel_));
+    return {};
+  }
+  bool hears_changes() const override { return !channel_.empty(); }
+  base::Result<bool> wait_for_change(base::Duration limit, int wake) override;
+  bool broken() const override { return broken_; }
+
+  base::Result<void> listen() {
+    if (!channel_.empty()) TRY_VOID(query("LISTEN " + channel_));
+    return {};
+  }
+
+ private:
+  base::Error lost(base::ErrorCode code, const char* context) {
+    broken_ = true;
+    return {code, context, 0};
+  }
+  bool send(std::string_view sql, SqlValues values);
+  base::Result<void> flush(Clock::time_point deadline);
+  // The next result; null after the last of a statement.
+  base::Result<Outcome> next_result(Clock::time_point deadline);
+  base::Result<SqlRows> rows_of(const PGresult* result) const;
+  base::Result<void> drain_pipeline(size_t statements, Clock::time_point deadline);
+
+  Connection connection_;
+  std::string channel_;
+  base::Duration query_limit_;
+  bool broken_ = false;
+};
+
+bool PostgresSession::send(std::string_view sql, SqlValues values) {
+  // libpq wants C strings; the deque keeps their addresses.
+  const std::string statement(sql);
+  std::deque<std::string> texts;
+  std::vector<const char*> pointers;
+  for (const SqlValue& value : values) {
+    const auto* text = std::get_if<std::string_view>(&value);
+    texts.push_back(text != nullptr ? std::string(*text) : std::to_string(std::get<int64_t>(value)));
+    pointers.push_back(texts.back().c_str());
+  }
+  return PQsendQueryParams(connection_.get(), statement.c_str(), static_cast<int>(pointers.size()), nullptr,
+                           pointers.data(), nullptr, nullptr, 0) == 1;
+}
+
+base::Result<void> PostgresSession::flush(Clock::time_point deadline) {
+  while (true) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return {};
+    if (left < 0) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
+    if (!wait_for(PQsocket(connection_.get()), POLLIN | POLLOUT, deadline)) {
+      return base::fail(lost(base::ErrorCode::deadline_exceeded, "sending to the database"));
+    }
+    if (PQconsumeInput(connection_.get()) != 1) return base::fail(lost(base::ErrorCode::reset, "the database"));
+  }
+}
+
+base::Result<Outcome> PostgresSession::next_result(Clock::time_point deadline) {
+  while (PQisBusy(connection_.get()) == 1) {
+    if (!wait_for(PQsocket(connection_.get()), POLLIN, deadline)) {
+      return base::fail(lost(base::ErrorCode::deadline_exceeded, "waiting for the database"));
+    }
+    if (PQconsumeInput(connection_.get()) != 1) {
+      return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
+    }
+  }
+  return Outcome(PQgetResult(connection_.get()));
+}
+
+base::Result<SqlRows> PostgresSession::rows_of(const PGresult* result) const {
+  const ExecStatusType status = PQresultStatus(result);
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+    return base::fail(code_of(result), "running a statement");
+  const int columns = PQnfields(result);
+  SqlRows rows(static_cast<size_t>(columns));
+  for (int row = 0; row < PQntuples(result); ++row) {
+    for (int column = 0; column < columns; ++column) {
+      rows.add({PQgetvalue(result, row, column), static_cast<size_t>(PQgetlength(result, row, column))});
+    }
+  }
+  // PQcmdTuples() takes a pointer to what it does not change.
+  rows.changed = std::strtoll(PQcmdTuples(const_cast<PGresult*>(result)), nullptr, 10);
+  return rows;
+}
+
+base::Result<SqlRows> PostgresSession::query(std::string_view sql, SqlValues values) {
+  if (broken_) return base::fail(base::ErrorCode::reset, "the connection to the database");
+  const auto deadline = Clock::now() + query_limit_;
+  if (!send(sql, values)) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
+  TRY_VOID(flush(deadline));
+  auto rows = base::Result<SqlRows>(SqlRows());
+  while (true) {
+    TRY(outcome, next_result(deadline));
+    if (outcome == nullptr) break;
+    rows = rows_of(outcome.get());
+    if (PQstatus(connection_.get()) != CONNECTION_OK) broken_ = true;
+    if (broken_) break;
+  }
+  return rows;
+}
+
+base::Result<void> PostgresSession::drain_pipeline(size_t statements, Clock::time_point deadline) {
+  auto first_error = base::Result<void>();
+  // Of every statement a result and a null, then that of the synchronisation.
+  for (size_t i = 0; i < statements; ++i) {
+    while (true) {
+      TRY(outcome, next_result(deadline));
+      if (outcome == nullptr) break;
+      const ExecStatusType status = PQresultStatus(outcome.get());
+      const bool fine = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+      if (!fine && first_error) first_error = base::fail(code_of(outcome.get()), "running a statement");
+    }
+  }
+  TRY(synchronised, next_result(deadline));
+  if (synchronised == nullptr || PQresultStatus(synchronised.get()) != PGRES_PIPELINE_SYNC) {
+    return base::fail(lost(base::ErrorCode::protocol, "the database's pipeline"));
+  }
+  return first_error;
+}
+
+base::Result<void> PostgresSession::run_all(std::span<const SqlStatement> statements) {
+  if (broken_) return base::fail(base::ErrorCode::reset, "the connection to the database");
+  // Results must be read before the socket's buffers are full in both directions.
+  constexpr size_t kAtOnce = 256;
+  while (!statements.empty()) {
+    const auto batch = statements.first(std::min(statements.size(), kAtOnce));
+    statements = statements.subspan(batch.size());
+    const auto deadline = Clock::now() + query_limit_;
+    bool sent = PQenterPipelineMode(connection_.get()) == 1;
+    for (const SqlStatement& each : batch) sent = sent && send(each.sql, each.values);
+    sent = sent && PQpipelineSync(connection_.get()) == 1;
+    if (!sent) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
+    TRY_VOID(flush(deadline));
+    const auto outcome = drain_pipeline(batch.size(), deadline);
+    if (broken_ || PQexitPipelineMode(connection_.get()) != 1) {
+      return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
+    }
+    if (!outcome) return outcome;
+  }
+  return {};
+}
+
+base::Result<bool> PostgresSession::wait_for_change(base::Duration limit, int wake) {
+  const auto heard = [this] {
+    bool any = false;
+    while (PGnotify* notification = PQnotifies(connection_.get())) {
+      any = true;
+      PQfreemem(notification);
+    }
+    return any;
+  };
+  if (heard()) return true;
+  if (!wait_for(PQsocket(connection_.get()), POLLIN, Clock::now() + limit, wake)) return false;
+  if (PQconsumeInput(connection_.get()) != 1) {
+    return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
+  }
+  return heard();
+}
+
+base::Result<Connection> connect(const PostgresOptions& options) {
+  const auto deadline = Clock::now() + options.connect_limit;
+  Connection connection(PQconnectStart(options.conninfo.c_str()));
+  if (connection == nullptr || PQstatus(connection.get()) == CONNECTION_BAD) {
+    return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
+  }
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  while (next != PGRES_POLLING_OK) {
+    if (next == PGRES_POLLING_FAILED) return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
+    const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!wait_for(PQsocket(connection.get()), events, deadline)) {
+      return base::fail(base::ErrorCode::deadline_exceeded, "connecting to PostgreSQL");
+    }
+    next = PQconnectPoll(connection.get());
+  }
+  if (PQsetnonblocking(connection.get(), 1) != 0) return base::fail(base::ErrorCode::io, "connecting to PostgreSQL");
+  return connection;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options) {
+  TRY(connection, connect(options));
+  // Notices would go to standard error.
+  PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);
+  auto session = std::make_unique<PostgresSession>(std::move(connection), options);
+  TRY_VOID(session->listen());
+  return session;
+}
+
+}  // namespace llmgw::store
