@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "admission/limits.h"
+#include "base/money.h"
 #include "base/secret.h"
 #include "base/time.h"
 #include "control/config_error.h"
@@ -16,7 +18,9 @@
 
 namespace llmgw::control {
 
+using admission::BudgetPeriod;
 using base::Duration;
+using base::NanoDollars;
 using base::Secret;
 
 enum class AcceptorMode : uint8_t { reuseport, shared };
@@ -163,7 +167,20 @@ struct ConnectionConfig : SectionBase {
   ConnectionTls tls;
 };
 
-struct ModelConfig : SectionBase {
+// What every governed section may limit; see admission::Limits.
+struct LimitFields {
+  double tps;
+  uint64_t rpm;
+  uint64_t tpm;
+  uint32_t concurrency;
+  std::optional<NanoDollars> budget;
+  BudgetPeriod budget_period;
+  std::string time_zone;
+
+  admission::Limits limits() const { return {tps, rpm, tpm, concurrency, budget, budget_period, time_zone}; }
+};
+
+struct ModelConfig : SectionBase, LimitFields {
   std::string name;
   std::string connection;
   std::string remote;
@@ -172,11 +189,41 @@ struct ModelConfig : SectionBase {
   int64_t created;
 };
 
-struct KeyConfig : SectionBase {
+struct OrganizationConfig : SectionBase, LimitFields {
+  std::string name;
+  std::vector<std::string> models;
+};
+
+struct TeamConfig : SectionBase, LimitFields {
+  std::string name;
+  std::string organization;
+  std::vector<std::string> models;
+};
+
+struct UserConfig : SectionBase, LimitFields {
+  std::string name;
+  std::string email;
+  std::vector<std::string> teams;
+  std::vector<std::string> models;
+};
+
+struct KeyConfig : SectionBase, LimitFields {
   std::string name;
   Secret key;
-  std::vector<std::string> models;
-  double tps;
+  std::string team;
+  std::string user;
+  std::optional<std::vector<std::string>> models;  // absent: all, or none but the assigned ones where there are such
+  std::optional<Timestamp> expires;
+  bool blocked;
+  std::vector<std::string> tags;
+};
+
+// A model a key may call, under a name and limits of its own.
+struct AssignmentConfig : SectionBase, LimitFields {
+  std::string key;         // the key's name
+  std::string model;       // a name that [[models]] serve
+  std::string connection;  // which of several that serve it; empty: all
+  std::string alias;       // empty: the model's name
 };
 
 struct Config {
@@ -188,7 +235,11 @@ struct Config {
   UpstreamTls upstream_tls;
   std::vector<ConnectionConfig> connections;
   std::vector<ModelConfig> models;
+  std::vector<OrganizationConfig> organizations;
+  std::vector<TeamConfig> teams;
+  std::vector<UserConfig> users;
   std::vector<KeyConfig> keys;
+  std::vector<AssignmentConfig> assignments;
   // Those of file: references and of service accounts, resolved; a change in one is a change here.
   std::vector<std::string> referenced_files;
 };

@@ -178,7 +178,13 @@ void Loader::read_section(const TomlMember& member) {
   if (key == "upstream") return read_single(SectionId::upstream, member, config_.upstream);
   if (key == "connections") return read_repeated(SectionId::connection, member, config_.connections, kConnectionsMax);
   if (key == "models") return read_repeated(SectionId::model, member, config_.models, kModelsMax);
+  if (key == "organizations") {
+    return read_repeated(SectionId::organization, member, config_.organizations, kOrganizationsMax);
+  }
+  if (key == "teams") return read_repeated(SectionId::team, member, config_.teams, kTeamsMax);
+  if (key == "users") return read_repeated(SectionId::user, member, config_.users, kUsersMax);
   if (key == "keys") return read_repeated(SectionId::key, member, config_.keys, kKeysMax);
+  if (key == "assignments") return read_repeated(SectionId::assignment, member, config_.assignments, kAssignmentsMax);
   unknown_section(member);
 }
 

@@ -13,7 +13,12 @@ namespace llmgw::control {
 
 inline constexpr size_t kConnectionsMax = 10'000;
 inline constexpr size_t kModelsMax = 100'000;
+inline constexpr size_t kOrganizationsMax = 10'000;
+inline constexpr size_t kTeamsMax = 100'000;
+inline constexpr size_t kUsersMax = 100'000;
 inline constexpr size_t kKeysMax = 100'000;
+inline constexpr size_t kAssignmentsMax = 1'000'000;
+inline constexpr size_t kTagBytesMax = 64;  // a word or two; every ledger record holds them
 
 // Errors are sorted by place and never hold a secret; there is at least one when the result is an error.
 std::expected<Config, ConfigErrors> load_config(std::string_view text, const Environment& environment);
@@ -23,6 +28,9 @@ Location location_of(const SectionBase& section, SectionId id, std::string_view 
 
 // The part of load_config that looks at the whole: references, duplicates, what belongs together.
 void check_config(const Config& config, const Environment& environment, ConfigErrors& errors);
+
+// The part of check_config about who may call what.
+void check_governed(const Config& config, ConfigErrors& errors);
 
 // What a connection asks of its provider.
 providers::UpstreamOptions upstream_options(const ConnectionConfig& connection);

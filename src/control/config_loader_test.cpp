@@ -25,7 +25,7 @@ TEST(Config, DefaultsAndValues) {
   EXPECT_TRUE(config->log.access);
   EXPECT_EQ(config->upstream.http2, Http2Mode::automatic);
   EXPECT_EQ(config->connections[0].priority, 1u);
-  EXPECT_THAT(config->keys[0].models, ElementsAre("*"));
+  EXPECT_FALSE(config->keys[0].models);
 }
 
 TEST(Config, RelativePathsStartAtTheConfigurationsDirectory) {
@@ -104,7 +104,7 @@ tps = 2
   EXPECT_EQ(config->server.acceptor, AcceptorMode::shared);
   EXPECT_EQ(config->server_tls.min_version, TlsVersion::tls13);
   EXPECT_EQ(config->log.level, LogLevel::warn);
-  EXPECT_THAT(config->keys[0].models, ElementsAre("gpt-*"));
+  EXPECT_THAT(*config->keys[0].models, ElementsAre("gpt-*"));
   EXPECT_EQ(config->keys[0].tps, 1.5);
   EXPECT_EQ(config->keys[1].tps, 2.0);
 }

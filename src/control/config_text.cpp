@@ -159,7 +159,11 @@ std::string show_config(const Config& config, std::string_view file) {
     if (!connection.tls.origins.empty()) shower.section(SectionId::connection_tls, connection.tls);
   }
   for (const auto& model : config.models) shower.section(SectionId::model, model);
+  for (const auto& organization : config.organizations) shower.section(SectionId::organization, organization);
+  for (const auto& team : config.teams) shower.section(SectionId::team, team);
+  for (const auto& user : config.users) shower.section(SectionId::user, user);
   for (const auto& key : config.keys) shower.section(SectionId::key, key);
+  for (const auto& assignment : config.assignments) shower.section(SectionId::assignment, assignment);
   return "# The effective configuration of " + std::string(file) + ".\n" + shower.take();
 }
 

@@ -14,6 +14,20 @@
 namespace llmgw::control {
 namespace {
 
+TEST(Units, Timestamps) {
+  EXPECT_EQ(parse_timestamp("1970-01-01")->seconds, 0);
+  EXPECT_EQ(parse_timestamp("2027-01-31T12:00:00Z")->seconds, 1'801'396'800);
+  EXPECT_EQ(parse_timestamp("2027-01-31 14:00:00+02:00")->seconds, 1'801'396'800);
+  EXPECT_EQ(parse_timestamp("2027-01-31T06:30:00-05:30")->seconds, 1'801'396'800);
+  EXPECT_EQ(format_timestamp({1'801'396'800}), "2027-01-31T12:00:00Z");
+  EXPECT_EQ(parse_timestamp(format_timestamp({253'402'300'799}))->seconds, 253'402'300'799);
+  for (const char* text : {"", "2027", "2027-1-1", "2027-13-01", "2027-02-29", "1969-12-31", "2027-01-31T12:00:00",
+                           "2027-01-31T24:00:00Z", "2027-01-31T12:60:00Z", "2027-01-31T12:00:00+2:00",
+                           "2027-01-31T12:00:00Zx", "1970-01-01T00:00:00+01:00", "2027-01-31T12:00Z"}) {
+    EXPECT_FALSE(parse_timestamp(text)) << text;
+  }
+}
+
 TEST(Units, Durations) {
   using namespace std::chrono;
   const std::pair<const char*, base::Duration> good[] = {{"0s", seconds(0)},   {"250ms", milliseconds(250)},

@@ -27,9 +27,14 @@ class Differ {
     objects(
         "model", before_.models, after_.models, [](const auto& each) { return each.name + '\n' + each.connection; },
         [](const auto& a, const auto& b) { return same(SectionId::model, a, b); });
+    named("organization", SectionId::organization, before_.organizations, after_.organizations);
+    named("team", SectionId::team, before_.teams, after_.teams);
+    named("user", SectionId::user, before_.users, after_.users);
+    named("key", SectionId::key, before_.keys, after_.keys);
     objects(
-        "key", before_.keys, after_.keys, [](const auto& each) { return each.name; },
-        [](const auto& a, const auto& b) { return same(SectionId::key, a, b); });
+        "assignment", before_.assignments, after_.assignments,
+        [](const auto& each) { return each.key + '\n' + (each.alias.empty() ? each.model : each.alias); },
+        [](const auto& a, const auto& b) { return same(SectionId::assignment, a, b); });
     settings(SectionId::server, before_.server, after_.server);
     settings(SectionId::server_tls, before_.server_tls, after_.server_tls);
     settings(SectionId::log, before_.log, after_.log);
@@ -52,6 +57,13 @@ class Differ {
   void count(size_t number, std::string_view noun, std::string_view verb) {
     if (number == 0) return;
     say(std::to_string(number) + " " + std::string(noun) + (number == 1 ? " " : "s ") + std::string(verb));
+  }
+
+  template <class Object>
+  void named(std::string_view noun, SectionId id, const std::vector<Object>& before, const std::vector<Object>& after) {
+    objects(
+        noun, before, after, [](const auto& each) { return each.name; },
+        [id](const auto& a, const auto& b) { return same(id, a, b); });
   }
 
   template <class Object, class Identity, class Same>

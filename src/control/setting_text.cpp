@@ -61,6 +61,8 @@ std::string type_name(const Setting& setting) {
     case SettingType::number: return "number";
     case SettingType::duration: return "duration";
     case SettingType::size: return "size";
+    case SettingType::money: return "dollars";
+    case SettingType::timestamp: return "time";
     case SettingType::text: return "string";
     case SettingType::list: return "string or list";
     case SettingType::secret: return "secret";
@@ -82,6 +84,8 @@ std::string expected_form(const Setting& setting) {
     case SettingType::number: return "a number without quotes";
     case SettingType::duration: return "a duration in quotes such as \"30s\"";
     case SettingType::size: return "a number of bytes or a size in quotes such as \"10MiB\"";
+    case SettingType::money: return "US dollars in quotes such as \"12.50\"";
+    case SettingType::timestamp: return "a time in quotes such as \"2027-01-31T12:00:00Z\"";
     case SettingType::text: return "a string in quotes";
     case SettingType::list: return "a string in quotes or a list of them";
     case SettingType::secret: return "a string in quotes, best as \"env:NAME\" or \"file:PATH\"";

@@ -143,6 +143,25 @@ std::optional<SettingValue> ValueReader::read_size(const TomlValue& value) {
   return bytes;
 }
 
+// A whole number of dollars needs no quotes; of a fraction TOML's numbers would make another.
+std::optional<SettingValue> ValueReader::read_money(const TomlValue& value) {
+  if (value.kind != TomlKind::integer && value.kind != TomlKind::string) return wrong_type(value);
+  const auto amount = base::parse_usd(value.kind == TomlKind::integer ? std::to_string(value.integer) : value.text);
+  if (!amount) {
+    return fault(value.at, "not an amount; write US dollars with at most nine decimals, such as \"12.50\"");
+  }
+  return amount->nano;
+}
+
+std::optional<SettingValue> ValueReader::read_timestamp(const TomlValue& value) {
+  if (value.kind != TomlKind::string) return wrong_type(value);
+  const auto time = parse_timestamp(value.text);
+  if (!time) {
+    return fault(value.at, "not a time; write a date and time with its zone, such as \"2027-01-31T12:00:00Z\"");
+  }
+  return time->seconds;
+}
+
 std::optional<SettingValue> ValueReader::read_choice(const TomlValue& value) {
   if (value.kind != TomlKind::string) return wrong_type(value);
   const auto found = std::ranges::find(setting_->choices, std::string_view(value.text));
@@ -270,6 +289,8 @@ std::optional<SettingValue> ValueReader::read(const Setting& setting, std::strin
     case SettingType::number: return read_number(value);
     case SettingType::duration: return read_duration(value);
     case SettingType::size: return read_size(value);
+    case SettingType::money: return read_money(value);
+    case SettingType::timestamp: return read_timestamp(value);
     case SettingType::choice: return read_choice(value);
     case SettingType::list: return read_list(value);
     case SettingType::header_table: return read_headers(value);

@@ -50,6 +50,8 @@ class ValueReader {
   std::optional<SettingValue> read_number(const TomlValue& value);
   std::optional<SettingValue> read_duration(const TomlValue& value);
   std::optional<SettingValue> read_size(const TomlValue& value);
+  std::optional<SettingValue> read_money(const TomlValue& value);
+  std::optional<SettingValue> read_timestamp(const TomlValue& value);
   std::optional<SettingValue> read_choice(const TomlValue& value);
   std::optional<SettingValue> read_list(const TomlValue& value);
   std::optional<SettingValue> read_headers(const TomlValue& value);

@@ -1,6 +1,7 @@
 #include "control/settings.h"
 
 #include "control/settings_binding.h"
+#include "control/settings_governed.h"
 
 namespace llmgw::control {
 namespace {
@@ -450,95 +451,45 @@ constexpr Setting kConnectionTls[] = {
                                        .example = "\"engine.internal\""}),
 };
 
-constexpr Setting kModel[] = {
-    bind<&ModelConfig::name>(
-        {.key = "name",
-         .help = "What clients ask for: a name, a prefix (`gpt-*`) or a pattern with `*` anywhere. The same name on "
-                 "several connections makes a group.",
-         .example = "\"gpt-4-turbo\"",
-         .max = 256,
-         .required = true,
-         .references = References::none}),
-    bind<&ModelConfig::connection>({.key = "connection",
-                                    .help = "The name of the `[[connections]]` entry that serves it.",
-                                    .example = "\"openai-main\"",
-                                    .required = true,
-                                    .references = References::none}),
-    bind<&ModelConfig::remote>({.key = "remote",
-                                .help = "The upstream's name for it; without it the name the client asked for is sent.",
-                                .example = "\"gpt-4-turbo-preview\"",
-                                .max = 512,
-                                .references = References::none}),
-    bind<&ModelConfig::deployment>({.key = "deployment",
-                                    .help = "azure: the deployment; without it the upstream's name is the deployment.",
-                                    .example = "\"gpt4-eu\"",
-                                    .max = 256,
-                                    .references = References::none}),
-    bind<&ModelConfig::owned_by>({.key = "owned_by",
-                                  .help = "What `/v1/models` says; by default the connection's.",
-                                  .example = "\"openai\"",
-                                  .max = 100,
-                                  .references = References::none}),
-    bind<&ModelConfig::created>({.key = "created",
-                                 .help = "What `/v1/models` says: seconds since 1970; 0 is the program's start.",
-                                 .fallback = "0",
-                                 .max = 253'402'300'799}),
-};
-
-constexpr Setting kKey[] = {
-    bind<&KeyConfig::name>({.key = "name",
-                            .help = "How logs and metrics call the key's owner.",
-                            .example = "\"frontend\"",
-                            .max = 100,
-                            .required = true,
-                            .references = References::none}),
-    bind<&KeyConfig::key>({.key = "key",
-                           .help = "What the client sends. At least 8 characters, all visible ASCII.",
-                           .example = "\"env:FRONTEND_KEY\"",
-                           .min = 8,
-                           .max = 512,
-                           .required = true}),
-    bind<&KeyConfig::models>({.key = "models",
-                              .help = "The models the key may use: names, prefixes (`gpt-*`) or patterns.",
-                              .fallback = "[\"*\"]",
-                              .example = "[\"gpt-4o\", \"claude-*\"]",
-                              .max = 1000,
-                              .references = References::none}),
-    bind<&KeyConfig::tps>({.key = "tps",
-                           .help = "Requests a second the key may make; 0 is no limit. Read and checked, but not yet "
-                                   "enforced by this version.",
-                           .fallback = "0",
-                           .example = "50",
-                           .max = 1'000'000}),
-};
-
-constexpr SectionTable kSections[] = {
-    {SectionId::server, "server", false, "Listening, limits and time limits towards clients.", kServer},
-    {SectionId::server_tls, "server.tls", false,
-     "TLS towards clients, on every address of `listen` that is not a unix "
-     "socket. Off unless `certificate` and `key` are given.",
-     kServerTls},
-    {SectionId::log, "log", false, "Operational and access log.", kLog},
-    {SectionId::metrics, "metrics", false, "Prometheus metrics.", kMetrics},
-    {SectionId::upstream, "upstream", false, "Defaults for all connections.", kUpstream},
-    {SectionId::upstream_tls, "upstream.tls", false, "TLS towards upstreams.", kUpstreamTls},
-    {SectionId::connection, "connections", true, "A vendor's or engine's address and credential.", kConnection},
-    {SectionId::connection_tls, "connections.tls", false, "TLS of one connection; follows its `[[connections]]` entry.",
-     kConnectionTls},
-    {SectionId::model, "models", true,
-     "Which names clients may ask for, and which connection serves them. A connection without a model serves nothing.",
-     kModel},
-    {SectionId::key, "keys", true, "Who may call.", kKey},
-};
-
 }  // namespace
 
 std::span<const SectionTable> section_tables() {
+  static const SectionTable kSections[] = {
+      {SectionId::server, "server", false, "Listening, limits and time limits towards clients.", kServer},
+      {SectionId::server_tls, "server.tls", false,
+       "TLS towards clients, on every address of `listen` that is not a unix "
+       "socket. Off unless `certificate` and `key` are given.",
+       kServerTls},
+      {SectionId::log, "log", false, "Operational and access log.", kLog},
+      {SectionId::metrics, "metrics", false, "Prometheus metrics.", kMetrics},
+      {SectionId::upstream, "upstream", false, "Defaults for all connections.", kUpstream},
+      {SectionId::upstream_tls, "upstream.tls", false, "TLS towards upstreams.", kUpstreamTls},
+      {SectionId::connection, "connections", true, "A vendor's or engine's address and credential.", kConnection},
+      {SectionId::connection_tls, "connections.tls", false,
+       "TLS of one connection; follows its `[[connections]]` entry.", kConnectionTls},
+      {SectionId::model, "models", true,
+       "Which names clients may ask for, and which connection serves them. A connection without a model serves "
+       "nothing.",
+       governed_settings(SectionId::model)},
+      {SectionId::organization, "organizations", true,
+       "Who pays. What an organization may use, all its teams use together.",
+       governed_settings(SectionId::organization)},
+      {SectionId::team, "teams", true,
+       "Keys that belong together. A call must be within the limits and the models of its key, its user, its team and "
+       "its organization.",
+       governed_settings(SectionId::team)},
+      {SectionId::user, "users", true, "People who own keys.", governed_settings(SectionId::user)},
+      {SectionId::key, "keys", true, "Who may call.", governed_settings(SectionId::key)},
+      {SectionId::assignment, "assignments", true,
+       "A model for one key, under a name and limits of its own. A key with assignments and no `models` may call only "
+       "what is assigned.",
+       governed_settings(SectionId::assignment)},
+  };
   return kSections;
 }
 
 const SectionTable& section_table(SectionId id) {
-  return kSections[static_cast<size_t>(id)];
+  return section_tables()[static_cast<size_t>(id)];
 }
 
 }  // namespace llmgw::control

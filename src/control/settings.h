@@ -15,7 +15,20 @@
 
 namespace llmgw::control {
 
-enum class SettingType : uint8_t { boolean, integer, number, duration, size, text, list, choice, secret, header_table };
+enum class SettingType : uint8_t {
+  boolean,
+  integer,
+  number,
+  duration,
+  size,
+  money,
+  timestamp,
+  text,
+  list,
+  choice,
+  secret,
+  header_table,
+};
 
 // A value on its way from the file (or the default's text) into its member.
 using SettingValue = std::variant<bool, int64_t, double, std::string, std::vector<std::string>, HeaderTable>;
@@ -61,7 +74,11 @@ enum class SectionId : uint8_t {
   connection,
   connection_tls,
   model,
+  organization,
+  team,
+  user,
   key,
+  assignment,
 };
 
 struct SectionTable {

@@ -34,6 +34,11 @@ struct Choices<UpstreamApi> {
   static constexpr std::string_view kNames[] = {"auto", "chat", "responses", "both"};
 };
 
+template <>
+struct Choices<BudgetPeriod> {
+  static constexpr std::string_view kNames[] = {"hour", "day", "week", "month"};
+};
+
 template <class T>
 struct Unwrapped {
   using type = T;
@@ -51,6 +56,8 @@ constexpr SettingType setting_type() {
   if constexpr (std::floating_point<T>) return SettingType::number;
   if constexpr (std::is_same_v<T, Duration>) return SettingType::duration;
   if constexpr (std::is_same_v<T, ByteSize>) return SettingType::size;
+  if constexpr (std::is_same_v<T, NanoDollars>) return SettingType::money;
+  if constexpr (std::is_same_v<T, Timestamp>) return SettingType::timestamp;
   if constexpr (std::is_same_v<T, std::vector<std::string>>) return SettingType::list;
   if constexpr (std::is_same_v<T, Secret>) return SettingType::secret;
   if constexpr (std::is_same_v<T, HeaderTable>) return SettingType::header_table;
@@ -75,6 +82,8 @@ T from_value(SettingValue&& value) {
     return Duration(std::get<int64_t>(value));
   } else if constexpr (std::is_same_v<T, ByteSize>) {
     return ByteSize{static_cast<uint64_t>(std::get<int64_t>(value))};
+  } else if constexpr (std::is_same_v<T, NanoDollars> || std::is_same_v<T, Timestamp>) {
+    return T{std::get<int64_t>(value)};
   } else if constexpr (std::is_same_v<T, Secret>) {
     return Secret(std::get<std::string>(value));
   } else if constexpr (std::is_same_v<T, ProxyUrl>) {
@@ -98,6 +107,10 @@ std::string to_toml(const T& value) {
     return quote(format_duration(value));
   } else if constexpr (std::is_same_v<T, ByteSize>) {
     return quote(format_size(value));
+  } else if constexpr (std::is_same_v<T, NanoDollars>) {
+    return quote(base::format_usd(value));
+  } else if constexpr (std::is_same_v<T, Timestamp>) {
+    return quote(format_timestamp(value));
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     return value.empty() ? std::string() : render_list(value);
   } else if constexpr (std::is_same_v<T, Secret>) {
@@ -136,6 +149,8 @@ constexpr Setting bind_member(Setting setting) {
     const Member& member = static_cast<const Section*>(section)->*Pointer;
     if constexpr (std::is_same_v<Member, Value>) {
       return to_toml(member);
+    } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+      return member ? render_list(*member) : std::string();  // an empty list that was written is not an absent one
     } else {
       return member ? to_toml(*member) : std::string();
     }
@@ -159,6 +174,13 @@ template <auto Pointer>
 constexpr Setting bind(Setting setting) {
   using Of = MemberOf<decltype(Pointer)>;
   return bind_member<typename Of::Section, typename Of::Member, Pointer>(setting);
+}
+
+// The same for a member of a base class: bind_in<KeyConfig, &LimitFields::tps>({.key = "tps", ...})
+template <class Section, auto Pointer>
+constexpr Setting bind_in(Setting setting) {
+  using Member = typename MemberOf<decltype(Pointer)>::Member;
+  return bind_member<Section, Member, static_cast<Member Section::*>(Pointer)>(setting);
 }
 
 }  // namespace llmgw::control

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config_loader.h"
+#include "control/governance_builder.h"
 
 namespace llmgw::control {
 
@@ -172,16 +173,36 @@ void SnapshotBuilder::add_keys() {
   auto& snapshot = *snapshot_;
   snapshot.keys_ = KeyTable(inputs_.hash_key, config_.keys.size());
   snapshot.principals.reserve(config_.keys.size() + 1);
-  for (const auto& key : config_.keys) {
-    if (!snapshot.keys_.add(key.key.reveal(), static_cast<uint32_t>(snapshot.principals.size()))) {
-      errors_.add(key.at, "keys: the same key is given twice");
-      continue;
+  GovernanceBuilder(config_, snapshot, errors_).build();
+  for (uint32_t i = 0; i < config_.keys.size(); ++i) {
+    if (!snapshot.keys_.add(config_.keys[i].key.reveal(), i)) {
+      errors_.add(config_.keys[i].at, "keys: the same key is given twice");
     }
-    snapshot.principals.push_back({.name = key.name, .models = ModelFilter(key.models), .tps = key.tps});
   }
   snapshot.anonymous_ = config_.server.allow_anonymous;
   snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
-  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter({"*"}), .tps = 0});
+  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter({"*"})});
+}
+
+bool Snapshot::allowed_above(const Principal& principal, std::string_view model) const {
+  return (principal.user == kNone || users[principal.user].models.allows(model)) &&
+         (principal.team == kNone || teams[principal.team].models.allows(model)) &&
+         (principal.organization == kNone || organizations[principal.organization].models.allows(model));
+}
+
+std::optional<Resolution> Snapshot::resolve(const Principal& principal, std::string_view model,
+                                            std::string_view owned_by) const {
+  const auto own = assignments_of(principal);
+  const auto assigned =
+      std::ranges::lower_bound(own, model, {}, [](const Assignment& each) -> std::string_view { return each.alias; });
+  if (assigned != own.end() && assigned->alias == model) {
+    if (!allowed_above(principal, assigned->model)) return std::nullopt;
+    return Resolution{.group = assigned->group, .model = assigned->model, .assignment = &*assigned};
+  }
+  auto group = resolve(model, owned_by);
+  if (!group && !owned_by.empty()) group = resolve(model);
+  if (!group || !allows(principal, model)) return std::nullopt;
+  return Resolution{.group = *group, .model = model};
 }
 
 const Principal* Snapshot::authenticate(std::string_view key) const {

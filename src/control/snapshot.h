@@ -15,8 +15,8 @@
 
 #include "control/address.h"
 #include "control/config.h"
+#include "control/governance.h"
 #include "control/key_table.h"
-#include "control/model_filter.h"
 #include "providers/upstream.h"
 #include "routing/model_table.h"
 
@@ -63,14 +63,16 @@ struct Model {
   std::string deployment;
   std::string owned_by;
   int64_t created;
+  uint32_t scope = kNone;  // of its name, in Snapshot::scopes
 
   std::string_view upstream_name(std::string_view requested) const { return remote.empty() ? requested : remote; }
 };
 
-struct Principal {
-  std::string name;
-  ModelFilter models;
-  double tps;  // 0: no limit
+// What a key means by a model's name.
+struct Resolution {
+  routing::Group group;
+  std::string_view model;                  // the name to go on with: the client's, or that behind an alias
+  const Assignment* assignment = nullptr;  // if the name is one of the key's own
 };
 
 class Snapshot {
@@ -86,8 +88,13 @@ class Snapshot {
   Duration dns_ttl_min;
   Duration dns_ttl_max;
   std::vector<Connection> connections;
-  std::vector<Model> models;          // in the order of the file
+  std::vector<Model> models;  // in the order of the file
+  std::vector<Scope> scopes;
+  std::vector<Organization> organizations;
+  std::vector<Team> teams;
+  std::vector<User> users;
   std::vector<Principal> principals;  // in the order of the file; the anonymous one, if any, is the last
+  std::vector<Assignment> assignments;
 
   // The owner of the key, or null when nobody's. An empty key is no key: the anonymous principal where that is allowed.
   const Principal* authenticate(std::string_view key) const;
@@ -96,11 +103,24 @@ class Snapshot {
   std::optional<routing::Group> resolve(std::string_view model, std::string_view owned_by = {}) const {
     return model_table_.lookup(model, owned_by);
   }
+  // The same for one key: its own aliases first, then the models that it and everything above it may use. Without
+  // targets of that owner, whose else they are is in the result. Empty: no such model, or none for this key.
+  std::optional<Resolution> resolve(const Principal& principal, std::string_view model,
+                                    std::string_view owned_by = {}) const;
+  // Whether the key, its user, its team and its organization may use a model by its own name.
+  bool allows(const Principal& principal, std::string_view model) const {
+    return principal.models.allows(model) && allowed_above(principal, model);
+  }
+  std::span<const Assignment> assignments_of(const Principal& principal) const {
+    return std::span(assignments).subspan(principal.first_assignment, principal.assignment_count);
+  }
   const routing::ModelTable& model_table() const { return model_table_; }
   uint32_t index_of(const Principal& principal) const { return static_cast<uint32_t>(&principal - principals.data()); }
 
  private:
   friend class SnapshotBuilder;
+  bool allowed_above(const Principal& principal, std::string_view model) const;
+
   KeyTable keys_;
   routing::ModelTable model_table_;
   bool any_key_ = false;  // no keys configured: whatever a client sends is anonymous

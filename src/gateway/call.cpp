@@ -109,8 +109,17 @@ Task<void> Call::proxy() {
 Outcome<void> Call::authenticate() {
   const http::Headers& headers = exchange_.head().headers;
   const bool is_signed = providers::is_sigv4(headers.value(HeaderId::authorization));
-  if (is_signed && !headers.repeated(HeaderId::authorization)) return authenticate_signed();
-  return authenticate_key();
+  auto known = is_signed && !headers.repeated(HeaderId::authorization) ? authenticate_signed() : authenticate_key();
+  return known ? check_standing() : known;
+}
+
+Outcome<void> Call::check_standing() const {
+  if (principal_->blocked) return refusal(ErrorKind::authentication, "the API key is blocked; ask who gave it to you");
+  const auto now = std::chrono::floor<std::chrono::seconds>(worker_.loop().wall_now());
+  if (now.time_since_epoch().count() >= principal_->expires.seconds) {
+    return refusal(ErrorKind::authentication, "the API key has expired; ask for a new one");
+  }
+  return {};
 }
 
 Outcome<void> Call::authenticate_key() {
@@ -213,14 +222,21 @@ Outcome<void> Call::find_model_outside_body() {
 
 // Names the models this key may use: a typing error is then easy to see.
 ClientError Call::unknown_model() const {
+  const control::Snapshot& snapshot = generation_.snapshot();
   std::string names;
   size_t count = 0;
-  // A name on several connections is one group, and so listed once.
-  for (const routing::Group& model : generation_.snapshot().model_table().groups()) {
-    if (!principal_->models.allows(model.name)) continue;
-    if (++count > kSuggestedModelsMax) break;
+  const auto add = [&](std::string_view name) {
+    if (++count > kSuggestedModelsMax) return false;
     if (!names.empty()) names += ", ";
-    names += model.name;
+    names += name;
+    return true;
+  };
+  for (const control::Assignment& own : snapshot.assignments_of(*principal_)) {
+    if (!add(own.alias)) break;
+  }
+  // A name on several connections is one group, and so listed once.
+  for (const routing::Group& model : snapshot.model_table().groups()) {
+    if (snapshot.allows(*principal_, model.name) && !add(model.name)) break;
   }
   if (count > kSuggestedModelsMax) names += ", ...";
   auto& arena = const_cast<base::Arena&>(arena_);
@@ -232,24 +248,25 @@ ClientError Call::unknown_model() const {
 
 Outcome<Call::Attempt> Call::route() {
   const control::Snapshot& snapshot = generation_.snapshot();
-  auto group = snapshot.resolve(model_, peek_.owned_by);
-  if (!group) group = snapshot.resolve(model_);
-  if (!group || !principal_->models.allows(model_)) return std::unexpected(unknown_model());
+  const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
+  if (!resolved) return std::unexpected(unknown_model());
+  meant_model_ = resolved->model;
+  assignment_ = resolved->assignment;
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
   const Model* converting = nullptr;
   ConvertedApi api;
   // Best first. Among those of one priority, one that speaks the client's protocol is better than one that does not.
-  for (const routing::Target& target : group->targets) {
+  for (const routing::Target& target : resolved->group.targets) {
     const Model& model = snapshot.models[target.id];
     const Connection& connection = snapshot.connections[model.connection];
     if (converting != nullptr && connection.priority > snapshot.connections[converting->connection].priority) break;
     if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
       other_owner = &model;
-    } else if (native(connection, model.upstream_name(model_))) {
+    } else if (native(connection, model.upstream_name(meant_model_))) {
       return address(&model, model.connection);
     } else if (converting == nullptr) {
-      api = convertible(match_.operation, connection, model.upstream_name(model_), streams());
+      api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
       if (api.codec != nullptr) converting = &model;
       other_protocol = &model;
     }
@@ -282,7 +299,7 @@ Outcome<Call::Attempt> Call::route_without_model() {
   std::optional<uint32_t> best;
   for (const Model& model : snapshot.models) {
     const Connection& connection = snapshot.connections[model.connection];
-    if (!principal_->models.allows(model.name) || (!wanted.empty() && connection.name != wanted)) continue;
+    if (!snapshot.allows(*principal_, model.name) || (!wanted.empty() && connection.name != wanted)) continue;
     if (!providers::speaks(connection.upstream, {}, surface())) continue;
     if (asks_memory() && connection.api == control::UpstreamApi::chat) continue;
     if (!best || connection.priority < snapshot.connections[*best].priority) best = model.connection;
@@ -331,7 +348,7 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
       .surface = surface(),
       .path = canonical_path(),
       .query = exchange_.head().query,
-      .model = model != nullptr ? model->upstream_name(model_) : std::string_view{},
+      .model = model != nullptr ? model->upstream_name(meant_model_) : std::string_view{},
       .deployment = model != nullptr ? std::string_view(model->deployment) : std::string_view{},
       .stream = streams()};
   auto target = providers::make_upstream_target(connection.upstream, call, arena_);

@@ -52,6 +52,7 @@ class Call {
   net::Task<void> proxy();
   Outcome<void> authenticate();
   Outcome<void> authenticate_key();
+  Outcome<void> check_standing() const;
   net::Task<Outcome<void>> read_body();
   Outcome<void> inspect_body();
   Outcome<void> find_model_outside_body();
@@ -140,7 +141,9 @@ class Call {
   Peek peek_;
   std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
   bool body_is_json_ = false;
-  std::string_view model_;  // as the client named it
+  std::string_view model_;        // as the client named it
+  std::string_view meant_model_;  // the same, or what stands behind the key's alias
+  const control::Assignment* assignment_ = nullptr;
   std::optional<Attempt> attempt_;
   std::string_view token_;  // the access token sent to the provider
   bool token_replaced_ = false;

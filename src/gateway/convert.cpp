@@ -71,7 +71,7 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
                                          .param = "model"});
     conversion_ = std::make_unique<Conversion>(*client, worker_.parser(), arena_);
   }
-  const std::string_view remote = model.upstream_name(model_);
+  const std::string_view remote = model.upstream_name(meant_model_);
   Attempt attempt{
       .model = &model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
   const providers::ClientCall call{.surface = api.surface,

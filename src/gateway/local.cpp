@@ -20,8 +20,13 @@ using net::Task;
 // Every name a key may call, once, in the order of the configuration. Patterns are no names.
 std::vector<ModelInfo> visible_models(const control::Snapshot& snapshot, const control::Principal& principal) {
   std::vector<ModelInfo> models;
+  for (const control::Assignment& own : snapshot.assignments_of(principal)) {
+    if (!snapshot.resolve(principal, own.alias)) continue;  // taken away further up
+    const control::Model& model = snapshot.models[own.group.targets.front().id];
+    models.push_back({.name = own.alias, .owned_by = model.owned_by, .created = model.created});
+  }
   for (const control::Model& model : snapshot.models) {
-    if (model.name.find('*') != std::string::npos || !principal.models.allows(model.name)) continue;
+    if (model.name.find('*') != std::string::npos || !snapshot.allows(principal, model.name)) continue;
     models.push_back({.name = model.name, .owned_by = model.owned_by, .created = model.created});
   }
   // The same name on several connections is one model; `owned_by` is the preferred one's.

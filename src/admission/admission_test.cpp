@@ -1,0 +1,304 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "admission/meter_table.h"
+#include "admission/reservation.h"
+
+namespace llmgw::admission {
+namespace {
+
+constexpr Moment at(Nanoseconds now, int64_t wall = 1'800'000'000) {
+  return {.now = now, .wall = wall};
+}
+
+struct Scope {
+  explicit Scope(const Limits& limits) : compiled(CompiledLimits::of(limits, zones)) {}
+  Governed governed() { return {&compiled, &meter}; }
+  ZoneCache zones;
+  CompiledLimits compiled;
+  Meter meter;
+};
+
+// One call that ends at once. True: it was let in.
+bool call(Scope& scope, Moment moment, Demand demand = {}) {
+  Reservation reservation;
+  const Governed governed = scope.governed();
+  const bool admitted = !reservation.take({&governed, 1}, demand, moment);
+  reservation.settle(demand, moment);
+  return admitted;
+}
+
+TEST(Admission, ASecondsRequestsMayComeAtOnceAndThenTheRateHolds) {
+  Scope scope({.requests_per_second = 5});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(call(scope, at(1000)));
+  Reservation sixth;
+  const Governed governed = scope.governed();
+  const auto denial = sixth.take({&governed, 1}, {}, at(1000));
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->dimension, Dimension::requests_per_second);
+  EXPECT_EQ(denial->retry_after, kSecond / 5);
+  EXPECT_FALSE(sixth.held());
+  EXPECT_FALSE(call(scope, at(1000 + kSecond / 5 - 1)));
+  EXPECT_TRUE(call(scope, at(1000 + kSecond / 5))) << "what Retry-After said is true";
+  EXPECT_EQ(scope.meter.refused.load(), 2u);
+}
+
+TEST(Admission, LessThanOneASecondIsOneAtATime) {
+  Scope scope({.requests_per_second = 0.5});
+  EXPECT_TRUE(call(scope, at(0)));
+  EXPECT_FALSE(call(scope, at(2 * kSecond - 1)));
+  EXPECT_TRUE(call(scope, at(2 * kSecond)));
+}
+
+TEST(Admission, AMinutesRequests) {
+  Scope scope({.requests_per_minute = 60});
+  int admitted = 0;
+  for (Nanoseconds now = 0; now < 2 * kMinute; now += kSecond / 10) admitted += call(scope, at(now)) ? 1 : 0;
+  // The window's worth at once, and then the rate.
+  EXPECT_NEAR(admitted, 60 + 120, 1);
+}
+
+TEST(Admission, TokensAreReservedAndCorrected) {
+  Scope scope({.tokens_per_minute = 1000});
+  const Governed governed = scope.governed();
+  Reservation first;
+  ASSERT_FALSE(first.take({&governed, 1}, {.tokens = 900}, at(0)));
+  EXPECT_EQ(first.tokens(0).limit, 1000u);
+  EXPECT_EQ(first.tokens(0).remaining, 100u);
+  EXPECT_FALSE(call(scope, at(0), {.tokens = 200}));
+  first.settle({.tokens = 100}, at(0));
+  EXPECT_TRUE(call(scope, at(0), {.tokens = 900}));
+  EXPECT_FALSE(call(scope, at(0), {.tokens = 1}));
+  EXPECT_TRUE(call(scope, at(kMinute), {.tokens = 1000})) << "a minute later all is there again, and no more";
+  EXPECT_FALSE(call(scope, at(kMinute), {.tokens = 1}));
+}
+
+TEST(Admission, ACallThatUsedMoreThanItReservedLeavesADebt) {
+  Scope scope({.tokens_per_minute = 1000});
+  const Governed governed = scope.governed();
+  Reservation first;
+  ASSERT_FALSE(first.take({&governed, 1}, {.tokens = 10}, at(0)));
+  first.settle({.tokens = 3000}, at(0));
+  EXPECT_FALSE(call(scope, at(kMinute), {.tokens = 1}));
+  EXPECT_FALSE(call(scope, at(2 * kMinute), {.tokens = 1}));
+  EXPECT_TRUE(call(scope, at(2 * kMinute + kSecond), {.tokens = 10}));
+}
+
+TEST(Admission, ACallLargerThanTheLimitWillNeverDo) {
+  Scope scope({.tokens_per_minute = 1000});
+  const Governed governed = scope.governed();
+  Reservation reservation;
+  const auto denial = reservation.take({&governed, 1}, {.tokens = 1001}, at(0));
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->retry_after, cell::kForever);
+}
+
+TEST(Admission, Concurrency) {
+  Scope scope({.concurrency = 2});
+  const Governed governed = scope.governed();
+  std::deque<Reservation> calls(3);
+  EXPECT_FALSE(calls[0].take({&governed, 1}, {}, at(0)));
+  EXPECT_FALSE(calls[1].take({&governed, 1}, {}, at(0)));
+  EXPECT_EQ(calls[2].take({&governed, 1}, {}, at(0))->dimension, Dimension::concurrency);
+  calls[0].settle({}, at(0));
+  EXPECT_FALSE(calls[2].take({&governed, 1}, {}, at(0)));
+}
+
+TEST(Admission, AllOrNothing) {
+  Scope team({.requests_per_minute = 10, .concurrency = 5, .budget = base::NanoDollars{1000}});
+  Scope key({.requests_per_second = 1, .tokens_per_minute = 1000});
+  const std::array<Governed, 2> scopes = {team.governed(), key.governed()};
+  for (int i = 0; i < 100; ++i) {
+    Reservation reservation;
+    const auto denial = reservation.take(scopes, {.tokens = 10, .nano_dollars = 10}, at(0));
+    EXPECT_EQ(denial.has_value(), i > 0);
+    if (denial) EXPECT_EQ(denial->scope, 1u);
+    reservation.settle({.tokens = 10, .nano_dollars = 10}, at(0));
+  }
+  // Ninety-nine refusals by the key cost the team nothing.
+  EXPECT_EQ(cell::left(team.meter.minute_word, kMinute, 10, 0).count, 9u);
+  EXPECT_EQ(team.meter.running.load(), 0);
+  EXPECT_EQ(spent(team.meter), 10);
+}
+
+TEST(Admission, ABudgetIsReservedAndSettled) {
+  Scope scope({.budget = base::NanoDollars{1000}});
+  const Governed governed = scope.governed();
+  Reservation first;
+  ASSERT_FALSE(first.take({&governed, 1}, {.nano_dollars = 900}, at(0)));
+  Reservation second;
+  const auto denial = second.take({&governed, 1}, {.nano_dollars = 200}, at(0));
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->dimension, Dimension::budget);
+  first.settle({.nano_dollars = 300}, at(0));
+  EXPECT_EQ(spent(scope.meter), 300);
+  EXPECT_TRUE(call(scope, at(0), {.nano_dollars = 700}));
+  EXPECT_EQ(spent(scope.meter), 1000);
+  EXPECT_FALSE(call(scope, at(0), {})) << "nothing is left, not even for a call of unknown price";
+}
+
+TEST(Admission, ABudgetOfNothingAllowsNothing) {
+  Scope scope({.budget = base::NanoDollars{0}});
+  EXPECT_FALSE(call(scope, at(0), {}));
+}
+
+TEST(Admission, ANewPeriodBeginsWithNothingSpent) {
+  constexpr int64_t kNewYear = 1'798'761'600;  // 2027-01-01T00:00:00Z
+  Scope scope({.budget = base::NanoDollars{1000}, .budget_period = BudgetPeriod::month});
+  const Governed governed = scope.governed();
+  EXPECT_TRUE(call(scope, at(0, kNewYear - 10), {.nano_dollars = 400}));
+  Reservation over_midnight;
+  ASSERT_FALSE(over_midnight.take({&governed, 1}, {.nano_dollars = 600}, at(0, kNewYear - 1)));
+  Reservation refused;
+  EXPECT_EQ(refused.take({&governed, 1}, {.nano_dollars = 1}, at(0, kNewYear - 1))->retry_after, kSecond);
+  over_midnight.settle({.nano_dollars = 500}, at(0, kNewYear));
+  EXPECT_EQ(spent(scope.meter), 500) << "a call belongs to the period in which it ends";
+  EXPECT_TRUE(call(scope, at(0, kNewYear), {.nano_dollars = 500}));
+  EXPECT_FALSE(call(scope, at(0, kNewYear), {.nano_dollars = 1}));
+}
+
+TEST(Admission, NothingOverflows) {
+  Scope scope({.tokens_per_minute = 1, .budget = base::NanoDollars{INT64_MAX}});
+  EXPECT_FALSE(call(scope, at(INT64_MAX / 4), {.tokens = UINT64_MAX}));
+  Scope rich({.budget = base::NanoDollars{INT64_MAX}});
+  EXPECT_TRUE(call(rich, at(0), {.nano_dollars = INT64_MAX}));
+  EXPECT_FALSE(call(rich, at(0), {.nano_dollars = 1}));
+  EXPECT_EQ(token_cost(1, 1'000'000'000'000), 1);
+}
+
+TEST(Admission, RemainingIsWhatTheTightestScopeHas) {
+  Scope team({.requests_per_minute = 100, .tokens_per_minute = 500});
+  Scope key({.requests_per_minute = 10, .tokens_per_minute = 5000});
+  const std::array<Governed, 2> scopes = {team.governed(), key.governed()};
+  Reservation reservation;
+  ASSERT_FALSE(reservation.take(scopes, {.tokens = 100}, at(0)));
+  EXPECT_EQ(reservation.requests(0).limit, 10u);
+  EXPECT_EQ(reservation.requests(0).remaining, 9u);
+  EXPECT_EQ(reservation.requests(0).reset, 6 * kSecond);
+  EXPECT_EQ(reservation.tokens(0).limit, 500u);
+  EXPECT_EQ(reservation.tokens(0).remaining, 400u);
+}
+
+// Random operations against a reference that knows nothing of words and windows: it adds up what is in a bucket.
+TEST(Admission, AgreesWithAPlainModel) {
+  struct Bucket {
+    double level = 0;
+    Nanoseconds seen = 0;
+    void drain(Nanoseconds now, double per_minute) {
+      level = std::max(0.0, level - static_cast<double>(now - seen) * per_minute / static_cast<double>(kMinute));
+      seen = now;
+    }
+  };
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    std::mt19937_64 random(seed);
+    Scope scope({.requests_per_minute = 600, .tokens_per_minute = 60'000, .concurrency = 7});
+    const Governed governed = scope.governed();
+    Bucket requests;
+    Bucket tokens;
+    std::deque<std::pair<Reservation, uint64_t>> running;
+    Nanoseconds now = 0;
+    int disagreements = 0;
+    for (int step = 0; step < 5000; ++step) {
+      now += static_cast<Nanoseconds>(random() % 200'000'000);
+      requests.drain(now, 600);
+      tokens.drain(now, 60'000);
+      if (random() % 3 != 0 || running.empty()) {
+        const uint64_t wanted = random() % 3000;
+        const bool expected =
+            running.size() < 7 && requests.level + 1 <= 600 && tokens.level + static_cast<double>(wanted) <= 60'000;
+        auto& entry = running.emplace_back();
+        entry.second = wanted;
+        const bool admitted = !entry.first.take({&governed, 1}, {.tokens = wanted}, at(now));
+        // Rounding may turn the last token over.
+        if (admitted != expected) ++disagreements;
+        if (!admitted) {
+          running.pop_back();
+          continue;
+        }
+        requests.level += 1;
+        tokens.level += static_cast<double>(wanted);
+      } else {
+        const uint64_t used = random() % 4000;
+        tokens.level += static_cast<double>(used) - static_cast<double>(running.front().second);
+        running.front().first.settle({.tokens = used}, at(now));
+        running.pop_front();
+      }
+    }
+    EXPECT_LE(disagreements, 5) << "seed " << seed;
+    EXPECT_EQ(scope.meter.running.load(), static_cast<int64_t>(running.size()));
+  }
+}
+
+// What may pass is exact over all threads, and nothing is left behind.
+TEST(AdmissionRaces, LimitsHoldOverAllThreads) {
+  constexpr int kThreads = 4;
+  constexpr int kCalls = 5000;
+  Scope organization({.requests_per_minute = 1000, .tokens_per_minute = 100'000, .concurrency = 3});
+  Scope key({.requests_per_minute = 700, .budget = base::NanoDollars{100'000}});
+  const std::array<Governed, 2> scopes = {organization.governed(), key.governed()};
+  std::atomic<int> admitted = 0;
+  std::atomic<int> running = 0;
+  std::atomic<int> most = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < kCalls; ++n) {
+        Reservation reservation;
+        if (reservation.take(scopes, {.tokens = 10, .nano_dollars = 20}, at(0))) continue;
+        const int now_running = running.fetch_add(1) + 1;
+        int seen = most.load();
+        while (seen < now_running && !most.compare_exchange_weak(seen, now_running)) {
+        }
+        admitted.fetch_add(1);
+        running.fetch_sub(1);
+        reservation.settle({.tokens = 10, .nano_dollars = 20}, at(0));
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(admitted.load(), 700);
+  EXPECT_LE(most.load(), 3);
+  EXPECT_EQ(organization.meter.running.load(), 0);
+  EXPECT_EQ(spent(key.meter), 700 * 20);
+  EXPECT_EQ(cell::left(organization.meter.minute_word, kMinute, 1000, 0).count, 300u);
+  EXPECT_EQ(cell::left(organization.meter.token_word, kMinute, 100'000, 0).count, 93'000u);
+}
+
+TEST(AdmissionRaces, OnePeriodBeginsOnce) {
+  for (int round = 0; round < 50; ++round) {
+    Scope scope({.budget = base::NanoDollars{1'000'000}, .budget_period = BudgetPeriod::hour});
+    EXPECT_TRUE(call(scope, at(0, 3599), {.nano_dollars = 1'000'000}));
+    std::atomic<int> admitted = 0;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int n = 0; n < 50; ++n) {
+          while (!call(scope, at(0, 3600), {.nano_dollars = 1000})) {
+          }
+          admitted.fetch_add(1);
+        }
+      });
+    }
+    threads.clear();
+    EXPECT_EQ(admitted.load(), 200);
+    // What was charged between the two steps of a roll counts for the old period: at most the threads' calls.
+    EXPECT_GE(spent(scope.meter), 200 * 1000 - 4 * 1000);
+    EXPECT_LE(spent(scope.meter), 200 * 1000);
+  }
+}
+
+TEST(MeterTable, WhatIsUsedOutlivesItsConfiguration) {
+  MeterTable table;
+  table.get(7)->charged = 5;
+  EXPECT_EQ(table.get(7)->charged.load(), 5);
+  EXPECT_EQ(table.get(8)->charged.load(), 0);
+  EXPECT_EQ(table.size(), 2u);
+}
+
+}  // namespace
+}  // namespace llmgw::admission

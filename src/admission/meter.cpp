@@ -1,0 +1,77 @@
+#include "admission/meter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace llmgw::admission {
+
+Rate Rate::of_requests_per_second(double rate) {
+  if (rate <= 0) return {};
+  const auto interval = std::max<Nanoseconds>(1, std::llround(static_cast<double>(kSecond) / rate));
+  // Less than one a second: one at a time, so far apart.
+  const Nanoseconds window = std::max(kSecond, interval);
+  return {.window = window, .interval = interval, .limit = static_cast<uint64_t>(window / interval)};
+}
+
+Rate Rate::of_requests_per_minute(uint64_t rate) {
+  if (rate == 0) return {};
+  const auto interval = std::max<Nanoseconds>(1, kMinute / static_cast<Nanoseconds>(rate));
+  return {.window = kMinute, .interval = interval, .limit = rate};
+}
+
+CompiledLimits CompiledLimits::of(const Limits& limits, ZoneCache& zones) {
+  return {.second = Rate::of_requests_per_second(limits.requests_per_second),
+          .minute = Rate::of_requests_per_minute(limits.requests_per_minute),
+          .tokens_per_minute = limits.tokens_per_minute,
+          .concurrency = limits.concurrency,
+          .has_budget = limits.budget.has_value(),
+          .budget = limits.budget.value_or(base::NanoDollars{}).nano,
+          .period = PeriodRule(limits.budget_period, zones.get(limits.time_zone))};
+}
+
+Nanoseconds token_cost(uint64_t tokens, uint64_t tokens_per_minute) {
+  const auto product = static_cast<unsigned __int128>(tokens) * static_cast<uint64_t>(kMinute);
+  const auto cost = (product + tokens_per_minute - 1) / tokens_per_minute;
+  // Far beyond a window, and far from an overflow when added to a time.
+  constexpr Nanoseconds kMost = kMinute * 60 * 24 * 365;
+  return cost > static_cast<unsigned __int128>(kMost) ? kMost : static_cast<Nanoseconds>(cost);
+}
+
+namespace cell {
+
+Nanoseconds take(std::atomic<Nanoseconds>& word, Nanoseconds cost, Nanoseconds window, Nanoseconds now) {
+  if (cost > window) return kForever;
+  Nanoseconds seen = word.load(std::memory_order_relaxed);
+  while (true) {
+    const Nanoseconds next = std::max(seen, now) + cost;
+    if (next - now > window) return next - now - window;
+    if (word.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return 0;
+  }
+}
+
+void adjust(std::atomic<Nanoseconds>& word, Nanoseconds difference, Nanoseconds now) {
+  Nanoseconds seen = word.load(std::memory_order_relaxed);
+  // What has been used up by time cannot be given back: below now the word means nothing.
+  while (!word.compare_exchange_weak(seen, std::max(seen, now) + difference, std::memory_order_relaxed)) {
+  }
+}
+
+Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t limit, Nanoseconds now) {
+  const Nanoseconds used = std::max<Nanoseconds>(0, word.load(std::memory_order_relaxed) - now);
+  if (used >= window) return {.count = 0, .reset = used};
+  const auto share = static_cast<unsigned __int128>(window - used) * limit / static_cast<uint64_t>(window);
+  return {.count = static_cast<uint64_t>(share), .reset = used};
+}
+
+}  // namespace cell
+
+void roll(Meter& meter, const PeriodRule& rule, int64_t wall) {
+  int64_t end = meter.period_end.load(std::memory_order_acquire);
+  if (wall < end) return;
+  const int64_t next = rule.end_of_period(wall);
+  if (!meter.period_end.compare_exchange_strong(end, next, std::memory_order_acq_rel)) return;
+  // The first period of a meter begins with what was loaded into it.
+  if (end != 0) meter.charged_before.store(meter.charged.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+}  // namespace llmgw::admission

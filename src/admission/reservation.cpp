@@ -1,0 +1,148 @@
+#include "admission/reservation.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace llmgw::admission {
+namespace {
+
+// Adds unless the sum would pass `max`.
+bool add_within(std::atomic<int64_t>& sum, int64_t amount, int64_t base, int64_t max) {
+  int64_t seen = sum.load(std::memory_order_relaxed);
+  do {
+    int64_t next = 0;
+    if (__builtin_add_overflow(seen - base, amount, &next) || next > max) return false;
+  } while (!sum.compare_exchange_weak(seen, seen + amount, std::memory_order_relaxed));
+  return true;
+}
+
+// A budget that is used up stays so also for a call whose price nobody can tell beforehand.
+bool reserve_money(Meter& meter, int64_t amount, int64_t budget) {
+  const int64_t base = meter.charged_before.load(std::memory_order_acquire);
+  if (amount > 0) return add_within(meter.charged, amount, base, budget);
+  return meter.charged.load(std::memory_order_relaxed) - base < budget;
+}
+
+constexpr Nanoseconds to_nanoseconds(int64_t seconds) {
+  return seconds * kSecond;
+}
+
+}  // namespace
+
+std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Moment moment) {
+  const CompiledLimits& limits = *hold.scope.limits;
+  Meter& meter = *hold.scope.meter;
+  const auto deny = [this](Dimension dimension, Nanoseconds wait) {
+    return Denial{.dimension = dimension, .scope = count_, .retry_after = wait};
+  };
+  if (limits.concurrency > 0) {
+    if (!add_within(meter.running, 1, 0, limits.concurrency)) return deny(Dimension::concurrency, 0);
+    hold.counted = true;
+  }
+  if (limits.has_budget) {
+    roll(meter, limits.period, moment.wall);
+    const int64_t end = meter.period_end.load(std::memory_order_acquire);
+    if (!reserve_money(meter, demand.nano_dollars, limits.budget)) {
+      return deny(Dimension::budget, to_nanoseconds(std::max<int64_t>(1, end - moment.wall)));
+    }
+    hold.period_end = end;
+    hold.money = true;
+  }
+  if (limits.second.window != 0) {
+    const auto wait = cell::take(meter.second_word, limits.second.interval, limits.second.window, moment.now);
+    if (wait != 0) return deny(Dimension::requests_per_second, wait);
+    hold.second = true;
+  }
+  if (limits.minute.window != 0) {
+    const auto wait = cell::take(meter.minute_word, limits.minute.interval, limits.minute.window, moment.now);
+    if (wait != 0) return deny(Dimension::requests_per_minute, wait);
+    hold.minute = true;
+  }
+  if (limits.tokens_per_minute != 0) {
+    const Nanoseconds cost = token_cost(demand.tokens, limits.tokens_per_minute);
+    const auto wait = cell::take(meter.token_word, cost, kMinute, moment.now);
+    if (wait != 0) return deny(Dimension::tokens_per_minute, wait);
+    hold.tokens = cost;
+  }
+  return std::nullopt;
+}
+
+std::optional<Denial> Reservation::take(std::span<const Governed> scopes, const Demand& demand, Moment moment) {
+  assert(count_ == 0 && scopes.size() <= kScopesMax);
+  nano_dollars_ = demand.nano_dollars;
+  for (const Governed& scope : scopes) {
+    Hold& hold = holds_[count_];
+    hold = {.scope = scope};
+    const auto denial = take_one(hold, demand, moment);
+    if (!denial) {
+      ++count_;
+      continue;
+    }
+    scope.meter->refused.fetch_add(1, std::memory_order_relaxed);
+    give_back(hold, moment.now);
+    while (count_ > 0) give_back(holds_[--count_], moment.now);
+    return denial;
+  }
+  return std::nullopt;
+}
+
+// As if the call had never asked.
+void Reservation::give_back(const Hold& hold, Nanoseconds now) {
+  const CompiledLimits& limits = *hold.scope.limits;
+  Meter& meter = *hold.scope.meter;
+  if (hold.tokens != 0) cell::adjust(meter.token_word, -hold.tokens, now);
+  if (hold.minute) cell::adjust(meter.minute_word, -limits.minute.interval, now);
+  if (hold.second) cell::adjust(meter.second_word, -limits.second.interval, now);
+  if (hold.money) meter.charged.fetch_sub(nano_dollars_, std::memory_order_relaxed);
+  if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Reservation::settle(const Demand& used, Moment moment) {
+  while (count_ > 0) {
+    const Hold& hold = holds_[--count_];
+    Meter& meter = *hold.scope.meter;
+    if (hold.scope.limits->tokens_per_minute != 0) {
+      const Nanoseconds cost = token_cost(used.tokens, hold.scope.limits->tokens_per_minute);
+      if (cost != hold.tokens) cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
+    }
+    if (hold.money) {
+      roll(meter, hold.scope.limits->period, moment.wall);
+      // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
+      const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
+      meter.charged.fetch_add(used.nano_dollars - (same_period ? nano_dollars_ : 0), std::memory_order_relaxed);
+    }
+    if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+namespace {
+
+void tighten(Allowance& allowance, uint64_t limit, const cell::Left& left) {
+  if (limit == 0 || (allowance.limit != 0 && allowance.remaining <= left.count)) return;
+  allowance = {.limit = limit, .remaining = left.count, .reset = left.reset};
+}
+
+}  // namespace
+
+Allowance Reservation::requests(Nanoseconds now) const {
+  Allowance allowance;
+  for (const Hold& hold : std::span(holds_).first(count_)) {
+    const CompiledLimits& limits = *hold.scope.limits;
+    for (const auto& [rate, word] : {std::pair(&limits.minute, &hold.scope.meter->minute_word),
+                                     std::pair(&limits.second, &hold.scope.meter->second_word)}) {
+      if (rate->window != 0) tighten(allowance, rate->limit, cell::left(*word, rate->window, rate->limit, now));
+    }
+  }
+  return allowance;
+}
+
+Allowance Reservation::tokens(Nanoseconds now) const {
+  Allowance allowance;
+  for (const Hold& hold : std::span(holds_).first(count_)) {
+    const uint64_t limit = hold.scope.limits->tokens_per_minute;
+    if (limit != 0) tighten(allowance, limit, cell::left(hold.scope.meter->token_word, kMinute, limit, now));
+  }
+  return allowance;
+}
+
+}  // namespace llmgw::admission

@@ -1,0 +1,84 @@
+// Who may call what and how much, as a snapshot holds it: scopes with limits, the people and teams they belong to, keys
+// and their assignments. Immutable once built; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admission/limits.h"
+#include "control/model_filter.h"
+#include "control/units.h"
+#include "routing/model_table.h"
+
+namespace llmgw::control {
+
+enum class ScopeKind : uint8_t { organization, team, user, key, assignment, model };
+inline constexpr size_t kScopeKindCount = 6;
+// "organization", ...: in messages, reports and shared state.
+std::string_view to_string(ScopeKind kind);
+
+// Something that has limits or a budget. Its identity is the same in every snapshot, process and gateway, so that what
+// has been used of a limit outlives a reload.
+struct Scope {
+  ScopeKind kind;
+  uint64_t identity;
+  std::string name;
+  admission::Limits limits;
+};
+// Of an assignment the name is the key's, a slash and the alias.
+uint64_t scope_identity(ScopeKind kind, std::string_view name);
+
+inline constexpr uint32_t kNone = UINT32_MAX;  // no such object, or no scope because nothing is limited
+
+struct Organization {
+  std::string name;
+  ModelFilter models;
+  uint32_t scope = kNone;
+};
+
+struct Team {
+  std::string name;
+  uint32_t organization = kNone;
+  ModelFilter models;
+  uint32_t scope = kNone;
+};
+
+struct User {
+  std::string name;
+  std::string email;
+  ModelFilter models;
+  uint32_t scope = kNone;
+};
+
+// A model under a name of one key. Holds views into the snapshot's model table.
+struct Assignment {
+  std::string alias;
+  std::string model;  // what stands for the client's name from here on
+  routing::Group group;
+  uint32_t scope = kNone;
+};
+
+// The owner of a key.
+struct Principal {
+  std::string name;
+  ModelFilter models;
+  uint32_t organization = kNone;
+  uint32_t team = kNone;
+  uint32_t user = kNone;
+  bool blocked = false;
+  Timestamp expires{INT64_MAX};
+  std::vector<std::string> tags = {};
+  uint32_t first_assignment = 0;  // in Snapshot::assignments, sorted by alias
+  uint32_t assignment_count = 0;
+  // The scopes above a call of this key, widest first: organization, team, user, key.
+  std::array<uint32_t, 4> scopes{kNone, kNone, kNone, kNone};
+  uint8_t scope_count = 0;
+
+  std::span<const uint32_t> governing_scopes() const { return {scopes.data(), scope_count}; }
+};
+
+}  // namespace llmgw::control

@@ -1,0 +1,177 @@
+#include "control/governance_builder.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "control/config_loader.h"
+#include "control/siphash.h"
+
+namespace llmgw::control {
+
+std::string_view to_string(ScopeKind kind) {
+  static constexpr std::array<std::string_view, kScopeKindCount> kNames = {"organization", "team",       "user",
+                                                                           "key",          "assignment", "model"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+uint64_t scope_identity(ScopeKind kind, std::string_view name) {
+  std::string text(to_string(kind));
+  text.append("\n").append(name);
+  // A fixed key: every gateway and every later version must find the same.
+  return siphash128({.first = 0x6c6d6774'73636f70, .second = 1}, text).low;
+}
+
+namespace {
+
+std::string_view alias_of(const AssignmentConfig& assignment) {
+  return assignment.alias.empty() ? assignment.model : assignment.alias;
+}
+
+// The limits of entries of one name are one set, wherever they are written.
+void merge(admission::Limits& into, const admission::Limits& from) {
+  if (from.requests_per_second > 0) into.requests_per_second = from.requests_per_second;
+  if (from.requests_per_minute > 0) into.requests_per_minute = from.requests_per_minute;
+  if (from.tokens_per_minute > 0) into.tokens_per_minute = from.tokens_per_minute;
+  if (from.concurrency > 0) into.concurrency = from.concurrency;
+  if (!from.budget) return;
+  into.budget = from.budget;
+  into.budget_period = from.budget_period;
+  into.time_zone = from.time_zone;
+}
+
+}  // namespace
+
+uint32_t GovernanceBuilder::find(const Names& names, std::string_view name) {
+  const auto found = names.find(name);
+  return found == names.end() ? kNone : found->second;
+}
+
+uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits) {
+  if (!limits.any()) return kNone;
+  snapshot_.scopes.push_back(
+      {.kind = kind, .identity = scope_identity(kind, name), .name = std::string(name), .limits = limits});
+  return static_cast<uint32_t>(snapshot_.scopes.size() - 1);
+}
+
+void GovernanceBuilder::build() {
+  add_model_scopes();
+  add_organizations();
+  add_teams();
+  add_users();
+  add_principals();
+  add_assignments();
+}
+
+void GovernanceBuilder::add_model_scopes() {
+  std::unordered_map<std::string_view, admission::Limits> limits;
+  for (const auto& model : config_.models) {
+    if (model.limits().any()) merge(limits[model.name], model.limits());
+  }
+  Names scopes;
+  for (auto& model : snapshot_.models) {
+    const auto own = limits.find(model.name);
+    if (own == limits.end()) continue;
+    const auto [scope, is_new] = scopes.emplace(own->first, 0);
+    if (is_new) scope->second = add_scope(ScopeKind::model, model.name, own->second);
+    model.scope = scope->second;
+  }
+}
+
+void GovernanceBuilder::add_organizations() {
+  for (const auto& from : config_.organizations) {
+    organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
+    snapshot_.organizations.push_back({.name = from.name,
+                                       .models = ModelFilter(from.models),
+                                       .scope = add_scope(ScopeKind::organization, from.name, from.limits())});
+  }
+}
+
+void GovernanceBuilder::add_teams() {
+  for (const auto& from : config_.teams) {
+    teams_.emplace(from.name, static_cast<uint32_t>(snapshot_.teams.size()));
+    snapshot_.teams.push_back({.name = from.name,
+                               .organization = find(organizations_, from.organization),
+                               .models = ModelFilter(from.models),
+                               .scope = add_scope(ScopeKind::team, from.name, from.limits())});
+  }
+}
+
+void GovernanceBuilder::add_users() {
+  for (const auto& from : config_.users) {
+    users_.emplace(from.name, static_cast<uint32_t>(snapshot_.users.size()));
+    snapshot_.users.push_back({.name = from.name,
+                               .email = from.email,
+                               .models = ModelFilter(from.models),
+                               .scope = add_scope(ScopeKind::user, from.name, from.limits())});
+  }
+}
+
+void GovernanceBuilder::add_principals() {
+  sorted_.reserve(config_.assignments.size());
+  for (const auto& assignment : config_.assignments) sorted_.push_back(&assignment);
+  std::ranges::sort(sorted_, {}, [](const AssignmentConfig* each) {
+    return std::tuple<std::string_view, std::string_view>(each->key, alias_of(*each));
+  });
+  for (const auto& from : config_.keys) {
+    Principal principal{.name = from.name, .models = ModelFilter({})};
+    const auto own = std::ranges::equal_range(sorted_, std::string_view(from.name), {},
+                                              [](const AssignmentConfig* each) { return std::string_view(each->key); });
+    principal.first_assignment = static_cast<uint32_t>(own.begin() - sorted_.begin());
+    principal.assignment_count = static_cast<uint32_t>(own.size());
+    principal.models = ModelFilter(from.models                       ? *from.models
+                                   : principal.assignment_count == 0 ? std::vector<std::string>{"*"}
+                                                                     : std::vector<std::string>{});
+    principal.user = find(users_, from.user);
+    principal.team = find(teams_, from.team);
+    if (principal.team == kNone && principal.user != kNone && !config_.users[principal.user].teams.empty()) {
+      principal.team = find(teams_, config_.users[principal.user].teams.front());
+    }
+    if (principal.team != kNone) principal.organization = snapshot_.teams[principal.team].organization;
+    principal.blocked = from.blocked;
+    principal.expires = from.expires.value_or(Timestamp{INT64_MAX});
+    principal.tags = from.tags;
+    const auto governed_by = [&](uint32_t scope) {
+      if (scope != kNone) principal.scopes[principal.scope_count++] = scope;
+    };
+    if (principal.organization != kNone) governed_by(snapshot_.organizations[principal.organization].scope);
+    if (principal.team != kNone) governed_by(snapshot_.teams[principal.team].scope);
+    if (principal.user != kNone) governed_by(snapshot_.users[principal.user].scope);
+    governed_by(add_scope(ScopeKind::key, from.name, from.limits()));
+    snapshot_.principals.push_back(std::move(principal));
+  }
+}
+
+Assignment GovernanceBuilder::make_assignment(const AssignmentConfig& from) {
+  const auto alias = alias_of(from);
+  Assignment assignment{.alias = std::string(alias),
+                        .model = from.model,
+                        .group = {},
+                        .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from.limits())};
+  const auto group = snapshot_.resolve(from.model);
+  if (!group) {
+    errors_.add(location_of(from, SectionId::assignment, "model"), "assignments.model: no [[models]] entry serves it");
+    return assignment;
+  }
+  assignment.group = *group;
+  if (from.connection.empty()) return assignment;
+  const auto served = std::ranges::find_if(group->targets, [&](const routing::Target& target) {
+    return snapshot_.connections[snapshot_.models[target.id].connection].name == from.connection;
+  });
+  if (served == group->targets.end()) {
+    errors_.add(location_of(from, SectionId::assignment, "connection"),
+                "assignments.connection: this connection does not serve the model");
+    return assignment;
+  }
+  assignment.group.targets = {served, 1};
+  return assignment;
+}
+
+void GovernanceBuilder::add_assignments() {
+  snapshot_.assignments.reserve(sorted_.size());
+  for (const auto* from : sorted_) snapshot_.assignments.push_back(make_assignment(*from));
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,225 @@
+// The settings of what is governed: models, organizations, teams, users, keys, assignments. Each has the same limits.
+#include "control/settings_governed.h"
+
+#include <array>
+
+#include "control/settings_binding.h"
+
+namespace llmgw::control {
+namespace {
+
+// The shortest useful and the longest sensible limits; far from where the arithmetic of admission/ ends.
+constexpr int64_t kRequestsMax = 1'000'000;
+constexpr int64_t kTokensMax = 1'000'000'000'000;
+
+template <class Section>
+constexpr std::array<Setting, 7> kLimits = {
+    bind_in<Section, &LimitFields::tps>(
+        {.key = "tps",
+         .help = "Most requests a second; 0 is no limit. Some of a second's may come at once.",
+         .fallback = "0",
+         .example = "50",
+         .max = kRequestsMax}),
+    bind_in<Section, &LimitFields::rpm>({.key = "rpm",
+                                         .help = "Most requests a minute; 0 is no limit. All may come at once.",
+                                         .fallback = "0",
+                                         .example = "600",
+                                         .max = 60 * kRequestsMax}),
+    bind_in<Section, &LimitFields::tpm>(
+        {.key = "tpm",
+         .help = "Most tokens a minute, input and output; 0 is no limit. Estimated before a call, corrected after it.",
+         .fallback = "0",
+         .example = "200000",
+         .max = kTokensMax}),
+    bind_in<Section, &LimitFields::concurrency>({.key = "concurrency",
+                                                 .help = "Most requests at the same time; 0 is no limit.",
+                                                 .fallback = "0",
+                                                 .example = "20",
+                                                 .max = kRequestsMax}),
+    bind_in<Section, &LimitFields::budget>(
+        {.key = "budget",
+         .help = "Most US dollars to be spent in a period; without it there is no limit, `\"0\"` allows nothing.",
+         .example = "\"250.00\""}),
+    bind_in<Section, &LimitFields::budget_period>(
+        {.key = "budget_period",
+         .help = "How long a budget lasts: a clock hour, a day, a week from Monday on, a month of the calendar.",
+         .fallback = "\"month\""}),
+    bind_in<Section, &LimitFields::time_zone>(
+        {.key = "time_zone",
+         .help = "Where the day, week or month of the budget begins at midnight: a name of the IANA database.",
+         .fallback = "\"UTC\"",
+         .example = "\"Europe/Berlin\"",
+         .max = 64,
+         .references = References::none}),
+};
+
+template <size_t A, size_t B>
+constexpr std::array<Setting, A + B> join(const std::array<Setting, A>& own, const std::array<Setting, B>& limits) {
+  std::array<Setting, A + B> all;
+  std::copy(own.begin(), own.end(), all.begin());
+  std::copy(limits.begin(), limits.end(), all.begin() + A);
+  return all;
+}
+
+constexpr Setting name_of(Setting setting, std::string_view help, std::string_view example) {
+  setting.key = "name";
+  setting.help = help;
+  setting.example = example;
+  setting.max = 100;
+  setting.required = true;
+  setting.references = References::none;
+  return setting;
+}
+
+// A list of models of something above a key.
+constexpr Setting kAllowedModels = {.key = "models",
+                                    .help =
+                                        "The models that may be used here at all: names, prefixes (`gpt-*`) or "
+                                        "patterns. What is not allowed here, no key below can allow.",
+                                    .fallback = "[\"*\"]",
+                                    .example = "[\"gpt-4o\", \"claude-*\"]",
+                                    .max = 1000,
+                                    .references = References::none};
+
+constexpr std::array kModel = {
+    bind<&ModelConfig::name>(
+        {.key = "name",
+         .help = "What clients ask for: a name, a prefix (`gpt-*`) or a pattern with `*` anywhere. The same name on "
+                 "several connections makes a group.",
+         .example = "\"gpt-4-turbo\"",
+         .max = 256,
+         .required = true,
+         .references = References::none}),
+    bind<&ModelConfig::connection>({.key = "connection",
+                                    .help = "The name of the `[[connections]]` entry that serves it.",
+                                    .example = "\"openai-main\"",
+                                    .required = true,
+                                    .references = References::none}),
+    bind<&ModelConfig::remote>({.key = "remote",
+                                .help = "The upstream's name for it; without it the name the client asked for is sent.",
+                                .example = "\"gpt-4-turbo-preview\"",
+                                .max = 512,
+                                .references = References::none}),
+    bind<&ModelConfig::deployment>({.key = "deployment",
+                                    .help = "azure: the deployment; without it the upstream's name is the deployment.",
+                                    .example = "\"gpt4-eu\"",
+                                    .max = 256,
+                                    .references = References::none}),
+    bind<&ModelConfig::owned_by>({.key = "owned_by",
+                                  .help = "What `/v1/models` says; by default the connection's.",
+                                  .example = "\"openai\"",
+                                  .max = 100,
+                                  .references = References::none}),
+    bind<&ModelConfig::created>({.key = "created",
+                                 .help = "What `/v1/models` says: seconds since 1970; 0 is the program's start.",
+                                 .fallback = "0",
+                                 .max = 253'402'300'799}),
+};
+
+constexpr std::array kOrganization = {
+    bind<&OrganizationConfig::name>(name_of({}, "The organization's name.", "\"acme\"")),
+    bind<&OrganizationConfig::models>(kAllowedModels),
+};
+
+constexpr std::array kTeam = {
+    bind<&TeamConfig::name>(name_of({}, "The team's name.", "\"search\"")),
+    bind<&TeamConfig::organization>({.key = "organization",
+                                     .help = "The name of the `[[organizations]]` entry it belongs to.",
+                                     .example = "\"acme\"",
+                                     .references = References::none}),
+    bind<&TeamConfig::models>(kAllowedModels),
+};
+
+constexpr std::array kUser = {
+    bind<&UserConfig::name>(name_of({}, "The user's name.", "\"kim\"")),
+    bind<&UserConfig::email>({.key = "email",
+                              .help = "The user's address, as a sign-in gives it.",
+                              .example = "\"kim@example.com\"",
+                              .max = 254,
+                              .references = References::none}),
+    bind<&UserConfig::teams>({.key = "teams",
+                              .help = "The teams the user is a member of. A key without a team belongs to the first.",
+                              .example = "[\"search\"]",
+                              .max = 100,
+                              .references = References::none}),
+    bind<&UserConfig::models>(kAllowedModels),
+};
+
+constexpr std::array kKey = {
+    bind<&KeyConfig::name>(name_of({}, "How logs, metrics and reports call the key.", "\"frontend\"")),
+    bind<&KeyConfig::key>({.key = "key",
+                           .help = "What the client sends. At least 8 characters, all visible ASCII.",
+                           .example = "\"env:FRONTEND_KEY\"",
+                           .min = 8,
+                           .max = 512,
+                           .required = true}),
+    bind<&KeyConfig::team>({.key = "team",
+                            .help = "The name of the `[[teams]]` entry it belongs to.",
+                            .example = "\"search\"",
+                            .references = References::none}),
+    bind<&KeyConfig::user>({.key = "user",
+                            .help = "The name of the `[[users]]` entry that owns it.",
+                            .example = "\"kim\"",
+                            .references = References::none}),
+    bind<&KeyConfig::models>({.key = "models",
+                              .help = "The models the key may use: names, prefixes (`gpt-*`) or patterns. Without it: "
+                                      "all, or where the key has `[[assignments]]`, only those.",
+                              .example = "[\"gpt-4o\", \"claude-*\"]",
+                              .max = 1000,
+                              .references = References::none}),
+    bind<&KeyConfig::expires>(
+        {.key = "expires", .help = "From when on the key is refused.", .example = "\"2027-01-31T12:00:00Z\""}),
+    bind<&KeyConfig::blocked>({.key = "blocked", .help = "Refuse the key.", .fallback = "false"}),
+    bind<&KeyConfig::tags>({.key = "tags",
+                            .help = "Words that every ledger record of the key carries, for reports.",
+                            .example = "[\"product:search\", \"stage:production\"]",
+                            .max = 16,
+                            .references = References::none}),
+};
+
+constexpr std::array kAssignment = {
+    bind<&AssignmentConfig::key>({.key = "key",
+                                  .help = "The name of the `[[keys]]` entry.",
+                                  .example = "\"frontend\"",
+                                  .required = true,
+                                  .references = References::none}),
+    bind<&AssignmentConfig::model>({.key = "model",
+                                    .help = "A name that `[[models]]` serve, not a pattern.",
+                                    .example = "\"gpt-4-turbo\"",
+                                    .max = 256,
+                                    .required = true,
+                                    .references = References::none}),
+    bind<&AssignmentConfig::connection>(
+        {.key = "connection",
+         .help = "Which connection is to serve it where several do; without it any of them may.",
+         .example = "\"openai-main\"",
+         .references = References::none}),
+    bind<&AssignmentConfig::alias>({.key = "alias",
+                                    .help = "The name the key's clients ask for; without it the model's.",
+                                    .example = "\"fast\"",
+                                    .max = 256,
+                                    .references = References::none}),
+};
+
+constexpr auto kGovernedModel = join(kModel, kLimits<ModelConfig>);
+constexpr auto kGovernedOrganization = join(kOrganization, kLimits<OrganizationConfig>);
+constexpr auto kGovernedTeam = join(kTeam, kLimits<TeamConfig>);
+constexpr auto kGovernedUser = join(kUser, kLimits<UserConfig>);
+constexpr auto kGovernedKey = join(kKey, kLimits<KeyConfig>);
+constexpr auto kGovernedAssignment = join(kAssignment, kLimits<AssignmentConfig>);
+
+}  // namespace
+
+std::span<const Setting> governed_settings(SectionId id) {
+  switch (id) {
+    case SectionId::model: return kGovernedModel;
+    case SectionId::organization: return kGovernedOrganization;
+    case SectionId::team: return kGovernedTeam;
+    case SectionId::user: return kGovernedUser;
+    case SectionId::key: return kGovernedKey;
+    case SectionId::assignment: return kGovernedAssignment;
+    default: return {};
+  }
+}
+
+}  // namespace llmgw::control
