@@ -58,6 +58,12 @@ Wait Call::until(base::Duration timeout) const {
   return {std::min(deadline_, worker_.loop().now() + timeout), &exchange_.cancellation()};
 }
 
+Wait Call::until_next_piece(base::Duration timeout, Instant last_piece) const {
+  Wait wait = until(timeout);
+  if (last_piece != Instant{}) wait.order = net::Order::continuation;
+  return wait;
+}
+
 // What an upstream's failure is to the client. The upstream's address is not the client's business.
 chat::ClientError Call::upstream_error(const Error& error) {
   switch (error.code) {
@@ -201,7 +207,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until(idle_timeout));
+    auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
@@ -217,7 +223,7 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     }
     const Instant arrived = worker_.loop().now();
     KeptPiece kept;
-    net::SendTurn turn(worker_.loop(), net::SendTurn::Order::continuation);
+    net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, bytes->done);
@@ -238,7 +244,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   if (!upstream.body_at_hand()) co_await exchange_.flush();
   Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until(attempt_->connection->timeouts.idle));
+    auto bytes = co_await upstream.read_body(until_next_piece(attempt_->connection->timeouts.idle, last_piece));
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
     tap.feed(data, &*usage_);

@@ -87,6 +87,8 @@ class Call {
   telemetry::RequestSeries& series();
   chat::ClientError upstream_error(const base::Error& error);
   net::Wait until(base::Duration timeout) const;
+  // For the pieces of an answer: those after the first give way to other calls' beginnings.
+  net::Wait until_next_piece(base::Duration timeout, base::Instant last_piece) const;
 
   // convert.cpp: the same for a provider of another protocol
   Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);

@@ -182,7 +182,7 @@ Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
   bool begun = false;
   bool upstream_done = false;
   while (!transcoder.over()) {
-    auto bytes = co_await upstream.read_body(until(idle_timeout));
+    auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     const base::Instant arrived = worker_.loop().now();
     if (!bytes) {
       if (exchange_.cancellation().cancelled()) break;

@@ -130,10 +130,9 @@ Task<void> H1Connection::run() {
     auto more = co_await read_head();
     if (!more || !*more) break;
     handling_ = true;
-    ++server_.counters().active;
-    ++server_.counters().requests;
+    server_.request_began();
     co_await server_.handler().handle(*this);
-    --server_.counters().active;
+    server_.request_ended();
     handling_ = false;
     if (taken_over_) break;
     if (!can_go_on()) {

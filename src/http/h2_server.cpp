@@ -98,11 +98,9 @@ void H2ServerConnection::on_received() {
 
 Task<void> H2ServerConnection::run_exchange(std::unique_ptr<H2ServerExchange> exchange) {
   if (exchange->refusal() == ParseError::none) {
-    ServerCounters& counters = server_.counters();
-    ++counters.active;
-    ++counters.requests;
+    server_.request_began();
     co_await server_.handler().handle(*exchange);
-    --counters.active;
+    server_.request_ended();
   } else {
     count_refusal();
     co_await exchange->answer_refusal();

@@ -83,6 +83,12 @@ class Server {
   const ServerOptions& options() const { return options_; }
   const ServerCounters& counters() const { return counters_; }
   ServerCounters& counters() { return counters_; }
+  // Around the handling of each request.
+  void request_began() {
+    ++counters_.requests;
+    loop_.set_requests_in_flight(++counters_.active);
+  }
+  void request_ended() { loop_.set_requests_in_flight(--counters_.active); }
   bool draining() const { return draining_; }
   net::Cancellation& no_new_requests() { return no_new_requests_; }
   net::Cancellation& stopping() { return stopping_; }

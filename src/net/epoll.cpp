@@ -13,6 +13,8 @@ namespace llmgw::net {
 namespace {
 
 constexpr int kEventsPerPoll = 256;  // more than one round handles; the rest stays in the kernel
+constexpr base::Duration kSpinMin = std::chrono::microseconds(10);
+constexpr base::Duration kSpinMax = std::chrono::microseconds(80);  // a wake-up's worth: more would cost more than it saves
 
 class EpollPoller : public Poller {
  public:
@@ -33,7 +35,7 @@ class EpollPoller : public Poller {
 
   void poll(Loop& loop, base::Instant until) override {
     std::array<epoll_event, kEventsPerPoll> events;
-    const int count = epoll_wait(epoll_, events.data(), kEventsPerPoll, timeout_ms(loop, until));
+    const int count = wait(events, timeout_ms(loop, until), loop.few_requests());
     for (int i = 0; i < count; ++i) {
       const uint32_t mask = events[i].events;
       auto* readiness = static_cast<Readiness*>(events[i].data.ptr);
@@ -50,6 +52,29 @@ class EpollPoller : public Poller {
   }
 
  private:
+  // Looks again and again for as long as recent waits say an event is near, then sleeps. To be woken on an idle
+  // processor takes 5 us on bare metal and 50 us in a virtual machine, twice a request; who waits for milliseconds, as
+  // between the tokens of a model, sleeps at once. The rule is that of Linux's guest halt polling
+  // (Documentation/virt/guest-halt-polling.rst, 5.4): the time to look grows while sleeps are short, and a long one
+  // ends it. Only with few requests in flight: with many there is work to do or processor time to save.
+  int wait(std::array<epoll_event, kEventsPerPoll>& events, int timeout_ms, bool may_spin) {
+    if (timeout_ms == 0) return epoll_wait(epoll_, events.data(), kEventsPerPoll, 0);
+    if (!may_spin) spin_ = base::Duration{0};
+    const base::Instant start = now();
+    if (spin_.count() > 0) {
+      do {
+        const int count = epoll_wait(epoll_, events.data(), kEventsPerPoll, 0);
+        if (count != 0) return count;
+      } while (now() - start < spin_);
+    }
+    const int count = epoll_wait(epoll_, events.data(), kEventsPerPoll, timeout_ms);
+    if (may_spin) {
+      const bool was_short = now() - start < kSpinMax;
+      spin_ = was_short ? std::clamp(spin_ * 2, kSpinMin, kSpinMax) : base::Duration{0};
+    }
+    return count;
+  }
+
   static int timeout_ms(Loop& loop, base::Instant until) {
     if (until == base::kNever) return -1;
     const base::Duration left = until - loop.now();
@@ -61,6 +86,7 @@ class EpollPoller : public Poller {
 
   int epoll_;
   int event_;
+  base::Duration spin_{0};
 };
 
 }  // namespace

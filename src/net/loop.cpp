@@ -17,6 +17,7 @@ void Suspension::leave_slot() {
 
 void Suspension::suspend(std::coroutine_handle<> handle, const Wait& wait) {
   handle_ = handle;
+  order_ = wait.order;
   if (wait.deadline != base::kNever) loop_.timers_.arm(timer_, wait.deadline);
   if (wait.cancellation != nullptr) {
     cancellation_ = wait.cancellation;
@@ -44,7 +45,7 @@ bool Suspension::expired(const Wait& wait) {
 void Suspension::wake(Wake reason) {
   leave_slot();
   wake_ = reason;
-  if (!linked()) loop_.ready_.push_back(*this);
+  if (!linked()) loop_.ready_[static_cast<size_t>(order_)].push_back(*this);
 }
 
 void Suspension::on_deadline(Timer& timer) {
@@ -81,31 +82,61 @@ Loop::Loop(std::unique_ptr<Poller> poller, uint64_t seed)
 
 Loop::~Loop() = default;
 
+void Loop::run(Suspension& suspension) {
+  turns_left_ = kImmediateCompletionsMax;
+  if (suspension.wake_ != Suspension::Wake::ready || suspension.attempt_(suspension)) {
+    suspension.leave_slot();
+    suspension.timer_.disarm();
+    suspension.cancel_.unlink();
+    suspension.handle_.resume();
+  }
+}
+
+// What becomes ready while these run waits for the next round, after a look at the sockets.
 void Loop::run_ready() {
-  // What becomes ready while these run waits for the next round, after a look at the sockets.
-  batch_.take(ready_);
-  while (!batch_.empty()) {
-    Suspension& suspension = batch_.pop_front();
-    turns_left_ = kImmediateCompletionsMax;
-    if (suspension.wake_ != Suspension::Wake::ready || suspension.attempt_(suspension)) {
-      suspension.leave_slot();
-      suspension.timer_.disarm();
-      suspension.cancel_.unlink();
-      suspension.handle_.resume();
-    }
+  run_beginnings();
+  auto& batch = batch_[static_cast<size_t>(Order::continuation)];
+  batch.take(ready_[static_cast<size_t>(Order::continuation)]);
+  while (!batch.empty()) {
+    run(batch.pop_front());
     if (sender_count_ >= kSendersMax) run_senders();
+    give_way();
   }
   run_senders();
 }
 
+void Loop::run_beginnings() {
+  auto& batch = batch_[static_cast<size_t>(Order::beginning)];
+  batch.take(ready_[static_cast<size_t>(Order::beginning)]);
+  while (!batch.empty()) {
+    run(batch.pop_front());
+    if (sender_count_ >= kSendersMax) run_senders(Order::beginning);
+  }
+  run_senders(Order::beginning);
+}
+
 void Loop::run_senders() {
+  run_senders(Order::beginning);
+  run_senders(Order::continuation);
+}
+
+void Loop::run_senders(Order order) {
   base::IntrusiveList<SendTurn> now;
-  for (auto& senders : senders_) now.take(senders);
-  sender_count_ = 0;
+  now.take(senders_[static_cast<size_t>(order)]);
   while (!now.empty()) {
     turns_left_ = kImmediateCompletionsMax;
     now.pop_front().handle_.resume();
+    if (order == Order::continuation) give_way();
   }
+  if (senders_[0].empty() && senders_[1].empty()) sender_count_ = 0;
+}
+
+// After a continuation: lets beginnings that have come meanwhile go first.
+void Loop::give_way() {
+  if (++continuations_ < kContinuationsPerLook) return;
+  continuations_ = 0;
+  poller_->poll(*this, now_);
+  run_beginnings();
 }
 
 void Loop::run_posted() {
@@ -125,15 +156,16 @@ void Loop::run_posted() {
 bool Loop::iterate(bool may_block) {
   ++iterations_;
   base::Instant until = now_;
-  if (may_block && ready_.empty() && !has_posted_.load(std::memory_order_acquire)) until = timers_.next_wakeup();
+  if (may_block && !anything_ready() && !has_posted_.load(std::memory_order_acquire)) until = timers_.next_wakeup();
   const bool idle_for_ever = until == base::kNever;
   poller_->poll(*this, until);
   now_ = poller_->now();
   wall_now_ = poller_->wall_now();
   turns_left_ = kImmediateCompletionsMax;
   timers_.advance(now_);
-  const bool progress = !idle_for_ever || !ready_.empty();
+  const bool progress = !idle_for_ever || anything_ready();
   run_posted();
+  continuations_ = 0;
   run_ready();
   return progress;
 }
@@ -147,7 +179,7 @@ bool Loop::run_until(const std::function<bool()>& done) {
   const bool simulated = poller_->descriptor() < 0;
   while (!done()) {
     const bool progress = iterate(true);
-    if (simulated && !progress && ready_.empty() && timers_.next_wakeup() == base::kNever &&
+    if (simulated && !progress && !anything_ready() && timers_.next_wakeup() == base::kNever &&
         !has_posted_.load(std::memory_order_acquire)) {
       return done();
     }

@@ -279,11 +279,11 @@ TEST(Loop, BeginningsAreSentBeforeContinuations) {
   SocketWorld world;
   Signal signal(world.loop);
   std::string sent;
-  for (const auto order : {SendTurn::Order::continuation, SendTurn::Order::beginning, SendTurn::Order::continuation}) {
-    world.tasks.spawn([](Loop& loop, Signal& which, SendTurn::Order mine, std::string& text) -> Task<void> {
+  for (const auto order : {Order::continuation, Order::beginning, Order::continuation}) {
+    world.tasks.spawn([](Loop& loop, Signal& which, Order mine, std::string& text) -> Task<void> {
       co_await which.wait({});
       co_await send_turn(loop, mine);
-      text += mine == SendTurn::Order::beginning ? 'b' : 'c';
+      text += mine == Order::beginning ? 'b' : 'c';
     }(world.loop, signal, order, sent));
   }
   world.run([&]() -> Task<void> {
@@ -292,6 +292,28 @@ TEST(Loop, BeginningsAreSentBeforeContinuations) {
     co_await sleep_for(world.loop, 1ms);
   });
   EXPECT_EQ(sent, "bcc");
+}
+
+TEST(Loop, BeginningsGoFirst) {
+  World world;
+  Signal stream(world.loop);
+  Signal request(world.loop);
+  std::string ran;
+  const auto task = [](Signal& which, Order order, Signal* then, std::string& text) -> Task<void> {
+    co_await which.wait({.order = order});
+    text += order == Order::beginning ? 'b' : 'c';
+    if (then != nullptr) then->notify();
+  };
+  constexpr size_t kPieces = Loop::kContinuationsPerLook * 3;
+  for (size_t i = 0; i < kPieces; ++i) {
+    // The second piece that runs is when somebody's request arrives.
+    world.tasks.spawn(task(stream, Order::continuation, i == 1 ? &request : nullptr, ran));
+  }
+  world.tasks.spawn(task(request, Order::beginning, nullptr, ran));
+  world.loop.run_until([&] { return world.loop.iterations() > 1; });
+  stream.notify();
+  world.loop.run_until([&] { return ran.size() == kPieces + 1; });
+  EXPECT_EQ(ran.find('b'), Loop::kContinuationsPerLook);
 }
 
 TEST(Loop, ASenderMayDieBeforeItsTurn) {
