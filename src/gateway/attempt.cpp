@@ -213,23 +213,23 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     if (usage_) usage_->feed(data);
     boundary.feed(data);
     if (cursor_) cursor_->feed(data);
-    if (end) {
-      if (!data.empty()) end->feed(data);
-      // [DONE] is the whole event, also without the empty line that some servers leave out.
-      const bool finished = end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat);
-      if (bytes->done && !finished) {
-        co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
-      }
-    }
+    if (end && !data.empty()) end->feed(data);
+    // [DONE] is the whole event, also without the empty line that some servers leave out.
+    const bool whole =
+        !end || (end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat));
+    const bool done = bytes->done;
     const Instant arrived = worker_.loop().now();
     KeptPiece kept;
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, bytes->done);
+    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     note_piece(streams, arrived, last_piece);
-    if (bytes->done) co_return;
+    if (done && !whole) {
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
+    }
+    if (done) co_return;
   }
 }
 

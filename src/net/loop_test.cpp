@@ -295,7 +295,7 @@ TEST(Loop, BeginningsAreSentBeforeContinuations) {
 }
 
 TEST(Loop, BeginningsGoFirst) {
-  World world;
+  SocketWorld world;
   Signal stream(world.loop);
   Signal request(world.loop);
   std::string ran;
@@ -310,9 +310,12 @@ TEST(Loop, BeginningsGoFirst) {
     world.tasks.spawn(task(stream, Order::continuation, i == 1 ? &request : nullptr, ran));
   }
   world.tasks.spawn(task(request, Order::beginning, nullptr, ran));
-  world.loop.run_until([&] { return world.loop.iterations() > 1; });
-  stream.notify();
-  world.loop.run_until([&] { return ran.size() == kPieces + 1; });
+  world.run([&]() -> Task<void> {
+    co_await sleep_for(world.loop, 1ms);
+    stream.notify();
+    co_await sleep_for(world.loop, 1ms);
+  });
+  EXPECT_EQ(ran.size(), kPieces + 1);
   EXPECT_EQ(ran.find('b'), Loop::kContinuationsPerLook);
 }
 
