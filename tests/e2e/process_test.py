@@ -140,7 +140,7 @@ key = "{KEY}"
         process = self.spawn(command, "--config", str(self.config), *more, **options)
 
         def serves():
-            assert process.poll() is None, f"the process ended with status {process.returncode}; its log:\n{self.text()}"
+            assert process.poll() is None, f"it ended with status {process.returncode}; its log:\n{self.text()}"
             return self.status().get("pid") == process.pid
 
         until(serves, f"process {process.pid} serves")
