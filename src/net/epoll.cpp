@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kEventsPerPoll = 256;  // more than one round handles; the rest stays in the kernel
 constexpr base::Duration kSpinMin = std::chrono::microseconds(10);
-constexpr base::Duration kSpinMax = std::chrono::microseconds(80);  // a wake-up's worth: more would cost more than it saves
+// Little more than a wake-up takes: to look for longer costs more than it saves.
+constexpr base::Duration kSpinMax = std::chrono::microseconds(80);
 
 class EpollPoller : public Poller {
  public:

@@ -199,7 +199,7 @@ class Loop {
   std::array<base::IntrusiveList<Suspension>, 2> batch_;  // what this turn still has to run
   std::array<base::IntrusiveList<SendTurn>, 2> senders_;  // by Order
   size_t continuations_ = 0;                              // since the last look at the sockets
-  size_t sender_count_ = 0;  // those that have queued since the queues were empty
+  size_t sender_count_ = 0;                               // those that have queued since the queues were empty
   int turns_left_ = kImmediateCompletionsMax;
   bool few_requests_ = true;
   uint64_t iterations_ = 0;
