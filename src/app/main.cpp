@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/completion.h"
 #include "app/config_command.h"
+#include "app/route_command.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
 #include "app/simulate_command.h"
@@ -169,6 +170,48 @@ void add_simulate(CLI::App& app, Run& run) {
   command->callback([=, &run] { run = [=] { return run_simulate(*arguments); }; });
 }
 
+void add_route(CLI::App& app, Run& run) {
+  CLI::App* route = app.add_subcommand("route", "What the router would do, and why");
+  route->require_subcommand(1);
+  auto arguments = std::make_shared<RouteSimulateArguments>();
+  CLI::App* command =
+      route->add_subcommand("simulate", "Run a trace of calls through the router and a simulated fleet of engines");
+  const auto number = [command](const char* name, auto& value, const char* help) {
+    return command->add_option(name, value, help)->capture_default_str()->check(CLI::PositiveNumber);
+  };
+  command->add_option("trace", arguments->trace, "Calls, a JSON object a line; docs/routing.md has the format")
+      ->required()
+      ->type_name("TRACE");
+  number("--instances,-n", arguments->instances, "Engines in the fleet")->check(CLI::Range(1, 16384));
+  number("--blocks,-b", arguments->blocks, "Blocks of each engine's prefix cache");
+  number("--block-tokens", arguments->block_tokens, "Tokens a block");
+  number("--speed,-s", arguments->speed, "Calls come so many times as fast as in the trace");
+  number("--prefill-speed", arguments->prefill_speed, "Prompt tokens an engine computes a second");
+  command->add_option("--decode-speed", arguments->decode_speed, "Output tokens a second; 0: no time at all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  number("--goal,-g", arguments->goal, "Seconds in which a first token counts as in time");
+  command->add_option("--policy,-p", arguments->policy, "How an instance is chosen")
+      ->capture_default_str()
+      ->check(CLI::IsMember(route_policies()));
+  command->add_flag("--all,-a", arguments->all, "Every policy in turn");
+  command
+      ->add_option("--queue,-q", arguments->queue,
+                   "Where calls wait: engine (in the engine, first come first served), or in the gateway, until the "
+                   "engine is free: fifo, slo (who can be in time first)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"engine", "fifo", "slo"}));
+  command->add_flag("--refuse-hopeless", arguments->refuse_hopeless, "slo: refuse at once what cannot be in time");
+  command->add_flag("--learn-cache", arguments->learn_cache,
+                    "Learn the size of caches from answers instead of the engines' metrics");
+  command->add_option("--seed", arguments->seed, "Of everything random")->capture_default_str();
+  command->add_flag("--json,-j", arguments->json, "A JSON object a policy");
+  command->footer(
+      examples("  llm-gateway route simulate trace.jsonl --instances 8 --blocks 600 --speed 1.3 --goal 2\n"
+               "  llm-gateway route simulate trace.jsonl --all --queue engine"));
+  command->callback([=, &run] { run = [=] { return run_route_simulate(*arguments, std::cout, std::cerr); }; });
+}
+
 void describe(const CLI::App& command, const std::string& name, std::vector<CommandDescription>& out) {
   CommandDescription entry{.name = name, .help = command.get_description(), .options = {}, .subcommands = {}};
   for (const CLI::Option* option : command.get_options()) {
@@ -207,6 +250,7 @@ int run_main(int argc, char** argv) {
   add_remote(app, run);
   add_config(app, run);
   add_simulate(app, run);
+  add_route(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });
   add_completion(app, run);
   try {

@@ -1,0 +1,75 @@
+#include "app/route_command.h"
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+
+#include "app/service/service.h"
+#include "routing/simulation/simulation.h"
+
+namespace llmgw::app {
+namespace {
+
+void print_row(const routing::SimulationResult& result, std::string_view policy, bool json, std::ostream& out) {
+  std::array<char, 512> line;
+  const char* const format =
+      json ? "{\"policy\":\"%.*s\",\"ttft_mean_s\":%.4f,\"ttft_p50_s\":%.4f,\"ttft_p90_s\":%.4f,\"ttft_p99_s\":%.4f,"
+             "\"goodput\":%.4f,\"hit_rate\":%.4f,\"misjudged\":%.4f,\"refused\":%llu,\"requests\":%llu}\n"
+           : "%-15.*s %9.2f %8.2f %8.2f %8.2f %9.3f %9.3f %9.3f %8llu\n";
+  const int length =
+      std::snprintf(line.data(), line.size(), format, static_cast<int>(policy.size()), policy.data(), result.mean_s,
+                    result.p50_s, result.p90_s, result.p99_s, result.goodput, result.hit, result.expected_error,
+                    static_cast<unsigned long long>(result.refused), static_cast<unsigned long long>(result.calls));
+  out.write(line.data(), length);
+}
+
+}  // namespace
+
+std::vector<std::string> route_policies() {
+  const auto names = routing::policy_names();
+  return {names.begin(), names.end()};
+}
+
+int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& out, std::ostream& err) {
+  std::ifstream file(arguments.trace, std::ios::binary);
+  if (!file) {
+    err << "llm-gateway route simulate: cannot read " << arguments.trace << "\n";
+    return kExitUsage;
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto calls = routing::read_trace(text.str());
+  if (!calls) {
+    err << "llm-gateway route simulate: " << arguments.trace << " " << calls.error() << "\n";
+    return kExitUsage;
+  }
+  routing::SimulationOptions options;
+  options.instances = arguments.instances;
+  options.blocks = arguments.blocks;
+  options.block_tokens = arguments.block_tokens;
+  options.speed = arguments.speed;
+  options.prefill_tokens_per_second = arguments.prefill_speed;
+  options.decode_tokens_per_second = arguments.decode_speed;
+  options.goal_s = arguments.goal;
+  options.learn_cache = arguments.learn_cache;
+  options.seed = arguments.seed;
+  options.hold = arguments.queue != "engine";
+  options.queue.order = routing::queue_order_by_name(arguments.queue).value_or(routing::QueueOrder::slo);
+  options.queue.waiting_max = UINT32_MAX;
+  options.queue.refuse_hopeless = arguments.refuse_hopeless;
+  if (!arguments.json) {
+    out << calls->size() << " requests, " << options.instances << " instances of " << options.blocks
+        << " blocks, arrival speed " << options.speed << ", goal " << options.goal_s << " s, queue " << arguments.queue
+        << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  refused\n";
+  }
+  for (const std::string_view name : routing::policy_names()) {
+    if (!arguments.all && name != arguments.policy) continue;
+    options.policy = routing::policy_by_name(name).value_or(routing::PolicyKind::adaptive);
+    print_row(routing::simulate(*calls, options), name, arguments.json, out);
+  }
+  return kExitOk;
+}
+
+}  // namespace llmgw::app

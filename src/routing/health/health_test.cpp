@@ -1,0 +1,95 @@
+#include "routing/health/health.h"
+
+#include <gtest/gtest.h>
+
+namespace llmgw::routing {
+namespace {
+
+using std::chrono::seconds;
+
+base::Instant at(int64_t s) {
+  return base::Instant(seconds(s));
+}
+
+TEST(Health, OneFailurePutsOutOneProbeBringsBackWithARamp) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions options;
+  EXPECT_EQ(admission(health, at(100), options, 0.99), Admission::yes);
+  EXPECT_EQ(note_failure(health, at(100), options), HealthState::out);
+  EXPECT_EQ(admission(health, at(159), options, 0), Admission::no);
+  EXPECT_EQ(admission(health, at(160), options, 0), Admission::probe);
+  EXPECT_TRUE(begin_probe(health, at(160)));
+  EXPECT_FALSE(begin_probe(health, at(160)));  // one at a time
+  EXPECT_EQ(admission(health, at(161), options, 0), Admission::no);
+  EXPECT_EQ(note_success(health, at(161), options), HealthState::ramp);
+  EXPECT_EQ(admission(health, at(161), options, 0.2), Admission::no);
+  EXPECT_EQ(admission(health, at(161), options, 0.05), Admission::yes);
+  EXPECT_EQ(admission(health, at(188), options, 0.8), Admission::yes);
+  EXPECT_EQ(admission(health, at(191), options, 0.999), Admission::yes);
+  EXPECT_EQ(health_state(health, at(191), options), HealthState::up);
+}
+
+TEST(Health, AFailedProbeDoublesTheTimeOut) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions options;
+  note_failure(health, at(0), options);
+  int64_t now = 60;
+  for (const int64_t time : {120, 240, 480, 600, 600}) {
+    ASSERT_TRUE(begin_probe(health, at(now))) << now;
+    EXPECT_EQ(note_failure(health, at(now), options), HealthState::out);
+    EXPECT_EQ(admission(health, at(now + time - 1), options, 0), Admission::no);
+    EXPECT_EQ(admission(health, at(now + time), options, 0), Admission::probe);
+    now += time;
+  }
+  ASSERT_TRUE(begin_probe(health, at(now)));
+  note_success(health, at(now), options);
+  EXPECT_EQ(note_failure(health, at(now + 40), options), HealthState::out);  // all is forgotten after the ramp
+  EXPECT_EQ(admission(health, at(now + 100), options, 0), Admission::probe);
+}
+
+TEST(Health, ALostProbeIsDueAgain) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions options;
+  note_failure(health, at(0), options);
+  ASSERT_TRUE(begin_probe(health, at(60)));
+  EXPECT_EQ(admission(health, at(179), options, 0), Admission::no);
+  EXPECT_EQ(admission(health, at(180), options, 0), Admission::probe);
+  EXPECT_TRUE(begin_probe(health, at(180)));
+  abandon_probe(health, at(181));
+  EXPECT_EQ(admission(health, at(181), options, 0), Admission::probe);
+}
+
+TEST(Health, CountsInARowAndByRatio) {
+  std::atomic<uint64_t> row = 0;
+  const HealthOptions three{.failures_out = 3};
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(note_failure(row, at(1), three), HealthState::up);
+    EXPECT_EQ(note_failure(row, at(1), three), HealthState::up);
+    EXPECT_EQ(note_success(row, at(1), three), HealthState::up);
+  }
+  note_failure(row, at(1), three);
+  note_failure(row, at(1), three);
+  EXPECT_EQ(note_failure(row, at(1), three), HealthState::out);
+
+  std::atomic<uint64_t> ratio = 0;
+  const HealthOptions half{.failures_out = 0, .failure_ratio = 0.5};
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(note_failure(ratio, at(1), half), HealthState::up);
+  EXPECT_EQ(note_failure(ratio, at(1), half), HealthState::out);
+  ratio = 0;
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(note_success(ratio, at(1), half), HealthState::up);
+    EXPECT_EQ(note_success(ratio, at(1), half), HealthState::up);
+    EXPECT_EQ(note_failure(ratio, at(1), half), HealthState::up) << i;
+  }
+}
+
+TEST(Health, OldNewsChangesNothing) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions options;
+  note_failure(health, at(0), options);
+  note_failure(health, at(30), options);  // sent before the first failed
+  EXPECT_EQ(admission(health, at(60), options, 0), Admission::probe);
+}
+
+}  // namespace
+}  // namespace llmgw::routing

@@ -1,0 +1,110 @@
+// What the process knows of each instance while it runs: load, health, speed. One cache line an instance, of relaxed
+// atomics, shared by all workers: no lock, and a decision over 2,000 instances walks 128 KB.
+//
+// An instance has a slot for as long as somebody holds its InstanceHandle: snapshots do, and requests hold snapshots.
+// Slots are found by identity, so load and health survive a reload. Handles are made by any thread off the request
+// path (a mutex); everything else is for any thread at any time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+
+namespace llmgw::routing {
+
+using Slot = uint32_t;
+
+// What is not known is unknown, which is not 0.
+inline constexpr uint32_t kUnknown = UINT32_MAX;
+inline constexpr uint16_t kUnknownGauge = UINT16_MAX;
+
+struct alignas(64) InstanceState {
+  std::atomic<uint64_t> health = 0;           // health/health.h
+  std::atomic<uint64_t> latency = 0;          // policy/peak_ewma.h
+  std::atomic<int64_t> tokens_in_flight = 0;  // uncached prompt tokens that have no first token yet
+  std::atomic<int32_t> requests_in_flight = 0;
+  std::atomic<int32_t> prompts_in_flight = 0;     // of them, those without a first token
+  std::atomic<uint32_t> progress_ms = 0;          // since when the oldest prompt is computed; of the loops' clock
+  std::atomic<uint32_t> paused_until_ms = 0;      // the same clock; 0: not
+  std::atomic<uint32_t> tokens_per_second = 0;    // learnt prefill speed; 0: not yet known
+  std::atomic<uint32_t> block_clock = 0;          // blocks that entered its cache, as far as we sent them
+  std::atomic<uint32_t> cache_blocks = 0;         // how many it keeps, in our blocks; reported or learnt; 0: not known
+  std::atomic<uint16_t> waiting = kUnknownGauge;  // requests in its own queue, by its metrics
+  std::atomic<uint16_t> running = kUnknownGauge;  // being worked on, by its metrics
+  std::atomic<uint16_t> kv_permille = kUnknownGauge;  // use of its cache, by its metrics
+};
+static_assert(sizeof(InstanceState) == 64);
+
+// A moment in 32 bits: milliseconds modulo 50 days, compared by difference. Never 0.
+inline uint32_t short_ms(base::Instant at) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+  return static_cast<uint32_t>(ms) | 1;
+}
+// How long `earlier` was before `at`; negative: after it.
+inline base::Duration since_short(uint32_t earlier, base::Instant at) {
+  return std::chrono::milliseconds(static_cast<int32_t>(short_ms(at) - earlier));
+}
+
+class InstanceTable;
+
+// Keeps an instance's slot. Movable; the table must outlive it.
+class InstanceHandle {
+ public:
+  InstanceHandle() = default;
+  InstanceHandle(InstanceHandle&& other) noexcept;
+  InstanceHandle& operator=(InstanceHandle&& other) noexcept;
+  InstanceHandle(const InstanceHandle&) = delete;
+  InstanceHandle& operator=(const InstanceHandle&) = delete;
+  ~InstanceHandle() { reset(); }
+  Slot slot() const { return slot_; }
+  bool valid() const { return table_ != nullptr; }
+
+ private:
+  friend class InstanceTable;
+  InstanceHandle(InstanceTable& table, Slot slot) : table_(&table), slot_(slot) {}
+  void reset();
+  InstanceTable* table_ = nullptr;
+  Slot slot_ = 0;
+};
+
+class InstanceTable {
+ public:
+  // A megabyte of states; the largest fleets the field talks about have some thousands.
+  static constexpr uint32_t kInstancesMax = 16384;
+
+  // Room for `capacity` instances at a time, at most kInstancesMax.
+  explicit InstanceTable(uint32_t capacity = kInstancesMax);
+  InstanceTable(const InstanceTable&) = delete;
+  InstanceTable& operator=(const InstanceTable&) = delete;
+
+  // The slot of the instance of that identity, new or the one it has. Invalid when the table is full.
+  InstanceHandle acquire(std::string_view identity);
+  InstanceState& state(Slot slot) const { return states_[slot]; }
+  uint32_t capacity() const { return capacity_; }
+  // Sum over all instances; after every storm both are 0.
+  int64_t requests_in_flight() const;
+  int64_t tokens_in_flight() const;
+
+ private:
+  friend class InstanceHandle;
+  void release(Slot slot);
+  struct Entry {
+    std::string identity;
+    uint32_t holders = 0;
+  };
+  uint32_t capacity_;
+  std::unique_ptr<InstanceState[]> states_;
+  struct Names;
+  struct NamesDeleter {
+    void operator()(Names* names) const;
+  };
+  std::unique_ptr<Names, NamesDeleter> names_;
+};
+
+}  // namespace llmgw::routing

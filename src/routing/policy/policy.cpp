@@ -1,0 +1,329 @@
+#include "routing/policy/policy.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "routing/policy/peak_ewma.h"
+
+namespace llmgw::routing {
+namespace {
+
+using base::Instant;
+
+constexpr std::array<std::string_view, kPolicyCount> kNames{
+    "adaptive", "prefix",  "least-tokens", "least-requests", "power-of-two", "round-robin",
+    "weighted", "latency", "cost",         "rendezvous",     "split",        "ordered"};
+
+// Until an instance has shown its own: the order of a large model on one accelerator.
+constexpr double kTokensPerSecondGuess = 8000;
+// What an answer under way costs a new one, in prompt tokens: decoding shares the accelerator.
+constexpr double kTokensPerRequest = 16;
+// A waiting request of somebody else's, about which nothing is known.
+constexpr double kForeignTokens = 1024;
+// See policy.h.
+constexpr double kMissWeight = 2;
+constexpr double kMissPerMeanQueue = 1;
+constexpr double kMissPerQueue = 0.6;
+// Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): so many times the mean and no more.
+constexpr double kLoadBound = 1.25;
+constexpr double kLoadSlack = 0.05;  // seconds: an idle fleet has no mean to speak of
+// A share of the prompt that is worth a preference.
+constexpr double kWarmShare = 0.9;
+
+double mixed_unit(uint64_t a, uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a ^ 0x9E3779B97F4A7C15) * (b ^ 0xD6E8FEB86659FD93);
+  uint64_t folded = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  folded *= 0xC2B2AE3D27D4EB4F;
+  folded ^= folded >> 29;
+  return double(folded >> 11) * 0x1p-53;
+}
+
+bool uses_prefix(PolicyKind policy) {
+  return policy == PolicyKind::adaptive || policy == PolicyKind::prefix;
+}
+
+}  // namespace
+
+std::span<const std::string_view> policy_names() {
+  return kNames;
+}
+
+std::optional<PolicyKind> policy_by_name(std::string_view name) {
+  const auto* const found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<PolicyKind>(found - kNames.begin());
+}
+
+std::string_view to_string(Fitness fitness) {
+  static constexpr std::array<std::string_view, 6> kWords{"fit", "probe", "excluded", "out", "paused", "full"};
+  return kWords[static_cast<size_t>(fitness)];
+}
+
+double tokens_per_second(const InstanceState& state) {
+  const uint32_t learnt = state.tokens_per_second.load(std::memory_order_relaxed);
+  return learnt == 0 ? kTokensPerSecondGuess : learnt;
+}
+
+double queue_seconds(const InstanceState& state, Instant now, uint32_t weight) {
+  const double speed = tokens_per_second(state);
+  const double requests = std::max(state.requests_in_flight.load(std::memory_order_relaxed), 0);
+  const double prompts = std::max(state.prompts_in_flight.load(std::memory_order_relaxed), 0);
+  auto tokens = static_cast<double>(std::max<int64_t>(state.tokens_in_flight.load(std::memory_order_relaxed), 0));
+  if (prompts > 0) {
+    // What is done of the prompt under way, at most all of it: an engine that hangs must not look idle.
+    const double passed =
+        std::chrono::duration<double>(since_short(state.progress_ms.load(std::memory_order_relaxed), now)).count();
+    tokens -= std::clamp(passed * speed, 0.0, tokens / prompts);
+  }
+  // What others sent there shows in its own queue only.
+  const uint16_t waiting = state.waiting.load(std::memory_order_relaxed);
+  const double foreign = waiting == kUnknownGauge ? 0 : std::max(0.0, waiting - requests) * kForeignTokens;
+  return (tokens + foreign + requests * kTokensPerRequest) / speed / std::max(weight, 1U);
+}
+
+void note_first_token(InstanceState& state, int64_t computed_tokens, Instant sent, Instant now) {
+  // Little work says more about the network than about the engine.
+  constexpr int64_t kTokensMin = 512;
+  constexpr double kRate = 0.05;
+  const Instant before = PeakEwma::last(state.latency, now);
+  PeakEwma::record(state.latency, now, now - sent);
+  const double seconds = std::chrono::duration<double>(now - std::max(sent, before)).count();
+  if (computed_tokens < kTokensMin || seconds < 0.005) return;
+  const double seen = std::clamp(double(computed_tokens) / seconds, 1.0, 1e9);
+  const uint32_t old = state.tokens_per_second.load(std::memory_order_relaxed);
+  // One answer that had no queue before it after all must not double the estimate.
+  const double next = old == 0 ? seen : old + kRate * (std::clamp(seen, old * 0.25, old * 4.0) - old);
+  state.tokens_per_second.store(static_cast<uint32_t>(std::max(next, 1.0)), std::memory_order_relaxed);
+}
+
+Chooser::Chooser(const InstanceTable& instances, const PrefixIndex& index, SessionTable& sessions, base::Rng& rng)
+    : instances_(instances), index_(index), sessions_(sessions), rng_(rng), hits_(instances.capacity()) {}
+
+Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, Instant now) {
+  if (candidate.excluded || candidate.weight == 0) return Fitness::excluded;
+  const InstanceState& state = instances_.state(candidate.slot);
+  auto admitted = admission(state.health, now, settings.health, rng_.uniform());
+  if (admitted == Admission::yes && candidate.model_slot != kUnknown) {
+    admitted = admission(instances_.state(candidate.model_slot).health, now, settings.health, rng_.uniform());
+  }
+  if (admitted == Admission::no) return Fitness::out;
+  const uint32_t paused = state.paused_until_ms.load(std::memory_order_relaxed);
+  if (paused != 0 && since_short(paused, now) < base::Duration::zero()) return Fitness::paused;
+  if (candidate.requests_max != 0 &&
+      state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(candidate.requests_max)) {
+    return Fitness::full;
+  }
+  return admitted == Admission::probe ? Fitness::probe : Fitness::fit;
+}
+
+// The fit ones of a priority into views_.
+bool Chooser::collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                      uint32_t priority) {
+  views_.clear();
+  for (uint32_t i = 0; i < candidates.size(); ++i) {
+    if (candidates[i].priority != priority) continue;
+    const Fitness fit = fitness(settings, candidates[i], ask.now);
+    if (fit == Fitness::fit || fit == Fitness::probe) views_.push_back({.index = i, .probe = fit == Fitness::probe});
+  }
+  return !views_.empty();
+}
+
+void Chooser::estimate(std::span<const Candidate> candidates, const Ask& ask) {
+  for (View& view : views_) {
+    const Candidate& candidate = candidates[view.index];
+    const InstanceState& state = instances_.state(candidate.slot);
+    const uint64_t cached = uint64_t{hits_.of(candidate.slot)} * ask.block_tokens;
+    view.cached = static_cast<uint32_t>(std::min<uint64_t>(cached, ask.prompt_tokens));
+    view.miss = ask.prompt_tokens - view.cached;
+    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight));
+    view.work = static_cast<float>(view.miss / tokens_per_second(state));
+  }
+}
+
+double Chooser::cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
+                     double mean_queue) const {
+  const Candidate& candidate = candidates[view.index];
+  const InstanceState& state = instances_.state(candidate.slot);
+  const double weight = std::max(candidate.weight, 1U);
+  const auto requests = static_cast<double>(state.requests_in_flight.load(std::memory_order_relaxed));
+  switch (settings.policy) {
+    case PolicyKind::adaptive: {
+      const double price = kMissWeight + kMissPerMeanQueue * mean_queue + kMissPerQueue * (view.queue + view.work / 2);
+      return view.queue + view.work * price;
+    }
+    case PolicyKind::least_tokens:
+      return static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed)) / weight;
+    case PolicyKind::least_requests:
+    case PolicyKind::power_of_two: return requests / weight;
+    // One that nothing is known of yet is asked first, one at a time.
+    case PolicyKind::latency: return PeakEwma::read(state.latency) * (requests + 1) / weight + 1e-6 * requests;
+    case PolicyKind::cost: return candidate.price;
+    case PolicyKind::rendezvous:
+    // Highest random weight, weighted (Thaler and Ravishankar 1998; weights by -w / ln u).
+    case PolicyKind::split:
+      return std::log(std::max(mixed_unit(ask.session, uint64_t{candidate.slot} + 1), 1e-300)) / -weight;
+    default: return 0;
+  }
+}
+
+size_t Chooser::pick_weighted(std::span<const Candidate> candidates, double at) const {
+  double sum = 0;
+  for (const View& view : views_) sum += candidates[view.index].weight;
+  double left = at * sum;
+  for (size_t i = 0; i < views_.size(); ++i) {
+    left -= candidates[views_[i].index].weight;
+    if (left < 0) return i;
+  }
+  return views_.size() - 1;
+}
+
+std::optional<size_t> Chooser::pinned(const Settings& settings, std::span<const Candidate> candidates,
+                                      const Ask& ask) const {
+  if (!settings.sticky || ask.session == 0) return std::nullopt;
+  const auto slot = sessions_.find(ask.session, ask.now, settings.session_lifetime);
+  if (!slot) return std::nullopt;
+  for (size_t i = 0; i < views_.size(); ++i) {
+    if (candidates[views_[i].index].slot == *slot) return i;
+  }
+  return std::nullopt;
+}
+
+// Which of views_. Ties go to the first: what comes once then passes through few caches, and leaves the others theirs.
+size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  const size_t count = views_.size();
+  ++turn_;
+  if (count == 1) return 0;
+  switch (settings.policy) {
+    case PolicyKind::ordered: return 0;
+    case PolicyKind::round_robin: return turn_ % count;
+    case PolicyKind::weighted: return pick_weighted(candidates, rng_.uniform());
+    case PolicyKind::split:
+    case PolicyKind::rendezvous:
+      if (ask.session == 0) return pick_weighted(candidates, rng_.uniform());
+      break;
+    case PolicyKind::power_of_two: {
+      const size_t a = rng_.below(count);
+      const size_t b = (a + 1 + rng_.below(count - 1)) % count;
+      return cost(settings, candidates, ask, views_[a], 0) <= cost(settings, candidates, ask, views_[b], 0) ? a : b;
+    }
+    default: break;
+  }
+  double mean_queue = 0;
+  uint32_t warmest = 0;
+  for (const View& view : views_) {
+    mean_queue += view.queue;
+    warmest = std::max(warmest, view.cached);
+  }
+  mean_queue /= static_cast<double>(count);
+  size_t best = count;
+  double best_cost = std::numeric_limits<double>::infinity();
+  double best_tie = best_cost;
+  for (size_t i = 0; i < count; ++i) {
+    const View& view = views_[i];
+    double now = 0;
+    if (settings.policy == PolicyKind::prefix) {
+      if (view.cached < kWarmShare * warmest) continue;
+      now = view.queue + view.work;
+    } else if (settings.policy == PolicyKind::rendezvous && view.queue > kLoadBound * mean_queue + kLoadSlack) {
+      continue;
+    } else {
+      now = cost(settings, candidates, ask, view, mean_queue);
+    }
+    const double tie = view.queue;
+    if (best == count || now < best_cost || (now == best_cost && tie < best_tie)) {
+      best = i;
+      best_cost = now;
+      best_tie = tie;
+    }
+  }
+  return best;
+}
+
+// None is fit: the one nearest to it. Pauses are kept, for they were asked for.
+std::optional<size_t> Chooser::resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  if (!settings.last_resort) return std::nullopt;
+  std::optional<size_t> best;
+  double best_rank = 0;
+  for (size_t n = 0; n < candidates.size(); ++n) {
+    const size_t i = (turn_ + n) % candidates.size();
+    const Fitness fit = fitness(settings, candidates[i], ask.now);
+    if (candidates[i].excluded || fit == Fitness::full) continue;
+    const InstanceState& state = instances_.state(candidates[i].slot);
+    double rank = candidates[i].priority;
+    if (fit == Fitness::paused) rank += 1e6;
+    if (candidates[i].weight == 0) rank += 1e7;
+    rank += 1e-6 * state.requests_in_flight.load(std::memory_order_relaxed);
+    if (!best || rank < best_rank) {
+      best = i;
+      best_rank = rank;
+    }
+  }
+  ++turn_;
+  return best;
+}
+
+void Chooser::explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                      std::vector<Score>& lines) {
+  double mean_queue = 0;
+  for (const View& view : views_) mean_queue += view.queue / static_cast<double>(views_.size());
+  lines.clear();
+  for (uint32_t i = 0; i < candidates.size(); ++i) {
+    const InstanceState& state = instances_.state(candidates[i].slot);
+    Score line{.candidate = i,
+               .fitness = fitness(settings, candidates[i], ask.now),
+               .tokens_in_flight = state.tokens_in_flight.load(std::memory_order_relaxed),
+               .requests_in_flight = state.requests_in_flight.load(std::memory_order_relaxed)};
+    const auto view = std::ranges::find(views_, i, &View::index);
+    if (view != views_.end()) {
+      line.considered = true;
+      line.cached_tokens = view->cached;
+      line.cost = settings.policy == PolicyKind::prefix ? view->queue + view->work
+                                                        : cost(settings, candidates, ask, *view, mean_queue);
+    }
+    lines.push_back(line);
+  }
+}
+
+std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                                      std::vector<Score>* explanation) {
+  if (candidates.empty()) return std::nullopt;
+  // Most groups have one priority: one pass finds both it and whether there is another.
+  uint32_t priority = UINT32_MAX;
+  for (const Candidate& candidate : candidates) priority = std::min(priority, candidate.priority);
+  bool found = collect(settings, candidates, ask, priority);
+  while (!found) {
+    uint32_t next = UINT32_MAX;
+    for (const Candidate& candidate : candidates) {
+      if (candidate.priority > priority) next = std::min(next, candidate.priority);
+    }
+    if (next == UINT32_MAX) break;
+    priority = next;
+    found = collect(settings, candidates, ask, priority);
+  }
+  if (uses_prefix(settings.policy) || explanation != nullptr) {
+    index_.look_up(ask.blocks, ask.now, ask.cache_lifetime, hits_);
+  } else {
+    index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
+  }
+  std::optional<size_t> last;
+  if (!found) {
+    last = resort(settings, candidates, ask);
+    if (last) views_.push_back({.index = static_cast<uint32_t>(*last)});
+  }
+  estimate(candidates, ask);
+  if (explanation != nullptr) explain(settings, candidates, ask, *explanation);
+  if (views_.empty()) return std::nullopt;
+  const auto pin = last ? std::nullopt : pinned(settings, candidates, ask);
+  const View& view = views_[last ? 0 : pin ? *pin : pick(settings, candidates, ask)];
+  if (settings.sticky && ask.session != 0) sessions_.pin(ask.session, candidates[view.index].slot, ask.now);
+  return Choice{.candidate = view.index,
+                .cached_tokens = view.cached,
+                .uncached_tokens = view.miss,
+                .probe = view.probe,
+                .last_resort = last.has_value(),
+                .pinned = pin.has_value()};
+}
+
+}  // namespace llmgw::routing

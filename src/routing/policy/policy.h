@@ -1,0 +1,149 @@
+// The choice of an instance for a call, by any policy: pure but for reading the shared states and the worker's random
+// numbers. No allocation once the scratch has grown.
+//
+// Priority comes before policy: only the instances of the lowest number that has one fit to be called are looked at.
+// Where none is fit, the last resort takes the one that will be fit soonest, or none.
+//
+// The default, `adaptive`, costs each instance in seconds of prompt computation and takes the least:
+//
+//   queue + miss × (2 + mean queue + 0.6 × (queue + miss / 2))
+//
+// where queue is the uncached tokens in flight there, and miss the tokens of this prompt that it has not cached, both
+// over its speed. An idle fleet weighs a miss about twice, and answers where a free instance is; in a busy one every
+// token computed twice delays all that wait behind it, so the weight grows with the queues until calls wait for the
+// warm instance. docs/routing.md has the measurements behind the numbers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "routing/health/health.h"
+#include "routing/load/instance_table.h"
+#include "routing/prefix/prefix_index.h"
+#include "routing/session/session_table.h"
+
+namespace llmgw::routing {
+
+enum class PolicyKind : uint8_t {
+  adaptive,        // prefix and load, see above
+  prefix,          // the longest cached prefix, then the least load
+  least_tokens,    // uncached prompt tokens in flight
+  least_requests,  // requests in flight
+  power_of_two,    // the less loaded of two at random
+  round_robin,
+  weighted,    // at random by weight
+  latency,     // peak EWMA of the time to first token, times requests in flight
+  cost,        // the cheapest, then the least loaded
+  rendezvous,  // by session, highest random weight, among those not loaded far above the mean
+  split,       // stable by session: A/B and canary
+  ordered,     // the first that is fit
+};
+inline constexpr size_t kPolicyCount = 12;
+std::span<const std::string_view> policy_names();  // in the order of PolicyKind
+std::optional<PolicyKind> policy_by_name(std::string_view name);
+
+struct Candidate {
+  Slot slot = 0;               // load, cache and health of the instance
+  Slot model_slot = kUnknown;  // health of this model there; kUnknown: only the instance's
+  uint32_t priority = 1;       // lower is better
+  uint32_t weight = 1;         // 0: nothing but as a last resort
+  float price = 0;             // of a typical call, any unit; unknown is the dearest
+  uint32_t requests_max = 0;   // in flight at most; 0: no limit
+  bool excluded = false;       // tried before by this call, or not the kind it needs
+};
+
+struct Settings {
+  PolicyKind policy = PolicyKind::adaptive;
+  HealthOptions health;
+  bool sticky = false;  // a session stays on its instance while that is fit, and is pinned anew when it is not
+  base::Duration session_lifetime = std::chrono::hours(1);
+  bool last_resort = true;  // all are out: try one rather than refuse
+};
+
+struct Ask {
+  base::Instant now = {};
+  uint32_t prompt_tokens = 0;
+  uint32_t block_tokens = 256;            // tokens a block of `blocks` stands for
+  std::span<const uint64_t> blocks = {};  // chain of hashes; empty: nothing is known of the prompt
+  uint64_t session = 0;                   // hash of what binds calls together; 0: nothing does
+  base::Duration cache_lifetime = PrefixIndex::kForEver;
+};
+
+// Why an instance is not taken.
+enum class Fitness : uint8_t { fit, probe, excluded, out, paused, full };
+std::string_view to_string(Fitness fitness);
+
+// One line of an explanation.
+struct Score {
+  uint32_t candidate = 0;
+  Fitness fitness = Fitness::fit;
+  bool considered = false;  // of the priority that was looked at
+  double cost = 0;          // less is better; in the policy's own unit
+  uint32_t cached_tokens = 0;
+  int64_t tokens_in_flight = 0;
+  int32_t requests_in_flight = 0;
+};
+
+struct Choice {
+  uint32_t candidate = 0;
+  uint32_t cached_tokens = 0;    // expected
+  uint32_t uncached_tokens = 0;  // for the lease
+  bool probe = false;            // the caller must tell the outcome or abandon_probe()
+  bool last_resort = false;
+  bool pinned = false;  // by its session
+};
+
+// One a worker; one thread. The table and the index outlive it.
+class Chooser {
+ public:
+  Chooser(const InstanceTable& instances, const PrefixIndex& index, SessionTable& sessions, base::Rng& rng);
+
+  // Nothing: no candidate is fit and there is no last resort. `explanation` gets a line a candidate.
+  std::optional<Choice> choose(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                               std::vector<Score>* explanation = nullptr);
+
+ private:
+  struct View {
+    uint32_t index = 0;
+    bool probe = false;
+    uint32_t cached = 0;
+    uint32_t miss = 0;
+    float queue = 0;  // seconds
+    float work = 0;   // seconds
+  };
+  Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
+  bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
+  void estimate(std::span<const Candidate> candidates, const Ask& ask);
+  double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
+              double mean_queue) const;
+  std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
+  size_t pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  size_t pick_weighted(std::span<const Candidate> candidates, double at) const;
+  std::optional<size_t> resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  void explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+               std::vector<Score>& lines);
+
+  const InstanceTable& instances_;
+  const PrefixIndex& index_;
+  SessionTable& sessions_;
+  base::Rng& rng_;
+  PrefixHits hits_;
+  std::vector<View> views_;
+  uint64_t turn_ = 0;
+};
+
+// Seconds that an instance needs for what is in flight there.
+double queue_seconds(const InstanceState& state, base::Instant now, uint32_t weight);
+double tokens_per_second(const InstanceState& state);
+// The first token of an answer came at `now`; the request was sent at `sent`, and the engine computed
+// `computed_tokens` of its prompt for it: moves the learnt speed and the latency. An engine computes prompts one after
+// the other, so this one took the time since it was sent or since the one before was done, whatever was later.
+void note_first_token(InstanceState& state, int64_t computed_tokens, base::Instant sent, base::Instant now);
+
+}  // namespace llmgw::routing

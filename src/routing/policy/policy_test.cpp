@@ -1,0 +1,204 @@
+#include "routing/policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "routing/load/lease.h"
+#include "routing/policy/peak_ewma.h"
+#include "routing/prefix/block_hash.h"
+
+namespace llmgw::routing {
+namespace {
+
+base::Instant at(double s) {
+  return base::Instant(std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(s)));
+}
+
+class PolicyTest : public ::testing::Test {
+ protected:
+  PolicyTest() {
+    for (int i = 0; i < 4; ++i) {
+      handles_.push_back(table_.acquire(std::to_string(i)));
+      candidates_.push_back({.slot = handles_.back().slot()});
+    }
+  }
+  InstanceState& state(uint32_t i) { return table_.state(candidates_[i].slot); }
+  std::optional<Choice> choose(PolicyKind policy, Ask ask = {}) {
+    settings_.policy = policy;
+    if (ask.now == base::Instant{}) ask.now = at(1000);
+    return chooser_.choose(settings_, candidates_, ask, explain_ ? &lines_ : nullptr);
+  }
+  std::map<uint32_t, int> spread(PolicyKind policy, int calls, Ask ask = {}) {
+    std::map<uint32_t, int> counts;
+    for (int i = 0; i < calls; ++i) {
+      if (ask.session != 0) ++ask.session;
+      ++counts[choose(policy, ask)->candidate];
+    }
+    return counts;
+  }
+
+  InstanceTable table_{8};
+  PrefixIndex index_{table_, 10'000};
+  SessionTable sessions_{1024};
+  base::Rng rng_{1};
+  Chooser chooser_{table_, index_, sessions_, rng_};
+  Settings settings_;
+  std::vector<InstanceHandle> handles_;
+  std::vector<Candidate> candidates_;
+  std::vector<Score> lines_;
+  bool explain_ = false;
+};
+
+TEST_F(PolicyTest, NamesAreFoundAgain) {
+  for (size_t i = 0; i < kPolicyCount; ++i) EXPECT_EQ(policy_by_name(policy_names()[i]), static_cast<PolicyKind>(i));
+  EXPECT_EQ(policy_by_name("best"), std::nullopt);
+}
+
+TEST_F(PolicyTest, RoundRobinGoesRoundAndWeightsAreKept) {
+  EXPECT_EQ(spread(PolicyKind::round_robin, 400), (std::map<uint32_t, int>{{0, 100}, {1, 100}, {2, 100}, {3, 100}}));
+  candidates_[1].weight = 6;
+  candidates_[3].weight = 0;
+  auto counts = spread(PolicyKind::weighted, 8000);
+  EXPECT_NEAR(counts[1], 6000, 200);
+  EXPECT_NEAR(counts[0], 1000, 120);
+  EXPECT_EQ(counts[3], 0);
+}
+
+TEST_F(PolicyTest, LeastLoadedByRequestsAndByTokens) {
+  std::vector<Lease> leases;
+  for (uint32_t i = 0; i < 4; ++i) leases.emplace_back(state(i), 1000 * (4 - i), at(1000));
+  leases.emplace_back(state(3), 1, at(1000));
+  leases.emplace_back(state(0), 1, at(1000));
+  EXPECT_NE(choose(PolicyKind::least_requests)->candidate, 0U);
+  EXPECT_NE(choose(PolicyKind::least_requests)->candidate, 3U);
+  EXPECT_EQ(choose(PolicyKind::least_tokens)->candidate, 3U);
+  auto counts = spread(PolicyKind::power_of_two, 2000);
+  EXPECT_GT(counts[1] + counts[2], 1500);
+  EXPECT_GT(counts[0] + counts[3], 100);
+}
+
+TEST_F(PolicyTest, LatencyAndCost) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    PeakEwma::record(state(i).latency, at(1000), std::chrono::milliseconds(100 + 100 * ((i + 2) % 4)));
+    candidates_[i].price = static_cast<float>((i + 1) % 4);
+  }
+  EXPECT_EQ(choose(PolicyKind::latency)->candidate, 2U);
+  PeakEwma::record(state(2).latency, at(1000), std::chrono::seconds(9));  // a peak counts at once
+  EXPECT_EQ(choose(PolicyKind::latency)->candidate, 3U);
+  EXPECT_EQ(choose(PolicyKind::cost)->candidate, 3U);
+}
+
+TEST_F(PolicyTest, SplitAndRendezvousAreStableAndMoveLittle) {
+  candidates_[0].weight = 9;
+  for (uint32_t i = 2; i < 4; ++i) candidates_[i].excluded = true;
+  auto counts = spread(PolicyKind::split, 4000, {.session = 12345});
+  EXPECT_NEAR(counts[0], 3600, 100);
+  for (uint32_t i = 0; i < 4; ++i) candidates_[i] = {.slot = candidates_[i].slot};
+  std::vector<uint32_t> before;
+  for (uint64_t session = 1; session <= 1000; ++session) {
+    before.push_back(choose(PolicyKind::rendezvous, {.session = session})->candidate);
+    EXPECT_EQ(choose(PolicyKind::rendezvous, {.session = session})->candidate, before.back());
+  }
+  note_failure(state(1).health, at(1000), {});
+  for (uint64_t session = 1; session <= 1000; ++session) {
+    const uint32_t now = choose(PolicyKind::rendezvous, {.session = session})->candidate;
+    if (before[session - 1] == 1) {
+      EXPECT_NE(now, 1U);
+    } else {
+      EXPECT_EQ(now, before[session - 1]);
+    }
+  }
+}
+
+TEST_F(PolicyTest, PriorityComesFirstAndHealthBeforeIt) {
+  candidates_[0].priority = 2;
+  candidates_[1].priority = 2;
+  EXPECT_GE(choose(PolicyKind::adaptive)->candidate, 2U);
+  note_failure(state(2).health, at(1000), {});
+  state(3).paused_until_ms = short_ms(at(1030));
+  EXPECT_LT(choose(PolicyKind::adaptive)->candidate, 2U);
+  EXPECT_EQ(choose(PolicyKind::ordered, {.now = at(1031)})->candidate, 3U);  // the pause is over
+  const Choice probe = *choose(PolicyKind::ordered, {.now = at(1060)});
+  EXPECT_EQ(probe.candidate, 2U);
+  EXPECT_TRUE(probe.probe);
+}
+
+TEST_F(PolicyTest, WhenAllAreOutTheLastResortTriesOneThatIsNotExcluded) {
+  for (uint32_t i = 0; i < 4; ++i) note_failure(state(i).health, at(1000), {});
+  candidates_[0].excluded = true;
+  const auto choice = choose(PolicyKind::adaptive);
+  ASSERT_TRUE(choice);
+  EXPECT_TRUE(choice->last_resort);
+  EXPECT_NE(choice->candidate, 0U);
+  settings_.last_resort = false;
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+  settings_.last_resort = true;
+  for (auto& candidate : candidates_) candidate.excluded = true;
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+}
+
+TEST_F(PolicyTest, FullInstancesAreLeftAlone) {
+  for (uint32_t i = 0; i < 4; ++i) candidates_[i].requests_max = 1;
+  std::vector<Lease> leases;
+  for (int i = 0; i < 4; ++i) leases.emplace_back(state(choose(PolicyKind::adaptive)->candidate), 10, at(1000));
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+  leases.pop_back();
+  EXPECT_TRUE(choose(PolicyKind::adaptive));
+}
+
+TEST_F(PolicyTest, ASessionStaysUntilItsInstanceFails) {
+  settings_.sticky = true;
+  const uint32_t first = choose(PolicyKind::round_robin, {.session = 42})->candidate;
+  for (int i = 0; i < 7; ++i) {
+    const Choice again = *choose(PolicyKind::round_robin, {.session = 42});
+    EXPECT_EQ(again.candidate, first);
+    EXPECT_TRUE(again.pinned);
+  }
+  note_failure(state(first).health, at(1000), {});
+  const uint32_t second = choose(PolicyKind::round_robin, {.session = 42})->candidate;
+  EXPECT_NE(second, first);
+  EXPECT_EQ(choose(PolicyKind::round_robin, {.now = at(4000), .session = 42})->candidate, second);
+}
+
+TEST_F(PolicyTest, AdaptiveFollowsThePrefixUntilTheQueueIsTooLong) {
+  std::vector<uint64_t> chain;
+  for (uint64_t i = 1; i <= 20; ++i) chain.push_back(chain_hash(chain.empty() ? 0 : chain.back(), i));
+  index_.insert(chain, candidates_[2].slot, at(999));
+  const Ask ask{.now = at(1000), .prompt_tokens = 5200, .block_tokens = 256, .blocks = chain};
+  const Choice warm = *choose(PolicyKind::adaptive, ask);
+  EXPECT_EQ(warm.candidate, 2U);
+  EXPECT_EQ(warm.cached_tokens, 5120U);
+  EXPECT_EQ(warm.uncached_tokens, 80U);
+  std::vector<Lease> leases;
+  leases.emplace_back(state(2), 4000, at(1000));
+  EXPECT_EQ(choose(PolicyKind::adaptive, ask)->candidate, 2U);  // half a second is worth it
+  for (int i = 0; i < 12; ++i) leases.emplace_back(state(2), 4000, at(1000));
+  EXPECT_NE(choose(PolicyKind::adaptive, ask)->candidate, 2U);
+}
+
+TEST_F(PolicyTest, SpeedIsLearntFromTheTimeOfPrompts) {
+  InstanceState& learnt = state(0);
+  double now = 100;
+  for (int i = 0; i < 300; ++i) {
+    now += 0.5;  // 2,000 tokens at 4,000 a second, one after the other
+    note_first_token(learnt, 2000, at(90), at(now));
+  }
+  EXPECT_NEAR(tokens_per_second(learnt), 4000, 200);
+  EXPECT_EQ(tokens_per_second(state(1)), 8000);
+}
+
+TEST_F(PolicyTest, ExplainsEveryCandidate) {
+  explain_ = true;
+  candidates_[3].priority = 2;
+  note_failure(state(1).health, at(1000), {});
+  choose(PolicyKind::adaptive, {.prompt_tokens = 100});
+  ASSERT_EQ(lines_.size(), 4U);
+  EXPECT_TRUE(lines_[0].considered);
+  EXPECT_EQ(lines_[1].fitness, Fitness::out);
+  EXPECT_FALSE(lines_[3].considered);
+  EXPECT_GT(lines_[0].cost, 0);
+}
+
+}  // namespace
+}  // namespace llmgw::routing

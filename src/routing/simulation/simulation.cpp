@@ -1,0 +1,236 @@
+#include "routing/simulation/simulation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <queue>
+
+#include "routing/load/lease.h"
+#include "routing/simulation/engine_cache.h"
+
+namespace llmgw::routing {
+namespace {
+
+using base::Instant;
+
+Instant at(double seconds) {
+  return Instant(std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds)));
+}
+
+base::Duration span_of(double seconds) {
+  return at(seconds).time_since_epoch();
+}
+
+class Simulation {
+ public:
+  Simulation(std::span<const TraceCall> calls, const SimulationOptions& options)
+      : calls_(calls),
+        options_(options),
+        table_(std::min(options.instances, InstanceTable::kInstancesMax)),
+        index_(table_),
+        rng_(options.seed),
+        chooser_(table_, index_, sessions_, rng_) {
+    options_.queue.goal = span_of(options.goal_s);
+    for (uint32_t i = 0; i < table_.capacity(); ++i) {
+      handles_.push_back(table_.acquire(std::to_string(i)));
+      candidates_.push_back({.slot = handles_.back().slot()});
+      engines_.emplace_back(options_);
+      if (!options.learn_cache) table_.state(candidates_.back().slot).cache_blocks = options.blocks;
+    }
+    settings_.policy = options.policy;
+  }
+
+  SimulationResult run() {
+    for (uint64_t i = 0; i < calls_.size(); ++i) {
+      const double now = calls_[i].at_s / options_.speed;
+      finish_until(now);
+      arrive(i, now);
+    }
+    finish_until(HUGE_VAL);
+    return result();
+  }
+
+ private:
+  struct Running {
+    uint64_t call = 0;
+    double arrived = 0;
+    double sent = 0;
+    uint32_t expected = 0;
+    int64_t computed = 0;  // tokens of the prompt that were not cached
+    Lease lease;
+    std::vector<uint32_t> ages;
+  };
+  struct Engine {
+    explicit Engine(const SimulationOptions& options) : cache(options.blocks), held(options.queue) {}
+    EngineCache cache;
+    std::deque<uint64_t> fifo;  // keys of running_, sent and not yet begun
+    AdmissionQueue held;        // the same, kept back
+    bool busy = false;
+  };
+  struct Event {
+    double at = 0;
+    uint32_t engine = 0;
+    uint64_t call = 0;
+    bool first_token = true;
+    bool operator>(const Event& other) const { return at > other.at; }
+  };
+
+  void arrive(uint64_t number, double now);
+  void begin(uint32_t engine, uint64_t call, double now);
+  void begin_next(uint32_t engine, double now);
+  void finish(const Event& event);
+  void finish_until(double now) {
+    while (!events_.empty() && events_.top().at <= now) {
+      const Event event = events_.top();
+      events_.pop();
+      finish(event);
+    }
+  }
+  SimulationResult result();
+
+  std::span<const TraceCall> calls_;
+  SimulationOptions options_;
+  InstanceTable table_;
+  PrefixIndex index_;
+  SessionTable sessions_{64};
+  base::Rng rng_;
+  Chooser chooser_;
+  Settings settings_;
+  std::vector<InstanceHandle> handles_;
+  std::vector<Candidate> candidates_;
+  std::vector<Engine> engines_;
+  std::unordered_map<uint64_t, Running> running_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::vector<double> first_tokens_;
+  uint64_t refused_ = 0;
+  uint64_t prompt_tokens_ = 0;
+  uint64_t cached_tokens_ = 0;
+  uint64_t misjudged_tokens_ = 0;
+};
+
+void Simulation::arrive(uint64_t number, double now) {
+  const TraceCall& call = calls_[number];
+  const Ask ask{.now = at(now),
+                .prompt_tokens = call.input_tokens,
+                .block_tokens = options_.block_tokens,
+                .blocks = call.blocks,
+                .session = call.blocks.empty() ? 0 : call.blocks.front()};
+  const auto choice = chooser_.choose(settings_, candidates_, ask);
+  prompt_tokens_ += call.input_tokens;
+  if (!choice) {
+    ++refused_;
+    return;
+  }
+  const uint32_t chosen = choice->candidate;
+  const Slot slot = candidates_[chosen].slot;
+  InstanceState& state = table_.state(slot);
+  Engine& engine = engines_[chosen];
+  Running running{
+      .call = number, .arrived = now, .sent = now, .expected = choice->cached_tokens, .lease = {}, .ages = {}};
+  if (options_.hold && engine.busy) {
+    const Waiter waiter{.id = number,
+                        .arrived = at(now),
+                        .work_s = choice->uncached_tokens / tokens_per_second(state),
+                        .tokens = call.input_tokens};
+    const double ahead = queue_seconds(state, at(now), 1) - engine.held.work_s();
+    if (!engine.held.push(waiter, at(now), ahead)) {
+      ++refused_;
+      return;
+    }
+  }
+  if (options_.learn_cache) {
+    running.ages.resize(call.blocks.size());
+    running.ages.resize(index_.ages(call.blocks, slot, running.ages));
+  }
+  index_.insert(call.blocks, slot, at(now));
+  running.lease = Lease(state, choice->uncached_tokens, at(now));
+  running_.emplace(number, std::move(running));
+  if (!engine.busy) {
+    begin(chosen, number, now);
+  } else if (!options_.hold) {
+    engine.fifo.push_back(number);
+  }
+}
+
+void Simulation::begin(uint32_t chosen, uint64_t number, double now) {
+  Engine& engine = engines_[chosen];
+  engine.busy = true;
+  const TraceCall& call = calls_[number];
+  Running& running = running_.at(number);
+  running.sent = options_.hold ? now : running.arrived;
+  const size_t found = engine.cache.match(call.blocks);
+  engine.cache.use(call.blocks);
+  const uint64_t cached = std::min<uint64_t>(found * options_.block_tokens, call.input_tokens);
+  cached_tokens_ += cached;
+  misjudged_tokens_ += cached > running.expected ? cached - running.expected : running.expected - cached;
+  InstanceState& state = table_.state(candidates_[chosen].slot);
+  PrefixIndex::correct(state, running.expected / options_.block_tokens, found);
+  if (options_.learn_cache) PrefixIndex::learn(state, running.ages, found);
+  running.computed = static_cast<int64_t>(call.input_tokens - cached);
+  const double took = double(running.computed) / options_.prefill_tokens_per_second;
+  events_.push({.at = now + took, .engine = chosen, .call = number});
+}
+
+void Simulation::begin_next(uint32_t chosen, double now) {
+  Engine& engine = engines_[chosen];
+  engine.busy = false;
+  if (const auto next = engine.held.pop(at(now))) {
+    begin(chosen, next->id, now);
+  } else if (!engine.fifo.empty()) {
+    const uint64_t number = engine.fifo.front();
+    engine.fifo.pop_front();
+    begin(chosen, number, now);
+  }
+}
+
+void Simulation::finish(const Event& event) {
+  if (!event.first_token) {
+    running_.erase(event.call);
+    return;
+  }
+  Running& running = running_.at(event.call);
+  InstanceState& state = table_.state(candidates_[event.engine].slot);
+  const double took = event.at - running.arrived;
+  first_tokens_.push_back(took);
+  note_first_token(state, running.computed, at(running.sent), at(event.at));
+  running.lease.first_token(at(event.at));
+  if (options_.decode_tokens_per_second > 0) {
+    const double decode = calls_[event.call].output_tokens / options_.decode_tokens_per_second;
+    events_.push({.at = event.at + decode, .engine = event.engine, .call = event.call, .first_token = false});
+  } else {
+    running_.erase(event.call);
+  }
+  begin_next(event.engine, event.at);
+}
+
+SimulationResult Simulation::result() {
+  SimulationResult result{.calls = calls_.size(), .refused = refused_};
+  std::ranges::sort(first_tokens_);
+  const auto quantile = [this](double share) {
+    if (first_tokens_.empty()) return 0.0;
+    const auto place = static_cast<size_t>(share * double(first_tokens_.size()));
+    return first_tokens_[std::min(place, first_tokens_.size() - 1)];
+  };
+  double sum = 0;
+  for (const double took : first_tokens_) sum += took;
+  const auto in_time = std::ranges::upper_bound(first_tokens_, options_.goal_s) - first_tokens_.begin();
+  if (!first_tokens_.empty()) result.mean_s = sum / double(first_tokens_.size());
+  result.p50_s = quantile(0.5);
+  result.p90_s = quantile(0.9);
+  result.p99_s = quantile(0.99);
+  if (!calls_.empty()) result.goodput = double(in_time) / double(calls_.size());
+  if (prompt_tokens_ != 0) {
+    result.hit = double(cached_tokens_) / double(prompt_tokens_);
+    result.expected_error = double(misjudged_tokens_) / double(prompt_tokens_);
+  }
+  result.left_in_flight = table_.requests_in_flight() + table_.tokens_in_flight();
+  return result;
+}
+
+}  // namespace
+
+SimulationResult simulate(std::span<const TraceCall> calls, const SimulationOptions& options) {
+  return Simulation(calls, options).run();
+}
+
+}  // namespace llmgw::routing

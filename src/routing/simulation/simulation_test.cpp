@@ -1,0 +1,135 @@
+#include "routing/simulation/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/rng.h"
+#include "routing/prefix/block_hash.h"
+
+namespace llmgw::routing {
+namespace {
+
+// Conversations that grow, some documents that many ask about, and prompts that come once.
+std::vector<TraceCall> mixed_trace(uint64_t seed, size_t calls, double calls_per_second) {
+  base::Rng rng(seed);
+  std::vector<std::vector<uint64_t>> conversations;
+  std::vector<TraceCall> trace;
+  double now = 0;
+  uint64_t next_id = 1;
+  for (size_t i = 0; i < calls; ++i) {
+    now += -std::log(1 - rng.uniform()) / calls_per_second;
+    std::vector<uint64_t> chain;
+    if (!conversations.empty() && rng.chance(0.6)) {
+      auto& conversation =
+          conversations[conversations.size() - 1 - rng.below(std::min<size_t>(conversations.size(), 40))];
+      for (uint64_t n = 1 + rng.below(4); n > 0; --n)
+        conversation.push_back(chain_hash(conversation.back(), next_id++));
+      chain = conversation;
+    } else {
+      uint64_t link = rng.chance(0.5) ? chain_hash(0, 1'000'000'000 + rng.below(10)) : chain_hash(0, next_id++);
+      for (uint64_t n = 4 + rng.below(30); n > 0; --n) chain.push_back(link = chain_hash(link, next_id++));
+      conversations.push_back(chain);
+    }
+    trace.push_back({.at_s = now,
+                     .input_tokens = static_cast<uint32_t>(chain.size() * 512 + 100),
+                     .output_tokens = 50,
+                     .line = i,
+                     .blocks = chain});
+  }
+  return trace;
+}
+
+SimulationOptions options_of(PolicyKind policy, bool hold) {
+  SimulationOptions options;
+  options.policy = policy;
+  options.hold = hold;
+  return options;
+}
+
+TEST(Trace, ReadsAndSaysWhatIsWrong) {
+  const auto trace = read_trace(
+      "{\"timestamp\": 2000, \"input_length\": 1000, \"output_length\": 6, \"hash_ids\": [7, 8]}\n\n"
+      "{\"timestamp\": 1000.5, \"input_length\": 10, \"output_length\": 1, \"hash_ids\": [7]}");
+  ASSERT_TRUE(trace);
+  ASSERT_EQ(trace->size(), 2U);
+  EXPECT_EQ((*trace)[0].at_s, 1.0005);
+  EXPECT_EQ((*trace)[0].blocks[0], (*trace)[1].blocks[0]);
+  EXPECT_EQ(read_trace("{\"timestamp\": 1}").error(), "line 1 has no \"input_length\" in tokens");
+  EXPECT_EQ(read_trace("\n[]").error(), "line 2 is not a JSON object");
+}
+
+// Two calls at one engine of 1,000 tokens a second: times that can be told by hand.
+TEST(Simulation, TimesAreThoseOfTheModel) {
+  const std::vector<uint64_t> chain{11, 12};
+  const std::vector<TraceCall> calls{{.at_s = 0, .input_tokens = 1024, .blocks = chain},
+                                     {.at_s = 1, .input_tokens = 1524, .blocks = chain}};
+  SimulationOptions options{.instances = 1, .blocks = 10, .prefill_tokens_per_second = 1000, .goal_s = 0.6};
+  for (const bool hold : {false, true}) {
+    options.hold = hold;
+    const SimulationResult result = simulate(calls, options);
+    EXPECT_NEAR(result.mean_s, (1.024 + 0.524) / 2, 1e-6);
+    EXPECT_EQ(result.goodput, 0.5);
+    EXPECT_NEAR(result.hit, 1024.0 / 2548, 1e-9);
+    EXPECT_EQ(result.left_in_flight, 0);
+  }
+  options.blocks = 1;  // the head of the prompt is all that stays
+  EXPECT_NEAR(simulate(calls, options).hit, 512.0 / 2548, 1e-9);
+}
+
+TEST(Simulation, EveryPolicyEndsWithNothingInFlightAndIsDeterministic) {
+  const auto trace = mixed_trace(1, 600, 10);
+  for (size_t i = 0; i < kPolicyCount; ++i) {
+    for (const bool hold : {false, true}) {
+      auto options = options_of(static_cast<PolicyKind>(i), hold);
+      options.decode_tokens_per_second = 50;
+      const SimulationResult a = simulate(trace, options);
+      const SimulationResult b = simulate(trace, options);
+      EXPECT_EQ(a.left_in_flight, 0) << policy_names()[i];
+      EXPECT_EQ(a.refused, i == static_cast<size_t>(PolicyKind::ordered) ? a.refused : 0U);
+      EXPECT_EQ(a.mean_s, b.mean_s) << policy_names()[i];
+    }
+  }
+}
+
+// The default is as good as the best of the others, whatever the trace, the load and the size of caches.
+TEST(Simulation, TheDefaultNeedsNoTuning) {
+  for (const uint64_t seed : {1, 2}) {
+    for (const double rate : {4.0, 12.0}) {
+      const auto trace = mixed_trace(seed, 1500, rate);
+      for (const uint32_t blocks : {200U, 2000U}) {
+        double best = HUGE_VAL;
+        std::string_view best_name;
+        double own = 0;
+        for (size_t i = 0; i < kPolicyCount; ++i) {
+          auto options = options_of(static_cast<PolicyKind>(i), true);
+          options.blocks = blocks;
+          const double mean = simulate(trace, options).mean_s;
+          if (mean < best) best_name = policy_names()[i];
+          best = std::min(best, mean);
+          if (options.policy == PolicyKind::adaptive) own = mean;
+        }
+        EXPECT_LE(own, best * 1.05) << "seed " << seed << " rate " << rate << " blocks " << blocks << ": " << best_name;
+      }
+    }
+  }
+}
+
+TEST(Simulation, HoldingCallsBackServesMoreInTime) {
+  const auto trace = mixed_trace(4, 3000, 12);
+  const auto engine = simulate(trace, options_of(PolicyKind::adaptive, false));
+  const auto held = simulate(trace, options_of(PolicyKind::adaptive, true));
+  EXPECT_GE(held.goodput, engine.goodput);
+  EXPECT_LE(held.mean_s, engine.mean_s * 1.02);
+}
+
+TEST(Simulation, LearntCachesAreNearlyAsGoodAsReportedOnes) {
+  const auto trace = mixed_trace(5, 4000, 8);
+  auto options = options_of(PolicyKind::adaptive, true);
+  const double reported = simulate(trace, options).hit;
+  options.learn_cache = true;
+  EXPECT_GE(simulate(trace, options).hit, reported * 0.9);
+}
+
+}  // namespace
+}  // namespace llmgw::routing

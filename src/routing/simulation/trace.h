@@ -1,0 +1,27 @@
+// A trace of calls to simulate: one JSON object a line with `timestamp` (ms), `input_length` and `output_length`
+// (tokens) and `hash_ids` (one id for every block of the prompt; equal ids mean an equal prefix up to there), the
+// format of the Mooncake project (github.com/kvcache-ai/Mooncake). Pure; one thread.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace llmgw::routing {
+
+struct TraceCall {
+  double at_s = 0;
+  uint32_t input_tokens = 0;
+  uint32_t output_tokens = 0;
+  uint64_t line = 0;
+  std::vector<uint64_t> blocks;  // a chain of hashes
+};
+
+inline constexpr size_t kTraceCallsMax = 10'000'000;  // some gigabytes of memory
+
+// In order of time. The error names the line.
+std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view text);
+
+}  // namespace llmgw::routing
