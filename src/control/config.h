@@ -15,6 +15,7 @@
 #include "control/config_error.h"
 #include "control/units.h"
 #include "providers/upstream.h"
+#include "routing/policy/policy_kind.h"
 
 namespace llmgw::control {
 
@@ -226,6 +227,28 @@ struct AssignmentConfig : SectionBase, LimitFields {
   std::string alias;       // empty: the model's name
 };
 
+struct RouteConfig : SectionBase {
+  std::vector<std::string> models;
+  routing::PolicyKind policy;
+  bool policy_header;
+  std::string session;
+  Duration session_lifetime;
+  uint32_t attempts;
+  uint32_t hold_back;
+  std::vector<std::string> fallbacks;
+  std::vector<std::string> fallback_on;
+  uint32_t failures_out;
+  double failure_ratio;
+  Duration out_time;
+  Duration ramp_time;
+  bool last_resort;
+  Duration cache_lifetime;
+  uint32_t max_in_flight;
+  std::optional<Duration> first_byte_timeout;
+  std::optional<Duration> idle_timeout;
+  std::optional<Duration> total_timeout;
+};
+
 struct Config {
   ServerSettings server;
   ServerTls server_tls;
@@ -235,6 +258,7 @@ struct Config {
   UpstreamTls upstream_tls;
   std::vector<ConnectionConfig> connections;
   std::vector<ModelConfig> models;
+  std::vector<RouteConfig> routes;
   std::vector<OrganizationConfig> organizations;
   std::vector<TeamConfig> teams;
   std::vector<UserConfig> users;

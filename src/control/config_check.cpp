@@ -300,6 +300,7 @@ providers::UpstreamOptions upstream_options(const ConnectionConfig& connection) 
 void check_config(const Config& config, const Environment& environment, ConfigErrors& errors) {
   Checker(config, environment, errors).check();
   check_governed(config, errors);
+  check_routes(config, errors);
 }
 
 }  // namespace llmgw::control

@@ -185,6 +185,7 @@ void Loader::read_section(const TomlMember& member) {
   if (key == "users") return read_repeated(SectionId::user, member, config_.users, kUsersMax);
   if (key == "keys") return read_repeated(SectionId::key, member, config_.keys, kKeysMax);
   if (key == "assignments") return read_repeated(SectionId::assignment, member, config_.assignments, kAssignmentsMax);
+  if (key == "routes") return read_repeated(SectionId::route, member, config_.routes, kRoutesMax);
   unknown_section(member);
 }
 

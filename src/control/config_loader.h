@@ -18,6 +18,7 @@ inline constexpr size_t kTeamsMax = 100'000;
 inline constexpr size_t kUsersMax = 100'000;
 inline constexpr size_t kKeysMax = 100'000;
 inline constexpr size_t kAssignmentsMax = 1'000'000;
+inline constexpr size_t kRoutesMax = 10'000;
 inline constexpr size_t kTagBytesMax = 64;  // a word or two; every ledger record holds them
 
 // Errors are sorted by place and never hold a secret; there is at least one when the result is an error.
@@ -31,6 +32,9 @@ void check_config(const Config& config, const Environment& environment, ConfigEr
 
 // The part of check_config about who may call what.
 void check_governed(const Config& config, ConfigErrors& errors);
+
+// The part of check_config about routes.
+void check_routes(const Config& config, ConfigErrors& errors);
 
 // What a connection asks of its provider.
 providers::UpstreamOptions upstream_options(const ConnectionConfig& connection);

@@ -163,6 +163,7 @@ std::string show_config(const Config& config, std::string_view file) {
   for (const auto& team : config.teams) shower.section(SectionId::team, team);
   for (const auto& user : config.users) shower.section(SectionId::user, user);
   for (const auto& key : config.keys) shower.section(SectionId::key, key);
+  for (const auto& route : config.routes) shower.section(SectionId::route, route);
   for (const auto& assignment : config.assignments) shower.section(SectionId::assignment, assignment);
   return "# The effective configuration of " + std::string(file) + ".\n" + shower.take();
 }

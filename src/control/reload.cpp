@@ -35,6 +35,9 @@ class Differ {
         "assignment", before_.assignments, after_.assignments,
         [](const auto& each) { return each.key + '\n' + (each.alias.empty() ? each.model : each.alias); },
         [](const auto& a, const auto& b) { return same(SectionId::assignment, a, b); });
+    objects(
+        "route", before_.routes, after_.routes, [](const auto& each) { return each.models.front(); },
+        [](const auto& a, const auto& b) { return same(SectionId::route, a, b); });
     settings(SectionId::server, before_.server, after_.server);
     settings(SectionId::server_tls, before_.server_tls, after_.server_tls);
     settings(SectionId::log, before_.log, after_.log);

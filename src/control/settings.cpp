@@ -2,6 +2,7 @@
 
 #include "control/settings_binding.h"
 #include "control/settings_governed.h"
+#include "control/settings_routes.h"
 
 namespace llmgw::control {
 namespace {
@@ -484,6 +485,10 @@ std::span<const SectionTable> section_tables() {
        "A model for one key, under a name and limits of its own. A key with assignments and no `models` may call only "
        "what is assigned.",
        governed_settings(SectionId::assignment)},
+      {SectionId::route, "routes", true,
+       "How calls for some models find an instance, and what happens when it fails. Models without a route have the "
+       "defaults.",
+       route_settings()},
   };
   return kSections;
 }

@@ -79,6 +79,7 @@ enum class SectionId : uint8_t {
   user,
   key,
   assignment,
+  route,
 };
 
 struct SectionTable {

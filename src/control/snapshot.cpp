@@ -6,6 +6,8 @@
 
 #include "control/config_loader.h"
 #include "control/governance_builder.h"
+#include "control/settings.h"
+#include "routing/pattern.h"
 
 namespace llmgw::control {
 
@@ -28,6 +30,7 @@ class SnapshotBuilder {
   void add_connections();
   void add_models();
   void index_models();
+  void add_routes();
   void add_keys();
   Connection make_connection(const ConnectionConfig& from, providers::Upstream upstream);
 
@@ -151,6 +154,21 @@ void SnapshotBuilder::add_models() {
                       .created = from.created != 0 ? from.created : inputs_.created_default});
   }
   index_models();
+  add_routes();
+}
+
+void SnapshotBuilder::add_routes() {
+  auto& snapshot = *snapshot_;
+  for (const auto& route : config_.routes) snapshot.routes.push_back(make_route(route));
+  snapshot.routes.push_back(make_route(default_section<RouteConfig>(SectionId::route)));
+  for (Model& model : snapshot.models) {
+    const auto found = std::ranges::find_if(config_.routes, [&](const RouteConfig& route) {
+      return std::ranges::any_of(route.models, [&](const std::string& name) {
+        return name == model.name || routing::matches(name, model.name);
+      });
+    });
+    model.route = static_cast<uint32_t>(found - config_.routes.begin());
+  }
 }
 
 void SnapshotBuilder::index_models() {

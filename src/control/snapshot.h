@@ -17,6 +17,7 @@
 #include "control/config.h"
 #include "control/governance.h"
 #include "control/key_table.h"
+#include "control/route.h"
 #include "providers/upstream.h"
 #include "routing/model_table.h"
 
@@ -64,6 +65,7 @@ struct Model {
   std::string owned_by;
   int64_t created;
   uint32_t scope = kNone;  // of its name, in Snapshot::scopes
+  uint32_t route = 0;      // in Snapshot::routes
 
   std::string_view upstream_name(std::string_view requested) const { return remote.empty() ? requested : remote; }
 };
@@ -89,6 +91,7 @@ class Snapshot {
   Duration dns_ttl_max;
   std::vector<Connection> connections;
   std::vector<Model> models;  // in the order of the file
+  std::vector<Route> routes;  // in the order of the file; the last one is that of models without any
   std::vector<Scope> scopes;
   std::vector<Organization> organizations;
   std::vector<Team> teams;

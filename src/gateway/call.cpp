@@ -94,16 +94,9 @@ Task<void> Call::proxy() {
   if (auto inspected = inspect_body(); !inspected) co_return co_await refuse(inspected.error());
   if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
   if (asks_memory() && co_await answer_from_memory()) co_return;
-  auto routed = match_.model_place == ModelPlace::none ? route_without_model() : route();
-  if (!routed) co_return co_await refuse(routed.error());
-  attempt_ = *routed;
-  if (conversion_ != nullptr) {
-    auto written = co_await write_converted();
-    if (!written) co_return co_await refuse(written.error());
-  }
-  deadline_ = exchange_.started_at() +
-              std::min(attempt_->connection->timeouts.total, generation_.snapshot().server.request_timeout);
-  co_await attempt();
+  auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
+  if (!planned) co_return co_await refuse(planned.error());
+  co_await try_instances();
 }
 
 Outcome<void> Call::authenticate() {
@@ -246,44 +239,6 @@ ClientError Call::unknown_model() const {
   return {.kind = ErrorKind::model_not_found, .message = arena.copy(message), .param = "model"};
 }
 
-Outcome<Call::Attempt> Call::route() {
-  const control::Snapshot& snapshot = generation_.snapshot();
-  const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
-  if (!resolved) return std::unexpected(unknown_model());
-  meant_model_ = resolved->model;
-  assignment_ = resolved->assignment;
-  const Model* other_owner = nullptr;
-  const Model* other_protocol = nullptr;
-  const Model* converting = nullptr;
-  ConvertedApi api;
-  // Best first. Among those of one priority, one that speaks the client's protocol is better than one that does not.
-  for (const routing::Target& target : resolved->group.targets) {
-    const Model& model = snapshot.models[target.id];
-    const Connection& connection = snapshot.connections[model.connection];
-    if (converting != nullptr && connection.priority > snapshot.connections[converting->connection].priority) break;
-    if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
-      other_owner = &model;
-    } else if (native(connection, model.upstream_name(meant_model_))) {
-      return address(&model, model.connection);
-    } else if (converting == nullptr) {
-      api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
-      if (api.codec != nullptr) converting = &model;
-      other_protocol = &model;
-    }
-  }
-  if (converting != nullptr) return address_converted(*converting, api);
-  if (other_protocol == nullptr) {
-    const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
-                                other_owner->owned_by + "' here";
-    return refusal(ErrorKind::model_not_found, arena_.copy(message), "owned_by");
-  }
-  const Connection& connection = snapshot.connections[other_protocol->connection];
-  const std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
-                              std::string(connection.upstream.provider->name) +
-                              "', which does not speak the API of this endpoint";
-  return refusal(ErrorKind::unsupported, arena_.copy(message), "model");
-}
-
 // Whether the connection answers the call as it is. One that says which of OpenAI's two APIs it has, has only that.
 bool Call::native(const Connection& connection, std::string_view model) const {
   if (!providers::speaks(connection.upstream, model, surface())) return false;
@@ -293,7 +248,7 @@ bool Call::native(const Connection& connection, std::string_view model) const {
 }
 
 // Without a model the key's first connection that speaks the API is meant, or the one named by a header.
-Outcome<Call::Attempt> Call::route_without_model() {
+Outcome<uint32_t> Call::find_without_model() const {
   const control::Snapshot& snapshot = generation_.snapshot();
   const std::string_view wanted = exchange_.head().headers.value(kConnectionHeader);
   std::optional<uint32_t> best;
@@ -309,7 +264,7 @@ Outcome<Call::Attempt> Call::route_without_model() {
                    wanted.empty() ? "no connection of this key speaks the API of this endpoint"
                                   : "no connection of that name speaks the API of this endpoint for this key");
   }
-  return address(nullptr, *best);
+  return *best;
 }
 
 providers::Surface Call::surface() const {

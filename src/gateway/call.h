@@ -19,6 +19,8 @@
 #include "gateway/worker.h"
 #include "http/client.h"
 #include "http/exchange.h"
+#include "routing/load/lease.h"
+#include "routing/policy/policy.h"
 #include "json/splice.h"
 #include "providers/sigv4.h"
 #include "providers/surface.h"
@@ -38,6 +40,12 @@ class Call {
   net::Task<void> run();
 
  private:
+  // One place a call may go: an instance that has the model, and how it is spoken to.
+  struct Option {
+    const control::Model* model = nullptr;  // null: the call names none
+    uint32_t connection = 0;
+    ConvertedApi api;  // the codec is null: as it came
+  };
   // A request as it goes to one upstream.
   struct Attempt {
     const control::Model* model = nullptr;
@@ -56,8 +64,7 @@ class Call {
   net::Task<Outcome<void>> read_body();
   Outcome<void> inspect_body();
   Outcome<void> find_model_outside_body();
-  Outcome<Attempt> route();
-  Outcome<Attempt> route_without_model();
+  Outcome<uint32_t> find_without_model() const;
   Outcome<Attempt> address(const control::Model* model, uint32_t connection);
   bool native(const control::Connection& connection, std::string_view model) const;
   Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
@@ -69,16 +76,51 @@ class Call {
   void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
   uint8_t error_id() const;
 
+  // call_route.cpp: where it goes, and where next
+  Outcome<void> plan();
+  Outcome<void> plan_group(std::string_view model, const routing::Group& group);
+  Outcome<void> plan_without_model();
+  void take_options(std::span<const Option> options);
+  bool plan_fallback();
+  net::Task<void> try_instances();
+  Outcome<bool> next_attempt();
+  Outcome<void> aim(uint32_t option);
+  std::optional<routing::Choice> choose(const control::Route& route);
+  void describe_choice(const routing::Choice& choice, const control::Route& route, std::span<const routing::Score> lines);
+  void read_prompt(const control::Route& route);
+  uint64_t session(const control::Route& route) const;
+  void set_timeouts(const control::Route& route);
+  const control::Route& route() const;
+  bool could_retry() const;
+  bool may_retry(const chat::ClientError& failure);
+  bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
+  bool wants_other_model(std::string_view error_body) const;
+  void note_failure(bool whole_instance);
+  void note_success();
+  void note_status(const http::ResponseHead& head);
+  void end_attempt();
+  routing::InstanceState* instance_state() const;
+  routing::InstanceState* model_state() const;
+
   // local.cpp: what the gateway answers itself
   net::Task<void> answer_health(bool readiness);
   net::Task<void> answer_metrics();
   net::Task<void> answer_models();
 
   // attempt.cpp: the call to the upstream and the way back
-  net::Task<void> attempt();
+  // True: it failed, nothing has gone out, and another attempt may be made.
+  net::Task<bool> attempt();
   net::Task<base::Result<void>> send(http::ClientExchange& upstream);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
-  net::Task<void> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // The beginning of an answer, kept back.
+  struct Beginning {
+    std::string bytes;
+    bool done = false;
+    bool retry = false;
+    bool over = false;  // the client has its answer, or has left
+  };
+  net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, bool streams);
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
@@ -95,8 +137,8 @@ class Call {
   net::Task<Outcome<void>> write_converted();
   net::Task<Outcome<void>> fetch_media();
   Transcoder::Sides sides(const http::ResponseHead& head);
-  net::Task<void> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
-  net::Task<void> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
   net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder);
   // call_responses.cpp: the memory of the Responses API
@@ -147,6 +189,25 @@ class Call {
   std::string_view meant_model_;  // the same, or what stands behind the key's alias
   const control::Assignment* assignment_ = nullptr;
   std::optional<Attempt> attempt_;
+
+  // Where it may go. Options and candidates stand side by side, in the arena.
+  std::span<Option> options_;
+  std::span<routing::Candidate> candidates_;
+  std::span<const uint64_t> blocks_;  // of the prompt
+  uint32_t route_index_ = 0;
+  uint32_t fallback_next_ = 0;
+  uint32_t attempts_ = 0;  // at this model
+  uint32_t rounds_ = 0;    // over all its instances
+  bool prompt_read_ = false;
+  bool skip_model_ = false;  // the model does not take this prompt: its other instances would not either
+  bool probe_ = false;
+  std::optional<chat::ClientError> failure_;  // of the attempt before
+  routing::Lease lease_;
+  base::Instant sent_at_{};
+  control::CallTimeouts timeouts_{};
+  std::string_view waiting_for_;  // for the error of a timeout: "connect", "first_byte", "idle"
+  std::string_view timed_out_;    // "connect_timeout" and the like
+  std::string_view route_text_;   // of the debug header
   std::string_view token_;  // the access token sent to the provider
   bool token_replaced_ = false;
   MemoryPointer memory_;

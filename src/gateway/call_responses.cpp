@@ -69,7 +69,7 @@ Call::MemoryPointer Call::open_memory() {
 // True if it was answered. What the gateway does not know may be known to a provider with a memory of its own.
 Task<bool> Call::answer_from_memory() {
   const auto memory = open_memory();
-  const bool elsewhere = route_without_model().has_value();
+  const bool elsewhere = find_without_model().has_value();
   if (memory == nullptr) {
     if (elsewhere) co_return false;
     co_await refuse({.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});

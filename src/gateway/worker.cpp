@@ -56,7 +56,8 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
       metrics_(*shared.registry),
       connect_(std::move(connect)),
       proxy_of_(std::move(proxy_of)),
-      fetch_media_(std::move(fetch_media)) {
+      fetch_media_(std::move(fetch_media)),
+      chooser_(shared.routing.instances, shared.routing.index, shared.routing.sessions, loop.rng()) {
   adopt(std::move(snapshot));
   handler_ = make_handler(*this);
   server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
@@ -99,6 +100,7 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
     generation->plain_proxies.push_back(plain_proxy(connections[i]));
     generation->tokens.push_back(tokens_for(connections[i]));
   }
+  take_instances(*generation);
   generations_.push_back(std::move(generation));
   for (auto& [key, entry] : pools_) {
     if (!entry.current) entry.pool->retire();
@@ -106,6 +108,46 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   if (server_ != nullptr) {
     server_->set_options(server_options());
     metrics_.forget_instance_health();
+  }
+}
+
+// By what it is and not by its place in the file: load and health outlive a reload.
+void Worker::take_instances(Generation& generation) {
+  const control::Snapshot& snapshot = *generation.snapshot;
+  routing::InstanceTable& table = shared_.routing.instances;
+  for (const control::Connection& connection : snapshot.connections) {
+    const auto& endpoint = connection.upstream.endpoint;
+    generation.instances.push_back(
+        table.acquire(connection.name + '\n' + endpoint.authority + '\n' + endpoint.unix_path));
+  }
+  for (const control::Model& model : snapshot.models) {
+    generation.model_instances.push_back(
+        table.acquire(snapshot.connections[model.connection].name + '\n' + model.name + '\n' + model.remote + "\nmodel"));
+  }
+}
+
+void Worker::show_health() {
+  enum : uint8_t { kNoModel, kModelOut, kModelFit };
+  const Generation& generation = *generations_.back();
+  const auto& connections = generation.snapshot->connections;
+  const routing::HealthOptions& options = generation.snapshot->routes.back().settings.health;
+  const auto fit = [&](const routing::InstanceHandle& handle) {
+    if (!handle.valid()) return true;
+    const auto health =
+        routing::health_state(shared_.routing.instances.state(handle.slot()).health, loop_.now(), options);
+    return health == routing::HealthState::up || health == routing::HealthState::ramp;
+  };
+  // An instance is well while one of its models is.
+  std::vector<uint8_t> models(connections.size(), kNoModel);
+  for (uint32_t i = 0; i < generation.model_instances.size(); ++i) {
+    uint8_t& seen = models[generation.snapshot->models[i].connection];
+    if (seen != kModelFit) seen = fit(generation.model_instances[i]) ? kModelFit : kModelOut;
+  }
+  for (uint32_t i = 0; i < connections.size(); ++i) {
+    metrics_
+        .instance({.generation = static_cast<uint32_t>(generation.snapshot->version), .instance = i},
+                  connections[i].upstream.provider->name, connections[i].name)
+        .set_health(fit(generation.instances[i]) && models[i] != kModelOut);
   }
 }
 
@@ -158,6 +200,7 @@ void Worker::housekeep() {
       pools_, [settled](const auto& item) { return settled && !item.second.current && item.second.pool->open() == 0; });
   std::erase_if(tokens_, [settled](const auto& item) { return settled && !item.second.current; });
   for (auto& [key, entry] : pools_) entry.pool->reap();
+  show_health();
   metrics_.client_connections.set(static_cast<int64_t>(server_->counters().open));
   metrics_.upstream_connections.set(static_cast<int64_t>(upstream_connections()));
   metrics_.requests_in_flight.set(static_cast<int64_t>(in_flight()));

@@ -14,6 +14,7 @@
 #include "control/snapshot.h"
 #include "gateway/heartbeat.h"
 #include "gateway/media_fetcher.h"
+#include "gateway/routing_state.h"
 #include "gateway/shared_responses.h"
 #include "http/pool.h"
 #include "http/server.h"
@@ -21,6 +22,7 @@
 #include "net/dial_proxy.h"
 #include "net/loop.h"
 #include "providers/sigv4.h"
+#include "routing/policy/policy.h"
 #include "telemetry/log.h"
 #include "telemetry/worker_metrics.h"
 
@@ -40,6 +42,8 @@ struct Generation {
   std::vector<http::Pool*> pools;         // by connection index
   std::vector<PlainProxy> plain_proxies;  // the same
   std::vector<TokenService*> tokens;      // the same; null where the credential is no token
+  std::vector<routing::InstanceHandle> instances;        // the same; invalid where the table is full
+  std::vector<routing::InstanceHandle> model_instances;  // by model index: that model there
   uint32_t holders = 0;
 };
 
@@ -54,6 +58,8 @@ class GenerationRef {
   const Generation::PlainProxy& plain_proxy(uint32_t connection) const {
     return generation_->plain_proxies[connection];
   }
+  const routing::InstanceHandle& instance(uint32_t connection) const { return generation_->instances[connection]; }
+  const routing::InstanceHandle& model_instance(uint32_t model) const { return generation_->model_instances[model]; }
   TokenService* tokens(uint32_t connection) const { return generation_->tokens[connection]; }
 
  private:
@@ -78,6 +84,7 @@ struct SharedState {
   std::atomic<bool> draining = false;  // /ready says no
   Heartbeats heartbeats;
   SharedResponses responses;
+  RoutingState routing;
 };
 
 class Worker {
@@ -104,6 +111,7 @@ class Worker {
   // For what writes while the other one's document is still being read: an answer on its way between dialects.
   json::Parser& writer_parser() { return writer_parser_; }
   providers::SigningKeys& signing_keys() { return signing_keys_; }
+  routing::Chooser& chooser() { return chooser_; }
   const FetchMedia& fetch_media() const { return fetch_media_; }
   // Requests being handled, from the first byte of the head to settlement.
   uint64_t in_flight() const { return server_->counters().active; }
@@ -124,6 +132,8 @@ class Worker {
   Generation::PlainProxy plain_proxy(const control::Connection& connection) const;
   TokenService* tokens_for(const control::Connection& connection);
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
+  void take_instances(Generation& generation);
+  void show_health();
   void housekeep();
   net::Task<void> housekeeping();
   http::ServerOptions server_options() const;
@@ -135,6 +145,7 @@ class Worker {
   ConnectUpstream connect_;
   ProxyOf proxy_of_;
   FetchMedia fetch_media_;
+  routing::Chooser chooser_;
   json::Parser parser_;
   json::Parser writer_parser_;
   providers::SigningKeys signing_keys_;

@@ -70,7 +70,7 @@ void count(Word& word, bool failed) {
   if (failed) ++word.failures;
 }
 
-Word after_success(Word word, uint64_t now_ms, const HealthOptions&) {
+Word after_success(Word word, uint64_t now_ms, const HealthOptions& options) {
   if (word.get() == HealthState::probing || word.get() == HealthState::out) {
     Word ramp{.at_ms = now_ms};
     ramp.doublings = word.doublings;
@@ -79,7 +79,8 @@ Word after_success(Word word, uint64_t now_ms, const HealthOptions&) {
   }
   if (word.get() == HealthState::up) {
     word.row = 0;
-    count(word, false);
+    // Where nobody asks for the ratio, a success writes nothing: the line stays with all workers.
+    if (options.failure_ratio > 0) count(word, false);
   }
   return word;
 }

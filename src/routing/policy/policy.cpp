@@ -12,10 +12,6 @@ namespace {
 
 using base::Instant;
 
-constexpr std::array<std::string_view, kPolicyCount> kNames{
-    "adaptive", "prefix",  "least-tokens", "least-requests", "power-of-two", "round-robin",
-    "weighted", "latency", "cost",         "rendezvous",     "split",        "ordered"};
-
 // Until an instance has shown its own: the order of a large model on one accelerator.
 constexpr double kTokensPerSecondGuess = 8000;
 // What an answer under way costs a new one, in prompt tokens: decoding shares the accelerator.
@@ -46,14 +42,10 @@ bool uses_prefix(PolicyKind policy) {
 
 }  // namespace
 
-std::span<const std::string_view> policy_names() {
-  return kNames;
-}
-
 std::optional<PolicyKind> policy_by_name(std::string_view name) {
-  const auto* const found = std::ranges::find(kNames, name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<PolicyKind>(found - kNames.begin());
+  const auto* const found = std::ranges::find(kPolicyNames, name);
+  if (found == kPolicyNames.end()) return std::nullopt;
+  return static_cast<PolicyKind>(found - kPolicyNames.begin());
 }
 
 std::string_view to_string(Fitness fitness) {

@@ -25,28 +25,11 @@
 #include "base/time.h"
 #include "routing/health/health.h"
 #include "routing/load/instance_table.h"
+#include "routing/policy/policy_kind.h"
 #include "routing/prefix/prefix_index.h"
 #include "routing/session/session_table.h"
 
 namespace llmgw::routing {
-
-enum class PolicyKind : uint8_t {
-  adaptive,        // prefix and load, see above
-  prefix,          // the longest cached prefix, then the least load
-  least_tokens,    // uncached prompt tokens in flight
-  least_requests,  // requests in flight
-  power_of_two,    // the less loaded of two at random
-  round_robin,
-  weighted,    // at random by weight
-  latency,     // peak EWMA of the time to first token, times requests in flight
-  cost,        // the cheapest, then the least loaded
-  rendezvous,  // by session, highest random weight, among those not loaded far above the mean
-  split,       // stable by session: A/B and canary
-  ordered,     // the first that is fit
-};
-inline constexpr size_t kPolicyCount = 12;
-std::span<const std::string_view> policy_names();  // in the order of PolicyKind
-std::optional<PolicyKind> policy_by_name(std::string_view name);
 
 struct Candidate {
   Slot slot = 0;               // load, cache and health of the instance

@@ -1,6 +1,8 @@
 #include "routing/prefix/prefix_index.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 
 namespace llmgw::routing {
 namespace {
@@ -61,8 +63,13 @@ void PrefixHits::reset() {
 PrefixIndex::PrefixIndex(const InstanceTable& instances, size_t blocks_max)
     : instances_(instances),
       slots_(std::max<size_t>(blocks_max + blocks_max / 2, kWindow)),
-      entries_(std::make_unique<Entry[]>(slots_ + kWindow)) {
+      entries_(static_cast<Entry*>(std::calloc(slots_ + kWindow, sizeof(Entry)))) {
   static_assert(sizeof(Entry) == 32);
+  if (entries_ == nullptr) throw std::bad_alloc();
+}
+
+void PrefixIndex::Free::operator()(Entry* entries) const {
+  std::free(entries);
 }
 
 PrefixIndex::~PrefixIndex() = default;

@@ -76,7 +76,11 @@ class PrefixIndex {
 
   const InstanceTable& instances_;
   size_t slots_;
-  std::unique_ptr<Entry[]> entries_;
+  // Of zeroed pages: an index that nobody uses takes no memory.
+  struct Free {
+    void operator()(Entry* entries) const;
+  };
+  std::unique_ptr<Entry[], Free> entries_;
 };
 
 }  // namespace llmgw::routing

@@ -107,7 +107,7 @@ bool AdmissionQueue::remove(WaiterId id) {
 }
 
 void LearntConcurrency::record(Duration first_token, uint32_t in_flight) {
-  constexpr double kTolerance = 2;    // times the best: a batch costs something
+  constexpr double kTolerance = 2;     // times the best: a batch costs something
   constexpr double kForget = 1.00002;  // the best ages, so that a change of load is noticed in the end
   const double took = seconds(first_token);
   best_s_ = best_s_ == 0 ? took : std::min(took, best_s_ * kForget);

@@ -16,8 +16,8 @@ namespace llmgw::routing {
 
 class SessionTable {
  public:
-  // 2 MB. Sessions beyond it push out old ones.
-  static constexpr size_t kSessionsMax = 1 << 18;
+  // 512 KB. Sessions beyond it push out old ones.
+  static constexpr size_t kSessionsMax = 1 << 16;
 
   explicit SessionTable(size_t sessions_max = kSessionsMax);
   // The instance of the session, unless it has not been used for `lifetime`.

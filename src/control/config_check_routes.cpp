@@ -1,0 +1,70 @@
+// The part of check_config about routes.
+#include <algorithm>
+
+#include "base/text.h"
+#include "control/config_loader.h"
+#include "control/route.h"
+#include "routing/pattern.h"
+
+namespace llmgw::control {
+namespace {
+
+class RouteChecker {
+ public:
+  RouteChecker(const Config& config, ConfigErrors& errors) : config_(config), errors_(errors) {}
+  void check() {
+    for (const auto& route : config_.routes) {
+      check_models(route);
+      check_fallbacks(route);
+      if (auto session = parse_session(route.session); !session) {
+        fault(route, "session", "'" + route.session + "' is no kind of session; " + session.error());
+      }
+      for (const auto& word : route.fallback_on) {
+        if (word == "error" || word == "context_length" || word == "content_filter") continue;
+        fault(route, "fallback_on", "'" + word + "' is nothing to fall back on; write error, context_length or "
+                                    "content_filter");
+      }
+    }
+  }
+
+ private:
+  void fault(const RouteConfig& route, std::string_view key, const std::string& message) {
+    errors_.add(location_of(route, SectionId::route, key), "routes." + std::string(key) + ": " + message);
+  }
+  bool served(std::string_view name) const {
+    return std::ranges::any_of(config_.models, [&](const ModelConfig& model) {
+      return model.name == name || routing::matches(model.name, name);
+    });
+  }
+  void check_models(const RouteConfig& route) {
+    for (const auto& name : route.models) {
+      const bool any = std::ranges::any_of(config_.models, [&](const ModelConfig& model) {
+        return model.name == name || routing::matches(name, model.name);
+      });
+      if (!any) fault(route, "models", missing(name));
+    }
+  }
+  void check_fallbacks(const RouteConfig& route) {
+    for (const auto& name : route.fallbacks) {
+      if (!served(name)) fault(route, "fallbacks", missing(name));
+    }
+  }
+  std::string missing(const std::string& name) const {
+    std::vector<std::string_view> names;
+    for (const auto& model : config_.models) names.emplace_back(model.name);
+    const auto near = base::closest(name, names);
+    return "no [[models]] entry has the name '" + name + "'" +
+           (near.empty() ? "; add one" : "; did you mean '" + std::string(near) + "'?");
+  }
+
+  const Config& config_;
+  ConfigErrors& errors_;
+};
+
+}  // namespace
+
+void check_routes(const Config& config, ConfigErrors& errors) {
+  RouteChecker(config, errors).check();
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,53 @@
+#include "control/route.h"
+
+#include <algorithm>
+
+namespace llmgw::control {
+
+std::expected<SessionChoice, std::string> parse_session(std::string_view text) {
+  constexpr std::string_view kHeader = "header:";
+  if (text == "none") return SessionChoice{};
+  if (text == "key") return SessionChoice{.kind = SessionKind::key, .header = {}};
+  if (text == "user") return SessionChoice{.kind = SessionKind::user, .header = {}};
+  if (text == "conversation") return SessionChoice{.kind = SessionKind::conversation, .header = {}};
+  if (text.starts_with(kHeader) && text.size() > kHeader.size()) {
+    return SessionChoice{.kind = SessionKind::header, .header = std::string(text.substr(kHeader.size()))};
+  }
+  return std::unexpected("write none, key, user, conversation or header:NAME");
+}
+
+Route make_route(const RouteConfig& config) {
+  Route route;
+  route.settings.policy = config.policy;
+  route.settings.health = {.failures_out = config.failures_out,
+                           .failure_ratio = config.failure_ratio,
+                           .out = config.out_time,
+                           .ramp = config.ramp_time};
+  route.settings.last_resort = config.last_resort;
+  route.settings.session_lifetime = config.session_lifetime;
+  if (auto session = parse_session(config.session)) {
+    route.session = session->kind;
+    route.session_header = std::move(session->header);
+  }
+  // A split is stable by its hash alone; a pin would outlive a change of weights.
+  route.settings.sticky = route.session != SessionKind::none && config.policy != routing::PolicyKind::split &&
+                          config.policy != routing::PolicyKind::rendezvous;
+  route.policy_header = config.policy_header;
+  route.attempts = config.attempts;
+  route.hold_back = config.hold_back;
+  route.fallbacks = config.fallbacks;
+  const auto falls_back_on = [&](std::string_view what) {
+    return std::ranges::find(config.fallback_on, what) != config.fallback_on.end();
+  };
+  route.fallback_on_error = falls_back_on("error");
+  route.fallback_on_context = falls_back_on("context_length");
+  route.fallback_on_filter = falls_back_on("content_filter");
+  route.cache_lifetime = config.cache_lifetime;
+  route.max_in_flight = config.max_in_flight;
+  route.first_byte_timeout = config.first_byte_timeout;
+  route.idle_timeout = config.idle_timeout;
+  route.total_timeout = config.total_timeout;
+  return route;
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,48 @@
+// A route as the gateway uses it: how calls for some models find an instance, and what happens when it fails. Part of
+// the snapshot, immutable.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/config.h"
+#include "routing/policy/policy.h"
+
+namespace llmgw::control {
+
+// What binds calls together.
+enum class SessionKind : uint8_t { none, key, user, conversation, header };
+
+struct Route {
+  routing::Settings settings;
+  bool policy_header = false;
+  SessionKind session = SessionKind::none;
+  std::string session_header;
+  uint32_t attempts = 3;
+  uint32_t hold_back = 1;
+  std::vector<std::string> fallbacks;
+  bool fallback_on_error = true;
+  bool fallback_on_context = false;
+  bool fallback_on_filter = false;
+  Duration cache_lifetime{0};
+  uint32_t max_in_flight = 0;
+  std::optional<Duration> first_byte_timeout;
+  std::optional<Duration> idle_timeout;
+  std::optional<Duration> total_timeout;
+};
+
+struct SessionChoice {
+  SessionKind kind = SessionKind::none;
+  std::string header;
+};
+// The setting `session`. The error is what to write instead.
+std::expected<SessionChoice, std::string> parse_session(std::string_view text);
+
+// `config` has passed check_config.
+Route make_route(const RouteConfig& config);
+
+}  // namespace llmgw::control

@@ -1,0 +1,128 @@
+// The settings of routes: how calls for some models find an instance, and what happens when it fails.
+#include "control/settings_routes.h"
+
+#include "control/settings_binding.h"
+
+namespace llmgw::control {
+
+// In the order of routing::PolicyKind.
+template <>
+struct Choices<routing::PolicyKind> {
+  static constexpr std::span<const std::string_view> kNames = routing::kPolicyNames;
+};
+
+namespace {
+
+constexpr int64_t kMillisecond = 1;
+constexpr int64_t kHour = 3600 * 1000 * kMillisecond;
+constexpr int64_t kDay = 24 * kHour;
+
+constexpr Setting kRoute[] = {
+    bind<&RouteConfig::models>({.key = "models",
+                                .help = "The models it is for, by the names in `[[models]]`, patterns too. The first "
+                                        "route that has a name is the one that counts.",
+                                .example = "[\"llama-*\"]",
+                                .min = 1,
+                                .max = 1000,
+                                .required = true,
+                                .references = References::none}),
+    bind<&RouteConfig::policy>({.key = "policy",
+                                .help = "How an instance is chosen among those of the best priority that are fit; the "
+                                        "manual has the list.",
+                                .fallback = "\"adaptive\""}),
+    bind<&RouteConfig::policy_header>({.key = "policy_header",
+                                       .help = "A call may name another policy in `x-llm-gateway-policy`.",
+                                       .fallback = "false"}),
+    bind<&RouteConfig::session>({.key = "session",
+                                 .help = "What keeps calls on one instance: `none`, `key`, `user` (the request's "
+                                         "member), `conversation` (its first kilobyte) or `header:NAME`.",
+                                 .fallback = "\"none\"",
+                                 .max = 200,
+                                 .references = References::none}),
+    bind<&RouteConfig::session_lifetime>({.key = "session_lifetime",
+                                          .help = "How long a session that makes no call keeps its instance.",
+                                          .fallback = "\"1h\"",
+                                          .min = 1000,
+                                          .max = 7 * kDay}),
+    bind<&RouteConfig::attempts>({.key = "attempts",
+                                  .help = "Most attempts of a call at one model, before its first byte goes out.",
+                                  .fallback = "3",
+                                  .min = 1,
+                                  .max = 20}),
+    bind<&RouteConfig::hold_back>({.key = "hold_back",
+                                   .help = "So many pieces of content of a stream are kept back until the next has "
+                                           "come: a stream that breaks before is begun anew elsewhere, unseen. 0 "
+                                           "passes everything on at once.",
+                                   .fallback = "1",
+                                   .max = 1'000'000}),
+    bind<&RouteConfig::fallbacks>({.key = "fallbacks",
+                                   .help = "Models to try, in this order, when this one gives no answer.",
+                                   .example = "[\"gpt-4o-mini\"]",
+                                   .max = 20,
+                                   .references = References::none}),
+    bind<&RouteConfig::fallback_on>({.key = "fallback_on",
+                                     .help = "What counts as no answer: `error`, `context_length` (the prompt is too "
+                                             "long for the model), `content_filter` (it was refused).",
+                                     .fallback = "[\"error\"]",
+                                     .example = "[\"error\", \"context_length\"]",
+                                     .max = 3,
+                                     .references = References::none}),
+    bind<&RouteConfig::failures_out>({.key = "failures_out",
+                                      .help = "After so many failures in a row an instance gets no more calls; 0 is "
+                                              "never by count.",
+                                      .fallback = "1",
+                                      .max = 4}),
+    bind<&RouteConfig::failure_ratio>({.key = "failure_ratio",
+                                       .help = "The same from this share of failures on, over the last 100 calls; 0 is "
+                                               "never by share.",
+                                       .fallback = "0",
+                                       .example = "0.5",
+                                       .max = 1}),
+    bind<&RouteConfig::out_time>({.key = "out_time",
+                                  .help = "How long it is left alone. Then one call tries it; if that fails too, it is "
+                                          "left alone for twice as long, up to ten minutes.",
+                                  .fallback = "\"1m\"",
+                                  .min = 100,
+                                  .max = kDay}),
+    bind<&RouteConfig::ramp_time>({.key = "ramp_time",
+                                   .help = "Over this time an instance that is back gets a growing share of its calls.",
+                                   .fallback = "\"30s\"",
+                                   .max = kDay}),
+    bind<&RouteConfig::last_resort>({.key = "last_resort",
+                                     .help = "When no instance is fit, try one all the same instead of refusing.",
+                                     .fallback = "true"}),
+    bind<&RouteConfig::cache_lifetime>(
+        {.key = "cache_lifetime",
+         .help = "How long an instance is taken to keep a prompt's prefix that nobody asks for. Clouds say 5 minutes "
+                 "to an hour; engines keep it until they need the memory.",
+         .fallback = "\"1h\"",
+         .max = 30 * kDay}),
+    bind<&RouteConfig::max_in_flight>({.key = "max_in_flight",
+                                       .help = "Most calls at one instance at a time; 0 is no limit.",
+                                       .fallback = "0",
+                                       .example = "64",
+                                       .max = 1'000'000}),
+    bind<&RouteConfig::first_byte_timeout>({.key = "first_byte_timeout",
+                                            .help = "As in `[upstream]`, for these models.",
+                                            .example = "\"20s\"",
+                                            .min = 10,
+                                            .max = kDay}),
+    bind<&RouteConfig::idle_timeout>({.key = "idle_timeout",
+                                      .help = "As in `[upstream]`, for these models.",
+                                      .example = "\"15s\"",
+                                      .min = 10,
+                                      .max = kDay}),
+    bind<&RouteConfig::total_timeout>({.key = "total_timeout",
+                                       .help = "As in `[upstream]`, for these models; all attempts share it.",
+                                       .example = "\"5m\"",
+                                       .min = 10,
+                                       .max = 7 * kDay}),
+};
+
+}  // namespace
+
+std::span<const Setting> route_settings() {
+  return kRoute;
+}
+
+}  // namespace llmgw::control

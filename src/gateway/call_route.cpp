@@ -1,0 +1,442 @@
+// Where a call goes, and where next when that fails: the shell around routing/.
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "gateway/call.h"
+#include "gateway/retry_after.h"
+#include "routing/prefix/block_hash.h"
+
+namespace llmgw::gateway {
+
+using chat::ClientError;
+using chat::ErrorKind;
+using control::Connection;
+using control::Model;
+using control::Route;
+using http::HeaderId;
+using net::Task;
+using routing::Candidate;
+
+namespace {
+
+constexpr std::string_view kPolicyHeader = "x-llm-gateway-policy";
+constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
+// A provider that says "later" without saying when.
+constexpr base::Duration kPauseDefault = std::chrono::seconds(1);
+// Nobody is left alone longer for one answer.
+constexpr base::Duration kPauseMax = std::chrono::minutes(10);
+// Bytes of a prompt that stand for a token, for the load of instances; the ledger counts real ones.
+constexpr size_t kBytesPerToken = 4;
+// A conversation is known by its first kilobyte.
+constexpr size_t kConversationBytes = 1024;
+// Scores of a debug header: enough to understand a choice, not a page.
+constexpr size_t kScoresMax = 16;
+
+// Where the prompt begins in a body: everything before it may differ between calls of one conversation.
+size_t prompt_start(std::string_view body, chat::Dialect dialect) {
+  std::string_view name = "\"messages\"";
+  if (dialect == chat::Dialect::gemini || dialect == chat::Dialect::vertex) name = "\"contents\"";
+  if (dialect == chat::Dialect::openai_responses) name = "\"input\"";
+  const size_t at = body.find(name);
+  return at == std::string_view::npos ? 0 : at;
+}
+
+// A header of the client's that sets a time limit, in milliseconds.
+void override_timeout(const http::Headers& headers, std::string_view name, base::Duration& timeout) {
+  const std::string_view text = headers.value(name);
+  int64_t ms = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
+  constexpr int64_t kDay_ms = 24 * 3600 * 1000;
+  if (text.empty() || read.ec != std::errc{} || read.ptr != text.data() + text.size() || ms <= 0) return;
+  timeout = std::chrono::milliseconds(std::min(ms, kDay_ms));
+}
+
+}  // namespace
+
+const Route& Call::route() const {
+  return generation_.snapshot().routes[route_index_];
+}
+
+Outcome<void> Call::plan() {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
+  if (!resolved) return std::unexpected(unknown_model());
+  assignment_ = resolved->assignment;
+  worker_.shared().routing.retries.note_call();
+  return plan_group(resolved->model, resolved->group);
+}
+
+// Among connections of one priority, one that speaks the client's protocol is better than one that does not.
+Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  meant_model_ = name;
+  const Model* other_owner = nullptr;
+  const Model* other_protocol = nullptr;
+  const auto options = arena_.list<Option>(group.targets.size());
+  size_t count = 0;
+  for (const routing::Target& target : group.targets) {
+    const Model& model = snapshot.models[target.id];
+    const Connection& connection = snapshot.connections[model.connection];
+    if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
+      other_owner = &model;
+      continue;
+    }
+    Option option{.model = &model, .connection = model.connection, .api = {}};
+    if (!native(connection, model.upstream_name(meant_model_))) {
+      option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
+      other_protocol = &model;
+      if (option.api.codec == nullptr) continue;
+    }
+    options[count++] = option;
+  }
+  if (count != 0) {
+    take_options(options.first(count));
+    return {};
+  }
+  if (other_protocol == nullptr) {
+    const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
+                                other_owner->owned_by + "' here";
+    return std::unexpected(ClientError{
+        .kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
+  }
+  const Connection& connection = snapshot.connections[other_protocol->connection];
+  const std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
+                              std::string(connection.upstream.provider->name) +
+                              "', which does not speak the API of this endpoint";
+  return std::unexpected(
+      ClientError{.kind = ErrorKind::unsupported, .message = arena_.copy(message), .param = "model"});
+}
+
+Outcome<void> Call::plan_without_model() {
+  const auto connection = find_without_model();
+  if (!connection) return std::unexpected(connection.error());
+  const Option option{.model = nullptr, .connection = *connection, .api = {}};
+  take_options({&option, 1});
+  return {};
+}
+
+void Call::take_options(std::span<const Option> options) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  options_ = arena_.list<Option>(options.size());
+  candidates_ = arena_.list<Candidate>(options.size());
+  route_index_ = static_cast<uint32_t>(snapshot.routes.size() - 1);
+  if (options.front().model != nullptr) route_index_ = options.front().model->route;
+  for (size_t i = 0; i < options.size(); ++i) {
+    const Option& option = options_[i] = options[i];
+    const Connection& connection = snapshot.connections[option.connection];
+    const routing::InstanceHandle& instance = generation_.instance(option.connection);
+    Candidate candidate{.slot = instance.slot(),
+                        .priority = connection.priority * 2 + (option.api.codec != nullptr ? 1 : 0),
+                        .weight = connection.weight,
+                        .requests_max = route().max_in_flight};
+    if (option.model != nullptr) {
+      const auto& handle = generation_.model_instance(static_cast<uint32_t>(option.model - snapshot.models.data()));
+      if (handle.valid()) candidate.model_slot = handle.slot();
+    }
+    candidates_[i] = candidate;
+  }
+  attempts_ = 0;
+  rounds_ = 0;
+  skip_model_ = false;
+}
+
+// The next model that may answer instead; the operator's choice, whatever models the key may ask for itself.
+bool Call::plan_fallback() {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const Route& from = snapshot.routes[route_index_];
+  const auto& names = from.fallbacks;
+  while (fallback_next_ < names.size()) {
+    const std::string& name = names[fallback_next_++];
+    const auto group = snapshot.resolve(name);
+    const uint32_t own_route = route_index_;
+    if (!group || !plan_group(name, *group)) continue;
+    // The fallbacks are those of the model that was asked for.
+    route_index_ = own_route;
+    return true;
+  }
+  return false;
+}
+
+uint64_t Call::session(const Route& route) const {
+  const uint64_t seed = routing::hash_text(meant_model_);
+  switch (route.session) {
+    case control::SessionKind::key: return routing::hash_text(principal_->name, seed);
+    case control::SessionKind::user: return peek_.user.empty() ? 0 : routing::hash_text(peek_.user, seed);
+    case control::SessionKind::header: {
+      const std::string_view value = exchange_.head().headers.value(route.session_header);
+      return value.empty() ? 0 : routing::hash_text(value, seed);
+    }
+    case control::SessionKind::conversation: {
+      const std::string_view body(body_.data(), body_.size());
+      const size_t start = prompt_start(body, match_.dialect);
+      return body.empty() ? 0 : routing::hash_text(body.substr(start, kConversationBytes), seed);
+    }
+    default: return 0;
+  }
+}
+
+// The prompt's blocks, if anything is to be chosen by them.
+void Call::read_prompt(const Route& route) {
+  const bool used =
+      route.settings.policy == routing::PolicyKind::adaptive || route.settings.policy == routing::PolicyKind::prefix;
+  if (!used || !body_is_json_ || body_.size() < routing::kBlockBytes) return;
+  std::string_view prompt(body_.data(), body_.size());
+  prompt.remove_prefix(prompt_start(prompt, match_.dialect));
+  const auto hashes = arena_.list<uint64_t>(std::min(prompt.size() / routing::kBlockBytes, routing::kBlocksMax));
+  blocks_ = hashes.first(routing::hash_blocks(prompt, routing::hash_text(meant_model_), hashes));
+}
+
+std::optional<routing::Choice> Call::choose(const Route& route) {
+  const base::Instant now = worker_.loop().now();
+  routing::Settings settings = route.settings;
+  if (may_fall_back(route)) settings.last_resort = false;  // another model is better than a sick instance
+  if (route.policy_header) {
+    const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
+    if (asked) settings.policy = *asked;
+  }
+  routing::Ask ask{.now = now,
+                   .prompt_tokens = static_cast<uint32_t>(body_.size() / kBytesPerToken),
+                   .block_tokens = routing::kBlockBytes / kBytesPerToken,
+                   .blocks = blocks_,
+                   .session = session(route),
+                   .cache_lifetime = route.cache_lifetime};
+  if (settings.policy == routing::PolicyKind::split && ask.session == 0) {
+    ask.session = routing::hash_text(principal_->name);
+  }
+  const bool debug = exchange_.head().headers.has(kDebugHeader);
+  std::vector<routing::Score> lines;
+  for (;;) {
+    const auto choice = worker_.chooser().choose(settings, candidates_, ask, debug ? &lines : nullptr);
+    if (!choice) return std::nullopt;
+    const Candidate& chosen = candidates_[choice->candidate];
+    routing::InstanceTable& table = worker_.shared().routing.instances;
+    probe_ = false;
+    if (choice->probe) {
+      probe_ = routing::begin_probe(table.state(chosen.slot).health, now);
+      if (chosen.model_slot != routing::kUnknown) {
+        probe_ = routing::begin_probe(table.state(chosen.model_slot).health, now) || probe_;
+      }
+      if (!probe_) {
+        candidates_[choice->candidate].excluded = true;  // somebody else was quicker
+        continue;
+      }
+    }
+    if (debug) describe_choice(*choice, route, lines);
+    return choice;
+  }
+}
+
+void Call::describe_choice(const routing::Choice& choice, const Route& route, std::span<const routing::Score> lines) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  std::string text = "connection=" + snapshot.connections[options_[choice.candidate].connection].name;
+  text += "; policy=" + std::string(routing::policy_names()[static_cast<size_t>(route.settings.policy)]);
+  text += "; attempt=" + std::to_string(retries_ + 1) + "; cached=" + std::to_string(choice.cached_tokens);
+  if (choice.pinned) text += "; pinned";
+  if (choice.probe) text += "; probe";
+  if (choice.last_resort) text += "; last-resort";
+  text += "; scores=";
+  for (const routing::Score& line : lines.first(std::min(lines.size(), kScoresMax))) {
+    text += snapshot.connections[options_[line.candidate].connection].name + ":" +
+            (line.considered ? std::to_string(line.cost) : std::string(to_string(line.fitness))) + ",";
+  }
+  text.pop_back();
+  route_text_ = arena_.copy(text);
+}
+
+void Call::set_timeouts(const Route& route) {
+  timeouts_ = attempt_->connection->timeouts;
+  timeouts_.first_byte = route.first_byte_timeout.value_or(timeouts_.first_byte);
+  timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
+  timeouts_.total = route.total_timeout.value_or(timeouts_.total);
+  const http::Headers& headers = exchange_.head().headers;
+  override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
+  override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
+  override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
+  override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  if (deadline_ == base::kNever) {
+    deadline_ =
+        exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
+  }
+}
+
+Outcome<void> Call::aim(uint32_t chosen) {
+  const Option& option = options_[chosen];
+  conversion_.reset();
+  auto addressed =
+      option.api.codec != nullptr ? address_converted(*option.model, option.api) : address(option.model, option.connection);
+  if (!addressed) return std::unexpected(addressed.error());
+  attempt_ = *addressed;
+  return {};
+}
+
+// Whether there is an instance left; sets everything up for it.
+Outcome<bool> Call::next_attempt() {
+  const Route& own = route();
+  if (!prompt_read_ && options_.size() > 1) read_prompt(own);
+  prompt_read_ = true;
+  std::optional<routing::Choice> choice;
+  if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
+      !exchange_.head().headers.has(kDebugHeader)) {
+    choice = routing::Choice{.uncached_tokens = static_cast<uint32_t>(body_.size() / kBytesPerToken)};
+    if (candidates_[0].excluded) return false;
+  } else {
+    choice = choose(own);
+  }
+  if (!choice) return false;
+  if (auto aimed = aim(choice->candidate); !aimed) return std::unexpected(aimed.error());
+  set_timeouts(own);
+  candidates_[choice->candidate].excluded = true;
+  const base::Instant now = worker_.loop().now();
+  const routing::InstanceHandle& instance = generation_.instance(attempt_->connection_index);
+  if (instance.valid()) {
+    RoutingState& shared = worker_.shared().routing;
+    if (!blocks_.empty()) shared.index.insert(blocks_, instance.slot(), now);
+    lease_ = routing::Lease(shared.instances.state(instance.slot()), choice->uncached_tokens, now);
+  }
+  ++attempts_;
+  series_ = nullptr;
+  usage_.reset();
+  converted_usage_.reset();
+  cursor_.reset();
+  upstream_status_ = 0;
+  token_replaced_ = false;
+  timed_out_ = {};
+  return true;
+}
+
+Task<void> Call::try_instances() {
+  for (;;) {
+    auto next = next_attempt();
+    if (!next) co_return co_await refuse(next.error());
+    if (!*next) {
+      const Route& own = route();
+      if (!skip_model_ && attempts_ != 0 && attempts_ < own.attempts && options_.size() > 1) {
+        // All have been asked: once more from the first, after a while.
+        for (Candidate& candidate : candidates_) candidate.excluded = false;
+        const base::Duration wait = routing::backoff(rounds_++, worker_.loop().rng());
+        auto slept = co_await net::sleep_for(worker_.loop(), wait, &exchange_.cancellation());
+        if (!slept || exchange_.cancellation().cancelled()) co_return exchange_.abort();
+        continue;
+      }
+      if (plan_fallback()) continue;
+      const ClientError none{.kind = ErrorKind::overloaded,
+                             .message = "no instance of the model can take the call now",
+                             .retry_after = kPauseDefault};
+      co_return co_await refuse(failure_.value_or(none));
+    }
+    if (conversion_ != nullptr) {
+      auto written = co_await write_converted();
+      if (!written) {
+        end_attempt();
+        co_return co_await refuse(written.error());
+      }
+    }
+    const bool again = co_await attempt();
+    end_attempt();
+    if (!again) co_return;
+    ++retries_;
+    worker_.log().info("another attempt", {{"request_id", id_.view()},
+                                           {"failed", attempt_->connection->name},
+                                           {"why", failure_ ? failure_->message : std::string_view{}}});
+    if ((skip_model_ || attempts_ >= route().attempts) && !plan_fallback()) {
+      co_return co_await refuse(*failure_);
+    }
+  }
+}
+
+// Whether there will be another attempt, should this one fail.
+bool Call::could_retry() const {
+  const Route& own = route();
+  if (may_fall_back(own) && own.fallback_on_error) return true;
+  return attempts_ < own.attempts && options_.size() > 1;
+}
+
+bool Call::may_retry(const ClientError& failure) {
+  if (exchange_.started() || exchange_.cancellation().cancelled() || match_.websocket) return false;
+  if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
+  if (!worker_.shared().routing.retries.take()) return false;
+  failure_ = failure;
+  // The texts may be the attempt's own.
+  failure_->message = arena_.copy(failure.message);
+  failure_->code = arena_.copy(failure.code);
+  failure_->param = arena_.copy(failure.param);
+  worker_.metrics()
+      .instance({.generation = static_cast<uint32_t>(generation_.snapshot().version),
+                 .instance = attempt_->connection_index},
+                attempt_->connection->upstream.provider->name, attempt_->connection->name)
+      .count(telemetry::InstanceOutcome::failure);
+  return true;
+}
+
+// The provider's refusal of a prompt that another model may take.
+bool Call::wants_other_model(std::string_view body) const {
+  const Route& own = route();
+  if (!may_fall_back(own)) return false;
+  const auto says = [body](std::string_view words) { return body.find(words) != std::string_view::npos; };
+  const bool too_long = says("context_length_exceeded") || says("prompt is too long") || says("maximum context length") ||
+                        says("too many tokens") || says("exceeds the maximum number of tokens") ||
+                        says("input length and `max_tokens` exceed");
+  const bool filtered = says("content_filter") || says("content_policy_violation") || says("ResponsibleAIPolicy");
+  return (too_long && own.fallback_on_context) || (filtered && own.fallback_on_filter);
+}
+
+routing::InstanceState* Call::instance_state() const {
+  const routing::InstanceHandle& handle = generation_.instance(attempt_->connection_index);
+  return handle.valid() ? &worker_.shared().routing.instances.state(handle.slot()) : nullptr;
+}
+
+routing::InstanceState* Call::model_state() const {
+  if (attempt_->model == nullptr) return nullptr;
+  const auto index = static_cast<uint32_t>(attempt_->model - generation_.snapshot().models.data());
+  const routing::InstanceHandle& handle = generation_.model_instance(index);
+  return handle.valid() ? &worker_.shared().routing.instances.state(handle.slot()) : nullptr;
+}
+
+// The whole instance cannot be reached, or only this model does not work there.
+void Call::note_failure(bool whole_instance) {
+  if (exchange_.cancellation().cancelled()) return;
+  routing::InstanceState* const state = whole_instance || model_state() == nullptr ? instance_state() : model_state();
+  if (state == nullptr) return;
+  probe_ = false;
+  const auto& health = route().settings.health;
+  const bool was_up = routing::health_state(state->health, worker_.loop().now(), health) == routing::HealthState::up;
+  const auto now = routing::note_failure(state->health, worker_.loop().now(), health);
+  if (was_up && now == routing::HealthState::out) {
+    worker_.log().warn("instance out", {{"connection", attempt_->connection->name},
+                                        {"model", whole_instance ? std::string_view("all") : meant_model_}});
+  }
+}
+
+void Call::note_success() {
+  probe_ = false;
+  for (routing::InstanceState* const state : {instance_state(), model_state()}) {
+    if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
+  }
+}
+
+// What a status says of the instance. 429 is a wish to be left alone, not sickness.
+void Call::note_status(const http::ResponseHead& head) {
+  if (head.status == 429 || head.status == 503) {
+    const auto asked = read_retry_after(head.headers);
+    routing::InstanceState* const state = instance_state();
+    if (state != nullptr && (asked || head.status == 429)) {
+      const base::Duration pause = std::min(asked.value_or(kPauseDefault), kPauseMax);
+      state->paused_until_ms.store(routing::short_ms(worker_.loop().now() + pause), std::memory_order_relaxed);
+      if (head.status == 429 || asked) return;
+    }
+  }
+  if (head.status >= 500) note_failure(false);
+}
+
+void Call::end_attempt() {
+  if (probe_) {
+    probe_ = false;
+    for (routing::InstanceState* const state : {instance_state(), model_state()}) {
+      if (state != nullptr) routing::abandon_probe(state->health, worker_.loop().now());
+    }
+  }
+  lease_.end();
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,18 @@
+// What the workers of one gateway know together of their upstreams. All of it is thread-safe without a lock.
+#pragma once
+
+#include "routing/load/instance_table.h"
+#include "routing/prefix/prefix_index.h"
+#include "routing/retry/retry_budget.h"
+#include "routing/session/session_table.h"
+
+namespace llmgw::gateway {
+
+struct RoutingState {
+  routing::InstanceTable instances;
+  routing::PrefixIndex index{instances};
+  routing::SessionTable sessions;
+  routing::RetryBudget retries;
+};
+
+}  // namespace llmgw::gateway
