@@ -21,8 +21,10 @@ class RouteChecker {
       }
       for (const auto& word : route.fallback_on) {
         if (word == "error" || word == "context_length" || word == "content_filter") continue;
-        fault(route, "fallback_on", "'" + word + "' is nothing to fall back on; write error, context_length or "
-                                    "content_filter");
+        fault(route, "fallback_on",
+              "'" + word +
+                  "' is nothing to fall back on; write error, context_length or "
+                  "content_filter");
       }
     }
   }

@@ -7,8 +7,10 @@
 #include "dialects/stream_end.h"
 #include "gateway/call.h"
 #include "gateway/event_stream_tap.h"
+#include "gateway/failover/hold_back.h"
 #include "gateway/header_rules.h"
 #include "gateway/pump.h"
+#include "gateway/retry_after.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -29,6 +31,28 @@ using net::Wait;
 bool hit_closed_connection(const ClientExchange& upstream, const Error& error) {
   return upstream.reused() && !upstream.received_any() &&
          (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
+}
+
+// What is being waited for, for the error of a timeout.
+constexpr std::string_view kConnecting = "connect_timeout";
+constexpr std::string_view kFirstByte = "first_byte_timeout";
+constexpr std::string_view kNextPiece = "idle_timeout";
+
+// Statuses that say something of the instance, not of the request.
+bool another_may_answer(uint16_t status) {
+  return status >= 500 || status == 401 || status == 403 || status == 404 || status == 408 || status == 429;
+}
+
+// A failed attempt as it will be told if no other one gives an answer.
+chat::ClientError status_error(const ResponseHead& head) {
+  if (head.status == 429) {
+    return {.kind = ErrorKind::rate_limited,
+            .message = "all providers of the model ask to be called later",
+            .retry_after = read_retry_after(head.headers)};
+  }
+  return {.kind = head.status == 503 ? ErrorKind::overloaded : ErrorKind::upstream_failed,
+          .message = "no provider of the model gave an answer",
+          .retry_after = read_retry_after(head.headers)};
 }
 
 // A copy of a stream's piece, which lies in memory that the next reader of this turn uses.
@@ -64,11 +88,20 @@ Wait Call::until_next_piece(base::Duration timeout, Instant last_piece) const {
   return wait;
 }
 
+// Each limit with its own words, code and metric.
+chat::ClientError Call::timeout_error() {
+  timed_out_ = worker_.loop().now() >= deadline_ ? std::string_view("total_timeout") : waiting_for_;
+  std::string_view message = "the provider's answer stopped in the middle: idle_timeout";
+  if (timed_out_ == "total_timeout") message = "the provider did not answer in time: total_timeout";
+  if (timed_out_ == kConnecting) message = "the provider did not answer in time: connect_timeout";
+  if (timed_out_ == kFirstByte) message = "the provider did not answer in time: first_byte_timeout";
+  return {.kind = ErrorKind::upstream_timeout, .message = message, .code = timed_out_};
+}
+
 // What an upstream's failure is to the client. The upstream's address is not the client's business.
 chat::ClientError Call::upstream_error(const Error& error) {
   switch (error.code) {
-    case ErrorCode::deadline_exceeded:
-      return {.kind = ErrorKind::upstream_timeout, .message = "the provider did not answer in time"};
+    case ErrorCode::deadline_exceeded: return timeout_error();
     case ErrorCode::exhausted:
       return {.kind = ErrorKind::overloaded, .message = "no connection to the provider is free"};
     case ErrorCode::refused:
@@ -89,41 +122,53 @@ chat::ClientError Call::upstream_error(const Error& error) {
   }
 }
 
-Task<void> Call::attempt() {
+Task<bool> Call::attempt() {
   std::unique_ptr<ClientExchange> upstream;
   auto head = co_await exchange_heads(upstream);
   if (!head) {
-    if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+    if (exchange_.cancellation().cancelled()) {
+      exchange_.abort();
+      co_return false;
+    }
     worker_.log().warn(
         "upstream failed",
         {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", head.error()}});
-    co_return co_await refuse(upstream_error(head.error()));
+    const chat::ClientError told = upstream_error(head.error());
+    // What is wrong with the request is wrong everywhere.
+    if (head.error().code != ErrorCode::invalid_argument) {
+      note_failure(waiting_for_ == kConnecting);
+      if (may_retry(told)) co_return true;
+    }
+    co_await refuse(told);
+    co_return false;
   }
   upstream_status_ = (*head)->status;
+  note_status(**head);
+  if (another_may_answer(upstream_status_) && may_retry(status_error(**head))) co_return true;
   co_await net::send_turn(worker_.loop());
-  if (conversion_ != nullptr) {
-    co_await relay_converted(*upstream, **head);
-  } else if ((*head)->status == 101) {
-    co_await relay_websocket(*upstream, **head);
-  } else {
-    co_await relay(*upstream, **head);
-  }
+  if (conversion_ != nullptr) co_return co_await relay_converted(*upstream, **head);
+  if ((*head)->status != 101) co_return co_await relay(*upstream, **head);
+  co_await relay_websocket(*upstream, **head);
+  co_return false;
 }
 
 Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExchange>& upstream) {
-  const control::CallTimeouts& timeouts = attempt_->connection->timeouts;
+  const control::CallTimeouts& timeouts = timeouts_;
   http::Pool& pool = generation_.pool(attempt_->connection_index);
   for (bool fresh = false;; fresh = true) {
     base::Duration connecting{0};
     if (!fresh) upstream = pool.acquire_ready();
     if (upstream == nullptr) {
       const Instant wanted_at = worker_.loop().precise_now();
+      waiting_for_ = kConnecting;
       CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
       upstream = std::move(acquired);
       if (!upstream->reused()) connecting = worker_.loop().precise_now() - wanted_at;
     }
+    waiting_for_ = kFirstByte;
     auto sent = co_await send(*upstream);
     if (sent) {
+      sent_at_ = worker_.loop().now();
       before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting;
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
@@ -171,7 +216,7 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
                                    .body = {body.data(), count},
                                    .upgrade = match_.websocket ? std::string_view("websocket") : std::string_view{}};
   co_await net::send_turn(worker_.loop());
-  co_return co_await upstream.send(request, until(connection.timeouts.first_byte));
+  co_return co_await upstream.send(request, until(timeouts_.first_byte));
 }
 
 Result<void> Call::start_answer(const ResponseHead& head) {
@@ -179,6 +224,7 @@ Result<void> Call::start_answer(const ResponseHead& head) {
   if (!client_response_headers(head.headers, id_.view(), headers)) {
     return fail(ErrorCode::too_large, "too many headers");
   }
+  if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
   status_ = head.status;
   const bool sized = head.framing == http::Framing::content_length || head.framing == http::Framing::none;
   return exchange_.start({.status = head.status,
@@ -187,16 +233,82 @@ Result<void> Call::start_answer(const ResponseHead& head) {
                           .content_length = head.content_length});
 }
 
-Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
-  if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
+// Keeps an answer back until it can be believed in, or is a refusal that another model may not share.
+Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, bool streams) {
+  Beginning beginning;
+  HoldBack hold(std::max(route().hold_back, 1U));
+  waiting_for_ = kNextPiece;
+  for (;;) {
+    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
+    if (!bytes) {
+      if (exchange_.cancellation().cancelled()) {
+        exchange_.abort();
+        beginning.over = true;
+        co_return beginning;
+      }
+      const chat::ClientError told = upstream_error(bytes.error());
+      note_failure(false);
+      beginning.retry = may_retry(told);
+      beginning.over = !beginning.retry;
+      if (beginning.over) co_await refuse(told);
+      co_return beginning;
+    }
+    const std::string_view data(bytes->data.data(), bytes->data.size());
+    beginning.done = bytes->done;
+    if (!streams) {
+      beginning.bytes.append(data);
+      if (!bytes->done && beginning.bytes.size() < kHeldBytesMax) continue;
+      if (head.status < 400 || !wants_other_model(beginning.bytes)) co_return beginning;
+      skip_model_ = true;
+      beginning.retry =
+          may_retry({.kind = ErrorKind::invalid_request, .message = "the model does not take the prompt"});
+      co_return beginning;
+    }
+    const HoldBack::State state = hold.feed(data, bytes->done);
+    if (state == HoldBack::State::holding) continue;
+    if (state == HoldBack::State::failed) {
+      note_failure(false);
+      beginning.retry =
+          may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's stream begins with an error"});
+    }
+    beginning.bytes = std::move(hold.bytes());
+    co_return beginning;
+  }
+}
+
+Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
-  if (framed == chat::Framing::event_stream) co_return co_await relay_event_stream(upstream, head);
   const bool streams = framed == chat::Framing::sse;
+  const bool plain = head.headers.value("content-encoding").empty();
+  const bool refusal = (head.status == 400 || head.status == 413) && may_fall_back(route());
+  const bool holds = framed != chat::Framing::event_stream && plain && !match_.websocket &&
+                     (refusal || (head.status < 300 && route().hold_back != 0 && could_retry()));
+  std::optional<Beginning> beginning;
+  if (holds) {
+    beginning = co_await hold_back(upstream, head, streams);
+    if (beginning->retry) co_return true;
+    if (beginning->over) co_return false;
+  }
+  if (auto started = start_answer(head); !started) {
+    co_await refuse(upstream_error(started.error()));
+    co_return false;
+  }
+  if (framed == chat::Framing::event_stream) {
+    co_await relay_event_stream(upstream, head);
+  } else {
+    co_await relay_body(upstream, head, beginning ? &*beginning : nullptr);
+  }
+  co_return false;
+}
+
+Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, Beginning* beginning) {
+  const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   if (head.status < 300) usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
-  if (streams && !upstream.body_at_hand()) co_await exchange_.flush();
+  if (streams && beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
 
-  const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
+  const base::Duration idle_timeout = timeouts_.idle;
+  waiting_for_ = kNextPiece;
   // What the client asked for is not always what comes: an error event has a place only in a stream.
   const bool array = head.status < 300 && framing() == chat::Framing::json_array;
   const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
@@ -207,7 +319,13 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
+    Result<http::BodyBytes> bytes;
+    if (beginning != nullptr) {
+      bytes = http::BodyBytes{.data = beginning->bytes, .done = beginning->done};
+      beginning = nullptr;
+    } else {
+      bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
+    }
     if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
@@ -229,7 +347,10 @@ Task<void> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     if (done && !whole) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
     }
-    if (done) co_return;
+    if (done) {
+      if (head.status < 400) note_success();
+      co_return;
+    }
   }
 }
 
@@ -244,7 +365,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   if (!upstream.body_at_hand()) co_await exchange_.flush();
   Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until_next_piece(attempt_->connection->timeouts.idle, last_piece));
+    auto bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
     tap.feed(data, &*usage_);
@@ -258,12 +379,16 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (done && !may_end) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
     }
-    if (done) co_return;
+    if (done) co_return note_success();
   }
 }
 
 void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   if (last_piece == Instant{}) {
+    if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
+      lease_.first_token(arrived);
+      if (streams) routing::note_first_token(*state, lease_.tokens(), sent_at_, arrived);
+    }
     after_ = worker_.loop().precise_now() - arrived;
     if (streams) first_token_ = arrived - exchange_.started_at();
   } else if (streams) {
@@ -275,6 +400,7 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
 Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  note_failure(false);
   chat::ClientError told = upstream_error(error);
   if (error.code != ErrorCode::deadline_exceeded) {
     told.message = "the connection to the provider broke before its answer was complete";
@@ -320,7 +446,7 @@ Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& h
   }
   status_ = 101;
   co_await pump_both_ways({.stream = *client->stream, .early_bytes = client->early_bytes},
-                          {.stream = *server, .early_bytes = early_from_upstream}, attempt_->connection->timeouts.idle,
+                          {.stream = *server, .early_bytes = early_from_upstream}, timeouts_.idle,
                           exchange_.cancellation());
 }
 

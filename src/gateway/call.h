@@ -18,17 +18,21 @@
 #include "gateway/transcoder.h"
 #include "gateway/worker.h"
 #include "http/client.h"
+#include "http/content_coding.h"
 #include "http/exchange.h"
-#include "routing/load/lease.h"
-#include "routing/policy/policy.h"
 #include "json/splice.h"
 #include "providers/sigv4.h"
 #include "providers/surface.h"
+#include "routing/load/lease.h"
+#include "routing/policy/policy.h"
 #include "telemetry/request_id.h"
 
 namespace llmgw::gateway {
 
 using dialects::Outcome;
+
+// Tells how a call was routed, to whoever sends x-llm-gateway-debug.
+inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 
 class Call {
  public:
@@ -86,7 +90,9 @@ class Call {
   Outcome<bool> next_attempt();
   Outcome<void> aim(uint32_t option);
   std::optional<routing::Choice> choose(const control::Route& route);
-  void describe_choice(const routing::Choice& choice, const control::Route& route, std::span<const routing::Score> lines);
+  void describe_choice(const routing::Choice& choice, const control::Route& route,
+                       std::span<const routing::Score> lines);
+  bool wants_explanation() const;
   void read_prompt(const control::Route& route);
   uint64_t session(const control::Route& route) const;
   void set_timeouts(const control::Route& route);
@@ -97,6 +103,7 @@ class Call {
   bool wants_other_model(std::string_view error_body) const;
   void note_failure(bool whole_instance);
   void note_success();
+  void note_cached();
   void note_status(const http::ResponseHead& head);
   void end_attempt();
   routing::InstanceState* instance_state() const;
@@ -121,12 +128,14 @@ class Call {
     bool over = false;  // the client has its answer, or has left
   };
   net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, bool streams);
+  net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* beginning);
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
   net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
+  chat::ClientError timeout_error();
   chat::ClientError upstream_error(const base::Error& error);
   net::Wait until(base::Duration timeout) const;
   // For the pieces of an answer: those after the first give way to other calls' beginnings.
@@ -137,10 +146,13 @@ class Call {
   net::Task<Outcome<void>> write_converted();
   net::Task<Outcome<void>> fetch_media();
   Transcoder::Sides sides(const http::ResponseHead& head);
+  bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
+                      http::ContentDecoder* decoder);
   net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
-  net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder);
+  net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder, const http::ResponseHead& head,
+                               bool begun);
   // call_responses.cpp: the memory of the Responses API
   struct Memory;
   struct MemoryDeleter {
@@ -194,6 +206,8 @@ class Call {
   std::span<Option> options_;
   std::span<routing::Candidate> candidates_;
   std::span<const uint64_t> blocks_;  // of the prompt
+  std::span<const uint32_t> ages_;    // of the blocks at the instance chosen, before this call
+  uint32_t blocks_expected_ = 0;      // to be cached there
   uint32_t route_index_ = 0;
   uint32_t fallback_next_ = 0;
   uint32_t attempts_ = 0;  // at this model
@@ -205,10 +219,10 @@ class Call {
   routing::Lease lease_;
   base::Instant sent_at_{};
   control::CallTimeouts timeouts_{};
-  std::string_view waiting_for_;  // for the error of a timeout: "connect", "first_byte", "idle"
+  std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
   std::string_view timed_out_;    // "connect_timeout" and the like
   std::string_view route_text_;   // of the debug header
-  std::string_view token_;  // the access token sent to the provider
+  std::string_view token_;        // the access token sent to the provider
   bool token_replaced_ = false;
   MemoryPointer memory_;
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol

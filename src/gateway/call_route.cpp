@@ -1,6 +1,7 @@
 // Where a call goes, and where next when that fails: the shell around routing/.
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include "base/text.h"
 #include "gateway/call.h"
@@ -32,6 +33,13 @@ constexpr size_t kBytesPerToken = 4;
 constexpr size_t kConversationBytes = 1024;
 // Scores of a debug header: enough to understand a choice, not a page.
 constexpr size_t kScoresMax = 16;
+
+template <class T>
+std::span<T> make_list(base::Arena& arena, size_t count) {
+  auto* const first = static_cast<T*>(arena.allocate(count * sizeof(T), alignof(T)));
+  std::uninitialized_value_construct_n(first, count);
+  return {first, count};
+}
 
 // Where the prompt begins in a body: everything before it may differ between calls of one conversation.
 size_t prompt_start(std::string_view body, chat::Dialect dialect) {
@@ -73,7 +81,7 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
   meant_model_ = name;
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
-  const auto options = arena_.list<Option>(group.targets.size());
+  const auto options = make_list<Option>(arena_, group.targets.size());
   size_t count = 0;
   for (const routing::Target& target : group.targets) {
     const Model& model = snapshot.models[target.id];
@@ -97,8 +105,8 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
   if (other_protocol == nullptr) {
     const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
                                 other_owner->owned_by + "' here";
-    return std::unexpected(ClientError{
-        .kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
+    return std::unexpected(
+        ClientError{.kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
   }
   const Connection& connection = snapshot.connections[other_protocol->connection];
   const std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
@@ -118,8 +126,8 @@ Outcome<void> Call::plan_without_model() {
 
 void Call::take_options(std::span<const Option> options) {
   const control::Snapshot& snapshot = generation_.snapshot();
-  options_ = arena_.list<Option>(options.size());
-  candidates_ = arena_.list<Candidate>(options.size());
+  options_ = make_list<Option>(arena_, options.size());
+  candidates_ = make_list<Candidate>(arena_, options.size());
   route_index_ = static_cast<uint32_t>(snapshot.routes.size() - 1);
   if (options.front().model != nullptr) route_index_ = options.front().model->route;
   for (size_t i = 0; i < options.size(); ++i) {
@@ -145,6 +153,7 @@ void Call::take_options(std::span<const Option> options) {
 bool Call::plan_fallback() {
   const control::Snapshot& snapshot = generation_.snapshot();
   const Route& from = snapshot.routes[route_index_];
+  if (!from.fallback_on_error && !skip_model_) return false;
   const auto& names = from.fallbacks;
   while (fallback_next_ < names.size()) {
     const std::string& name = names[fallback_next_++];
@@ -183,14 +192,19 @@ void Call::read_prompt(const Route& route) {
   if (!used || !body_is_json_ || body_.size() < routing::kBlockBytes) return;
   std::string_view prompt(body_.data(), body_.size());
   prompt.remove_prefix(prompt_start(prompt, match_.dialect));
-  const auto hashes = arena_.list<uint64_t>(std::min(prompt.size() / routing::kBlockBytes, routing::kBlocksMax));
+  const auto hashes = make_list<uint64_t>(arena_, std::min(prompt.size() / routing::kBlockBytes, routing::kBlocksMax));
   blocks_ = hashes.first(routing::hash_blocks(prompt, routing::hash_text(meant_model_), hashes));
+}
+
+bool Call::wants_explanation() const {
+  return !exchange_.head().headers.value(kDebugHeader).empty();
 }
 
 std::optional<routing::Choice> Call::choose(const Route& route) {
   const base::Instant now = worker_.loop().now();
   routing::Settings settings = route.settings;
-  if (may_fall_back(route)) settings.last_resort = false;  // another model is better than a sick instance
+  if (may_fall_back(route) && route.fallback_on_error)
+    settings.last_resort = false;  // another model is better than a sick instance
   if (route.policy_header) {
     const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
     if (asked) settings.policy = *asked;
@@ -204,7 +218,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   if (settings.policy == routing::PolicyKind::split && ask.session == 0) {
     ask.session = routing::hash_text(principal_->name);
   }
-  const bool debug = exchange_.head().headers.has(kDebugHeader);
+  const bool debug = wants_explanation();
   std::vector<routing::Score> lines;
   for (;;) {
     const auto choice = worker_.chooser().choose(settings, candidates_, ask, debug ? &lines : nullptr);
@@ -255,16 +269,15 @@ void Call::set_timeouts(const Route& route) {
   override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
   override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
   if (deadline_ == base::kNever) {
-    deadline_ =
-        exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
+    deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
   }
 }
 
 Outcome<void> Call::aim(uint32_t chosen) {
   const Option& option = options_[chosen];
   conversion_.reset();
-  auto addressed =
-      option.api.codec != nullptr ? address_converted(*option.model, option.api) : address(option.model, option.connection);
+  auto addressed = option.api.codec != nullptr ? address_converted(*option.model, option.api)
+                                               : address(option.model, option.connection);
   if (!addressed) return std::unexpected(addressed.error());
   attempt_ = *addressed;
   return {};
@@ -277,7 +290,7 @@ Outcome<bool> Call::next_attempt() {
   prompt_read_ = true;
   std::optional<routing::Choice> choice;
   if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
-      !exchange_.head().headers.has(kDebugHeader)) {
+      !wants_explanation()) {
     choice = routing::Choice{.uncached_tokens = static_cast<uint32_t>(body_.size() / kBytesPerToken)};
     if (candidates_[0].excluded) return false;
   } else {
@@ -291,7 +304,12 @@ Outcome<bool> Call::next_attempt() {
   const routing::InstanceHandle& instance = generation_.instance(attempt_->connection_index);
   if (instance.valid()) {
     RoutingState& shared = worker_.shared().routing;
-    if (!blocks_.empty()) shared.index.insert(blocks_, instance.slot(), now);
+    if (!blocks_.empty()) {
+      const auto ages = make_list<uint32_t>(arena_, blocks_.size());
+      ages_ = ages.first(shared.index.ages(blocks_, instance.slot(), ages));
+      blocks_expected_ = choice->cached_tokens / (routing::kBlockBytes / kBytesPerToken);
+      shared.index.insert(blocks_, instance.slot(), now);
+    }
     lease_ = routing::Lease(shared.instances.state(instance.slot()), choice->uncached_tokens, now);
   }
   ++attempts_;
@@ -348,7 +366,7 @@ Task<void> Call::try_instances() {
 // Whether there will be another attempt, should this one fail.
 bool Call::could_retry() const {
   const Route& own = route();
-  if (may_fall_back(own) && own.fallback_on_error) return true;
+  if (may_fall_back(own) && (own.fallback_on_error || skip_model_)) return true;
   return attempts_ < own.attempts && options_.size() > 1;
 }
 
@@ -362,9 +380,9 @@ bool Call::may_retry(const ClientError& failure) {
   failure_->code = arena_.copy(failure.code);
   failure_->param = arena_.copy(failure.param);
   worker_.metrics()
-      .instance({.generation = static_cast<uint32_t>(generation_.snapshot().version),
-                 .instance = attempt_->connection_index},
-                attempt_->connection->upstream.provider->name, attempt_->connection->name)
+      .instance(
+          {.generation = static_cast<uint32_t>(generation_.snapshot().version), .instance = attempt_->connection_index},
+          attempt_->connection->upstream.provider->name, attempt_->connection->name)
       .count(telemetry::InstanceOutcome::failure);
   return true;
 }
@@ -374,9 +392,9 @@ bool Call::wants_other_model(std::string_view body) const {
   const Route& own = route();
   if (!may_fall_back(own)) return false;
   const auto says = [body](std::string_view words) { return body.find(words) != std::string_view::npos; };
-  const bool too_long = says("context_length_exceeded") || says("prompt is too long") || says("maximum context length") ||
-                        says("too many tokens") || says("exceeds the maximum number of tokens") ||
-                        says("input length and `max_tokens` exceed");
+  const bool too_long = says("context_length_exceeded") || says("prompt is too long") ||
+                        says("maximum context length") || says("too many tokens") ||
+                        says("exceeds the maximum number of tokens") || says("input length and `max_tokens` exceed");
   const bool filtered = says("content_filter") || says("content_policy_violation") || says("ResponsibleAIPolicy");
   return (too_long && own.fallback_on_context) || (filtered && own.fallback_on_filter);
 }
@@ -410,9 +428,24 @@ void Call::note_failure(bool whole_instance) {
 
 void Call::note_success() {
   probe_ = false;
+  note_cached();
   for (routing::InstanceState* const state : {instance_state(), model_state()}) {
     if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
   }
+}
+
+// What the answer says was cached, against what was expected. In shares of the prompt: our tokens are a guess.
+void Call::note_cached() {
+  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const auto prompt = usage.total_input();
+  routing::InstanceState* const state = instance_state();
+  if (blocks_.empty() || state == nullptr || !usage.cache_read || prompt.value_or(0) == 0) return;
+  const double share = std::min(1.0, double(*usage.cache_read) / double(*prompt));
+  // Rounded up by one: providers count in blocks of their own.
+  const size_t cached =
+      std::min(blocks_.size(), static_cast<size_t>(share * double(blocks_.size())) + (share > 0 ? 1 : 0));
+  routing::PrefixIndex::correct(*state, blocks_expected_, cached);
+  routing::PrefixIndex::learn(*state, ages_, cached);
 }
 
 // What a status says of the instance. 429 is a wish to be left alone, not sickness.

@@ -1,11 +1,11 @@
 // A call to a provider of another protocol: the request is written anew, the answer is read and written again.
-#include <charconv>
-
 #include "base/text.h"
 #include "dialects/provider_error.h"
 #include "gateway/call.h"
+#include "gateway/failover/hold_back.h"
 #include "gateway/header_rules.h"
 #include "gateway/redact.h"
+#include "gateway/retry_after.h"
 #include "gateway/transcoder.h"
 #include "http/content_coding.h"
 #include "providers/families.h"
@@ -28,19 +28,6 @@ namespace {
 constexpr size_t kErrorBodyBytesMax = 256 << 10;
 // What comes behind the end of a stream is its framing; a connection that needs longer is not worth keeping.
 constexpr base::Duration kDrainTime = std::chrono::milliseconds(100);
-
-std::optional<base::Duration> retry_after(const http::Headers& headers) {
-  const auto number = [](std::string_view text) -> std::optional<int64_t> {
-    constexpr int64_t kMax = int64_t{31} * 24 * 3600 * 1000;  // a month in milliseconds: nobody waits longer
-    double value = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (result.ec != std::errc{} || result.ptr != text.data() + text.size() || !(value >= 0)) return std::nullopt;
-    return static_cast<int64_t>(std::min(value, static_cast<double>(kMax)));
-  };
-  if (const auto ms = number(headers.value("retry-after-ms"))) return std::chrono::milliseconds(*ms);
-  if (const auto seconds = number(headers.value("retry-after"))) return std::chrono::seconds(*seconds);
-  return std::nullopt;
-}
 
 // What each dialect's SDK reads as the id of the request.
 std::string_view id_header(Dialect dialect) {
@@ -140,6 +127,7 @@ Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint6
   if (const std::string_view id = upstream_id(head.headers); !id.empty()) headers.append(kUpstreamRequestIdHeader, id);
   const std::string warnings = conversion_->warnings().header();
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
+  if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
   if (framing() == chat::Framing::sse) headers.append("cache-control", "no-cache");
   status_ = 200;
   return exchange_.start({.status = 200,
@@ -166,73 +154,102 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
           .secrets = secrets_of(attempt_->connection->upstream, arena_)};
 }
 
-Task<void> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
+// Hands a piece, or what became of it, to the transcoder. True: it was the last one.
+bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& transcoder, http::ContentDecoder* decoder) {
+  if (!bytes) {
+    worker_.log().warn(
+        "upstream broke off",
+        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", bytes.error()}});
+    ClientError told = upstream_error(bytes.error());
+    if (bytes.error().code != base::ErrorCode::deadline_exceeded) {
+      told.message = "the connection to the provider broke before its answer was complete";
+    }
+    transcoder.fail(told);
+    return false;
+  }
+  std::string_view data(bytes->data.data(), bytes->data.size());
+  std::string decoded;
+  if (decoder != nullptr) {
+    if (!decoder->feed(data, decoded)) {
+      transcoder.fail({.kind = ErrorKind::upstream_failed, .message = "the provider's answer is badly compressed"});
+    }
+    data = decoded;
+  }
+  transcoder.feed(data);
+  if (bytes->done) transcoder.finish();
+  return bytes->done;
+}
+
+Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
   if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
   Transcoder transcoder(sides(head));
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
   if (!decoder) {
-    co_return co_await refuse({.kind = ErrorKind::upstream_failed,
-                               .message = "the provider's answer is in a coding the gateway cannot read"});
+    co_await refuse({.kind = ErrorKind::upstream_failed,
+                     .message = "the provider's answer is in a coding the gateway cannot read"});
+    co_return false;
   }
-  std::string decoded;
-  const base::Duration idle_timeout = attempt_->connection->timeouts.idle;
+  const base::Duration idle_timeout = timeouts_.idle;
   const bool document = framing() == chat::Framing::json;
   base::Instant last_piece{};
   bool begun = false;
+  uint32_t pieces = 0;
+  waiting_for_ = "idle_timeout";
   bool upstream_done = false;
   while (!transcoder.over()) {
     auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     const base::Instant arrived = worker_.loop().now();
-    if (!bytes) {
-      if (exchange_.cancellation().cancelled()) break;
-      worker_.log().warn(
-          "upstream broke off",
-          {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", bytes.error()}});
-      ClientError told = upstream_error(bytes.error());
-      if (bytes.error().code != base::ErrorCode::deadline_exceeded) {
-        told.message = "the connection to the provider broke before its answer was complete";
-      }
-      transcoder.fail(told);
-    } else {
-      std::string_view data(bytes->data.data(), bytes->data.size());
-      if (*decoder != nullptr) {
-        decoded.clear();
-        if (!(*decoder)->feed(data, decoded)) {
-          transcoder.fail({.kind = ErrorKind::upstream_failed, .message = "the provider's answer is badly compressed"});
-        }
-        data = decoded;
-      }
-      transcoder.feed(data);
-      upstream_done = bytes->done;
-      if (bytes->done) transcoder.finish();
-    }
+    if (!bytes && exchange_.cancellation().cancelled()) break;
+    upstream_done = feed_converted(bytes, transcoder, decoder->get());
     converted_usage_ = transcoder.usage();
-    if (transcoder.error()) co_return co_await tell_failure(*transcoder.error(), transcoder);
+    if (transcoder.error()) {
+      note_failure(false);
+      if (!begun && may_retry(*transcoder.error())) co_return true;
+      co_await tell_failure(*transcoder.error(), transcoder, head, begun);
+      co_return false;
+    }
     if (!transcoder.started() || transcoder.output().empty()) continue;
+    const bool holds = !begun && !document && ++pieces < route().hold_back && !transcoder.over() && could_retry();
+    if (holds && transcoder.output().size() < kHeldBytesMax) continue;
     if (transcoder.over()) co_await remember(transcoder.output());
     if (!begun) {
       begun = true;
       const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
-      if (!start_converted(head, size)) co_return exchange_.abort();
+      if (!start_converted(head, size)) {
+        exchange_.abort();
+        co_return false;
+      }
     }
     const iovec buffer = net::buffer_of(transcoder.output());
     auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
-    if (!written) co_return exchange_.abort();
+    if (!written) {
+      exchange_.abort();
+      co_return false;
+    }
     transcoder.output().clear();
     note_piece(!document, arrived, last_piece);
   }
-  if (!transcoder.over()) co_return exchange_.abort();
+  if (!transcoder.over()) {
+    exchange_.abort();
+    co_return false;
+  }
+  note_success();
   // The rest is the transfer's own end: with it the connection can be used again.
   while (!upstream_done) {
     auto bytes = co_await upstream.read_body(until(kDrainTime));
     if (!bytes) break;
     upstream_done = bytes->done;
   }
+  co_return false;
 }
 
 // The provider's answer failed with status 200. Before the first byte it is an HTTP error like any other.
-Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder) {
+Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, const ResponseHead& head, bool begun) {
+  // What was kept back goes out first, with the event that says that it broke.
+  if (!begun && transcoder.started() && framing() != chat::Framing::json && !start_converted(head, std::nullopt)) {
+    co_return exchange_.abort();
+  }
   if (!exchange_.started()) co_return co_await refuse(error);
   error_ = error.kind;
   const iovec buffer = net::buffer_of(transcoder.output());
@@ -246,16 +263,19 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder) 
 }
 
 // The provider said no: in the client's dialect, with its words.
-Task<void> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
+Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
   std::string coded;
   for (;;) {
-    auto bytes = co_await upstream.read_body(until(attempt_->connection->timeouts.idle));
+    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
     if (!bytes) break;
     const std::string_view data(bytes->data.data(), bytes->data.size());
     coded += data.substr(0, kErrorBodyBytesMax - coded.size());
     if (bytes->done || coded.size() == kErrorBodyBytesMax) break;
   }
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) {
+    exchange_.abort();
+    co_return false;
+  }
   std::string body;
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), kErrorBodyBytesMax);
   if (decoder && *decoder == nullptr) {
@@ -266,9 +286,14 @@ Task<void> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
   ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
                                                          conversion_->read_context(id_.view()));
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
-  if (const auto wait = retry_after(head.headers)) error.retry_after = wait;
+  if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
   error.message = redact(error.message, secrets_of(attempt_->connection->upstream, arena_), arena_);
+  if (wants_other_model(body)) {
+    skip_model_ = true;
+    if (may_retry(error)) co_return true;
+  }
   co_await refuse(error);
+  co_return false;
 }
 
 }  // namespace llmgw::gateway

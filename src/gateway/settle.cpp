@@ -1,4 +1,7 @@
 // The end of a call: what happened goes into counters and the access log, exactly once.
+#include <algorithm>
+#include <array>
+
 #include "gateway/call.h"
 #include "gateway/client_address.h"
 
@@ -54,6 +57,7 @@ void Call::settle() {
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
   std::string_view error_type = client_gone_;
+  if (error_type.empty() && error_ && !timed_out_.empty()) error_type = timed_out_;
   if (error_type.empty() && error_) error_type = chat::to_string(*error_);
   if (error_type.empty() && upstream_status_ >= 400)
     error_type = upstream_status_ >= 500 ? "provider_5xx" : "provider_4xx";
@@ -131,7 +135,13 @@ uint8_t Call::error_id() const {
   constexpr uint8_t kClientClosed = 40;
   constexpr uint8_t kProvider4xx = 41;
   constexpr uint8_t kProvider5xx = 42;
+  constexpr uint8_t kTimeout = 43;  // and the three after it
   if (!client_gone_.empty()) return kClientClosed;
+  if (error_ && !timed_out_.empty()) {
+    constexpr std::array<std::string_view, 3> kTimeouts{"connect_timeout", "first_byte_timeout", "idle_timeout"};
+    const auto* const found = std::ranges::find(kTimeouts, timed_out_);
+    return static_cast<uint8_t>(kTimeout + (found - kTimeouts.begin()));
+  }
   if (error_) return static_cast<uint8_t>(*error_);
   return upstream_status_ >= 500 ? kProvider5xx : kProvider4xx;
 }

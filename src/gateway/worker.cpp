@@ -121,8 +121,8 @@ void Worker::take_instances(Generation& generation) {
         table.acquire(connection.name + '\n' + endpoint.authority + '\n' + endpoint.unix_path));
   }
   for (const control::Model& model : snapshot.models) {
-    generation.model_instances.push_back(
-        table.acquire(snapshot.connections[model.connection].name + '\n' + model.name + '\n' + model.remote + "\nmodel"));
+    generation.model_instances.push_back(table.acquire(snapshot.connections[model.connection].name + '\n' + model.name +
+                                                       '\n' + model.remote + "\nmodel"));
   }
 }
 

@@ -39,9 +39,9 @@ struct Generation {
     base::Secret authorization;
   };
   std::shared_ptr<const control::Snapshot> snapshot;
-  std::vector<http::Pool*> pools;         // by connection index
-  std::vector<PlainProxy> plain_proxies;  // the same
-  std::vector<TokenService*> tokens;      // the same; null where the credential is no token
+  std::vector<http::Pool*> pools;                        // by connection index
+  std::vector<PlainProxy> plain_proxies;                 // the same
+  std::vector<TokenService*> tokens;                     // the same; null where the credential is no token
   std::vector<routing::InstanceHandle> instances;        // the same; invalid where the table is full
   std::vector<routing::InstanceHandle> model_instances;  // by model index: that model there
   uint32_t holders = 0;

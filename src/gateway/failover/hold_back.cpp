@@ -16,17 +16,22 @@ bool is_error(std::string_view event, std::string_view data) {
   if (event == "error" || event == "response.failed") return true;
   constexpr size_t kBeginning = 48;
   const std::string_view beginning = data.substr(0, kBeginning);
-  constexpr std::array<std::string_view, 4> kSigns{"{\"error\"", "{ \"error\"", "\"type\":\"error\"", "\"type\": \"error\""};
+  constexpr std::array<std::string_view, 4> kSigns{"{\"error\"", "{ \"error\"", "\"type\":\"error\"",
+                                                   "\"type\": \"error\""};
   return std::ranges::any_of(kSigns, [&](std::string_view sign) { return contains(beginning, sign); }) ||
          contains(beginning, "\"response.failed\"");
 }
 
 // Events that come before the model has said anything.
 bool is_prelude(std::string_view event, std::string_view data) {
-  constexpr std::array<std::string_view, 8> kNames{
-      "message_start",       "content_block_start",         "ping",
-      "response.created",    "response.in_progress",        "response.queued",
-      "response.output_item.added", "response.content_part.added"};
+  constexpr std::array<std::string_view, 8> kNames{"message_start",
+                                                   "content_block_start",
+                                                   "ping",
+                                                   "response.created",
+                                                   "response.in_progress",
+                                                   "response.queued",
+                                                   "response.output_item.added",
+                                                   "response.content_part.added"};
   if (std::ranges::find(kNames, event) != kNames.end()) return true;
   if (!contains(data, "\"delta\":{") && !contains(data, "\"delta\": {")) return data.empty();
   if (!event.empty()) return false;
@@ -47,7 +52,9 @@ HoldBack::State HoldBack::judge(std::string_view event, std::string_view data) {
   if (is_error(event, data)) return State::failed;
   if (data == "[DONE]") return State::released;
   if (data.empty()) return State::holding;
-  if (data.front() != '{' && data.front() != '[') return State::failed;
+  // Half a document is no event either.
+  const bool document = (data.front() == '{' && data.back() == '}') || (data.front() == '[' && data.back() == ']');
+  if (!document) return State::failed;
   if (is_prelude(event, data)) return State::holding;
   return --contents_left_ == 0 ? State::released : State::holding;
 }

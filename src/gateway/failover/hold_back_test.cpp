@@ -13,9 +13,12 @@ std::string event(std::string_view data, std::string_view name = {}) {
   return text.append("data: ").append(data).append("\n\n");
 }
 
-constexpr std::string_view kRole = R"({"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]})";
-constexpr std::string_view kWord = R"({"id":"1","choices":[{"index":0,"delta":{"content":"word"},"finish_reason":null}]})";
-constexpr std::string_view kTool = R"({"id":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":null}]})";
+constexpr std::string_view kRole =
+    R"({"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]})";
+constexpr std::string_view kWord =
+    R"({"id":"1","choices":[{"index":0,"delta":{"content":"word"},"finish_reason":null}]})";
+constexpr std::string_view kTool =
+    R"({"id":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":null}]})";
 
 TEST(HoldBack, ReleasesWithTheFirstContent) {
   HoldBack hold(1);
@@ -40,8 +43,9 @@ TEST(HoldBack, CountsContent) {
 TEST(HoldBack, SeesErrorsInsideAStream) {
   for (const std::string& error :
        {event(R"({"error":{"message":"overloaded"}})"), event(R"({"type":"error","error":{}})", "error"),
-        event(R"({"type":"error","code":"x"})"), event(R"({"type":"response.failed","response":{}})", "response.failed"),
-        event("<html>Bad Gateway</html>")}) {
+        event(R"({"type":"error","code":"x"})"),
+        event(R"({"type":"response.failed","response":{}})", "response.failed"), event("<html>Bad Gateway</html>"),
+        event("{\"broken\": ")}) {
     HoldBack hold(1);
     EXPECT_EQ(hold.feed(error, false), State::failed) << error;
     HoldBack later(5);
@@ -55,14 +59,16 @@ TEST(HoldBack, KnowsTheOtherDialectsPreludes) {
                                event(R"({"type":"content_block_start"})", "content_block_start"),
                            false),
             State::holding);
-  EXPECT_EQ(anthropic.feed(event(R"({"type":"content_block_delta","delta":{"text":"a"}})", "content_block_delta"), false),
-            State::released);
+  EXPECT_EQ(
+      anthropic.feed(event(R"({"type":"content_block_delta","delta":{"text":"a"}})", "content_block_delta"), false),
+      State::released);
   HoldBack responses(1);
   EXPECT_EQ(responses.feed(event(R"({"type":"response.created"})", "response.created"), false), State::holding);
   EXPECT_EQ(responses.feed(event(R"({"type":"response.output_text.delta","delta":"a"})", "response.output_text.delta"),
                            false),
             State::released);
-  EXPECT_EQ(HoldBack(1).feed(event(R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}]})"), false), State::released);
+  EXPECT_EQ(HoldBack(1).feed(event(R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}]})"), false),
+            State::released);
 }
 
 TEST(HoldBack, AStreamThatEndsIsReleasedAndSoIsOneTooLong) {

@@ -28,6 +28,23 @@ constexpr double kLoadSlack = 0.05;  // seconds: an idle fleet has no mean to sp
 // A share of the prompt that is worth a preference.
 constexpr double kWarmShare = 0.9;
 
+// Groups up to this size are looked at as a whole: some microseconds.
+constexpr size_t kScannedMax = 256;
+constexpr size_t kSampled = 128;
+
+// Whether any large enough part of a group does.
+bool may_sample(PolicyKind policy) {
+  switch (policy) {
+    case PolicyKind::adaptive:
+    case PolicyKind::prefix:
+    case PolicyKind::least_tokens:
+    case PolicyKind::least_requests:
+    case PolicyKind::power_of_two:
+    case PolicyKind::latency: return true;
+    default: return false;
+  }
+}
+
 double mixed_unit(uint64_t a, uint64_t b) {
   const auto product = static_cast<unsigned __int128>(a ^ 0x9E3779B97F4A7C15) * (b ^ 0xD6E8FEB86659FD93);
   uint64_t folded = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
@@ -96,10 +113,14 @@ Chooser::Chooser(const InstanceTable& instances, const PrefixIndex& index, Sessi
 Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, Instant now) {
   if (candidate.excluded || candidate.weight == 0) return Fitness::excluded;
   const InstanceState& state = instances_.state(candidate.slot);
-  auto admitted = admission(state.health, now, settings.health, rng_.uniform());
-  if (admitted == Admission::yes && candidate.model_slot != kUnknown) {
-    admitted = admission(instances_.state(candidate.model_slot).health, now, settings.health, rng_.uniform());
-  }
+  auto admitted = Admission::yes;
+  const auto ask = [&](const InstanceState& asked) {
+    // Nothing has ever happened to most: no need for a random number.
+    if (admitted != Admission::yes || asked.health.load(std::memory_order_relaxed) == 0) return;
+    admitted = admission(asked.health, now, settings.health, rng_.uniform());
+  };
+  ask(state);
+  if (candidate.model_slot != kUnknown) ask(instances_.state(candidate.model_slot));
   if (admitted == Admission::no) return Fitness::out;
   const uint32_t paused = state.paused_until_ms.load(std::memory_order_relaxed);
   if (paused != 0 && since_short(paused, now) < base::Duration::zero()) return Fitness::paused;
@@ -110,14 +131,22 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   return admitted == Admission::probe ? Fitness::probe : Fitness::fit;
 }
 
-// The fit ones of a priority into views_.
+// The fit ones of a priority into views_. Of a very large group a sample, and all that have more of the prompt than
+// everybody: the best of so many at random is hardly worse than the best of all.
 bool Chooser::collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
                       uint32_t priority) {
   views_.clear();
-  for (uint32_t i = 0; i < candidates.size(); ++i) {
-    if (candidates[i].priority != priority) continue;
-    const Fitness fit = fitness(settings, candidates[i], ask.now);
-    if (fit == Fitness::fit || fit == Fitness::probe) views_.push_back({.index = i, .probe = fit == Fitness::probe});
+  const bool sample = candidates.size() > kScannedMax && may_sample(settings.policy);
+  const size_t start = sample ? rng_.below(candidates.size()) : 0;
+  for (size_t n = 0; n < candidates.size(); ++n) {
+    const size_t i = start + n < candidates.size() ? start + n : start + n - candidates.size();
+    const Candidate& candidate = candidates[i];
+    if (candidate.priority != priority) continue;
+    if (sample && views_.size() >= kSampled && hits_.of(candidate.slot) <= hits_.shared()) continue;
+    const Fitness fit = fitness(settings, candidate, ask.now);
+    if (fit == Fitness::fit || fit == Fitness::probe) {
+      views_.push_back({.index = static_cast<uint32_t>(i), .probe = fit == Fitness::probe});
+    }
   }
   return !views_.empty();
 }
@@ -182,7 +211,7 @@ std::optional<size_t> Chooser::pinned(const Settings& settings, std::span<const 
   return std::nullopt;
 }
 
-// Which of views_. Ties go to the first: what comes once then passes through few caches, and leaves the others theirs.
+// Which of views_.
 size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   const size_t count = views_.size();
   ++turn_;
@@ -202,6 +231,12 @@ size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candid
     }
     default: break;
   }
+  return pick_cheapest(settings, candidates, ask);
+}
+
+// Ties are drawn by weight, so that an idle fleet is used as configured.
+size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  const size_t count = views_.size();
   double mean_queue = 0;
   uint32_t warmest = 0;
   for (const View& view : views_) {
@@ -212,6 +247,7 @@ size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candid
   size_t best = count;
   double best_cost = std::numeric_limits<double>::infinity();
   double best_tie = best_cost;
+  double tied_weight = 0;
   for (size_t i = 0; i < count; ++i) {
     const View& view = views_[i];
     double now = 0;
@@ -224,10 +260,15 @@ size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candid
       now = cost(settings, candidates, ask, view, mean_queue);
     }
     const double tie = view.queue;
+    const double weight = std::max(candidates[view.index].weight, 1U);
     if (best == count || now < best_cost || (now == best_cost && tie < best_tie)) {
       best = i;
       best_cost = now;
       best_tie = tie;
+      tied_weight = weight;
+    } else if (now == best_cost && tie == best_tie) {
+      tied_weight += weight;
+      if (rng_.uniform() * tied_weight < weight) best = i;
     }
   }
   return best;
@@ -281,6 +322,11 @@ void Chooser::explain(const Settings& settings, std::span<const Candidate> candi
 std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
                                       std::vector<Score>* explanation) {
   if (candidates.empty()) return std::nullopt;
+  if (uses_prefix(settings.policy) || explanation != nullptr) {
+    index_.look_up(ask.blocks, ask.now, ask.cache_lifetime, hits_);
+  } else {
+    index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
+  }
   // Most groups have one priority: one pass finds both it and whether there is another.
   uint32_t priority = UINT32_MAX;
   for (const Candidate& candidate : candidates) priority = std::min(priority, candidate.priority);
@@ -293,11 +339,6 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
     if (next == UINT32_MAX) break;
     priority = next;
     found = collect(settings, candidates, ask, priority);
-  }
-  if (uses_prefix(settings.policy) || explanation != nullptr) {
-    index_.look_up(ask.blocks, ask.now, ask.cache_lifetime, hits_);
-  } else {
-    index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
   }
   std::optional<size_t> last;
   if (!found) {

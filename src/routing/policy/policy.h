@@ -107,6 +107,7 @@ class Chooser {
               double mean_queue) const;
   std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
   size_t pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  size_t pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   size_t pick_weighted(std::span<const Candidate> candidates, double at) const;
   std::optional<size_t> resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,

@@ -188,6 +188,29 @@ TEST_F(PolicyTest, SpeedIsLearntFromTheTimeOfPrompts) {
   EXPECT_EQ(tokens_per_second(state(1)), 8000);
 }
 
+TEST(PolicySample, ALargeGroupIsSampledButTheWarmOneIsSeen) {
+  constexpr uint32_t kInstances = 1500;
+  InstanceTable table(kInstances);
+  PrefixIndex index(table, 1000);
+  SessionTable sessions(64);
+  base::Rng rng(1);
+  Chooser chooser(table, index, sessions, rng);
+  std::vector<InstanceHandle> handles;
+  std::vector<Candidate> candidates;
+  for (uint32_t i = 0; i < kInstances; ++i) {
+    handles.push_back(table.acquire(std::to_string(i)));
+    candidates.push_back({.slot = handles.back().slot()});
+  }
+  const std::vector<uint64_t> chain{chain_hash(0, 1), chain_hash(0, 2)};
+  index.insert(chain, candidates[777].slot, at(1));
+  Ask ask{.now = at(2), .prompt_tokens = 600, .blocks = chain};
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(chooser.choose({}, candidates, ask)->candidate, 777U);
+  ask.blocks = {};
+  std::map<uint32_t, int> counts;
+  for (int i = 0; i < 3000; ++i) ++counts[chooser.choose({}, candidates, ask)->candidate];
+  EXPECT_GT(counts.size(), 1000U);
+}
+
 TEST_F(PolicyTest, ExplainsEveryCandidate) {
   explain_ = true;
   candidates_[3].priority = 2;

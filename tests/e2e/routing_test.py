@@ -1,0 +1,270 @@
+"""Several instances of a model, and what callers notice when some of them fail: nothing."""
+
+import concurrent.futures
+import json
+import socket
+
+import pytest
+
+from harness import config, metrics, processes, raw, waiting
+
+pytestmark = pytest.mark.xdist_group("routing")
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+KEY = "routing-test-key"
+INSTANCES = 4
+SAY = {"messages": [{"role": "user", "content": "Say something."}]}
+
+
+class Fleet:
+    """Simulated instances behind one gateway."""
+
+    def __init__(self, directory):
+        ports = processes.free_ports(2 + INSTANCES)
+        self.ports = ports[1 : 1 + INSTANCES]
+        self.simulators = [
+            processes.Process(
+                f"simulator-{number}",
+                ["simulate", "--listen", f"127.0.0.1:{port}", "--name", f"i{number}", "--decode-speed", "2000"],
+                port,
+                "/health",
+                directory,
+            )
+            for number, port in enumerate(self.ports)
+        ]
+        self._dead = socket.socket()
+        self._dead.bind(("127.0.0.1", 0))
+        (directory / "data").mkdir(mode=0o700)
+        self.config_file = directory / "routing.toml"
+        self.config_file.write_text(self.configuration(ports[0], directory))
+        self.config_file.chmod(0o600)
+        self.gateway = processes.Process(
+            "gateway", ["serve", "--config", str(self.config_file)], ports[0], "/ready", directory
+        )
+
+    def configuration(self, port, directory):
+        connections = [
+            {"name": f"i{number}", "provider": "openai", "endpoint": f"http://127.0.0.1:{own}/v1", "api": "both"}
+            | {"api_key": "any", "owned_by": f"owner-{number}"}
+            for number, own in enumerate(self.ports)
+        ]
+        connections.append(
+            {"name": "dead", "provider": "openai", "endpoint": f"http://127.0.0.1:{self._dead.getsockname()[1]}/v1"}
+            | {"api_key": "any"}
+        )
+        connections.append(
+            {"name": "claude", "provider": "anthropic", "endpoint": f"http://127.0.0.1:{self.ports[0]}"}
+            | {"api_key": "any"}
+        )
+
+        def models(name, *names, **more):
+            return [{"name": name, "connection": each, **more} for each in names]
+
+        every = [f"i{number}" for number in range(INSTANCES)]
+        return config.toml(
+            {
+                "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data"), "workers": 2},
+                "connections": connections,
+                "models": models("round", *every)
+                + models("held", *every)
+                + models("pinned", *every)
+                + models("first-dead", "dead", "i0")
+                + models("only", "i0")
+                + models("spare", "i1")
+                + models("long", "i2")
+                + models("converted", "claude", "i1")
+                + models("slow", "i3")
+                + models("open", "i0", "i1"),
+                "routes": [
+                    {"models": ["round"], "policy": "round-robin", "policy_header": True, "out_time": "1s"},
+                    {"models": ["held"], "policy": "round-robin", "hold_back": 100000, "attempts": 6}
+                    | {"out_time": "300ms", "ramp_time": "100ms"},
+                    {"models": ["pinned"], "policy": "round-robin", "session": "header:x-session"},
+                    {"models": ["first-dead", "converted"], "policy": "ordered", "out_time": "300ms"},
+                    {"models": ["only"], "fallbacks": ["spare"], "out_time": "300ms"},
+                    {"models": ["long"], "fallbacks": ["spare"], "fallback_on": ["context_length"]},
+                    {"models": ["slow"], "first_byte_timeout": "300ms"},
+                ],
+                "keys": [{"name": "tester", "key": KEY}],
+            }
+        )
+
+    def ask(self, model, stream=False, target=CHAT, headers=(), **more):
+        body = {"model": model, "stream": stream, "max_tokens": 64, **SAY, **more}
+        return raw.post_json(self.gateway.address, target, body, [("Authorization", f"Bearer {KEY}"), *headers])
+
+    def fault(self, number, rule):
+        answer = raw.call(("127.0.0.1", self.ports[number]), "POST", "/simulate/faults", [], rule.encode())
+        assert answer.status < 300, answer
+
+    def clear(self):
+        for port in self.ports:
+            raw.call(("127.0.0.1", port), "DELETE", "/simulate/faults")
+
+    def well(self):
+        """All instances are up again, as the metrics say."""
+
+        def every_one():
+            found = metrics.scrape(self.gateway)
+            return all(
+                metrics.total(found, "llm_gateway_instance_health_status", instance=f"i{number}") == 1
+                for number in range(INSTANCES)
+            )
+
+        waiting.until(every_one, "all instances are well")
+
+    def stop(self):
+        problems = [problem for process in (self.gateway, *self.simulators) for problem in process.stop()]
+        self._dead.close()
+        return problems
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    started = Fleet(tmp_path_factory.mktemp("routing"))
+    yield started
+    assert not started.stop()
+
+
+@pytest.fixture
+def fleet(running):
+    running.clear()
+    yield running
+    running.clear()
+
+
+def instance_of(answer):
+    return answer.header("x-simulator-instance")
+
+
+def text_of(answer):
+    """The text of a streamed answer, which must have its end."""
+    events = [line[6:] for line in answer.body.decode().splitlines() if line.startswith("data: ")]
+    assert events[-1] == "[DONE]", events[-1]
+    chunks = [json.loads(event) for event in events[:-1]]
+    assert not any("error" in chunk for chunk in chunks)
+    deltas = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
+    return "".join(deltas)
+
+
+def test_calls_go_round(fleet):
+    assert {instance_of(fleet.ask("round")) for _ in range(4 * INSTANCES)} == {f"i{n}" for n in range(INSTANCES)}
+
+
+def test_owned_by_chooses_an_instance(fleet):
+    for number in range(INSTANCES):
+        assert instance_of(fleet.ask("round", owned_by=f"owner-{number}")) == f"i{number}"
+
+
+def test_a_call_may_name_a_policy_where_the_route_allows_it(fleet):
+    ordered = {instance_of(fleet.ask("round", headers=[("x-llm-gateway-policy", "ordered")])) for _ in range(6)}
+    assert ordered == {"i0"}
+    not_allowed = {instance_of(fleet.ask("pinned", headers=[("x-llm-gateway-policy", "ordered")])) for _ in range(24)}
+    assert len(not_allowed) == INSTANCES
+
+
+def test_a_session_stays_where_it_is(fleet):
+    first = {name: instance_of(fleet.ask("pinned", headers=[("x-session", name)])) for name in "abcdefgh"}
+    assert len(set(first.values())) > 1
+    for name, instance in first.items():
+        assert instance_of(fleet.ask("pinned", headers=[("x-session", name)])) == instance
+
+
+def test_an_instance_that_cannot_be_reached_is_not_noticed(fleet):
+    for stream in (False, True, False):
+        answer = fleet.ask("first-dead", stream)
+        assert answer.status == 200 and instance_of(answer) == "i0"
+
+
+@pytest.mark.parametrize(
+    "rule", ["status=500", "status=503", "status=429; retry-after=1", "reset", "garbage", "status=401"]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_failing_instance_is_not_noticed(fleet, rule, stream):
+    fleet.fault(2, rule)
+    for _ in range(2 * INSTANCES):
+        answer = fleet.ask("round", stream)
+        assert answer.status == 200 and instance_of(answer) != "i2", answer
+
+
+@pytest.mark.parametrize("rule", ["error-event", "cut=after:5", "reset=after:3", "garbage-json=after:4"])
+def test_a_stream_that_fails_within_the_window_begins_anew(fleet, rule):
+    whole = text_of(fleet.ask("held", True))
+    fleet.fault(1, rule)
+    fleet.fault(2, rule)
+    for _ in range(3 * INSTANCES):
+        answer = fleet.ask("held", True)
+        assert answer.status == 200 and answer.complete
+        assert text_of(answer) == whole  # nothing twice, nothing lost
+
+
+def test_fallback_to_another_model(fleet):
+    fleet.fault(0, "status=500")
+    answer = fleet.ask("only")
+    assert answer.status == 200 and instance_of(answer) == "i1"
+    assert answer.json()["model"] == "spare"
+
+
+def test_a_prompt_too_long_goes_to_the_longer_model(fleet):
+    fleet.fault(2, "status=400")
+    assert fleet.ask("long").status == 400  # another mistake is not the model's
+    fleet.clear()
+    huge = {"messages": [{"role": "user", "content": "word " * 130_000}]}
+    answer = fleet.ask("long", **huge)
+    assert answer.status == 400  # too long for the spare, too: the answer is the provider's
+    assert "context" in json.dumps(answer.json())
+
+
+def test_converted_calls_fail_over_too(fleet):
+    body = fleet.ask("converted")
+    assert body.status == 200
+    fleet.fault(1, "status=500")
+    for stream in (False, True):
+        answer = fleet.ask("converted", stream)
+        assert answer.status == 200, answer
+
+
+def test_each_timeout_has_its_name(fleet):
+    fleet.fault(3, "delay=2s; times=2")
+    answer = fleet.ask("slow")
+    assert answer.status == 504 and "first_byte_timeout" in answer.json()["error"]["message"]
+    answer = fleet.ask("slow", headers=[("x-llm-gateway-total-timeout-ms", "200")])
+    assert answer.status == 504 and "total_timeout" in answer.json()["error"]["message"]
+    found = metrics.scrape(fleet.gateway)
+    assert metrics.total(found, "llm_errors_total", error_type="first_byte_timeout") == 1
+    assert metrics.total(found, "llm_errors_total", error_type="total_timeout") == 1
+
+
+def test_the_debug_header_tells_why(fleet):
+    text = fleet.ask("open", headers=[("x-llm-gateway-debug", "1")]).header("x-llm-gateway-route")
+    assert "policy=adaptive" in text and "scores=i0:" in text and ",i1:" in text
+    assert fleet.ask("open").header("x-llm-gateway-route") is None
+
+
+def test_health_is_in_the_metrics_and_comes_back(fleet):
+    fleet.well()
+    fleet.fault(0, "status=500; model=held; times=3")
+    for _ in range(INSTANCES):
+        assert fleet.ask("held").status == 200
+    fleet.well()
+
+
+def test_a_storm_of_faults_fails_nobody(fleet):
+    """Three of four instances misbehave in every way there is; streams and documents, many at a time."""
+    whole = text_of(fleet.ask("held", True))
+    storm = ["reset; p=0.1", "status=500; p=0.1", "cut=after:5; p=0.1", "error-event=after:4; p=0.1", "garbage; p=0.05"]
+    for number in (1, 2, 3):
+        fleet.fault(number, "\n".join(storm))
+    before = metrics.total(metrics.scrape(fleet.gateway), "llm_gateway_instance_requests_total", status="failure")
+    calls = 400
+
+    def one(number):
+        answer = fleet.ask("held", number % 2 == 0)
+        assert answer.status == 200 and answer.complete, answer
+        if number % 2 == 0:
+            assert text_of(answer) == whole
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(one, range(calls)))
+    after = metrics.total(metrics.scrape(fleet.gateway), "llm_gateway_instance_requests_total", status="failure")
+    assert 0 < after - before <= 0.2 * calls
