@@ -205,7 +205,10 @@ Result<TimeZone> TimeZone::parse(std::string_view bytes) {
 
 // Local seconds, as if of UTC, at which clocks change in a year.
 int64_t TimeZone::change_in(int64_t year, const Change& change) {
-  using namespace std::chrono;
+  using std::chrono::last;
+  using std::chrono::month;
+  using std::chrono::sys_days;
+  using std::chrono::weekday;
   const std::chrono::year in(static_cast<int>(year));
   if (change.kind != Change::Kind::month_week_day) {
     int day = change.day;

@@ -41,6 +41,7 @@ class List {
   const T& front() const { return data_[0]; }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  // NOLINTNEXTLINE(google-explicit-constructor): a list is a span wherever one is taken
   operator std::span<const T>() const { return {data_, size_}; }
 
  private:

@@ -6,7 +6,6 @@
 namespace llmgw::chat::schema {
 namespace {
 
-using json::Member;
 using json::Value;
 using enum SchemaSubset;
 

@@ -21,8 +21,7 @@ void HeadBuffer::append(const char* bytes, size_t count) {
 }
 
 bool valid_header_name(std::string_view name) {
-  const char* const end = name.data() + name.size();
-  return !name.empty() && grammar::skip_token(name.data(), end) == end;
+  return !name.empty() && grammar::skip_token(name.begin(), name.end()) == name.end();
 }
 
 bool valid_header_value(std::string_view value) {
