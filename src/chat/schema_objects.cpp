@@ -116,7 +116,7 @@ void Converter::write_elements(const Node& node, size_t depth) {
     w_.key("items");
     if (each.is_object()) return write(each, {}, depth + 1);
     w_.raw(each.raw());
-  } else if (!is(gemini_json) && prefix.size() > 0) {
+  } else if (!is(gemini_json) && !prefix.empty()) {
     w_.key("items");
     changed_ = true;
     if (prefix.size() == 1) return write(prefix.first_element(), {}, depth + 1);

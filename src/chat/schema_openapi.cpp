@@ -7,11 +7,11 @@
 #include "json/writer.h"
 
 namespace llmgw::chat {
+namespace schema {
 namespace {
 
 using json::Member;
 using json::Value;
-using namespace schema;
 
 class FromOpenapi {
  public:
@@ -152,11 +152,12 @@ class FromOpenapi {
 };
 
 }  // namespace
+}  // namespace schema
 
 std::string_view schema_from_openapi(std::string_view schema, json::Parser& parser, base::Arena& arena) {
   const auto root = json::parse_tree(parser, schema, arena);
   if (!root || !root->is_object()) return schema;
-  FromOpenapi converter(arena);
+  schema::FromOpenapi converter(arena);
   converter.write(*root, 0);
   return converter.changed() ? arena.copy(converter.text()) : schema;
 }

@@ -5,11 +5,11 @@
 #include "chat/schema_node.h"
 
 namespace llmgw::chat {
+namespace schema {
 namespace {
 
 using json::Member;
 using json::Value;
-using namespace schema;
 
 constexpr size_t kPropertiesMax = 5000;
 constexpr size_t kEnumValuesMax = 1000;
@@ -91,10 +91,11 @@ class StrictCheck {
 };
 
 }  // namespace
+}  // namespace schema
 
 bool is_openai_strict(std::string_view schema, json::Parser& parser, base::Arena& arena) {
   const auto root = json::parse_tree(parser, schema, arena);
-  return root && StrictCheck(arena).root(*root);
+  return root && schema::StrictCheck(arena).root(*root);
 }
 
 }  // namespace llmgw::chat
