@@ -99,8 +99,8 @@ inline StructureMasks combine(const Bytes& bytes, uint64_t quotes, uint64_t pari
 #define LLMGW_WIDE __attribute__((target("avx2,pclmul")))
 
 bool has_wide() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul");
-  return has;
+  static const bool kHasWide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul");
+  return kHasWide;
 }
 
 LLMGW_WIDE inline uint64_t equal_mask(__m256i low, __m256i high, char c) {

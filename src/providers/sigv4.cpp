@@ -43,12 +43,12 @@ class Hasher {
     if (ok != 1) std::abort();
   }
   static const EVP_MD* algorithm() {
-    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    return fetched;
+    static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return kSha256;
   }
   static EVP_MD_CTX* context() {
-    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> own(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-    return own.get();
+    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> kOwn(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+    return kOwn.get();
   }
   EVP_MD_CTX* context_;  // of the thread: one Hasher at a time
 };

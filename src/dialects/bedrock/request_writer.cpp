@@ -382,7 +382,7 @@ class RequestWriter {
     if (!request_.user.empty()) context_.warnings.dropped("user", "this model's API takes no name of a user");
     if (request_.metadata.empty()) return;
     const auto root = json::parse_tree(context_.parser, request_.metadata, arena_);
-    const bool fits = root && root->is_object() && root->size() > 0 && root->size() <= kMetadataMax;
+    const bool fits = root && root->is_object() && !root->empty() && root->size() <= kMetadataMax;
     if (target_.metadata && fits) {
       writer_.raw_member("requestMetadata", request_.metadata);
     } else {

@@ -156,7 +156,7 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
   }
   if (!(*root)["messages"].is_array()) return wrong("expected a list of messages", "messages");
   if (const auto strict = (*root)["strict_tools"].boolean()) {
-    for (chat::Tool& tool : request.tools) tool.strict = *strict;
+    for (chat::Tool& tool : request.tools) tool.strict = strict;
   }
   const bool cited = !(*root)["citation_options"]["mode"].equals("OFF");
   read_documents((*root)["documents"], cited, context, request);

@@ -10,7 +10,7 @@ namespace {
 using json::Value;
 
 void take(std::optional<uint64_t>& to, Value value) {
-  if (const auto count = value.unsigned_integer()) to = *count;
+  if (const auto count = value.unsigned_integer()) to = count;
 }
 
 bool read_number(std::string_view text, size_t at, size_t length, int& value) {

@@ -199,7 +199,7 @@ Outcome<void> ConfigReader::read_setting(std::string_view key, Value value) {
     const bool text_only =
         value.size() == 1 && (value.first_element().equals("TEXT") || value.first_element().equals("Text") ||
                               value.first_element().equals("text"));
-    if (!text_only && value.size() > 0) extra("generationConfig.", "responseModalities", value);
+    if (!text_only && !value.empty()) extra("generationConfig.", "responseModalities", value);
   } else {
     extra("generationConfig.", key, value);
   }
@@ -218,7 +218,7 @@ void ConfigReader::read_thinking(Value config) {
       const auto budget = value.integer();
       if (!budget) continue;
       reasoning.mode = *budget == 0 ? ReasoningMode::off : ReasoningMode::on;
-      if (*budget != 0) reasoning.budget_tokens = *budget;
+      if (*budget != 0) reasoning.budget_tokens = budget;
     } else if (key == "thinkingLevel" || key == "thinking_level") {
       reasoning.effort = effort_of_level(value, arena);
       if (reasoning.effort != chat::Effort::unset) reasoning.mode = ReasoningMode::on;

@@ -15,7 +15,6 @@ namespace {
 using chat::EventKind;
 using chat::Part;
 using chat::PartKind;
-using chat::StreamEvent;
 using json::Value;
 
 constexpr size_t kCandidatesMax = 128;  // as a Sequencer's choices

@@ -90,7 +90,7 @@ ItemType item_type(json::Value item) {
 std::string_view reasoning_text(json::Value item, base::Arena& arena) {
   const json::Value summary = item["summary"];
   const json::Value content = item["content"];
-  if (summary.size() == 1 && content.size() == 0) return summary.first_element()["text"].string(arena);
+  if (summary.size() == 1 && content.empty()) return summary.first_element()["text"].string(arena);
   std::string text;
   append_texts(text, summary, arena);
   append_texts(text, content, arena);
