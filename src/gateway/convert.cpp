@@ -12,7 +12,6 @@
 
 namespace llmgw::gateway {
 
-using base::Error;
 using base::Result;
 using chat::ClientError;
 using chat::Dialect;

@@ -15,7 +15,7 @@ using http::Headers;
 
 template <bool (*Forward)(std::string_view)>
 const std::bitset<http::kHeaderIds>& forwarded_ids() {
-  static const auto ids = [] {
+  static const auto kIds = [] {
     std::bitset<http::kHeaderIds> result;
     for (size_t i = 1; i < http::kHeaderIds; ++i) {
       const auto id = static_cast<HeaderId>(i);
@@ -23,7 +23,7 @@ const std::bitset<http::kHeaderIds>& forwarded_ids() {
     }
     return result;
   }();
-  return ids;
+  return kIds;
 }
 
 // A Connection header that names more than the usual makes those headers hop-by-hop.

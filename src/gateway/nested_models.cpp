@@ -9,8 +9,6 @@
 namespace llmgw::gateway {
 namespace {
 
-using base::ErrorCode;
-using base::fail;
 using json::Kind;
 using json::Reader;
 

@@ -7,7 +7,6 @@
 namespace llmgw::gateway {
 namespace {
 
-using base::ErrorCode;
 using base::Result;
 using control::Http2Mode;
 using control::ProxyChoice;
