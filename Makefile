@@ -1,9 +1,10 @@
 # Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance soak
+.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance soak kill-test
 
 FUZZ_SECONDS ?= 600
 SOAK_MINUTES ?= 10
+KILL_SECONDS ?= 300
 FUZZ_TARGET ?=
 export FUZZ_SECONDS FUZZ_TARGET SOAK_MINUTES
 
@@ -18,6 +19,7 @@ help:
 	@echo 'make lint-all  the same, clang-tidy over the tests too'
 	@echo 'make conformance  the program judged with recorded traffic: CASES=dir FAMILY=AE CLIENT= PROVIDER= CASE='
 	@echo 'make soak      SOAK_MINUTES (10) of load with faults; nothing may be left of it'
+	@echo 'make kill-test KILL_SECONDS (300) of kill -9 under load; every complete answer must have its ledger record'
 	@echo 'make sanitize  every test under ASan and UBSan, then under ThreadSanitizer'
 
 run:
@@ -60,6 +62,11 @@ soak:
 	@scripts/setup test
 	@scripts/build dev llm-gateway
 	@scripts/soak
+
+kill-test:
+	@scripts/setup test
+	@scripts/build dev llm-gateway
+	@LLMGW_KILL_SECONDS=$(KILL_SECONDS) tests/e2e/run -k killed_at_any_moment
 
 sanitize:
 	@scripts/setup test

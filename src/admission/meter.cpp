@@ -56,6 +56,15 @@ void adjust(std::atomic<Nanoseconds>& word, Nanoseconds difference, Nanoseconds 
   }
 }
 
+void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& taken, Nanoseconds told, Nanoseconds ahead,
+            Nanoseconds now) {
+  Nanoseconds seen = word.load(std::memory_order_relaxed);
+  Nanoseconds next = 0;
+  do {
+    next = now + ahead + (taken.load(std::memory_order_relaxed) - told);
+  } while (!word.compare_exchange_weak(seen, next, std::memory_order_relaxed));
+}
+
 Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t limit, Nanoseconds now) {
   const Nanoseconds used = std::max<Nanoseconds>(0, word.load(std::memory_order_relaxed) - now);
   if (used >= window) return {.count = 0, .reset = used};

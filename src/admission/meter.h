@@ -1,6 +1,6 @@
-// What has been used of one scope's limits, and the arithmetic on it. A Meter is one cache line of atomics that all
-// workers of the process share: limits hold exactly over all of them, without a lock. Time is passed in. A Meter
-// outlives every snapshot that names it, so a reload forgets nothing.
+// What has been used of one scope's limits, and the arithmetic on it. A Meter is a cache line of atomics (and one more
+// for sharing) that all workers of the process share: limits hold exactly over all of them, without a lock. Time is
+// passed in. A Meter outlives every snapshot that names it, so a reload forgets nothing.
 //
 // Requests and tokens: the generic cell rate algorithm (ITU-T I.371, annex A) in its virtual scheduling form. The word
 // is the theoretical arrival time; how far it lies ahead of now is how much of the window is used. After a pause a
@@ -23,6 +23,13 @@ using Nanoseconds = int64_t;  // of the monotonic clock where it is a point in t
 inline constexpr Nanoseconds kSecond = 1'000'000'000;
 inline constexpr Nanoseconds kMinute = 60 * kSecond;
 
+// What several gateways share is told by sums that only the sharing thread reads, in a cache line of their own.
+struct alignas(64) Taken {
+  std::atomic<Nanoseconds> second = 0;  // of each window, ever; corrections included
+  std::atomic<Nanoseconds> minute = 0;
+  std::atomic<Nanoseconds> tokens = 0;
+};
+
 struct alignas(64) Meter {
   std::atomic<Nanoseconds> second_word = 0;  // theoretical arrival times: of requests a second,
   std::atomic<Nanoseconds> minute_word = 0;  // requests a minute,
@@ -32,8 +39,9 @@ struct alignas(64) Meter {
   std::atomic<int64_t> charged_before = 0;   // what `charged` was when the period began
   std::atomic<int64_t> period_end = 0;       // seconds since 1970; 0: no period has begun
   std::atomic<uint64_t> refused = 0;
+  Taken taken;
 };
-static_assert(sizeof(Meter) == 64);
+static_assert(sizeof(Meter) == 128);
 
 // A rate as the algorithm wants it.
 struct Rate {
@@ -77,6 +85,11 @@ struct Left {
   Nanoseconds reset = 0;
 };
 Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t limit, Nanoseconds now);
+
+// Puts a word where all gateways together have it: `ahead` of now, and what this process took since it
+// had taken `told`.
+void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& taken, Nanoseconds told, Nanoseconds ahead,
+            Nanoseconds now);
 
 }  // namespace cell
 

@@ -51,17 +51,20 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
   if (limits.second.window != 0) {
     const auto wait = cell::take(meter.second_word, limits.second.interval, limits.second.window, moment.now);
     if (wait != 0) return deny(Dimension::requests_per_second, wait);
+    meter.taken.second.fetch_add(limits.second.interval, std::memory_order_relaxed);
     hold.second = true;
   }
   if (limits.minute.window != 0) {
     const auto wait = cell::take(meter.minute_word, limits.minute.interval, limits.minute.window, moment.now);
     if (wait != 0) return deny(Dimension::requests_per_minute, wait);
+    meter.taken.minute.fetch_add(limits.minute.interval, std::memory_order_relaxed);
     hold.minute = true;
   }
   if (limits.tokens_per_minute != 0) {
     const Nanoseconds cost = token_cost(demand.tokens, limits.tokens_per_minute);
     const auto wait = cell::take(meter.token_word, cost, kMinute, moment.now);
     if (wait != 0) return deny(Dimension::tokens_per_minute, wait);
+    meter.taken.tokens.fetch_add(cost, std::memory_order_relaxed);
     hold.tokens = cost;
   }
   return std::nullopt;
@@ -90,9 +93,13 @@ std::optional<Denial> Reservation::take(std::span<const Governed> scopes, const 
 void Reservation::give_back(const Hold& hold, Nanoseconds now) {
   const CompiledLimits& limits = *hold.scope.limits;
   Meter& meter = *hold.scope.meter;
-  if (hold.tokens != 0) cell::adjust(meter.token_word, -hold.tokens, now);
-  if (hold.minute) cell::adjust(meter.minute_word, -limits.minute.interval, now);
-  if (hold.second) cell::adjust(meter.second_word, -limits.second.interval, now);
+  const auto undo = [now](std::atomic<Nanoseconds>& word, std::atomic<Nanoseconds>& taken, Nanoseconds cost) {
+    cell::adjust(word, -cost, now);
+    taken.fetch_sub(cost, std::memory_order_relaxed);
+  };
+  if (hold.tokens != 0) undo(meter.token_word, meter.taken.tokens, hold.tokens);
+  if (hold.minute) undo(meter.minute_word, meter.taken.minute, limits.minute.interval);
+  if (hold.second) undo(meter.second_word, meter.taken.second, limits.second.interval);
   if (hold.money) meter.charged.fetch_sub(nano_dollars_, std::memory_order_relaxed);
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -103,7 +110,10 @@ void Reservation::settle(const Demand& used, Moment moment) {
     Meter& meter = *hold.scope.meter;
     if (hold.scope.limits->tokens_per_minute != 0) {
       const Nanoseconds cost = token_cost(used.tokens, hold.scope.limits->tokens_per_minute);
-      if (cost != hold.tokens) cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
+      if (cost != hold.tokens) {
+        cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
+        meter.taken.tokens.fetch_add(cost - hold.tokens, std::memory_order_relaxed);
+      }
     }
     if (hold.money) {
       roll(meter, hold.scope.limits->period, moment.wall);
@@ -124,25 +134,17 @@ void tighten(Allowance& allowance, uint64_t limit, const cell::Left& left) {
 
 }  // namespace
 
-Allowance Reservation::requests(Nanoseconds now) const {
-  Allowance allowance;
-  for (const Hold& hold : std::span(holds_).first(count_)) {
-    const CompiledLimits& limits = *hold.scope.limits;
-    for (const auto& [rate, word] : {std::pair(&limits.minute, &hold.scope.meter->minute_word),
-                                     std::pair(&limits.second, &hold.scope.meter->second_word)}) {
-      if (rate->window != 0) tighten(allowance, rate->limit, cell::left(*word, rate->window, rate->limit, now));
-    }
+void tighten_requests(Allowance& allowance, const Governed& scope, Nanoseconds now) {
+  const CompiledLimits& limits = *scope.limits;
+  for (const auto& [rate, word] :
+       {std::pair(&limits.minute, &scope.meter->minute_word), std::pair(&limits.second, &scope.meter->second_word)}) {
+    if (rate->window != 0) tighten(allowance, rate->limit, cell::left(*word, rate->window, rate->limit, now));
   }
-  return allowance;
 }
 
-Allowance Reservation::tokens(Nanoseconds now) const {
-  Allowance allowance;
-  for (const Hold& hold : std::span(holds_).first(count_)) {
-    const uint64_t limit = hold.scope.limits->tokens_per_minute;
-    if (limit != 0) tighten(allowance, limit, cell::left(hold.scope.meter->token_word, kMinute, limit, now));
-  }
-  return allowance;
+void tighten_tokens(Allowance& allowance, const Governed& scope, Nanoseconds now) {
+  const uint64_t limit = scope.limits->tokens_per_minute;
+  if (limit != 0) tighten(allowance, limit, cell::left(scope.meter->token_word, kMinute, limit, now));
 }
 
 }  // namespace llmgw::admission

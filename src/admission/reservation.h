@@ -61,8 +61,6 @@ class Reservation {
   void settle(const Demand& used, Moment moment);
 
   bool held() const { return count_ > 0; }
-  Allowance requests(Nanoseconds now) const;
-  Allowance tokens(Nanoseconds now) const;
 
  private:
   struct Hold {
@@ -81,5 +79,9 @@ class Reservation {
   size_t count_ = 0;
   int64_t nano_dollars_ = 0;
 };
+
+// Makes `allowance` that of the scope where the scope has less left.
+void tighten_requests(Allowance& allowance, const Governed& scope, Nanoseconds now);
+void tighten_tokens(Allowance& allowance, const Governed& scope, Nanoseconds now);
 
 }  // namespace llmgw::admission

@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/completion.h"
 #include "app/config_command.h"
+#include "app/ledger_command.h"
 #include "app/route_command.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
@@ -249,6 +250,7 @@ int run_main(int argc, char** argv) {
   add_serve(app, run);
   add_remote(app, run);
   add_config(app, run);
+  add_ledger_command(app, kConfigHelp, run);
   add_simulate(app, run);
   add_route(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });

@@ -249,11 +249,39 @@ struct RouteConfig : SectionBase {
   std::optional<Duration> total_timeout;
 };
 
+// USD for a million tokens unless said otherwise.
+struct PriceConfig : SectionBase {
+  std::string provider;
+  std::string model;
+  uint64_t above_tokens;
+  NanoDollars input;
+  NanoDollars output;
+  std::optional<NanoDollars> cache_read;
+  std::optional<NanoDollars> cache_write;
+  std::optional<NanoDollars> cache_write_1h;
+  std::optional<NanoDollars> reasoning;
+  NanoDollars request;
+};
+
+struct LedgerSettings : SectionBase {
+  bool enabled;
+  Duration retention;
+  ByteSize max_size;
+};
+
+struct RedisSettings : SectionBase {
+  Secret url;
+  std::string prefix;
+  Duration timeout;
+};
+
 struct Config {
   ServerSettings server;
   ServerTls server_tls;
   LogSettings log;
   MetricsSettings metrics;
+  LedgerSettings ledger;
+  RedisSettings redis;
   UpstreamSettings upstream;
   UpstreamTls upstream_tls;
   std::vector<ConnectionConfig> connections;
@@ -264,6 +292,7 @@ struct Config {
   std::vector<UserConfig> users;
   std::vector<KeyConfig> keys;
   std::vector<AssignmentConfig> assignments;
+  std::vector<PriceConfig> prices;
   // Those of file: references and of service accounts, resolved; a change in one is a change here.
   std::vector<std::string> referenced_files;
 };

@@ -9,6 +9,7 @@
 #include "base/time_zone.h"
 #include "control/config_loader.h"
 #include "routing/pattern.h"
+#include "store/redis/redis_url.h"
 
 namespace llmgw::control {
 namespace {
@@ -32,6 +33,9 @@ class GovernedChecker {
     check_time_zones();
     check_model_limits();
     check_assignments();
+    if (config_.redis.url.empty()) return;
+    const auto address = store::parse_redis_url(config_.redis.url.reveal());
+    if (!address) fault(config_.redis, SectionId::redis, "url", address.error());
   }
 
  private:

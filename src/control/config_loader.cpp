@@ -175,6 +175,8 @@ void Loader::read_section(const TomlMember& member) {
   if (key == "server") return read_single(SectionId::server, member, config_.server);
   if (key == "log") return read_single(SectionId::log, member, config_.log);
   if (key == "metrics") return read_single(SectionId::metrics, member, config_.metrics);
+  if (key == "ledger") return read_single(SectionId::ledger, member, config_.ledger);
+  if (key == "redis") return read_single(SectionId::redis, member, config_.redis);
   if (key == "upstream") return read_single(SectionId::upstream, member, config_.upstream);
   if (key == "connections") return read_repeated(SectionId::connection, member, config_.connections, kConnectionsMax);
   if (key == "models") return read_repeated(SectionId::model, member, config_.models, kModelsMax);
@@ -186,6 +188,7 @@ void Loader::read_section(const TomlMember& member) {
   if (key == "keys") return read_repeated(SectionId::key, member, config_.keys, kKeysMax);
   if (key == "assignments") return read_repeated(SectionId::assignment, member, config_.assignments, kAssignmentsMax);
   if (key == "routes") return read_repeated(SectionId::route, member, config_.routes, kRoutesMax);
+  if (key == "prices") return read_repeated(SectionId::price, member, config_.prices, kPricesMax);
   unknown_section(member);
 }
 
@@ -194,6 +197,8 @@ Config Loader::load(const TomlValue& document) {
   apply_defaults(SectionId::server_tls, &config_.server_tls);
   apply_defaults(SectionId::log, &config_.log);
   apply_defaults(SectionId::metrics, &config_.metrics);
+  apply_defaults(SectionId::ledger, &config_.ledger);
+  apply_defaults(SectionId::redis, &config_.redis);
   apply_defaults(SectionId::upstream, &config_.upstream);
   apply_defaults(SectionId::upstream_tls, &config_.upstream_tls);
   for (const auto& member : document.members) read_section(member);
@@ -209,6 +214,23 @@ Location location_of(const SectionBase& section, SectionId id, std::string_view 
     if (settings[origin.setting].key == key) return origin.at;
   }
   return section.at;
+}
+
+std::expected<std::vector<PriceConfig>, ConfigErrors> load_prices(std::string_view text) {
+  ConfigErrors errors;
+  auto document = parse_toml(text);
+  if (!document) {
+    errors.add(document.error().at, std::move(document.error().message));
+    return std::unexpected(std::move(errors));
+  }
+  const Environment none{.variable = [](const std::string&) { return std::nullopt; },
+                         .read_file = [](const std::string&) -> base::Result<std::string> {
+                           return base::fail(base::ErrorCode::not_found, "prices refer to no file");
+                         },
+                         .directory = {}};
+  Config config = Loader(none, errors).load(*document);
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return std::move(config.prices);
 }
 
 std::expected<Config, ConfigErrors> load_config(std::string_view text, const Environment& environment) {

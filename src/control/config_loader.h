@@ -19,10 +19,14 @@ inline constexpr size_t kUsersMax = 100'000;
 inline constexpr size_t kKeysMax = 100'000;
 inline constexpr size_t kAssignmentsMax = 1'000'000;
 inline constexpr size_t kRoutesMax = 10'000;
+inline constexpr size_t kPricesMax = 100'000;
 inline constexpr size_t kTagBytesMax = 64;  // a word or two; every ledger record holds them
 
 // Errors are sorted by place and never hold a secret; there is at least one when the result is an error.
 std::expected<Config, ConfigErrors> load_config(std::string_view text, const Environment& environment);
+
+// A file of [[prices]] alone.
+std::expected<std::vector<PriceConfig>, ConfigErrors> load_prices(std::string_view text);
 
 // The place of a setting in a section, or the section's own where it is not given.
 Location location_of(const SectionBase& section, SectionId id, std::string_view key);

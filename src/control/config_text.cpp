@@ -152,6 +152,8 @@ std::string show_config(const Config& config, std::string_view file) {
   shower.section(SectionId::server_tls, config.server_tls);
   shower.section(SectionId::log, config.log);
   shower.section(SectionId::metrics, config.metrics);
+  shower.section(SectionId::ledger, config.ledger);
+  shower.section(SectionId::redis, config.redis);
   shower.section(SectionId::upstream, config.upstream);
   shower.section(SectionId::upstream_tls, config.upstream_tls);
   for (const auto& connection : config.connections) {
@@ -165,6 +167,7 @@ std::string show_config(const Config& config, std::string_view file) {
   for (const auto& key : config.keys) shower.section(SectionId::key, key);
   for (const auto& route : config.routes) shower.section(SectionId::route, route);
   for (const auto& assignment : config.assignments) shower.section(SectionId::assignment, assignment);
+  for (const auto& price : config.prices) shower.section(SectionId::price, price);
   return "# The effective configuration of " + std::string(file) + ".\n" + shower.take();
 }
 

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "admission/limits.h"
+#include "admission/meter.h"
 #include "control/model_filter.h"
 #include "control/units.h"
 #include "routing/model_table.h"
@@ -28,6 +30,8 @@ struct Scope {
   uint64_t identity;
   std::string name;
   admission::Limits limits;
+  admission::CompiledLimits compiled;
+  std::shared_ptr<admission::Meter> meter;  // the same in every snapshot of the process
 };
 // Of an assignment the name is the key's, a slash and the alias.
 uint64_t scope_identity(ScopeKind kind, std::string_view name);

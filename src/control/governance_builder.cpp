@@ -51,8 +51,13 @@ uint32_t GovernanceBuilder::find(const Names& names, std::string_view name) {
 
 uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits) {
   if (!limits.any()) return kNone;
-  snapshot_.scopes.push_back(
-      {.kind = kind, .identity = scope_identity(kind, name), .name = std::string(name), .limits = limits});
+  const uint64_t identity = scope_identity(kind, name);
+  snapshot_.scopes.push_back({.kind = kind,
+                              .identity = identity,
+                              .name = std::string(name),
+                              .limits = limits,
+                              .compiled = admission::CompiledLimits::of(limits, zones_),
+                              .meter = meters_.get(identity)});
   return static_cast<uint32_t>(snapshot_.scopes.size() - 1);
 }
 

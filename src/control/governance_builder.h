@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "admission/meter_table.h"
 #include "control/snapshot.h"
 
 namespace llmgw::control {
@@ -11,8 +12,8 @@ namespace llmgw::control {
 class GovernanceBuilder {
  public:
   // `snapshot` has its models and their table; `config` has passed load_config.
-  GovernanceBuilder(const Config& config, Snapshot& snapshot, ConfigErrors& errors)
-      : config_(config), snapshot_(snapshot), errors_(errors) {}
+  GovernanceBuilder(const Config& config, Snapshot& snapshot, admission::MeterTable& meters, ConfigErrors& errors)
+      : config_(config), snapshot_(snapshot), meters_(meters), errors_(errors) {}
 
   // Fills in everything but the keys' hashes; principals are in the order of config.keys.
   void build();
@@ -32,6 +33,8 @@ class GovernanceBuilder {
 
   const Config& config_;
   Snapshot& snapshot_;
+  admission::MeterTable& meters_;
+  admission::ZoneCache zones_;
   ConfigErrors& errors_;
   Names organizations_;
   Names teams_;

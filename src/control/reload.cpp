@@ -38,10 +38,16 @@ class Differ {
     objects(
         "route", before_.routes, after_.routes, [](const auto& each) { return each.models.front(); },
         [](const auto& a, const auto& b) { return same(SectionId::route, a, b); });
+    objects(
+        "price", before_.prices, after_.prices,
+        [](const auto& each) { return each.provider + '\n' + each.model + '\n' + std::to_string(each.above_tokens); },
+        [](const auto& a, const auto& b) { return same(SectionId::price, a, b); });
     settings(SectionId::server, before_.server, after_.server);
     settings(SectionId::server_tls, before_.server_tls, after_.server_tls);
     settings(SectionId::log, before_.log, after_.log);
     settings(SectionId::metrics, before_.metrics, after_.metrics);
+    settings(SectionId::ledger, before_.ledger, after_.ledger);
+    settings(SectionId::redis, before_.redis, after_.redis);
     settings(SectionId::upstream, before_.upstream, after_.upstream);
     settings(SectionId::upstream_tls, before_.upstream_tls, after_.upstream_tls);
     result_.empty = result_.summary.empty();
@@ -160,9 +166,11 @@ Reloader::Reloader(std::string path, int64_t created_default)
       hash_key_{base::system_random(), base::system_random()},
       config_{} {}
 
-SnapshotInputs Reloader::next_inputs() const {
-  return {
-      .version = snapshot_ ? snapshot_->version + 1 : 1, .hash_key = hash_key_, .created_default = created_default_};
+SnapshotInputs Reloader::next_inputs() {
+  return {.version = snapshot_ ? snapshot_->version + 1 : 1,
+          .hash_key = hash_key_,
+          .created_default = created_default_,
+          .meters = &meters_};
 }
 
 std::expected<void, ConfigErrors> Reloader::load() {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admission/meter_table.h"
 #include "control/config_loader.h"
 #include "control/snapshot.h"
 
@@ -57,11 +58,12 @@ class Reloader {
   std::vector<std::string> watched_files() const;
 
  private:
-  SnapshotInputs next_inputs() const;
+  SnapshotInputs next_inputs();
 
   std::string path_;
   int64_t created_default_;
   SipKey hash_key_;
+  admission::MeterTable meters_;  // what has been used of limits outlives a configuration
   Config config_;
   std::shared_ptr<const Snapshot> snapshot_;
 };

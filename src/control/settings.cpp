@@ -463,6 +463,9 @@ std::span<const SectionTable> section_tables() {
        kServerTls},
       {SectionId::log, "log", false, "Operational and access log.", kLog},
       {SectionId::metrics, "metrics", false, "Prometheus metrics.", kMetrics},
+      {SectionId::ledger, "ledger", false, "What every call used and cost, kept in `data_dir`.",
+       governed_settings(SectionId::ledger)},
+      {SectionId::redis, "redis", false, "Limits that several gateways share.", governed_settings(SectionId::redis)},
       {SectionId::upstream, "upstream", false, "Defaults for all connections.", kUpstream},
       {SectionId::upstream_tls, "upstream.tls", false, "TLS towards upstreams.", kUpstreamTls},
       {SectionId::connection, "connections", true, "A vendor's or engine's address and credential.", kConnection},
@@ -489,6 +492,9 @@ std::span<const SectionTable> section_tables() {
        "How calls for some models find an instance, and what happens when it fails. Models without a route have the "
        "defaults.",
        route_settings()},
+      {SectionId::price, "prices", true,
+       "What tokens cost, before the prices that come with the program. US dollars for a million tokens.",
+       governed_settings(SectionId::price)},
   };
   return kSections;
 }

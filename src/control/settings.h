@@ -69,6 +69,8 @@ enum class SectionId : uint8_t {
   server_tls,
   log,
   metrics,
+  ledger,
+  redis,
   upstream,
   upstream_tls,
   connection,
@@ -80,6 +82,7 @@ enum class SectionId : uint8_t {
   key,
   assignment,
   route,
+  price,
 };
 
 struct SectionTable {

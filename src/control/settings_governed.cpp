@@ -1,4 +1,5 @@
-// The settings of what is governed: models, organizations, teams, users, keys, assignments. Each has the same limits.
+// The settings of what is governed: models, organizations, teams, users, keys, assignments, each with the same limits;
+// and of what governing needs: prices, ledger, Redis.
 #include "control/settings_governed.h"
 
 #include <array>
@@ -11,6 +12,9 @@ namespace {
 // The shortest useful and the longest sensible limits; far from where the arithmetic of admission/ ends.
 constexpr int64_t kRequestsMax = 1'000'000;
 constexpr int64_t kTokensMax = 1'000'000'000'000;
+// A ledger is for reports of months; in milliseconds.
+constexpr int64_t kRetentionMin = 60'000;
+constexpr int64_t kRetentionMax = int64_t{3650} * 24 * 3600 * 1000;
 
 template <class Section>
 constexpr std::array<Setting, 7> kLimits = {
@@ -201,6 +205,90 @@ constexpr std::array kAssignment = {
                                     .references = References::none}),
 };
 
+constexpr Setting amount(std::string_view key, std::string_view help, std::string_view example,
+                         std::string_view fallback = {}) {
+  return {.key = key, .help = help, .fallback = fallback, .example = example};
+}
+
+constexpr Setting required(Setting setting) {
+  setting.required = true;
+  return setting;
+}
+
+constexpr std::array kPrice = {
+    bind<&PriceConfig::provider>({.key = "provider",
+                                  .help = "The word of `provider` in `[[connections]]`, the name of one of them, or "
+                                          "`*`.",
+                                  .example = "\"openai\"",
+                                  .max = 100,
+                                  .required = true,
+                                  .references = References::none}),
+    bind<&PriceConfig::model>({.key = "model",
+                               .help = "The upstream's name of the model, or a pattern. Of several that fit, the "
+                                       "connection's own price comes first, then the provider's, then the closest "
+                                       "pattern.",
+                               .example = "\"gpt-4o-mini*\"",
+                               .max = 256,
+                               .required = true,
+                               .references = References::none}),
+    bind<&PriceConfig::above_tokens>(
+        {.key = "above_tokens",
+         .help = "The entry is for prompts of more tokens than this; another entry of the same provider and model has "
+                 "the price below.",
+         .fallback = "0",
+         .example = "200000",
+         .max = kTokensMax}),
+    bind<&PriceConfig::input>(required(amount("input", "Prompt tokens.", "\"0.15\""))),
+    bind<&PriceConfig::output>(required(amount("output", "Generated tokens.", "\"0.60\""))),
+    bind<&PriceConfig::cache_read>(
+        amount("cache_read", "Prompt tokens from the provider's cache; without it as `input`.", "\"0.075\"")),
+    bind<&PriceConfig::cache_write>(
+        amount("cache_write", "Prompt tokens written to it for five minutes; without it as `input`.", "\"3.75\"")),
+    bind<&PriceConfig::cache_write_1h>(
+        amount("cache_write_1h", "Written to it for an hour; without it as `cache_write`.", "\"6.00\"")),
+    bind<&PriceConfig::reasoning>(
+        amount("reasoning", "Generated tokens of reasoning; without it as `output`.", "\"0.60\"")),
+    bind<&PriceConfig::request>(
+        amount("request", "US dollars for each call, beside its tokens.", "\"0.005\"", "\"0\"")),
+};
+
+constexpr std::array kLedger = {
+    bind<&LedgerSettings::enabled>(
+        {.key = "enabled", .help = "Write a record of every call.", .fallback = "true", .needs_restart = true}),
+    bind<&LedgerSettings::retention>(
+        {.key = "retention",
+         .help = "How long records are kept; the sums that `llm-gateway ledger report` shows stay.",
+         .fallback = "\"90d\"",
+         .min = kRetentionMin,
+         .max = kRetentionMax}),
+    bind<&LedgerSettings::max_size>({.key = "max_size",
+                                     .help = "Most bytes of records; beyond it the oldest go first.",
+                                     .fallback = "\"10GiB\"",
+                                     .min = 64 << 20}),
+};
+
+constexpr std::array kRedis = {
+    bind<&RedisSettings::url>({.key = "url",
+                               .help = "`redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS, or "
+                                       "`unix:/path`. Without it every gateway counts for itself.",
+                               .example = "\"redis://127.0.0.1:6379\"",
+                               .min = 8,
+                               .max = 2048,
+                               .needs_restart = true}),
+    bind<&RedisSettings::prefix>({.key = "prefix",
+                                  .help = "Before every key in Redis: gateways of the same prefix share limits.",
+                                  .fallback = "\"llmgw:\"",
+                                  .max = 64,
+                                  .needs_restart = true,
+                                  .references = References::none}),
+    bind<&RedisSettings::timeout>({.key = "timeout",
+                                   .help = "How long an answer of Redis may take before it counts as gone.",
+                                   .fallback = "\"500ms\"",
+                                   .min = 10,
+                                   .max = 60'000,
+                                   .needs_restart = true}),
+};
+
 constexpr auto kGovernedModel = join(kModel, kLimits<ModelConfig>);
 constexpr auto kGovernedOrganization = join(kOrganization, kLimits<OrganizationConfig>);
 constexpr auto kGovernedTeam = join(kTeam, kLimits<TeamConfig>);
@@ -218,6 +306,9 @@ std::span<const Setting> governed_settings(SectionId id) {
     case SectionId::user: return kGovernedUser;
     case SectionId::key: return kGovernedKey;
     case SectionId::assignment: return kGovernedAssignment;
+    case SectionId::price: return kPrice;
+    case SectionId::ledger: return kLedger;
+    case SectionId::redis: return kRedis;
     default: return {};
   }
 }

@@ -20,6 +20,7 @@ class SnapshotBuilder {
     add_settings();
     add_connections();
     add_models();
+    add_prices();
     add_keys();
     if (!errors_.empty()) return std::unexpected(std::move(errors_));
     return std::move(snapshot_);
@@ -31,6 +32,7 @@ class SnapshotBuilder {
   void add_models();
   void index_models();
   void add_routes();
+  void add_prices();
   void add_keys();
   Connection make_connection(const ConnectionConfig& from, providers::Upstream upstream);
 
@@ -187,11 +189,25 @@ void SnapshotBuilder::index_models() {
   }
 }
 
+void SnapshotBuilder::add_prices() {
+  auto& snapshot = *snapshot_;
+  snapshot.ledger = config_.ledger;
+  snapshot.redis = config_.redis;
+  snapshot.prices = PriceTable::build(config_.prices, shipped_prices());
+  for (Model& model : snapshot.models) {
+    const std::string_view name = model.upstream_name(model.name);
+    if (name.find('*') != std::string_view::npos) continue;
+    const Connection& connection = snapshot.connections[model.connection];
+    model.price = snapshot.prices.find(connection.name, connection.upstream.provider->name, name);
+  }
+}
+
 void SnapshotBuilder::add_keys() {
   auto& snapshot = *snapshot_;
   snapshot.keys_ = KeyTable(inputs_.hash_key, config_.keys.size());
   snapshot.principals.reserve(config_.keys.size() + 1);
-  GovernanceBuilder(config_, snapshot, errors_).build();
+  admission::MeterTable own_meters;
+  GovernanceBuilder(config_, snapshot, inputs_.meters != nullptr ? *inputs_.meters : own_meters, errors_).build();
   for (uint32_t i = 0; i < config_.keys.size(); ++i) {
     if (!snapshot.keys_.add(config_.keys[i].key.reveal(), i)) {
       errors_.add(config_.keys[i].at, "keys: the same key is given twice");

@@ -13,10 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "admission/meter_table.h"
 #include "control/address.h"
 #include "control/config.h"
 #include "control/governance.h"
 #include "control/key_table.h"
+#include "control/price_table.h"
 #include "control/route.h"
 #include "providers/upstream.h"
 #include "routing/model_table.h"
@@ -64,8 +66,9 @@ struct Model {
   std::string deployment;
   std::string owned_by;
   int64_t created;
-  uint32_t scope = kNone;  // of its name, in Snapshot::scopes
-  uint32_t route = 0;      // in Snapshot::routes
+  uint32_t scope = kNone;                    // of its name, in Snapshot::scopes
+  uint32_t route = 0;                        // in Snapshot::routes
+  const PriceTable::Tiers* price = nullptr;  // of its upstream name; null: unknown, or to be found by the client's name
 
   std::string_view upstream_name(std::string_view requested) const { return remote.empty() ? requested : remote; }
 };
@@ -98,6 +101,9 @@ class Snapshot {
   std::vector<User> users;
   std::vector<Principal> principals;  // in the order of the file; the anonymous one, if any, is the last
   std::vector<Assignment> assignments;
+  PriceTable prices;
+  LedgerSettings ledger;
+  RedisSettings redis;
 
   // The owner of the key, or null when nobody's. An empty key is no key: the anonymous principal where that is allowed.
   const Principal* authenticate(std::string_view key) const;
@@ -132,8 +138,9 @@ class Snapshot {
 
 struct SnapshotInputs {
   uint64_t version = 1;
-  SipKey hash_key;              // random, of the process
-  int64_t created_default = 0;  // for models that say no `created`: seconds since 1970
+  SipKey hash_key;                          // random, of the process
+  int64_t created_default = 0;              // for models that say no `created`: seconds since 1970
+  admission::MeterTable* meters = nullptr;  // null: the snapshot has meters of its own
 };
 
 // `config` has passed load_config. Fails only for faults that load_config would have reported too.

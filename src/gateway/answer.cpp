@@ -14,10 +14,12 @@ Task<void> Call::answer(uint16_t status, std::string_view content_type, std::str
   status_ = status;
   http::Headers all = headers;
   all.append(HeaderId::content_type, content_type);
+  add_limit_headers(all);
   if (!all.has(HeaderId::x_request_id)) all.append(HeaderId::x_request_id, id_.view());
   const http::ResponseStart start{
       .status = status, .headers = &all, .framing = http::Framing::content_length, .content_length = body.size()};
   if (!exchange_.start(start)) co_return exchange_.abort();
+  account();
   const iovec buffer = net::buffer_of(body);
   co_await exchange_.write({&buffer, 1}, true);
 }

@@ -225,6 +225,7 @@ Result<void> Call::start_answer(const ResponseHead& head) {
     return fail(ErrorCode::too_large, "too many headers");
   }
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
+  add_limit_headers(headers);
   status_ = head.status;
   const bool sized = head.framing == http::Framing::content_length || head.framing == http::Framing::none;
   return exchange_.start({.status = head.status,
@@ -341,6 +342,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
+    if (done && whole) account();
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     note_piece(streams, arrived, last_piece);
@@ -373,6 +375,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     const iovec buffer = net::buffer_of(data);
     const Instant arrived = worker_.loop().now();
     const bool done = bytes->done;
+    if (done && may_end) account();
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
     note_piece(true, arrived, last_piece);
@@ -423,6 +426,7 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between
     event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
   }
   if (!event.empty()) {
+    account();
     const iovec buffer = net::buffer_of(event);
     // The event says that it is over; the transfer itself ends in order, so that every client gets to see it.
     auto written = co_await exchange_.write({&buffer, 1}, true);

@@ -96,6 +96,7 @@ Task<void> Call::proxy() {
   if (asks_memory() && co_await answer_from_memory()) co_return;
   auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
   if (!planned) co_return co_await refuse(planned.error());
+  if (auto admitted = admit(); !admitted) co_return co_await refuse(admitted.error());
   co_await try_instances();
 }
 

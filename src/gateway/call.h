@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "accounting/usage_scanner.h"
+#include "admission/reservation.h"
 #include "base/arena.h"
 #include "chat/error.h"
 #include "dialects/openai/response_cursor.h"
@@ -108,6 +109,19 @@ class Call {
   void end_attempt();
   routing::InstanceState* instance_state() const;
   routing::InstanceState* model_state() const;
+
+  // governance.cpp: limits, budgets, the ledger
+  Outcome<void> admit();
+  admission::Demand estimate_demand();
+  const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
+  std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
+  void add_limit_headers(http::Headers& headers);
+  std::string_view tags();
+  // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
+  void account();
+  accounting::CallOutcome outcome() const;
+  chat::Usage used(bool& estimated) const;
+  void write_ledger(const accounting::LedgerRecord& settled);
 
   // local.cpp: what the gateway answers itself
   net::Task<void> answer_health(bool readiness);
@@ -241,6 +255,13 @@ class Call {
   std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
+  std::array<const control::Scope*, admission::kScopesMax> scopes_{};  // whose limits hold for the call
+  size_t scope_count_ = 0;
+  admission::Reservation reservation_;
+  uint64_t estimated_input_ = 0;
+  bool admitted_ = false;
+  bool accounted_ = false;
+  std::optional<int64_t> cost_;  // nano-dollars; none: unknown
   telemetry::RequestSeries* series_ = nullptr;
 };
 

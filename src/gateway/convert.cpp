@@ -128,6 +128,7 @@ Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint6
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
   if (framing() == chat::Framing::sse) headers.append("cache-control", "no-cache");
+  add_limit_headers(headers);
   status_ = 200;
   return exchange_.start({.status = 200,
                           .headers = &headers,
@@ -221,6 +222,7 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
       }
     }
     const iovec buffer = net::buffer_of(transcoder.output());
+    if (transcoder.over()) account();
     auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
     if (!written) {
       exchange_.abort();
@@ -251,6 +253,7 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   }
   if (!exchange_.started()) co_return co_await refuse(error);
   error_ = error.kind;
+  account();
   const iovec buffer = net::buffer_of(transcoder.output());
   if (transcoder.error_event_written()) {
     // Cohere's SDK takes the event for an end like any other: only the broken transfer tells.

@@ -60,6 +60,8 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   gateway->shared_.responses.set_path(options.snapshot->server.data_dir + "/responses.sqlite");
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);
+  if (fault.empty()) fault = gateway->open_ledger();
+  if (fault.empty()) fault = gateway->open_shared_limits();
   if (fault.empty()) fault = gateway->start_workers();
   if (!fault.empty()) return Failure(std::move(fault));
   return gateway;
@@ -94,6 +96,56 @@ std::string Gateway::open_logs() {
   log_writer_->add_metrics(registry_);
   log_ = &log_writer_->add_producer();
   log_->set_time(base::real_wall_now());
+  return {};
+}
+
+std::string Gateway::open_ledger() {
+  const control::LedgerSettings& settings = snapshot_->ledger;
+  if (!settings.enabled) return {};
+  telemetry::Log& log = log_writer_->add_producer();
+  const std::string data_dir = snapshot_->server.data_dir;
+  auto ledger = control::Ledger::start(
+      {.directory = data_dir,
+       .workers = worker_count_,
+       .retention = settings.retention,
+       .bytes_max = settings.max_size.bytes,
+       .open_database = [path = control::ledger_database(data_dir)] { return store::open_sqlite(path); },
+       .report =
+           [&log](std::string_view message, const base::Error& error) {
+             log.set_time(base::real_wall_now());
+             log.warn(message, {{"error", error}});
+           }});
+  if (!ledger) {
+    return "the ledger in " + control::ledger_directory(data_dir) +
+           " cannot be made: " + std::strerror(ledger.error().os_error);
+  }
+  ledger_ = std::move(*ledger);
+  ledger_->restore_budgets(*snapshot_, base::real_wall_now().time_since_epoch() / std::chrono::seconds(1));
+  registry_.add_collector([this](std::vector<telemetry::CollectedSample>& samples) {
+    if (ledger_ == nullptr) return;
+    samples.push_back({telemetry::FamilyId::ledger_records, {}, static_cast<double>(ledger_->appended())});
+    samples.push_back({telemetry::FamilyId::ledger_lost, {}, static_cast<double>(ledger_->lost())});
+    samples.push_back({telemetry::FamilyId::ledger_waiting, {}, static_cast<double>(ledger_->waiting_bytes())});
+  });
+  return {};
+}
+
+std::string Gateway::open_shared_limits() {
+  const control::RedisSettings& settings = snapshot_->redis;
+  if (settings.url.empty()) return {};
+  auto address = store::parse_redis_url(settings.url.reveal());
+  if (!address) return "redis.url: " + address.error();
+  telemetry::Log& log = log_writer_->add_producer();
+  shared_limits_ = std::make_unique<control::SharedLimits>(
+      control::SharedLimitsOptions{.address = std::move(*address),
+                                   .prefix = settings.prefix,
+                                   .timeout = settings.timeout,
+                                   .report =
+                                       [&log](std::string_view message, const base::Error& error) {
+                                         log.set_time(base::real_wall_now());
+                                         log.warn(message, {{"error", error}});
+                                       }},
+      snapshot_);
   return {};
 }
 
@@ -165,14 +217,16 @@ std::string Gateway::start_workers() {
   workers_left_.store(worker_count_, std::memory_order_relaxed);
   std::vector<std::future<std::string>> started;
   for (size_t i = 0; i < worker_count_; ++i) {
-    workers_.push_back(std::make_unique<WorkerThread>(WorkerThreadOptions{.index = i,
-                                                                          .workers = worker_count_,
-                                                                          .shared = &shared_,
-                                                                          .log = &log_writer_->add_producer(),
-                                                                          .snapshot = snapshot_,
-                                                                          .ticket_keys = ticket_keys_,
-                                                                          .sockets = std::move(shares_[i]),
-                                                                          .on_ended = [this] { on_worker_ended(); }}));
+    workers_.push_back(
+        std::make_unique<WorkerThread>(WorkerThreadOptions{.index = i,
+                                                           .workers = worker_count_,
+                                                           .shared = &shared_,
+                                                           .log = &log_writer_->add_producer(),
+                                                           .ledger = ledger_ ? &ledger_->writer(i) : nullptr,
+                                                           .snapshot = snapshot_,
+                                                           .ticket_keys = ticket_keys_,
+                                                           .sockets = std::move(shares_[i]),
+                                                           .on_ended = [this] { on_worker_ended(); }}));
     started.push_back(workers_.back()->start());
   }
   shares_.clear();
@@ -195,6 +249,8 @@ Gateway::~Gateway() {
   for (const auto& worker : workers_) worker->join();
   shared_.responses.close();
   workers_.clear();
+  shared_limits_.reset();
+  ledger_.reset();
   for (const auto& share : shares_) {
     for (const WorkerSocket& socket : share) close(socket.fd);
   }
@@ -216,6 +272,8 @@ std::expected<void, std::string> Gateway::publish(std::shared_ptr<const control:
   if (draining()) return Failure("the gateway is stopping");
   snapshot_ = snapshot;
   apply_log_settings();
+  if (shared_limits_ != nullptr) shared_limits_->adopt(snapshot);
+  if (ledger_ != nullptr) ledger_->set_limits(snapshot->ledger.retention, snapshot->ledger.max_size.bytes);
   std::vector<std::future<void>> taken;
   for (const auto& worker : workers_) taken.push_back(worker->adopt(snapshot));
   const auto limit = std::chrono::steady_clock::now() + kWorkerAnswerLimit;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "control/ledger/ledger.h"
+#include "control/sharing/shared_limits.h"
 #include "control/snapshot.h"
 #include "gateway/acceptor.h"
 #include "gateway/listening.h"
@@ -78,6 +80,8 @@ class Gateway {
  private:
   explicit Gateway(const control::Snapshot& snapshot);
   std::string open_logs();
+  std::string open_ledger();
+  std::string open_shared_limits();
   std::string open_sockets(GatewayOptions& options);
   std::string deal(std::vector<ListeningSocket>& group);
   std::string start_workers();
@@ -88,6 +92,8 @@ class Gateway {
   telemetry::Registry registry_;
   std::unique_ptr<telemetry::LogWriter> log_writer_;
   telemetry::Log* log_ = nullptr;
+  std::unique_ptr<control::Ledger> ledger_;               // null: not wanted
+  std::unique_ptr<control::SharedLimits> shared_limits_;  // null: no Redis is configured
   SharedState shared_;
   base::Secret ticket_keys_;
   bool tls_ = false;

@@ -99,7 +99,7 @@ class Pass {
       case Field::stream_options: return options("include_usage", "");
       case Field::generation_config: return options("maxOutputTokens", "max_output_tokens");
       case Field::inference_config: return options("maxTokens", "");
-      case Field::metadata: return options("user_id", "");
+      case Field::metadata: return metadata();
     }
     return true;
   }
@@ -182,6 +182,51 @@ class Pass {
     if (value) peek_.max_output_tokens = std::max(*value, peek_.max_output_tokens.value_or(0));
   }
 
+  void add_tag(std::string_view name, std::string_view value) {
+    const std::string_view tag = name.empty() ? value : arena_.concat(arena_.concat(name, "="), value);
+    if (tag.empty() || tag.size() > kMetadataTagBytesMax || ++tags_ > kMetadataTagsMax) return;
+    // What separates tags, and what would break a line of a report, cannot be part of one.
+    if (!acceptable(tag) || tag.find(',') != std::string_view::npos) return;
+    peek_.metadata_tags =
+        peek_.metadata_tags.empty() ? tag : arena_.concat(arena_.concat(peek_.metadata_tags, ","), tag);
+  }
+
+  void add_tag_value(std::string_view name) {
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return;
+    }
+    const std::string_view raw = reader_.string();
+    // Escapes can make a text six times as long as it is.
+    if (raw.size() > 6 * kMetadataTagBytesMax) return;
+    if (const auto text = json::unescape(raw, arena_)) add_tag(name, *text);
+  }
+
+  bool metadata() {
+    if (reader_.kind() != json::Kind::object) {
+      reader_.skip();
+      return true;
+    }
+    reader_.enter_object();
+    std::string_view raw_key;
+    while (reader_.next_member(raw_key)) {
+      std::array<char, kEscapedKeyBytesMax> buffer;
+      const auto key = plain_key(raw_key, buffer);
+      if (!key) return refuse_member("a member's name has a broken escape", "");
+      if (*key == "user_id") {
+        user();
+      } else if (*key == "tags" && reader_.kind() == json::Kind::array) {
+        reader_.enter_array();
+        while (reader_.next_element()) add_tag_value({});
+      } else if (key->size() > kMetadataTagBytesMax) {
+        reader_.skip();
+      } else {
+        add_tag_value(*key);
+      }
+    }
+    return true;
+  }
+
   // One level down: reads the member of either name and skips the others.
   bool options(std::string_view name, std::string_view other_name) {
     if (reader_.kind() != json::Kind::object) {
@@ -196,8 +241,6 @@ class Pass {
       if (!key) return refuse_member("a member's name has a broken escape", "");
       if (*key != name && *key != other_name) {
         reader_.skip();
-      } else if (name == "user_id") {
-        user();
       } else if (name != "include_usage") {
         raise_max_tokens();
       } else if (reader_.kind() == json::Kind::boolean) {
@@ -215,6 +258,7 @@ class Pass {
   Peek peek_;
   PeekRefusal refusal_{nullptr, ""};
   bool has_stream_ = false;
+  size_t tags_ = 0;
 };
 
 }  // namespace

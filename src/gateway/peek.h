@@ -17,7 +17,9 @@ namespace llmgw::gateway {
 // Longer than any model name or ARN of a provider (Bedrock allows 2,048 in its pattern, real ones stay below 200).
 inline constexpr size_t kModelNameBytesMax = 512;
 inline constexpr size_t kOwnedByBytesMax = 256;
-inline constexpr size_t kUserBytesMax = 512;  // longer ones are cut: it is only an affinity and log value
+inline constexpr size_t kMetadataTagsMax = 16;      // as many as OpenAI's metadata may have; the rest is left out
+inline constexpr size_t kMetadataTagBytesMax = 64;  // of each; a longer one is no tag
+inline constexpr size_t kUserBytesMax = 512;        // longer ones are cut: it is only an affinity and log value
 
 // Views point into the body, or into the arena where something had to be unescaped. A span is empty with null data if
 // the member is absent.
@@ -29,6 +31,9 @@ struct Peek {
   std::string_view owned_by;       // unescaped; empty if absent or null
   std::string_view owned_by_span;  // the whole member and one comma beside it: cut it out and the body is JSON still
   std::string_view user;           // unescaped; `user`, or Anthropic's metadata.user_id
+
+  // Of the member `metadata`: "name=value" of its texts, and the texts of a list `tags`, separated by commas.
+  std::string_view metadata_tags;
 
   std::optional<bool> stream;
   std::optional<bool> include_usage;  // stream_options.include_usage

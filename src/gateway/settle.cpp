@@ -54,6 +54,7 @@ bool is_probe(Operation operation) {
 }  // namespace
 
 void Call::settle() {
+  account();
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
   std::string_view error_type = client_gone_;
@@ -96,6 +97,11 @@ void Call::settle() {
 
 void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters) {
   record.connection = attempt_->connection->name;
+  if (cost_) {
+    if (*cost_ > 0) counters.count_cost(static_cast<uint64_t>(*cost_));
+  } else if (admitted_) {
+    counters.count_unpriced();
+  }
   if (usage_ || converted_usage_) {
     const chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
     record.tokens = token_counts(usage);

@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "accounting/ledger_writer.h"
 #include "control/snapshot.h"
 #include "gateway/heartbeat.h"
 #include "gateway/media_fetcher.h"
+#include "gateway/price_cache.h"
 #include "gateway/routing_state.h"
 #include "gateway/shared_responses.h"
 #include "http/pool.h"
@@ -112,6 +114,10 @@ class Worker {
   json::Parser& writer_parser() { return writer_parser_; }
   providers::SigningKeys& signing_keys() { return signing_keys_; }
   routing::Chooser& chooser() { return chooser_; }
+  // Null: no ledger is kept. Set before the first request.
+  void set_ledger(accounting::LedgerWriter* ledger) { ledger_ = ledger; }
+  accounting::LedgerWriter* ledger() { return ledger_; }
+  PriceCache& prices() { return prices_; }
   const FetchMedia& fetch_media() const { return fetch_media_; }
   // Requests being handled, from the first byte of the head to settlement.
   uint64_t in_flight() const { return server_->counters().active; }
@@ -146,6 +152,8 @@ class Worker {
   ProxyOf proxy_of_;
   FetchMedia fetch_media_;
   routing::Chooser chooser_;
+  accounting::LedgerWriter* ledger_ = nullptr;
+  PriceCache prices_;
   json::Parser parser_;
   json::Parser writer_parser_;
   providers::SigningKeys signing_keys_;

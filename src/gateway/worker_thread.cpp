@@ -113,6 +113,7 @@ std::string WorkerThread::build(Parts& parts) {
       [&parts](std::string url, FetchLimits limits, net::Cancellation* cancellation) {
         return parts.media.fetch(std::move(url), limits, cancellation);
       });
+  parts.worker->set_ledger(options_.ledger);
   apply_limits(parts);
   auto sockets = std::exchange(options_.sockets, {});
   std::string fault;

@@ -32,6 +32,7 @@ struct WorkerThreadOptions {
   size_t workers = 1;
   SharedState* shared = nullptr;
   telemetry::Log* log = nullptr;
+  accounting::LedgerWriter* ledger = nullptr;
   std::shared_ptr<const control::Snapshot> snapshot;
   base::Secret ticket_keys;             // the same for all workers
   std::vector<WorkerSocket> sockets;    // taken over

@@ -18,6 +18,8 @@ constexpr Label kWarning{"warning", "code of the warning", true};
 constexpr Label kSide{"side", "`client` or `upstream`", true};
 constexpr Label kReloadResult{"result", "`success` or `failure`", true};
 constexpr Label kFamilyLabel{"family", "metric family that is full", true};
+constexpr Label kScope{"scope", "`organization`, `team`, `user`, `key`, `assignment`, `model`", true};
+constexpr Label kLimit{"limit", "`tps`, `rpm`, `tpm`, `concurrency`, `budget`", true};
 constexpr Label kVersion{"version", "version of the program", true};
 
 constexpr std::array<Family, kFamilyCount> kFamilies{{
@@ -39,6 +41,24 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "requests",
      "Requests that ended in an error, also after the first byte of the answer.",
      {&kApiKey, &kProvider, &kModel, &kEndpoint, &kErrorType}},
+    {FamilyId::cost,
+     "llm_cost_nanodollars_total",
+     Kind::counter,
+     "1e-9 US dollars",
+     "What calls cost by the price list. Calls without a price are in `llm_unpriced_requests_total` instead.",
+     {&kApiKey, &kProvider, &kModel, &kEndpoint}},
+    {FamilyId::unpriced,
+     "llm_unpriced_requests_total",
+     Kind::counter,
+     "requests",
+     "Calls that used a provider and of which nobody knows what they cost: no price, or no usage reported.",
+     {&kApiKey, &kProvider, &kModel, &kEndpoint}},
+    {FamilyId::limit_refusals,
+     "llm_gateway_limit_refusals_total",
+     Kind::counter,
+     "requests",
+     "Requests refused by a limit or a budget.",
+     {&kScope, &kLimit}},
     {FamilyId::request_duration,
      "llm_request_duration_seconds",
      Kind::histogram,
@@ -120,6 +140,12 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      {&kReloadResult}},
     {FamilyId::config_last_reload, "llm_gateway_config_last_reload_timestamp_seconds", Kind::gauge, "Unix seconds",
      "When the configuration in force was loaded."},
+    {FamilyId::ledger_records, "llm_gateway_ledger_records_total", Kind::counter, "records",
+     "Records written to the ledger."},
+    {FamilyId::ledger_lost, "llm_gateway_ledger_records_lost_total", Kind::counter, "records",
+     "Records lost: the disk was full, and then the memory kept for that time."},
+    {FamilyId::ledger_waiting, "llm_gateway_ledger_bytes_waiting", Kind::gauge, "bytes",
+     "Records written but not yet summed up in the database."},
     {FamilyId::log_lines_dropped, "llm_gateway_log_lines_dropped_total", Kind::counter, "lines",
      "Log lines lost because their destination was too slow or failed."},
     {FamilyId::log_write_errors, "llm_gateway_log_write_errors_total", Kind::counter, "writes",
@@ -217,9 +243,9 @@ std::string metrics_manual() {
     text.append(" |\n");
   }
   text.append("\n| label | values |\n|---|---|\n");
-  constexpr std::array<const Label*, 13> kLabels{
-      &kApiKey,         &kProvider, &kModel, &kInstance,     &kEndpoint,    &kTokenType, &kErrorType,
-      &kInstanceStatus, &kWarning,  &kSide,  &kReloadResult, &kFamilyLabel, &kVersion};
+  constexpr std::array<const Label*, 15> kLabels{
+      &kApiKey, &kProvider,       &kModel,   &kInstance, &kEndpoint,     &kTokenType,   &kErrorType, &kScope,
+      &kLimit,  &kInstanceStatus, &kWarning, &kSide,     &kReloadResult, &kFamilyLabel, &kVersion};
   for (const Label* label : kLabels)
     text.append("| `").append(label->name).append("` | ").append(label->meaning).append(" |\n");
   return text;

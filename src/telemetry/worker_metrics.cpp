@@ -23,6 +23,11 @@ std::string_view to_string(InstanceOutcome outcome) {
 RequestSeries::RequestSeries(Registry& registry, Shard& shard, const Series& labels)
     : registry_(&registry), shard_(&shard), labels_(&labels), requests_(registry.counter(shard, labels)) {}
 
+Counter RequestSeries::resolve_counter(FamilyId family) {
+  const auto& values = labels_->values;
+  return registry_->counter(*shard_, family, values[0], values[1], values[2], values[3]);
+}
+
 Counter RequestSeries::resolve_tokens(TokenType type) {
   const auto& values = labels_->values;
   return registry_->counter(*shard_, FamilyId::tokens, values[0], values[1], values[2], values[3], to_string(type));
@@ -96,6 +101,10 @@ Gauge WorkerMetrics::sessions(std::string_view provider) {
 
 Counter WorkerMetrics::warning(std::string_view code) {
   return registry_->counter(*shard_, FamilyId::warnings, or_none(code));
+}
+
+Counter WorkerMetrics::limit_refusal(std::string_view scope, std::string_view limit) {
+  return registry_->counter(*shard_, FamilyId::limit_refusals, scope, limit);
 }
 
 }  // namespace llmgw::telemetry

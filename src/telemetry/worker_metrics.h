@@ -59,6 +59,16 @@ class RequestSeries {
   }
   // `error_id` < kErrorTypesMax numbers the class; `error_type` is its name, the same for the same id.
   void count_error(uint8_t error_id, std::string_view error_type);
+  void count_cost(uint64_t nano_dollars) {
+    if (!cost_) [[unlikely]]
+      cost_ = resolve_counter(FamilyId::cost);
+    cost_.add(nano_dollars);
+  }
+  void count_unpriced() {
+    if (!unpriced_) [[unlikely]]
+      unpriced_ = resolve_counter(FamilyId::unpriced);
+    unpriced_.add();
+  }
   void record_duration(base::Duration time) { record(duration_, FamilyId::request_duration, time); }
   void record_upstream(base::Duration time) { record(upstream_, FamilyId::upstream_duration, time); }
   void record_added(base::Duration time) { record(added_, FamilyId::added_time, time); }
@@ -73,6 +83,7 @@ class RequestSeries {
       histogram = resolve_histogram(family);
     histogram.record(time);
   }
+  Counter resolve_counter(FamilyId family);
   Counter resolve_tokens(TokenType type);
   Histogram resolve_histogram(FamilyId family);
 
@@ -80,6 +91,8 @@ class RequestSeries {
   Shard* shard_;
   const Series* labels_;  // of llm_requests_total
   Counter requests_;
+  Counter cost_;
+  Counter unpriced_;
   std::array<Counter, kTokenTypeCount> tokens_;
   Histogram duration_;
   Histogram upstream_;
@@ -194,6 +207,7 @@ class WorkerMetrics {
   // Off the hot path: look the handle up once and keep it.
   Gauge sessions(std::string_view provider);
   Counter warning(std::string_view code);
+  Counter limit_refusal(std::string_view scope, std::string_view limit);
 
   Gauge client_connections;
   Gauge upstream_connections;

@@ -1,0 +1,133 @@
+#include "accounting/ledger_record.h"
+
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+namespace llmgw::accounting {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr size_t kHeadBytes = 88;
+
+enum Flag : uint8_t { kPriced = 1, kEstimated = 2, kStreamed = 4 };
+
+constexpr std::array<std::optional<uint64_t> chat::Usage::*, 6> kCounts = {
+    &chat::Usage::input,          &chat::Usage::cache_read, &chat::Usage::cache_write,
+    &chat::Usage::cache_write_1h, &chat::Usage::output,     &chat::Usage::reasoning};
+constexpr uint64_t kUnknown = UINT64_MAX;
+
+// The machine's own order is the disk's: the program is for little-endian machines.
+static_assert(std::endian::native == std::endian::little);
+
+class Put {
+ public:
+  explicit Put(std::span<char> to) : to_(to) {}
+  template <class T>
+  void number(T value) {
+    assert(at_ + sizeof value <= to_.size());
+    std::memcpy(to_.data() + at_, &value, sizeof value);
+    at_ += sizeof value;
+  }
+  void text(std::string_view value) {
+    size_t size = value.size();
+    if (size > kLedgerTextBytesMax) {
+      size = kLedgerTextBytesMax;
+      while (size > 0 && (static_cast<uint8_t>(value[size]) & 0xC0) == 0x80) --size;
+    }
+    number(static_cast<uint16_t>(size));
+    if (size > 0) std::memcpy(to_.data() + at_, value.data(), size);
+    at_ += size;
+  }
+  size_t size() const { return at_; }
+
+ private:
+  std::span<char> to_;
+  size_t at_ = 0;
+};
+
+class Take {
+ public:
+  explicit Take(std::string_view from) : left_(from) {}
+  template <class T>
+  T number() {
+    T value{};
+    std::memcpy(&value, left_.data(), sizeof value);
+    left_.remove_prefix(sizeof value);
+    return value;
+  }
+  bool text(std::string_view& value) {
+    if (left_.size() < 2) return false;
+    const auto size = number<uint16_t>();
+    if (left_.size() < size) return false;
+    value = left_.substr(0, size);
+    left_.remove_prefix(size);
+    return true;
+  }
+
+ private:
+  std::string_view left_;
+};
+
+}  // namespace
+
+std::string_view to_string(CallOutcome outcome) {
+  static constexpr std::array<std::string_view, 4> kNames = {"completed", "failed", "cut", "cancelled"};
+  return kNames[static_cast<size_t>(outcome)];
+}
+
+std::string_view to_string(LedgerText text) {
+  static constexpr std::array<std::string_view, kLedgerTexts> kNames = {
+      "id",       "key",        "user",      "team",     "organization", "model",  "asked_model", "upstream_model",
+      "provider", "connection", "operation", "end_user", "tags",         "charged"};
+  return kNames[static_cast<size_t>(text)];
+}
+
+size_t encode(const LedgerRecord& record, std::span<char> to) {
+  Put put(to);
+  put.number(kVersion);
+  put.number(static_cast<uint8_t>(record.outcome));
+  put.number(static_cast<uint8_t>((record.priced ? kPriced : 0) | (record.estimated ? kEstimated : 0) |
+                                  (record.streamed ? kStreamed : 0)));
+  put.number(record.retries);
+  put.number(record.status);
+  put.number(record.upstream_status);
+  put.number(record.time);
+  put.number(record.duration);
+  put.number(record.nano_dollars);
+  for (const auto count : kCounts) put.number((record.usage.*count).value_or(kUnknown));
+  put.number(uint64_t{0});  // for what comes next
+  assert(put.size() == kHeadBytes);
+  for (const std::string_view text : record.texts) put.text(text);
+  return put.size();
+}
+
+std::optional<LedgerRecord> decode(std::string_view from) {
+  if (from.size() < kHeadBytes) return std::nullopt;
+  Take take(from);
+  LedgerRecord record;
+  if (take.number<uint8_t>() < kVersion) return std::nullopt;
+  const auto outcome = take.number<uint8_t>();
+  if (outcome > static_cast<uint8_t>(CallOutcome::cancelled)) return std::nullopt;
+  record.outcome = static_cast<CallOutcome>(outcome);
+  const auto flags = take.number<uint8_t>();
+  record.priced = (flags & kPriced) != 0;
+  record.estimated = (flags & kEstimated) != 0;
+  record.streamed = (flags & kStreamed) != 0;
+  record.retries = take.number<uint8_t>();
+  record.status = take.number<uint16_t>();
+  record.upstream_status = take.number<uint16_t>();
+  record.time = take.number<int64_t>();
+  record.duration = take.number<int64_t>();
+  record.nano_dollars = take.number<int64_t>();
+  for (const auto count : kCounts) {
+    if (const auto value = take.number<uint64_t>(); value != kUnknown) record.usage.*count = value;
+  }
+  take.number<uint64_t>();
+  for (std::string_view& text : record.texts) {
+    if (!take.text(text)) return std::nullopt;
+  }
+  return record;
+}
+
+}  // namespace llmgw::accounting

@@ -1,0 +1,76 @@
+// What a call used and cost, as one record of the ledger. Pure; any thread.
+//
+// On disk all numbers are little-endian. A record is a head of 88 bytes, fixed in the order of encode(), and then
+// its texts, each with its length in 16 bits before it. A reader of a later version takes what it knows and skips texts
+// beyond; what is shorter than a version's head is not a record.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "chat/usage.h"
+
+namespace llmgw::accounting {
+
+enum class CallOutcome : uint8_t {
+  completed,  // the client was given the whole answer
+  failed,     // the provider, or the way to it, failed: the client was told
+  cut,        // the provider's answer broke off inside
+  cancelled,  // the client left before the end
+};
+std::string_view to_string(CallOutcome outcome);
+
+// Every text of a record, in their order on disk.
+enum class LedgerText : uint8_t {
+  id,   // of the request, as in X-Request-ID
+  key,  // names of the configuration, from here...
+  user,
+  team,
+  organization,
+  model,           // ... the configured one; it may be a pattern
+  asked_model,     // as the client wrote it: a name or an alias
+  upstream_model,  // as it was asked for at the provider
+  provider,
+  connection,
+  operation,  // "chat", "messages", ...
+  end_user,   // who the client says it is for: `user` or `metadata.user_id` of the body
+  tags,       // of the key and of the request, separated by commas
+  charged,    // no text: the identities of the scopes whose budgets paid, 8 bytes each
+};
+inline constexpr size_t kLedgerTexts = 14;
+// "id", "key", ...: columns of exports.
+std::string_view to_string(LedgerText text);
+
+struct LedgerRecord {
+  int64_t time = 0;      // when the call ended: nanoseconds since 1970
+  int64_t duration = 0;  // nanoseconds
+  uint16_t status = 0;
+  uint16_t upstream_status = 0;  // 0: there was no answer
+  CallOutcome outcome = CallOutcome::completed;
+  bool priced = false;     // false: nobody knows what it cost, and `nano_dollars` is 0
+  bool estimated = false;  // the provider did not say what was used, or could not any more
+  bool streamed = false;
+  uint8_t retries = 0;
+  chat::Usage usage;
+  int64_t nano_dollars = 0;
+  std::array<std::string_view, kLedgerTexts> texts;
+
+  std::string_view& text(LedgerText which) { return texts[static_cast<size_t>(which)]; }
+  std::string_view text(LedgerText which) const { return texts[static_cast<size_t>(which)]; }
+};
+
+// Longer texts are cut at a character of UTF-8: names of the configuration are shorter, and nobody else's text may fill
+// the disk.
+inline constexpr size_t kLedgerTextBytesMax = 512;
+inline constexpr size_t kLedgerRecordBytesMax = 128 + kLedgerTexts * (2 + kLedgerTextBytesMax);
+
+// Writes into `to`, which holds kLedgerRecordBytesMax bytes. How many it took. No allocation.
+size_t encode(const LedgerRecord& record, std::span<char> to);
+// Texts of the result point into `from`. Empty: not a record.
+std::optional<LedgerRecord> decode(std::string_view from);
+
+}  // namespace llmgw::accounting

@@ -1,0 +1,158 @@
+#include "app/ledger_command.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/service/config_path.h"
+#include "app/service/service.h"
+#include "base/money.h"
+#include "control/ledger/ledger.h"
+#include "control/ledger/ledger_text.h"
+#include "control/units.h"
+
+namespace llmgw::app {
+namespace {
+
+struct LedgerArguments {
+  Target target;
+  std::string from;
+  std::string to;
+  std::string by = "key,model";
+  control::LedgerFormat format = control::LedgerFormat::table;
+};
+
+int complain(const std::string& message, int status) {
+  std::cerr << "llm-gateway: " << message << "\n";
+  return status;
+}
+
+std::string describe(const base::Error& error) {
+  return std::string(error.context) + ": " + std::string(base::to_string(error.code));
+}
+
+std::expected<std::string, std::string> data_dir_of_target(const Target& target) {
+  if (!target.data_dir.empty()) return target.data_dir;
+  const auto path = choose_config_path(target.config, real_path_environment());
+  if (!path) return std::unexpected(path.error());
+  return data_dir_of(path->path);
+}
+
+std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arguments) {
+  control::TimeSpan span;
+  for (const auto& [text, bound] : {std::pair(&arguments.from, &span.from), std::pair(&arguments.to, &span.to)}) {
+    if (text->empty()) continue;
+    const auto time = control::parse_timestamp(*text);
+    if (!time) return std::unexpected("'" + *text + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
+    *bound = time->seconds;
+  }
+  return span;
+}
+
+// Opens the sums; a command that only reads makes no database.
+std::expected<control::LedgerStore, std::string> open_store(const std::string& data_dir) {
+  const std::string path = control::ledger_database(data_dir);
+  if (!std::filesystem::exists(path)) {
+    return std::unexpected("there is no ledger in " + data_dir + "; a gateway that serves from it makes one");
+  }
+  auto session = store::open_sqlite(path);
+  if (!session) return std::unexpected(path + ": " + describe(session.error()));
+  auto store = control::LedgerStore::open(std::move(*session));
+  if (!store) return std::unexpected(path + ": " + describe(store.error()));
+  return std::move(*store);
+}
+
+int run_report(const LedgerArguments& arguments) {
+  const auto data_dir = data_dir_of_target(arguments.target);
+  if (!data_dir) return complain(data_dir.error(), kExitUsage);
+  const auto columns = control::parse_report_columns(arguments.by);
+  if (!columns) return complain(columns.error(), kExitUsage);
+  const auto span = span_of(arguments);
+  if (!span) return complain(span.error(), kExitUsage);
+  auto store = open_store(*data_dir);
+  if (!store) return complain(store.error(), kExitFailed);
+  const auto rows = store->report({.by = *columns,
+                                   .from_quarter = span->from / control::kQuarterSeconds,
+                                   .to_quarter = span->to / control::kQuarterSeconds});
+  if (!rows) return complain(describe(rows.error()), kExitFailed);
+  control::write_report(*columns, *rows, arguments.format, std::cout);
+  return kExitOk;
+}
+
+int run_export(const LedgerArguments& arguments) {
+  const auto data_dir = data_dir_of_target(arguments.target);
+  if (!data_dir) return complain(data_dir.error(), kExitUsage);
+  const auto span = span_of(arguments);
+  if (!span) return complain(span.error(), kExitUsage);
+  const auto format =
+      arguments.format == control::LedgerFormat::json ? control::LedgerFormat::json : control::LedgerFormat::csv;
+  const auto written = control::export_ledger(*data_dir, *span, format, std::cout);
+  if (!written) return complain(describe(written.error()), kExitFailed);
+  std::cout.flush();
+  return std::cout ? kExitOk : complain("the output cannot be written", kExitFailed);
+}
+
+int run_verify(const LedgerArguments& arguments) {
+  const auto data_dir = data_dir_of_target(arguments.target);
+  if (!data_dir) return complain(data_dir.error(), kExitUsage);
+  auto store = open_store(*data_dir);
+  if (!store) return complain(store.error(), kExitFailed);
+  const auto check = control::verify_ledger(*data_dir, *store);
+  if (!check) return complain(describe(check.error()), kExitFailed);
+  std::cout << check->segments << " segments, " << check->records << " records, $"
+            << base::format_usd({check->nano_dollars}) << "; " << check->waiting << " not yet summed up\n";
+  for (const std::string& fault : check->faults) std::cout << "fault: " << fault << "\n";
+  if (check->faults.empty()) std::cout << "no fault found\n";
+  return check->faults.empty() ? kExitOk : kExitFailed;
+}
+
+}  // namespace
+
+void add_ledger_command(CLI::App& app, const char* config_help, std::function<int()>& run) {
+  CLI::App* ledger = app.add_subcommand("ledger", "What calls used and cost: reports, all records, a check");
+  ledger->require_subcommand(1);
+  auto arguments = std::make_shared<LedgerArguments>();
+  const auto add = [&](const char* name, const char* help, int (*command)(const LedgerArguments&)) {
+    CLI::App* added = ledger->add_subcommand(name, help);
+    added->add_option("--config,-c", arguments->target.config, config_help)->type_name("FILE");
+    added->add_option("--data-dir", arguments->target.data_dir, "server.data_dir, to do without the configuration")
+        ->type_name("DIR");
+    added->callback([=, &run] { run = [=] { return command(*arguments); }; });
+    return added;
+  };
+  const auto add_span = [&](CLI::App* command) {
+    command->add_option("--from", arguments->from, "First moment: 2027-01-31 or 2027-01-31T12:00:00Z; UTC")
+        ->type_name("TIME");
+    command->add_option("--to", arguments->to, "First moment that is not meant any more")->type_name("TIME");
+  };
+  const std::map<std::string, control::LedgerFormat> formats = {{"table", control::LedgerFormat::table},
+                                                                {"csv", control::LedgerFormat::csv},
+                                                                {"json", control::LedgerFormat::json}};
+  CLI::App* report = add("report", "Calls, tokens and dollars, summed up", &run_report);
+  add_span(report);
+  report
+      ->add_option("--by", arguments->by,
+                   "What to sum by: day, organization, team, user, key, model, provider, connection, tags")
+      ->capture_default_str()
+      ->type_name("NAMES");
+  report->add_option("--format,-f", arguments->format, "table, csv or json")
+      ->transform(CLI::CheckedTransformer(formats))
+      ->type_name("FORMAT");
+  report->footer(
+      "\nExamples:\n  llm-gateway ledger report --by team,model --from 2027-01-01 --to 2027-02-01\n"
+      "  llm-gateway ledger report --by day,key --format csv > january.csv\n"
+      "Times are rounded down to a quarter of an hour.");
+  CLI::App* records = add("export", "Every record that is kept, oldest first", &run_export);
+  add_span(records);
+  const std::map<std::string, control::LedgerFormat> export_formats = {{"csv", control::LedgerFormat::csv},
+                                                                       {"json", control::LedgerFormat::json}};
+  records->add_option("--format,-f", arguments->format, "csv (the default), or json: an object a line")
+      ->transform(CLI::CheckedTransformer(export_formats))
+      ->type_name("FORMAT");
+  add("verify", "Read all records and compare them with the sums", &run_verify)
+      ->footer("\nExit status 1 if anything is missing, damaged or counted otherwise.");
+}
+
+}  // namespace llmgw::app

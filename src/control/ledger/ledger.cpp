@@ -1,0 +1,459 @@
+#include "control/ledger/ledger.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+namespace llmgw::control {
+namespace {
+
+using accounting::LedgerRecord;
+using accounting::Segment;
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace fs = std::filesystem;
+
+// Often enough that no worker runs out of its spare segment: ten thousand calls in this time.
+constexpr base::Duration kSupplyInterval = std::chrono::milliseconds(100);
+// Files of other processes, old files.
+constexpr int kRoundsBetweenRescans = 10;
+// Distinct sums of one transaction; more wait for the next.
+constexpr size_t kSumsMax = 20'000;
+constexpr std::string_view kSuffix = ".seg";
+
+std::string name_of(const std::string& path) {
+  return fs::path(path).filename();
+}
+
+Error error_of(const std::error_code& code, const char* context) {
+  return base::os_error(code.value(), context);
+}
+
+}  // namespace
+
+std::string ledger_directory(const std::string& data_dir) {
+  return data_dir + "/ledger";
+}
+
+std::string ledger_database(const std::string& data_dir) {
+  return data_dir + "/ledger.sqlite";
+}
+
+std::vector<std::string> ledger_segments(const std::string& data_dir) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(ledger_directory(data_dir), error)) {
+    if (entry.path().extension() == kSuffix) paths.push_back(entry.path());
+  }
+  // Names begin with the time, in as many digits for the next 260 years.
+  std::ranges::sort(paths);
+  return paths;
+}
+
+Ledger::Ledger(LedgerOptions options)
+    : options_(std::move(options)), retention_(options_.retention.count()), bytes_max_(options_.bytes_max) {}
+
+Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
+  std::error_code error;
+  fs::create_directories(ledger_directory(options.directory), error);
+  if (error) return base::fail(error_of(error, "making the ledger's directory"));
+  std::unique_ptr<Ledger> ledger(new Ledger(std::move(options)));
+  for (size_t i = 0; i < ledger->options_.workers; ++i) {
+    ledger->writers_.push_back(std::make_unique<accounting::LedgerWriter>());
+  }
+  ledger->supply();
+  ledger->open_store();
+  ledger->adopt_left_files();
+  Ledger* const raw = ledger.get();
+  raw->supplier_ = std::thread([raw] { raw->run_supplier(); });
+  raw->summer_ = std::thread([raw] { raw->run_summer(); });
+  raw->syncer_ = std::thread([raw] { raw->run_syncer(); });
+  return ledger;
+}
+
+Ledger::~Ledger() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread* const each : {&supplier_, &summer_, &syncer_}) {
+    if (each->joinable()) each->join();
+  }
+  for (const auto& writer : writers_) {
+    for (auto& segment : writer->take_all()) {
+      if (segment->on_disk()) {
+        tidy_left(name_of(segment->path()), segment->written());
+      } else if (segment->written() > accounting::kSegmentHeadBytes) {
+        in_memory_.push_back(std::move(segment));
+      }
+    }
+  }
+  rescue_memory();
+  if (!in_memory_.empty())
+    complain("records of the ledger are lost with the memory they were in", {ErrorCode::io, "disk"});
+}
+
+void Ledger::complain(std::string_view message, const Error& error) {
+  // Once for each kind of trouble: this comes by every tenth of a second.
+  const std::lock_guard lock(mutex_);
+  std::string text = std::string(message) + std::string(base::to_string(error.code)) + std::to_string(error.os_error);
+  if (text == last_complaint_) return;
+  last_complaint_ = std::move(text);
+  if (options_.report) options_.report(message, error);
+}
+
+Result<std::unique_ptr<Segment>> Ledger::make_segment(size_t worker) {
+  const int64_t now = base::real_wall_now().time_since_epoch().count();
+  const std::string path = ledger_directory(options_.directory) + "/" + std::to_string(now) + "-" +
+                           std::to_string(getpid()) + "-" + std::to_string(worker) + std::string(kSuffix);
+  return Segment::create(path, now);
+}
+
+// A spare segment for every worker that has none.
+void Ledger::supply() {
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    if (!writers_[i]->wants_spare()) continue;
+    auto segment = make_segment(i);
+    if (segment) {
+      const std::lock_guard lock(mutex_);
+      readings_.emplace(name_of((*segment)->path()),
+                        Reading{.mark = {.name = name_of((*segment)->path())}, .worker = i});
+      writers_[i]->give_spare(std::move(*segment));
+      continue;
+    }
+    complain("the ledger's records stay in memory: no segment can be made", segment.error());
+    if (memory_segments_ >= kMemorySegmentsMax) continue;
+    if (auto memory = Segment::in_memory()) {
+      ++memory_segments_;
+      writers_[i]->give_spare(std::move(memory));
+    }
+  }
+}
+
+// Two threads come for them; each writer hands them out to one at a time.
+void Ledger::collect_full() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& writer : writers_) {
+    for (auto& segment : writer->take_full()) {
+      if (!segment->on_disk()) {
+        in_memory_.push_back(std::move(segment));
+        continue;
+      }
+      Reading& reading = readings_[name_of(segment->path())];
+      reading.full = std::move(segment);
+    }
+  }
+}
+
+// Records of the time when the disk was full get a file of their own.
+void Ledger::rescue_memory() {
+  while (true) {
+    const Segment* from = nullptr;  // only this thread takes them away
+    {
+      const std::lock_guard lock(mutex_);
+      if (in_memory_.empty()) return;
+      from = in_memory_.front().get();
+    }
+    auto file = make_segment(writers_.size());
+    if (!file) return;
+    Segment& to = **file;
+    accounting::scan_segment(from->bytes(), accounting::kSegmentHeadBytes, [&to](std::string_view payload) {
+      // As many as came from a segment of the same size.
+      std::ranges::copy(payload, to.prepare(payload.size()));
+      to.commit(payload.size());
+    });
+    const std::string name = name_of(to.path());
+    const std::lock_guard lock(mutex_);
+    readings_[name] = Reading{.mark = {.name = name}, .full = std::move(*file)};
+    in_memory_.erase(in_memory_.begin());
+    --memory_segments_;
+  }
+}
+
+bool Ledger::is_being_read(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return readings_.contains(name);
+}
+
+// Files that no living process writes and that are not yet summed up.
+void Ledger::adopt_left_files() {
+  if (store_ == nullptr) return;
+  for (const std::string& path : ledger_segments(options_.directory)) {
+    const std::string name = name_of(path);
+    if (is_being_read(name)) continue;
+    const auto file = accounting::read_segment(path);
+    if (!file || file->live) continue;
+    auto mark = store_->mark(name);
+    if (!mark) return;
+    SegmentMark from = *mark ? **mark : SegmentMark{.name = name};
+    const auto rest = accounting::scan_segment(file->bytes, static_cast<size_t>(from.offset), [](std::string_view) {});
+    if (!rest.valid) continue;
+    if (rest.torn && !*mark) complain("a segment of the ledger has a torn end, " + name, {ErrorCode::io, "power cut"});
+    if (rest.records == 0) tidy_left(name, rest.end);
+    if (rest.records == 0) continue;
+    const std::lock_guard lock(mutex_);
+    readings_.emplace(name, Reading{.mark = std::move(from)});
+  }
+}
+
+// A file that nobody will write again: without its unused or torn end, and without records not at all.
+void Ledger::tidy_left(const std::string& name, size_t end) {
+  const std::string path = ledger_directory(options_.directory) + "/" + name;
+  if (end <= accounting::kSegmentHeadBytes) {
+    unlink(path.c_str());
+  } else if (truncate(path.c_str(), static_cast<off_t>(end)) != 0) {
+    complain("a segment of the ledger cannot be shortened", base::os_error(errno, "shortening a segment"));
+  }
+}
+
+bool Ledger::open_store() {
+  if (store_ != nullptr && !store_->broken()) return true;
+  store_.reset();
+  auto session = options_.open_database();
+  if (!session) {
+    complain("the ledger's database cannot be opened; records wait in their files", session.error());
+    return false;
+  }
+  auto store = LedgerStore::open(std::move(*session));
+  if (!store) {
+    complain("the ledger's database cannot be used; records wait in their files", store.error());
+    return false;
+  }
+  store_ = std::make_unique<LedgerStore>(std::move(*store));
+  return true;
+}
+
+const Segment* Ledger::segment_of(const Reading& reading) const {
+  if (reading.full != nullptr) return reading.full.get();
+  if (reading.worker == SIZE_MAX) return nullptr;
+  const Segment* const current = writers_[reading.worker]->current();
+  // A spare has nothing to read yet.
+  return current != nullptr && name_of(current->path()) == reading.mark.name ? current : nullptr;
+}
+
+std::vector<Ledger::Work> Ledger::work_at_hand() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Work> work;
+  for (const auto& [name, reading] : readings_) {
+    const Segment* const segment = segment_of(reading);
+    const bool left = segment == nullptr && reading.worker == SIZE_MAX;
+    if (segment == nullptr && !left) continue;
+    work.push_back({.mark = reading.mark, .segment = segment, .last = left || reading.full != nullptr});
+  }
+  return work;
+}
+
+// Sums up what is new in a segment and moves its mark on. False: it is done with.
+bool Ledger::take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks) {
+  SegmentMark& mark = work.mark;
+  accounting::SegmentFile file;
+  std::string_view bytes;
+  if (work.segment != nullptr) {
+    bytes = work.segment->bytes();
+  } else if (auto read = accounting::read_segment(ledger_directory(options_.directory) + "/" + mark.name)) {
+    file = std::move(*read);
+    bytes = file.bytes;
+  }
+  const auto scan = accounting::scan_segment(bytes, static_cast<size_t>(mark.offset), [&](std::string_view payload) {
+    const auto record = accounting::decode(payload);
+    if (!record) return;
+    rollup.add(*record);
+    ++mark.records;
+    mark.nano_dollars += record->nano_dollars;
+  });
+  mark.offset = static_cast<int64_t>(scan.end);
+  if (scan.records > 0) marks.push_back(mark);
+  return !work.last;
+}
+
+// After a failed transaction nobody knows whether the database has it: it is asked.
+bool Ledger::ask_marks() {
+  for (const Work& work : work_at_hand()) {
+    auto mark = store_->mark(work.mark.name);
+    if (!mark) return false;
+    const std::lock_guard lock(mutex_);
+    readings_[work.mark.name].mark = *mark ? **mark : SegmentMark{.name = work.mark.name};
+  }
+  unsure_ = false;
+  return true;
+}
+
+// True: there is nothing left to be summed up.
+bool Ledger::sum_up() {
+  if (!open_store() || (unsure_ && !ask_marks())) return false;
+  Rollup rollup;
+  std::vector<SegmentMark> marks;
+  std::vector<SegmentMark> finished;
+  bool complete = true;
+  for (Work& work : work_at_hand()) {
+    if (rollup.sums().size() > kSumsMax) {
+      complete = false;
+      break;
+    }
+    if (!take(work, rollup, marks)) finished.push_back(work.mark);
+  }
+  if (!marks.empty()) {
+    if (auto added = store_->add(rollup, marks); !added) {
+      complain("the ledger's database does not take records; they wait in their files", added.error());
+      unsure_ = true;
+      return false;
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!marks.empty()) last_complaint_.clear();
+    for (SegmentMark& mark : marks) readings_[mark.name].mark = mark;
+    for (const SegmentMark& mark : finished) readings_.erase(mark.name);
+  }
+  for (const SegmentMark& mark : finished) tidy_left(mark.name, static_cast<size_t>(mark.offset));
+  return complete;
+}
+
+void Ledger::count_waiting() {
+  const std::lock_guard lock(mutex_);
+  uint64_t waiting = 0;
+  for (const auto& [name, reading] : readings_) {
+    const Segment* const segment = segment_of(reading);
+    if (segment == nullptr) continue;
+    waiting += segment->written() - std::max(static_cast<size_t>(reading.mark.offset), accounting::kSegmentHeadBytes);
+  }
+  for (const auto& segment : in_memory_) waiting += segment->written();
+  waiting_bytes_.store(waiting, std::memory_order_relaxed);
+}
+
+// Under descriptors of its own: a segment may be done with while the disk takes its time.
+void Ledger::sync() {
+  std::vector<int> files;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, reading] : readings_) {
+      const Segment* const segment = segment_of(reading);
+      if (segment != nullptr && segment->on_disk()) files.push_back(segment->duplicate_descriptor());
+    }
+  }
+  for (const int fd : files) {
+    if (fd < 0) continue;
+    if (fdatasync(fd) != 0) complain("the ledger is not on disk", base::os_error(errno, "syncing the ledger"));
+    close(fd);
+  }
+}
+
+void Ledger::drop_old() {
+  const auto paths = ledger_segments(options_.directory);
+  uint64_t bytes = paths.size() * accounting::kSegmentBytes;
+  const int64_t oldest = base::real_wall_now().time_since_epoch().count() - retention_.load(std::memory_order_relaxed);
+  for (const std::string& path : paths) {
+    const std::string name = name_of(path);
+    struct stat status{};
+    if (stat(path.c_str(), &status) != 0) continue;
+    const bool expired = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec < oldest;
+    if (!expired && bytes <= bytes_max_.load(std::memory_order_relaxed)) continue;
+    // Not before it is in the sums, and not under a process that writes it.
+    const auto file = accounting::read_segment(path);
+    if (is_being_read(name) || !file || file->live || store_ == nullptr) continue;
+    if (unlink(path.c_str()) != 0) continue;
+    bytes -= accounting::kSegmentBytes;
+    (void)store_->forget(name);
+  }
+}
+
+// False when it is time to end.
+bool Ledger::wait(base::Duration time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, time, [&] { return stopping_; });
+  return !stopping_;
+}
+
+void Ledger::run_supplier() {
+  pthread_setname_np(pthread_self(), "ledger");
+  do {
+    collect_full();
+    supply();
+    rescue_memory();
+  } while (wait(kSupplyInterval));
+}
+
+void Ledger::run_syncer() {
+  pthread_setname_np(pthread_self(), "ledger-sync");
+  do {
+    sync();
+  } while (wait(options_.interval));
+}
+
+void Ledger::run_summer() {
+  pthread_setname_np(pthread_self(), "ledger-sums");
+  for (int rounds = 1;; ++rounds) {
+    bool stopping = false;
+    uint64_t wanted = 0;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, options_.interval, [&] { return stopping_ || flushes_wanted_ != flushes_done_; });
+      stopping = stopping_;
+      wanted = flushes_wanted_;
+    }
+    if (rounds % kRoundsBetweenRescans == 0) {
+      adopt_left_files();
+      drop_old();
+    }
+    collect_full();
+    const bool complete = sum_up();
+    count_waiting();
+    {
+      const std::lock_guard lock(mutex_);
+      if (complete) flushes_done_ = wanted;
+    }
+    changed_.notify_all();
+    if (stopping) return;
+    // Who waits for a database that is gone must not make this a busy loop.
+    if (!complete) wait(kSupplyInterval);
+  }
+}
+
+bool Ledger::flush(base::Duration limit) {
+  std::unique_lock lock(mutex_);
+  const uint64_t mine = ++flushes_wanted_;
+  changed_.notify_all();
+  return changed_.wait_for(lock, limit, [&] { return flushes_done_ >= mine; });
+}
+
+void Ledger::set_limits(base::Duration retention, uint64_t bytes_max) {
+  retention_.store(retention.count(), std::memory_order_relaxed);
+  bytes_max_.store(bytes_max, std::memory_order_relaxed);
+}
+
+void Ledger::restore_budgets(const Snapshot& snapshot, int64_t wall) {
+  flush(std::chrono::seconds(10));
+  auto session = options_.open_database();
+  if (!session) return complain("what budgets have spent cannot be read", session.error());
+  auto store = LedgerStore::open(std::move(*session));
+  if (!store) return complain("what budgets have spent cannot be read", store.error());
+  for (const Scope& scope : snapshot.scopes) {
+    if (!scope.compiled.has_budget || scope.meter->period_end.load(std::memory_order_relaxed) != 0) continue;
+    const int64_t start = scope.compiled.period.start_of_period(wall);
+    const auto spent = store->charged_since(scope.identity, start / kQuarterSeconds);
+    if (!spent) return complain("what budgets have spent cannot be read", spent.error());
+    scope.meter->charged.store(*spent, std::memory_order_relaxed);
+  }
+}
+
+uint64_t Ledger::appended() const {
+  uint64_t sum = 0;
+  for (const auto& writer : writers_) sum += writer->appended();
+  return sum;
+}
+
+uint64_t Ledger::lost() const {
+  uint64_t sum = 0;
+  for (const auto& writer : writers_) sum += writer->lost();
+  return sum;
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,136 @@
+// The ledger of a process: hands workers the segments they write records to, sums the records up in a database, and
+// keeps the files as long as they are wanted. Threads of its own do all that waits for a disk or a database, and a
+// request never does: one makes segments, one sums up, one syncs, so that none is late because another waits. Without a
+// database records stay in their files until it is back; without room on the disk they stay in memory, as far as
+// kMemorySegmentsMax goes, until there is.
+//
+//   data_dir/ledger/<made, ns>-<pid>-<worker>.seg   records, in the order of a worker's calls
+//   data_dir/ledger.sqlite                          sums, and how far each segment is in them
+//
+// A segment that a dead process left is read to its last whole record and summed up like any other.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "accounting/ledger_writer.h"
+#include "base/time.h"
+#include "control/ledger/ledger_store.h"
+#include "control/snapshot.h"
+
+namespace llmgw::control {
+
+struct LedgerOptions {
+  std::string directory;  // data_dir
+  size_t workers = 1;
+  base::Duration retention = std::chrono::hours(24 * 90);
+  uint64_t bytes_max = 10ull << 30;
+  // Opens the database; called again after a failure.
+  std::function<base::Result<std::unique_ptr<store::SqlSession>>()> open_database;
+  // For the operator; any thread.
+  std::function<void(std::string_view message, const base::Error& error)> report = {};
+  // How often records are summed up and synced.
+  base::Duration interval = std::chrono::seconds(1);
+};
+
+// Where the ledger's files are below data_dir.
+std::string ledger_directory(const std::string& data_dir);
+std::string ledger_database(const std::string& data_dir);
+// All segments, oldest first: full paths.
+std::vector<std::string> ledger_segments(const std::string& data_dir);
+
+class Ledger {
+ public:
+  static constexpr size_t kMemorySegmentsMax = 32;  // 128 MiB: some 300,000 calls
+
+  // Makes the directory and each worker's first segment. The thread starts at once.
+  static base::Result<std::unique_ptr<Ledger>> start(LedgerOptions options);
+  // After the workers: what they wrote is summed up, if the database answers.
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  accounting::LedgerWriter& writer(size_t worker) { return *writers_[worker]; }
+  // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start.
+  void restore_budgets(const Snapshot& snapshot, int64_t wall);
+  void set_limits(base::Duration retention, uint64_t bytes_max);
+  // Waits until everything appended before the call is summed up; false if that takes longer.
+  bool flush(base::Duration limit);
+
+  // Any thread.
+  uint64_t appended() const;
+  uint64_t lost() const;
+  uint64_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Reading {
+    SegmentMark mark;
+    std::unique_ptr<accounting::Segment> full = nullptr;  // of this process, and full; or else
+    size_t worker = SIZE_MAX;                             // being filled by that worker, or else a file that was left
+  };
+
+  // One step of the summing thread, with its segment if this process has it.
+  struct Work {
+    SegmentMark mark;
+    const accounting::Segment* segment;  // null: a file that was left
+    bool last;                           // nothing will be added to it
+  };
+
+  explicit Ledger(LedgerOptions options);
+  // The supplying thread.
+  void run_supplier();
+  void supply();
+  void rescue_memory();
+  void collect_full();
+  base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker);
+  // The summing thread.
+  void run_summer();
+  bool ask_marks();
+  bool sum_up();
+  bool take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks);
+  std::vector<Work> work_at_hand();
+  bool open_store();
+  void adopt_left_files();
+  bool is_being_read(const std::string& name);
+  void tidy_left(const std::string& name, size_t end);
+  void drop_old();
+  void count_waiting();
+  // The syncing thread.
+  void run_syncer();
+  void sync();
+
+  const accounting::Segment* segment_of(const Reading& reading) const;
+  void complain(std::string_view message, const base::Error& error);
+  bool wait(base::Duration time);
+
+  LedgerOptions options_;
+  std::vector<std::unique_ptr<accounting::LedgerWriter>> writers_;
+  std::unique_ptr<LedgerStore> store_;  // the summing thread's, like the next
+  bool unsure_ = false;
+  std::atomic<uint64_t> waiting_bytes_ = 0;
+  std::atomic<int64_t> retention_;
+  std::atomic<uint64_t> bytes_max_;
+
+  // Guards what the threads share; held only for steps that do not wait.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, Reading> readings_;                      // by file name; only the summing thread takes away
+  std::vector<std::unique_ptr<accounting::Segment>> in_memory_;  // full, waiting for room on the disk
+  size_t memory_segments_ = 0;
+  std::string last_complaint_;
+  bool stopping_ = false;
+  uint64_t flushes_wanted_ = 0;
+  uint64_t flushes_done_ = 0;
+  std::thread supplier_;
+  std::thread summer_;
+  std::thread syncer_;
+};
+
+}  // namespace llmgw::control

@@ -1,0 +1,65 @@
+// The sums of the ledger in a database, and how far each segment is in them. What a transaction adds and the mark up to
+// which it has read a segment are written together: every record is in the sums once, whatever ends when. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "control/ledger/rollup.h"
+#include "store/sql/session.h"
+
+namespace llmgw::control {
+
+struct SegmentMark {
+  std::string name;
+  int64_t offset = 0;   // everything before it is in the sums
+  int64_t records = 0;  // that was read
+  int64_t nano_dollars = 0;
+};
+
+// What a report sums by.
+enum class ReportColumn : uint8_t { day, organization, team, user, key, model, provider, connection, tags };
+inline constexpr size_t kReportColumns = 9;
+std::string_view to_string(ReportColumn column);
+
+struct ReportRow {
+  std::vector<std::string> names;  // in the order asked for
+  RollupSums sums;
+};
+
+struct ReportQuery {
+  std::vector<ReportColumn> by;
+  int64_t from_quarter = 0;
+  int64_t to_quarter = INT64_MAX;  // not included
+};
+
+class LedgerStore {
+ public:
+  // Makes the tables where there are none.
+  static base::Result<LedgerStore> open(std::unique_ptr<store::SqlSession> session);
+
+  // Adds the sums and moves the marks on, or does nothing.
+  base::Result<void> add(const Rollup& rollup, const std::vector<SegmentMark>& marks);
+  base::Result<std::optional<SegmentMark>> mark(std::string_view segment);
+  base::Result<std::vector<SegmentMark>> marks();
+  // For a segment whose file is gone.
+  base::Result<void> forget(std::string_view segment);
+  // Nano-dollars that a scope's budget has paid since a quarter.
+  base::Result<int64_t> charged_since(uint64_t identity, int64_t quarter);
+  // Sorted by the columns asked for. Days are those of UTC.
+  base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
+  bool broken() const { return session_->broken(); }
+
+ private:
+  explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
+  base::Result<void> add_sums(const RollupKey& key, const RollupSums& sums);
+
+  std::unique_ptr<store::SqlSession> session_;
+};
+
+}  // namespace llmgw::control

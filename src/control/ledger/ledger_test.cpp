@@ -1,0 +1,212 @@
+#include "control/ledger/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "control/test_support.h"
+
+namespace llmgw::control {
+namespace {
+
+using accounting::CallOutcome;
+using accounting::LedgerRecord;
+using accounting::LedgerText;
+
+constexpr base::Duration kPatience = std::chrono::seconds(20);
+constexpr int64_t kTime = 1'800'000'000'000'000'000;
+
+class LedgerTest : public testing::Test {
+ protected:
+  LedgerTest() {
+    std::string name = std::filesystem::temp_directory_path() / "llmgw-ledger-XXXXXX";
+    directory_ = mkdtemp(name.data());
+  }
+  ~LedgerTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Ledger> start(size_t workers = 1) {
+    auto ledger = Ledger::start({.directory = directory_,
+                                 .workers = workers,
+                                 .open_database = [this] { return open(); },
+                                 .interval = std::chrono::milliseconds(20)});
+    EXPECT_TRUE(ledger);
+    return ledger ? std::move(*ledger) : nullptr;
+  }
+  base::Result<std::unique_ptr<store::SqlSession>> open() {
+    if (database_is_gone_) return base::fail(base::ErrorCode::refused, "gone");
+    return store::open_sqlite(ledger_database(directory_));
+  }
+  RollupSums total() {
+    auto store = LedgerStore::open(std::move(*store::open_sqlite(ledger_database(directory_))));
+    const auto report = store->report({.by = {}});
+    EXPECT_TRUE(report);
+    return report && !report->empty() ? report->front().sums : RollupSums();
+  }
+
+  std::string directory_;
+  std::atomic<bool> database_is_gone_ = false;
+};
+
+LedgerRecord record_of(std::string_view key, int64_t nano, std::string_view charged = {}) {
+  LedgerRecord record{.time = kTime, .status = 200, .priced = true, .usage = {}, .nano_dollars = nano, .texts = {}};
+  record.usage.input = 10;
+  record.usage.output = 5;
+  record.text(LedgerText::id) = "r";
+  record.text(LedgerText::key) = key;
+  record.text(LedgerText::model) = "gpt-4o";
+  record.text(LedgerText::charged) = charged;
+  return record;
+}
+
+TEST_F(LedgerTest, RecordsAreSummedUp) {
+  auto ledger = start(2);
+  EXPECT_TRUE(ledger->writer(0).append(record_of("a", 100)));
+  EXPECT_TRUE(ledger->writer(1).append(record_of("b", 20)));
+  EXPECT_TRUE(ledger->writer(1).append(record_of("b", 3)));
+  ASSERT_TRUE(ledger->flush(kPatience));
+  const RollupSums sums = total();
+  EXPECT_EQ(sums.calls, 3);
+  EXPECT_EQ(sums.nano_dollars, 123);
+  EXPECT_EQ(sums.input, 30);
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto report = store->report({.by = {ReportColumn::key, ReportColumn::day}});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->size(), 2u);
+  EXPECT_THAT((*report)[0].names, testing::ElementsAre("a", "20833"));
+  EXPECT_EQ((*report)[1].sums.nano_dollars, 23);
+  EXPECT_TRUE(store->report({.by = {}, .from_quarter = kTime / 1'000'000'000 / kQuarterSeconds + 1})->empty());
+}
+
+TEST_F(LedgerTest, EveryRecordOnceOverManySegments) {
+  constexpr int kRecords = 40'000;
+  {
+    auto ledger = start();
+    for (int i = 0; i < kRecords; ++i) {
+      while (!ledger->writer(0).append(record_of("key-" + std::to_string(i % 100), 1))) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+    ASSERT_TRUE(ledger->flush(kPatience));
+    EXPECT_EQ(total().calls, kRecords);
+  }
+  // A new process finds everything done; unused files are gone, and the last one has no unused end.
+  EXPECT_EQ(total().calls, kRecords);
+  for (const auto& path : ledger_segments(directory_)) EXPECT_GT(std::filesystem::file_size(path), 1000u) << path;
+  auto again = start();
+  ASSERT_TRUE(again->flush(kPatience));
+  EXPECT_EQ(total().calls, kRecords);
+}
+
+TEST_F(LedgerTest, WithoutADatabaseRecordsWait) {
+  database_is_gone_ = true;
+  auto ledger = start();
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(ledger->writer(0).append(record_of("a", 1)));
+  EXPECT_FALSE(ledger->flush(std::chrono::milliseconds(300)));
+  EXPECT_GT(ledger->waiting_bytes(), 0u);
+  database_is_gone_ = false;
+  EXPECT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(total().calls, 100);
+  EXPECT_EQ(ledger->waiting_bytes(), 0u);
+}
+
+TEST_F(LedgerTest, WithoutRoomOnTheDiskRecordsStayInMemory) {
+  auto ledger = start();
+  ASSERT_TRUE(ledger->flush(kPatience));
+  // No new segment can be made where a file stands in the directory's place.
+  const std::string directory = ledger_directory(directory_);
+  std::filesystem::rename(directory, directory + ".away");
+  std::ofstream(directory).put('x');
+  int appended = 0;
+  // Through the segment at hand, the spare, and into memory.
+  for (; appended < 100'000; ++appended) {
+    while (!ledger->writer(0).append(record_of("a", 1))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::filesystem::remove(directory);
+  std::filesystem::rename(directory + ".away", directory);
+  // Two more segments' worth, so that the last ones in memory are full and find their way.
+  for (int i = 0; i < 80'000; ++i, ++appended) {
+    while (!ledger->writer(0).append(record_of("a", 1))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(total().calls, appended);
+}
+
+// What another process wrote before it was killed, at whatever moment that was.
+TEST_F(LedgerTest, AKilledProcessLeavesItsRecords) {
+  int progress[2];
+  ASSERT_EQ(pipe(progress), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::filesystem::create_directories(ledger_directory(directory_));
+    accounting::LedgerWriter writer;
+    for (uint64_t i = 0;; ++i) {
+      if (writer.wants_spare()) {
+        auto segment = accounting::Segment::create(ledger_directory(directory_) + "/" + std::to_string(i) + ".seg", 1);
+        writer.give_spare(std::move(*segment));
+      }
+      if (!writer.append(record_of("a", 1))) _exit(1);
+      // Only what was appended is told.
+      if (write(progress[1], "x", 1) != 1) _exit(1);
+    }
+  }
+  close(progress[1]);
+  size_t told = 0;
+  char bytes[4096];
+  while (told < 20'000) told += static_cast<size_t>(read(progress[0], bytes, sizeof bytes));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  for (ssize_t got = 0; (got = read(progress[0], bytes, sizeof bytes)) > 0;) told += static_cast<size_t>(got);
+  close(progress[0]);
+  auto ledger = start();
+  ASSERT_TRUE(ledger->flush(kPatience));
+  const auto found = static_cast<size_t>(total().calls);
+  EXPECT_GE(found, told);
+  EXPECT_LE(found, told + 1) << "appended, but the word of it did not get out";
+}
+
+TEST_F(LedgerTest, BudgetsAreRestored) {
+  const auto config = TestWorld{}.load(
+      "[[connections]]\nname = \"c\"\nprovider = \"vllm\"\nendpoint = \"http://c\"\n[[models]]\nname = \"m\"\n"
+      "connection = \"c\"\n[[keys]]\nname = \"k\"\nkey = \"12345678\"\nbudget = \"1.00\"\nbudget_period = \"day\"\n");
+  ASSERT_TRUE(config) << format_errors(config.error(), "t");
+  auto snapshot = build_snapshot(*config, {});
+  const Scope& scope = (*snapshot)->scopes[0];
+  const std::string identity(reinterpret_cast<const char*>(&scope.identity), sizeof scope.identity);
+  {
+    auto ledger = start();
+    ledger->writer(0).append(record_of("k", 400, identity));
+    LedgerRecord yesterday = record_of("k", 70'000, identity);
+    yesterday.time -= int64_t{24} * 3600 * 1'000'000'000;
+    ledger->writer(0).append(yesterday);
+    ledger->writer(0).append(record_of("k", 9));  // not of a budget
+    ASSERT_TRUE(ledger->flush(kPatience));
+  }
+  auto ledger = start();
+  ledger->restore_budgets(**snapshot, kTime / 1'000'000'000);
+  EXPECT_EQ(scope.meter->charged.load(), 400);
+}
+
+TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {
+  auto ledger = start();
+  for (int i = 0; i < 60'000; ++i) {
+    while (!ledger->writer(0).append(record_of("a", 1))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ASSERT_TRUE(ledger->flush(kPatience));
+  const size_t files = ledger_segments(directory_).size();
+  ASSERT_GT(files, 2u);
+  ledger->set_limits(base::Duration(1), UINT64_MAX);
+  for (int i = 0; i < 200 && ledger_segments(directory_).size() > 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_LE(ledger_segments(directory_).size(), 2u) << "the segment at hand and the spare";
+  EXPECT_EQ(total().calls, 60'000);
+}
+
+}  // namespace
+}  // namespace llmgw::control

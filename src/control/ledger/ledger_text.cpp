@@ -1,0 +1,238 @@
+#include "control/ledger/ledger_text.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <ostream>
+
+#include "accounting/ledger_segment.h"
+#include "base/money.h"
+#include "base/text.h"
+#include "control/ledger/ledger.h"
+#include "json/writer.h"
+
+namespace llmgw::control {
+namespace {
+
+using accounting::LedgerRecord;
+using accounting::LedgerText;
+
+struct Cell {
+  std::string_view name;
+  std::string text;
+  bool number = false;
+};
+
+std::string time_text(int64_t nanoseconds) {
+  std::string text = format_timestamp({nanoseconds / 1'000'000'000});
+  char fraction[8];
+  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(nanoseconds / 1'000'000 % 1000));
+  text.replace(text.size() - 1, 1, fraction);
+  return text;
+}
+
+std::string day_text(const std::string& number) {
+  const auto days = base::parse_decimal(number).value_or(0);
+  return format_timestamp({static_cast<int64_t>(days * 86'400)}).substr(0, 10);
+}
+
+std::vector<Cell> cells_of(const LedgerRecord& record) {
+  const auto count = [](const std::optional<uint64_t>& tokens) { return tokens ? std::to_string(*tokens) : ""; };
+  std::vector<Cell> cells = {{"time", time_text(record.time)}};
+  for (size_t i = 0; i < static_cast<size_t>(LedgerText::charged); ++i) {
+    cells.push_back({accounting::to_string(static_cast<LedgerText>(i)), std::string(record.texts[i])});
+  }
+  cells.push_back({"outcome", std::string(accounting::to_string(record.outcome))});
+  cells.push_back({"status", std::to_string(record.status), true});
+  cells.push_back({"upstream_status", std::to_string(record.upstream_status), true});
+  cells.push_back({"streamed", record.streamed ? "true" : "false", true});
+  cells.push_back({"retries", std::to_string(record.retries), true});
+  cells.push_back({"duration_ms", std::to_string(record.duration / 1'000'000), true});
+  cells.push_back({"input", count(record.usage.input), true});
+  cells.push_back({"cache_read", count(record.usage.cache_read), true});
+  cells.push_back({"cache_write", count(record.usage.cache_write), true});
+  cells.push_back({"cache_write_1h", count(record.usage.cache_write_1h), true});
+  cells.push_back({"output", count(record.usage.output), true});
+  cells.push_back({"reasoning", count(record.usage.reasoning), true});
+  cells.push_back({"estimated", record.estimated ? "true" : "false", true});
+  cells.push_back({"nano_dollars", record.priced ? std::to_string(record.nano_dollars) : "", true});
+  return cells;
+}
+
+std::vector<Cell> cells_of(const std::vector<ReportColumn>& by, const ReportRow& row) {
+  std::vector<Cell> cells;
+  for (size_t i = 0; i < by.size(); ++i) {
+    cells.push_back({to_string(by[i]), by[i] == ReportColumn::day ? day_text(row.names[i]) : row.names[i]});
+  }
+  const auto add = [&](std::string_view name, int64_t value) { cells.push_back({name, std::to_string(value), true}); };
+  add("calls", row.sums.calls);
+  add("failed", row.sums.failed);
+  add("cancelled", row.sums.cancelled);
+  add("unpriced", row.sums.unpriced);
+  add("estimated", row.sums.estimated);
+  add("input", row.sums.input);
+  add("cache_read", row.sums.cache_read);
+  add("cache_write", row.sums.cache_write);
+  add("output", row.sums.output);
+  add("reasoning", row.sums.reasoning);
+  add("nano_dollars", row.sums.nano_dollars);
+  cells.push_back({"usd", base::format_usd({row.sums.nano_dollars})});
+  return cells;
+}
+
+// A text that begins like a formula would be one in a spreadsheet.
+std::string csv_cell(const Cell& cell) {
+  std::string text = cell.text;
+  if (!cell.number && !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos) {
+    text.insert(0, "'");
+  }
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + "\"";
+}
+
+void write_csv(const std::vector<Cell>& cells, bool names, std::ostream& out) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    out << (i > 0 ? "," : "") << (names ? std::string(cells[i].name) : csv_cell(cells[i]));
+  }
+  out << "\r\n";
+}
+
+void write_json(const std::vector<Cell>& cells, std::ostream& out) {
+  std::string text;
+  json::Writer writer(text);
+  writer.begin_object();
+  for (const Cell& cell : cells) {
+    if (!cell.number) {
+      writer.member(cell.name, cell.text);
+    } else {
+      writer.key(cell.name).raw(cell.text.empty() ? "null" : cell.text);
+    }
+  }
+  writer.end_object();
+  out << text;
+}
+
+void write_table(const std::vector<std::vector<Cell>>& rows, std::ostream& out) {
+  std::vector<size_t> widths;
+  for (const Cell& cell : rows.front()) widths.push_back(cell.name.size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].text.size());
+  }
+  const auto put = [&](std::string_view text, size_t column, bool right, bool last) {
+    const std::string blank(widths[column] - text.size(), ' ');
+    out << (right ? blank : "") << text << (right || last ? "" : blank) << (last ? "\n" : "  ");
+  };
+  for (size_t i = 0; i < widths.size(); ++i) {
+    put(rows.front()[i].name, i, rows.front()[i].number, i + 1 == widths.size());
+  }
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) put(row[i].text, i, row[i].number, i + 1 == row.size());
+  }
+}
+
+}  // namespace
+
+base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan& span, LedgerFormat format,
+                                     std::ostream& out) {
+  uint64_t written = 0;
+  if (format == LedgerFormat::csv) write_csv(cells_of(LedgerRecord{}), true, out);
+  for (const std::string& path : ledger_segments(data_dir)) {
+    TRY(file, accounting::read_segment(path));
+    accounting::scan_segment(file.bytes, accounting::kSegmentHeadBytes, [&](std::string_view payload) {
+      const auto record = accounting::decode(payload);
+      if (!record || record->time / 1'000'000'000 < span.from || record->time / 1'000'000'000 >= span.to) return;
+      ++written;
+      if (format == LedgerFormat::csv) return write_csv(cells_of(*record), false, out);
+      write_json(cells_of(*record), out);
+      out << "\n";
+    });
+  }
+  return written;
+}
+
+base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store) {
+  LedgerCheck check;
+  for (const std::string& path : ledger_segments(data_dir)) {
+    // The mark first: a gateway that runs may move it on while the file is read, and never back.
+    const std::string name = std::filesystem::path(path).filename();
+    TRY(mark, store.mark(name));
+    TRY(file, accounting::read_segment(path));
+    SegmentMark found;
+    uint64_t unreadable = 0;
+    const int64_t read_to = mark ? mark->offset : 0;
+    int64_t at = accounting::kSegmentHeadBytes;
+    const auto scan =
+        accounting::scan_segment(file.bytes, accounting::kSegmentHeadBytes, [&](std::string_view payload) {
+          const auto record = accounting::decode(payload);
+          if (!record) ++unreadable;
+          ++check.records;
+          if (record) check.nano_dollars += record->nano_dollars;
+          if (at < read_to && record) {
+            ++found.records;
+            found.nano_dollars += record->nano_dollars;
+          } else {
+            ++check.waiting;
+          }
+          at += static_cast<int64_t>(accounting::kFrameHeadBytes + ((payload.size() + 7) & ~size_t{7}));
+        });
+    ++check.segments;
+    // A spare that has not been begun has its head, but for a moment.
+    if (!scan.valid && !file.live) check.faults.push_back(name + " is not a segment of the ledger");
+    if (scan.torn && !file.live) check.faults.push_back(name + " has a torn end: what was written last is lost");
+    if (unreadable > 0) check.faults.push_back(name + " holds " + std::to_string(unreadable) + " unreadable records");
+    if (!mark) continue;
+    if (found.records != mark->records || found.nano_dollars != mark->nano_dollars) {
+      check.faults.push_back(name + " holds " + std::to_string(found.records) + " records of $" +
+                             base::format_usd({found.nano_dollars}) + ", but " + std::to_string(mark->records) +
+                             " of $" + base::format_usd({mark->nano_dollars}) + " were summed up");
+    }
+  }
+  return check;
+}
+
+std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text) {
+  std::vector<ReportColumn> columns;
+  while (!text.empty()) {
+    const std::string_view word = base::trim(text.substr(0, text.find(',')));
+    text.remove_prefix(
+        std::min(text.size(), text.find(',') == std::string_view::npos ? text.size() : text.find(',') + 1));
+    size_t i = 0;
+    while (i < kReportColumns && to_string(static_cast<ReportColumn>(i)) != word) ++i;
+    if (i == kReportColumns) {
+      return std::unexpected("'" + std::string(word) +
+                             "' is nothing to sum by; there are day, organization, team, user, key, model, provider, "
+                             "connection, tags");
+    }
+    columns.push_back(static_cast<ReportColumn>(i));
+  }
+  return columns;
+}
+
+void write_report(const std::vector<ReportColumn>& by, const std::vector<ReportRow>& rows, LedgerFormat format,
+                  std::ostream& out) {
+  std::vector<std::vector<Cell>> cells;
+  for (const ReportRow& row : rows) cells.push_back(cells_of(by, row));
+  if (format == LedgerFormat::csv) {
+    const ReportRow names{.names = std::vector<std::string>(by.size()), .sums = {}};
+    write_csv(cells_of(by, names), true, out);
+    for (const auto& row : cells) write_csv(row, false, out);
+  } else if (format == LedgerFormat::json) {
+    out << "[";
+    for (size_t i = 0; i < cells.size(); ++i) {
+      out << (i > 0 ? ",\n " : "");
+      write_json(cells[i], out);
+    }
+    out << "]\n";
+  } else if (cells.empty()) {
+    out << "no calls in that time\n";
+  } else {
+    write_table(cells, out);
+  }
+}
+
+}  // namespace llmgw::control

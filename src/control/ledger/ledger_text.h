@@ -1,0 +1,44 @@
+// The ledger for people and programs: records and reports as CSV (RFC 4180), JSON and tables. Command line only.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <iosfwd>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/ledger/ledger_store.h"
+
+namespace llmgw::control {
+
+enum class LedgerFormat : uint8_t { table, csv, json };
+
+// Times in seconds since 1970; the end is not included.
+struct TimeSpan {
+  int64_t from = 0;
+  int64_t to = std::numeric_limits<int64_t>::max();
+};
+
+// All records of the span, oldest segment first: CSV with a line of names, or a JSON object a line. Files that somebody
+// writes are read as far as they are.
+base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan& span, LedgerFormat format,
+                                     std::ostream& out);
+
+struct LedgerCheck {
+  uint64_t segments = 0;
+  uint64_t records = 0;
+  int64_t nano_dollars = 0;
+  uint64_t waiting = 0;             // records that are not yet in the sums
+  std::vector<std::string> faults;  // sentences
+};
+// Reads every segment and compares it with what the database says was taken from it.
+base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store);
+
+// "team,model,day"
+std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text);
+void write_report(const std::vector<ReportColumn>& by, const std::vector<ReportRow>& rows, LedgerFormat format,
+                  std::ostream& out);
+
+}  // namespace llmgw::control

@@ -1,0 +1,55 @@
+// Sums of ledger records, by quarter of an hour and by everything a report can be asked for. Pure; one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "accounting/ledger_record.h"
+
+namespace llmgw::control {
+
+// A quarter of an hour: every time zone's days, hours and months begin at one.
+inline constexpr int64_t kQuarterSeconds = 900;
+
+struct RollupKey {
+  int64_t quarter = 0;  // since 1970
+  std::string organization, team, user, key, model, provider, connection, tags;
+  auto operator<=>(const RollupKey&) const = default;
+};
+
+struct RollupSums {
+  int64_t calls = 0;
+  int64_t failed = 0;  // failed or cut
+  int64_t cancelled = 0;
+  int64_t unpriced = 0;
+  int64_t estimated = 0;
+  int64_t input = 0, cache_read = 0, cache_write = 0, output = 0, reasoning = 0;
+  int64_t nano_dollars = 0;
+
+  RollupSums& operator+=(const RollupSums& other);
+  bool operator==(const RollupSums&) const = default;
+};
+
+class Rollup {
+ public:
+  void add(const accounting::LedgerRecord& record);
+  void clear();
+  bool empty() const { return sums_.empty(); }
+
+  const std::map<RollupKey, RollupSums>& sums() const { return sums_; }
+  // Nano-dollars by the identity of the scope whose budget paid, and quarter.
+  const std::map<std::pair<uint64_t, int64_t>, int64_t>& charges() const { return charges_; }
+
+ private:
+  std::map<RollupKey, RollupSums> sums_;
+  std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
+  RollupKey key_;  // reused, so that a known one allocates nothing
+};
+
+RollupSums sums_of(const accounting::LedgerRecord& record);
+
+}  // namespace llmgw::control

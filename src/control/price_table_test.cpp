@@ -1,0 +1,91 @@
+#include "control/price_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "control/config_loader.h"
+#include "control/shipped_prices.h"
+
+namespace llmgw::control {
+namespace {
+
+std::vector<PriceConfig> prices(std::string_view text) {
+  auto loaded = load_prices(text);
+  EXPECT_TRUE(loaded) << (loaded ? "" : format_errors(loaded.error(), "prices"));
+  return loaded ? std::move(*loaded) : std::vector<PriceConfig>();
+}
+
+int64_t input_price(const PriceTable& table, std::string_view provider, std::string_view model, uint64_t tokens = 0) {
+  const auto* tiers = table.find("some-connection", provider, model);
+  return tiers == nullptr ? -1 : tiers->at(tokens).input;
+}
+
+TEST(Prices, TheShippedListIsValidAndNothingIsThereTwice) {
+  const auto shipped = prices(kShippedPrices);
+  ASSERT_GT(shipped.size(), 100u);
+  std::vector<std::string> names;
+  for (const auto& price : shipped) {
+    EXPECT_LE(price.cache_read.value_or(price.input), price.input) << price.model;
+    EXPECT_GE(price.cache_write.value_or(price.input), price.input) << price.model;
+    EXPECT_GE(price.cache_write_1h.value_or(price.input), price.cache_write.value_or(price.input)) << price.model;
+    names.push_back(price.provider + " " + price.model + " " + std::to_string(price.above_tokens));
+  }
+  std::ranges::sort(names);
+  EXPECT_EQ(std::ranges::adjacent_find(names), names.end()) << *std::ranges::adjacent_find(names);
+}
+
+TEST(Prices, AModelIsFoundByTheNamesItHas) {
+  const auto table = PriceTable::build({}, shipped_prices());
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o"), 2'500'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o-2024-05-13"), 5'000'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o-mini-2024-07-18"), 150'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o-audio-preview"), -1) << "priced apart, so not known";
+  EXPECT_EQ(input_price(table, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"), 3'000'000'000);
+  EXPECT_EQ(input_price(table, "vertex", "claude-opus-4-1@20250805"), 15'000'000'000);
+  EXPECT_EQ(input_price(table, "anthropic", "claude-opus-4-5"), 5'000'000'000);
+  EXPECT_EQ(input_price(table, "anthropic", "claude-opus-5-5"), 4'000'000'000);
+  EXPECT_EQ(input_price(table, "vllm", "gpt-4o"), -1) << "an engine that calls its model so is not OpenAI";
+}
+
+TEST(Prices, ByTheLengthOfThePrompt) {
+  const auto table = PriceTable::build({}, shipped_prices());
+  EXPECT_EQ(input_price(table, "google", "gemini-2.5-pro", 200'000), 1'250'000'000);
+  EXPECT_EQ(input_price(table, "google", "gemini-2.5-pro", 200'001), 2'500'000'000);
+}
+
+TEST(Prices, TheOperatorsComeFirst) {
+  const auto own = prices(R"(
+[[prices]]
+provider = "*"
+model = "*"
+input = "1"
+output = "1"
+[[prices]]
+provider = "openai"
+model = "gpt-*"
+input = "2"
+output = "2"
+[[prices]]
+provider = "some-connection"
+model = "gpt-4o*"
+input = "3"
+output = "3"
+)");
+  const auto table = PriceTable::build(own, shipped_prices());
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o"), 3'000'000'000);
+  EXPECT_EQ(table.find("other", "openai", "gpt-4o")->at(0).input, 2'000'000'000);
+  EXPECT_EQ(table.find("other", "anthropic", "claude-opus-4-5")->at(0).input, 1'000'000'000);
+}
+
+TEST(Prices, ATierIsForLongPromptsOnly) {
+  const auto table = PriceTable::build(prices("[[prices]]\nprovider = \"p\"\nmodel = \"m\"\nabove_tokens = 100\n"
+                                              "input = \"2\"\noutput = \"2\"\n[[prices]]\nprovider = \"p\"\n"
+                                              "model = \"m\"\ninput = \"1\"\noutput = \"1\"\n"),
+                                       {});
+  EXPECT_EQ(input_price(table, "p", "m", 100), 1'000'000'000);
+  EXPECT_EQ(input_price(table, "p", "m", 101), 2'000'000'000);
+}
+
+}  // namespace
+}  // namespace llmgw::control

@@ -1,0 +1,54 @@
+#include "gateway/demand.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace llmgw::gateway {
+namespace {
+
+constexpr uint64_t kBytesPerToken = 4;
+// Longer texts without a space at their beginning are not language.
+constexpr size_t kMediaBytesMin = 2048;
+constexpr size_t kLookedAt = 256;
+
+bool is_media(std::string_view text) {
+  return text.size() >= kMediaBytesMin && std::memchr(text.data(), ' ', kLookedAt) == nullptr;
+}
+
+// Bytes of an event for each token: OpenAI's chunks carry one token or few in some 250 bytes of JSON, the others'
+// events hold several.
+uint64_t stream_bytes_per_token(chat::Dialect dialect) {
+  switch (dialect) {
+    case chat::Dialect::openai_chat:
+    case chat::Dialect::openai_completions:
+    case chat::Dialect::azure: return 200;
+    case chat::Dialect::openai_responses: return 150;
+    default: return 40;
+  }
+}
+
+}  // namespace
+
+uint64_t estimate_prompt_tokens(std::string_view body) {
+  uint64_t text_bytes = body.size();
+  uint64_t media = 0;
+  size_t at = 0;
+  // Escaped quotation marks only cut a text in two.
+  while (at < body.size()) {
+    const void* const quote = std::memchr(body.data() + at, '"', body.size() - at);
+    if (quote == nullptr) break;
+    const size_t next = static_cast<size_t>(static_cast<const char*>(quote) - body.data());
+    if (is_media(body.substr(at, next - at))) {
+      text_bytes -= next - at;
+      ++media;
+    }
+    at = next + 1;
+  }
+  return text_bytes / kBytesPerToken + media * kMediaTokens;
+}
+
+uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes) {
+  return bytes / stream_bytes_per_token(dialect);
+}
+
+}  // namespace llmgw::gateway

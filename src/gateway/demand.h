@@ -1,0 +1,25 @@
+// What a call will use, before it is made, for limits that are reserved beforehand. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "chat/dialect.h"
+
+namespace llmgw::gateway {
+
+// Generated tokens of a call that sets no limit: about twice what an answer of a chat has on average. What it really
+// used is settled afterwards.
+inline constexpr uint64_t kAssumedOutputTokens = 1024;
+// Of an image or file inside a body, whatever its size: what a full-sized image costs with most providers.
+inline constexpr uint64_t kMediaTokens = 1000;
+
+// Prompt tokens of a JSON body, in one pass over its quotation marks: a token for every four bytes, and for each long
+// text without spaces (an image or file in base64) kMediaTokens. Within a factor of two of what providers count for
+// prose and code; too high for small bodies full of settings, too low for Chinese.
+uint64_t estimate_prompt_tokens(std::string_view body);
+
+// Generated tokens of so many bytes of a streamed answer.
+uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes);
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,285 @@
+// Limits, budgets and the ledger: what a call needs before it goes out, and what it used when it is over.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "control/snapshot.h"
+#include "gateway/call.h"
+#include "gateway/demand.h"
+#include "gateway/limit_headers.h"
+#include "json/text.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using accounting::CallOutcome;
+using accounting::LedgerText;
+using admission::Dimension;
+using chat::ClientError;
+using chat::ErrorKind;
+using control::Scope;
+
+constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
+// A place frees up when some other call ends: soon, as calls go, and nobody knows when.
+constexpr base::Duration kConcurrencyRetry = std::chrono::seconds(1);
+
+// Calls that generate nothing and cost nothing.
+bool is_free(Operation operation) {
+  switch (operation) {
+    case Operation::responses_get:
+    case Operation::responses_delete:
+    case Operation::responses_cancel:
+    case Operation::responses_input_items:
+    case Operation::responses_input_tokens:
+    case Operation::conversations:
+    case Operation::files:
+    case Operation::uploads:
+    case Operation::batches:
+    case Operation::message_batches:
+    case Operation::count_tokens: return true;
+    default: return false;
+  }
+}
+
+bool generates(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+    case Operation::completions:
+    case Operation::responses_create:
+    case Operation::messages:
+    case Operation::generate_content:
+    case Operation::stream_generate_content:
+    case Operation::converse:
+    case Operation::converse_stream:
+    case Operation::invoke:
+    case Operation::invoke_stream: return true;
+    default: return false;
+  }
+}
+
+// As the setting is called.
+std::string_view to_string(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::requests_per_second: return "tps";
+    case Dimension::requests_per_minute: return "rpm";
+    case Dimension::tokens_per_minute: return "tpm";
+    case Dimension::concurrency: return "concurrency";
+    case Dimension::budget: break;
+  }
+  return "budget";
+}
+
+std::string limit_text(const Scope& scope, Dimension dimension) {
+  char number[32];
+  switch (dimension) {
+    case Dimension::requests_per_second:
+      std::snprintf(number, sizeof number, "%.15g", scope.limits.requests_per_second);
+      return std::string(number) + " requests a second";
+    case Dimension::requests_per_minute: return std::to_string(scope.limits.requests_per_minute) + " requests a minute";
+    case Dimension::tokens_per_minute: return std::to_string(scope.limits.tokens_per_minute) + " tokens a minute";
+    case Dimension::concurrency: return std::to_string(scope.limits.concurrency) + " requests at the same time";
+    case Dimension::budget: break;
+  }
+  static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};
+  return "$" + base::format_usd(*scope.limits.budget) + " a " +
+         std::string(kPeriods[static_cast<size_t>(scope.limits.budget_period)]);
+}
+
+admission::Moment moment_of(net::Loop& loop) {
+  return {.now = loop.now().time_since_epoch().count(),
+          .wall = std::chrono::floor<std::chrono::seconds>(loop.wall_now()).time_since_epoch().count()};
+}
+
+uint64_t all_tokens(const chat::Usage& usage) {
+  return usage.total_input().value_or(0) + usage.output.value_or(0);
+}
+
+}  // namespace
+
+admission::Demand Call::estimate_demand() {
+  admission::Demand demand;
+  const std::string_view body(body_.data(), body_.size());
+  estimated_input_ = body_is_json_ ? estimate_prompt_tokens(body) : 0;
+  chat::Usage usage;
+  usage.input = estimated_input_;
+  usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(kAssumedOutputTokens) : 0;
+  if (is_free(match_.operation)) return demand;
+  demand.tokens = all_tokens(usage);
+  // The first choice; where the call goes in the end is settled.
+  const Option& option = options_.front();
+  if (const auto* price = price_of(option.model, option.connection)) demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
+  return demand;
+}
+
+const control::PriceTable::Tiers* Call::price_of(const control::Model* model, uint32_t connection) {
+  if (model == nullptr || model->price != nullptr) return model == nullptr ? nullptr : model->price;
+  const control::Snapshot& snapshot = generation_.snapshot();
+  return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(meant_model_));
+}
+
+Outcome<void> Call::admit() {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const auto add = [&](uint32_t scope) {
+    if (scope != control::kNone) scopes_[scope_count_++] = &snapshot.scopes[scope];
+  };
+  for (const uint32_t scope : principal_->governing_scopes()) add(scope);
+  if (assignment_ != nullptr) add(assignment_->scope);
+  if (options_.front().model != nullptr) add(options_.front().model->scope);
+  if (scope_count_ > 0) {
+    std::array<admission::Governed, admission::kScopesMax> governed;
+    bool by_size = false;
+    for (size_t i = 0; i < scope_count_; ++i) {
+      governed[i] = {&scopes_[i]->compiled, scopes_[i]->meter.get()};
+      by_size = by_size || scopes_[i]->compiled.has_budget || scopes_[i]->compiled.tokens_per_minute != 0;
+    }
+    const admission::Demand demand = by_size ? estimate_demand() : admission::Demand{};
+    const auto denial = reservation_.take({governed.data(), scope_count_}, demand, moment_of(worker_.loop()));
+    if (denial) return over_limit(*denial);
+  }
+  admitted_ = true;
+  return {};
+}
+
+std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
+  const Scope& scope = *scopes_[denial.scope];
+  worker_.metrics().limit_refusal(control::to_string(scope.kind), to_string(denial.dimension)).add();
+  // Of an assignment the client knows the alias; the key's name before it is its own.
+  std::string message = "the " + std::string(control::to_string(scope.kind)) + " '" + scope.name + "' may use " +
+                        limit_text(scope, denial.dimension);
+  ClientError error{.kind = ErrorKind::rate_limited};
+  if (denial.dimension == Dimension::budget) {
+    error.kind = ErrorKind::quota_exceeded;
+    message += "; what is left of the budget is less than this request may cost";
+  }
+  if (denial.retry_after == admission::cell::kForever) {
+    message += ", which is less than this request needs; shorten it or lower its limit of output tokens";
+  } else {
+    error.retry_after =
+        denial.dimension == Dimension::concurrency ? kConcurrencyRetry : base::Duration(denial.retry_after);
+  }
+  error.message = arena_.copy(message);
+  return std::unexpected(error);
+}
+
+void Call::add_limit_headers(http::Headers& headers) {
+  if (scope_count_ == 0) return;
+  const int64_t now = worker_.loop().now().time_since_epoch().count();
+  admission::Allowance requests;
+  admission::Allowance tokens;
+  for (size_t i = 0; i < scope_count_; ++i) {
+    const admission::Governed governed{&scopes_[i]->compiled, scopes_[i]->meter.get()};
+    admission::tighten_requests(requests, governed, now);
+    admission::tighten_tokens(tokens, governed, now);
+  }
+  if (requests.limit == 0 && tokens.limit == 0) return;
+  write_limit_headers(match_.dialect, requests, tokens, worker_.loop().wall_now(), arena_, headers);
+}
+
+CallOutcome Call::outcome() const {
+  if (!client_gone_.empty() || (!exchange_.ended() && exchange_.cancellation().cancelled())) {
+    return CallOutcome::cancelled;
+  }
+  if (upstream_status_ == 0 || upstream_status_ >= 400) return CallOutcome::failed;
+  if (error_) return exchange_.started() ? CallOutcome::cut : CallOutcome::failed;
+  return CallOutcome::completed;
+}
+
+// What the provider said, and for what it did not get to say or does not say at all, an estimate.
+chat::Usage Call::used(bool& estimated) const {
+  chat::Usage usage;
+  if (usage_ || converted_usage_) usage = usage_ ? usage_->usage() : *converted_usage_;
+  const CallOutcome how = outcome();
+  const bool sent = before_.count() > 0;
+  if (!generates(match_.operation) || !sent || how == CallOutcome::failed) return usage;
+  const bool whole = how == CallOutcome::completed;
+  if (whole && (!streams() || (usage.output && usage.total_input()))) return usage;
+  if (!usage.total_input()) {
+    estimated = true;
+    usage.input = estimated_input_ != 0 ? estimated_input_ : estimate_prompt_tokens({body_.data(), body_.size()});
+  }
+  const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, exchange_.bytes_written()) : 0;
+  // Some say at the start what they have generated so far.
+  if (seen > usage.output.value_or(0)) {
+    estimated = true;
+    usage.output = seen;
+  }
+  return usage;
+}
+
+void Call::account() {
+  if (accounted_ || !admitted_) return;
+  accounted_ = true;
+  if (!attempt_) {
+    // No instance could be asked: nothing was used.
+    cost_ = 0;
+    return reservation_.settle({}, moment_of(worker_.loop()));
+  }
+  accounting::LedgerRecord record;
+  record.outcome = outcome();
+  record.usage = used(record.estimated);
+  if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
+    cost_ = 0;
+  } else if (const auto* price = price_of(attempt_->model, attempt_->connection_index); price != nullptr && record.usage.known()) {
+    cost_ = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
+  }
+  record.priced = cost_.has_value();
+  record.nano_dollars = cost_.value_or(0);
+  if (reservation_.held()) {
+    reservation_.settle({.tokens = all_tokens(record.usage), .nano_dollars = record.nano_dollars},
+                        moment_of(worker_.loop()));
+  }
+  if (worker_.ledger() != nullptr) write_ledger(record);
+}
+
+// The key's, the header's and those of the body, separated by commas.
+std::string_view Call::tags() {
+  std::string_view all;
+  const auto add = [&](std::string_view more) {
+    if (!more.empty()) all = all.empty() ? more : arena_.concat(arena_.concat(all, ","), more);
+  };
+  for (const std::string& tag : principal_->tags) add(tag);
+  // Databases take no other text.
+  const std::string_view header = exchange_.head().headers.value(kTagsHeader);
+  if (json::is_utf8(header)) add(header);
+  add(peek_.metadata_tags);
+  return all;
+}
+
+void Call::write_ledger(const accounting::LedgerRecord& settled) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const control::Principal& principal = *principal_;
+  accounting::LedgerRecord record = settled;
+  record.time = worker_.loop().wall_now().time_since_epoch().count();
+  record.duration = (worker_.loop().now() - exchange_.started_at()).count();
+  record.status = status_;
+  record.upstream_status = upstream_status_;
+  record.streamed = streams();
+  record.retries = static_cast<uint8_t>(std::min<uint32_t>(retries_, UINT8_MAX));
+  record.text(LedgerText::id) = id_.view();
+  record.text(LedgerText::key) = principal.name;
+  if (principal.user != control::kNone) record.text(LedgerText::user) = snapshot.users[principal.user].name;
+  if (principal.team != control::kNone) record.text(LedgerText::team) = snapshot.teams[principal.team].name;
+  if (principal.organization != control::kNone) {
+    record.text(LedgerText::organization) = snapshot.organizations[principal.organization].name;
+  }
+  record.text(LedgerText::asked_model) = model_;
+  if (attempt_->model != nullptr) {
+    record.text(LedgerText::model) = attempt_->model->name;
+    record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(meant_model_);
+  }
+  record.text(LedgerText::provider) = attempt_->connection->upstream.provider->name;
+  record.text(LedgerText::connection) = attempt_->connection->name;
+  record.text(LedgerText::operation) = to_string(match_.operation);
+  record.text(LedgerText::end_user) = peek_.user;
+  record.text(LedgerText::tags) = tags();
+  std::array<uint64_t, admission::kScopesMax> charged;
+  size_t count = 0;
+  for (size_t i = 0; i < scope_count_; ++i) {
+    if (scopes_[i]->compiled.has_budget) charged[count++] = scopes_[i]->identity;
+  }
+  record.text(LedgerText::charged) = {reinterpret_cast<const char*>(charged.data()), count * sizeof charged[0]};
+  worker_.ledger()->append(record);
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,357 @@
+"""Who may call what, how much, and what it cost: limits, budgets, aliases and the ledger, through the real program."""
+
+import concurrent.futures
+import json
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import governed, metrics, processes, raw, waiting
+
+# How long the gateway is killed again and again under load: a few seconds in `make test`, minutes in `make kill-test`.
+KILL_SECONDS = float(os.environ.get("LLMGW_KILL_SECONDS", "6"))
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = governed.Governed(tmp_path)
+    yield made
+    problems = made.finish()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def slow_world(tmp_path):
+    """The same with an engine that takes its time: half a second for ten tokens."""
+    made = governed.Governed(tmp_path, decode_speed=20)
+    yield made
+    problems = made.finish()
+    assert not problems, "\n".join(problems)
+
+
+def keys(*entries):
+    return [{"name": name, "key": f"{name}-client-key", **more} for name, more in entries]
+
+
+def test_requests_a_second_in_every_dialect(world):
+    gateway = world.gateway(keys=keys(("slow", {"tps": 1}), ("claude", {"tps": 1}), ("gemini", {"tps": 1})))
+    assert chat(gateway, "slow-client-key").status == 200
+    answer = chat(gateway, "slow-client-key")
+    assert answer.status == 429
+    assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+    assert "key 'slow' may use 1 requests a second" in answer.json()["error"]["message"]
+    assert answer.header("retry-after") == "1" and 0 < int(answer.header("retry-after-ms")) <= 1000
+    assert answer.header("x-ratelimit-limit-requests") == "1"
+    assert answer.header("x-ratelimit-remaining-requests") == "0"
+
+    body = {"model": "claude-sonnet", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
+    headers = [("x-api-key", "claude-client-key"), ("anthropic-version", "2023-06-01")]
+    first = raw.post_json(gateway.address, "/v1/messages", body, headers)
+    assert first.status == 200 and first.header("anthropic-ratelimit-requests-limit") == "1"
+    assert first.header("anthropic-ratelimit-requests-reset").endswith("Z")
+    second = raw.post_json(gateway.address, "/v1/messages", body, headers)
+    assert second.status == 429 and second.json()["error"]["type"] == "rate_limit_error"
+    assert second.header("retry-after") == "1"
+
+    body = {"contents": [{"parts": [{"text": "hello"}]}]}
+    target, headers = "/v1beta/models/gemini-flash:generateContent", [("x-goog-api-key", "gemini-client-key")]
+    assert raw.post_json(gateway.address, target, body, headers).status == 200
+    refused = raw.post_json(gateway.address, target, body, headers)
+    assert refused.status == 429 and refused.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
+
+    found = metrics.scrape(gateway)
+    assert metrics.total(found, "llm_gateway_limit_refusals_total", scope="key", limit="tps") == 3
+    # What Retry-After promises is true.
+    time.sleep(1)
+    assert chat(gateway, "slow-client-key").status == 200
+
+
+def chat(gateway, key, *arguments, **more):
+    return governed.chat(gateway, key, *arguments, **more)
+
+
+def test_limits_hold_over_workers_and_above_the_key(world):
+    gateway = world.gateway(
+        organizations=[{"name": "acme", "rpm": 30}],
+        teams=[{"name": "search", "organization": "acme"}],
+        keys=keys(("a", {"team": "search"}), ("b", {"team": "search"}), ("c", {})),
+    )
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: chat(gateway, "ab"[i % 2] + "-client-key"), range(60)))
+    statuses = [answer.status for answer in answers]
+    # A request every two seconds comes back while the test runs.
+    assert 30 <= statuses.count(200) <= 35 and set(statuses) == {200, 429}
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert "organization 'acme' may use 30 requests a minute" in refused.json()["error"]["message"]
+    assert chat(gateway, "c-client-key").status == 200
+
+
+def test_tokens_a_minute_are_settled(world):
+    gateway = world.gateway(keys=keys(("k", {"tpm": 10_000})))
+    first = chat(gateway, "k-client-key", max_tokens=6000)
+    used = first.json()["usage"]["total_tokens"]
+    assert used < 200
+    # What was reserved and not used is there again.
+    second = chat(gateway, "k-client-key", max_tokens=6000)
+    assert second.status == 200
+    assert int(second.header("x-ratelimit-limit-tokens")) == 10_000
+    remaining = int(chat(gateway, "k-client-key", max_tokens=1).header("x-ratelimit-remaining-tokens"))
+    assert 10_000 - 10 * used < remaining <= 10_000
+    too_large = chat(gateway, "k-client-key", max_tokens=20_000)
+    assert too_large.status == 429 and "less than this request needs" in too_large.json()["error"]["message"]
+    assert too_large.header("retry-after") is None
+
+
+def open_stream(gateway, request_id):
+    """A stream that has begun."""
+    body = json.dumps(
+        {"model": "gpt-4o", "stream": True, "max_tokens": 20, "messages": [{"role": "user", "content": "word " * 800}]}
+    ).encode()
+    headers = [("Authorization", "Bearer k-client-key"), ("X-Request-ID", request_id)]
+    sock = raw.connect(gateway.address)
+    sock.sendall(raw.request("POST", "/v1/chat/completions", headers, body))
+    assert b" 200 " in sock.recv(100)
+    return sock
+
+
+def test_concurrency(slow_world):
+    gateway = slow_world.gateway(keys=keys(("k", {"concurrency": 1})))
+    sock = open_stream(gateway, "held")
+    refused = chat(gateway, "k-client-key")
+    assert refused.status == 429 and "1 requests at the same time" in refused.json()["error"]["message"]
+    raw.reset(sock)
+    # A call that was cut off gives its place back.
+    waiting.until(lambda: chat(gateway, "k-client-key").status == 200, "the place is free again")
+    assert chat(gateway, "k-client-key").status == 200
+
+
+def test_aliases_blocked_and_expired_keys(world):
+    gateway = world.gateway(
+        keys=keys(
+            ("assigned", {}),
+            ("blocked", {"blocked": True}),
+            ("expired", {"expires": "2020-01-01"}),
+            ("valid", {"expires": "2100-01-01"}),
+        ),
+        assignments=[{"key": "assigned", "model": "gpt-4o", "alias": "fast", "rpm": 2}],
+    )
+    answer = chat(gateway, "assigned-client-key", model="fast")
+    assert answer.status == 200 and answer.header("x-ratelimit-limit-requests") == "2"
+    assert [model["id"] for model in raw.call(gateway.address, "GET", "/v1/models", [("x-api-key", "assigned-client-key")]).json()["data"]] == ["fast"]
+    unknown = chat(gateway, "assigned-client-key", model="gpt-4o")
+    assert unknown.status == 404 and "fast" in unknown.json()["error"]["message"]
+    assert chat(gateway, "valid-client-key", model="fast").status == 404
+    for name in ("blocked", "expired"):
+        refused = chat(gateway, f"{name}-client-key")
+        assert refused.status == 401 and name in refused.json()["error"]["message"]
+    assert chat(gateway, "valid-client-key").status == 200
+    (record,) = [each for each in governed.export(gateway) if each["key"] == "assigned"]
+    assert record["asked_model"] == "fast" and record["upstream_model"] == "gpt-4o"
+
+
+def test_money(world):
+    gateway = world.gateway(
+        teams=[{"name": "search", "budget": "0.002", "budget_period": "day", "time_zone": "Europe/Berlin"}],
+        keys=keys(("k", {"team": "search"}), ("rich", {})),
+    )
+    spent = 0
+    for _ in range(200):
+        answer = chat(gateway, "k-client-key", max_tokens=20)
+        if answer.status != 200:
+            break
+        spent += governed.cost_of(answer.json()["usage"])
+    assert answer.status == 429 and answer.json()["error"]["code"] == "insufficient_quota"
+    assert "team 'search' may use $0.002 a day" in answer.json()["error"]["message"]
+    assert answer.header("x-should-retry") == "false"
+    # Never more than the budget, and not much less: what is left does not pay for one more call.
+    assert 2_000_000 - 600_000 < spent <= 2_000_000
+    found = metrics.scrape(gateway)
+    assert metrics.total(found, "llm_cost_nanodollars_total", api_key="k") == spent
+    waiting.until(lambda: sum(int(row["nano_dollars"]) for row in governed.report(gateway)) == spent, "the sums")
+    # Killed, and still used up.
+    world.kill(gateway)
+    gateway = world.again(gateway)
+    assert chat(gateway, "k-client-key", max_tokens=20).status == 429
+    assert chat(gateway, "rich-client-key").status == 200
+
+
+def test_every_call_has_its_record(world):
+    gateway = world.gateway(
+        organizations=[{"name": "acme"}],
+        teams=[{"name": "search", "organization": "acme"}],
+        users=[{"name": "kim"}],
+        keys=keys(("k", {"team": "search", "user": "kim", "tags": ["product:search"]})),
+    )
+    tagged = [("X-LLM-Gateway-Tags", "stage:test"), ("X-Request-ID", "tagged")]
+    whole = chat(
+        gateway, "k-client-key", headers=tagged, user="end-user-7", metadata={"run": "a1", "tags": ["x"], "user_id": "z"}
+    )
+    streamed = chat(
+        gateway, "k-client-key", headers=[("X-Request-ID", "streamed")], stream=True, stream_options={"include_usage": True}
+    )
+    chat(gateway, "k-client-key", headers=[("X-Request-ID", "silent")], stream=True)
+    chat(gateway, "k-client-key", headers=[("X-Request-ID", "unpriced")], model="free-model")
+    chat(gateway, "k-client-key", headers=[("X-Request-ID", "refused")], model="no-such-model")
+    chat(gateway, "k-client-key", headers=[("X-Request-ID", "wrong")], messages="nonsense")
+    records = {record["id"]: record for record in governed.export(gateway)}
+    assert len(records) == len(governed.export(gateway))
+
+    record = records["tagged"]
+    assert (record["key"], record["team"], record["organization"], record["user"]) == ("k", "search", "acme", "kim")
+    assert record["tags"] == "product:search,stage:test,run=a1,x" and record["end_user"] in ("end-user-7", "z")
+    assert record["nano_dollars"] == governed.cost_of(whole.json()["usage"])
+    assert record["outcome"] == "completed" and record["status"] == 200 and not record["estimated"]
+
+    usage = [json.loads(line[6:]) for line in streamed.body.decode().splitlines() if line.startswith("data: {")][-1]
+    assert records["streamed"]["nano_dollars"] == governed.cost_of(usage["usage"]) and records["streamed"]["streamed"]
+    assert records["silent"]["estimated"] and records["silent"]["nano_dollars"] > 0
+    assert records["unpriced"]["nano_dollars"] is None and records["unpriced"]["output"] > 0
+    assert metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total", model="free-model") == 1
+    assert "refused" not in records
+    assert records["wrong"]["outcome"] == "failed" and records["wrong"]["nano_dollars"] == 0
+
+    waiting.until(lambda: governed.report(gateway) and int(governed.report(gateway)[0]["calls"]) == 5, "five calls")
+    by_model = {row["model"]: row for row in governed.report(gateway, "team,model")}
+    assert by_model["free-model"]["unpriced"] == "1" and by_model["gpt-4o"]["team"] == "search"
+    assert "no fault found" in governed.ledger(gateway, "verify").stdout
+    assert governed.ledger(gateway, "report", "--by", "nonsense", check=False).returncode == 2
+
+
+def test_a_client_that_leaves_is_charged(slow_world):
+    gateway = slow_world.gateway(keys=keys(("k", {})))
+    raw.reset(open_stream(gateway, "left"))
+    (record,) = waiting.until(lambda: governed.export(gateway), "its record")
+    assert record["id"] == "left" and record["outcome"] == "cancelled"
+    assert record["estimated"] and record["input"] > 500 and record["nano_dollars"] > 0
+
+
+def test_killed_at_any_moment_every_complete_answer_has_its_record(world):
+    gateway = world.gateway(keys=keys(("k", {})))
+    complete, lock, stopping = set(), threading.Lock(), threading.Event()
+    current = [gateway]
+
+    def load(worker):
+        number = 0
+        while not stopping.is_set():
+            number += 1
+            name = f"{worker}-{number}"
+            try:
+                answer = chat(
+                    current[0], "k-client-key", headers=[("X-Request-ID", name)], stream=number % 2 == 0
+                )
+            except (OSError, raw.Malformed):
+                time.sleep(0.02)
+                continue
+            if answer.status == 200 and answer.complete:
+                with lock:
+                    complete.add(name)
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + KILL_SECONDS
+    kills = 0
+    while time.monotonic() < end:
+        time.sleep(random.uniform(0.3, 1.5))
+        world.kill(current[0])
+        kills += 1
+        current[0] = world.again(current[0])
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    ids = [record["id"] for record in governed.export(current[0])]
+    assert complete and kills
+    assert not complete - set(ids), f"{len(complete - set(ids))} of {len(complete)} answers have no record"
+    assert len(ids) == len(set(ids)), "a record is there twice"
+    calls = len(ids)
+    waiting.until(lambda: int(governed.report(current[0])[0]["calls"]) == calls, "every record is summed up once")
+    assert "no fault found" in governed.ledger(current[0], "verify").stdout
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = shutil.which("redis-server")
+    assert server, "redis-server is not installed; scripts/setup does that"
+    (port,) = processes.free_ports(1)
+    made = {"port": port, "process": None}
+
+    def start():
+        made["process"] = subprocess.Popen(
+            [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
+            stdout=subprocess.DEVNULL,
+        )
+        waiting.until(lambda: answers(port), "Redis answers")
+
+    def answers(port):
+        try:
+            with raw.connect(("127.0.0.1", port), 1) as sock:
+                sock.sendall(b"PING\r\n")
+                return sock.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    made["start"] = start
+    start()
+    yield made
+    made["process"].kill()
+    made["process"].wait()
+
+
+def offer(gateways, rate, seconds):
+    """Calls at `rate` a second for all gateways together; how many were let in, and how long it took."""
+    began = time.monotonic()
+
+    def one(number):
+        wait = began + number / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        return chat(gateways[number % len(gateways)], "k-client-key", max_tokens=1).status
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        statuses = list(pool.map(one, range(int(rate * seconds))))
+    assert set(statuses) <= {200, 429}
+    return statuses.count(200), time.monotonic() - began
+
+
+def test_three_gateways_share_a_limit(world, redis):
+    limit, seconds = 20, 12
+    url = f"redis://127.0.0.1:{redis['port']}"
+    sections = {"keys": keys(("k", {"tps": limit})), "redis": {"url": url}}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(3)]
+    admitted, took = offer(gateways, 3 * limit, seconds)
+    # What one gateway alone would let in: a second's worth at once, and then the rate.
+    allowed = limit + limit * took
+    assert admitted <= allowed * 1.02, f"{admitted} of {allowed:.0f}"
+    assert admitted >= allowed * 0.9, f"{admitted} of {allowed:.0f}"
+
+
+def test_a_budget_is_shared(world, redis):
+    url = f"redis://127.0.0.1:{redis['port']}"
+    sections = {"keys": keys(("k", {"budget": "0.004"})), "redis": {"url": url}}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    spent = 0
+    for number in range(200):
+        answer = chat(gateways[number % 2], "k-client-key")
+        if answer.status == 200:
+            spent += governed.cost_of(answer.json()["usage"])
+        time.sleep(0.03)
+    assert 4_000_000 - 600_000 < spent <= 4_000_000 * 1.02
+
+
+def test_without_redis_every_gateway_goes_on(world, redis):
+    url = f"redis://127.0.0.1:{redis['port']}"
+    gateway = world.gateway(keys=keys(("k", {"rpm": 600})), redis={"url": url, "timeout": "200ms"})
+    assert chat(gateway, "k-client-key").status == 200
+    redis["process"].kill()
+    redis["process"].wait()
+    for _ in range(20):
+        assert chat(gateway, "k-client-key").status == 200
+    waiting.until(lambda: "Redis does not answer" in gateway.text(), "it is said")
+    redis["start"]()
+    waiting.until(lambda: "Redis answers again" in gateway.text(), "it is back")
+    assert chat(gateway, "k-client-key").status == 200

@@ -1,0 +1,128 @@
+"""A simulator and gateways in front of it with limits, budgets and a ledger, for one test."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import subprocess
+
+from . import config, processes, raw
+
+# US dollars for a million tokens, of everything the simulator serves: so that sums are easy to check.
+INPUT_USD, OUTPUT_USD = 2, 10
+
+
+class Governed:
+    """Starts what a test needs in its directory and judges at the end how all of it ended."""
+
+    def __init__(self, directory, decode_speed=2000):
+        self.directory = pathlib.Path(directory)
+        self.running = []
+        (port,) = processes.free_ports(1)
+        arguments = ["simulate", "--listen", f"127.0.0.1:{port}", "--tokens-min", "5", "--tokens-max", "20"]
+        arguments += ["--decode-speed", str(decode_speed)]
+        self.simulator = self._run("simulator", arguments, port, "/health")
+
+    def _run(self, name, arguments, port, ready):
+        process = processes.Process(name, arguments, port, ready, self.directory)
+        self.running.append(process)
+        return process
+
+    def settings(self, name, port, **sections):
+        prices = [
+            {"provider": "*", "model": model, "input": str(INPUT_USD), "output": str(OUTPUT_USD)}
+            for model in ("gpt-*", "claude-*", "gemini-*")
+        ]
+        models = [
+            {"name": "gpt-4o", "connection": "openai"},
+            {"name": "free-model", "connection": "openai"},
+            {"name": "claude-sonnet", "connection": "anthropic"},
+            {"name": "gemini-flash", "connection": "google"},
+        ]
+        connections = [
+            {"name": kind, "provider": kind, "endpoint": self.simulator.url, "api_key": "simulated-key"}
+            for kind in ("openai", "anthropic", "google")
+        ]
+        found = {
+            "server": {
+                "listen": f"127.0.0.1:{port}",
+                "data_dir": str(self.directory / name),
+                "workers": 2,
+                "drain_timeout": "10s",
+            },
+            "connections": connections,
+            "models": models,
+            "prices": prices,
+        }
+        return found | sections
+
+    def gateway(self, name="gateway", **sections):
+        (port,) = processes.free_ports(1)
+        return self._start(name, port, self.settings(name, port, **sections))
+
+    def _start(self, name, port, settings):
+        path = self.directory / f"{name}.toml"
+        path.write_text(config.toml(settings))
+        path.chmod(0o600)
+        (self.directory / name).mkdir(mode=0o700)
+        gateway = self._run(f"{name}-{len(self.running)}", ["serve", "--config", str(path)], port, "/ready")
+        gateway.config_file = path
+        gateway.data_dir = self.directory / name
+        return gateway
+
+    def again(self, gateway):
+        """The same gateway after its process has ended."""
+        again = self._run(
+            f"{gateway.name}-again", ["serve", "--config", str(gateway.config_file)], gateway.port, "/ready"
+        )
+        again.config_file, again.data_dir = gateway.config_file, gateway.data_dir
+        return again
+
+    def kill(self, process):
+        process.kill()
+        self.running.remove(process)
+
+    def stop(self, process):
+        self.running.remove(process)
+        problems = process.stop()
+        assert not problems, "\n".join(problems)
+
+    def finish(self):
+        problems = []
+        for process in reversed(self.running):
+            problems += process.stop()
+        return problems
+
+
+def ledger(gateway, *arguments, check=True):
+    result = subprocess.run(
+        [processes.binary(), "ledger", *arguments, "--config", str(gateway.config_file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ),
+    )
+    assert not check or result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def export(gateway):
+    return [json.loads(line) for line in ledger(gateway, "export", "--format", "json").stdout.splitlines()]
+
+
+def report(gateway, by=""):
+    text = ledger(gateway, "report", "--by", by, "--format", "csv").stdout
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def chat(gateway, key, model="gpt-4o", headers=(), **more):
+    body = {"model": model, "messages": [{"role": "user", "content": "count to ten"}], "max_tokens": 20} | more
+    return raw.post_json(
+        gateway.address, "/v1/chat/completions", body, [("Authorization", f"Bearer {key}"), *headers]
+    )
+
+
+def cost_of(usage):
+    """Nano-dollars of a chat completion's usage, by hand: a dollar a million tokens is 1,000 nano-dollars a token."""
+    return usage["prompt_tokens"] * INPUT_USD * 1000 + usage["completion_tokens"] * OUTPUT_USD * 1000
