@@ -360,6 +360,11 @@ chat::Usage UsageScanner::usage() const {
       // The prompt includes what came from and went to the cache. Rerankers only give a total; Cohere bills by its own
       // count.
       if (!usage.input && !usage.output) usage.input = get(kTotal);
+      // Completions include the reasoning, but xAI's, where the total has both.
+      if (const uint64_t reasoning = usage.reasoning.value_or(0);
+          reasoning > 0 && usage.output && get(kTotal) == usage.input.value_or(0) + *usage.output + reasoning) {
+        usage.output = *usage.output + reasoning;
+      }
       if (const auto billed = get(kBilledInput)) usage.input = billed;
       if (const auto billed = get(kBilledOutput)) usage.output = billed;
       // Some (xAI on Azure) give a prompt without the cached part: where that is larger, it cannot be part of it.

@@ -75,9 +75,11 @@ void Database::Close::operator()(sqlite3* database) const {
 base::Result<Database> Database::open(const std::string& path) {
   // SQLite makes files for everybody to read; what is in here is for nobody else.
   constexpr int kMode = 0600;
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode);
-  if (descriptor < 0) return base::fail(base::os_error(errno, "opening the database"));
-  ::close(descriptor);
+  // Only a file that is not there yet: to close a descriptor of one that is open in this process would take away all
+  // its locks (fcntl(2)), and another process would then delete the write-ahead log under it.
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+  if (descriptor < 0 && errno != EEXIST) return base::fail(base::os_error(errno, "opening the database"));
+  if (descriptor >= 0) ::close(descriptor);
   Database opened;
   sqlite3* database = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &database,

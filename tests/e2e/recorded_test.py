@@ -3,7 +3,7 @@ name, the client gets the recorded answer byte by byte, however the upstream cut
 
 import pytest
 
-from harness import recorded
+from harness import recorded, reconcile
 
 pytestmark = pytest.mark.xdist_group("recorded")
 
@@ -40,3 +40,27 @@ def test_recorded(recordings, record_property, provider, case, variant):
     target = captured["upstream_path"] + (f"?{captured['query']}" if captured["query"] else "")
     assert target == planned.expected_path
     assert len(captured["credential_headers"]) == 1
+
+
+# Calls that cost nothing by themselves.
+FREE = ("count_tokens", "input_tokens", "countTokens")
+
+
+@pytest.mark.parametrize("provider, case, variant", NAMES)
+def test_recorded_cost(recordings, provider, case, variant):
+    """The ledger has one record of the call, and its cost is what the answer's usage makes by hand."""
+    outcome = recordings[case, variant]
+    [record] = outcome.records
+    meta = outcome.plan.case.meta
+    assert record["status"] == meta["status"]
+    if meta["status"] >= 300 or outcome.plan.case.endpoint in FREE:
+        assert record["nano_dollars"] == 0
+        return
+    expected = reconcile.cost(outcome.plan.case.endpoint, outcome.plan.case.response(variant))
+    if expected is None:
+        assert record["estimated"] or record["nano_dollars"] is None
+    elif not record["estimated"]:
+        assert record["nano_dollars"] == expected
+    else:
+        # The answer broke off before it had said all.
+        assert record["nano_dollars"] >= expected

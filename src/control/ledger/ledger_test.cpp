@@ -194,7 +194,7 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
 
 TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {
   auto ledger = start();
-  for (int i = 0; i < 60'000; ++i) {
+  for (int i = 0; i < 90'000; ++i) {
     while (!ledger->writer(0).append(record_of("a", 1))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ASSERT_TRUE(ledger->flush(kPatience));
@@ -205,7 +205,7 @@ TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   EXPECT_LE(ledger_segments(directory_).size(), 2u) << "the segment at hand and the spare";
-  EXPECT_EQ(total().calls, 60'000);
+  EXPECT_EQ(total().calls, 90'000);
 }
 
 }  // namespace

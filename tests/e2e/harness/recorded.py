@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.parse
 
-from . import config, processes, raw, world
+from . import config, processes, raw, reconcile, world
 
 PROVIDERS = ("openai", "azure", "anthropic", "google", "vertex", "openai_compat")
 # Whole, one byte a write, seven, CRLF line ends, one event a write. The last four for event streams only.
@@ -215,6 +215,7 @@ class Outcome:
     answer: object = None  # raw.Answer
     failure: str = ""
     captured: list = dataclasses.field(default_factory=list)
+    records: list = dataclasses.field(default_factory=list)  # of the ledger
 
 
 def run_all(where):
@@ -234,6 +235,7 @@ def run_all(where):
                 "connections": [each.connection for each in plans],
                 "models": [each.model for each in plans],
                 "keys": [{"name": "recorded", "key": key}],
+                "prices": [{"provider": "*", "model": "*"} | reconcile.PRICES],
             }
         )
     )
@@ -247,12 +249,24 @@ def run_all(where):
             problems = gateway.stop()
     finally:
         replay.stop()
+    records = ledger_records(file)
     captured = replay.captured()
     for outcome in outcomes:
         outcome.captured = captured.get(outcome.plan.alias, [])
+        outcome.records = records.get(outcome.plan.alias, [])
     if key in gateway.text() or key in replay.capture.read_text() or f"{world.CANARY}-recorded" in gateway.text():
         problems.append("a secret stands in the log, or the client's key reached the upstream")
     return {(outcome.plan.case.id, outcome.plan.variant): outcome for outcome in outcomes}, problems
+
+
+def ledger_records(config_file):
+    """The ledger's records by the request id they came with."""
+    command = [processes.binary(), "ledger", "export", "--format", "json", "--config", str(config_file)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.splitlines()
+    found = {}
+    for record in map(json.loads, lines):
+        found.setdefault(record["id"], []).append(record)
+    return found
 
 
 def call(address, key, planned):
