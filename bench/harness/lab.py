@@ -120,17 +120,18 @@ class Lab:
         command = [self.haproxy_binary, "-q", "-db", "-f", str(config)]
         return self._ready(Target("haproxy", ports, self._server("haproxy", command, PROXY_CPU)), True)
 
-    def start_gateway(self, upstreams=None, guarded: bool = True, wait: bool = True) -> Target:
+    def start_gateway(self, upstreams=None, guarded: bool = True, wait: bool = True, governed: bool | None = None,
+                      name: str = "gateway") -> Target:
         port = free_port()
         ports = {kind: port for kind in (*proxies.UPSTREAMS, "stream")}
         config = self.directory / f"gateway-{port}.toml"
         (self.directory / f"gateway-{port}").mkdir()
-        config.write_text(proxies.gateway_config(self.directory, port, upstreams or self.upstreams, self.ca))
+        config.write_text(proxies.gateway_config(self.directory, port, upstreams or self.upstreams, self.ca, governed))
         config.chmod(0o600)
         command = [str(self.gateway_binary), "serve", "--config", str(config)]
         arguments = lambda kind: ["--authorization", f"Bearer {proxies.KEY}",  # noqa: E731
                                   "--model", f"bench-{'plain' if kind == 'stream' else kind}"]
-        target = Target("gateway", ports, self._server("gateway", command, PROXY_CPU, guarded), arguments, "/ready")
+        target = Target(name, ports, self._server(name, command, PROXY_CPU, guarded), arguments, "/ready")
         return self._ready(target, wait)
 
     @staticmethod

@@ -96,8 +96,41 @@ defaults
 """
 
 
-def gateway_config(directory: Path, port: int, upstreams: dict[str, int], ca: Path) -> str:
-    """Everything at its default but addresses, one worker, and room for the 5,000 streams towards one host."""
+# Three levels of limits that never refuse, a budget that lasts, and a price, so that every call is reserved, priced,
+# settled and recorded.
+GOVERNED = """
+[[organizations]]
+name = "org"
+rpm = 60000000
+budget = "9000000000"
+[[teams]]
+name = "team"
+organization = "org"
+tps = 1000000
+tpm = 1000000000000
+[[prices]]
+provider = "openai"
+model = "*"
+input = "1"
+output = "2"
+"""
+GOVERNED_KEY = """
+team = "team"
+concurrency = 100000
+rpm = 60000000
+tpm = 1000000000000
+budget = "9000000000"
+"""
+UNGOVERNED = """
+[ledger]
+enabled = false
+"""
+
+
+def gateway_config(directory: Path, port: int, upstreams: dict[str, int], ca: Path,
+                   governed: bool | None = None) -> str:
+    """Everything at its default but addresses, one worker, and room for the 5,000 streams towards one host. `governed`:
+    with limits, budgets and the ledger, or without any of it."""
     text = f"""
 [server]
 listen = "127.0.0.1:{port}"
@@ -112,6 +145,8 @@ name = "bench"
 key = "{KEY}"
 models = ["*"]
 """
+    if governed is not None:
+        text += GOVERNED_KEY + GOVERNED if governed else UNGOVERNED
     for kind in UPSTREAMS:
         scheme = "https" if kind == "tls" else "http"
         text += f"""

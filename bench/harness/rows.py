@@ -1,4 +1,4 @@
-"""The ten rows of the table: each measures one figure and says whether it is within its limit."""
+"""The eleven rows of the table: each measures one figure and says whether it is within its limit."""
 
 import socket
 import statistics
@@ -316,6 +316,38 @@ def exec_to_ready(lab: Lab) -> Row:
     return row
 
 
+def governed(lab: Lab) -> Row:
+    """The gateway with and without governing, beside nginx."""
+    row = Row("governed", "three levels of limits, budgets, price and ledger", [])
+    if not lab.has_gateway():
+        row.checks = [Check("CPU ratio to ungoverned", None, 1.10), Check("added p99", None, 15, "µs")]
+        return row
+    targets = [lab.start_nginx(), lab.start_gateway(governed=False, name="ungoverned"),
+               lab.start_gateway(governed=True, name="governed")]
+    cost, latency = Samples(), Samples()
+
+    def measure(target: Target) -> None:
+        result = lab.load(target, "plain", ["--connections", CONNECTIONS, "--body-bytes", REQUEST_BYTES,
+                                            "--warmup-seconds", 0.3, "--seconds", lab.options.seconds], "governed")
+        cost.add(target.name, result["cpu_us_per_request"])
+        result = lab.load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
+                                            lab.options.seconds], "governed")
+        latency.add(target.name, result["latency_us"]["p99"])
+
+    interleaved(lab, targets, measure)
+    added = statistics.median(a - b for a, b in zip(latency.by_name["governed"], latency.by_name["ungoverned"]))
+    row.checks = [Check("CPU ratio to ungoverned", cost.ratio("governed", "ungoverned"), 1.10),
+                  Check("CPU ratio to nginx", cost.ratio("governed", "nginx"), 1.0),
+                  Check("added p99 at 1 connection", added, 15, "µs")]
+    row.gateway = cost.text("governed", "µs")
+    row.reference = f"ungoverned {cost.text('ungoverned', 'µs')}, nginx {cost.text('nginx', 'µs')}"
+    slowest = ", ".join(f"{name} {latency.text(name, 'µs')}" for name in latency.by_name)
+    row.notes.append(f"p99 at 1 connection: {slowest}")
+    for target in targets:
+        target.server.stop()
+    return row
+
+
 ROWS = {"cpu-1k": cpu_1k, "cpu-10k": cpu_10k, "cpu-tls": cpu_tls, "cpu-stream": cpu_stream, "latency": added_latency,
         "first-byte": first_byte, "idle-memory": idle_memory, "peak-memory": peak_memory, "slow-streams": slow_streams,
-        "ready": exec_to_ready}
+        "ready": exec_to_ready, "governed": governed}

@@ -108,7 +108,8 @@ admission::Demand Call::estimate_demand() {
   demand.tokens = all_tokens(usage);
   // The first choice; where the call goes in the end is settled.
   const Option& option = options_.front();
-  if (const auto* price = price_of(option.model, option.connection)) demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
+  if (const auto* price = price_of(option.model, option.connection))
+    demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
   return demand;
 }
 
@@ -220,7 +221,8 @@ void Call::account() {
   record.usage = used(record.estimated);
   if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
     cost_ = 0;
-  } else if (const auto* price = price_of(attempt_->model, attempt_->connection_index); price != nullptr && record.usage.known()) {
+  } else if (const auto* price = price_of(attempt_->model, attempt_->connection_index);
+             price != nullptr && record.usage.known()) {
     cost_ = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
   }
   record.priced = cost_.has_value();

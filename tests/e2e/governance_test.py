@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
@@ -142,7 +143,8 @@ def test_aliases_blocked_and_expired_keys(world):
     )
     answer = chat(gateway, "assigned-client-key", model="fast")
     assert answer.status == 200 and answer.header("x-ratelimit-limit-requests") == "2"
-    assert [model["id"] for model in raw.call(gateway.address, "GET", "/v1/models", [("x-api-key", "assigned-client-key")]).json()["data"]] == ["fast"]
+    models = raw.call(gateway.address, "GET", "/v1/models", [("x-api-key", "assigned-client-key")]).json()["data"]
+    assert [model["id"] for model in models] == ["fast"]
     unknown = chat(gateway, "assigned-client-key", model="gpt-4o")
     assert unknown.status == 404 and "fast" in unknown.json()["error"]["message"]
     assert chat(gateway, "valid-client-key", model="fast").status == 404
@@ -188,12 +190,10 @@ def test_every_call_has_its_record(world):
         keys=keys(("k", {"team": "search", "user": "kim", "tags": ["product:search"]})),
     )
     tagged = [("X-LLM-Gateway-Tags", "stage:test"), ("X-Request-ID", "tagged")]
-    whole = chat(
-        gateway, "k-client-key", headers=tagged, user="end-user-7", metadata={"run": "a1", "tags": ["x"], "user_id": "z"}
-    )
-    streamed = chat(
-        gateway, "k-client-key", headers=[("X-Request-ID", "streamed")], stream=True, stream_options={"include_usage": True}
-    )
+    metadata = {"run": "a1", "tags": ["x"], "user_id": "z"}
+    whole = chat(gateway, "k-client-key", headers=tagged, user="end-user-7", metadata=metadata)
+    named = [("X-Request-ID", "streamed")]
+    streamed = chat(gateway, "k-client-key", headers=named, stream=True, stream_options={"include_usage": True})
     chat(gateway, "k-client-key", headers=[("X-Request-ID", "silent")], stream=True)
     chat(gateway, "k-client-key", headers=[("X-Request-ID", "unpriced")], model="free-model")
     chat(gateway, "k-client-key", headers=[("X-Request-ID", "refused")], model="no-such-model")
@@ -228,6 +228,23 @@ def test_a_client_that_leaves_is_charged(slow_world):
     (record,) = waiting.until(lambda: governed.export(gateway), "its record")
     assert record["id"] == "left" and record["outcome"] == "cancelled"
     assert record["estimated"] and record["input"] > 500 and record["nano_dollars"] > 0
+
+
+def test_a_database_that_does_not_answer_fails_no_call(world):
+    gateway = world.gateway(keys=keys(("k", {"budget": "100"})))
+    assert chat(gateway, "k-client-key").status == 200
+    waiting.until(lambda: governed.report(gateway), "the first call's sum")
+    lock = sqlite3.connect(gateway.data_dir / "ledger.sqlite", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    assert {chat(gateway, "k-client-key").status for _ in range(50)} == {200}
+    waiting.until(
+        lambda: metrics.total(metrics.scrape(gateway), "llm_gateway_ledger_bytes_waiting") > 0, "records wait"
+    )
+    assert {chat(gateway, "k-client-key").status for _ in range(50)} == {200}
+    lock.execute("ROLLBACK")
+    lock.close()
+    waiting.until(lambda: governed.report(gateway)[0]["calls"] == "101", "all of them are summed up")
+    assert "no fault found" in governed.ledger(gateway, "verify").stdout
 
 
 def test_killed_at_any_moment_every_complete_answer_has_its_record(world):
