@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <cstring>
 #include <expected>
+#include <fstream>
 #include <ostream>
 
 #include "base/rng.h"
 #include "base/text.h"
 #include "control/config_text.h"
+#include "control/litellm/import_litellm.h"
 #include "control/reload.h"
 #include "providers/compatibility.h"
 
@@ -93,6 +95,35 @@ int run_config_show(const std::string& path, std::ostream& out, std::ostream& er
 
 int run_config_compatibility(std::ostream& out) {
   out << providers::compatibility_tables();
+  return 0;
+}
+
+int run_import_litellm(const std::string& path, const std::string& output, std::ostream& out, std::ostream& err) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    err << path << ": cannot be read: " << std::strerror(errno) << "\n";
+    return 1;
+  }
+  std::string text(control::kImportBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  const auto imported = control::import_litellm(text);
+  if (!imported) {
+    err << path << ": " << imported.error() << "\n";
+    return 1;
+  }
+  if (output.empty()) {
+    out << imported->toml;
+  } else if (const int fd = open(output.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd < 0) {
+    err << output << ": cannot be created: " << std::strerror(errno) << "\n";
+    return 1;
+  } else if (const bool written = write_all(fd, imported->toml); close(fd) != 0 || !written) {
+    err << output << ": cannot be written: " << std::strerror(errno) << "\n";
+    return 1;
+  }
+  err << "imported " << imported->connections << " connections and " << imported->models << " models\n";
+  if (!imported->left_out.empty()) err << "not imported:\n";
+  for (const std::string& each : imported->left_out) err << "  " << each << "\n";
   return 0;
 }
 

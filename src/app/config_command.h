@@ -14,6 +14,9 @@ int run_config_init(const std::string& path, const std::string& data_dir, std::o
 int run_config_validate(const std::string& path, std::ostream& out, std::ostream& err);
 // Prints the effective configuration with defaults and origins, never a secret.
 int run_config_show(const std::string& path, std::ostream& out, std::ostream& err);
+// Writes what a configuration of LiteLLM says as one of ours to `out`, or to the file `output` where that is not empty,
+// and what it could not to `err`. 0: written, 1: not.
+int run_import_litellm(const std::string& path, const std::string& output, std::ostream& out, std::ostream& err);
 // Prints the tables of docs/configuration.md.
 int run_config_reference(std::ostream& out);
 // The tables of docs/compatibility.md.

@@ -6,6 +6,7 @@
 #include "app/completion.h"
 #include "app/config_command.h"
 #include "app/ledger_command.h"
+#include "app/object_commands.h"
 #include "app/route_command.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
@@ -125,6 +126,15 @@ void add_config(CLI::App& app, Run& run) {
       ->callback([=, &run] { run = [=] { return with_config(*path, &run_config_validate); }; });
   add_path(config->add_subcommand("show", "Print all settings in force and where each comes from; never a secret"))
       ->callback([=, &run] { run = [=] { return with_config(*path, &run_config_show); }; });
+  auto output = std::make_shared<std::string>();
+  CLI::App* litellm =
+      config->add_subcommand("import-litellm", "Turn a configuration of LiteLLM's proxy into one of ours");
+  litellm->add_option("file", *path, "LiteLLM's config.yaml")->required()->type_name("FILE");
+  litellm->add_option("--output,-o", *output, "Where to write it, instead of standard output")->type_name("FILE");
+  litellm->footer("\nWhat has no counterpart is listed on standard error.");
+  litellm->callback([=, &run] {
+    run = [=] { return run_import_litellm(*path, *output, std::cout, std::cerr) == 0 ? kExitOk : kExitFailed; };
+  });
   config->add_subcommand("reference", "Print the tables of docs/configuration.md")->callback([&run] {
     run = [] { return run_config_reference(std::cout); };
   });
@@ -254,6 +264,7 @@ int run_main(int argc, char** argv) {
   add_remote(app, run);
   add_config(app, run);
   add_ledger_command(app, kConfigHelp, run);
+  add_object_commands(app, run);
   add_simulate(app, run);
   add_route(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "admission/limits.h"
@@ -16,6 +17,7 @@
 #include "control/units.h"
 #include "providers/upstream.h"
 #include "routing/policy/policy_kind.h"
+#include "store/vault/key_hash.h"
 
 namespace llmgw::control {
 
@@ -208,6 +210,13 @@ struct UserConfig : SectionBase, LimitFields {
   std::vector<std::string> models;
 };
 
+// A key that only its hash is known of: one of the store.
+struct HashedKey {
+  static constexpr int64_t kForEver = INT64_MAX;
+  store::KeyHash hash;
+  int64_t until = kForEver;  // seconds since 1970: replaced, but good until then
+};
+
 struct KeyConfig : SectionBase, LimitFields {
   std::string name;
   Secret key;
@@ -217,6 +226,7 @@ struct KeyConfig : SectionBase, LimitFields {
   std::optional<Timestamp> expires;
   bool blocked;
   std::vector<std::string> tags;
+  std::vector<HashedKey> hashes;  // instead of `key`; no setting
 };
 
 // A model a key may call, under a name and limits of its own.
@@ -275,6 +285,38 @@ struct RedisSettings : SectionBase {
   Duration timeout;
 };
 
+enum class AdminRole : uint8_t { owner, admin, team_admin, viewer };
+
+struct AdminKeyConfig : SectionBase {
+  std::string name;
+  Secret key;
+  AdminRole role;
+  std::string team;
+  std::optional<Timestamp> expires;
+  bool blocked;
+  std::vector<HashedKey> hashes;  // instead of `key`; no setting
+};
+
+inline constexpr std::string_view kSqliteStore = "sqlite";
+inline constexpr std::string_view kNoStore = "none";
+
+struct AdminSettings : SectionBase {
+  std::string oidc_issuer;  // empty: nobody signs in that way
+  std::string oidc_client_id;
+  Secret oidc_client_secret;
+  std::string oidc_groups_claim;
+  std::string public_url;
+  std::vector<std::string> owners;
+  std::vector<std::string> admins;
+  std::vector<std::string> viewers;
+  Duration session_lifetime;
+};
+
+struct StoreSettings : SectionBase {
+  ProxyUrl url;  // "sqlite", "none", or a URL that may hold a password
+  Secret master_key;
+};
+
 struct Config {
   ServerSettings server;
   ServerTls server_tls;
@@ -284,6 +326,8 @@ struct Config {
   RedisSettings redis;
   UpstreamSettings upstream;
   UpstreamTls upstream_tls;
+  StoreSettings store;
+  AdminSettings admin;
   std::vector<ConnectionConfig> connections;
   std::vector<ModelConfig> models;
   std::vector<RouteConfig> routes;
@@ -293,6 +337,7 @@ struct Config {
   std::vector<KeyConfig> keys;
   std::vector<AssignmentConfig> assignments;
   std::vector<PriceConfig> prices;
+  std::vector<AdminKeyConfig> admin_keys;
   // Those of file: references and of service accounts, resolved; a change in one is a change here.
   std::vector<std::string> referenced_files;
 };

@@ -10,6 +10,7 @@
 #include "control/config_loader.h"
 #include "providers/families.h"
 #include "providers/upstream.h"
+#include "store/vault/key_ring.h"
 
 namespace llmgw::control {
 namespace {
@@ -32,6 +33,7 @@ class Checker {
     check_connections();
     check_models();
     check_keys();
+    check_admin();
   }
 
  private:
@@ -42,6 +44,8 @@ class Checker {
   void check_keys_of_provider(const ConnectionConfig& connection, ProviderKind kind);
   void check_models();
   void check_keys();
+  void check_admin();
+  void check_admin_keys();
   void check_pair(const SectionBase& section, SectionId id, std::string_view a_key, std::string_view a,
                   std::string_view b_key, std::string_view b);
   void check_file(const SectionBase& section, SectionId id, std::string_view key, std::string_view path);
@@ -271,11 +275,64 @@ void Checker::check_keys() {
       fault(key, SectionId::key, "key", "has a space; no client can send that");
     }
   }
-  if (config_.keys.empty() && !config_.server.allow_anonymous) {
+  // With a store there may be keys later.
+  if (config_.keys.empty() && !config_.server.allow_anonymous && config_.store.url.value.reveal() == kNoStore) {
     errors_.add(
         config_.server.at,
-        "there are no [[keys]], so no client could call: add one, or write allow_anonymous = true under [server] "
-        "to serve everybody who can connect");
+        "there are no [[keys]] and no store, so no client could call: add one, or write allow_anonymous = true under "
+        "[server] to serve everybody who can connect");
+  }
+}
+
+void Checker::check_admin() {
+  const std::string_view url = config_.store.url.value.reveal();
+  if (url != kNoStore && url != kSqliteStore && !url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
+    fault(config_.store, SectionId::store, "url", "write sqlite, none, or postgresql://user:password@host/database");
+  }
+  if (const auto& text = config_.store.master_key; !text.empty()) {
+    if (const auto keys = store::parse_keys(text.reveal()); !keys) {
+      fault(config_.store, SectionId::store, "master_key", keys.error().context);
+    }
+  }
+  const AdminSettings& admin = config_.admin;
+  const bool signs_in = !admin.oidc_issuer.empty();
+  if (signs_in != !admin.oidc_client_id.empty() || signs_in != !admin.public_url.empty()) {
+    const std::string_view present = signs_in                        ? "oidc_issuer"
+                                     : !admin.oidc_client_id.empty() ? "oidc_client_id"
+                                                                     : "public_url";
+    fault(admin, SectionId::admin, present, "signing in needs oidc_issuer, oidc_client_id and public_url");
+  }
+  for (const std::string_view issuer : {std::string_view(admin.oidc_issuer), std::string_view(admin.public_url)}) {
+    const bool local = issuer.starts_with("http://127.0.0.1") || issuer.starts_with("http://localhost") ||
+                       issuer.starts_with("http://[::1]");
+    if (issuer.empty() || issuer.starts_with("https://") || local) continue;
+    fault(admin, SectionId::admin, issuer == admin.public_url ? "public_url" : "oidc_issuer",
+          "write an address that begins with https://");
+  }
+  if (signs_in && admin.owners.empty() && admin.admins.empty() && admin.viewers.empty()) {
+    fault(admin, SectionId::admin, "oidc_issuer", "nobody has a role: write owners, admins or viewers");
+  }
+  check_admin_keys();
+}
+
+void Checker::check_admin_keys() {
+  std::unordered_map<std::string_view, const AdminKeyConfig*> names;
+  for (const auto& key : config_.admin_keys) {
+    if (const auto [first, is_new] = names.emplace(key.name, &key); !is_new && !key.name.empty()) {
+      fault(
+          key, SectionId::admin_key, "name",
+          "'" + key.name + "' is already the name of the admin key on line " + std::to_string(first->second->at.line));
+    }
+    const bool of_team = key.role == AdminRole::team_admin;
+    if (of_team != !key.team.empty()) {
+      fault(key, SectionId::admin_key, "role",
+            of_team ? "a team-admin needs team = \"the team's name\"" : "team is for the role team-admin only");
+    } else if (of_team && std::ranges::find(config_.teams, key.team, &TeamConfig::name) == config_.teams.end()) {
+      fault(key, SectionId::admin_key, "team", "there is no team '" + key.team + "'");
+    }
+    if (key.key.reveal().find(' ') != std::string_view::npos) {
+      fault(key, SectionId::admin_key, "key", "has a space; no client can send that");
+    }
   }
 }
 

@@ -6,7 +6,7 @@
 namespace llmgw::control {
 
 void ConfigErrors::add(Location at, std::string message) {
-  if (errors_.size() == kErrorsMax) {
+  if (errors_.size() == max_) {
     ++omitted_;
     return;
   }

@@ -25,6 +25,7 @@ class ConfigErrors {
  public:
   static constexpr size_t kErrorsMax = 50;  // more than anyone reads at once; bounds what a broken file can cost
 
+  explicit ConfigErrors(size_t max = kErrorsMax) : max_(max) {}
   void add(Location at, std::string message);
   bool empty() const { return errors_.empty(); }
   // How many were found beyond those kept.
@@ -34,6 +35,7 @@ class ConfigErrors {
   void sort();
 
  private:
+  size_t max_;
   std::vector<ConfigError> errors_;
   size_t omitted_ = 0;
 };

@@ -86,7 +86,9 @@ void Loader::read_members(SectionId id, const TomlValue& table, Section& section
     section.origins.push_back(std::move(origin));
   }
   for (const auto& setting : settings) {
-    if (!setting.required || std::ranges::any_of(table.members, [&](const auto& m) { return m.key == setting.key; })) {
+    const bool hashed = environment_.stored && setting.secret();
+    if (!setting.required || hashed ||
+        std::ranges::any_of(table.members, [&](const auto& m) { return m.key == setting.key; })) {
       continue;
     }
     errors_.add(section.at, std::string(section_table(id).name) + ": needs " + std::string(setting.key) + " = " +
@@ -189,6 +191,9 @@ void Loader::read_section(const TomlMember& member) {
   if (key == "assignments") return read_repeated(SectionId::assignment, member, config_.assignments, kAssignmentsMax);
   if (key == "routes") return read_repeated(SectionId::route, member, config_.routes, kRoutesMax);
   if (key == "prices") return read_repeated(SectionId::price, member, config_.prices, kPricesMax);
+  if (key == "admin_keys") return read_repeated(SectionId::admin_key, member, config_.admin_keys, kAdminKeysMax);
+  if (key == "admin") return read_single(SectionId::admin, member, config_.admin);
+  if (key == "store") return read_single(SectionId::store, member, config_.store);
   unknown_section(member);
 }
 
@@ -201,6 +206,8 @@ Config Loader::load(const TomlValue& document) {
   apply_defaults(SectionId::redis, &config_.redis);
   apply_defaults(SectionId::upstream, &config_.upstream);
   apply_defaults(SectionId::upstream_tls, &config_.upstream_tls);
+  apply_defaults(SectionId::store, &config_.store);
+  apply_defaults(SectionId::admin, &config_.admin);
   for (const auto& member : document.members) read_section(member);
   for (auto& connection : config_.connections) read_service_account(connection);
   return std::move(config_);
@@ -233,6 +240,10 @@ std::expected<std::vector<PriceConfig>, ConfigErrors> load_prices(std::string_vi
   return std::move(config.prices);
 }
 
+Config load_sections(const TomlValue& document, const Environment& environment, ConfigErrors& errors) {
+  return Loader(environment, errors).load(document);
+}
+
 std::expected<Config, ConfigErrors> load_config(std::string_view text, const Environment& environment) {
   ConfigErrors errors;
   auto document = parse_toml(text);
@@ -240,7 +251,7 @@ std::expected<Config, ConfigErrors> load_config(std::string_view text, const Env
     errors.add(document.error().at, std::move(document.error().message));
     return std::unexpected(std::move(errors));
   }
-  Config config = Loader(environment, errors).load(*document);
+  Config config = load_sections(*document, environment, errors);
   *document = {};
   check_config(config, environment, errors);
   if (errors.empty()) return config;

@@ -8,6 +8,7 @@
 #include "control/config.h"
 #include "control/config_error.h"
 #include "control/setting_value.h"
+#include "control/toml_tree.h"
 
 namespace llmgw::control {
 
@@ -20,6 +21,7 @@ inline constexpr size_t kKeysMax = 100'000;
 inline constexpr size_t kAssignmentsMax = 1'000'000;
 inline constexpr size_t kRoutesMax = 10'000;
 inline constexpr size_t kPricesMax = 100'000;
+inline constexpr size_t kAdminKeysMax = 10'000;
 inline constexpr size_t kTagBytesMax = 64;  // a word or two; every ledger record holds them
 
 // Errors are sorted by place and never hold a secret; there is at least one when the result is an error.
@@ -27,6 +29,9 @@ std::expected<Config, ConfigErrors> load_config(std::string_view text, const Env
 
 // A file of [[prices]] alone.
 std::expected<std::vector<PriceConfig>, ConfigErrors> load_prices(std::string_view text);
+
+// The same without looking at the whole: the sections of a table, with defaults.
+Config load_sections(const TomlValue& document, const Environment& environment, ConfigErrors& errors);
 
 // The place of a setting in a section, or the section's own where it is not given.
 Location location_of(const SectionBase& section, SectionId id, std::string_view key);

@@ -350,14 +350,16 @@ TEST(Config, Errors) {
 }
 
 TEST(Config, AnonymousMustBeSaid) {
-  EXPECT_EQ(TestWorld{}.errors(""),
-            "test.toml:1:1: there are no [[keys]], so no client could call: add one, or write allow_anonymous = true "
-            "under [server] to serve everybody who can connect\n");
+  EXPECT_EQ(TestWorld{}.errors("[store]\nurl = \"none\"\n"),
+            "test.toml:1:1: there are no [[keys]] and no store, so no client could call: add one, or write "
+            "allow_anonymous = true under [server] to serve everybody who can connect\n");
+  EXPECT_EQ(TestWorld{}.errors(""), "") << "keys may come into the store";
   EXPECT_EQ(TestWorld{}.errors("[server]\nallow_anonymous = true\n"), "");
 }
 
 TEST(Config, CollectsSortedAndBounded) {
-  const auto errors = TestWorld{}.errors("[server]\nworkers = \"x\"\nbogus = 1\n[log]\nlevel = 3\n");
+  const auto errors =
+      TestWorld{}.errors("[server]\nworkers = \"x\"\nbogus = 1\n[log]\nlevel = 3\n[store]\nurl = \"none\"\n");
   EXPECT_THAT(errors, testing::StartsWith("test.toml:1:2: there are no [[keys]]"));
   EXPECT_THAT(errors, HasSubstr("\ntest.toml:2:11: server.workers"));
   EXPECT_THAT(errors, HasSubstr("\ntest.toml:3:1: server: unknown key 'bogus'\n"));

@@ -26,7 +26,11 @@ TEST(Settings, EveryDefaultAndExampleIsValid) {
                                       {"AWS_ACCESS_KEY_ID", "some-value"},
                                       {"AWS_SECRET_ACCESS_KEY", "some-value"},
                                       {"METRICS_KEY", "some-value"},
-                                      {"FRONTEND_KEY", "some-value"}},
+                                      {"FRONTEND_KEY", "some-value"},
+                                      {"ADMIN_KEY", "some-value"},
+                                      {"OIDC_CLIENT_SECRET", "some-value"},
+                                      {"DATABASE_URL", "sqlite"},
+                                      {"LLM_GATEWAY_MASTER_KEY", std::string(64, '0')}},
                         .files = {{"/run/secrets/token", "some-value"}}};
   const auto environment = world.environment();
   for (const auto& table : section_tables()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/siphash.h"
+#include "store/vault/key_hash.h"
 
 namespace llmgw::control {
 
@@ -30,6 +31,32 @@ class KeyTable {
     uint32_t principal = kEmpty;
   };
   SipKey hash_key_;
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+  size_t size_ = 0;
+};
+
+// The same for keys that only an HMAC is known of (store/vault/key_hash.h). A key may have been replaced and be good
+// for a while yet.
+class HashedKeyTable {
+ public:
+  HashedKeyTable() = default;
+  HashedKeyTable(const store::KeyHasher& hasher, size_t capacity);
+
+  // False when the hash is there already.
+  bool add(const store::KeyHash& hash, uint32_t principal, int64_t until);
+  // Under 200 ns for keys of up to 55 bytes. `now`: seconds since 1970.
+  std::optional<uint32_t> find(std::string_view key, int64_t now) const;
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr uint32_t kEmpty = UINT32_MAX;
+  struct Slot {
+    store::KeyHash hash;
+    int64_t until = 0;
+    uint32_t principal = kEmpty;
+  };
+  size_t place_of(const store::KeyHash& hash) const;
+  store::KeyHasher hasher_;
   std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
   size_t size_ = 0;
 };

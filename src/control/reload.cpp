@@ -50,6 +50,9 @@ class Differ {
     settings(SectionId::redis, before_.redis, after_.redis);
     settings(SectionId::upstream, before_.upstream, after_.upstream);
     settings(SectionId::upstream_tls, before_.upstream_tls, after_.upstream_tls);
+    named("admin key", SectionId::admin_key, before_.admin_keys, after_.admin_keys);
+    settings(SectionId::store, before_.store, after_.store);
+    settings(SectionId::admin, before_.admin, after_.admin);
     result_.empty = result_.summary.empty();
     if (result_.empty) result_.summary = "nothing changed";
     return std::move(result_);
@@ -127,14 +130,35 @@ ConfigDiff diff_configs(const Config& before, const Config& after) {
   return Differ(before, after).diff();
 }
 
+std::expected<MergedSnapshot, ConfigErrors> merge_snapshot(const Config& file, const StoredObjects* stored,
+                                                           const Environment& environment, SnapshotInputs inputs) {
+  if (stored == nullptr) {
+    auto snapshot = build_snapshot(file, inputs);
+    if (!snapshot) return std::unexpected(std::move(snapshot).error());
+    return MergedSnapshot{std::move(*snapshot)};
+  }
+  inputs.key_hasher = stored->secrets.hasher;
+  ObjectMerger merger(file, stored->objects, stored->secrets, environment);
+  while (true) {
+    auto snapshot = build_snapshot(merger.config(), inputs);
+    if (snapshot) return MergedSnapshot{std::move(*snapshot), merger.notes()};
+    // Every round takes at least one object out.
+    if (!merger.blame(snapshot.error())) return std::unexpected(std::move(snapshot).error());
+  }
+}
+
 std::expected<ReloadPlan, ConfigErrors> plan_reload(const Config& running, std::string_view text,
-                                                    const Environment& environment, const SnapshotInputs& inputs) {
+                                                    const Environment& environment, const SnapshotInputs& inputs,
+                                                    const StoredObjects* stored) {
   auto config = load_config(text, environment);
   if (!config) return std::unexpected(std::move(config).error());
-  auto snapshot = build_snapshot(*config, inputs);
-  if (!snapshot) return std::unexpected(std::move(snapshot).error());
+  auto merged = merge_snapshot(*config, stored, environment, inputs);
+  if (!merged) return std::unexpected(std::move(merged).error());
   ConfigDiff diff = diff_configs(running, *config);
-  return ReloadPlan{.config = std::move(*config), .snapshot = std::move(*snapshot), .diff = std::move(diff)};
+  return ReloadPlan{.config = std::move(*config),
+                    .snapshot = std::move(merged->snapshot),
+                    .diff = std::move(diff),
+                    .notes = std::move(merged->notes)};
 }
 
 std::expected<std::string, ConfigErrors> read_config_file(const std::string& path) {
@@ -164,7 +188,7 @@ Reloader::Reloader(std::string path, int64_t created_default)
     : path_(std::move(path)),
       created_default_(created_default),
       hash_key_{base::system_random(), base::system_random()},
-      config_{} {}
+      file_(std::make_shared<const Config>()) {}
 
 SnapshotInputs Reloader::next_inputs() {
   return {.version = snapshot_ ? snapshot_->version + 1 : 1,
@@ -182,29 +206,41 @@ std::expected<void, ConfigErrors> Reloader::load() {
 std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
   auto text = read_config_file(path_);
   if (!text) return std::unexpected(std::move(text).error());
-  auto plan = plan_reload(config_, *text, real_environment(path_), next_inputs());
+  auto plan = plan_reload(*file_, *text, real_environment(path_), next_inputs(), stored_.get());
   text->clear();
   text->shrink_to_fit();
   if (!plan) return std::unexpected(std::move(plan).error());
-  config_ = std::move(plan->config);
+  file_ = std::make_shared<const Config>(std::move(plan->config));
   snapshot_ = std::move(plan->snapshot);
+  notes_ = std::move(plan->notes);
   release_parse_memory();
   return std::move(plan->diff);
 }
 
+std::expected<void, ConfigErrors> Reloader::apply(std::shared_ptr<const StoredObjects> stored) {
+  auto merged = merge_snapshot(*file_, stored.get(), real_environment(path_), next_inputs());
+  if (!merged) return std::unexpected(std::move(merged).error());
+  stored_ = std::move(stored);
+  snapshot_ = std::move(merged->snapshot);
+  notes_ = std::move(merged->notes);
+  release_parse_memory();
+  return {};
+}
+
 std::vector<std::string> Reloader::watched_files() const {
+  const Config& config = *file_;
   std::vector<std::string> files{path_};
-  files.insert(files.end(), config_.referenced_files.begin(), config_.referenced_files.end());
+  files.insert(files.end(), config.referenced_files.begin(), config.referenced_files.end());
   const auto add = [&](const std::string& path) {
     if (!path.empty()) files.push_back(path);
   };
-  add(config_.server_tls.certificate);
-  add(config_.server_tls.key);
-  add(config_.server_tls.client_ca);
-  add(config_.upstream_tls.ca_file);
-  add(config_.upstream_tls.client_certificate);
-  add(config_.upstream_tls.client_key);
-  for (const auto& connection : config_.connections) {
+  add(config.server_tls.certificate);
+  add(config.server_tls.key);
+  add(config.server_tls.client_ca);
+  add(config.upstream_tls.ca_file);
+  add(config.upstream_tls.client_certificate);
+  add(config.upstream_tls.client_key);
+  for (const auto& connection : config.connections) {
     add(connection.tls.ca_file.value_or(""));
     add(connection.tls.client_certificate.value_or(""));
     add(connection.tls.client_key.value_or(""));

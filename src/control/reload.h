@@ -11,6 +11,7 @@
 
 #include "admission/meter_table.h"
 #include "control/config_loader.h"
+#include "control/objects/object_merge.h"
 #include "control/snapshot.h"
 
 namespace llmgw::control {
@@ -25,15 +26,25 @@ struct ConfigDiff {
 ConfigDiff diff_configs(const Config& before, const Config& after);
 
 struct ReloadPlan {
-  Config config;
+  Config config;  // the file's
   std::shared_ptr<const Snapshot> snapshot;
   ConfigDiff diff;
+  std::vector<ObjectNote> notes = {};  // objects of the store that are not used, and why
 };
+
+// The snapshot of a file's configuration and, if there are any, the objects of the store.
+struct MergedSnapshot {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::vector<ObjectNote> notes = {};
+};
+std::expected<MergedSnapshot, ConfigErrors> merge_snapshot(const Config& file, const StoredObjects* stored,
+                                                           const Environment& environment, SnapshotInputs inputs);
 
 // The new snapshot, or every reason why the running configuration stays. Settings that need a restart are in the new
 // snapshot as written; whoever holds their effect (listeners, threads) keeps the old.
 std::expected<ReloadPlan, ConfigErrors> plan_reload(const Config& running, std::string_view text,
-                                                    const Environment& environment, const SnapshotInputs& inputs);
+                                                    const Environment& environment, const SnapshotInputs& inputs,
+                                                    const StoredObjects* stored = nullptr);
 
 // Reads a configuration file, at most kConfigBytesMax bytes. The error is a sentence.
 std::expected<std::string, ConfigErrors> read_config_file(const std::string& path);
@@ -52,6 +63,13 @@ class Reloader {
   // empty: a certificate the file names may have changed. On failure nothing changed.
   std::expected<ConfigDiff, ConfigErrors> reload();
 
+  // The same file with what the store holds now. An error, which is about the file only, changes nothing.
+  std::expected<void, ConfigErrors> apply(std::shared_ptr<const StoredObjects> stored);
+
+  // The configuration of the file alone, as it was last read.
+  const std::shared_ptr<const Config>& file() const { return file_; }
+  const std::shared_ptr<const StoredObjects>& stored() const { return stored_; }
+  const std::vector<ObjectNote>& notes() const { return notes_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   const std::string& path() const { return path_; }
   // The file and all it refers to: what a FileWatcher should watch.
@@ -64,7 +82,9 @@ class Reloader {
   int64_t created_default_;
   SipKey hash_key_;
   admission::MeterTable meters_;  // what has been used of limits outlives a configuration
-  Config config_;
+  std::shared_ptr<const Config> file_;
+  std::shared_ptr<const StoredObjects> stored_;
+  std::vector<ObjectNote> notes_;
   std::shared_ptr<const Snapshot> snapshot_;
 };
 

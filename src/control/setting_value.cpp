@@ -200,7 +200,7 @@ std::optional<std::string> ValueReader::from_file(const TomlValue& value) {
 }
 
 std::optional<std::string> ValueReader::dereference(const TomlValue& value) {
-  const bool may_refer = setting_->references == References::allowed;
+  const bool may_refer = setting_->references == References::allowed && !environment_.stored;
   if (may_refer && value.text.starts_with("env:")) return from_environment(value);
   if (may_refer && value.text.starts_with("file:")) return from_file(value);
   return value.text;

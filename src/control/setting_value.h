@@ -24,6 +24,8 @@ struct Environment {
   // The whole file, at most kReferencedFileBytesMax bytes; an Error with the reason otherwise.
   std::function<base::Result<std::string>(const std::string& path)> read_file;
   std::string directory;  // of the configuration file: relative paths start there
+  // Values come from a store: env: and file: are nothing special, and a key may be known by its hash alone.
+  bool stored = false;
 };
 
 // The process's own environment and file system.

@@ -3,6 +3,7 @@
 #include "control/settings_binding.h"
 #include "control/settings_governed.h"
 #include "control/settings_routes.h"
+#include "control/settings_store.h"
 
 namespace llmgw::control {
 namespace {
@@ -496,6 +497,13 @@ std::span<const SectionTable> section_tables() {
       {SectionId::price, "prices", true,
        "What tokens cost, before the prices that come with the program. US dollars for a million tokens.",
        governed_settings(SectionId::price)},
+      {SectionId::admin_key, "admin_keys", true, "Who may use the admin API, and for what.",
+       store_settings(SectionId::admin_key)},
+      {SectionId::store, "store", false,
+       "Where connections, models, keys and the like are kept that the command line and the admin API make.",
+       store_settings(SectionId::store)},
+      {SectionId::admin, "admin", false, "Signing in to the admin API with OpenID Connect, beside admin keys.",
+       store_settings(SectionId::admin)},
   };
   return kSections;
 }

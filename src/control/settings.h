@@ -83,6 +83,9 @@ enum class SectionId : uint8_t {
   assignment,
   route,
   price,
+  admin_key,
+  store,
+  admin,
 };
 
 struct SectionTable {

@@ -35,6 +35,10 @@ struct Choices<UpstreamApi> {
 };
 
 template <>
+struct Choices<AdminRole> {
+  static constexpr std::string_view kNames[] = {"owner", "admin", "team-admin", "viewer"};
+};
+template <>
 struct Choices<BudgetPeriod> {
   static constexpr std::string_view kNames[] = {"hour", "day", "week", "month"};
 };

@@ -22,6 +22,7 @@ class SnapshotBuilder {
     add_models();
     add_prices();
     add_keys();
+    add_administrators();
     if (!errors_.empty()) return std::unexpected(std::move(errors_));
     return std::move(snapshot_);
   }
@@ -34,6 +35,9 @@ class SnapshotBuilder {
   void add_routes();
   void add_prices();
   void add_keys();
+  void add_administrators();
+  template <class Section>
+  void index_keys(const std::vector<Section>& sections, std::string_view noun, KeyTable& keys, HashedKeyTable& hashed);
   Connection make_connection(const ConnectionConfig& from, providers::Upstream upstream);
 
   const Config& config_;
@@ -202,17 +206,38 @@ void SnapshotBuilder::add_prices() {
   }
 }
 
+// Every entry is found by its key, or by the hashes of those it has.
+template <class Section>
+void SnapshotBuilder::index_keys(const std::vector<Section>& sections, std::string_view noun, KeyTable& keys,
+                                 HashedKeyTable& hashed) {
+  size_t hashes = 0;
+  for (const auto& section : sections) hashes += section.hashes.size();
+  keys = KeyTable(inputs_.hash_key, sections.size());
+  hashed = HashedKeyTable(inputs_.key_hasher, hashes);
+  for (uint32_t i = 0; i < sections.size(); ++i) {
+    bool unique = sections[i].key.empty() || keys.add(sections[i].key.reveal(), i);
+    for (const HashedKey& each : sections[i].hashes) unique = hashed.add(each.hash, i, each.until) && unique;
+    if (!unique) errors_.add(sections[i].at, std::string(noun) + ": the same key is given twice");
+  }
+}
+
+void SnapshotBuilder::add_administrators() {
+  for (const AdminKeyConfig& from : config_.admin_keys) {
+    snapshot_->administrators.push_back({.name = from.name,
+                                         .role = from.role,
+                                         .team = from.team,
+                                         .blocked = from.blocked,
+                                         .expires = from.expires.value_or(Timestamp{INT64_MAX})});
+  }
+  index_keys(config_.admin_keys, "admin_keys", snapshot_->admin_keys_, snapshot_->hashed_admin_keys_);
+}
+
 void SnapshotBuilder::add_keys() {
   auto& snapshot = *snapshot_;
-  snapshot.keys_ = KeyTable(inputs_.hash_key, config_.keys.size());
   snapshot.principals.reserve(config_.keys.size() + 1);
   admission::MeterTable own_meters;
   GovernanceBuilder(config_, snapshot, inputs_.meters != nullptr ? *inputs_.meters : own_meters, errors_).build();
-  for (uint32_t i = 0; i < config_.keys.size(); ++i) {
-    if (!snapshot.keys_.add(config_.keys[i].key.reveal(), i)) {
-      errors_.add(config_.keys[i].at, "keys: the same key is given twice");
-    }
-  }
+  index_keys(config_.keys, "keys", snapshot.keys_, snapshot.hashed_keys_);
   snapshot.anonymous_ = config_.server.allow_anonymous;
   snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
   if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter({"*"})});
@@ -239,10 +264,17 @@ std::optional<Resolution> Snapshot::resolve(const Principal& principal, std::str
   return Resolution{.group = *group, .model = model};
 }
 
-const Principal* Snapshot::authenticate(std::string_view key) const {
+const Principal* Snapshot::authenticate(std::string_view key, int64_t now) const {
   if (any_key_ || (anonymous_ && key.empty())) return &principals.back();
-  const auto found = keys_.find(key);
+  auto found = keys_.find(key);
+  if (!found) found = hashed_keys_.find(key, now);
   return found ? &principals[*found] : nullptr;
+}
+
+const Administrator* Snapshot::authenticate_admin(std::string_view key, int64_t now) const {
+  auto found = admin_keys_.find(key);
+  if (!found) found = hashed_admin_keys_.find(key, now);
+  return found ? &administrators[*found] : nullptr;
 }
 
 std::expected<std::shared_ptr<const Snapshot>, ConfigErrors> build_snapshot(const Config& config,

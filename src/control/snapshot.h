@@ -80,8 +80,19 @@ struct Resolution {
   const Assignment* assignment = nullptr;  // if the name is one of the key's own
 };
 
+// The owner of an admin key.
+struct Administrator {
+  std::string name;
+  AdminRole role;
+  std::string team;
+  bool blocked = false;
+  Timestamp expires{INT64_MAX};
+};
+
 class Snapshot {
  public:
+  static constexpr int64_t kAllReplaced = HashedKey::kForEver - 1;  // a time at which only newest keys are good
+
   uint64_t version = 0;  // counts up with every snapshot of the process
   ServerSettings server;
   ServerTls server_tls;
@@ -104,9 +115,13 @@ class Snapshot {
   PriceTable prices;
   LedgerSettings ledger;
   RedisSettings redis;
+  std::vector<Administrator> administrators;
 
   // The owner of the key, or null when nobody's. An empty key is no key: the anonymous principal where that is allowed.
-  const Principal* authenticate(std::string_view key) const;
+  // `now`: seconds since 1970, for keys that were replaced.
+  const Principal* authenticate(std::string_view key, int64_t now = kAllReplaced) const;
+  // The owner of an admin key, or null. Whether it is blocked or expired is the caller's to look at.
+  const Administrator* authenticate_admin(std::string_view key, int64_t now) const;
   // The models that serve a name (and, if given, belong to that owner), as a group of targets whose ids are indices in
   // `models`, best first: by the connection's priority, then the order of the file.
   std::optional<routing::Group> resolve(std::string_view model, std::string_view owned_by = {}) const {
@@ -131,6 +146,9 @@ class Snapshot {
   bool allowed_above(const Principal& principal, std::string_view model) const;
 
   KeyTable keys_;
+  HashedKeyTable hashed_keys_;
+  KeyTable admin_keys_;
+  HashedKeyTable hashed_admin_keys_;
   routing::ModelTable model_table_;
   bool any_key_ = false;  // no keys configured: whatever a client sends is anonymous
   bool anonymous_ = false;
@@ -141,6 +159,7 @@ struct SnapshotInputs {
   SipKey hash_key;                          // random, of the process
   int64_t created_default = 0;              // for models that say no `created`: seconds since 1970
   admission::MeterTable* meters = nullptr;  // null: the snapshot has meters of its own
+  store::KeyHasher key_hasher = {};         // of the store, for keys that only a hash is known of
 };
 
 // `config` has passed load_config. Fails only for faults that load_config would have reported too.

@@ -63,6 +63,10 @@ Task<void> Call::run() {
 
 Task<void> Call::dispatch() {
   const http::RequestHead& head = exchange_.head();
+  AdminEntrance* const admin = worker_.shared().admin;
+  if (admin != nullptr && admin->owns(head.path)) {
+    co_return co_await admin->handle(exchange_, generation_.snapshot());
+  }
   const ClientHints hints{.anthropic_version = head.headers.has(HeaderId::anthropic_version),
                           .goog_api_key = head.headers.has(HeaderId::x_goog_api_key)};
   auto match = find_endpoint(head.method_text, head.path, hints);
@@ -108,10 +112,13 @@ Outcome<void> Call::authenticate() {
   return known ? check_standing() : known;
 }
 
+int64_t Call::wall_seconds() const {
+  return std::chrono::floor<std::chrono::seconds>(worker_.loop().wall_now()).time_since_epoch().count();
+}
+
 Outcome<void> Call::check_standing() const {
   if (principal_->blocked) return refusal(ErrorKind::authentication, "the API key is blocked; ask who gave it to you");
-  const auto now = std::chrono::floor<std::chrono::seconds>(worker_.loop().wall_now());
-  if (now.time_since_epoch().count() >= principal_->expires.seconds) {
+  if (wall_seconds() >= principal_->expires.seconds) {
     return refusal(ErrorKind::authentication, "the API key has expired; ask for a new one");
   }
   return {};
@@ -138,7 +145,7 @@ Outcome<void> Call::authenticate_key() {
     const bool ambiguous = key.error().problem == KeyProblem::ambiguous;
     return refusal(ambiguous ? ErrorKind::invalid_request : ErrorKind::authentication, key.error().message);
   }
-  principal_ = generation_.snapshot().authenticate(presented);
+  principal_ = generation_.snapshot().authenticate(presented, wall_seconds());
   if (principal_ != nullptr) return {};
   if (presented.empty()) return refusal(ErrorKind::authentication, key.error().message);
   return refusal(ErrorKind::authentication, "the API key is not known to this gateway; check the key and the address");

@@ -66,6 +66,7 @@ class Call {
   Outcome<void> authenticate();
   Outcome<void> authenticate_key();
   Outcome<void> check_standing() const;
+  int64_t wall_seconds() const;  // since 1970
   net::Task<Outcome<void>> read_body();
   Outcome<void> inspect_body();
   Outcome<void> find_model_outside_body();

@@ -51,7 +51,7 @@ Outcome<void> Call::authenticate_signed() {
   const auto claim = providers::parse_sigv4(exchange_.head().headers.value(HeaderId::authorization));
   if (!claim) return signature_refused(exception_of(claim.error().problem), claim.error().message);
   const control::Snapshot& snapshot = generation_.snapshot();
-  principal_ = snapshot.authenticate(claim->access_key_id);
+  principal_ = snapshot.authenticate(claim->access_key_id, wall_seconds());
   if (principal_ == nullptr) {
     return signature_refused("UnrecognizedClientException",
                              "the access key id is no key of this gateway; use the key as access key id and as secret");

@@ -57,6 +57,7 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   if (auto checked = check(*options.snapshot); !checked) return Failure(std::move(checked).error());
   std::unique_ptr<Gateway> gateway(new Gateway(*options.snapshot));
   gateway->snapshot_ = options.snapshot;
+  gateway->shared_.admin = options.admin;
   gateway->shared_.responses.set_path(options.snapshot->server.data_dir + "/responses.sqlite");
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);

@@ -27,6 +27,8 @@ struct GatewayOptions {
   std::vector<control::ListenAddress> listen = {};  // instead of the snapshot's; empty: the snapshot's
   // From a service manager or a predecessor. Those that nothing configured asks for are closed, but for the former's.
   std::vector<ListeningSocket> inherited = {};
+  // Where clients connect, too, unless admin_listen has it; must outlive the gateway.
+  AdminEntrance* admin = nullptr;
 };
 
 // How long publish() and counts() wait for a worker.

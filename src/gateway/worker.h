@@ -13,6 +13,7 @@
 
 #include "accounting/ledger_writer.h"
 #include "control/snapshot.h"
+#include "gateway/admin_entrance.h"
 #include "gateway/heartbeat.h"
 #include "gateway/media_fetcher.h"
 #include "gateway/price_cache.h"
@@ -81,6 +82,7 @@ using FetchMedia =
 // What several workers share, all of it thread-safe or read-only.
 struct SharedState {
   telemetry::Registry* registry = nullptr;
+  AdminEntrance* admin = nullptr;      // null: administration is not where clients connect
   uint32_t workers = 1;                // fixed before the first worker starts
   bool metrics_on_admin = false;       // the same; workers then have no /metrics
   std::atomic<bool> draining = false;  // /ready says no

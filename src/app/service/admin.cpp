@@ -69,10 +69,15 @@ AdminHandler::Answer AdminHandler::answer(const http::RequestHead& head) const {
   if (head.path == "/health") return health(false);
   if (head.path == "/ready") return health(true);
   if (head.path == "/metrics") return metrics(head);
-  return {.status = 404, .body = error_body("here are /health, /ready and /metrics; the API is on server.listen")};
+  return {
+      .status = 404,
+      .body = error_body("here are /health, /ready, /metrics and /admin/v1/; the API for models is on server.listen")};
 }
 
 net::Task<void> AdminHandler::handle(http::ServerExchange& exchange) {
+  if (sources_.api != nullptr && sources_.api->owns(exchange.head().path)) {
+    co_return co_await sources_.api->handle(exchange, sources_.snapshot());
+  }
   if (!co_await exchange.read_body(kAdminBodyBytesMax)) co_return;
   const Answer result = answer(exchange.head());
   http::Headers headers;

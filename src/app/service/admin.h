@@ -1,5 +1,5 @@
-// What server.admin_listen serves: /health, /ready and /metrics, on the control thread, so that they answer when the
-// workers do not. One thread, the loop's.
+// What server.admin_listen serves: /health, /ready, /metrics and the admin API, on the control thread, so that they
+// answer when the workers do not. One thread, the loop's.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "control/snapshot.h"
+#include "gateway/admin_entrance.h"
 #include "http/exchange.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
@@ -20,6 +21,7 @@ class AdminHandler final : public http::RequestHandler {
     std::function<std::string()> trouble;  // why the program does not serve as it should; empty: it does
     std::function<bool()> draining;
     std::function<const control::Snapshot&()> snapshot;
+    gateway::AdminEntrance* api = nullptr;  // the admin API
   };
   explicit AdminHandler(Sources sources) : sources_(std::move(sources)) {}
 

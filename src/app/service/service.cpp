@@ -152,7 +152,9 @@ CommandAnswer Service::reload(std::string_view cause) {
   }
   reloader_ = std::move(attempt);
   last_reload_error_.clear();
+  tell_api();
   const auto published = gateway_->publish(reloader_->snapshot());
+  log_notes();
   if (watcher_.fd() >= 0) (void)watcher_.watch(reloader_->watched_files());
   reload_metrics_->reload_succeeded(base::real_wall_now());
 
@@ -211,6 +213,7 @@ void Service::on_command(const process::ControlRequest& request) {
       stop("command");
       return;
     }
+    case process::ControlCommand::refresh: refresh(request.client); return;
     case process::ControlCommand::upgrade: start_upgrade(request.client); return;
   }
 }
@@ -227,6 +230,8 @@ StatusReport Service::status_report() {
           .config = options_.config_path,
           .snapshot_version = counts.snapshot_version,
           .last_reload_error = last_reload_error_,
+          .store = feed_ != nullptr ? feed_->place() : std::string(),
+          .store_trouble = store_trouble_,
           .listen = gateway_->addresses(),
           .admin_listen = admin_address_,
           .tls = gateway_->tls(),

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/api_server.h"
 #include "app/process/control_server.h"
 #include "app/process/daemonize.h"
 #include "app/process/pid_file.h"
@@ -21,6 +22,7 @@
 #include "app/process/systemd_notify.h"
 #include "app/process/takeover.h"
 #include "app/service/admin.h"
+#include "app/service/object_feed.h"
 #include "app/service/status.h"
 #include "app/service/watched_descriptor.h"
 #include "control/file_watcher.h"
@@ -78,6 +80,7 @@ class Service {
   // start.cpp
   Started load_configuration();
   Started claim_data_dir(std::vector<gateway::ListeningSocket>& inherited);
+  Started open_store();
   Started request_takeover(std::vector<gateway::ListeningSocket>& inherited);
   Started open_admin(std::vector<gateway::ListeningSocket>& inherited);
   Started complete_takeover();
@@ -91,6 +94,12 @@ class Service {
   net::Task<void> look_after();
   void on_command(const process::ControlRequest& request);
   void begin_drain(std::string_view cause);
+  // objects.cpp
+  void take_objects();
+  void refresh(uint64_t client);
+  void tell_api();
+  void log_notes();
+  void on_store_state(bool away, const std::string& reason);
   net::Task<void> end_by_force(base::Duration limit);
   void remove_unix_sockets();
   StatusReport status_report();
@@ -118,6 +127,10 @@ class Service {
   std::optional<control::Reloader> reloader_;
   control::FileWatcher watcher_;
   std::string last_reload_error_;
+
+  std::unique_ptr<ObjectFeed> feed_;
+  std::unique_ptr<admin::ApiServer> api_;
+  std::string store_trouble_;  // why the database is away; empty: it is not, or there is none
 
   std::unique_ptr<gateway::Gateway> gateway_;
   std::optional<telemetry::ReloadMetrics> reload_metrics_;

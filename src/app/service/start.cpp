@@ -59,6 +59,8 @@ Service::~Service() {
   tasks_.cancel_all();
   admin_.reset();
   control_.reset();
+  // Its thread posts to the loops of the workers and to ours.
+  if (feed_ != nullptr) feed_->stop();
   gateway_.reset();
   if (!handed_over_) remove_unix_sockets();
 }
@@ -78,10 +80,13 @@ Service::Started Service::start() {
   raise_descriptor_limit();
   tune_allocator(gateway::worker_count(snapshot) + 1);
   if (auto claimed = claim_data_dir(inherited); !claimed) return claimed;
+  if (auto opened = open_store(); !opened) return opened;
   if (auto opened = open_admin(inherited); !opened) return opened;
 
-  auto started = gateway::Gateway::start(
-      {.snapshot = reloader_->snapshot(), .listen = options_.listen, .inherited = std::move(inherited)});
+  auto started = gateway::Gateway::start({.snapshot = reloader_->snapshot(),
+                                          .listen = options_.listen,
+                                          .inherited = std::move(inherited),
+                                          .admin = reloader_->snapshot()->admin_listen ? nullptr : api_.get()});
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
   for (const auto& listener : gateway_->listeners()) {
@@ -99,6 +104,23 @@ Service::Started Service::load_configuration() {
     return fault(control::format_errors(loaded.error(), options_.config_path), kExitUsage);
   }
   data_dir_ = reloader_->snapshot()->server.data_dir;
+  return {};
+}
+
+Service::Started Service::open_store() {
+  const control::Config& file = *reloader_->file();
+  auto access = control::StoreAccess::open(file.store, data_dir_);
+  if (!access) return fault(std::move(access).error());
+  if (access->any()) {
+    feed_ = std::make_unique<ObjectFeed>(std::move(*access));
+    if (auto stored = feed_->first()) {
+      if (auto applied = reloader_->apply(std::move(stored)); !applied) {
+        return fault(control::format_errors(applied.error(), options_.config_path), kExitUsage);
+      }
+    }
+  }
+  api_ = std::make_unique<admin::ApiServer>(feed_ != nullptr ? &feed_->thread() : nullptr);
+  tell_api();
   return {};
 }
 
@@ -152,7 +174,8 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
       AdminHandler::Sources{.registry = nullptr,
                             .trouble = [this] { return trouble_; },
                             .draining = [this] { return gateway_->draining(); },
-                            .snapshot = [this]() -> const control::Snapshot& { return gateway_->snapshot(); }});
+                            .snapshot = [this]() -> const control::Snapshot& { return gateway_->snapshot(); },
+                            .api = api_.get()});
   admin_ = std::make_unique<http::Server>(loop_, *admin_handler_, admin_server_options());
   admin_->listen(std::move(*listener));
   return {};
@@ -195,6 +218,8 @@ void Service::watch_everything() {
   tasks_.spawn(watch_control());
   tasks_.spawn(watch_files());
   tasks_.spawn(look_after());
+  log_notes();
+  if (feed_ != nullptr) feed_->attach(loop_, [this] { take_objects(); });
 }
 
 int serve(ServiceOptions options, process::StartupReporter* reporter) {

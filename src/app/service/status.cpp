@@ -106,6 +106,7 @@ std::string write_status(const StatusReport& report) {
   w.member("state", report.state).text_or_null("trouble", report.trouble);
   w.member("uptime_seconds", seconds(report.uptime)).member("config", report.config);
   w.member("snapshot", report.snapshot_version).text_or_null("last_reload_error", report.last_reload_error);
+  w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
   w.end_array().text_or_null("admin_listen", report.admin_listen).member("tls", report.tls);
@@ -147,6 +148,8 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   lines.add("configuration", joined({lines.value("config"), ", version ", lines.value("snapshot")}));
   lines.add("", joined({lines.value("connections_configured"), " connections, ", lines.value("models"), " models, ",
                         lines.value("keys"), " keys"}));
+  lines.add("store", lines.value("store"));
+  lines.add("database away", lines.value("store_trouble"));
   lines.add("not reloaded", lines.value("last_reload_error"));
   lines.add("requests", joined({lines.value("requests"), ", in flight ", lines.value("in_flight")}));
   lines.add("connections", joined({lines.value("client_connections"), " of clients, ",

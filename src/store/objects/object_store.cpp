@@ -135,6 +135,13 @@ base::Result<std::vector<Object>> ObjectStore::referrers(std::string_view id) {
   return objects_of(std::move(rows));
 }
 
+base::Result<std::vector<std::string>> ObjectStore::references(std::string_view id) {
+  TRY(rows, session_->query("SELECT to_id FROM object_references WHERE from_id = $1 ORDER BY to_id", {id}));
+  std::vector<std::string> ids;
+  for (size_t row = 0; row < rows.size(); ++row) ids.push_back(std::move(rows.text(row, 0)));
+  return ids;
+}
+
 base::Result<int64_t> ObjectStore::next_revision() {
   // The row stays locked until the transaction ends: revisions are committed in their order.
   return single_number(*session_, "UPDATE store_state SET revision = revision + 1 RETURNING revision");

@@ -96,6 +96,9 @@ class ObjectStore {
   // Those that cannot be without this one; at most kPageMax.
   base::Result<std::vector<Object>> referrers(std::string_view id);
 
+  // The ids it cannot be without.
+  base::Result<std::vector<std::string>> references(std::string_view id);
+
   // All or none. `audit` has as many entries as there are changes; their ids and objects' names are filled in here.
   base::Result<ApplyResult> apply(std::span<const ObjectChange> changes, std::span<const AuditEntry> audit,
                                   int64_t now_ms);

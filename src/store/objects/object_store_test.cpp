@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -148,43 +149,66 @@ TEST_P(ObjectStoreTest, PipelinedStatementsStopAtTheFirstThatFails) {
   EXPECT_FALSE(session.broken());
 }
 
-// Random changes against a plain reference: same outcome, same content, also through another session and the saved
-// file.
-TEST_P(ObjectStoreTest, AgreesWithAPlainModel) {
-  struct Plain {
+// A store as simple as can be: what AgreesWithAPlainModel compares with.
+struct PlainStore {
+  struct Entry {
     Object object;
     std::set<std::string> references;
   };
-  std::map<std::string, Plain> model;
+  std::map<std::string, Entry> entries;
+
+  Applied outcome(const ObjectChange& change) const {
+    const auto found = entries.find(change.object.id);
+    const bool exists = found != entries.end();
+    if (change.action != Action::insert) {
+      if (!exists) return Applied::missing;
+      const int64_t version = found->second.object.version;
+      if (change.expected_version != 0 && change.expected_version != version) return Applied::version_mismatch;
+    }
+    const auto refers = [&](const auto& each) { return each.second.references.contains(change.object.id); };
+    if (change.action == Action::remove) {
+      return std::ranges::any_of(entries, refers) ? Applied::referenced : Applied::done;
+    }
+    const std::string kind = exists ? found->second.object.kind : change.object.kind;
+    for (const auto& [id, each] : entries) {
+      const bool same = each.object.kind == kind && each.object.name == change.object.name;
+      if (id != change.object.id && same) return Applied::taken;
+    }
+    for (const auto& reference : change.references) {
+      if (!entries.contains(reference)) return Applied::dangling;
+    }
+    return Applied::done;
+  }
+  void apply(const ObjectChange& change, int64_t now) {
+    if (change.action == Action::remove) {
+      entries.erase(change.object.id);
+      return;
+    }
+    Entry& entry = entries[change.object.id];
+    const int64_t version = entry.object.version + 1;
+    const int64_t created = change.action == Action::insert ? now : entry.object.created_ms;
+    entry = {change.object, {change.references.begin(), change.references.end()}};
+    entry.object.version = version;
+    entry.object.created_ms = created;
+    entry.object.updated_ms = now;
+  }
+  void expect_same(const ObjectStore::Everything& everything) const {
+    ASSERT_EQ(everything.objects.size(), entries.size());
+    for (const Object& each : everything.objects) {
+      const Object& wanted = entries.at(each.id).object;
+      ASSERT_EQ(
+          std::tie(each.kind, each.name, each.document, each.version, each.created_ms, each.updated_ms),
+          std::tie(wanted.kind, wanted.name, wanted.document, wanted.version, wanted.created_ms, wanted.updated_ms));
+    }
+  }
+};
+
+// Random changes: same outcome and content as the plain store's, also through another session and the saved file.
+TEST_P(ObjectStoreTest, AgreesWithAPlainModel) {
+  PlainStore plain;
   auto store = open();
   auto reader = open();
   base::Rng random(20261121);
-  const auto expected = [&](const ObjectChange& change) {
-    const auto found = model.find(change.object.id);
-    const bool exists = found != model.end();
-    if (change.action != Action::insert) {
-      if (!exists) return Applied::missing;
-      if (change.expected_version != 0 && change.expected_version != found->second.object.version) {
-        return Applied::version_mismatch;
-      }
-    }
-    if (change.action == Action::remove) {
-      for (const auto& [id, each] : model) {
-        if (each.references.contains(change.object.id)) return Applied::referenced;
-      }
-      return Applied::done;
-    }
-    const std::string kind = exists ? found->second.object.kind : change.object.kind;
-    for (const auto& [id, each] : model) {
-      if (id != change.object.id && each.object.kind == kind && each.object.name == change.object.name) {
-        return Applied::taken;
-      }
-    }
-    for (const auto& reference : change.references) {
-      if (!model.contains(reference)) return Applied::dangling;
-    }
-    return Applied::done;
-  };
   int done = 0;
   for (int step = 0; step < 400; ++step) {
     ObjectChange change;
@@ -192,39 +216,21 @@ TEST_P(ObjectStoreTest, AgreesWithAPlainModel) {
     const bool is_model = random.chance(0.5);
     change.object = object((is_model ? "mdl_" : "conn_") + number, "name" + std::to_string(random.below(10)),
                            is_model ? "model" : "connection");
-    const bool exists = model.contains(change.object.id);
+    const bool exists = plain.entries.contains(change.object.id);
     change.action = !exists && random.chance(0.8) ? Action::insert
                     : random.chance(0.6)          ? Action::update
                                                   : Action::remove;
-    if (change.action == Action::insert && exists) continue;
     if (is_model && random.chance(0.7)) change.references.push_back("conn_" + std::to_string(random.below(12)));
     if (random.chance(0.3)) change.expected_version = static_cast<int64_t>(random.below(4));
-    const Applied wanted = expected(change);
+    const Applied wanted = plain.outcome(change);
     ASSERT_EQ(apply(store, change, step), wanted) << "step " << step;
     if (wanted != Applied::done) continue;
     ++done;
-    if (change.action == Action::remove) {
-      model.erase(change.object.id);
-    } else {
-      Plain& plain = model[change.object.id];
-      const int64_t version = plain.object.version + 1;
-      const int64_t created = change.action == Action::insert ? step : plain.object.created_ms;
-      plain = {change.object, {change.references.begin(), change.references.end()}};
-      plain.object.version = version;
-      plain.object.created_ms = created;
-      plain.object.updated_ms = step;
-    }
+    plain.apply(change, step);
     const auto everything = reader.load_all();
     ASSERT_TRUE(everything);
-    ASSERT_EQ(everything->objects.size(), model.size());
-    const auto saved = parse_saved(write_saved(*everything));
-    ASSERT_TRUE(saved);
-    for (const Object& each : saved->objects) {
-      const Object& wanted_object = model.at(each.id).object;
-      ASSERT_EQ(std::tie(each.kind, each.name, each.document, each.version, each.created_ms, each.updated_ms),
-                std::tie(wanted_object.kind, wanted_object.name, wanted_object.document, wanted_object.version,
-                         wanted_object.created_ms, wanted_object.updated_ms));
-    }
+    plain.expect_same(*parse_saved(write_saved(*everything)));
+    if (HasFatalFailure()) return;
   }
   EXPECT_GT(done, 100);
 }

@@ -11,13 +11,18 @@ namespace llmgw::store {
 ObjectThread::ObjectThread(Settings settings)
     : settings_(std::move(settings)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
 
-ObjectThread::~ObjectThread() {
+void ObjectThread::stop() {
+  if (!thread_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
     stopped_ = true;
   }
   notify();
   thread_.join();
+}
+
+ObjectThread::~ObjectThread() {
+  stop();
   ::close(wake_);
 }
 
@@ -50,13 +55,14 @@ void ObjectThread::poke(std::move_only_function<void()> done) {
 void ObjectThread::lose(const base::Error& error) {
   store_.reset();
   next_connect_ = Clock::now() + kRetryInterval;
+  if (!loaded_any_ && !settings_.saved_path.empty()) {
+    loaded_any_ = true;
+    if (auto saved = read_saved_objects(settings_.saved_path)) {
+      settings_.on_loaded({.everything = std::move(*saved), .from_saved = true});
+    }
+  }
   if (!said_away_) settings_.on_state(&error);
   said_away_ = true;
-  if (loaded_any_ || settings_.saved_path.empty()) return;
-  loaded_any_ = true;
-  if (auto saved = read_saved_objects(settings_.saved_path)) {
-    settings_.on_loaded({.everything = std::move(*saved), .from_saved = true});
-  }
 }
 
 void ObjectThread::connect() {
@@ -65,6 +71,7 @@ void ObjectThread::connect() {
   auto opened = ObjectStore::open(std::move(*session));
   if (!opened) return lose(opened.error());
   store_.emplace(std::move(*opened));
+  if (auto prepared = settings_.prepare(*store_); !prepared) return lose(prepared.error());
   // It may be another database than before, with the same revision.
   revision_ = -1;
   look();
@@ -124,7 +131,7 @@ void ObjectThread::run() {
       lock.unlock();
       job(store_ ? &*store_ : nullptr);
       job = nullptr;
-      if (store_ && store_->session().broken()) lose({base::ErrorCode::reset, "the connection to the database", 0});
+      look();
       lock.lock();
     } else if (stopped_) {
       return;

@@ -41,10 +41,12 @@ class ObjectThread {
   };
   struct Settings {
     std::function<base::Result<std::unique_ptr<SqlSession>>()> connect;
+    // What must be in a store before anything else is; after every connect.
+    std::function<base::Result<void>(ObjectStore&)> prepare = [](ObjectStore&) { return base::Result<void>(); };
     std::string saved_path;  // empty: nothing is saved
     // Something else than before was loaded.
     std::function<void(Loaded loaded)> on_loaded;
-    // The database went away (with the reason) or came back (without).
+    // The database went away (with the reason; what was saved has been loaded by then) or came back (without).
     std::function<void(const base::Error* error)> on_state = [](const base::Error*) {};
   };
 
@@ -53,7 +55,11 @@ class ObjectThread {
   ObjectThread& operator=(const ObjectThread&) = delete;
   ~ObjectThread();
 
-  // For what nobody waits for. False if the queue is full. The job runs also when the store is away: with null.
+  // Ends the thread once it has done what it was told. From then on nothing is taken any more.
+  void stop();
+
+  // What a job changed is loaded before the next one runs. For what nobody waits for. False if the queue is full. The
+  // job runs also when the store is away: with null.
   bool post(std::move_only_function<void(ObjectStore*)> job);
   // Looks for changes now; then runs `done` on this thread.
   void poke(std::move_only_function<void()> done);

@@ -1,0 +1,369 @@
+#include "admin/api/object_api.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <optional>
+
+#include "admin/api/object_edit.h"
+#include "admin/api/object_view.h"
+#include "admin/api/query.h"
+#include "admin/api/secrets_rotation.h"
+#include "base/text.h"
+#include "json/writer.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using control::ObjectKind;
+using http::Method;
+using store::ObjectChange;
+
+// Of one removal with all that depends on it; more is a mistake, or wants smaller steps.
+constexpr size_t kCascadeMax = 10'000;
+
+std::string list_of(const std::vector<std::string>& objects, bool more, std::string_view last_id) {
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_object().member("object", "list").member("has_more", more).text_or_null("last_id", last_id);
+  writer.key("data").begin_array();
+  for (const std::string& each : objects) writer.raw(each);
+  writer.end_array().end_object();
+  return body;
+}
+
+class Handler {
+ public:
+  Handler(const ApiContext& context, const ApiRequest& request) : context_(context), request_(request) {}
+
+  ApiAnswer handle();
+
+ private:
+  ApiAnswer on_collection(const ObjectKind& kind);
+  ApiAnswer on_object(const ObjectKind& kind, const std::string& id_or_name);
+  ApiAnswer list(const ObjectKind& kind);
+  ApiAnswer create(const ObjectKind& kind);
+  ApiAnswer show(const ObjectKind& kind, const store::Object& object);
+  ApiAnswer update(const ObjectKind& kind, const store::Object& object);
+  ApiAnswer remove(const ObjectKind& kind, const store::Object& object);
+  ApiAnswer rotate(const ObjectKind& kind, const store::Object& object);
+  ApiAnswer audit();
+  ApiAnswer finish(const ObjectKind& kind, Draft draft, std::string_view action, uint16_t status);
+  ApiAnswer method_not_allowed(std::string_view allowed) const;
+  std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
+  bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
+  std::optional<ApiAnswer> precondition(const store::Object& object) const;
+  store::AuditEntry entry(std::string_view action, std::string detail) const;
+  std::optional<ApiAnswer> collect_removals(const store::Object& object, std::vector<ObjectChange>& changes);
+
+  const ApiContext& context_;
+  const ApiRequest& request_;
+};
+
+std::optional<ApiAnswer> Handler::refused(Action action, std::string_view what) const {
+  if (access(request_.actor.role, action, what) != Access::denied) return std::nullopt;
+  const std::string verb = action == Action::read ? "read" : "change";
+  return api_error(
+      403, "forbidden",
+      "the role " + std::string(role_name(request_.actor.role)) + " may not " + verb + " this: " + std::string(what));
+}
+
+// Whether what a team admin asks for is the team's.
+bool Handler::owned_by_team(const ObjectKind& kind, const store::Object& object) const {
+  if (access(request_.actor.role, Action::read, kind.name) != Access::own_team) return true;
+  const auto team = find_object(context_, *control::find_kind("team"), request_.actor.team);
+  const std::string own = team ? team->id : request_.actor.team;
+  if (kind.section == control::SectionId::team) return object.id == own;
+  boost::system::error_code error;
+  const bj::value document = bj::parse(object.document, error);
+  if (error || !document.is_object()) return false;
+  const auto is_own = [&](const char* field) {
+    const bj::value* const value = document.get_object().if_contains(field);
+    if (value == nullptr) return false;
+    if (value->is_string()) return value->get_string() == bj::string_view(own);
+    return value->is_array() && std::ranges::any_of(value->get_array(), [&](const bj::value& each) {
+             return each.is_string() && each.get_string() == bj::string_view(own);
+           });
+  };
+  if (kind.section != control::SectionId::assignment) return is_own("team") || is_own("teams");
+  const bj::value* const key = document.get_object().if_contains("key");
+  if (key == nullptr || !key->is_string()) return false;
+  const ObjectKind& of_key = *control::find_kind("key");
+  const auto found = find_object(context_, of_key, {key->get_string().data(), key->get_string().size()});
+  return found && owned_by_team(of_key, *found);
+}
+
+ApiAnswer Handler::method_not_allowed(std::string_view allowed) const {
+  return api_error(405, "invalid_request", "here is only " + std::string(allowed));
+}
+
+std::optional<ApiAnswer> Handler::precondition(const store::Object& object) const {
+  if (request_.if_match.empty() || request_.if_match == "*" || request_.if_match == etag_of(object))
+    return std::nullopt;
+  return api_error(412, "conflict",
+                   "somebody changed it meanwhile: its ETag is " + etag_of(object) + " now; read it again");
+}
+
+store::AuditEntry Handler::entry(std::string_view action, std::string detail) const {
+  return {.at_ms = request_.now_ms,
+          .actor = request_.actor.name,
+          .address = request_.actor.address,
+          .action = std::string(action),
+          .detail = std::move(detail)};
+}
+
+ApiAnswer Handler::list(const ObjectKind& kind) {
+  const Query query(request_.query);
+  const size_t limit =
+      std::clamp<size_t>(query.number("limit").value_or(kPageDefault), 1, store::ObjectStore::kPageMax);
+  const std::string name = query.text("name");
+  std::string after = query.text("after");
+  std::vector<std::string> data;
+  std::string last;
+  bool more = false;
+  const auto add = [&](std::string id, std::string json) {
+    last = std::move(id);
+    data.push_back(std::move(json));
+  };
+  // First the file's, whose ids are their places; then the store's.
+  constexpr std::string_view kFilePrefix = "file:";
+  if (after.empty() || after.starts_with(kFilePrefix)) {
+    auto of_file = show_file_objects(context_.file, kind);
+    if (access(request_.actor.role, Action::read, kind.name) != Access::granted) of_file.clear();
+    size_t place = after.empty() ? 0 : base::parse_decimal(after.substr(kFilePrefix.size())).value_or(of_file.size());
+    for (; place < of_file.size() && data.size() < limit; ++place) {
+      if (name.empty() || of_file[place].name == name) add(of_file[place].id, std::move(of_file[place].json));
+    }
+    more = place < of_file.size();
+    after.clear();
+  }
+  // One more than wanted tells whether there are more. What the actor may not see is passed over.
+  while (!more) {
+    const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit + 1});
+    if (!page) return store_failed(page.error());
+    for (const store::Object& object : *page) {
+      if (!owned_by_team(kind, object)) continue;
+      more = data.size() == limit;
+      if (more) break;
+      add(object.id, show_object(context_, kind, object));
+    }
+    if (more || page->size() <= limit) break;
+    after = page->back().id;
+  }
+  return {.status = 200, .body = list_of(data, more, last)};
+}
+
+ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view action, uint16_t status) {
+  // What was asked for, by the names of the fields: values may be secret.
+  bj::array fields;
+  boost::system::error_code error;
+  if (const bj::value body = bj::parse(request_.body, error); !error && body.is_object()) {
+    for (const auto& [key, value] : body.get_object()) fields.push_back(bj::value(key));
+  }
+  const store::AuditEntry audited = entry(action, bj::serialize(bj::object{{"fields", fields}}));
+  const auto result = context_.store.apply({&draft.change, 1}, {&audited, 1}, request_.now_ms);
+  if (!result) return store_failed(result.error());
+  switch (result->outcome) {
+    case store::Applied::done: break;
+    case store::Applied::taken:
+      return api_error(409, "conflict",
+                       "there is already such a " + std::string(kind.name) + ": '" + draft.change.object.name + "'");
+    case store::Applied::version_mismatch:
+      return api_error(412, "conflict", "somebody changed it meanwhile; read it again");
+    case store::Applied::missing: return api_error(404, "not_found", "it was removed meanwhile");
+    default: return api_error(409, "conflict", "what it refers to was removed meanwhile");
+  }
+  const store::Object& object = result->objects.front();
+  ApiAnswer answer{.status = status, .body = show_object(context_, kind, object, draft.made_key.reveal())};
+  answer.etag = etag_of(object);
+  answer.changed = true;
+  return answer;
+}
+
+ApiAnswer Handler::create(const ObjectKind& kind) {
+  auto draft = draft_creation(context_, request_, kind);
+  return draft ? finish(kind, std::move(*draft), "create", 201) : draft.error();
+}
+
+ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
+  return {.status = 200, .body = show_object(context_, kind, object), .etag = etag_of(object)};
+}
+
+ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {
+  if (auto failed = precondition(object)) return *failed;
+  auto draft = draft_update(context_, request_, kind, object);
+  return draft ? finish(kind, std::move(*draft), "update", 200) : draft.error();
+}
+
+ApiAnswer Handler::rotate(const ObjectKind& kind, const store::Object& object) {
+  if (auto failed = precondition(object)) return *failed;
+  auto draft = draft_rotation(context_, request_, kind, object);
+  return draft ? finish(kind, std::move(*draft), "rotate", 200) : draft.error();
+}
+
+// What depends on it first, so that every step leaves the store whole.
+std::optional<ApiAnswer> Handler::collect_removals(const store::Object& object, std::vector<ObjectChange>& changes) {
+  const auto dependents = context_.store.referrers(object.id);
+  if (!dependents) return store_failed(dependents.error());
+  const bool cascade = Query(request_.query).text("cascade") == "true";
+  for (const store::Object& each : *dependents) {
+    // An assignment is part of its key.
+    const bool is_part = each.kind == "assignment" && object.kind == "key";
+    if (!cascade && !is_part) {
+      return api_error(409, "referenced",
+                       "the " + each.kind + " '" + each.name + "' (" + each.id + ") cannot be without it, one of " +
+                           std::to_string(dependents->size()) +
+                           "; remove them first, or ask for ?cascade=true (--cascade)");
+    }
+    const auto same = [&](const ObjectChange& change) { return change.object.id == each.id; };
+    if (std::ranges::any_of(changes, same)) continue;
+    if (auto failed = collect_removals(each, changes)) return failed;
+  }
+  if (changes.size() >= kCascadeMax || dependents->size() == store::ObjectStore::kPageMax) {
+    return api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first");
+  }
+  changes.push_back({.action = ObjectChange::Action::remove, .object = {.id = object.id}});
+  return std::nullopt;
+}
+
+ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
+  if (auto failed = precondition(object)) return *failed;
+  std::vector<ObjectChange> changes;
+  if (auto failed = collect_removals(object, changes)) return *failed;
+  changes.back().expected_version = object.version;
+  const std::vector<store::AuditEntry> audit(changes.size(), entry("remove", "{}"));
+  const auto result = context_.store.apply(changes, audit, request_.now_ms);
+  if (!result) return store_failed(result.error());
+  if (result->outcome != store::Applied::done) {
+    return api_error(412, "conflict", "somebody changed it, or what depends on it, meanwhile; read it again");
+  }
+  bj::array removed;
+  for (const store::Object& each : result->objects) removed.push_back(bj::value(each.id));
+  const bj::object shown({{"id", object.id},
+                          {"kind", bj::string_view(kind.name.data(), kind.name.size())},
+                          {"deleted", true},
+                          {"removed", removed}});
+  ApiAnswer answer{.status = 200, .body = bj::serialize(shown)};
+  answer.changed = true;
+  return answer;
+}
+
+ApiAnswer Handler::audit() {
+  if (auto denied = refused(Action::read, kAuditLog)) return *denied;
+  if (request_.method != Method::get) return method_not_allowed("GET");
+  const Query query(request_.query);
+  const size_t limit =
+      std::clamp<size_t>(query.number("limit").value_or(kPageDefault), 1, store::ObjectStore::kPageMax - 1);
+  auto entries = context_.store.audit(static_cast<int64_t>(query.number("before").value_or(0)), limit + 1);
+  if (!entries) return store_failed(entries.error());
+  const bool more = entries->size() > limit;
+  if (more) entries->pop_back();
+  std::vector<std::string> data;
+  for (const store::AuditEntry& each : *entries) {
+    std::string& json = data.emplace_back();
+    json::Writer writer(json);
+    writer.begin_object().member("id", each.id).member("at", format_time_ms(each.at_ms)).member("actor", each.actor);
+    writer.member("address", each.address).member("action", each.action).member("kind", each.kind);
+    writer.member("object_id", each.object_id).member("object_name", each.object_name);
+    writer.raw_member("detail", each.detail.empty() ? "null" : each.detail).end_object();
+  }
+  const std::string last = entries->empty() ? std::string() : std::to_string(entries->back().id);
+  return {.status = 200, .body = list_of(data, more, last)};
+}
+
+ApiAnswer Handler::on_collection(const ObjectKind& kind) {
+  if (request_.method == Method::get) {
+    if (auto denied = refused(Action::read, kind.name)) return *denied;
+    return list(kind);
+  }
+  if (request_.method != Method::post) return method_not_allowed("GET and POST");
+  if (auto denied = refused(Action::write, kind.name)) return *denied;
+  return create(kind);
+}
+
+ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_name) {
+  const Action action = request_.method == Method::get ? Action::read : Action::write;
+  if (auto denied = refused(action, kind.name)) return *denied;
+  if (action == Action::read || id_or_name.starts_with("file:")) {
+    for (const FileObject& each : show_file_objects(context_.file, kind)) {
+      if (each.id != id_or_name && each.name != id_or_name) continue;
+      if (access(request_.actor.role, Action::read, kind.name) != Access::granted) break;
+      if (action == Action::read) return {.status = 200, .body = each.json};
+      return api_error(409, "read_only", "it stands in the configuration file; change it there");
+    }
+  }
+  const auto object = find_object(context_, kind, id_or_name);
+  if (!object) return object.error();
+  if (!owned_by_team(kind, *object)) {
+    return api_error(404, "not_found", "there is no " + std::string(kind.name) + " '" + id_or_name + "'");
+  }
+  switch (request_.method) {
+    case Method::get: return show(kind, *object);
+    case Method::patch: return update(kind, *object);
+    case Method::delete_: return remove(kind, *object);
+    default: return method_not_allowed("GET, PATCH and DELETE");
+  }
+}
+
+ApiAnswer Handler::handle() {
+  std::string_view rest = request_.path;
+  if (!rest.starts_with(kApiRoot)) return api_error(404, "not_found", "the admin API is under /admin/v1/");
+  rest.remove_prefix(kApiRoot.size());
+  std::vector<std::string> parts;
+  for (bool more = true; more;) {
+    const size_t slash = rest.find('/');
+    more = slash != std::string_view::npos;
+    auto part = base::percent_decode(rest.substr(0, slash));
+    if (!part) return api_error(400, "invalid_request", "the path has a broken %-escape");
+    parts.push_back(std::move(*part));
+    if (more) rest.remove_prefix(slash + 1);
+  }
+  if (parts.size() > 1 && parts.back().empty()) parts.pop_back();
+  if (parts[0] == "audit" && parts.size() == 1) return audit();
+  if (parts[0] == "secrets" && parts.size() == 2 && parts[1] == "rotate") {
+    if (auto denied = refused(Action::write, kSecrets)) return *denied;
+    if (request_.method != Method::post) return method_not_allowed("POST");
+    return rotate_secrets(context_, request_);
+  }
+  const ObjectKind* const kind = control::find_kind_by_plural(parts[0]);
+  if (kind == nullptr || parts.size() > 3) {
+    std::string known;
+    for (const ObjectKind& each : control::object_kinds()) known.append(known.empty() ? "" : ", ").append(each.plural);
+    return api_error(404, "not_found",
+                     "there is nothing here; under /admin/v1/ are " + known + ", audit and openapi.json");
+  }
+  if (parts.size() == 1) return on_collection(*kind);
+  if (parts.size() == 2) return on_object(*kind, parts[1]);
+  if (parts[2] != "rotate" || !kind->has_key()) {
+    return api_error(404, "not_found", "there is no such thing to do with a " + std::string(kind->name));
+  }
+  if (request_.method != Method::post) return method_not_allowed("POST");
+  if (auto denied = refused(Action::write, kind->name)) return *denied;
+  const auto object = find_object(context_, *kind, parts[1]);
+  if (!object) return object.error();
+  if (!owned_by_team(*kind, *object)) return api_error(404, "not_found", "there is no such key");
+  return rotate(*kind, *object);
+}
+
+}  // namespace
+
+ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view message) {
+  const bj::object error{{"message", bj::string_view(message.data(), message.size())},
+                         {"type", bj::string_view(type.data(), type.size())}};
+  return {.status = status, .body = bj::serialize(bj::object{{"error", error}})};
+}
+
+ApiAnswer store_away() {
+  ApiAnswer answer = api_error(503, "store_unavailable",
+                               "the database is away; calls are served as before, but nothing can be read or changed "
+                               "here until it is back");
+  answer.retry_after = 2;
+  return answer;
+}
+
+ApiAnswer handle_objects(const ApiContext& context, const ApiRequest& request) {
+  return Handler(context, request).handle();
+}
+
+}  // namespace llmgw::admin

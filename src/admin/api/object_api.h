@@ -1,0 +1,67 @@
+// The objects of the store as a REST interface: what /admin/v1 answers and what the command line does are the same
+// function. It checks who may, validates against the configuration as it would be, seals secrets, writes with an audit
+// entry, and shows objects without their secrets. Blocking: the store's thread, or the command line.
+//
+//   GET    /admin/v1/{kind}                ?limit, after, name      a page
+//   POST   /admin/v1/{kind}                                         creates one; the answer shows its key, once
+//   GET    /admin/v1/{kind}/{id or name}                            with its ETag
+//   PATCH  /admin/v1/{kind}/{id or name}   If-Match                 a JSON merge patch (RFC 7396, October 2014)
+//   DELETE /admin/v1/{kind}/{id or name}   If-Match, ?cascade=true  with what cannot be without it
+//   POST   /admin/v1/{kind}/{id or name}/rotate                     another key; {"overlap": "24h"} keeps the old one
+//   GET    /admin/v1/audit                 ?limit, before           what was done, newest first
+//   POST   /admin/v1/secrets/rotate                                 seals everything under the first master key
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "admin/api/access.h"
+#include "control/objects/object_merge.h"
+#include "http/message.h"
+#include "store/objects/object_store.h"
+
+namespace llmgw::admin {
+
+inline constexpr std::string_view kApiRoot = "/admin/v1/";
+inline constexpr size_t kBodyBytesMax = size_t{1} << 20;  // an object is never larger
+inline constexpr size_t kPageDefault = 100;
+
+struct ApiRequest {
+  http::Method method = http::Method::get;
+  std::string path;  // with kApiRoot, not decoded
+  std::string query;
+  std::string body;
+  std::string if_match;
+  Actor actor;
+  int64_t now_ms = 0;
+};
+
+struct ApiAnswer {
+  uint16_t status = 200;
+  std::string body;                                               // JSON
+  std::string etag = {};                                          // of the object in it
+  uint32_t retry_after = 0;                                       // seconds; 0: no header
+  bool changed = false;                                           // the store did
+  std::vector<std::pair<std::string, std::string>> headers = {};  // others
+};
+
+// What the objects are judged by.
+struct ApiContext {
+  store::ObjectStore& store;
+  const control::Config& file;
+  const control::ObjectSecrets& secrets;
+  const control::Environment& environment;  // of the file
+};
+
+// An error as every endpoint here shows it: {"error": {"message", "type"}}.
+ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view message);
+// While the database is away.
+ApiAnswer store_away();
+
+ApiAnswer handle_objects(const ApiContext& context, const ApiRequest& request);
+
+}  // namespace llmgw::admin

@@ -1,0 +1,254 @@
+#include "admin/api/object_api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "admin/api/openapi.h"
+#include "base/rng.h"
+#include "control/config_loader.h"
+#include "control/objects/store_access.h"
+#include "control/reload.h"
+#include "store/sql/test_databases.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using control::SectionId;
+using http::Method;
+using testing::HasSubstr;
+
+class ObjectApiTest : public store::BothDatabases {
+ protected:
+  ObjectApiTest()
+      : environment_(control::real_environment("/etc/llm-gateway/test.toml")),
+        file_(*control::load_config("[server]\nlisten = \"127.0.0.1:0\"\n", environment_)),
+        store_(*store::ObjectStore::open(std::move(*database_.open()))) {
+    const base::Secret master(std::string(store::Vault::kKeyBytes, 'm'));
+    vault_ = std::make_shared<const store::Vault>(*store::Vault::create({&master, 1}));
+    EXPECT_TRUE(control::prepare_store(store_, *vault_, 1));
+    secrets_ = *control::open_secrets(vault_, store_.load_all()->objects);
+  }
+
+  ApiAnswer call(Method method, const std::string& path, const std::string& body = "") {
+    const size_t mark = path.find('?');
+    return handle_objects({store_, file_, secrets_, environment_},
+                          {.method = method,
+                           .path = std::string(kApiRoot) + path.substr(0, mark),
+                           .query = mark == std::string::npos ? "" : path.substr(mark + 1),
+                           .body = body,
+                           .if_match = "",
+                           .actor = {.name = "test", .role = AdminRole::owner},
+                           .now_ms = ++now_ms_});
+  }
+  static bj::object json(const ApiAnswer& answer) { return bj::parse(answer.body).as_object(); }
+  static std::string text(const bj::object& object, const char* member) {
+    return std::string(object.at(member).as_string());
+  }
+  std::shared_ptr<const control::Snapshot> snapshot() {
+    const control::StoredObjects stored{.revision = 1, .objects = store_.load_all()->objects, .secrets = secrets_};
+    auto merged = control::merge_snapshot(file_, &stored, environment_, {.version = 1, .hash_key = {1, 2}});
+    EXPECT_TRUE(merged);
+    EXPECT_TRUE(merged->notes.empty()) << merged->notes.front().problem;
+    return merged->snapshot;
+  }
+
+  control::Environment environment_;
+  control::Config file_;
+  store::ObjectStore store_;
+  std::shared_ptr<const store::Vault> vault_;
+  control::ObjectSecrets secrets_;
+  int64_t now_ms_ = 1'763'740'000'000;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, ObjectApiTest,
+                         testing::Values(store::SqlSession::Kind::sqlite, store::SqlSession::Kind::postgres),
+                         store::database_name);
+
+constexpr const char* kConnection = R"({"name":"c","provider":"openai","api_key":"canary-credential"})";
+
+TEST_P(ObjectApiTest, SealsOpensAndHides) {
+  const auto made = json(call(Method::post, "connections", kConnection));
+  EXPECT_EQ(text(made, "api_key"), "(secret)");
+  const auto id = text(made, "id");
+  const auto stored = store_.get(id);
+  EXPECT_EQ((*stored)->document.find("canary"), std::string::npos);
+  const control::ObjectMerger merger(file_, store_.load_all()->objects, secrets_, environment_);
+  ASSERT_EQ(merger.config().connections.size(), 1u);
+  EXPECT_EQ(merger.config().connections[0].api_key.reveal(), "canary-credential");
+  // Copied to another object, it does not open.
+  store::Object copy = **stored;
+  copy.id = "conn_" + std::string(21, 'z');
+  const control::ObjectMerger moved(file_, {&copy, 1}, secrets_, environment_);
+  EXPECT_TRUE(moved.config().connections.empty());
+  EXPECT_THAT(moved.notes().at(0).problem, HasSubstr("stood elsewhere"));
+}
+
+TEST_P(ObjectApiTest, OneBadRowDoesNotStopTheOthers) {
+  const auto id = text(json(call(Method::post, "connections", kConnection)), "id");
+  EXPECT_EQ(call(Method::post, "models", R"({"name":"m","connection":"c"})").status, 201);
+  EXPECT_EQ(call(Method::post, "connections", R"({"name":"d","provider":"ollama"})").status, 201);
+  EXPECT_EQ(call(Method::post, "models", R"({"name":"n","connection":"d"})").status, 201);
+  store::ObjectChange broken{.action = store::ObjectChange::Action::update, .object = **store_.get(id)};
+  broken.object.document = R"({"name":"c","provider":"gone-in-this-version"})";
+  ASSERT_EQ(store_.apply({&broken, 1}, {}, 1)->outcome, store::Applied::done);
+  const control::ObjectMerger merger(file_, store_.load_all()->objects, secrets_, environment_);
+  ASSERT_EQ(merger.config().models.size(), 1u);
+  EXPECT_EQ(merger.config().models[0].name, "n");
+  ASSERT_EQ(merger.notes().size(), 2u) << "the connection, and its model";
+  EXPECT_THAT(merger.notes()[0].problem, HasSubstr("no such provider"));
+  EXPECT_THAT(merger.notes()[1].problem, HasSubstr("no connection 'c'"));
+}
+
+TEST_P(ObjectApiTest, RemovalsAskFirst) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"name":"m","connection":"c"})");
+  call(Method::post, "keys", R"({"name":"k"})");
+  call(Method::post, "assignments", R"({"key":"k","model":"m","alias":"a"})");
+  EXPECT_EQ(call(Method::delete_, "connections/c").status, 409);
+  EXPECT_EQ(call(Method::delete_, "keys/k").status, 200) << "assignments are part of their key";
+  EXPECT_EQ(json(call(Method::get, "assignments")).at("data").as_array().size(), 0u);
+  const auto removed = json(call(Method::delete_, "connections/c?cascade=true"));
+  EXPECT_EQ(removed.at("removed").as_array().size(), 2u);
+  EXPECT_TRUE(snapshot()->models.empty());
+}
+
+TEST_P(ObjectApiTest, RenamingKeepsReferences) {
+  const auto id = text(json(call(Method::post, "connections", kConnection)), "id");
+  call(Method::post, "models", R"({"name":"m","connection":"c"})");
+  EXPECT_EQ(call(Method::patch, "connections/c", R"({"name":"renamed"})").status, 200);
+  EXPECT_EQ(snapshot()->connections.at(0).name, "renamed");
+  EXPECT_EQ(snapshot()->models.at(0).connection, 0u);
+  EXPECT_EQ(call(Method::post, "connections", kConnection).status, 201) << "the old name is free again";
+  EXPECT_EQ(call(Method::patch, "connections/" + id, R"({"name":"c"})").status, 409);
+}
+
+// What a plain list of rules says of who may call what.
+struct PlainRules {
+  struct Key {
+    std::string secret;
+    std::optional<std::set<std::string>> models = std::nullopt;
+    std::map<std::string, std::string> aliases = {};
+    bool blocked = false;
+  };
+  std::set<std::string> models;
+  std::map<std::string, Key> keys;
+
+  bool allows(const Key& key, const std::string& name) const {
+    if (const auto alias = key.aliases.find(name); alias != key.aliases.end()) return models.contains(alias->second);
+    if (!models.contains(name)) return false;
+    return key.models ? key.models->contains(name) : key.aliases.empty();
+  }
+};
+
+class RulesTest : public ObjectApiTest {
+ protected:
+  static std::string quoted(const std::string& word) { return "\"" + word + "\""; }
+  std::string name(const char* prefix, uint64_t count) { return prefix + std::to_string(random_.below(count)); }
+
+  void change_models() {
+    const std::string model = name("m", 4);
+    if (random_.chance(0.6)) {
+      const auto answer = call(Method::post, "models", R"({"connection":"c","name":)" + quoted(model) + "}");
+      ASSERT_EQ(answer.status, plain_.models.insert(model).second ? 201 : 409) << answer.body;
+      return;
+    }
+    const auto answer = call(Method::delete_, "models/" + model + "?cascade=true");
+    ASSERT_EQ(answer.status, plain_.models.erase(model) == 1 ? 200 : 404) << answer.body;
+    for (auto& [unused, each] : plain_.keys) {
+      std::erase_if(each.aliases, [&](const auto& alias) { return alias.second == model; });
+    }
+  }
+  void add_key(const std::string& key) {
+    const std::string model = name("m", 4);
+    const bool all = random_.chance(0.5);
+    const std::string models = all ? "" : R"(,"models":[)" + quoted(model) + "]";
+    const auto answer = call(Method::post, "keys", R"({"name":)" + quoted(key) + models + "}");
+    ASSERT_EQ(answer.status, plain_.keys.contains(key) ? 409 : 201) << answer.body;
+    if (answer.status != 201) return;
+    plain_.keys[key] = {.secret = text(json(answer), "key")};
+    if (!all) plain_.keys[key].models = {model};
+  }
+  void change_key(const std::string& key) {
+    const int there = plain_.keys.contains(key) ? 200 : 404;
+    if (random_.chance(0.3)) {
+      ASSERT_EQ(call(Method::delete_, "keys/" + key).status, there);
+      plain_.keys.erase(key);
+    } else if (random_.chance(0.5)) {
+      const auto answer = call(Method::post, "keys/" + key + "/rotate", R"({"overlap":"0s"})");
+      ASSERT_EQ(answer.status, there);
+      if (there == 200) plain_.keys[key].secret = text(json(answer), "key");
+    } else {
+      const bool blocked = random_.chance(0.5);
+      const auto* const body = blocked ? R"({"blocked":true})" : R"({"blocked":null})";
+      ASSERT_EQ(call(Method::patch, "keys/" + key, body).status, there);
+      if (there == 200) plain_.keys[key].blocked = blocked;
+    }
+  }
+  void assign(const std::string& key) {
+    const std::string model = name("m", 4);
+    const std::string alias = name("alias", 3);
+    // By id: the reference makes a removal of the model ask first.
+    const auto shown = call(Method::get, "models/" + model);
+    if (shown.status != 200) return;
+    const auto answer = call(Method::post, "assignments",
+                             R"({"key":)" + quoted(key) + R"(,"alias":)" + quoted(alias) + R"(,"model":)" +
+                                 quoted(text(json(shown), "id")) + "}");
+    const bool fine = plain_.keys.contains(key) && !plain_.keys[key].aliases.contains(alias);
+    ASSERT_EQ(answer.status == 201, fine) << answer.body;
+    if (fine) plain_.keys[key].aliases[alias] = model;
+  }
+  void compare() {
+    const auto now = snapshot();
+    for (const auto& [owner, each] : plain_.keys) {
+      const control::Principal* const principal = now->authenticate(each.secret);
+      ASSERT_NE(principal, nullptr) << owner;
+      ASSERT_EQ(principal->name, owner);
+      ASSERT_EQ(principal->blocked, each.blocked);
+      for (const auto* called : {"m0", "m1", "m2", "m3", "alias0", "alias1", "alias2"}) {
+        ASSERT_EQ(now->resolve(*principal, called).has_value(), plain_.allows(each, called))
+            << owner << " calls " << called;
+      }
+    }
+    ASSERT_EQ(now->principals.size(), plain_.keys.size());
+  }
+
+  PlainRules plain_;
+  base::Rng random_{5};
+};
+INSTANTIATE_TEST_SUITE_P(Databases, RulesTest,
+                         testing::Values(store::SqlSession::Kind::sqlite, store::SqlSession::Kind::postgres),
+                         store::database_name);
+
+// Random changes by the API; after each the snapshot of the store must say what the plain rules say.
+TEST_P(RulesTest, AgreesWithPlainRules) {
+  call(Method::post, "connections", kConnection);
+  for (int step = 0; step < 150; ++step) {
+    const std::string key = name("k", 5);
+    switch (random_.below(4)) {
+      case 0: change_models(); break;
+      case 1: add_key(key); break;
+      case 2: change_key(key); break;
+      default: assign(key); break;
+    }
+    if (HasFatalFailure()) return;
+    compare();
+    ASSERT_FALSE(HasFatalFailure()) << "step " << step;
+  }
+  EXPECT_FALSE(plain_.keys.empty());
+}
+
+TEST(OpenApi, IsJson) {
+  const auto document = bj::parse(openapi_document()).as_object();
+  EXPECT_EQ(document.at("openapi").as_string(), "3.1.0");
+  for (const auto& kind : control::object_kinds()) {
+    EXPECT_TRUE(document.at("paths").as_object().contains("/admin/v1/" + std::string(kind.plural)));
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::admin

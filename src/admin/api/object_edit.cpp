@@ -1,0 +1,457 @@
+#include "admin/api/object_edit.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "control/config_loader.h"
+#include "control/objects/object_document.h"
+#include "control/units.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using control::ObjectKind;
+using control::ReferenceField;
+using control::Setting;
+
+constexpr size_t kKeyBytesMin = 8;  // as settings.cpp has it for [[keys]]
+constexpr size_t kKeyBytesMax = 512;
+constexpr size_t kKeysAtOnceMax = 5;  // a key rotated more often within its overlap drops the oldest
+constexpr base::Duration kOverlapDefault = std::chrono::hours(24);
+constexpr base::Duration kOverlapMax = std::chrono::hours(24 * 365);
+constexpr size_t kReferencesMax = 64;  // teams of a user; everything else has three at most
+
+// Fields that answers have and requests may repeat: they say what was, and change nothing.
+constexpr std::string_view kAnswerOnly[] = {"id",         "kind",       "version", "created_at",
+                                            "updated_at", "problem",    "source",  "connection_name",
+                                            "key_name",   "model_name", "key_hint"};
+
+std::string_view text_of(const bj::object& object, std::string_view field) {
+  const bj::value* const value = object.if_contains({field.data(), field.size()});
+  if (value == nullptr || !value->is_string()) return {};
+  return {value->get_string().data(), value->get_string().size()};
+}
+
+bj::string_view bjs(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+std::string in_quotes(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
+
+std::unexpected<ApiAnswer> invalid(const std::string& message) {
+  return std::unexpected(api_error(400, "invalid_request", message));
+}
+
+int64_t seconds_now(const ApiRequest& request) {
+  return request.now_ms / 1000;
+}
+
+}  // namespace
+
+ApiAnswer store_failed(const base::Error& error) {
+  switch (error.code) {
+    case base::ErrorCode::exhausted:
+      return api_error(507, "storage_full", "the database has no room left; nothing was changed");
+    case base::ErrorCode::too_large: return api_error(413, "too_large", "the object is larger than 1 MiB");
+    case base::ErrorCode::already_exists: return api_error(409, "conflict", "somebody changed the same at this moment");
+    case base::ErrorCode::permission:
+      return api_error(500, "store", "the database may not be written to; nothing was changed");
+    default: {
+      ApiAnswer answer = api_error(503, "store_unavailable",
+                                   "the database did not answer (" + std::string(error.context) +
+                                       "); nothing is known to be changed, try again");
+      answer.retry_after = 1;
+      return answer;
+    }
+  }
+}
+
+std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const ObjectKind& kind,
+                                                    std::string_view id_or_name) {
+  const std::string missing = "there is no " + std::string(kind.name) + " " + in_quotes(id_or_name);
+  if (control::is_object_id(kind, id_or_name)) {
+    auto object = context.store.get(id_or_name);
+    if (!object) return std::unexpected(store_failed(object.error()));
+    if (*object && (*object)->kind == kind.name) return std::move(**object);
+    return std::unexpected(api_error(404, "not_found", missing));
+  }
+  auto found = context.store.list({.kind = kind.name, .name = id_or_name, .limit = 10});
+  if (!found) return std::unexpected(store_failed(found.error()));
+  if (found->empty()) return std::unexpected(api_error(404, "not_found", missing));
+  if (found->size() == 1) return std::move(found->front());
+  std::string ids;
+  for (const store::Object& each : *found) ids += (ids.empty() ? "" : ", ") + each.id;
+  return std::unexpected(
+      api_error(409, "ambiguous", "several have the name " + in_quotes(id_or_name) + "; say which by its id: " + ids));
+}
+
+namespace {
+
+class ObjectEditor {
+ public:
+  ObjectEditor(const ApiContext& context, const ApiRequest& request, const control::ObjectKind& kind)
+      : context_(context), request_(request), kind_(kind) {}
+
+  std::expected<Draft, ApiAnswer> create(bj::object fields);
+  std::expected<Draft, ApiAnswer> update(const store::Object& before, const bj::object& patch);
+  // Another key; the ones before are good until `until` (seconds since 1970), at once no more if that is now.
+  std::expected<Draft, ApiAnswer> rotate(const store::Object& before, int64_t until);
+
+ private:
+  using Checked = std::expected<void, ApiAnswer>;
+  Checked refuse_reserved(const bj::object& fields) const;
+  Checked take_key(bj::object& document, Draft& draft);
+  Checked seal(bj::object& document, std::string_view id) const;
+  Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
+  Checked refer(bj::object& document, store::ObjectChange& change);
+  Checked refer_to(const control::ReferenceField& field, bj::value& value, store::ObjectChange& change);
+  Checked keep_to_team(bj::object& document) const;
+  Checked identify(const bj::object& document, store::Object& object);
+  Checked judge(const Draft& draft);
+  std::expected<Draft, ApiAnswer> finish(bj::object document, Draft draft);
+  // The object and what it cannot be without, up to the roots.
+  Checked gather(const store::Object& object, const std::vector<std::string>& references,
+                 std::vector<store::Object>& all);
+  Checked gather_models(const store::Object& object, std::vector<store::Object>& all);
+
+  const ApiContext& context_;
+  const ApiRequest& request_;
+  const control::ObjectKind& kind_;
+};
+
+ObjectEditor::Checked ObjectEditor::refuse_reserved(const bj::object& fields) const {
+  for (const auto& [key, value] : fields) {
+    if (key.starts_with('$')) return invalid("a field's name cannot begin with '$'");
+  }
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft) {
+  if (!kind_.has_key()) return {};
+  const bj::value* const given = document.if_contains("key");
+  if (given == nullptr) {
+    if (document.contains("$keys")) return {};
+    draft.made_key = store::make_key(kind_.key_prefix);
+  } else {
+    const std::string_view key = text_of(document, "key");
+    const bool visible = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
+    if (key.size() < kKeyBytesMin || key.size() > kKeyBytesMax || !visible) {
+      return invalid(
+          "key: at least 8 characters, at most 512, all visible ASCII without blanks; leave it out to have "
+          "one made");
+    }
+    draft.made_key = base::Secret(key);
+    document.erase("key");
+  }
+  bj::object entry;
+  entry["hash"] = store::to_hex(context_.secrets.hasher.hash(draft.made_key.reveal()));
+  document["$keys"] = bj::array{entry};
+  document["$hint"] = store::key_hint(draft.made_key.reveal());
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::seal_text(bj::value& value, std::string_view id, const std::string& field) const {
+  if (!value.is_string()) return {};  // the loader says what is expected
+  const std::string_view text{value.get_string().data(), value.get_string().size()};
+  if (text.starts_with(store::kSealedPrefix)) return {};
+  if (text.starts_with("env:") || text.starts_with("file:")) {
+    return invalid(field +
+                   ": env: and file: are read by the command line and in the configuration file only; send the "
+                   "value itself");
+  }
+  const bool is_plain_proxy = field == "proxy" && text.find('@') == std::string_view::npos;
+  if (!is_plain_proxy && !text.empty()) {
+    value = context_.secrets.vault->seal(control::sealing_place(id, field), text);
+  }
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::seal(bj::object& document, std::string_view id) const {
+  for (const Setting& setting : control::section_table(kind_.section).settings) {
+    if (!control::is_sealed(setting)) continue;
+    bj::value* const value = document.if_contains(bjs(setting.key));
+    if (value == nullptr) continue;
+    const std::string field(setting.key);
+    if (!value->is_object()) {
+      if (auto sealed = seal_text(*value, id, field); !sealed) return sealed;
+      continue;
+    }
+    for (auto& [key, each] : value->get_object()) {
+      if (auto sealed = seal_text(each, id, field + "." + std::string(key.data(), key.size())); !sealed) return sealed;
+    }
+  }
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::value& value,
+                                             store::ObjectChange& change) {
+  if (!value.is_string()) return {};
+  const std::string_view text{value.get_string().data(), value.get_string().size()};
+  const ObjectKind& target = *control::find_kind(field.kind);
+  const bool is_id = control::is_object_id(target, text);
+  // Of an assignment a model's name means all connections that serve it.
+  if (!is_id && target.section == control::SectionId::model) return {};
+  const auto found = find_object(context_, target, text);
+  if (!found) {
+    // One of the configuration file: the loader knows.
+    if (found.error().status == 404 && !is_id) return {};
+    ApiAnswer answer = found.error();
+    if (answer.status == 404) answer.status = 400;
+    return std::unexpected(std::move(answer));
+  }
+  value = found->id;
+  if (std::ranges::find(change.references, found->id) == change.references.end()) {
+    change.references.push_back(found->id);
+  }
+  if (change.references.size() > kReferencesMax) return invalid(std::string(field.field) + ": more than 64");
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::refer(bj::object& document, store::ObjectChange& change) {
+  for (const ReferenceField& field : kind_.references) {
+    bj::value* const value = document.if_contains(bjs(field.field));
+    if (value == nullptr) continue;
+    if (!value->is_array()) {
+      if (auto referred = refer_to(field, *value, change); !referred) return referred;
+      continue;
+    }
+    for (bj::value& each : value->get_array()) {
+      if (auto referred = refer_to(field, each, change); !referred) return referred;
+    }
+  }
+  return {};
+}
+
+// What a team admin writes belongs to the team.
+ObjectEditor::Checked ObjectEditor::keep_to_team(bj::object& document) const {
+  if (access(request_.actor.role, Action::write, kind_.name) != Access::own_team) return {};
+  const auto refuse = [&]() -> Checked {
+    return std::unexpected(api_error(
+        403, "forbidden", "a team admin may only write what belongs to team " + in_quotes(request_.actor.team)));
+  };
+  auto team = find_object(context_, *control::find_kind("team"), request_.actor.team);
+  const std::string own = team ? team->id : request_.actor.team;
+  if (kind_.section == control::SectionId::key) {
+    if (!document.contains("team")) document["team"] = own;
+    return text_of(document, "team") == own ? Checked{} : refuse();
+  }
+  if (kind_.section == control::SectionId::user) {
+    if (!document.contains("teams")) document["teams"] = bj::array{bj::value(own)};
+    return document["teams"] == bj::array{bj::value(own)} ? Checked{} : refuse();
+  }
+  if (kind_.section == control::SectionId::assignment) {
+    const auto key = find_object(context_, *control::find_kind("key"), text_of(document, "key"));
+    boost::system::error_code error;
+    const bj::value of_key = key ? bj::parse(key->document, error) : bj::value();
+    if (of_key.is_object() && text_of(of_key.get_object(), "team") == own) return {};
+  }
+  return refuse();
+}
+
+ObjectEditor::Checked ObjectEditor::identify(const bj::object& document, store::Object& object) {
+  object.kind = kind_.name;
+  if (kind_.has_name()) {
+    object.name = text_of(document, "name");
+    if (object.name.empty()) return invalid("name: expected a text of at least one character");
+    if (control::is_object_id(kind_, object.name)) return invalid("name: looks like an id; choose another");
+    object.natural_key = object.name;
+    if (!kind_.also_unique.empty()) object.natural_key += "\n" + std::string(text_of(document, kind_.also_unique));
+    return {};
+  }
+  // An assignment is called as clients call it.
+  object.name = text_of(document, "alias");
+  if (object.name.empty()) {
+    const std::string_view model = text_of(document, "model");
+    object.name = model;
+    const auto found = find_object(context_, *control::find_kind("model"), model);
+    if (found) object.name = found->name;
+  }
+  object.natural_key = std::string(text_of(document, "key")) + "\n" + object.name;
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::gather(const store::Object& object, const std::vector<std::string>& references,
+                                           std::vector<store::Object>& all) {
+  all.push_back(object);
+  for (const std::string& id : references) {
+    if (std::ranges::find(all, id, &store::Object::id) != all.end()) continue;
+    auto target = context_.store.get(id);
+    if (!target) return std::unexpected(store_failed(target.error()));
+    if (!*target) return invalid("there is no " + id);
+    const ObjectKind* const kind = control::find_kind((*target)->kind);
+    std::vector<std::string> further;
+    boost::system::error_code error;
+    const bj::value document = bj::parse((*target)->document, error);
+    for (const ReferenceField& field :
+         kind == nullptr || error || !document.is_object() ? std::span<const ReferenceField>() : kind->references) {
+      const std::string_view to = text_of(document.get_object(), field.field);
+      if (control::is_object_id(*control::find_kind(field.kind), to)) further.emplace_back(to);
+    }
+    if (auto gathered = gather(**target, further, all); !gathered) return gathered;
+  }
+  return {};
+}
+
+// An assignment by a model's name: whoever serves it must be in sight.
+ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, std::vector<store::Object>& all) {
+  if (kind_.section != control::SectionId::assignment) return {};
+  boost::system::error_code error;
+  const bj::value document = bj::parse(object.document, error);
+  if (error || !document.is_object()) return {};
+  const std::string_view name = text_of(document.get_object(), "model");
+  const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
+  if (!models) return std::unexpected(store_failed(models.error()));
+  for (const store::Object& model : *models) {
+    std::vector<std::string> connection;
+    const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
+    if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
+    if (auto gathered = gather(model, connection, all); !gathered) return gathered;
+  }
+  return {};
+}
+
+ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
+  std::vector<store::Object> all;
+  if (kind_.has_key() && !draft.made_key.empty() && !store::is_made_key(draft.made_key.reveal(), kind_.key_prefix)) {
+    // A key of somebody's own choice may be another's; one that was made here cannot.
+    auto everything = context_.store.load_all();
+    if (!everything) return std::unexpected(store_failed(everything.error()));
+    all = std::move(everything->objects);
+    std::erase_if(all, [&](const store::Object& each) { return each.id == draft.change.object.id; });
+    all.push_back(draft.change.object);
+  } else {
+    if (auto gathered = gather(draft.change.object, draft.change.references, all); !gathered) return gathered;
+    if (auto served = gather_models(draft.change.object, all); !served) return served;
+  }
+  const control::ObjectMerger merger(context_.file, all, context_.secrets, context_.environment);
+  for (const control::ObjectNote& note : merger.notes()) {
+    if (note.id != draft.change.object.id) continue;
+    return note.hidden ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid(note.problem);
+  }
+  return {};
+}
+
+std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft draft) {
+  store::Object& object = draft.change.object;
+  if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
+  if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
+  if (auto kept = keep_to_team(document); !kept) return std::unexpected(std::move(kept).error());
+  // The team that was filled in is a reference, too.
+  if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
+  if (auto sealed = seal(document, object.id); !sealed) return std::unexpected(std::move(sealed).error());
+  if (auto identified = identify(document, object); !identified) return std::unexpected(std::move(identified).error());
+  object.document = bj::serialize(document);
+  if (auto judged = judge(draft); !judged) return std::unexpected(std::move(judged).error());
+  return draft;
+}
+
+std::expected<Draft, ApiAnswer> ObjectEditor::create(bj::object fields) {
+  if (auto fine = refuse_reserved(fields); !fine) return std::unexpected(std::move(fine).error());
+  Draft draft;
+  draft.change.action = store::ObjectChange::Action::insert;
+  draft.change.object.id = store::make_object_id(kind_.id_prefix, request_.now_ms);
+  return finish(std::move(fields), std::move(draft));
+}
+
+std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before, const bj::object& patch) {
+  if (auto fine = refuse_reserved(patch); !fine) return std::unexpected(std::move(fine).error());
+  boost::system::error_code error;
+  const bj::value old = bj::parse(before.document, error);
+  bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
+  for (const auto& [key, value] : patch) {
+    const std::string_view field{key.data(), key.size()};
+    if (std::ranges::find(kAnswerOnly, field) != std::end(kAnswerOnly)) continue;
+    bj::value* const existing = document.if_contains(key);
+    if (value.is_null()) {
+      document.erase(key);
+    } else if (value.is_string() && value.get_string() == bjs(control::kShownSecret)) {
+      continue;  // as it was shown: not changed
+    } else if (value.is_object() && existing != nullptr && existing->is_object()) {
+      for (const auto& [inner, each] : value.get_object()) {
+        if (each.is_null()) {
+          existing->get_object().erase(inner);
+        } else if (!(each.is_string() && each.get_string() == bjs(control::kShownSecret))) {
+          existing->get_object()[inner] = each;
+        }
+      }
+    } else {
+      document[key] = value;
+    }
+  }
+  Draft draft;
+  draft.change.action = store::ObjectChange::Action::update;
+  draft.change.object.id = before.id;
+  draft.change.expected_version = before.version;
+  return finish(std::move(document), std::move(draft));
+}
+
+std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before, int64_t until) {
+  boost::system::error_code error;
+  const bj::value old = bj::parse(before.document, error);
+  bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
+  const bj::array before_keys =
+      document.contains("$keys") && document["$keys"].is_array() ? document["$keys"].get_array() : bj::array();
+  document.erase("$keys");
+  Draft draft;
+  draft.change.action = store::ObjectChange::Action::update;
+  draft.change.object.id = before.id;
+  draft.change.expected_version = before.version;
+  if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
+  bj::array& keys = document["$keys"].get_array();
+  for (const bj::value& each : before_keys) {
+    if (!each.is_object() || until <= seconds_now(request_) || keys.size() == kKeysAtOnceMax) break;
+    bj::object entry = each.get_object();
+    const bj::value* const ends = entry.if_contains("until");
+    const bool is_over = ends != nullptr && ends->is_int64() && ends->get_int64() <= seconds_now(request_);
+    if (is_over) continue;
+    if (ends == nullptr || !ends->is_int64() || ends->get_int64() > until) entry["until"] = until;
+    keys.push_back(std::move(entry));
+  }
+  return finish(std::move(document), std::move(draft));
+}
+
+std::expected<bj::object, ApiAnswer> body_of(const ApiRequest& request) {
+  if (request.body.empty()) return bj::object();
+  boost::system::error_code error;
+  bj::value value = bj::parse(request.body, error);
+  if (!error && value.is_object()) return std::move(value.get_object());
+  return invalid("the body must be a JSON object");
+}
+
+}  // namespace
+
+std::expected<Draft, ApiAnswer> draft_creation(const ApiContext& context, const ApiRequest& request,
+                                               const ObjectKind& kind) {
+  auto fields = body_of(request);
+  if (!fields) return std::unexpected(std::move(fields).error());
+  return ObjectEditor(context, request, kind).create(std::move(*fields));
+}
+
+std::expected<Draft, ApiAnswer> draft_update(const ApiContext& context, const ApiRequest& request,
+                                             const ObjectKind& kind, const store::Object& before) {
+  const auto patch = body_of(request);
+  if (!patch) return std::unexpected(patch.error());
+  return ObjectEditor(context, request, kind).update(before, *patch);
+}
+
+std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const ApiRequest& request,
+                                               const ObjectKind& kind, const store::Object& before) {
+  const auto body = body_of(request);
+  if (!body) return std::unexpected(body.error());
+  base::Duration overlap = kOverlapDefault;
+  if (body->contains("overlap")) {
+    const auto given = control::parse_duration(text_of(*body, "overlap"));
+    if (!given || *given < base::Duration{0} || *given > kOverlapMax) {
+      return invalid("overlap: expected a duration of at most a year, such as \"24h\" or \"0s\"");
+    }
+    overlap = *given;
+  }
+  const int64_t until = seconds_now(request) + std::chrono::duration_cast<std::chrono::seconds>(overlap).count();
+  return ObjectEditor(context, request, kind).rotate(before, until);
+}
+
+}  // namespace llmgw::admin

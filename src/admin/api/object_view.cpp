@@ -1,0 +1,130 @@
+#include "admin/api/object_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "control/objects/object_document.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using control::ObjectKind;
+
+bj::string_view bjs(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+bj::value hide(const bj::value& value) {
+  if (value.is_object()) {
+    bj::object shown;
+    for (const auto& [key, each] : value.get_object()) shown[key] = hide(each);
+    return shown;
+  }
+  const bool sealed = value.is_string() && value.get_string().starts_with(bjs(store::kSealedPrefix));
+  return sealed ? bj::value(bjs(control::kShownSecret)) : value;
+}
+
+bool is_sealed_field(const ObjectKind& kind, std::string_view field) {
+  return std::ranges::any_of(control::section_table(kind.section).settings, [&](const control::Setting& setting) {
+    return setting.key == field && control::is_sealed(setting);
+  });
+}
+
+// A section's setting as JSON: what stands in TOML is JSON too, but for tables, which only headers are.
+bj::value from_toml(const control::Setting& setting, const std::string& rendered) {
+  if (setting.secret()) return bj::value(bjs(control::kShownSecret));
+  boost::system::error_code error;
+  bj::value value = bj::parse(rendered, error);
+  return error ? bj::value(rendered) : value;
+}
+
+template <class Section>
+void show_section(const ObjectKind& kind, const Section& section, std::vector<FileObject>& out) {
+  bj::object shown;
+  shown["id"] = "file:" + std::to_string(out.size() + 1);
+  shown["kind"] = bjs(kind.name);
+  for (const control::Setting& setting : control::section_table(kind.section).settings) {
+    const std::string rendered = setting.render(&section);
+    if (rendered.empty()) continue;
+    if (setting.fallback == rendered && setting.key != "provider") continue;
+    shown[bjs(setting.key)] = from_toml(setting, rendered);
+  }
+  shown["source"] = "file";
+  FileObject object{.id = "file:" + std::to_string(out.size() + 1), .name = {}, .json = bj::serialize(shown)};
+  if constexpr (requires { section.name; }) object.name = section.name;
+  out.push_back(std::move(object));
+}
+
+}  // namespace
+
+std::string format_time_ms(int64_t ms) {
+  const auto time = std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms));
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+}
+
+std::string etag_of(const store::Object& object) {
+  return "\"" + std::to_string(object.version) + "\"";
+}
+
+std::string show_object(const ApiContext& context, const ObjectKind& kind, const store::Object& object,
+                        std::string_view made_key) {
+  bj::object shown;
+  shown["id"] = object.id;
+  shown["kind"] = bjs(kind.name);
+  boost::system::error_code error;
+  const bj::value document = bj::parse(object.document, error);
+  if (!error && document.is_object()) {
+    for (const auto& [key, value] : document.get_object()) {
+      if (key.starts_with('$')) continue;
+      shown[key] = is_sealed_field(kind, {key.data(), key.size()}) ? hide(value) : value;
+    }
+    const bj::value* const hint = document.get_object().if_contains("$hint");
+    if (hint != nullptr) shown["key_hint"] = *hint;
+  } else {
+    shown["problem"] = "its document is not a JSON object";
+  }
+  for (const control::ReferenceField& field : kind.references) {
+    const bj::value* const reference = shown.if_contains(bjs(field.field));
+    if (reference == nullptr || !reference->is_string()) continue;
+    const std::string_view id{reference->get_string().data(), reference->get_string().size()};
+    if (!control::is_object_id(*control::find_kind(field.kind), id)) continue;
+    const auto target = context.store.get(id);
+    if (target && *target) shown[std::string(field.field) + "_name"] = (*target)->name;
+  }
+  shown["source"] = "store";
+  shown["version"] = object.version;
+  shown["created_at"] = format_time_ms(object.created_ms);
+  shown["updated_at"] = format_time_ms(object.updated_ms);
+  if (!made_key.empty()) shown["key"] = bjs(made_key);
+  return bj::serialize(shown);
+}
+
+std::vector<FileObject> show_file_objects(const control::Config& file, const ObjectKind& kind) {
+  std::vector<FileObject> out;
+  const auto add = [&](const auto& sections) {
+    for (const auto& section : sections) show_section(kind, section, out);
+  };
+  switch (kind.section) {
+    case control::SectionId::connection: add(file.connections); break;
+    case control::SectionId::model: add(file.models); break;
+    case control::SectionId::organization: add(file.organizations); break;
+    case control::SectionId::team: add(file.teams); break;
+    case control::SectionId::user: add(file.users); break;
+    case control::SectionId::key: add(file.keys); break;
+    case control::SectionId::assignment: add(file.assignments); break;
+    case control::SectionId::admin_key: add(file.admin_keys); break;
+    default: break;
+  }
+  return out;
+}
+
+}  // namespace llmgw::admin

@@ -1,0 +1,30 @@
+// Objects as answers show them: no secret, no hash of one. Pure but for the names of what an object refers to, which
+// are looked up in the store.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/api/object_api.h"
+
+namespace llmgw::admin {
+
+// As JSON. `key`: of an object that has just been given one; empty: none.
+std::string show_object(const ApiContext& context, const control::ObjectKind& kind, const store::Object& object,
+                        std::string_view key = {});
+
+// An object of the configuration file, which nobody can change here. Its id is "file:" and a number from 1.
+struct FileObject {
+  std::string id;
+  std::string name;
+  std::string json;
+};
+std::vector<FileObject> show_file_objects(const control::Config& file, const control::ObjectKind& kind);
+
+// "2026-11-21T17:10:24.120Z" (RFC 3339).
+std::string format_time_ms(int64_t ms);
+
+std::string etag_of(const store::Object& object);
+
+}  // namespace llmgw::admin

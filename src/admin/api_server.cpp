@@ -1,0 +1,226 @@
+#include "admin/api_server.h"
+
+#include <algorithm>
+
+#include "admin/api/openapi.h"
+#include "admin/litellm/shapes.h"
+#include "base/text.h"
+#include "json/writer.h"
+
+namespace llmgw::admin {
+namespace {
+
+std::string_view presented_key(const ApiCall& call) {
+  constexpr std::string_view kScheme = "bearer ";
+  const std::string_view value = call.authorization.reveal();
+  if (value.size() > kScheme.size() && base::equals_ignoring_case(value.substr(0, kScheme.size()), kScheme)) {
+    return base::trim(value.substr(kScheme.size()));
+  }
+  return call.x_api_key.reveal();
+}
+
+}  // namespace
+
+bool ApiServer::owns(std::string_view path) const {
+  return path.starts_with(kApiRoot) || is_litellm_path(path);
+}
+
+void ApiServer::set_state(State state) {
+  auto shared = std::make_shared<const State>(std::move(state));
+  const std::lock_guard lock(mutex_);
+  state_ = std::move(shared);
+}
+
+void ApiServer::note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms) {
+  if (thread_ == nullptr) return;
+  uint64_t before = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (now_ms / 1000 != refusal_second_) {
+      refusal_second_ = now_ms / 1000;
+      refusals_ = 0;
+    }
+    if (++refusals_ > kRefusalsPerSecond) {
+      ++unwritten_;
+      return;
+    }
+    before = std::exchange(unwritten_, 0);
+  }
+  std::string detail;
+  json::Writer writer(detail);
+  writer.begin_object().member("reason", reason).member("unwritten_before", before).end_object();
+  store::AuditEntry entry{.at_ms = now_ms,
+                          .actor = "unknown",
+                          .address = call.address,
+                          .action = "sign-in refused",
+                          .detail = std::move(detail)};
+  static_cast<void>(thread_->post([entry = std::move(entry)](store::ObjectStore* store) {
+    // While the database is away the log line of the request is what is left.
+    if (store != nullptr) static_cast<void>(store->append_audit(entry));
+  }));
+}
+
+std::shared_ptr<const ApiServer::State> ApiServer::state() {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+// Whoever signed in with a browser. Its cookie also goes with what another site's page sends, so such is refused.
+std::expected<Actor, ApiAnswer> ApiServer::by_session(const State* state, const ApiCall& call, int64_t now_ms) {
+  std::optional<Actor> actor;
+  if (state != nullptr && state->stored != nullptr && !call.cookie.empty()) {
+    actor = session_actor({.settings = state->file->admin,
+                           .vault = *state->stored->secrets.vault,
+                           .now = now_ms / 1000,
+                           .cookie = call.cookie.reveal()});
+  }
+  if (!actor) {
+    note_refusal(call, "no key", now_ms);
+    return std::unexpected(
+        api_error(401, "authentication", "send an admin key as a bearer token: Authorization: Bearer ..."));
+  }
+  const bool reads = call.method == http::Method::get || call.method == http::Method::head;
+  if (!reads && !call.origin.ends_with("://" + call.authority)) {
+    note_refusal(call, "another site's page", now_ms);
+    return std::unexpected(api_error(403, "forbidden", "a page of another site sent this; its Origin is not ours"));
+  }
+  actor->address = call.address;
+  return std::move(*actor);
+}
+
+std::expected<Actor, ApiAnswer> ApiServer::sign_in(const control::Snapshot& snapshot, const State* state,
+                                                   const ApiCall& call, int64_t now_ms) {
+  const auto refuse = [&](std::string_view reason, std::string_view message) {
+    note_refusal(call, reason, now_ms);
+    return std::unexpected(api_error(401, "authentication", message));
+  };
+  const std::string_view key = presented_key(call);
+  if (key.empty()) return by_session(state, call, now_ms);
+  const control::Administrator* const found = snapshot.authenticate_admin(key, now_ms / 1000);
+  if (found == nullptr) {
+    return refuse("unknown key",
+                  "this is no admin key of this gateway; `llm-gateway admin-key add --name NAME --role ROLE` on its "
+                  "machine makes one");
+  }
+  if (found->blocked) return refuse("blocked key", "the admin key is blocked");
+  if (now_ms / 1000 >= found->expires.seconds) return refuse("expired key", "the admin key has expired");
+  return Actor{.name = "admin key " + found->name, .role = found->role, .team = found->team, .address = call.address};
+}
+
+net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRequest request) {
+  const std::shared_ptr<const State> state = this->state();
+  if (thread_ == nullptr) {
+    co_return api_error(501, "no_store", "there is no store: store.url is \"none\" in the configuration file");
+  }
+  if (state == nullptr || state->stored == nullptr) co_return store_away();
+  wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
+  const auto job = [state, request = std::move(request)](store::ObjectStore* store) -> base::Result<ApiAnswer> {
+    if (store == nullptr) return store_away();
+    const ApiContext context{*store, *state->file, state->stored->secrets, state->environment};
+    return is_litellm_path(request.path) ? handle_litellm(context, request) : handle_objects(context, request);
+  };
+  auto answer = co_await thread_->call(loop, wait, job);
+  if (!answer) {
+    co_return answer.error().code == base::ErrorCode::deadline_exceeded
+        ? api_error(504, "timeout", "the database did not answer in time; whether anything was changed is not known")
+        : store_away();
+  }
+  // Whoever reads the answer finds the change in force: the next job runs after the change was loaded.
+  if (answer->changed) {
+    static_cast<void>(co_await thread_->call(loop, wait, [](store::ObjectStore*) { return base::Result<bool>(true); }));
+  }
+  co_return std::move(*answer);
+}
+
+net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,
+                                     int64_t now_ms) {
+  if (state == nullptr || state->file->admin.oidc_issuer.empty()) {
+    co_return api_error(404, "not_found", "signing in is not set up: admin.oidc_issuer in the configuration file");
+  }
+  if (state->stored == nullptr) co_return store_away();
+  const SignInContext context{.settings = state->file->admin,
+                              .vault = *state->stored->secrets.vault,
+                              .now = now_ms / 1000,
+                              .cookie = call.cookie.reveal()};
+  wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
+  const bool posts = call.method == http::Method::post;
+  if (call.path.ends_with("/logout")) {
+    co_return posts ? SignIn::end(context) : api_error(405, "invalid_request", "here is only POST");
+  }
+  if (call.method != http::Method::get) co_return api_error(405, "invalid_request", "here is only GET");
+  if (call.path.ends_with("/login")) co_return co_await oidc_.start(loop, wait, context, call.query);
+  std::string refused;
+  auto answer = co_await oidc_.finish(loop, wait, context, call.query, refused);
+  if (!refused.empty()) note_refusal(call, refused, now_ms);
+  co_return answer;
+}
+
+net::Task<ApiAnswer> ApiServer::answer(net::Loop& loop, net::Wait wait, const control::Snapshot& snapshot,
+                                       ApiCall call) {
+  const int64_t now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(loop.wall_now().time_since_epoch()).count();
+  const std::shared_ptr<const State> state = this->state();
+  if (SignIn::owns(call.path)) co_return co_await oidc(loop, wait, state, std::move(call), now_ms);
+  auto actor = sign_in(snapshot, state.get(), call, now_ms);
+  if (!actor) co_return std::move(actor).error();
+  if (call.path == std::string(kApiRoot) + "whoami" && call.method == http::Method::get) {
+    std::string body;
+    json::Writer writer(body);
+    writer.begin_object().member("name", actor->name).member("role", role_name(actor->role));
+    writer.text_or_null("team", actor->team).end_object();
+    co_return ApiAnswer{.status = 200, .body = std::move(body)};
+  }
+  if (call.path == std::string(kApiRoot) + "openapi.json" && call.method == http::Method::get) {
+    co_return ApiAnswer{.status = 200, .body = openapi_document()};
+  }
+  co_return co_await ask_store(loop, wait,
+                               {.method = call.method,
+                                .path = std::move(call.path),
+                                .query = std::move(call.query),
+                                .body = std::move(call.body),
+                                .if_match = std::move(call.if_match),
+                                .actor = std::move(*actor),
+                                .now_ms = now_ms});
+}
+
+net::Task<void> ApiServer::handle(http::ServerExchange& exchange, const control::Snapshot& snapshot) {
+  const http::RequestHead& head = exchange.head();
+  ApiCall call{.method = head.method,
+               .path = std::string(head.path),
+               .query = std::string(head.query),
+               .body = {},
+               .authorization = base::Secret(head.headers.value(http::HeaderId::authorization)),
+               .x_api_key = base::Secret(head.headers.value(http::HeaderId::x_api_key)),
+               .cookie = base::Secret(head.headers.value(http::HeaderId::cookie)),
+               .origin = std::string(head.headers.value(http::HeaderId::origin)),
+               .authority = std::string(head.authority),
+               .if_match = std::string(head.headers.value("if-match")),
+               .address = exchange.peer().to_string()};
+  auto body = co_await exchange.read_body(kBodyBytesMax);
+  ApiAnswer answer;
+  if (body) {
+    call.body.assign(body->data(), body->size());
+    const net::Wait wait{.cancellation = &exchange.cancellation()};
+    answer = co_await this->answer(exchange.loop(), wait, snapshot, std::move(call));
+  } else if (body.error().code == base::ErrorCode::too_large) {
+    answer = api_error(413, "too_large", "the body is larger than 1 MiB");
+  } else {
+    co_return;  // the client has gone, or is too slow
+  }
+  http::Headers headers;
+  headers.append(http::HeaderId::content_type, "application/json");
+  headers.append(http::HeaderId::cache_control, "no-store");
+  headers.append("x-content-type-options", "nosniff");
+  if (!answer.etag.empty()) headers.append(http::HeaderId::etag, answer.etag);
+  const std::string seconds = std::to_string(answer.retry_after);
+  if (answer.retry_after != 0) headers.append(http::HeaderId::retry_after, seconds);
+  for (const auto& [name, value] : answer.headers) headers.append(name, value);
+  if (answer.status == 401) headers.append(http::HeaderId::www_authenticate, "Bearer");
+  const auto started =
+      exchange.start({.status = answer.status, .headers = &headers, .content_length = answer.body.size()});
+  if (!started) co_return;
+  const iovec buffer = net::buffer_of(answer.body);
+  static_cast<void>(co_await exchange.write({&buffer, 1}, true));
+}
+
+}  // namespace llmgw::admin

@@ -1,0 +1,77 @@
+// The admin API towards HTTP: who asks is looked up in the snapshot, what is asked is done on the store's thread. A
+// refused sign-in is written to the audit log. Any thread: each call belongs to the loop it is made on.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "admin/api/object_api.h"
+#include "admin/oidc/sign_in.h"
+#include "base/time.h"
+#include "control/snapshot.h"
+#include "gateway/admin_entrance.h"
+#include "net/loop.h"
+#include "net/task.h"
+#include "store/objects/object_thread.h"
+
+namespace llmgw::admin {
+
+// A request as a listener has read it.
+struct ApiCall {
+  http::Method method = http::Method::get;
+  std::string path;
+  std::string query;
+  std::string body;
+  base::Secret authorization;  // the header's value
+  base::Secret x_api_key;
+  base::Secret cookie;
+  std::string origin;     // the header: whose page sent it, if a browser's did
+  std::string authority;  // what it was sent to
+  std::string if_match;
+  std::string address;  // the client's
+};
+
+class ApiServer final : public gateway::AdminEntrance {
+ public:
+  static constexpr base::Duration kAnswerLimit = std::chrono::seconds(30);
+  // Refused sign-ins written a second; more are counted in the next entry, so that nobody fills the database.
+  static constexpr uint32_t kRefusalsPerSecond = 5;
+
+  // What the objects are judged by; from the last configuration that was loaded.
+  struct State {
+    std::shared_ptr<const control::Config> file;
+    std::shared_ptr<const control::StoredObjects> stored;  // null before the store was first loaded
+    control::Environment environment;
+  };
+
+  // `thread` must outlive it; null: there is no store.
+  explicit ApiServer(store::ObjectThread* thread) : thread_(thread) {}
+  void set_state(State state);
+
+  net::Task<ApiAnswer> answer(net::Loop& loop, net::Wait wait, const control::Snapshot& snapshot, ApiCall call);
+
+  bool owns(std::string_view path) const override;
+  net::Task<void> handle(http::ServerExchange& exchange, const control::Snapshot& snapshot) override;
+
+ private:
+  std::expected<Actor, ApiAnswer> sign_in(const control::Snapshot& snapshot, const State* state, const ApiCall& call,
+                                          int64_t now_ms);
+  std::expected<Actor, ApiAnswer> by_session(const State* state, const ApiCall& call, int64_t now_ms);
+  net::Task<ApiAnswer> oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,
+                            int64_t now_ms);
+  std::shared_ptr<const State> state();
+  void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
+  net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);
+
+  store::ObjectThread* thread_;
+  std::mutex mutex_;
+  std::shared_ptr<const State> state_;
+  int64_t refusal_second_ = 0;
+  uint32_t refusals_ = 0;
+  uint64_t unwritten_ = 0;
+  SignIn oidc_;
+};
+
+}  // namespace llmgw::admin

@@ -1,0 +1,307 @@
+#include "app/object_commands.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "app/objects/connection_probe.h"
+#include "app/objects/object_client.h"
+#include "app/objects/object_text.h"
+#include "app/service/service.h"
+#include "base/text.h"
+
+namespace llmgw::app {
+namespace {
+
+using control::ObjectKind;
+using Run = std::function<int()>;
+
+struct Arguments {
+  StoreTarget target;
+  bool json = false;
+  std::string which;  // id or name
+  FieldTexts fields;
+  std::vector<std::string> unset;
+  std::string filter;
+  std::string overlap;
+  std::string if_match;
+  bool cascade = false;
+  size_t limit = 0;
+};
+using Shared = std::shared_ptr<Arguments>;
+
+int fail(const std::string& message, int status = kExitFailed) {
+  std::cerr << "llm-gateway: " << message << (message.ends_with('\n') ? "" : "\n");
+  return status;
+}
+
+// The answer's body, or the exit status after what is wrong has been said.
+std::expected<std::string, int> call(const Arguments& arguments, std::string_view method, const std::string& path,
+                                     const std::string& body = {}) {
+  auto client = open_client(arguments.target);
+  if (!client) return std::unexpected(fail(client.error(), kExitUsage));
+  auto answer = (*client)->call(method, path, body, arguments.if_match);
+  if (!answer) return std::unexpected(fail(answer.error()));
+  if (answer->status >= 400) {
+    return std::unexpected(fail(error_message(answer->body), answer->status == 400 ? kExitUsage : kExitFailed));
+  }
+  return std::move(answer->body);
+}
+
+std::string path_of(const ObjectKind& kind, const std::string& which = {}) {
+  return std::string(kind.plural) + (which.empty() ? "" : "/" + base::percent_encode(which));
+}
+
+int print_object(const Arguments& arguments, const std::expected<std::string, int>& body) {
+  if (!body) return body.error();
+  std::cout << (arguments.json ? *body + "\n" : show_lines(*body));
+  return kExitOk;
+}
+
+int run_add(const ObjectKind& kind, const Arguments& arguments) {
+  const auto fields = fields_to_json(kind, arguments.fields, {});
+  if (!fields) return fail(fields.error(), kExitUsage);
+  const auto body = call(arguments, "POST", path_of(kind), *fields);
+  const int status = print_object(arguments, body);
+  if (status == kExitOk && kind.has_key() && !arguments.json) {
+    std::cout << "Keep the key: it is shown this once, and stored only as a hash.\n";
+  }
+  return status;
+}
+
+int run_list(const ObjectKind& kind, const Arguments& arguments) {
+  std::vector<std::string> objects;
+  std::string after;
+  do {
+    std::string path = path_of(kind) + "?limit=1000&after=" + base::percent_encode(after);
+    if (!arguments.filter.empty()) path += "&name=" + base::percent_encode(arguments.filter);
+    const auto body = call(arguments, "GET", path);
+    if (!body) return body.error();
+    auto page = read_page(*body);
+    if (!page) return fail(page.error());
+    objects.insert(objects.end(), page->objects.begin(), page->objects.end());
+    after = page->next;
+  } while (!after.empty());
+  if (!arguments.json) {
+    std::cout << show_table(kind, objects);
+    return kExitOk;
+  }
+  std::cout << "[";
+  for (size_t i = 0; i < objects.size(); ++i) std::cout << (i == 0 ? "\n" : ",\n") << objects[i];
+  std::cout << "\n]\n";
+  return kExitOk;
+}
+
+int run_update(const ObjectKind& kind, const Arguments& arguments) {
+  const auto fields = fields_to_json(kind, arguments.fields, arguments.unset);
+  if (!fields) return fail(fields.error(), kExitUsage);
+  if (*fields == "{}") return fail("nothing to change: give at least one field, or --unset FIELD", kExitUsage);
+  return print_object(arguments, call(arguments, "PATCH", path_of(kind, arguments.which), *fields));
+}
+
+int run_remove(const ObjectKind& kind, const Arguments& arguments) {
+  const auto body =
+      call(arguments, "DELETE", path_of(kind, arguments.which) + (arguments.cascade ? "?cascade=true" : ""));
+  if (!body) return body.error();
+  if (arguments.json) {
+    std::cout << *body << "\n";
+  } else {
+    std::cout << "removed: " << member_text(*body, "removed") << "\n";
+  }
+  return kExitOk;
+}
+
+int run_rotate(const ObjectKind& kind, const Arguments& arguments) {
+  const std::string body = arguments.overlap.empty() ? "{}" : "{\"overlap\":\"" + arguments.overlap + "\"}";
+  return print_object(arguments, call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body));
+}
+
+int run_block(const ObjectKind& kind, const Arguments& arguments, bool blocked) {
+  const std::string body = blocked ? "{\"blocked\":true}" : "{\"blocked\":false}";
+  return print_object(arguments, call(arguments, "PATCH", path_of(kind, arguments.which), body));
+}
+
+int run_audit(const Arguments& arguments) {
+  const auto body = call(arguments, "GET", "audit?limit=" + std::to_string(arguments.limit));
+  if (!body) return body.error();
+  if (arguments.json) {
+    std::cout << *body << "\n";
+    return kExitOk;
+  }
+  const auto page = read_page(*body);
+  if (!page) return fail(page.error());
+  std::cout << show_audit(page->objects);
+  return kExitOk;
+}
+
+int run_rotate_secrets(const Arguments& arguments) {
+  auto client = open_client(arguments.target);
+  if (!client) return fail(client.error(), kExitUsage);
+  const auto answer = (*client)->rotate_secrets();
+  if (!answer) return fail(answer.error());
+  if (answer->status >= 400) return fail(error_message(answer->body));
+  return print_object(arguments, answer->body);
+}
+
+int run_connection_test(const Arguments& arguments) {
+  auto client = open_client(arguments.target);
+  if (!client) return fail(client.error(), kExitUsage);
+  const auto config = (*client)->configuration();
+  if (!config) return fail(config.error());
+  std::string name = arguments.which;
+  // By its id: what it is called.
+  if (auto shown = (*client)->call("GET", path_of(*control::find_kind("connection"), name), "", "");
+      shown && shown->status == 200) {
+    name = member_text(shown->body, "name");
+  }
+  const auto result = probe_connection(*config, name, arguments.filter);
+  if (!result) return fail(result.error());
+  const bool well = result->status == 200;
+  const std::string what = name + " answered " + std::to_string(result->status) + " for " + result->model + " in " +
+                           std::to_string(result->milliseconds) + " ms";
+  if (arguments.json) {
+    std::cout << result->body << "\n";
+  } else {
+    (well ? std::cout : std::cerr) << what << (well ? "" : ": " + error_message(result->body)) << "\n";
+  }
+  return well ? kExitOk : kExitFailed;
+}
+
+void add_target(CLI::App& command, const Shared& arguments) {
+  command
+      .add_option("--config,-c", arguments->target.config,
+                  "The gateway's configuration, for its store; without it $LLM_GATEWAY_CONFIG, ./llm-gateway.toml, "
+                  "/etc/llm-gateway/llm-gateway.toml")
+      ->type_name("FILE");
+  command.add_option("--url", arguments->target.url, "Instead: the address of a gateway's admin API")
+      ->envname("LLM_GATEWAY_URL")
+      ->type_name("URL");
+  command.add_option("--admin-key", arguments->target.admin_key, "For --url: env:NAME, file:PATH or the key")
+      ->envname("LLM_GATEWAY_ADMIN_KEY")
+      ->type_name("KEY");
+  command.add_option("--ca-file", arguments->target.ca_file, "For --url: authorities to trust")->type_name("FILE");
+  command.add_flag("--json,-j", arguments->json, "Print JSON");
+}
+
+void add_fields(CLI::App& command, const ObjectKind& kind, const Shared& arguments) {
+  for (const FieldOption& field : field_options(kind)) {
+    auto* option = command.add_option(field.options, arguments->fields[field.path], std::string(field.setting->help));
+    option->group("Fields");
+    switch (field.setting->type) {
+      // A flag alone means true.
+      case control::SettingType::boolean: option->expected(0, 1)->default_str("true")->type_name("[true|false]"); break;
+      case control::SettingType::list: option->expected(1)->take_all()->type_name("LIST"); break;
+      case control::SettingType::header_table: option->expected(1)->take_all()->type_name("'NAME: VALUE'"); break;
+      case control::SettingType::secret: option->expected(1)->type_name("env:NAME|file:PATH|-|VALUE"); break;
+      default: option->expected(1)->type_name("VALUE"); break;
+    }
+  }
+}
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help, const Shared& arguments,
+                      Run& run, std::function<int()> action) {
+  CLI::App* const command = parent.add_subcommand(name, help);
+  add_target(*command, arguments);
+  command->callback([&run, action = std::move(action)] { run = action; });
+  return command;
+}
+
+CLI::App* add_which(CLI::App* command, const ObjectKind& kind, const Shared& arguments) {
+  command->add_option("id," + std::string(kind.id_option), arguments->which, "Its id or its name")
+      ->required()
+      ->type_name("ID|NAME");
+  return command;
+}
+
+void add_key_commands(CLI::App& noun, const ObjectKind& kind, Run& run) {
+  const auto with = [&](const std::string& name, const std::string& help, auto action) {
+    const auto arguments = std::make_shared<Arguments>();
+    return std::pair(arguments, add_which(add_command(noun, name, help, arguments, run,
+                                                      [arguments, action] { return action(*arguments); }),
+                                          kind, arguments));
+  };
+  auto [arguments, rotate] =
+      with("rotate", "Give it another key", [&kind](const Arguments& each) { return run_rotate(kind, each); });
+  rotate->add_option("--overlap", arguments->overlap, "How long the old key stays good: 24h, 0s")
+      ->type_name("DURATION");
+  with("block", "Refuse the key until it is unblocked",
+       [&kind](const Arguments& each) { return run_block(kind, each, true); });
+  with("unblock", "Take a block back", [&kind](const Arguments& each) { return run_block(kind, each, false); });
+}
+
+void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
+  const std::string noun_name(kind.command);
+  CLI::App* const noun = app.add_subcommand(noun_name, "Make, list and change: " + std::string(kind.help));
+  const auto fresh = [] { return std::make_shared<Arguments>(); };
+  auto arguments = fresh();
+  CLI::App* add =
+      add_command(*noun, "add", "Make one", arguments, run, [&kind, arguments] { return run_add(kind, *arguments); });
+  add_fields(*add, kind, arguments);
+  if (kind.section == control::SectionId::assignment) {
+    // `assign --vkey-id ... --model-id ...` is `assign add`.
+    noun->require_subcommand(0, 1);
+    auto direct = fresh();
+    add_target(*noun, direct);
+    add_fields(*noun, kind, direct);
+    noun->footer(
+        "\nWithout a subcommand: assigns a model to a key, as `assign add` does.\nExample:\n"
+        "  llm-gateway assign --vkey-id frontend --model-id gpt-4-turbo --alias gpt4 --tps 10");
+    noun->callback([noun, direct, &kind, &run] {
+      if (noun->get_subcommands().empty()) run = [direct, &kind] { return run_add(kind, *direct); };
+    });
+  } else {
+    noun->require_subcommand(1);
+  }
+  arguments = fresh();
+  CLI::App* list = add_command(*noun, "list", "List them", arguments, run,
+                               [&kind, arguments] { return run_list(kind, *arguments); });
+  list->add_option("--name", arguments->filter, "Only those of that name")->type_name("NAME");
+  arguments = fresh();
+  add_which(add_command(*noun, "show", "Show one, without its secrets", arguments, run,
+                        [&kind, arguments] {
+                          return print_object(*arguments, call(*arguments, "GET", path_of(kind, arguments->which)));
+                        }),
+            kind, arguments);
+  arguments = fresh();
+  CLI::App* update = add_command(*noun, "update", "Change what is given, leave the rest", arguments, run,
+                                 [&kind, arguments] { return run_update(kind, *arguments); });
+  add_which(update, kind, arguments);
+  add_fields(*update, kind, arguments);
+  update->add_option("--unset", arguments->unset, "A field to go back to its default; may be repeated")
+      ->type_name("FIELD");
+  update->add_option("--if-match", arguments->if_match, "Only if its ETag is still this one")->type_name("ETAG");
+  arguments = fresh();
+  CLI::App* remove = add_command(*noun, "remove", "Remove one", arguments, run,
+                                 [&kind, arguments] { return run_remove(kind, *arguments); });
+  add_which(remove, kind, arguments);
+  remove->add_flag("--cascade", arguments->cascade, "And everything that cannot be without it");
+  if (kind.has_key()) add_key_commands(*noun, kind, run);
+  if (kind.section != control::SectionId::connection) return;
+  arguments = fresh();
+  CLI::App* test = add_which(add_command(*noun, "test", "Make a real call through it, of a few tokens", arguments, run,
+                                         [arguments] { return run_connection_test(*arguments); }),
+                             kind, arguments);
+  test->add_option("--model", arguments->filter, "A model the provider has; without it the first that is on it")
+      ->type_name("NAME");
+}
+
+}  // namespace
+
+void add_object_commands(CLI::App& app, std::function<int()>& run) {
+  for (const ObjectKind& kind : control::object_kinds()) add_kind(app, kind, run);
+  auto arguments = std::make_shared<Arguments>();
+  arguments->limit = 50;
+  CLI::App* audit = add_command(app, "audit", "What was changed in the store, and who was refused; newest first",
+                                arguments, run, [arguments] { return run_audit(*arguments); });
+  audit->add_option("--limit", arguments->limit, "So many entries")->check(CLI::Range(1, 999))->capture_default_str();
+  CLI::App* secrets = app.add_subcommand("secrets", "The master key that seals credentials in the store");
+  secrets->require_subcommand(1);
+  arguments = std::make_shared<Arguments>();
+  add_command(*secrets, "rotate", "Seal everything under a new master key", arguments, run,
+              [arguments] { return run_rotate_secrets(*arguments); })
+      ->footer(
+          "\nWith store.master_key in the configuration: write the new key in front of the old one there, separated "
+          "by a comma, reload, rotate, and remove the old one.");
+}
+
+}  // namespace llmgw::app

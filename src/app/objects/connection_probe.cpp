@@ -1,0 +1,135 @@
+#include "app/objects/connection_probe.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "control/settings.h"
+#include "control/snapshot.h"
+#include "gateway/gateway.h"
+#include "http/fetch.h"
+#include "json/writer.h"
+#include "net/network.h"
+#include "store/vault/key_hash.h"
+
+namespace llmgw::app {
+namespace {
+
+constexpr const char* kModelName = "probe";
+constexpr int kTokensMax = 16;  // the fewest that all providers allow
+constexpr base::Duration kCallLimit = std::chrono::minutes(2);
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = std::filesystem::temp_directory_path() / "llm-gateway-probe-XXXXXX";
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Nothing but the connection, one name for a model on it, and one key.
+control::Config probe_config(const control::Config& config, const control::ConnectionConfig& connection,
+                             const std::string& data_dir, const base::Secret& key) {
+  control::Config probe = config;
+  probe.server.listen = {"127.0.0.1:0"};
+  probe.server.admin_listen.clear();
+  probe.server.data_dir = data_dir;
+  probe.server.workers = 1;
+  probe.server_tls = control::default_section<control::ServerTls>(control::SectionId::server_tls);
+  probe.log.output = "off";
+  probe.log.access = false;
+  probe.connections = {connection};
+  probe.models.clear();
+  probe.organizations.clear();
+  probe.teams.clear();
+  probe.users.clear();
+  probe.keys = {control::default_section<control::KeyConfig>(control::SectionId::key)};
+  probe.keys.front().name = kModelName;
+  probe.keys.front().key = key;
+  probe.assignments.clear();
+  probe.routes.clear();
+  probe.ledger.enabled = false;
+  probe.redis.url = base::Secret();
+  probe.admin_keys.clear();
+  return probe;
+}
+
+std::string request_body() {
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_object().member("model", kModelName).member("max_tokens", kTokensMax);
+  writer.key("messages").begin_array().begin_object();
+  writer.member("role", "user").member("content", "Say OK.").end_object().end_array().end_object();
+  return body;
+}
+
+base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key) {
+  net::Loop loop(net::make_epoll_poller());
+  const auto network = net::make_socket_network(loop);
+  http::FetchRequest request{.method = "POST", .url = "http://" + address + "/v1/chat/completions"};
+  request.headers = {{"content-type", "application/json"}};
+  request.authorization = base::Secret("Bearer " + std::string(key.reveal()));
+  request.body = request_body();
+  request.direct = true;
+  std::optional<base::Result<http::FetchAnswer>> answer;
+  net::TaskGroup tasks;
+  tasks.spawn([](net::Loop& on, net::Network& through, http::FetchRequest what,
+                 std::optional<base::Result<http::FetchAnswer>>& out) -> net::Task<void> {
+    out = co_await http::fetch(on, through, std::move(what), {.deadline = on.now() + kCallLimit});
+    on.stop();
+  }(loop, *network, std::move(request), answer));
+  if (!answer) loop.run();
+  return std::move(*answer);
+}
+
+}  // namespace
+
+std::expected<ProbeResult, std::string> probe_connection(const control::Config& config, const std::string& connection,
+                                                         const std::string& model) {
+  const auto found = std::ranges::find(config.connections, connection, &control::ConnectionConfig::name);
+  if (found == config.connections.end()) return std::unexpected("there is no connection '" + connection + "'");
+  const TemporaryDirectory directory;
+  if (directory.path().empty()) return std::unexpected("no temporary directory can be made");
+  const base::Secret key = store::make_key(store::kVirtualKeyPrefix);
+  control::Config probe = probe_config(config, *found, directory.path(), key);
+  auto entry = control::default_section<control::ModelConfig>(control::SectionId::model);
+  const auto served = std::ranges::find_if(config.models, [&](const control::ModelConfig& each) {
+    return each.connection == connection && each.name.find('*') == std::string::npos;
+  });
+  if (!model.empty()) {
+    entry.remote = model;
+  } else if (served != config.models.end()) {
+    entry = *served;
+    if (entry.remote.empty()) entry.remote = entry.name;
+  } else {
+    return std::unexpected("no model is on '" + connection + "' yet: name one that the provider has, with --model");
+  }
+  entry.name = kModelName;
+  entry.connection = connection;
+  probe.models = {entry};
+  auto snapshot = control::build_snapshot(probe, {.hash_key = {1, 2}});
+  if (!snapshot) return std::unexpected(control::format_errors(snapshot.error(), "the connection"));
+  auto gateway = gateway::Gateway::start({.snapshot = std::move(*snapshot)});
+  if (!gateway) return std::unexpected(std::move(gateway).error());
+  const base::Instant began = base::real_now();
+  auto answer = post((*gateway)->addresses().front(), key);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::real_now() - began);
+  if (!answer) return std::unexpected("the call came to nothing: " + std::string(answer.error().context));
+  return ProbeResult{.status = answer->status,
+                     .milliseconds = took.count(),
+                     .model = entry.deployment.empty() ? entry.remote : entry.deployment,
+                     .body = std::move(answer->body)};
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,24 @@
+// A real call through one connection: a gateway of its own, in this process and for this one call, does with it what
+// the running one would do: address, credential, signature, conversion, TLS, proxy. Blocking; main thread only.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "control/config.h"
+
+namespace llmgw::app {
+
+struct ProbeResult {
+  uint16_t status = 0;
+  int64_t milliseconds = 0;
+  std::string model;  // the provider's name for it
+  std::string body;   // of the answer
+};
+
+// `config` has the connection and, unless `model` (the provider's name) is given, a model on it. The error is a
+// sentence: there was no call.
+std::expected<ProbeResult, std::string> probe_connection(const control::Config& config, const std::string& connection,
+                                                         const std::string& model);
+
+}  // namespace llmgw::app

@@ -1,0 +1,242 @@
+#include "app/objects/object_client.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <optional>
+
+#include "app/process/control_client.h"
+#include "app/service/config_path.h"
+#include "app/service/process_setup.h"
+#include "app/service/status.h"
+#include "base/text.h"
+#include "control/config_loader.h"
+#include "control/objects/store_access.h"
+#include "control/reload.h"
+#include "http/fetch.h"
+#include "net/network.h"
+#include "net/tls.h"
+
+namespace llmgw::app {
+namespace {
+
+using admin::ApiAnswer;
+using Called = std::expected<ApiAnswer, std::string>;
+
+constexpr base::Duration kRefreshLimit = std::chrono::seconds(20);
+constexpr base::Duration kRemoteLimit = std::chrono::seconds(60);
+constexpr size_t kSecretBytesMax = 64 * 1024;
+
+int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(base::real_wall_now().time_since_epoch()).count();
+}
+
+std::string describe(const base::Error& error) {
+  std::string text = error.context;
+  if (text.empty()) text = base::to_string(error.code);
+  if (error.os_error != 0) text += ": " + std::generic_category().message(error.os_error);
+  return text;
+}
+
+std::string who() {
+  const passwd* const user = getpwuid(getuid());
+  const std::string name = user != nullptr ? user->pw_name : "uid " + std::to_string(getuid());
+  return "command line (" + name + ")";
+}
+
+class LocalClient final : public ObjectClient {
+ public:
+  LocalClient(control::Config file, control::Environment environment, control::StoreAccess access,
+              store::ObjectStore store)
+      : file_(std::move(file)),
+        environment_(std::move(environment)),
+        access_(std::move(access)),
+        store_(std::move(store)) {}
+
+  Called call(std::string_view method, const std::string& path, const std::string& body,
+              const std::string& if_match) override {
+    auto secrets = load_secrets();
+    if (!secrets) return std::unexpected(std::move(secrets).error());
+    const size_t mark = path.find('?');
+    ApiAnswer answer =
+        admin::handle_objects({store_, file_, *secrets, environment_},
+                              {.method = http::method_of(method),
+                               .path = std::string(admin::kApiRoot) + path.substr(0, mark),
+                               .query = mark == std::string::npos ? std::string() : path.substr(mark + 1),
+                               .body = body,
+                               .if_match = if_match,
+                               .actor = {.name = who(), .role = admin::AdminRole::owner, .team = {}, .address = {}},
+                               .now_ms = now_ms()});
+    control::give_to_owner(file_.server.data_dir);
+    if (answer.changed) refresh();
+    return answer;
+  }
+
+  std::expected<control::Config, std::string> configuration() override {
+    auto everything = store_.load_all();
+    if (!everything) return std::unexpected("the store cannot be read: " + describe(everything.error()));
+    auto secrets = access_.secrets(everything->objects);
+    if (!secrets) return std::unexpected("the store's secrets do not open: " + describe(secrets.error()));
+    return control::ObjectMerger(file_, everything->objects, *secrets, environment_).config();
+  }
+
+  Called rotate_secrets() override {
+    if (!file_.store.master_key.empty()) return call("POST", "secrets/rotate", "", "");
+    if (auto begun = access_.begin_rotation(); !begun) {
+      return std::unexpected("no new master key could be written: " + describe(begun.error()));
+    }
+    auto answer = call("POST", "secrets/rotate", "", "");
+    if (!answer || answer->status != 200) return answer;
+    if (auto ended = access_.end_rotation(); !ended) {
+      return std::unexpected("everything is sealed under the new master key, but the old one is still in its file: " +
+                             describe(ended.error()));
+    }
+    control::give_to_owner(file_.server.data_dir);
+    return answer;
+  }
+
+ private:
+  std::expected<control::ObjectSecrets, std::string> load_secrets() {
+    auto internal = store_.get(control::kHashSecretId);
+    if (!internal) return std::unexpected("the store cannot be read: " + describe(internal.error()));
+    std::vector<store::Object> objects;
+    if (*internal) objects.push_back(std::move(**internal));
+    auto secrets = access_.secrets(objects);
+    if (!secrets) return std::unexpected("the store's secrets do not open: " + describe(secrets.error()));
+    return std::move(*secrets);
+  }
+
+  // A gateway that runs on this store serves the change before the command returns.
+  void refresh() const {
+    const auto reply = process::control_call(file_.server.data_dir, "refresh", kRefreshLimit);
+    if (!reply) {
+      if (reply.error().code == base::ErrorCode::refused) return;
+      std::cerr << "llm-gateway: the change is stored; the running gateway did not say that it took it: "
+                << describe(reply.error()) << "\n";
+      return;
+    }
+    const auto answer = read_answer(*reply);
+    if (answer && !answer->ok) std::cerr << "llm-gateway: the change is stored, but: " << answer->message << "\n";
+  }
+
+  control::Config file_;
+  control::Environment environment_;
+  control::StoreAccess access_;
+  store::ObjectStore store_;
+};
+
+class RemoteClient final : public ObjectClient {
+ public:
+  RemoteClient(std::string url, base::Secret key, std::string ca_file)
+      : url_(std::move(url)), key_(std::move(key)), ca_file_(std::move(ca_file)) {
+    while (url_.ends_with('/')) url_.pop_back();
+  }
+
+  Called call(std::string_view method, const std::string& path, const std::string& body,
+              const std::string& if_match) override {
+    net::Loop loop(net::make_epoll_poller());
+    const auto network = net::make_socket_network(loop);
+    http::FetchRequest request{.method = std::string(method), .url = url_ + std::string(admin::kApiRoot) + path};
+    request.authorization = base::Secret("Bearer " + std::string(key_.reveal()));
+    request.headers = {{"accept", "application/json"}};
+    if (!body.empty()) request.headers.emplace_back("content-type", "application/json");
+    if (!if_match.empty()) request.headers.emplace_back("if-match", if_match);
+    request.body = body;
+    request.ca_file = ca_file_;
+    std::optional<base::Result<http::FetchAnswer>> answer;
+    net::TaskGroup tasks;
+    tasks.spawn([](net::Loop& on, net::Network& through, http::FetchRequest what,
+                   std::optional<base::Result<http::FetchAnswer>>& out) -> net::Task<void> {
+      out = co_await http::fetch(on, through, std::move(what), {.deadline = on.now() + kRemoteLimit});
+      on.stop();
+    }(loop, *network, std::move(request), answer));
+    if (!answer) loop.run();
+    if (!*answer) {
+      std::string text = url_ + " does not answer: " + describe(answer->error());
+      if (answer->error().code == base::ErrorCode::tls) text += ": " + std::string(net::last_tls_error());
+      return std::unexpected(std::move(text));
+    }
+    return ApiAnswer{.status = (*answer)->status,
+                     .body = std::move((*answer)->body),
+                     .etag = std::string((*answer)->header("etag"))};
+  }
+
+  std::expected<control::Config, std::string> configuration() override {
+    return std::unexpected("this runs where the store is: on the gateway's machine, without --url");
+  }
+  Called rotate_secrets() override { return call("POST", "secrets/rotate", "", ""); }
+
+ private:
+  std::string url_;
+  base::Secret key_;
+  std::string ca_file_;
+};
+
+std::expected<std::unique_ptr<ObjectClient>, std::string> open_local(const std::string& option) {
+  const auto path = choose_config_path(option, real_path_environment());
+  if (!path) return std::unexpected(path.error() + "\nor name a gateway's address: --url, --admin-key");
+  auto text = control::read_config_file(path->path);
+  if (!text) return std::unexpected(control::format_errors(text.error(), path->path));
+  auto environment = control::real_environment(path->path);
+  auto file = control::load_config(*text, environment);
+  if (!file) return std::unexpected(control::format_errors(file.error(), path->path));
+  if (std::string problem = make_data_dir(file->server.data_dir); !problem.empty()) return std::unexpected(problem);
+  auto access = control::StoreAccess::open(file->store, file->server.data_dir);
+  if (!access) return std::unexpected(std::move(access).error());
+  if (!access->any()) {
+    return std::unexpected(path->path + " says store.url = \"none\": there is no store; write objects into that file");
+  }
+  auto session = access->connect();
+  if (!session) return std::unexpected("the store at " + access->place() + ": " + describe(session.error()));
+  auto store = store::ObjectStore::open(std::move(*session));
+  if (!store) return std::unexpected("the store at " + access->place() + ": " + describe(store.error()));
+  if (auto prepared = control::prepare_store(*store, *access->vault(), now_ms()); !prepared) {
+    return std::unexpected("the store at " + access->place() + ": " + describe(prepared.error()));
+  }
+  control::give_to_owner(file->server.data_dir);
+  return std::make_unique<LocalClient>(std::move(*file), std::move(environment), std::move(*access), std::move(*store));
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> read_secret_argument(const std::string& text) {
+  std::string value;
+  if (text == "-") {
+    std::getline(std::cin, value);
+  } else if (text.starts_with("env:")) {
+    const char* const found = std::getenv(text.c_str() + 4);
+    if (found == nullptr) return std::unexpected("environment variable " + text.substr(4) + " is not set");
+    value = found;
+  } else if (text.starts_with("file:")) {
+    std::ifstream file(text.substr(5), std::ios::binary);
+    if (!file) return std::unexpected("file " + text.substr(5) + " cannot be read");
+    value.resize(kSecretBytesMax);
+    file.read(value.data(), static_cast<std::streamsize>(value.size()));
+    value.resize(static_cast<size_t>(file.gcount()));
+  } else {
+    return text;
+  }
+  while (value.ends_with('\n') || value.ends_with('\r')) value.pop_back();
+  if (value.empty()) return std::unexpected(text + " is empty");
+  return value;
+}
+
+std::expected<std::unique_ptr<ObjectClient>, std::string> open_client(const StoreTarget& target) {
+  if (target.url.empty()) return open_local(target.config);
+  if (target.admin_key.empty()) {
+    return std::unexpected("--url needs an admin key: --admin-key env:NAME, or $LLM_GATEWAY_ADMIN_KEY");
+  }
+  auto key = read_secret_argument(target.admin_key);
+  if (!key) return std::unexpected("--admin-key: " + key.error());
+  if (const auto url = http::parse_url(target.url); !url) {
+    return std::unexpected("--url: " + std::string(url.error().context));
+  }
+  return std::make_unique<RemoteClient>(target.url, base::Secret(*key), target.ca_file);
+}
+
+}  // namespace llmgw::app

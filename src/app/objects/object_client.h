@@ -1,0 +1,44 @@
+// How a command reaches the admin API: over HTTP where it is told a URL, else by doing the same work itself on the
+// store that a configuration names, whether or not a gateway runs on it; one that does is told to look at once.
+// Blocking; main thread only.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "admin/api/object_api.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "control/config.h"
+
+namespace llmgw::app {
+
+struct StoreTarget {
+  std::string config;     // --config, empty if not given
+  std::string url;        // --url or $LLM_GATEWAY_URL; empty: the local store
+  std::string admin_key;  // --admin-key or $LLM_GATEWAY_ADMIN_KEY; env: and file: are read
+  std::string ca_file;    // authorities to trust instead of the system's
+};
+
+class ObjectClient {
+ public:
+  virtual ~ObjectClient() = default;
+  // `method`: "GET", ...; `path`: below /admin/v1/, with its query; `body`: JSON or empty. The error is a sentence:
+  // there was no answer.
+  virtual std::expected<admin::ApiAnswer, std::string> call(std::string_view method, const std::string& path,
+                                                            const std::string& body, const std::string& if_match) = 0;
+  // The configuration in force on this store: the file's and the store's objects. The error is a sentence; over HTTP
+  // there is none to be had.
+  virtual std::expected<control::Config, std::string> configuration() = 0;
+  // Makes a new master key, seals everything under it and forgets the old one. The answer is rotate_secrets()'s.
+  virtual std::expected<admin::ApiAnswer, std::string> rotate_secrets() = 0;
+};
+
+// The error is a sentence, or the faults of the configuration.
+std::expected<std::unique_ptr<ObjectClient>, std::string> open_client(const StoreTarget& target);
+
+// A secret as it may be written on the command line: env:NAME, file:PATH, - for standard input, or the value itself.
+std::expected<std::string, std::string> read_secret_argument(const std::string& text);
+
+}  // namespace llmgw::app

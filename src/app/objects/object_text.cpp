@@ -1,0 +1,267 @@
+#include "app/objects/object_text.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cstdio>
+
+#include "app/objects/object_client.h"
+
+namespace llmgw::app {
+namespace {
+
+namespace bj = boost::json;
+using control::ObjectKind;
+using control::Setting;
+using control::SettingType;
+
+constexpr size_t kCellMax = 60;  // characters of a table's cell
+
+std::string plain(const bj::value& value) {
+  if (value.is_string()) return std::string(value.get_string().data(), value.get_string().size());
+  if (value.is_null()) return "";
+  if (value.is_double()) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.15g", value.get_double());
+    return text;
+  }
+  if (value.is_array()) {
+    std::string text;
+    for (const bj::value& each : value.get_array()) text += (text.empty() ? "" : ", ") + plain(each);
+    return text;
+  }
+  return bj::serialize(value);
+}
+
+bj::value parse(std::string_view json) {
+  boost::system::error_code error;
+  bj::value value = bj::parse({json.data(), json.size()}, error);
+  return error ? bj::value() : value;
+}
+
+std::string with_dashes(std::string_view key) {
+  std::string option(key);
+  std::ranges::replace(option, '_', '-');
+  return option;
+}
+
+template <class Number>
+std::expected<bj::value, std::string> number_value(const std::string& text, const char* what) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::unexpected(std::string(what));
+  return bj::value(number);
+}
+
+std::expected<bj::value, std::string> header_value(const std::vector<std::string>& texts) {
+  bj::object headers;
+  for (const std::string& text : texts) {
+    const size_t colon = text.find(':');
+    if (colon == std::string::npos || colon == 0) return std::unexpected("expected 'Name: value'");
+    auto value = read_secret_argument(text.substr(text.find_first_not_of(' ', colon + 1)));
+    if (!value) return std::unexpected(value.error());
+    headers[text.substr(0, colon)] = *value;
+  }
+  return headers;
+}
+
+std::expected<bj::value, std::string> field_value(const Setting& setting, const std::vector<std::string>& texts) {
+  const std::string& text = texts.back();
+  switch (setting.type) {
+    case SettingType::boolean:
+      if (text != "true" && text != "false") return std::unexpected("expected true or false");
+      return text == "true";
+    case SettingType::integer: return number_value<int64_t>(text, "expected a whole number");
+    case SettingType::number:
+      // Whole numbers as such: "10" is nicer to read than "1E1".
+      if (auto whole = number_value<int64_t>(text, "")) return whole;
+      return number_value<double>(text, "expected a number");
+    case SettingType::header_table: return header_value(texts);
+    case SettingType::list: {
+      bj::array items;
+      for (const std::string& each : texts) {
+        for (size_t begin = 0; begin <= each.size();) {
+          const size_t comma = std::min(each.find(',', begin), each.size());
+          if (comma > begin) items.push_back(bj::value(each.substr(begin, comma - begin)));
+          begin = comma + 1;
+        }
+      }
+      return items;
+    }
+    case SettingType::secret: {
+      auto secret = read_secret_argument(text);
+      if (!secret) return std::unexpected(secret.error());
+      return bj::value(*secret);
+    }
+    default: return bj::value(text);
+  }
+}
+
+// Columns of a list, beside the id; what is not there is left empty.
+std::vector<std::string> columns_of(const ObjectKind& kind) {
+  using enum control::SectionId;
+  switch (kind.section) {
+    case connection: return {"name", "provider", "endpoint", "priority", "source"};
+    case model: return {"name", "connection", "remote", "deployment", "source"};
+    case organization: return {"name", "budget", "budget_period", "tps", "source"};
+    case team: return {"name", "organization", "budget", "budget_period", "tps", "source"};
+    case user: return {"name", "email", "teams", "budget", "source"};
+    case key: return {"name", "key_hint", "team", "models", "tps", "expires", "blocked", "source"};
+    case assignment: return {"key", "alias", "model", "tps", "source"};
+    case admin_key: return {"name", "key_hint", "role", "team", "expires", "blocked", "source"};
+    default: return {"name", "source"};
+  }
+}
+
+std::string render_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string cell(std::string text) {
+  if (text.size() > kCellMax) text = text.substr(0, kCellMax - 3) + "...";
+  return text;
+}
+
+std::string upper(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return text;
+}
+
+}  // namespace
+
+std::vector<FieldOption> field_options(const ObjectKind& kind) {
+  std::vector<FieldOption> fields;
+  for (const Setting& setting : control::section_table(kind.section).settings) {
+    std::string options = "--" + with_dashes(setting.key);
+    for (const control::ReferenceField& reference : kind.references) {
+      if (reference.field != setting.key) continue;
+      const std::string id_option(control::find_kind(reference.kind)->id_option);
+      if (id_option != options) options += "," + id_option;
+    }
+    fields.push_back({std::string(setting.key), std::move(options), &setting});
+  }
+  if (kind.section != control::SectionId::connection) return fields;
+  for (const Setting& setting : control::section_table(control::SectionId::connection_tls).settings) {
+    fields.push_back({"tls." + std::string(setting.key), "--tls-" + with_dashes(setting.key), &setting});
+  }
+  return fields;
+}
+
+std::expected<std::string, std::string> fields_to_json(const ObjectKind& kind, const FieldTexts& given,
+                                                       const std::vector<std::string>& unset) {
+  bj::object body;
+  const auto fields = field_options(kind);
+  const auto put = [&](const std::string& path, bj::value value) {
+    const size_t dot = path.find('.');
+    if (dot == std::string::npos) {
+      body[path] = std::move(value);
+      return;
+    }
+    bj::value& table = body[path.substr(0, dot)];
+    if (!table.is_object()) table.emplace_object();
+    table.get_object()[path.substr(dot + 1)] = std::move(value);
+  };
+  for (const FieldOption& field : fields) {
+    const auto found = given.find(field.path);
+    if (found == given.end() || found->second.empty()) continue;
+    auto value = field_value(*field.setting, found->second);
+    if (!value) return std::unexpected(field.options.substr(0, field.options.find(',')) + ": " + value.error());
+    put(field.path, std::move(*value));
+  }
+  for (std::string name : unset) {
+    std::ranges::replace(name, '-', '_');
+    if (name.starts_with("tls_")) name[3] = '.';
+    if (std::ranges::find(fields, name, &FieldOption::path) == fields.end()) {
+      return std::unexpected("--unset: a " + std::string(kind.name) + " has no field " + name);
+    }
+    put(name, nullptr);
+  }
+  return bj::serialize(body);
+}
+
+std::string show_lines(std::string_view json) {
+  const bj::value value = parse(json);
+  if (!value.is_object()) return std::string(json) + "\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, each] : value.get_object()) {
+    if (!each.is_null() && key != "kind") rows.push_back({std::string(key.data(), key.size()), plain(each)});
+  }
+  return render_table(rows);
+}
+
+std::string show_table(const ObjectKind& kind, const std::vector<std::string>& objects) {
+  const auto columns = columns_of(kind);
+  std::vector<std::vector<std::string>> rows(1, {"ID"});
+  for (const std::string& column : columns) rows.front().push_back(upper(column));
+  for (const std::string& json : objects) {
+    const bj::value value = parse(json);
+    if (!value.is_object()) continue;
+    const auto member = [&](const std::string& name) {
+      const bj::value* const found = value.get_object().if_contains(name);
+      return found == nullptr ? std::string() : plain(*found);
+    };
+    auto& row = rows.emplace_back(1, member("id"));
+    for (const std::string& column : columns) {
+      const std::string name = member(column + "_name");
+      row.push_back(cell(name.empty() ? member(column) : name));
+    }
+  }
+  return render_table(rows);
+}
+
+std::string show_audit(const std::vector<std::string>& entries) {
+  std::vector<std::vector<std::string>> rows = {{"TIME", "WHO", "FROM", "DID", "WHAT", "DETAIL"}};
+  for (const std::string& json : entries) {
+    const std::string object = member_text(json, "object_name");
+    rows.push_back({member_text(json, "at"), member_text(json, "actor"), member_text(json, "address"),
+                    member_text(json, "action"), member_text(json, "kind") + (object.empty() ? "" : " " + object),
+                    cell(member_text(json, "detail"))});
+  }
+  return render_table(rows);
+}
+
+std::string error_message(std::string_view body) {
+  const bj::value value = parse(body);
+  const bj::value* error = value.is_object() ? value.get_object().if_contains("error") : nullptr;
+  const bj::value* message =
+      error != nullptr && error->is_object() ? error->get_object().if_contains("message") : nullptr;
+  return message != nullptr ? plain(*message) : std::string(body);
+}
+
+std::expected<ListPage, std::string> read_page(std::string_view body) {
+  const bj::value value = parse(body);
+  const bj::value* data = value.is_object() ? value.get_object().if_contains("data") : nullptr;
+  if (data == nullptr || !data->is_array())
+    return std::unexpected("this is not a list: " + std::string(body.substr(0, 200)));
+  ListPage page;
+  for (const bj::value& each : data->get_array()) page.objects.push_back(bj::serialize(each));
+  const bj::value* const more = value.get_object().if_contains("has_more");
+  const bj::value* const last = value.get_object().if_contains("last_id");
+  if (more != nullptr && more->is_bool() && more->get_bool() && last != nullptr) page.next = plain(*last);
+  return page;
+}
+
+std::string member_text(std::string_view json, std::string_view member) {
+  const bj::value value = parse(json);
+  const bj::value* const found =
+      value.is_object() ? value.get_object().if_contains({member.data(), member.size()}) : nullptr;
+  return found == nullptr ? std::string() : plain(*found);
+}
+
+}  // namespace llmgw::app

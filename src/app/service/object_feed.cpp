@@ -1,0 +1,78 @@
+#include "app/service/object_feed.h"
+
+#include <chrono>
+#include <utility>
+
+namespace llmgw::app {
+namespace {
+
+int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(base::real_wall_now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+ObjectFeed::ObjectFeed(control::StoreAccess access) : access_(std::move(access)), place_(access_.place()) {
+  thread_ = std::make_unique<store::ObjectThread>(store::ObjectThread::Settings{
+      .connect = [this] { return access_.connect(); },
+      .prepare =
+          [this](store::ObjectStore& store) { return control::prepare_store(store, *access_.vault(), now_ms()); },
+      .saved_path = access_.saved_path(),
+      .on_loaded = [this](store::ObjectThread::Loaded loaded) { on_loaded(std::move(loaded)); },
+      .on_state = [this](const base::Error* error) { on_state(error); }});
+}
+
+void ObjectFeed::notify() {
+  any_ = true;
+  changed_.notify_all();
+  if (loop_ != nullptr) {
+    loop_->post([this] { on_news_(); });
+  }
+}
+
+void ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
+  auto secrets = access_.secrets(loaded.everything.objects);
+  const std::lock_guard lock(mutex_);
+  if (secrets) {
+    news_.unreadable.clear();
+    news_.stored = std::make_shared<const control::StoredObjects>(
+        control::StoredObjects{.revision = loaded.everything.revision,
+                               .objects = std::move(loaded.everything.objects),
+                               .secrets = std::move(*secrets)});
+    news_.from_saved = loaded.from_saved;
+  } else {
+    news_.unreadable = secrets.error().context;
+  }
+  notify();
+}
+
+void ObjectFeed::on_state(const base::Error* error) {
+  const std::lock_guard lock(mutex_);
+  news_.away = error == nullptr ? std::string() : std::string(error->context);
+  notify();
+}
+
+std::shared_ptr<const control::StoredObjects> ObjectFeed::first() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kFirstLimit, [this] { return any_; });
+  return std::exchange(news_.stored, nullptr);
+}
+
+void ObjectFeed::attach(net::Loop& loop, std::function<void()> on_news) {
+  const std::lock_guard lock(mutex_);
+  on_news_ = std::move(on_news);
+  loop_ = &loop;
+  // What came since first() looked.
+  loop_->post([this] { on_news_(); });
+}
+
+void ObjectFeed::stop() {
+  thread_->stop();
+}
+
+ObjectFeed::News ObjectFeed::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(news_, {});
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,85 @@
+// A service's objects of the store: what comes from its thread goes into a new snapshot.
+#include "app/service/service.h"
+
+namespace llmgw::app {
+namespace {
+
+constexpr size_t kNotesLoggedMax = 20;  // a line each; how many there are is said
+
+}  // namespace
+
+void Service::tell_api() {
+  if (api_ == nullptr) return;
+  api_->set_state({.file = reloader_->file(),
+                   .stored = reloader_->stored(),
+                   .environment = control::real_environment(options_.config_path)});
+}
+
+void Service::on_store_state(bool away, const std::string& reason) {
+  store_trouble_ = reason;
+  if (away) {
+    log().error("the database is away; serving goes on by what was loaded last",
+                {{"store", feed_->place()}, {"reason", reason}});
+  } else {
+    log().info("the database is back", {{"store", feed_->place()}});
+  }
+}
+
+void Service::log_notes() {
+  size_t logged = 0;
+  for (const control::ObjectNote& note : reloader_->notes()) {
+    if (++logged > kNotesLoggedMax) break;
+    log().warn("an object of the store is not used",
+               {{"kind", note.kind}, {"id", note.id}, {"name", note.name}, {"reason", note.problem}});
+  }
+}
+
+void Service::take_objects() {
+  ObjectFeed::News news = feed_->take();
+  if (news.away) on_store_state(!news.away->empty(), *news.away);
+  if (!news.unreadable.empty()) {
+    log().error("the objects of the store cannot be read; the old ones stay in force",
+                {{"store", feed_->place()}, {"reason", news.unreadable}});
+  }
+  if (news.stored == nullptr || gateway_->draining()) return;
+  control::Reloader attempt = *reloader_;
+  auto applied = attempt.apply(std::move(news.stored));
+  std::string problem;
+  if (!applied) {
+    problem = control::format_errors(applied.error(), options_.config_path);
+  } else if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
+    problem = checked.error();
+  }
+  if (!problem.empty()) {
+    log().error("the objects of the store were not taken, the old ones stay in force", {{"reason", problem}});
+    return;
+  }
+  reloader_ = std::move(attempt);
+  tell_api();
+  const auto published = gateway_->publish(reloader_->snapshot());
+  log_notes();
+  log().info("objects of the store in force", {{"revision", reloader_->stored()->revision},
+                                               {"saved", news.from_saved},
+                                               {"left_out", reloader_->notes().size()},
+                                               {"snapshot", reloader_->snapshot()->version}});
+  if (!published) log().warn("a worker took no new objects", {{"reason", published.error()}});
+}
+
+// Answers when what the store holds now is in force.
+void Service::refresh(uint64_t client) {
+  if (feed_ == nullptr) {
+    control_->reply(client, write_answer({.ok = false, .message = "this gateway has no store: store.url is \"none\""}));
+    return;
+  }
+  feed_->thread().poke([this, client] {
+    loop_.post([this, client] {
+      if (control_ == nullptr) return;
+      const bool well = store_trouble_.empty();
+      control_->reply(client, write_answer({.ok = well,
+                                            .message = well ? "serving what the store holds"
+                                                            : "the database is away: " + store_trouble_}));
+    });
+  });
+}
+
+}  // namespace llmgw::app

@@ -1,0 +1,271 @@
+#include "control/litellm/import_litellm.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "control/settings.h"
+#include "providers/families.h"
+
+namespace llmgw::control {
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;  // key and TOML text, in the order of writing
+
+struct ProviderName {
+  std::string_view theirs;  // what stands before the first '/' of litellm_params.model
+  std::string_view ours;
+};
+// Others are called the same in both.
+constexpr ProviderName kProviders[] = {{"vertex_ai", "vertex"},
+                                       {"vertex_ai_beta", "vertex"},
+                                       {"gemini", "google"},
+                                       {"hosted_vllm", "vllm"},
+                                       {"ollama_chat", "ollama"},
+                                       {"together_ai", "together"},
+                                       {"fireworks_ai", "fireworks"},
+                                       {"azure_ai", "openai-compatible"},
+                                       {"cohere_chat", "cohere"},
+                                       {"text-completion-openai", "openai"},
+                                       {"custom_openai", "openai-compatible"}};
+
+// A model without a prefix: whose it is by its name.
+struct KnownModel {
+  std::string_view prefix;
+  std::string_view provider;
+};
+constexpr KnownModel kKnownModels[] = {{"gpt-", "openai"},       {"o1", "openai"},       {"o3", "openai"},
+                                       {"o4", "openai"},         {"chatgpt-", "openai"}, {"text-embedding-", "openai"},
+                                       {"dall-e", "openai"},     {"whisper", "openai"},  {"tts-", "openai"},
+                                       {"claude-", "anthropic"}, {"command", "cohere"}};
+
+struct ParameterName {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr ParameterName kConnectionParameters[] = {{"api_base", "endpoint"},
+                                                   {"base_url", "endpoint"},
+                                                   {"api_key", "api_key"},
+                                                   {"azure_ad_token", "access_token"},
+                                                   {"api_version", "api_version"},
+                                                   {"organization", "organization"},
+                                                   {"aws_access_key_id", "access_key_id"},
+                                                   {"aws_secret_access_key", "secret_access_key"},
+                                                   {"aws_session_token", "session_token"},
+                                                   {"aws_region_name", "region"},
+                                                   {"vertex_project", "project"},
+                                                   {"vertex_location", "location"},
+                                                   {"vertex_credentials", "service_account_file"}};
+
+std::string scalar(const YAML::Node& node) {
+  return node.IsScalar() ? node.Scalar() : std::string();
+}
+
+// "os.environ/NAME" is our "env:NAME".
+std::string value_text(const YAML::Node& node) {
+  constexpr std::string_view kEnvironment = "os.environ/";
+  std::string text = scalar(node);
+  if (text.starts_with(kEnvironment)) text = "env:" + text.substr(kEnvironment.size());
+  return text;
+}
+
+class Importer {
+ public:
+  explicit Importer(const YAML::Node& root) : root_(root) {}
+  LitellmImport run();
+
+ private:
+  void add_model(const YAML::Node& entry, size_t index);
+  std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place);
+  std::optional<std::pair<std::string, std::string>> split_model(const std::string& model) const;
+  void add_aliases();
+  void add_master_key();
+  void leave_out_rest();
+  void leave_out(const std::string& what, const std::string& why = "") {
+    out_.left_out.push_back(what + (why.empty() ? "" : ": " + why));
+  }
+  static std::string table(std::string_view section, const Fields& fields);
+
+  const YAML::Node& root_;
+  LitellmImport out_;
+  std::map<std::string, std::string> connections_;  // by everything that tells them apart: the name
+  std::map<std::string, size_t> names_;
+  std::vector<std::pair<std::string, Fields>> models_;
+  std::string connection_text_;
+};
+
+std::string Importer::table(std::string_view section, const Fields& fields) {
+  std::string text = "[[" + std::string(section) + "]]\n";
+  for (const auto& [key, value] : fields) text.append(key).append(" = ").append(value).append("\n");
+  return text + "\n";
+}
+
+// Provider and the provider's name of a model.
+std::optional<std::pair<std::string, std::string>> Importer::split_model(const std::string& model) const {
+  if (const size_t slash = model.find('/'); slash != std::string::npos) {
+    const std::string_view theirs = std::string_view(model).substr(0, slash);
+    const auto* const renamed = std::ranges::find(kProviders, theirs, &ProviderName::theirs);
+    const std::string ours(renamed == std::end(kProviders) ? theirs : renamed->ours);
+    if (providers::find_provider(ours) == nullptr) return std::nullopt;
+    return std::pair(ours, model.substr(slash + 1));
+  }
+  for (const KnownModel& known : kKnownModels) {
+    if (model.starts_with(known.prefix)) return std::pair(std::string(known.provider), model);
+  }
+  return std::nullopt;
+}
+
+std::string Importer::connection_for(std::string_view provider, const YAML::Node& parameters,
+                                     const std::string& place) {
+  Fields fields = {{"provider", quote(provider)}};
+  for (const ParameterName& parameter : kConnectionParameters) {
+    const YAML::Node node = parameters[std::string(parameter.theirs)];
+    if (!node) continue;
+    const std::string text = value_text(node);
+    if (parameter.theirs == "vertex_credentials" && (text.starts_with('{') || text.starts_with("env:"))) {
+      leave_out(place + ".vertex_credentials", "write the key into a file and name it in service_account_file");
+      continue;
+    }
+    if (!text.empty()) fields.emplace_back(parameter.ours, quote(text));
+  }
+  for (const char* const limit : {"timeout", "stream_timeout"}) {
+    const YAML::Node node = parameters[limit];
+    if (!node) continue;
+    const std::string ours = std::string_view(limit) == "timeout" ? "total_timeout" : "first_byte_timeout";
+    double seconds = 0;
+    if (!YAML::convert<double>::decode(node, seconds) || seconds <= 0) {
+      leave_out(place + "." + limit, "not a number of seconds");
+      continue;
+    }
+    fields.emplace_back(ours, quote(std::to_string(static_cast<int64_t>(seconds * 1000)) + "ms"));
+  }
+  if (const YAML::Node weight = parameters["weight"]) fields.emplace_back("weight", scalar(weight));
+  std::string identity;
+  for (const auto& [key, value] : fields) identity += key + "=" + value + "\n";
+  const auto found = connections_.find(identity);
+  if (found != connections_.end()) return found->second;
+  std::string name(provider);
+  if (const size_t number = ++names_[name]; number > 1) name += "-" + std::to_string(number);
+  fields.insert(fields.begin(), {"name", quote(name)});
+  connection_text_ += table("connections", fields);
+  connections_.emplace(std::move(identity), name);
+  ++out_.connections;
+  return name;
+}
+
+void Importer::add_model(const YAML::Node& entry, size_t index) {
+  const std::string place = "model_list[" + std::to_string(index) + "]";
+  const std::string name = scalar(entry["model_name"]);
+  const YAML::Node parameters = entry["litellm_params"];
+  if (name.empty() || !parameters || !parameters.IsMap() || !parameters["model"]) {
+    return leave_out(place, "needs model_name and litellm_params.model");
+  }
+  const std::string model = scalar(parameters["model"]);
+  const auto split = split_model(model);
+  if (!split) return leave_out(place + " (" + name + ")", "there is no provider here for '" + model + "'");
+  const bool pattern = name.find('*') != std::string::npos;
+  if (pattern && split->second != name && split->second != "*") {
+    return leave_out(place + " (" + name + ")", "a pattern's calls go on by the client's own name, not as " + model);
+  }
+  if (pattern && split->second == "*" && name != "*") {
+    return leave_out(place + " (" + name + ")", "the prefix would be part of the name that is sent on");
+  }
+  Fields fields = {{"name", quote(name)}, {"connection", quote(connection_for(split->first, parameters, place))}};
+  if (!pattern) fields.emplace_back(split->first == "azure" ? "deployment" : "remote", quote(split->second));
+  models_.emplace_back(name, fields);
+  for (const auto& each : parameters) {
+    const std::string key = scalar(each.first);
+    static constexpr std::array<std::string_view, 4> kRead = {"model", "timeout", "stream_timeout", "weight"};
+    const bool known = std::ranges::find(kRead, key) != kRead.end() ||
+                       std::ranges::find(kConnectionParameters, std::string_view(key), &ParameterName::theirs) !=
+                           std::end(kConnectionParameters);
+    if (!known) leave_out(place + " (" + name + ").litellm_params." + key);
+  }
+  if (entry["model_info"]) leave_out(place + " (" + name + ").model_info");
+}
+
+// The same models under another name.
+void Importer::add_aliases() {
+  const YAML::Node router = root_["router_settings"];
+  if (!router || !router.IsMap()) return;
+  const YAML::Node aliases = router["model_group_alias"];
+  if (!aliases || !aliases.IsMap()) return;
+  const auto originals = models_;
+  for (const auto& each : aliases) {
+    const std::string alias = scalar(each.first);
+    const std::string group = each.second.IsMap() ? scalar(each.second["model"]) : scalar(each.second);
+    bool any = false;
+    for (const auto& [name, fields] : originals) {
+      if (name != group) continue;
+      Fields copy = fields;
+      copy.front().second = quote(alias);
+      models_.emplace_back(alias, std::move(copy));
+      any = true;
+    }
+    if (!any) leave_out("router_settings.model_group_alias." + alias, "there is no model " + group);
+  }
+}
+
+// There it is an administrator's key, and a client's.
+void Importer::add_master_key() {
+  const YAML::Node general = root_["general_settings"];
+  if (!general || !general.IsMap() || !general["master_key"]) return;
+  const std::string key = value_text(general["master_key"]);
+  if (key.empty()) return;
+  out_.toml += table("admin_keys", {{"name", "\"litellm-master\""}, {"key", quote(key)}, {"role", "\"owner\""}});
+  out_.toml += table("keys", {{"name", "\"litellm-master\""}, {"key", quote(key)}});
+}
+
+void Importer::leave_out_rest() {
+  for (const auto& section : root_) {
+    const std::string name = scalar(section.first);
+    if (name == "model_list") continue;
+    if (!section.second.IsMap()) {
+      leave_out(name);
+      continue;
+    }
+    for (const auto& each : section.second) {
+      const std::string path = name + "." + scalar(each.first);
+      if (path == "general_settings.master_key" || path == "router_settings.model_group_alias") continue;
+      const bool fallback = path.ends_with("fallbacks");
+      leave_out(path, fallback ? "give the same name to models of several connections, with priority" : "");
+    }
+  }
+}
+
+LitellmImport Importer::run() {
+  const YAML::Node models = root_["model_list"];
+  if (models && models.IsSequence()) {
+    for (size_t i = 0; i < models.size(); ++i) add_model(models[i], i);
+  } else {
+    leave_out("model_list", "is not there, or no list");
+  }
+  add_aliases();
+  out_.models = models_.size();
+  for (const auto& [name, fields] : models_) connection_text_ += table("models", fields);
+  out_.toml = std::move(connection_text_);
+  add_master_key();
+  leave_out_rest();
+  while (out_.toml.ends_with("\n\n")) out_.toml.pop_back();
+  return std::move(out_);
+}
+
+}  // namespace
+
+std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml) {
+  if (yaml.size() > kImportBytesMax) return std::unexpected("the file is larger than 4 MiB");
+  try {
+    const YAML::Node root = YAML::Load(std::string(yaml));
+    if (!root.IsMap())
+      return std::unexpected("this is no configuration of LiteLLM: expected a mapping with model_list");
+    return Importer(root).run();
+  } catch (const YAML::Exception& error) {
+    return std::unexpected(error.what());
+  }
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,97 @@
+#include "control/litellm/import_litellm.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/test_support.h"
+
+namespace llmgw::control {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+constexpr std::string_view kYaml = R"yaml(
+model_list:
+  - model_name: gpt-4o
+    litellm_params: {model: openai/gpt-4o, api_key: os.environ/OPENAI_API_KEY, rpm: 100}
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/my-deployment
+      api_base: https://house.openai.azure.com
+      api_key: azure-secret
+      api_version: "2024-10-21"
+      timeout: 30
+  - model_name: claude
+    litellm_params: {model: claude-sonnet-4-5, api_key: os.environ/ANTHROPIC_API_KEY}
+    model_info: {mode: chat}
+  - model_name: local
+    litellm_params: {model: hosted_vllm/llama, api_base: "http://127.0.0.1:8000/v1"}
+  - model_name: second-openai
+    litellm_params: {model: gpt-4o-mini, api_key: os.environ/OPENAI_API_KEY}
+  - model_name: "anything/*"
+    litellm_params: {model: "openai/*"}
+  - model_name: odd
+    litellm_params: {model: nobody/knows}
+litellm_settings: {drop_params: true}
+router_settings:
+  routing_strategy: least-busy
+  model_group_alias: {gpt-4: gpt-4o, lost: nowhere}
+general_settings: {master_key: os.environ/LITELLM_MASTER_KEY, database_url: "postgresql://x"}
+)yaml";
+
+TEST(ImportLitellm, MakesAConfigurationThatLoads) {
+  const auto imported = import_litellm(kYaml);
+  ASSERT_TRUE(imported) << imported.error();
+  const TestWorld world{.variables = {{"OPENAI_API_KEY", "sk-openai"},
+                                      {"ANTHROPIC_API_KEY", "sk-anthropic"},
+                                      {"LITELLM_MASTER_KEY", "sk-master-1234"}},
+                        .files = {}};
+  EXPECT_EQ(world.errors(imported->toml), "") << imported->toml;
+  const auto config = world.load(imported->toml);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(imported->connections, 4u) << "the two models of one OpenAI account share a connection";
+  ASSERT_EQ(config->models.size(), 7u);
+  EXPECT_EQ(config->models[1].deployment, "my-deployment");
+  EXPECT_EQ(config->models[3].remote, "llama");
+  EXPECT_EQ(config->models[4].connection, config->models[0].connection);
+  EXPECT_EQ(config->models[5].name, "gpt-4") << "the alias, on both connections";
+  EXPECT_EQ(config->models[6].name, "gpt-4");
+  EXPECT_EQ(config->connections[1].api_version, "2024-10-21");
+  EXPECT_EQ(config->connections[1].total_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(config->connections[3].endpoint, "http://127.0.0.1:8000/v1");
+  ASSERT_EQ(config->admin_keys.size(), 1u);
+  EXPECT_EQ(config->admin_keys[0].role, AdminRole::owner);
+  EXPECT_EQ(config->keys[0].key.reveal(), "sk-master-1234");
+}
+
+TEST(ImportLitellm, ListsWhatItCouldNot) {
+  const auto imported = import_litellm(kYaml);
+  ASSERT_TRUE(imported);
+  for (const auto* each :
+       {"model_list[0] (gpt-4o).litellm_params.rpm", "model_list[2] (claude).model_info", "model_list[5] (anything/*)",
+        "no provider here for 'nobody/knows'", "litellm_settings.drop_params", "router_settings.routing_strategy",
+        "router_settings.model_group_alias.lost", "general_settings.database_url"}) {
+    EXPECT_THAT(imported->left_out, Contains(HasSubstr(each)));
+  }
+  for (const auto& each : imported->left_out) {
+    EXPECT_EQ(each.find("azure-secret"), std::string::npos);
+    EXPECT_EQ(each.find("postgresql://"), std::string::npos);
+  }
+}
+
+TEST(ImportLitellm, RefusesWhatIsNone) {
+  for (const auto* text : {"", "[1, 2]", "just text", "a: [", "a: b: c", "\t- x"}) {
+    const auto imported = import_litellm(text);
+    EXPECT_FALSE(imported) << text;
+    if (!imported) EXPECT_FALSE(imported.error().empty());
+  }
+  EXPECT_EQ(import_litellm("model_list: 5")->left_out.size(), 1u);
+  EXPECT_FALSE(import_litellm(std::string(kImportBytesMax + 1, ' ')));
+  std::string deep;
+  for (int i = 0; i < 20'000; ++i) deep += '[';
+  EXPECT_FALSE(import_litellm(deep));
+}
+
+}  // namespace
+}  // namespace llmgw::control

@@ -1,0 +1,221 @@
+#include "control/objects/object_merge.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+#include <unordered_set>
+
+#include "control/config_loader.h"
+
+namespace llmgw::control {
+namespace {
+
+namespace bj = boost::json;
+
+// Objects of the store stand on lines that no file has: an error's place tells the object.
+constexpr uint32_t kStoreLine = 1U << 30;
+constexpr size_t kHashSecretBytes = 32;
+constexpr size_t kErrorsMax = 1'000'000;  // one for each object there may be
+
+// Calls visit(a.connections, b.connections), ... for every kind of object, referred to before referring.
+template <class A, class B, class Visit>
+void for_each_kind(A& a, B& b, Visit visit) {
+  visit(a.connections, b.connections);
+  visit(a.models, b.models);
+  visit(a.organizations, b.organizations);
+  visit(a.teams, b.teams);
+  visit(a.users, b.users);
+  visit(a.keys, b.keys);
+  visit(a.assignments, b.assignments);
+  visit(a.admin_keys, b.admin_keys);
+}
+
+template <class Section>
+std::string identity(const Section& section) {
+  if constexpr (std::is_same_v<Section, ModelConfig>) {
+    return section.name + "\n" + section.connection;
+  } else if constexpr (std::is_same_v<Section, AssignmentConfig>) {
+    return section.key + "\n" + (section.alias.empty() ? section.model : section.alias);
+  } else {
+    return section.name;
+  }
+}
+
+}  // namespace
+
+store::ObjectChange make_hash_secret(const store::Vault& vault) {
+  const base::Secret secret = store::random_secret(kHashSecretBytes);
+  bj::object document;
+  document["secret"] = vault.seal(sealing_place(kHashSecretId, "secret"), secret.reveal());
+  return {.object = {.id = std::string(kHashSecretId),
+                     .kind = "internal",
+                     .name = "key_hash",
+                     .natural_key = "key_hash",
+                     .document = bj::serialize(document)}};
+}
+
+base::Result<ObjectSecrets> open_secrets(std::shared_ptr<const store::Vault> vault,
+                                         std::span<const store::Object> objects) {
+  const auto found = std::ranges::find(objects, kHashSecretId, &store::Object::id);
+  if (found == objects.end()) return base::fail(base::ErrorCode::not_found, "the store has no secret for hashing keys");
+  boost::system::error_code error;
+  const bj::value document = bj::parse(found->document, error);
+  const bj::value* sealed = nullptr;
+  if (!error && document.is_object()) sealed = document.get_object().if_contains("secret");
+  if (sealed == nullptr || !sealed->is_string()) {
+    return base::fail(base::ErrorCode::protocol, "the store's secret for hashing keys cannot be read");
+  }
+  const auto& text = sealed->get_string();
+  TRY(secret, vault->open(sealing_place(kHashSecretId, "secret"), {text.data(), text.size()}));
+  return ObjectSecrets{std::move(vault), store::KeyHasher(secret)};
+}
+
+ObjectMerger::ObjectMerger(const Config& file, std::span<const store::Object> objects, const ObjectSecrets& secrets,
+                           const Environment& environment)
+    : file_(file), environment_(environment), stored_{}, merged_{} {
+  // What a store says is a value, not the name of a variable or a file of this machine.
+  environment_.stored = true;
+  items_.reserve(objects.size());
+  for (const store::Object& object : objects) {
+    const ObjectKind* const kind = find_kind(object.kind);
+    if (kind == nullptr) continue;  // the store's own, or a newer program's
+    by_id_.emplace(object.id, items_.size());
+    items_.push_back({.object = &object, .kind = kind, .problem = {}});
+  }
+  read(secrets);
+  hide_those_of_the_file();
+  hide_keys_of_the_file(secrets.hasher);
+  check();
+}
+
+std::optional<ReferenceTarget> ObjectMerger::resolve(std::string_view id) const {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return std::nullopt;
+  const store::Object& object = *items_[found->second].object;
+  ReferenceTarget target{.name = object.name};
+  if (items_[found->second].kind->section != SectionId::model) return target;
+  // Its natural key is its name and its connection.
+  const size_t line = object.natural_key.rfind('\n');
+  if (line == std::string::npos) return target;
+  const std::string connection = object.natural_key.substr(line + 1);
+  const auto of_store = resolve(connection);
+  target.connection = of_store ? of_store->name : connection;
+  return target;
+}
+
+void ObjectMerger::read(const ObjectSecrets& secrets) {
+  TomlValue document;
+  document.kind = TomlKind::table;
+  for (const ObjectKind& kind : object_kinds()) {
+    TomlMember& member = document.members.emplace_back();
+    member.key = section_table(kind.section).name;
+    member.value.kind = TomlKind::array;
+  }
+  const auto resolver = [this](const ObjectKind&, std::string_view id) { return resolve(id); };
+  std::vector<DocumentFault> faults;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    const Location at{kStoreLine + static_cast<uint32_t>(i), 1};
+    faults.clear();
+    auto table =
+        document_to_table(*item.kind, item.object->id, item.object->document, at, *secrets.vault, resolver, faults);
+    for (const DocumentFault& fault : faults) {
+      item.problem +=
+          (item.problem.empty() ? "" : "; ") + (fault.field.empty() ? "" : fault.field + ": ") + fault.message;
+    }
+    const auto place = static_cast<size_t>(item.kind - object_kinds().data());
+    document.members[place].value.items.push_back(std::move(table));
+  }
+  ConfigErrors errors(kErrorsMax);
+  stored_ = load_sections(document, environment_, errors);
+  document = {};
+  blame(errors);
+  for (KeyConfig& key : stored_.keys) key.hashes = keys_of(item_at(key.at)->object->document);
+  for (AdminKeyConfig& key : stored_.admin_keys) key.hashes = keys_of(item_at(key.at)->object->document);
+}
+
+void ObjectMerger::hide_those_of_the_file() {
+  for_each_kind(file_, stored_, [&](const auto& of_file, const auto& of_store) {
+    std::unordered_set<std::string> taken;
+    for (const auto& each : of_file) taken.insert(identity(each));
+    for (const auto& each : of_store) {
+      if (taken.insert(identity(each)).second) continue;
+      Item& item = *item_at(each.at);
+      if (!item.problem.empty()) continue;
+      item.hidden = true;
+      item.problem = "the configuration file has one of the same name, which is used instead";
+    }
+  });
+}
+
+// The same key cannot be two people's.
+void ObjectMerger::hide_keys_of_the_file(const store::KeyHasher& hasher) {
+  const auto hide = [&](const auto& of_file, const auto& of_store) {
+    std::set<store::KeyHash> taken;
+    for (const auto& each : of_file) {
+      if (!each.key.empty()) taken.insert(hasher.hash(each.key.reveal()));
+    }
+    for (const auto& each : of_store) {
+      for (const HashedKey& key : each.hashes) {
+        if (taken.insert(key.hash).second) continue;
+        if (Item& item = *item_at(each.at); item.problem.empty()) item.problem = "another object has the same key";
+      }
+    }
+  };
+  hide(file_.keys, stored_.keys);
+  hide(file_.admin_keys, stored_.admin_keys);
+}
+
+ObjectMerger::Item* ObjectMerger::item_at(Location at) {
+  const size_t index = at.line - kStoreLine;
+  return at.line < kStoreLine || index >= items_.size() ? nullptr : &items_[index];
+}
+
+bool ObjectMerger::blame(const ConfigErrors& errors) {
+  bool any = false;
+  for (const ConfigError& error : errors.all()) {
+    Item* const item = item_at(error.at);
+    if (item == nullptr || !item->problem.empty()) continue;
+    item->problem = error.message;
+    any = true;
+  }
+  for_each_kind(merged_, merged_, [&](auto& sections, auto&) {
+    std::erase_if(sections, [&](const auto& each) {
+      const Item* const item = item_at(each.at);
+      return item != nullptr && !item->problem.empty();
+    });
+  });
+  return any;
+}
+
+void ObjectMerger::check() {
+  merged_ = file_;
+  for_each_kind(merged_, stored_, [&](auto& all, auto& of_store) {
+    for (auto& each : of_store) {
+      if (item_at(each.at)->problem.empty()) all.push_back(std::move(each));
+    }
+    of_store.clear();
+  });
+  // A connection that is taken out takes its models with it, and they their assignments.
+  constexpr int kRoundsMax = 10;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    ConfigErrors errors(kErrorsMax);
+    check_config(merged_, environment_, errors);
+    if (!blame(errors)) return;
+  }
+}
+
+std::vector<ObjectNote> ObjectMerger::notes() const {
+  std::vector<ObjectNote> notes;
+  for (const Item& item : items_) {
+    if (item.problem.empty()) continue;
+    notes.push_back({.id = item.object->id,
+                     .kind = item.object->kind,
+                     .name = item.object->name,
+                     .problem = item.problem,
+                     .hidden = item.hidden});
+  }
+  return notes;
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,57 @@
+// How a gateway or the command line gets at its store: what [store] says, in the gateway's data directory. Blocking.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "control/config.h"
+#include "control/objects/object_merge.h"
+#include "store/objects/object_store.h"
+#include "store/sql/session.h"
+#include "store/vault/vault.h"
+
+namespace llmgw::control {
+
+class StoreAccess {
+ public:
+  // Reads the master key, and makes one where the configuration names none and there is none yet. The error is a
+  // sentence that says what to do.
+  static std::expected<StoreAccess, std::string> open(const StoreSettings& settings, const std::string& data_dir);
+
+  // False with store.url = "none".
+  bool any() const { return static_cast<bool>(connect_); }
+  // Opens a session. Any thread.
+  base::Result<std::unique_ptr<store::SqlSession>> connect() const { return connect_(); }
+  // For people: "/var/lib/llm-gateway/objects.sqlite" or a URL without its password.
+  const std::string& place() const { return place_; }
+  const std::string& saved_path() const { return saved_path_; }
+
+  // What opens the secrets of these objects. Looks at the master key's file again where it has changed meanwhile.
+  base::Result<ObjectSecrets> secrets(std::span<const store::Object> objects);
+  std::shared_ptr<const store::Vault> vault() const { return vault_; }
+
+  // The master keys: a new one in front of those there are, or (done) without those. permission: they do not stand in a
+  // file of this program.
+  base::Result<void> begin_rotation();
+  base::Result<void> end_rotation();
+
+ private:
+  base::Result<void> load_vault(const StoreSettings& settings);
+
+  std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connect_;
+  std::string place_;
+  std::string saved_path_;
+  std::string key_file_;  // empty: the key is the configuration's
+  std::shared_ptr<const store::Vault> vault_;
+};
+
+// Makes the store's own object where it is not there yet: needed before anything else is written.
+base::Result<void> prepare_store(store::ObjectStore& store, const store::Vault& vault, int64_t now_ms);
+
+// The store's files that root made belong to the data directory's owner, as whom the gateway runs.
+void give_to_owner(const std::string& data_dir);
+
+}  // namespace llmgw::control

@@ -1,0 +1,295 @@
+"""The admin API over HTTP: description, roles, audit log, optimistic concurrency, pages; no secret in any answer."""
+
+import itertools
+import json
+
+import jsonschema
+import pytest
+from control_plane_test import CANARY, Site
+from harness import raw
+
+pytestmark = pytest.mark.xdist_group("admin-api")
+
+ROLES = ["owner", "admin", "team-admin", "viewer"]
+KINDS = ["connections", "models", "organizations", "teams", "users", "keys", "assignments", "admin-keys"]
+
+
+class Admin:
+    def __init__(self, site):
+        self.site = site
+        site.cli("team", "add", "--name", "search")
+        site.cli("team", "add", "--name", "other")
+        self.keys = {}
+        for role in ROLES:
+            more = ["--team", "search"] if role == "team-admin" else []
+            made = site.add("admin-key", "add", "--name", f"the-{role}", "--role", role, *more)
+            self.keys[role] = made["key"]
+        self.document = self.call("viewer", "GET", "openapi.json").json()
+
+    def call(self, role, method, path, body=None, headers=()):
+        """`role`: whose key is sent; None: no key. The answer is checked against the document."""
+        sent = dict(headers)
+        if role is not None:
+            sent["Authorization"] = f"Bearer {self.keys.get(role, role)}"
+        payload = b"" if body is None else json.dumps(body).encode()
+        if payload:
+            sent["Content-Type"] = "application/json"
+        answer = raw.call(self.site.address, method, f"/admin/v1/{path}", sent, payload)
+        assert CANARY.encode() not in answer.body
+        if hasattr(self, "document"):
+            self.check(method, path, answer)
+        return answer
+
+    def check(self, method, path, answer):
+        """The answer is one that the API's own description allows."""
+        described = self.document["paths"]
+        plain = "/admin/v1/" + path.split("?")[0]
+        if plain.endswith("openapi.json"):
+            return
+        for template, operations in described.items():
+            parts, wanted = plain.split("/"), template.split("/")
+            if len(parts) != len(wanted) or any(b not in (a, "{id}") for a, b in zip(parts, wanted)):
+                continue
+            if method.lower() not in operations:
+                assert answer.status in (401, 403, 405)
+                schema = {"$ref": "#/components/schemas/Error"}
+            else:
+                responses = operations[method.lower()]["responses"]
+                response = responses.get(str(answer.status), responses["default"])
+                assert answer.status >= 400 or str(answer.status) in responses, answer.status
+                schema = response["content"]["application/json"]["schema"]
+            jsonschema.validate(answer.json(), {**schema, "components": self.document["components"]})
+            return
+        assert answer.status in (401, 404), f"{path} is not described"
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory):
+    file_objects = {
+        "connections": [{"name": "of-the-file", "provider": "openai", "api_key": CANARY + "-file"}],
+        "models": [{"name": "file-model", "connection": "of-the-file"}],
+    }
+    site = Site(tmp_path_factory.mktemp("admin"), {"url": "sqlite"}, file_objects)
+    yield Admin(site)
+    site.stop()
+
+
+def made(admin, role, kind, body):
+    answer = admin.call(role, "POST", kind, body)
+    assert answer.status == 201, answer.body
+    return answer.json()
+
+
+def test_the_document_is_one(admin):
+    document = admin.document
+    assert document["openapi"].startswith("3.1") and document["paths"]
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    paths = document["paths"].values()
+    operations = [each["operationId"] for path in paths for key, each in path.items() if key != "parameters"]
+    assert len(operations) == len(set(operations))
+
+
+@pytest.mark.parametrize("presented", [None, "", "wrong", "lgw_ak_" + "0" * 38])
+@pytest.mark.parametrize("method, path", [("GET", "keys"), ("POST", "keys"), ("GET", "openapi.json"), ("GET", "no")])
+def test_without_a_key_nothing(admin, presented, method, path):
+    answer = admin.call(presented, method, path)
+    assert answer.status == 401 and answer.header("www-authenticate") == "Bearer"
+
+
+def test_a_client_key_is_no_admin_key(admin):
+    key = made(admin, "owner", "keys", {"name": "client"})["key"]
+    assert admin.call(key, "GET", "keys").status == 401
+
+
+def test_refused_sign_ins_are_in_the_audit_log(admin):
+    admin.call("somebody-elses-key", "GET", "keys")
+    entries = admin.call("owner", "GET", "audit?limit=500").json()["data"]
+    refused = [entry for entry in entries if entry["action"] == "sign-in refused"]
+    assert refused and refused[0]["address"].startswith("127.0.0.1")
+    assert refused[0]["detail"]["reason"] == "unknown key"
+    assert "somebody-elses-key" not in json.dumps(entries)
+
+
+BODIES = {
+    "connections": {"provider": "openai", "endpoint": "http://127.0.0.1:9", "api_key": CANARY},
+    "models": {"connection": "matrix-connection"},
+    "organizations": {},
+    "teams": {},
+    "users": {},
+    "keys": {},
+    "assignments": {"key": "matrix-key", "model": "file-model"},
+    "admin-keys": {"role": "viewer"},
+}
+# What a role may do: r read, w write, t only its team's.
+MATRIX = {
+    "connections": {"owner": "rw", "admin": "rw", "team-admin": "", "viewer": "r"},
+    "models": {"owner": "rw", "admin": "rw", "team-admin": "r", "viewer": "r"},
+    "organizations": {"owner": "rw", "admin": "rw", "team-admin": "", "viewer": "r"},
+    "teams": {"owner": "rw", "admin": "rw", "team-admin": "r", "viewer": "r"},
+    "users": {"owner": "rw", "admin": "rw", "team-admin": "rw", "viewer": "r"},
+    "keys": {"owner": "rw", "admin": "rw", "team-admin": "rw", "viewer": "r"},
+    "assignments": {"owner": "rw", "admin": "rw", "team-admin": "rwt", "viewer": "r"},
+    "admin-keys": {"owner": "rw", "admin": "r", "team-admin": "", "viewer": ""},
+}
+
+
+@pytest.mark.parametrize("kind, role", itertools.product(KINDS, ROLES))
+def test_matrix(admin, kind, role):
+    may = MATRIX[kind][role]
+    if not hasattr(admin, "matrix"):
+        admin.matrix = [
+            made(admin, "owner", "connections", BODIES["connections"] | {"name": "matrix-connection"}),
+            made(admin, "owner", "keys", {"name": "matrix-key", "team": "search"}),
+        ]
+    name = f"by-{role}"
+    body = dict(BODIES[kind])
+    body |= {"alias": name} if kind == "assignments" else {"name": name}
+    described = admin.document["paths"][f"/admin/v1/{kind}"]
+    assert (role in described["get"]["x-roles"]) == ("r" in may)
+    assert (role in described["post"]["x-roles"]) == ("w" in may)
+    assert admin.call(role, "GET", kind).status == (200 if "r" in may else 403)
+    answer = admin.call(role, "POST", kind, body)
+    assert answer.status == (201 if "w" in may else 403), answer.body
+    whose = answer.json() if "w" in may else made(admin, "owner", kind, body)
+    identity = whose["id"]
+    if role == "team-admin" and kind in ("users", "keys"):
+        assert "search" in json.dumps(whose) and (whose.get("team_name") == "search" or whose["teams"])
+    # What the owner made belongs to no team.
+    sees = "r" in may and not (role == "team-admin" and kind == "teams")
+    assert admin.call(role, "GET", f"{kind}/{identity}").status == (200 if sees else 404 if "r" in may else 403)
+    change = {"tps": 5} if kind not in ("connections", "admin-keys") else {"priority": 2}
+    if kind == "admin-keys":
+        change = {"blocked": True}
+    assert admin.call(role, "PATCH", f"{kind}/{identity}", change).status == (200 if "w" in may else 403)
+    if kind in ("keys", "admin-keys"):
+        assert admin.call(role, "POST", f"{kind}/{identity}/rotate", {}).status == (200 if "w" in may else 403)
+    assert admin.call(role, "DELETE", f"{kind}/{identity}").status == (200 if "w" in may else 403)
+    if "w" not in may:
+        assert admin.call("owner", "DELETE", f"{kind}/{identity}").status == 200
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_matrix_of_the_rest(admin, role):
+    assert admin.call(role, "GET", "audit").status == (200 if role in ("owner", "admin") else 403)
+    assert admin.call(role, "POST", "secrets/rotate").status == (200 if role == "owner" else 403)
+    assert admin.call(role, "GET", "openapi.json").status == 200
+
+
+def test_a_team_admin_stays_in_the_team(admin):
+    others = made(admin, "owner", "keys", {"name": "others-key", "team": "other"})
+    unowned = made(admin, "owner", "keys", {"name": "unowned-key"})
+    for key in (others, unowned):
+        assert admin.call("team-admin", "GET", f"keys/{key['id']}").status == 404
+        assert admin.call("team-admin", "PATCH", f"keys/{key['id']}", {"tps": 1}).status == 404
+        assert admin.call("team-admin", "DELETE", f"keys/{key['id']}").status == 404
+        assert admin.call("team-admin", "POST", f"keys/{key['id']}/rotate", {}).status == 404
+        body = {"key": key["id"], "model": "file-model", "alias": "mine"}
+        assert admin.call("team-admin", "POST", "assignments", body).status == 403
+    assert admin.call("team-admin", "POST", "keys", {"name": "k", "team": "other"}).status == 403
+    own = made(admin, "team-admin", "keys", {"name": "own-key"})
+    assert own["team_name"] == "search"
+    assert admin.call("team-admin", "PATCH", f"keys/{own['id']}", {"team": "other"}).status == 403
+    assert admin.call("team-admin", "PATCH", f"keys/{own['id']}", {"team": None}).json()["team_name"] == "search"
+    listed = admin.call("team-admin", "GET", "keys?limit=1000").json()["data"]
+    assert {"own-key"} <= {each["name"] for each in listed} and not {"others-key", "unowned-key"} & {
+        each["name"] for each in listed
+    }
+    assert [each["name"] for each in admin.call("team-admin", "GET", "teams").json()["data"]] == ["search"]
+
+
+def test_concurrent_changes(admin):
+    key = made(admin, "owner", "keys", {"name": "etag"})
+    first = admin.call("owner", "GET", f"keys/{key['id']}")
+    etag = [("If-Match", first.header("etag"))]
+    assert admin.call("admin", "PATCH", f"keys/{key['id']}", {"tps": 1}, etag).status == 200
+    assert admin.call("owner", "PATCH", f"keys/{key['id']}", {"tps": 2}, etag).status == 412
+    assert admin.call("owner", "DELETE", f"keys/{key['id']}", None, etag).status == 412
+    assert admin.call("owner", "GET", f"keys/{key['id']}").json()["tps"] == 1
+
+
+def test_pages(admin):
+    names = {f"page-{number:02}" for number in range(25)}
+    for name in sorted(names):
+        made(admin, "owner", "organizations", {"name": name})
+    seen, after, pages = [], "", 0
+    while True:
+        page = admin.call("viewer", "GET", f"organizations?limit=10&after={after}").json()
+        seen += [each["name"] for each in page["data"]]
+        pages += 1
+        if not page["has_more"]:
+            break
+        after = page["last_id"]
+    assert len(seen) == len(set(seen)) and names <= set(seen) and pages >= 3
+    # The file's come first, one a page.
+    first = admin.call("viewer", "GET", "models?limit=1").json()
+    assert first["data"][0]["source"] == "file" and first["data"][0]["id"] == "file:1"
+
+
+def test_no_answer_shows_a_secret(admin):
+    connection = made(
+        admin,
+        "owner",
+        "connections",
+        {
+            "name": "secretive",
+            "provider": "openai",
+            "endpoint": "http://127.0.0.1:9",
+            "api_key": CANARY,
+            "headers": {"X-Team": CANARY},
+            "proxy": f"http://user:{CANARY}@proxy.example:3128",
+        },
+    )
+    assert connection["api_key"] == "(secret)" and connection["headers"] == {"X-Team": "(secret)"}
+    # What was shown may be sent back, and changes nothing.
+    kept = admin.call("owner", "PATCH", f"connections/{connection['id']}", connection | {"priority": 3})
+    assert kept.status == 200 and kept.json()["priority"] == 3 and kept.json()["api_key"] == "(secret)"
+    for path in ("connections?limit=1000", f"connections/{connection['id']}", "audit?limit=900"):
+        assert CANARY not in admin.call("owner", "GET", path).body.decode()
+    stored = b"".join(path.read_bytes() for path in (admin.site.directory / "data").glob("objects.*"))
+    assert CANARY.encode() not in stored
+
+
+@pytest.mark.parametrize(
+    "method, path, body, status, says",
+    [
+        ("POST", "keys", [1], 400, "JSON object"),
+        ("POST", "keys", {"name": "x", "nmae": 1}, 400, "did you mean 'name'"),
+        ("POST", "keys", {"name": "x", "$keys": []}, 400, "'$'"),
+        ("POST", "keys", {"name": 5}, 400, "name"),
+        ("POST", "keys", {}, 400, "name"),
+        ("POST", "connections", {"name": "x", "provider": "openai", "api_key": "env:HOME"}, 400, "env:"),
+        ("POST", "connections", {"name": "x", "provider": "openai", "api_key": "file:/etc/passwd"}, 400, "file:"),
+        ("POST", "models", {"name": "m", "connection": "none"}, 400, "no connection 'none'"),
+        ("DELETE", "keys", None, 405, "GET and POST"),
+        ("GET", "keys/nobody", None, 404, "nobody"),
+        ("PATCH", "models/file:1", {"remote": "x"}, 409, "configuration file"),
+        ("GET", "nothing", None, 404, "connections"),
+        ("POST", "keys/nobody/rotate", {}, 404, "nobody"),
+        ("POST", "keys/nobody/explode", {}, 404, "no such thing"),
+    ],
+)
+def test_errors_say_what_was_expected(admin, method, path, body, status, says):
+    answer = admin.call("owner", method, path, body)
+    assert answer.status == status and says in answer.json()["error"]["message"], answer.body
+
+
+def test_too_large(admin):
+    answer = admin.call("owner", "POST", "keys", {"name": "x" * (2 << 20)})
+    assert answer.status == 413
+
+
+def test_the_command_line_over_http(admin):
+    site = admin.site
+    remote = {"LLM_GATEWAY_URL": site.url, "LLM_GATEWAY_ADMIN_KEY": admin.keys["admin"]}
+    shown = json.loads(site.cli("team", "add", "--name", "remote", "--tps", "7", "--json", environment=remote))
+    assert shown["tps"] == 7
+    assert "remote" in site.cli("team", "list", environment=remote)
+    refused = site.run("admin-key", "add", "--name", "x", environment=remote)
+    assert refused.returncode == 1 and "may not change" in refused.stderr
+    wrong = site.run("team", "list", environment=remote | {"LLM_GATEWAY_ADMIN_KEY": "wrong-key-here"})
+    assert wrong.returncode == 1 and "no admin key" in wrong.stderr
+    nobody = site.run("team", "list", environment=remote | {"LLM_GATEWAY_URL": "http://127.0.0.1:1"})
+    assert nobody.returncode == 1 and "does not answer" in nobody.stderr
+    entries = json.loads(site.cli("audit", "--json"))["data"]
+    assert any(entry["actor"] == "admin key the-admin" and entry["object_name"] == "remote" for entry in entries)

@@ -1,0 +1,309 @@
+"""Connections, models, keys and assignments made by the command line on a running gateway, and what clients get."""
+
+import json
+import os
+import subprocess
+import time
+
+import google.generativeai as legacy
+import openai
+import pytest
+from google.api_core import exceptions
+from harness import config, databases, processes, raw, waiting
+from langchain_openai import ChatOpenAI
+
+pytestmark = pytest.mark.xdist_group("control-plane")
+
+CANARY = "canary-control-plane-credential"
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    server = databases.Postgres()
+    yield server
+    server.stop()
+
+
+class Site:
+    """A simulator that wants CANARY as its key, and a gateway in front of it with nothing but a store."""
+
+    def __init__(self, directory, store, more=None, public_url=False):
+        self.directory = directory
+        self.port, simulator_port = processes.free_ports(2)
+        self.simulator = processes.Process(
+            "simulator",
+            ["simulate", "--listen", f"127.0.0.1:{simulator_port}", "--api-key", CANARY, "--decode-speed", "5000"],
+            simulator_port,
+            "/health",
+            directory,
+        )
+        self.config_file = directory / "gateway.toml"
+        if public_url:
+            more["admin"]["public_url"] = f"http://127.0.0.1:{self.port}"
+        server = {"listen": f"127.0.0.1:{self.port}", "data_dir": str(directory / "data"), "workers": 2}
+        self.config_file.write_text(config.toml({"server": server, "store": store} | (more or {})))
+        self.gateway = None
+        self.start()
+
+    def start(self):
+        self.gateway = processes.Process(
+            "gateway", ["serve", "--config", str(self.config_file)], self.port, "/ready", self.directory
+        )
+
+    @property
+    def address(self):
+        return self.gateway.address
+
+    @property
+    def url(self):
+        return self.gateway.url
+
+    def run(self, *arguments, standard_input=None, environment=None):
+        return subprocess.run(
+            [processes.binary(), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            input=standard_input,
+            env=os.environ | {"LLM_GATEWAY_CONFIG": str(self.config_file)} | (environment or {}),
+        )
+
+    def cli(self, *arguments, **more):
+        result = self.run(*arguments, **more)
+        assert result.returncode == 0, result.stderr
+        assert not processes.SANITIZER_REPORT.search(result.stderr), result.stderr
+        return result.stdout
+
+    def add(self, *arguments):
+        return json.loads(self.cli(*arguments, "--json"))
+
+    def call(self, key, model):
+        return raw.post_json(
+            self.address,
+            "/v1/chat/completions",
+            {"model": model, "messages": MESSAGES},
+            {"Authorization": f"Bearer {key}"},
+        )
+
+    def stop(self):
+        problems = self.gateway.stop() + self.simulator.stop()
+        for process in (self.gateway, self.simulator):
+            if CANARY in process.text():
+                problems.append(f"{process.name}'s log holds the credential")
+        assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def site(request, tmp_path_factory):
+    store = {"url": "sqlite"}
+    if request.param == "postgres":
+        store = {"url": request.getfixturevalue("postgres").new_database()}
+    site = Site(tmp_path_factory.mktemp("site"), store)
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="module")
+def walked(site):
+    """The walk-through, word for word."""
+    connection = site.add(
+        *("connection", "add", "--name", "main", "--provider", "openai"),
+        *("--endpoint", site.simulator.url, "--api-key", CANARY),
+    )
+    model = site.add(
+        *("model", "add", "--conn-id", connection["id"], "--name", "gpt-4-turbo", "--remote", "gpt-4-turbo-preview")
+    )
+    vkey = site.add("vkey", "add", "--name", "frontend")
+    site.add(
+        *("assign", "--vkey-id", vkey["id"], "--model-id", model["id"], "--alias", "gpt4", "--tps", "100")
+    )
+    waiting.until(lambda: site.call(vkey["key"], "gpt4").status == 200, "the alias answers")
+    return {"key": vkey["key"], "vkey": vkey, "model": model, "connection": connection}
+
+
+def test_a_change_serves_within_a_second(site, walked):
+    started = time.monotonic()
+    key = site.add("vkey", "add", "--name", "quick", "--models", "gpt-4-turbo")
+    made = time.monotonic()
+    assert site.call(key["key"], "gpt-4-turbo").status == 200
+    # The command returns when the change serves; a sanitized program takes its time to start.
+    assert time.monotonic() - made < 1 and made - started < 20
+
+
+def test_openai(site, walked):
+    with openai.OpenAI(base_url=site.url + "/v1", api_key=walked["key"], max_retries=0) as client:
+        assert client.chat.completions.create(model="gpt4", messages=MESSAGES).choices[0].message.content
+        assert [each.id for each in client.models.list()] == ["gpt4"]
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="gpt-4-turbo", messages=MESSAGES)
+
+
+def test_azure(site, walked):
+    with openai.AzureOpenAI(
+        azure_endpoint=site.url, api_key=walked["key"], api_version="2024-10-21", max_retries=0
+    ) as client:
+        assert client.chat.completions.create(model="gpt4", messages=MESSAGES).choices[0].message.content
+
+
+def test_google_generativeai(site, walked):
+    legacy.configure(api_key=walked["key"], transport="rest", client_options={"api_endpoint": site.url})
+    model = legacy.GenerativeModel("models/gpt4")
+    try:
+        assert model.generate_content("Hello", request_options={"timeout": 60}).text
+    except exceptions.GoogleAPICallError as error:
+        pytest.fail(str(error))
+
+
+def test_langchain(site, walked):
+    chat = ChatOpenAI(model="gpt4", base_url=site.url + "/v1", api_key=walked["key"], max_retries=0)
+    assert chat.invoke("Hello").content
+    assert "".join(chunk.content for chunk in chat.stream("Hello"))
+
+
+def test_the_key_is_shown_once(site, walked):
+    shown = site.cli("vkey", "show", "frontend", "--json")
+    assert walked["key"] not in shown and json.loads(shown)["key_hint"].startswith("lgw_sk_")
+    assert walked["key"].startswith("lgw_sk_")
+
+
+def test_lists_are_tables(site, walked):
+    table = site.cli("connection", "list")
+    assert "NAME" in table and "main" in table and CANARY not in table
+    assert "gpt-4-turbo-preview" in site.cli("model", "list")
+    assert "gpt4" in site.cli("assign", "list")
+    assert "frontend" in site.cli("vkey", "list")
+
+
+def test_a_key_of_ones_own_blocked_and_rotated(site, walked):
+    own = "my-own-client-key-0815"
+    site.add("vkey", "add", "--name", "own", "--key", own, "--models", "gpt-4-turbo")
+    assert site.call(own, "gpt-4-turbo").status == 200
+    again = site.run("vkey", "add", "--name", "thief", "--key", own)
+    assert again.returncode != 0 and "same key" in again.stderr
+    site.cli("vkey", "block", "own")
+    assert site.call(own, "gpt-4-turbo").status == 401
+    site.cli("vkey", "unblock", "own")
+    new = json.loads(site.cli("vkey", "rotate", "own", "--overlap", "1h", "--json"))["key"]
+    assert [site.call(key, "gpt-4-turbo").status for key in (own, new)] == [200, 200]
+    newest = json.loads(site.cli("vkey", "rotate", "own", "--overlap", "0s", "--json"))["key"]
+    assert [site.call(key, "gpt-4-turbo").status for key in (own, new, newest)] == [401, 401, 200]
+    site.cli("vkey", "remove", "own")
+    assert site.call(newest, "gpt-4-turbo").status == 401
+
+
+def test_an_update_changes_what_is_given(site, walked):
+    made = site.add("model", "add", "--conn-id", "main", "--name", "renamed", "--remote", "a")
+    changed = json.loads(site.cli("model", "update", made["id"], "--remote", "b", "--json"))
+    assert changed["remote"] == "b" and changed["name"] == "renamed" and changed["version"] == 2
+    assert "remote" not in json.loads(site.cli("model", "update", "renamed", "--unset", "remote", "--json"))
+    stale = site.run("model", "update", "renamed", "--remote", "c", "--if-match", '"1"')
+    assert stale.returncode == 1 and "changed it meanwhile" in stale.stderr
+    site.cli("model", "remove", "renamed")
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["connection", "add", "--name", "x"], "provider"),
+        (["connection", "add", "--name", "x", "--provider", "opnai", "--api-key", "k"], 'did you mean "openai"'),
+        (["connection", "add", "--name", "main", "--provider", "ollama"], "already such a connection"),
+        (["model", "add", "--conn-id", "nowhere", "--name", "m"], "no connection 'nowhere'"),
+        (["model", "add", "--conn-id", "conn_0123456789abcdefghjkm", "--name", "m"], "there is no connection"),
+        (["vkey", "add", "--name", "x", "--tps", "many"], "--tps: expected a number"),
+        (["vkey", "add", "--name", "x", "--tps", "-1"], "out of range"),
+        (["vkey", "add", "--name", "x", "--key", "short"], "at least 8 characters"),
+        (["vkey", "add", "--name", "x", "--budget", "cheap"], "budget"),
+        (["assign", "--vkey-id", "frontend", "--model-id", "no-such-model"], "no-such-model"),
+        (["vkey", "show", "nobody"], "there is no key 'nobody'"),
+        (["connection", "remove", "main"], "--cascade"),
+        (["vkey", "add", "--name", "x", "--key", "env:NOT_SET"], "NOT_SET is not set"),
+    ],
+)
+def test_wrong_input_says_what_was_expected(site, walked, arguments, says):
+    result = site.run(*arguments)
+    assert result.returncode in (1, 2) and says in result.stderr, result.stderr
+
+
+def test_a_connection_is_tested_by_a_real_call(site, walked):
+    assert "main answered 200 for gpt-4-turbo-preview in" in site.cli("connection", "test", "main")
+    by_id = json.loads(site.cli("connection", "test", walked["connection"]["id"], "--model", "any", "--json"))
+    assert by_id["choices"]
+    endpoint = ["--endpoint", site.simulator.url, "--api-key", "x"]
+    site.cli("connection", "add", "--name", "wrong", "--provider", "openai", *endpoint)
+    refused = site.run("connection", "test", "wrong", "--model", "any")
+    assert refused.returncode == 1 and "answered 401" in refused.stderr
+    assert "--model" in site.run("connection", "test", "wrong").stderr
+    site.cli("connection", "remove", "wrong")
+
+
+def test_credentials_from_elsewhere(site, walked):
+    for name, value, more in (
+        ("from-environment", "env:SOME_KEY", {"environment": {"SOME_KEY": CANARY}}),
+        ("from-input", "-", {"standard_input": CANARY + "\n"}),
+    ):
+        site.cli(
+            *("connection", "add", "--name", name, "--provider", "openai"),
+            *("--endpoint", site.simulator.url, "--api-key", value),
+            **more,
+        )
+        site.cli("model", "add", "--conn-id", name, "--name", name)
+        key = site.add("vkey", "add", "--name", name)["key"]
+        assert site.call(key, name).status == 200
+        site.cli("connection", "remove", name, "--cascade")
+        assert site.call(key, name).status == 404
+
+
+def test_the_file_wins(site, walked):
+    before = site.config_file.read_text()
+    key = site.add("vkey", "add", "--name", "both")["key"]
+    try:
+        site.config_file.write_text(before + '\n[[keys]]\nname = "both"\nkey = "the-key-of-the-file"\n')
+        waiting.until(lambda: site.call("the-key-of-the-file", "gpt-4-turbo").status == 200, "the file's key is good")
+        assert site.call(key, "gpt-4-turbo").status == 401
+        assert "the configuration file has one of the same name" in site.gateway.text()
+        shown = json.loads(site.cli("vkey", "show", "both", "--json"))
+        assert shown["source"] == "file"
+        refused = site.run("vkey", "update", "file:1", "--tps", "1")
+        assert refused.returncode == 1 and "configuration file" in refused.stderr
+    finally:
+        site.config_file.write_text(before)
+    waiting.until(lambda: site.call(key, "gpt-4-turbo").status == 200, "the store's key is good again")
+    site.cli("vkey", "remove", "both")
+
+
+def test_every_change_is_in_the_audit_log(site, walked):
+    site.cli("team", "add", "--name", "audited")
+    site.cli("team", "update", "audited", "--tps", "5")
+    site.cli("team", "remove", "audited")
+    entries = [entry for entry in json.loads(site.cli("audit", "--json"))["data"] if entry["object_name"] == "audited"]
+    assert [entry["action"] for entry in entries] == ["remove", "update", "create"]
+    assert all("command line" in entry["actor"] for entry in entries)
+    assert entries[1]["detail"]["fields"] == ["tps"]
+
+
+def test_a_restart_keeps_everything(site, walked):
+    assert not site.gateway.stop()
+    site.cli("vkey", "add", "--name", "while-down", "--key", "made-while-it-was-down")
+    site.start()
+    assert site.call(walked["key"], "gpt4").status == 200
+    assert site.call("made-while-it-was-down", "gpt-4-turbo").status == 200
+
+
+def test_secrets_are_sealed_and_rotated(site, walked):
+    if (site.directory / "data" / "objects.sqlite").exists():
+        stored = b"".join(path.read_bytes() for path in (site.directory / "data").glob("objects.*"))
+        assert CANARY.encode() not in stored and walked["key"].encode() not in stored
+        assert b"v1." in stored
+    key_file = site.directory / "data" / "master.key"
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    before = key_file.read_text()
+    assert "resealed" in site.cli("secrets", "rotate")
+    assert key_file.read_text() != before and len(key_file.read_text().split()) == 1
+    assert site.call(walked["key"], "gpt4").status == 200
+    site.cli("model", "add", "--conn-id", "main", "--name", "after-rotation")
+    key = site.add("vkey", "add", "--name", "after-rotation")["key"]
+    assert site.call(key, "after-rotation").status == 200
+    assert not site.gateway.stop()
+    site.start()
+    assert site.call(key, "after-rotation").status == 200
