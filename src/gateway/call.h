@@ -81,13 +81,18 @@ class Call {
   void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
   uint8_t error_id() const;
 
-  // call_route.cpp: where it goes, and where next
+  // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();
   Outcome<void> plan_group(std::string_view model, const routing::Group& group);
   Outcome<void> plan_without_model();
   void take_options(std::span<const Option> options);
   bool plan_fallback();
   net::Task<void> try_instances();
+  net::Task<bool> try_next();
+  net::Task<Outcome<bool>> wait_for_instance();
+  bool all_full() const;
+  base::Duration queue_time_max() const;
+  int32_t priority() const;
   Outcome<bool> next_attempt();
   Outcome<void> aim(uint32_t option);
   std::optional<routing::Choice> choose(const control::Route& route);
