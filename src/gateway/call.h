@@ -99,6 +99,7 @@ class Call {
   void describe_choice(const routing::Choice& choice, const control::Route& route,
                        std::span<const routing::Score> lines);
   bool wants_explanation() const;
+  bool find_own_headers() const;
   void read_prompt(const control::Route& route);
   uint64_t session(const control::Route& route) const;
   void set_timeouts(const control::Route& route);
@@ -232,6 +233,7 @@ class Call {
   uint32_t attempts_ = 0;  // at this model
   uint32_t rounds_ = 0;    // over all its instances
   bool prompt_read_ = false;
+  bool has_own_headers_ = false;  // x-llm-gateway-...
   bool skip_model_ = false;  // the model does not take this prompt: its other instances would not either
   bool probe_ = false;
   std::optional<chat::ClientError> failure_;  // of the attempt before

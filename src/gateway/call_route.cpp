@@ -192,7 +192,16 @@ void Call::read_prompt(const Route& route) {
 }
 
 bool Call::wants_explanation() const {
-  return !exchange_.head().headers.value(kDebugHeader).empty();
+  return has_own_headers_ && !exchange_.head().headers.value(kDebugHeader).empty();
+}
+
+// One look over all of them, so that calls without any pay for no other.
+bool Call::find_own_headers() const {
+  constexpr std::string_view kPrefix = "x-llm-gateway-";
+  return std::ranges::any_of(exchange_.head().headers, [kPrefix](const http::Header& header) {
+    return header.id == HeaderId::other && header.name.size() > kPrefix.size() &&
+           base::equals_ignoring_case(header.name.substr(0, kPrefix.size()), kPrefix);
+  });
 }
 
 std::optional<routing::Choice> Call::choose(const Route& route) {
@@ -200,7 +209,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
-  if (route.policy_header) {
+  if (route.policy_header && has_own_headers_) {
     const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
     if (asked) settings.policy = *asked;
   }
@@ -259,10 +268,12 @@ void Call::set_timeouts(const Route& route) {
   timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
   timeouts_.total = route.total_timeout.value_or(timeouts_.total);
   const http::Headers& headers = exchange_.head().headers;
-  override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
-  override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
-  override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
-  override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  if (has_own_headers_) {
+    override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
+    override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
+    override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
+    override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  }
   if (deadline_ == base::kNever) {
     deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
   }
@@ -281,7 +292,10 @@ Outcome<void> Call::aim(uint32_t chosen) {
 // Whether there is an instance left; sets everything up for it.
 Outcome<bool> Call::next_attempt() {
   const Route& own = route();
-  if (!prompt_read_ && options_.size() > 1) read_prompt(own);
+  if (!prompt_read_) {
+    has_own_headers_ = find_own_headers();
+    if (options_.size() > 1) read_prompt(own);
+  }
   prompt_read_ = true;
   std::optional<routing::Choice> choice;
   if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
