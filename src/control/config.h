@@ -30,6 +30,7 @@ enum class AcceptorMode : uint8_t { reuseport, shared };
 enum class TlsVersion : uint8_t { tls12, tls13 };
 enum class LogLevel : uint8_t { trace, debug, info, warn, error };
 enum class Http2Mode : uint8_t { automatic, on, off };
+enum class QueueKind : uint8_t { off, fifo, priority, slo, fair };
 enum class UpstreamApi : uint8_t { automatic, chat, responses, both, converse, invoke };
 
 using HeaderTable = std::vector<providers::HeaderField>;
@@ -154,6 +155,8 @@ struct ConnectionConfig : SectionBase {
   std::string service_account_file;
   Secret service_account;  // what is in that file
   std::string vendor;
+  std::string metrics_path;
+  std::string probe_path;
   bool auto_cache_system;
   bool auto_cache_tools;
   uint32_t min_system_tokens;
@@ -254,6 +257,10 @@ struct RouteConfig : SectionBase {
   bool last_resort;
   Duration cache_lifetime;
   uint32_t max_in_flight;
+  QueueKind queue;
+  uint32_t queue_max;
+  Duration queue_goal;
+  bool queue_refuse;
   std::optional<Duration> first_byte_timeout;
   std::optional<Duration> idle_timeout;
   std::optional<Duration> total_timeout;

@@ -44,6 +44,11 @@ Route make_route(const RouteConfig& config) {
   route.fallback_on_filter = falls_back_on("content_filter");
   route.cache_lifetime = config.cache_lifetime;
   route.max_in_flight = config.max_in_flight;
+  route.queues = config.queue != QueueKind::off && config.max_in_flight != 0;
+  if (route.queues) route.queue.order = static_cast<routing::QueueOrder>(static_cast<int>(config.queue) - 1);
+  route.queue.waiting_max = config.queue_max;
+  route.queue.goal = config.queue_goal;
+  route.queue.refuse_hopeless = config.queue_refuse;
   route.first_byte_timeout = config.first_byte_timeout;
   route.idle_timeout = config.idle_timeout;
   route.total_timeout = config.total_timeout;

@@ -11,6 +11,7 @@
 
 #include "control/config.h"
 #include "routing/policy/policy.h"
+#include "routing/queue/admission_queue.h"
 
 namespace llmgw::control {
 
@@ -30,6 +31,8 @@ struct Route {
   bool fallback_on_filter = false;
   Duration cache_lifetime{0};
   uint32_t max_in_flight = 0;
+  bool queues = false;
+  routing::QueueOptions queue;
   std::optional<Duration> first_byte_timeout;
   std::optional<Duration> idle_timeout;
   std::optional<Duration> total_timeout;

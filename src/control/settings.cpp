@@ -320,6 +320,20 @@ constexpr Setting kConnection[] = {
                                      .help = "Share of the calls among connections of the same priority.",
                                      .fallback = "1",
                                      .max = 1'000'000}),
+    bind<&ConnectionConfig::metrics_path>(
+        {.key = "metrics_path",
+         .help = "Where an engine (vLLM, SGLang, llama.cpp) has its Prometheus metrics: its queue and cache then count "
+                 "when an instance is chosen. Asked once a second.",
+         .example = "\"/metrics\"",
+         .max = 512,
+         .references = References::none}),
+    bind<&ConnectionConfig::probe_path>(
+        {.key = "probe_path",
+         .help = "Asked once a second: an answer other than 2xx, or none, takes the instance out without a call having "
+                 "to fail.",
+         .example = "\"/health\"",
+         .max = 512,
+         .references = References::none}),
     bind<&ConnectionConfig::owned_by>({.key = "owned_by",
                                        .help = "What `/v1/models` says of its models; by default the vendor's name.",
                                        .example = "\"openai\"",

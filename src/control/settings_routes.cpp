@@ -11,6 +11,11 @@ struct Choices<routing::PolicyKind> {
   static constexpr std::span<const std::string_view> kNames = routing::kPolicyNames;
 };
 
+template <>
+struct Choices<QueueKind> {
+  static constexpr std::string_view kNames[] = {"off", "fifo", "priority", "slo", "fair"};
+};
+
 namespace {
 
 constexpr int64_t kMillisecond = 1;
@@ -102,6 +107,25 @@ constexpr Setting kRoute[] = {
                                        .fallback = "0",
                                        .example = "64",
                                        .max = 1'000'000}),
+    bind<&RouteConfig::queue>({.key = "queue",
+                               .help = "Where calls wait when all instances have `max_in_flight`: nowhere (`off`: they "
+                                       "are refused), or in the gateway, in the order `fifo`, `priority` (the header "
+                                       "`x-llm-gateway-priority`), `slo` (who can still be in time, then the shortest) "
+                                       "or `fair` (equal shares of tokens for all keys).",
+                               .fallback = "\"slo\""}),
+    bind<&RouteConfig::queue_max>({.key = "queue_max",
+                                   .help = "Most calls that wait in one worker; more are refused, with an estimate in "
+                                           "`Retry-After`.",
+                                   .fallback = "1000",
+                                   .min = 1,
+                                   .max = 1'000'000}),
+    bind<&RouteConfig::queue_goal>({.key = "queue_goal",
+                                    .help = "`slo`: the time to the first token that counts as in time.",
+                                    .fallback = "\"2s\"",
+                                    .min = 1,
+                                    .max = kHour}),
+    bind<&RouteConfig::queue_refuse>(
+        {.key = "queue_refuse", .help = "`slo`: refuse at once what cannot be in time.", .fallback = "false"}),
     bind<&RouteConfig::first_byte_timeout>({.key = "first_byte_timeout",
                                             .help = "As in `[upstream]`, for these models.",
                                             .example = "\"20s\"",

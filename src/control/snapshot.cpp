@@ -119,7 +119,9 @@ Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, provid
                   .server_name = from.tls.server_name.value_or(tls.server_name)},
           .api = api,
           .priority = from.priority,
-          .weight = from.weight};
+          .weight = from.weight,
+          .metrics_path = from.metrics_path,
+          .probe_path = from.probe_path};
 }
 
 void SnapshotBuilder::add_connections() {

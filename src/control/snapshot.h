@@ -57,6 +57,8 @@ struct Connection {
   UpstreamApi api;
   uint32_t priority;
   uint32_t weight;
+  std::string metrics_path;  // of the engine; empty: it is not asked
+  std::string probe_path;    // the same
 };
 
 struct Model {

@@ -284,10 +284,10 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   }
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
   const bool streams = framed == chat::Framing::sse;
-  const bool plain = head.headers.value("content-encoding").empty();
   const bool refusal = (head.status == 400 || head.status == 413) && may_fall_back(route());
-  const bool holds = framed != chat::Framing::event_stream && plain && !match_.websocket &&
-                     (refusal || (head.status < 300 && route().hold_back != 0 && could_retry()));
+  const bool matters = refusal || (head.status < 300 && route().hold_back != 0 && could_retry());
+  const bool holds = matters && framed != chat::Framing::event_stream && !match_.websocket &&
+                     head.headers.value("content-encoding").empty();
   std::optional<Beginning> beginning;
   if (holds) {
     beginning = co_await hold_back(upstream, head, streams);

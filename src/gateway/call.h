@@ -82,19 +82,25 @@ class Call {
   void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
   uint8_t error_id() const;
 
-  // call_route.cpp: where it goes, and where next
+  // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();
   Outcome<void> plan_group(std::string_view model, const routing::Group& group);
   Outcome<void> plan_without_model();
   void take_options(std::span<const Option> options);
   bool plan_fallback();
   net::Task<void> try_instances();
+  net::Task<bool> try_next();
+  net::Task<Outcome<bool>> wait_for_instance();
+  bool all_full() const;
+  base::Duration queue_time_max() const;
+  int32_t priority() const;
   Outcome<bool> next_attempt();
   Outcome<void> aim(uint32_t option);
   std::optional<routing::Choice> choose(const control::Route& route);
   void describe_choice(const routing::Choice& choice, const control::Route& route,
                        std::span<const routing::Score> lines);
   bool wants_explanation() const;
+  bool find_own_headers() const;
   void read_prompt(const control::Route& route);
   uint64_t session(const control::Route& route) const;
   void set_timeouts(const control::Route& route);
@@ -239,6 +245,7 @@ class Call {
   uint32_t attempts_ = 0;  // at this model
   uint32_t rounds_ = 0;    // over all its instances
   bool prompt_read_ = false;
+  bool has_own_headers_ = false;  // x-llm-gateway-...
   bool skip_model_ = false;  // the model does not take this prompt: its other instances would not either
   bool probe_ = false;
   std::optional<chat::ClientError> failure_;  // of the attempt before

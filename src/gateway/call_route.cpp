@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "gateway/call.h"
-#include "gateway/retry_after.h"
 #include "routing/prefix/block_hash.h"
 
 namespace llmgw::gateway {
@@ -23,10 +22,6 @@ namespace {
 
 constexpr std::string_view kPolicyHeader = "x-llm-gateway-policy";
 constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
-// A provider that says "later" without saying when.
-constexpr base::Duration kPauseDefault = std::chrono::seconds(1);
-// Nobody is left alone longer for one answer.
-constexpr base::Duration kPauseMax = std::chrono::minutes(10);
 // Bytes of a prompt that stand for a token, for the load of instances; the ledger counts real ones.
 constexpr size_t kBytesPerToken = 4;
 // A conversation is known by its first kilobyte.
@@ -197,7 +192,16 @@ void Call::read_prompt(const Route& route) {
 }
 
 bool Call::wants_explanation() const {
-  return !exchange_.head().headers.value(kDebugHeader).empty();
+  return has_own_headers_ && !exchange_.head().headers.value(kDebugHeader).empty();
+}
+
+// One look over all of them, so that calls without any pay for no other.
+bool Call::find_own_headers() const {
+  constexpr std::string_view kPrefix = "x-llm-gateway-";
+  return std::ranges::any_of(exchange_.head().headers, [kPrefix](const http::Header& header) {
+    return header.id == HeaderId::other && header.name.size() > kPrefix.size() &&
+           base::equals_ignoring_case(header.name.substr(0, kPrefix.size()), kPrefix);
+  });
 }
 
 std::optional<routing::Choice> Call::choose(const Route& route) {
@@ -205,7 +209,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
-  if (route.policy_header) {
+  if (route.policy_header && has_own_headers_) {
     const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
     if (asked) settings.policy = *asked;
   }
@@ -264,10 +268,12 @@ void Call::set_timeouts(const Route& route) {
   timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
   timeouts_.total = route.total_timeout.value_or(timeouts_.total);
   const http::Headers& headers = exchange_.head().headers;
-  override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
-  override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
-  override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
-  override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  if (has_own_headers_) {
+    override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
+    override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
+    override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
+    override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  }
   if (deadline_ == base::kNever) {
     deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
   }
@@ -286,7 +292,10 @@ Outcome<void> Call::aim(uint32_t chosen) {
 // Whether there is an instance left; sets everything up for it.
 Outcome<bool> Call::next_attempt() {
   const Route& own = route();
-  if (!prompt_read_ && options_.size() > 1) read_prompt(own);
+  if (!prompt_read_) {
+    has_own_headers_ = find_own_headers();
+    if (options_.size() > 1) read_prompt(own);
+  }
   prompt_read_ = true;
   std::optional<routing::Choice> choice;
   if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
@@ -321,163 +330,6 @@ Outcome<bool> Call::next_attempt() {
   token_replaced_ = false;
   timed_out_ = {};
   return true;
-}
-
-Task<void> Call::try_instances() {
-  for (;;) {
-    auto next = next_attempt();
-    if (!next) co_return co_await refuse(next.error());
-    if (!*next) {
-      const Route& own = route();
-      if (!skip_model_ && attempts_ != 0 && attempts_ < own.attempts && options_.size() > 1) {
-        // All have been asked: once more from the first, after a while.
-        for (Candidate& candidate : candidates_) candidate.excluded = false;
-        const base::Duration wait = routing::backoff(rounds_++, worker_.loop().rng());
-        auto slept = co_await net::sleep_for(worker_.loop(), wait, &exchange_.cancellation());
-        if (!slept || exchange_.cancellation().cancelled()) co_return exchange_.abort();
-        continue;
-      }
-      if (plan_fallback()) continue;
-      const ClientError none{.kind = ErrorKind::overloaded,
-                             .message = "no instance of the model can take the call now",
-                             .retry_after = kPauseDefault};
-      co_return co_await refuse(failure_.value_or(none));
-    }
-    if (conversion_ != nullptr) {
-      if (attempt_->target.empty()) {
-        end_attempt();
-        co_return co_await answer_estimate();
-      }
-      auto written = co_await write_converted();
-      if (!written) {
-        end_attempt();
-        co_return co_await refuse(written.error());
-      }
-      if (conversion_->request().background) {
-        end_attempt();
-        co_return co_await start_background();
-      }
-    }
-    const bool again = co_await attempt();
-    end_attempt();
-    if (!again) co_return;
-    ++retries_;
-    worker_.log().info("another attempt", {{"request_id", id_.view()},
-                                           {"failed", attempt_->connection->name},
-                                           {"why", failure_ ? failure_->message : std::string_view{}}});
-    if ((skip_model_ || attempts_ >= route().attempts) && !plan_fallback()) {
-      co_return co_await refuse(*failure_);
-    }
-  }
-}
-
-// Whether there will be another attempt, should this one fail.
-bool Call::could_retry() const {
-  const Route& own = route();
-  if (may_fall_back(own) && (own.fallback_on_error || skip_model_)) return true;
-  return attempts_ < own.attempts && options_.size() > 1;
-}
-
-bool Call::may_retry(const ClientError& failure) {
-  if (exchange_.started() || exchange_.cancellation().cancelled() || match_.websocket) return false;
-  if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
-  if (!worker_.shared().routing.retries.take()) return false;
-  failure_ = failure;
-  // The texts may be the attempt's own.
-  failure_->message = arena_.copy(failure.message);
-  failure_->code = arena_.copy(failure.code);
-  failure_->param = arena_.copy(failure.param);
-  worker_.metrics()
-      .instance(
-          {.generation = static_cast<uint32_t>(generation_.snapshot().version), .instance = attempt_->connection_index},
-          attempt_->connection->upstream.provider->name, attempt_->connection->name)
-      .count(telemetry::InstanceOutcome::failure);
-  return true;
-}
-
-// The provider's refusal of a prompt that another model may take.
-bool Call::wants_other_model(std::string_view body) const {
-  const Route& own = route();
-  if (!may_fall_back(own)) return false;
-  const auto says = [body](std::string_view words) { return body.find(words) != std::string_view::npos; };
-  const bool too_long = says("context_length_exceeded") || says("prompt is too long") ||
-                        says("maximum context length") || says("too many tokens") ||
-                        says("exceeds the maximum number of tokens") || says("input length and `max_tokens` exceed");
-  const bool filtered = says("content_filter") || says("content_policy_violation") || says("ResponsibleAIPolicy");
-  return (too_long && own.fallback_on_context) || (filtered && own.fallback_on_filter);
-}
-
-routing::InstanceState* Call::instance_state() const {
-  const routing::InstanceHandle& handle = generation_.instance(attempt_->connection_index);
-  return handle.valid() ? &worker_.shared().routing.instances.state(handle.slot()) : nullptr;
-}
-
-routing::InstanceState* Call::model_state() const {
-  if (attempt_->model == nullptr) return nullptr;
-  const auto index = static_cast<uint32_t>(attempt_->model - generation_.snapshot().models.data());
-  const routing::InstanceHandle& handle = generation_.model_instance(index);
-  return handle.valid() ? &worker_.shared().routing.instances.state(handle.slot()) : nullptr;
-}
-
-// The whole instance cannot be reached, or only this model does not work there.
-void Call::note_failure(bool whole_instance) {
-  if (exchange_.cancellation().cancelled()) return;
-  routing::InstanceState* const state = whole_instance || model_state() == nullptr ? instance_state() : model_state();
-  if (state == nullptr) return;
-  probe_ = false;
-  const auto& health = route().settings.health;
-  const bool was_up = routing::health_state(state->health, worker_.loop().now(), health) == routing::HealthState::up;
-  const auto now = routing::note_failure(state->health, worker_.loop().now(), health);
-  if (was_up && now == routing::HealthState::out) {
-    worker_.log().warn("instance out", {{"connection", attempt_->connection->name},
-                                        {"model", whole_instance ? std::string_view("all") : meant_model_}});
-  }
-}
-
-void Call::note_success() {
-  probe_ = false;
-  note_cached();
-  for (routing::InstanceState* const state : {instance_state(), model_state()}) {
-    if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
-  }
-}
-
-// What the answer says was cached, against what was expected. In shares of the prompt: our tokens are a guess.
-void Call::note_cached() {
-  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
-  const auto prompt = usage.total_input();
-  routing::InstanceState* const state = instance_state();
-  if (blocks_.empty() || state == nullptr || !usage.cache_read || prompt.value_or(0) == 0) return;
-  const double share = std::min(1.0, double(*usage.cache_read) / double(*prompt));
-  // Rounded up by one: providers count in blocks of their own.
-  const size_t cached =
-      std::min(blocks_.size(), static_cast<size_t>(share * double(blocks_.size())) + (share > 0 ? 1 : 0));
-  routing::PrefixIndex::correct(*state, blocks_expected_, cached);
-  routing::PrefixIndex::learn(*state, ages_, cached);
-}
-
-// What a status says of the instance. 429 is a wish to be left alone, not sickness.
-void Call::note_status(const http::ResponseHead& head) {
-  if (head.status == 429 || head.status == 503) {
-    const auto asked = read_retry_after(head.headers);
-    routing::InstanceState* const state = instance_state();
-    if (state != nullptr && (asked || head.status == 429)) {
-      const base::Duration pause = std::min(asked.value_or(kPauseDefault), kPauseMax);
-      state->paused_until_ms.store(routing::short_ms(worker_.loop().now() + pause), std::memory_order_relaxed);
-      if (head.status == 429 || asked) return;
-    }
-  }
-  if (head.status >= 500) note_failure(false);
-}
-
-void Call::end_attempt() {
-  if (probe_) {
-    probe_ = false;
-    for (routing::InstanceState* const state : {instance_state(), model_state()}) {
-      if (state != nullptr) routing::abandon_probe(state->health, worker_.loop().now());
-    }
-  }
-  lease_.end();
 }
 
 }  // namespace llmgw::gateway

@@ -1,6 +1,8 @@
 // What the workers of one gateway know together of their upstreams. All of it is thread-safe without a lock.
 #pragma once
 
+#include <atomic>
+
 #include "routing/load/instance_table.h"
 #include "routing/prefix/prefix_index.h"
 #include "routing/retry/retry_budget.h"
@@ -13,6 +15,7 @@ struct RoutingState {
   routing::PrefixIndex index{instances};
   routing::SessionTable sessions;
   routing::RetryBudget retries;
+  std::atomic<bool> watched = false;  // a worker looks after the engines
 };
 
 }  // namespace llmgw::gateway

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/engines/engine_watch.h"
+#include "gateway/engines/waiting_room.h"
 #include "gateway/handler.h"
 #include "gateway/token_service.h"
 #include "net/io.h"
@@ -62,12 +64,18 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
   handler_ = make_handler(*this);
   server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
   tasks_.spawn(housekeeping());
+  if (!shared_.routing.watched.exchange(true)) {
+    engine_watch_ = std::make_unique<EngineWatch>(*this);
+    tasks_.spawn(engine_watch_->run());
+  }
 }
 
 Worker::~Worker() {
   // Requests first: they use pools and generations until they are gone.
   background_.cancel_all();
   tasks_.cancel_all();
+  if (engine_watch_ != nullptr) shared_.routing.watched = false;
+  engine_watch_.reset();
   server_.reset();
 }
 
@@ -124,6 +132,18 @@ void Worker::take_instances(Generation& generation) {
   for (const control::Model& model : snapshot.models) {
     generation.model_instances.push_back(table.acquire(snapshot.connections[model.connection].name + '\n' + model.name +
                                                        '\n' + model.remote + "\nmodel"));
+  }
+}
+
+WaitingRoom& Worker::room(std::string_view model, const routing::QueueOptions& options) {
+  const auto found = rooms_.find(model);
+  if (found != rooms_.end()) return *found->second;
+  return *rooms_.emplace(model, std::make_unique<WaitingRoom>(loop_, options)).first->second;
+}
+
+void Worker::wake_rooms() {
+  for (auto& [model, room] : rooms_) {
+    if (!room->empty()) room->changed().notify();
   }
 }
 
@@ -199,6 +219,8 @@ void Worker::housekeep() {
   const bool settled = generations_.size() == 1;
   std::erase_if(
       pools_, [settled](const auto& item) { return settled && !item.second.current && item.second.pool->open() == 0; });
+  // Nobody waits: the next one finds a room with the route's newest settings.
+  std::erase_if(rooms_, [](const auto& item) { return item.second->empty(); });
   std::erase_if(tokens_, [settled](const auto& item) { return settled && !item.second.current; });
   for (auto& [key, entry] : pools_) entry.pool->reap();
   show_health();

@@ -31,7 +31,9 @@
 
 namespace llmgw::gateway {
 
+class EngineWatch;
 class TokenService;
+class WaitingRoom;
 
 // A snapshot as one worker uses it: with the pool of each connection. Requests hold it by GenerationRef; the worker
 // drops it when it is neither the newest nor held.
@@ -120,6 +122,10 @@ class Worker {
   void set_ledger(accounting::LedgerWriter* ledger) { ledger_ = ledger; }
   accounting::LedgerWriter* ledger() { return ledger_; }
   PriceCache& prices() { return prices_; }
+  // Where calls for that model wait.
+  WaitingRoom& room(std::string_view model, const routing::QueueOptions& options);
+  // A place at some instance is free.
+  void wake_rooms();
   const FetchMedia& fetch_media() const { return fetch_media_; }
   // Responses that are made while nobody waits: see background.h.
   static constexpr size_t kBackgroundMax = 1024;  // each holds a connection to an upstream
@@ -172,6 +178,8 @@ class Worker {
   std::vector<std::unique_ptr<Generation>> generations_;  // the newest last
   std::unique_ptr<http::RequestHandler> handler_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<EngineWatch> engine_watch_;  // in one worker of a gateway
+  std::map<std::string, std::unique_ptr<WaitingRoom>, std::less<>> rooms_;
   net::TaskGroup tasks_;
   net::TaskGroup background_;
   bool background_stopped_ = false;

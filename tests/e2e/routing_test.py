@@ -46,6 +46,8 @@ class Fleet:
         connections = [
             {"name": f"i{number}", "provider": "openai", "endpoint": f"http://127.0.0.1:{own}/v1", "api": "both"}
             | {"api_key": "any", "owned_by": f"owner-{number}"}
+            | ({"metrics_path": "/metrics"} if number == 0 else {})
+            | ({"probe_path": "/health"} if number == 3 else {})
             for number, own in enumerate(self.ports)
         ]
         connections.append(
@@ -74,6 +76,8 @@ class Fleet:
                 + models("long", "i2")
                 + models("converted", "claude", "i1")
                 + models("slow", "i3")
+                + models("narrow", "i0", "i1")
+                + models("shut", "i0")
                 + models("open", "i0", "i1"),
                 "routes": [
                     {"models": ["round"], "policy": "round-robin", "policy_header": True, "out_time": "1s"},
@@ -84,6 +88,8 @@ class Fleet:
                     {"models": ["only"], "fallbacks": ["spare"], "out_time": "300ms"},
                     {"models": ["long"], "fallbacks": ["spare"], "fallback_on": ["context_length"]},
                     {"models": ["slow"], "first_byte_timeout": "300ms"},
+                    {"models": ["narrow"], "max_in_flight": 1, "queue": "fifo"},
+                    {"models": ["shut"], "max_in_flight": 1, "queue": "fifo", "queue_max": 1},
                 ],
                 "keys": [{"name": "tester", "key": KEY}],
             }
@@ -247,6 +253,42 @@ def test_health_is_in_the_metrics_and_comes_back(fleet):
     for _ in range(INSTANCES):
         assert fleet.ask("held").status == 200
     fleet.well()
+
+
+def together(count, ask):
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(ask, range(count)))
+
+
+def test_calls_wait_for_a_place_and_all_get_one(fleet):
+    fleet.fault(0, "delay=30ms")
+    fleet.fault(1, "delay=30ms")
+    answers = together(24, lambda _: fleet.ask("narrow"))
+    assert [answer.status for answer in answers] == [200] * 24
+    assert {instance_of(answer) for answer in answers} == {"i0", "i1"}
+
+
+def test_a_full_queue_refuses_with_a_time(fleet):
+    fleet.fault(0, "delay=500ms")
+    answers = together(16, lambda _: fleet.ask("shut"))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert refused and len(refused) < 16
+    for answer in refused:
+        assert answer.status == 503 and int(answer.header("retry-after")) >= 1
+        assert "wait" in answer.json()["error"]["message"]
+    assert fleet.ask("shut").status == 200  # nothing is left over
+
+
+def test_an_active_probe_takes_an_instance_out_and_brings_it_back(fleet):
+    fleet.well()
+    fleet.fault(3, "status=500; path=/health")
+
+    def health():
+        found = metrics.scrape(fleet.gateway)
+        return metrics.total(found, "llm_gateway_instance_health_status", instance="i3")
+
+    waiting.until(lambda: health() == 0, "the probe has failed")
+    assert {instance_of(fleet.ask("round")) for _ in range(12)} == {"i0", "i1", "i2"}
 
 
 def test_a_storm_of_faults_fails_nobody(fleet):

@@ -1,0 +1,103 @@
+#include "gateway/engines/engine_watch.h"
+
+#include "net/io.h"
+#include "routing/engine/engine_metrics.h"
+#include "routing/prefix/block_hash.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using net::Task;
+
+// Queues move within a second; more often would be load of its own.
+constexpr base::Duration kInterval = std::chrono::seconds(1);
+// An engine that takes longer to say how it is, is not well.
+constexpr base::Duration kPatience = std::chrono::seconds(2);
+// Tokens of one of our blocks of a prompt: see call_route.cpp.
+constexpr double kBlockTokens = double(routing::kBlockBytes) / 4;
+
+uint16_t gauge(const std::optional<double>& value, double times = 1) {
+  if (!value) return routing::kUnknownGauge;
+  return static_cast<uint16_t>(std::min(*value * times, double{routing::kUnknownGauge - 1}));
+}
+
+}  // namespace
+
+Task<void> EngineWatch::run() {
+  for (;;) {
+    const auto& connections = worker_.snapshot().connections;
+    busy_.resize(std::max(busy_.size(), connections.size()), false);
+    for (uint32_t i = 0; i < connections.size(); ++i) {
+      if ((connections[i].metrics_path.empty() && connections[i].probe_path.empty()) || busy_[i]) continue;
+      busy_[i] = true;
+      looks_.spawn(look(i));
+    }
+    co_await net::sleep_for(worker_.loop(), kInterval);
+  }
+}
+
+Task<void> EngineWatch::look(uint32_t index) {
+  const GenerationRef generation(worker_.current());
+  const control::Snapshot& snapshot = generation.snapshot();
+  const control::Connection& connection = snapshot.connections[index];
+  const routing::InstanceHandle& handle = generation.instance(index);
+  if (handle.valid()) {
+    routing::InstanceState& state = worker_.shared().routing.instances.state(handle.slot());
+    if (!connection.probe_path.empty()) {
+      const auto& health = snapshot.routes.back().settings.health;
+      const base::Instant now = worker_.loop().now();
+      // While calls get through there is no news in a success; while it is out, only its own time ends that.
+      auto well = co_await fetch(generation, index, connection.probe_path);
+      const bool due = routing::admission(state.health, now, health, 1) == routing::Admission::probe;
+      if (!well) {
+        routing::note_failure(state.health, worker_.loop().now(), health);
+      } else if (due) {
+        routing::note_success(state.health, worker_.loop().now(), health);
+      }
+    }
+    if (!connection.metrics_path.empty()) {
+      auto text = co_await fetch(generation, index, connection.metrics_path);
+      const auto metrics = text ? routing::read_engine_metrics(*text) : routing::EngineMetrics{};
+      state.waiting.store(gauge(metrics.waiting), std::memory_order_relaxed);
+      state.running.store(gauge(metrics.running), std::memory_order_relaxed);
+      state.kv_permille.store(gauge(metrics.cache_use, 1000), std::memory_order_relaxed);
+      if (metrics.cache_tokens) {
+        const double blocks = std::clamp(*metrics.cache_tokens / kBlockTokens, 1.0, 1e9);
+        state.cache_blocks.store(static_cast<uint32_t>(blocks), std::memory_order_relaxed);
+      }
+    }
+  }
+  busy_[index] = false;
+}
+
+Task<Result<std::string>> EngineWatch::fetch(const GenerationRef& generation, uint32_t index, std::string_view path) {
+  const net::Wait wait{worker_.loop().now() + kPatience, nullptr};
+  const providers::Endpoint& endpoint = generation.snapshot().connections[index].upstream.endpoint;
+  CO_TRY(upstream, co_await generation.pool(index).acquire(false, wait));
+  const http::Headers headers;
+  const std::string target = generation.plain_proxy(index).origin + std::string(path);
+  const http::RequestStart request{.method = "GET",
+                                   .target = target,
+                                   .scheme = endpoint.tls ? "https" : "http",
+                                   .authority = endpoint.authority,
+                                   .headers = &headers,
+                                   .body = {},
+                                   .upgrade = {}};
+  CO_TRY_VOID(co_await upstream->send(request, wait));
+  CO_TRY(head, co_await upstream->read_head(wait));
+  if (head->status >= 300) co_return base::fail(ErrorCode::protocol, "the engine is not well");
+  std::string answer;
+  for (bool done = false; !done;) {
+    CO_TRY(bytes, co_await upstream->read_body(wait));
+    if (answer.size() + bytes.data.size() > routing::kEngineMetricsBytesMax) {
+      co_return base::fail(ErrorCode::too_large, "the engine's answer is too large");
+    }
+    answer.append(bytes.data.data(), bytes.data.size());
+    done = bytes.done;
+  }
+  co_return answer;
+}
+
+}  // namespace llmgw::gateway
