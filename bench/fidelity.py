@@ -55,7 +55,8 @@ def free_ports(count):
 
 
 def configuration(port, engines, policy, directory):
-    lines = [f'[server]\nlisten = "127.0.0.1:{port}"\ndata_dir = "{directory}/data"\nworkers = 1\nallow_anonymous = true']
+    lines = [f'[server]\nlisten = "127.0.0.1:{port}"\ndata_dir = "{directory}/data"',
+             "workers = 1\nallow_anonymous = true"]
     for number, engine in enumerate(engines):
         lines.append(
             f'[[connections]]\nname = "e{number}"\nprovider = "openai"\nendpoint = "http://127.0.0.1:{engine}/v1"\n'

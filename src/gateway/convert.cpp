@@ -208,9 +208,9 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
   const bool document = framing() == chat::Framing::json;
   base::Instant last_piece{};
   bool begun = false;
+  bool upstream_done = false;
   uint32_t pieces = 0;
   waiting_for_ = "idle_timeout";
-  bool upstream_done = false;
   while (!transcoder.over()) {
     auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     const base::Instant arrived = worker_.loop().now();
@@ -256,8 +256,7 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
   // The rest is the transfer's own end: with it the connection can be used again.
   while (!upstream_done) {
     auto bytes = co_await upstream.read_body(until(kDrainTime));
-    if (!bytes) break;
-    upstream_done = bytes->done;
+    upstream_done = !bytes || bytes->done;
   }
   co_return false;
 }

@@ -77,7 +77,8 @@ TEST_P(ObjectApiTest, SealsOpensAndHides) {
   const auto id = text(made, "id");
   const auto stored = store_.get(id);
   EXPECT_EQ((*stored)->document.find("canary"), std::string::npos);
-  const control::ObjectMerger merger(file_, store_.load_all()->objects, secrets_, environment_);
+  const auto all = store_.load_all();
+  const control::ObjectMerger merger(file_, all->objects, secrets_, environment_);
   ASSERT_EQ(merger.config().connections.size(), 1u);
   EXPECT_EQ(merger.config().connections[0].api_key.reveal(), "canary-credential");
   // Copied to another object, it does not open.
@@ -96,7 +97,8 @@ TEST_P(ObjectApiTest, OneBadRowDoesNotStopTheOthers) {
   store::ObjectChange broken{.action = store::ObjectChange::Action::update, .object = **store_.get(id)};
   broken.object.document = R"({"name":"c","provider":"gone-in-this-version"})";
   ASSERT_EQ(store_.apply({&broken, 1}, {}, 1)->outcome, store::Applied::done);
-  const control::ObjectMerger merger(file_, store_.load_all()->objects, secrets_, environment_);
+  const auto all = store_.load_all();
+  const control::ObjectMerger merger(file_, all->objects, secrets_, environment_);
   ASSERT_EQ(merger.config().models.size(), 1u);
   EXPECT_EQ(merger.config().models[0].name, "n");
   ASSERT_EQ(merger.notes().size(), 2u) << "the connection, and its model";
