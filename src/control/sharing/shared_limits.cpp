@@ -27,8 +27,10 @@ constexpr std::string_view kWindowScript =
     "redis.call('SET', KEYS[1], string.format('%.3f', word), 'PX', ARGV[2]) "
     "return string.format('%.3f', word - now)";
 
-// Money of a period, and when to forget it.
+// Money of a period, and when to forget it. Where Redis knows nothing (it is new, or has lost its memory), what this
+// gateway's own ledger has is better than nothing.
 constexpr std::string_view kBudgetScript =
+    "redis.call('SET', KEYS[1], ARGV[3], 'NX') "
     "local sum = redis.call('INCRBY', KEYS[1], ARGV[1]) "
     "redis.call('EXPIREAT', KEYS[1], ARGV[2]) "
     "return sum";
@@ -54,6 +56,12 @@ SharedLimits::SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Sn
       loop_(net::make_epoll_poller()),
       client_(loop_, options_.address),
       snapshot_(std::move(snapshot)) {
+  // What was restored from the ledger has been told by the process that spent it.
+  for (const Scope& scope : snapshot_->scopes) {
+    if (!scope.compiled.has_budget) continue;
+    Told& told = told_[scope.identity];
+    told.charged = told.restored = scope.meter->charged.load(std::memory_order_relaxed);
+  }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "shared-limits");
     tasks_.spawn(tell_forever());
@@ -127,7 +135,7 @@ void SharedLimits::ask_window(uint32_t scope, Part part, Nanoseconds taken, Nano
 
 // What was charged since the last time goes to the period at hand; when that has just begun, so does the little that
 // was charged at its end.
-void SharedLimits::ask_budget(uint32_t scope, const Told& told) {
+void SharedLimits::ask_budget(uint32_t scope, Told& told) {
   const Scope& of = snapshot_->scopes[scope];
   const int64_t end = of.meter->period_end.load(std::memory_order_acquire);
   if (end == 0) return;  // no call yet
@@ -135,7 +143,10 @@ void SharedLimits::ask_budget(uint32_t scope, const Told& told) {
   const std::string key = key_of(of, Part::budget) + ":" + std::to_string(end);
   const std::string difference = std::to_string(charged - told.charged);
   const std::string life = std::to_string(end + kBudgetKeySeconds);
-  store::append_command(commands_, std::array<std::string_view, 6>{"EVAL", kBudgetScript, "1", key, difference, life});
+  if (told.restored_until == 0) told.restored_until = end;
+  const std::string restored = std::to_string(end == told.restored_until ? told.restored : 0);
+  store::append_command(
+      commands_, std::array<std::string_view, 7>{"EVAL", kBudgetScript, "1", key, difference, life, restored});
   questions_.push_back({.scope = scope, .part = Part::budget, .told = charged, .period_end = end});
 }
 

@@ -53,6 +53,8 @@ class SharedLimits {
   struct Told {
     admission::Nanoseconds second = 0, minute = 0, tokens = 0;
     int64_t charged = 0;
+    int64_t restored = 0;        // of a budget: what the ledger knew at the start,
+    int64_t restored_until = 0;  // of the period that ends then
     uint32_t idle = 0;  // tellings without use
   };
   enum class Part : uint8_t { second, minute, tokens, budget };
@@ -68,7 +70,7 @@ class SharedLimits {
   bool ask_scope(uint32_t scope);
   void ask_window(uint32_t scope, Part part, admission::Nanoseconds taken, admission::Nanoseconds told,
                   admission::Nanoseconds window);
-  void ask_budget(uint32_t scope, const Told& told);
+  void ask_budget(uint32_t scope, Told& told);
   void take_answer(const Snapshot& snapshot, const Question& question, const store::RespValue& answer);
   std::string key_of(const Scope& scope, Part part) const;
 
