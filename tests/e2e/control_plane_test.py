@@ -261,7 +261,8 @@ def test_the_file_wins(site, walked):
         site.config_file.write_text(before + '\n[[keys]]\nname = "both"\nkey = "the-key-of-the-file"\n')
         waiting.until(lambda: site.call("the-key-of-the-file", "gpt-4-turbo").status == 200, "the file's key is good")
         assert site.call(key, "gpt-4-turbo").status == 401
-        assert "the configuration file has one of the same name" in site.gateway.text()
+        said = "the configuration file has one of the same name"
+        waiting.until(lambda: said in site.gateway.text(), "the log says so")
         shown = json.loads(site.cli("vkey", "show", "both", "--json"))
         assert shown["source"] == "file"
         refused = site.run("vkey", "update", "file:1", "--tps", "1")

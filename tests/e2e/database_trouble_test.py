@@ -145,11 +145,10 @@ def test_a_full_disk(tmp_path):
         key = furnish(site)
         with Load(site, key) as load:
             filler = data / "filler"
-            with open(filler, "wb") as file:
+            with open(filler, "wb", buffering=0) as file:
                 try:
-                    while True:
-                        file.write(b"x" * 4096)
-                        file.flush()
+                    while file.write(b"x" * 4096):
+                        pass
                 except OSError:
                     pass
             refused = [site.run("vkey", "add", "--name", f"n{number}") for number in range(3)]
@@ -170,5 +169,5 @@ def test_a_corrupt_database_does_not_stop_what_was_saved(tmp_path):
         path.write_bytes(b"this is no database" * 1000)
     site.start()
     assert site.call(key, "m").status == 200
-    assert "the database is away" in site.gateway.text()
+    waiting.until(lambda: "the database is away" in site.gateway.text(), "the log says so")
     site.stop()

@@ -263,8 +263,12 @@ ApiAnswer Shapes::new_team() {
   auto from = body();
   if (!from) return from.error();
   // Their id is what others call the team by; without one, its alias is.
-  if (!from->contains("team_id") && from->contains("team_alias")) (*from)["team_id"] = from->at("team_alias");
-  if (!from->contains("team_id")) (*from)["team_id"] = store::make_object_id("team-", request_.now_ms);
+  if (!from->contains("team_id")) {
+    // A copy: to add a member moves the others.
+    bj::value id =
+        from->contains("team_alias") ? from->at("team_alias") : store::make_object_id("team-", request_.now_ms);
+    from->emplace("team_id", std::move(id));
+  }
   from->erase("team_alias");
   auto fields = translate(*from, kTeam);
   if (!fields) return fields.error();
@@ -282,7 +286,10 @@ ApiAnswer Shapes::new_team() {
 ApiAnswer Shapes::new_user() {
   auto from = body();
   if (!from) return from.error();
-  if (!from->contains("user_id") && from->contains("user_email")) (*from)["user_id"] = from->at("user_email");
+  if (!from->contains("user_id") && from->contains("user_email")) {
+    bj::value id = from->at("user_email");
+    from->emplace("user_id", std::move(id));
+  }
   if (!from->contains("user_id")) (*from)["user_id"] = store::make_object_id("user-", request_.now_ms);
   bool with_key = true;
   if (const auto* const wanted = from->find("auto_create_key"); wanted != from->end()) {
