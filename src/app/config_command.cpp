@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "control/config_text.h"
 #include "control/reload.h"
+#include "providers/compatibility.h"
 
 namespace llmgw::app {
 namespace {
@@ -87,6 +88,11 @@ int run_config_show(const std::string& path, std::ostream& out, std::ostream& er
     return 1;
   }
   out << control::show_config(*config, path);
+  return 0;
+}
+
+int run_config_compatibility(std::ostream& out) {
+  out << providers::compatibility_tables();
   return 0;
 }
 

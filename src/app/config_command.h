@@ -16,5 +16,7 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
 int run_config_show(const std::string& path, std::ostream& out, std::ostream& err);
 // Prints the tables of docs/configuration.md.
 int run_config_reference(std::ostream& out);
+// The tables of docs/compatibility.md.
+int run_config_compatibility(std::ostream& out);
 
 }  // namespace llmgw::app

@@ -128,6 +128,9 @@ void add_config(CLI::App& app, Run& run) {
   config->add_subcommand("reference", "Print the tables of docs/configuration.md")->callback([&run] {
     run = [] { return run_config_reference(std::cout); };
   });
+  config->add_subcommand("compatibility", "Print the tables of docs/compatibility.md")->callback([&run] {
+    run = [] { return run_config_compatibility(std::cout); };
+  });
 }
 
 void add_simulate(CLI::App& app, Run& run) {

@@ -122,11 +122,23 @@ void Sequencer::start_part(const StreamEvent& event) {
     if (!charge(text->size())) return;
     *text = arena_.copy(*text);
   }
+  if (part.head.media != nullptr && !keep_media(part)) return;
   part.head.signature = nullptr;
   part.head.media = nullptr;
   part.head.citations = {};
   part.head.content = {};
   waiting_.push_back(std::move(part));
+}
+
+bool Sequencer::keep_media(Waiting& part) {
+  part.media = *part.head.media;
+  for (std::string_view* text :
+       {&part.media.data, &part.media.media_type, &part.media.detail, &part.media.context, &part.media.metadata}) {
+    if (!charge(text->size())) return false;
+    *text = arena_.copy(*text);
+  }
+  part.has_media = true;
+  return true;
 }
 
 void Sequencer::more(const StreamEvent& event) {
@@ -191,6 +203,7 @@ void Sequencer::stop_part(ChoiceState& choice) {
 }
 
 void Sequencer::release(Waiting& part) {
+  if (part.has_media) part.head.media = &part.media;
   StreamEvent event{.kind = EventKind::part_start, .choice = part.choice, .part = part.number, .head = &part.head};
   next_.event(event);
   event.head = nullptr;

@@ -44,6 +44,8 @@ class Sequencer final : public EventSink {
     Dialect citations_origin = Dialect::openai_chat;
     bool has_signature = false;
     Signature signature = {};
+    bool has_media = false;
+    Media media = {};
     bool stopped = false;
   };
   struct ChoiceState {
@@ -67,6 +69,7 @@ class Sequencer final : public EventSink {
   void finish();
   void fail_with(std::string_view message);
   bool charge(size_t bytes);
+  bool keep_media(Waiting& part);
 
   EventSink& next_;
   base::Arena arena_;  // what has to be kept of views

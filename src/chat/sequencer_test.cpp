@@ -299,5 +299,28 @@ TEST(Collector, IsTheInverseOfExplode) {
   EXPECT_EQ(again.choices[0].parts[0].signature->data, "sig");
 }
 
+// A picture that comes while another part is open waits with its bytes, which do not live longer than the event.
+TEST(Sequencer, MediaWaitWithTheirBytes) {
+  base::Arena arena;
+  Collector collector(arena);
+  Sequencer sequencer(collector);
+  const Part words{.kind = PartKind::text};
+  sequencer.event({.kind = EventKind::part_start, .part = 0, .head = &words});
+  {
+    const std::string data = "QUJD";
+    const Media media{.data = data, .media_type = "image/png"};
+    const Part picture{.kind = PartKind::image, .media = &media};
+    sequencer.event({.kind = EventKind::part_start, .part = 1, .head = &picture});
+  }
+  sequencer.event({.kind = EventKind::part_stop, .part = 1});
+  sequencer.event({.kind = EventKind::delta, .part = 0, .text = "a"});
+  sequencer.event({.kind = EventKind::end});
+  const auto& parts = collector.answer().choices[0].parts;
+  ASSERT_EQ(parts.size(), 2U);
+  ASSERT_NE(parts[1].media, nullptr);
+  EXPECT_EQ(parts[1].media->data, "QUJD");
+  EXPECT_EQ(parts[1].media->media_type, "image/png");
+}
+
 }  // namespace
 }  // namespace llmgw::chat

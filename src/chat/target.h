@@ -126,6 +126,7 @@ struct Target {
   bool reasoning_can_be_off = true;
   Effort effort_min = Effort::low;
   Effort effort_max = Effort::high;
+  bool effort_xhigh = true;           // else max takes its place, where that is taken
   bool effort_none = false;           // takes effort "none"
   bool effort_with_thinking = false;  // Anthropic: output_config.effort beside a budget
   uint32_t budget_min = 1024;

@@ -86,13 +86,36 @@ void TextCounts::add(std::string_view text) {
         ++words;
         long_letters += length > kShortWord ? length - kShortWord : 0;
         break;
-      case Class::digit: digits += (length + kDigitGroup - 1) / kDigitGroup; break;
+      case Class::digit:
+        digits += (length + kDigitGroup - 1) / kDigitGroup;
+        digit_chars += length;
+        break;
       case Class::line: ++lines; break;
       case Class::blank: indents += length > 1 ? 1 : 0; break;
-      case Class::mark: ++marks; break;
+      case Class::mark:
+        ++marks;
+        mark_chars += length;
+        break;
       case Class::high: break;
     }
     i = end;
+  }
+}
+
+void SchemaCounts::add(std::string_view schema) {
+  constexpr std::string_view kType = "\"type\"";
+  constexpr std::string_view kDescription = "\"description\"";
+  text.add(schema);
+  for (size_t at = schema.find(kType); at != std::string_view::npos; at = schema.find(kType, at + 1)) ++types;
+  for (size_t at = schema.find(kDescription); at != std::string_view::npos; at = schema.find(kDescription, at + 1)) {
+    size_t start = schema.find_first_not_of(" :\t\r\n", at + kDescription.size());
+    // Else it is the name of a member.
+    if (start == std::string_view::npos || schema[start] != '"') continue;
+    size_t end = ++start;
+    while (end < schema.size() && schema[end] != '"') end += schema[end] == '\\' ? 2 : 1;
+    TextCounts described;
+    described.add(schema.substr(start, std::min(end, schema.size()) - start));
+    described_words += described.words;
   }
 }
 
@@ -100,6 +123,10 @@ namespace {
 
 bool is_claude(TokenFamily family) {
   return family >= TokenFamily::claude_3 && family <= TokenFamily::claude_5;
+}
+
+bool is_gemini(TokenFamily family) {
+  return family >= TokenFamily::gemini_2 && family <= TokenFamily::gemini_3;
 }
 
 struct Size {
@@ -161,71 +188,95 @@ uint64_t claude_image(Size size) {
 }
 
 uint64_t image_tokens(const Media& media, TokenFamily family) {
-  constexpr Size kUsual{.width = 1024, .height = 1024};  // of an image that is not at hand
+  constexpr Size kUsual{.width = 768, .height = 768};  // of an image that is not at hand
   Size size = kUsual;
   if (media.source == MediaSource::base64) size = image_size(media.data).value_or(kUsual);
   if (size.width == 0 || size.height == 0 || size.width > 65'535 || size.height > 65'535) size = kUsual;
   if (is_claude(family)) return claude_image(size);
   // Gemini: a tile; larger images are cut into more, by the model's own judgement.
-  return family == TokenFamily::gemini ? 258 : openai_image(size, media.detail);
+  return is_gemini(family) ? 258 : openai_image(size, media.detail);
+}
+
+uint64_t document_tokens(const Media& media, TokenFamily family) {
+  constexpr uint64_t kPageBytes = 60'000;  // a page of a PDF with some pictures, in base64
+  constexpr uint64_t kTextBytes = 6;       // of plain text in base64, a token
+  const bool here = media.source == MediaSource::base64;
+  if (here && media.media_type.starts_with("text/")) return media.data.size() / kTextBytes + 1;
+  // Claude gets text and picture of a page.
+  const uint64_t page = is_gemini(family) ? 258 : is_claude(family) ? 2600 : 700;
+  return page * ((here ? media.data.size() : kPageBytes) / kPageBytes + 1);
 }
 
 uint64_t media_tokens(const Part& part, TokenFamily family) {
   const Media& media = *part.media;
-  constexpr uint64_t kPageBytes = 60'000;  // a page of a PDF with some pictures, in base64
-  const uint64_t bytes = media.source == MediaSource::base64 ? media.data.size() : kPageBytes;
+  constexpr uint64_t kClipBytes = 60'000;  // of one that is not at hand
+  const uint64_t bytes = media.source == MediaSource::base64 ? media.data.size() : kClipBytes;
   switch (part.kind) {
     case PartKind::image: return image_tokens(media, family);
-    case PartKind::document: {
-      const uint64_t page = family == TokenFamily::gemini ? 258 : is_claude(family) ? 1600 : 1000;
-      return page * (bytes / kPageBytes + 1);
-    }
+    case PartKind::document: return document_tokens(media, family);
     case PartKind::audio: return bytes / 700 + 32;  // 32 a second of 16 kHz WAV
     default: return 300 * (bytes / 100'000 + 1);    // some seconds of video
   }
+}
+
+// OpenAI's sealed reasoning of no words at all, in base64.
+constexpr size_t kSealedEmpty = 900;
+
+// Whether the user speaks in it; results of tools do not count.
+bool is_spoken(const Message& message) {
+  if (message.role != Role::user) return false;
+  return std::ranges::any_of(message.parts, [](const Part& part) { return part.kind != PartKind::tool_result; });
+}
+
+bool looks_like_json(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
 }
 
 class Counter {
  public:
   Counter(PromptCounts& counts, TokenFamily family) : counts_(counts), family_(family) {}
 
-  void message(const Message& message) {
+  // `live`: since the user spoke last.
+  void message(const Message& message, bool live) {
     const bool system = message.role == Role::system || message.role == Role::developer;
     if (system) {
       counts_.has_system = true;
     } else {
       ++counts_.messages;
     }
-    for (const Part& part : message.parts) this->part(part);
+    live_ = live;
+    for (const Part& part : message.parts) this->part(part, false);
   }
 
   void tool(const Tool& tool) {
     ++counts_.tools;
     counts_.prose.add(tool.name);
     counts_.prose.add(tool.description);
-    schema(tool.schema);
-  }
-
-  void schema(std::string_view text) {
-    counts_.code.add(text);
-    for (size_t at = text.find("\"type\""); at != std::string_view::npos; at = text.find("\"type\"", at + 1))
-      ++counts_.parameters;
+    counts_.tools_schema.add(tool.schema);
   }
 
  private:
-  void part(const Part& part) {
+  void part(const Part& part, bool result) {
+    if (live_ && part.has_signature()) seal(part.signature->data.size());
     switch (part.kind) {
       case PartKind::text:
-      case PartKind::refusal: counts_.prose.add(part.text); break;
-      case PartKind::thinking: break;  // earlier thoughts are mostly left out of the prompt
+      case PartKind::refusal:
+        (result && looks_like_json(part.text) ? counts_.code : counts_.prose).add(part.text);
+        break;
+      case PartKind::thinking: {
+        TextCounts thought;
+        thought.add(part.text);
+        (live_ ? counts_.thought_words : counts_.old_thought_words) += thought.words;
+        break;
+      }
       case PartKind::tool_call:
         ++counts_.calls;
         counts_.prose.add(part.name);
         counts_.code.add(part.text);
         break;
       case PartKind::tool_result:
-        ++counts_.calls;
-        for (const Part& inner : part.content) this->part(inner);
+        for (const Part& inner : part.content) this->part(inner, true);
         break;
       case PartKind::opaque: counts_.code.add(part.text); break;
       default:
@@ -238,8 +289,14 @@ class Counter {
     }
   }
 
+  void seal(size_t bytes) {
+    counts_.sealed_bytes += bytes;
+    counts_.sealed_bytes_above += bytes > kSealedEmpty ? bytes - kSealedEmpty : 0;
+  }
+
   PromptCounts& counts_;
   TokenFamily family_;
+  bool live_ = false;
 };
 
 }  // namespace
@@ -247,122 +304,18 @@ class Counter {
 PromptCounts count_prompt(const Request& request, TokenFamily family) {
   PromptCounts counts;
   Counter counter(counts, family);
-  for (const Message& message : request.messages) counter.message(message);
+  size_t spoken = request.messages.size();
+  while (spoken > 0 && !is_spoken(request.messages[spoken - 1])) --spoken;
+  for (size_t i = 0; i < request.messages.size(); ++i) counter.message(request.messages[i], i >= spoken);
   for (const Tool& tool : request.tools) {
     if (tool.kind != ToolKind::opaque) counter.tool(tool);
   }
   if (request.format.kind == FormatKind::json_schema) {
     counts.has_format = true;
-    // Gemini constrains its answer by the schema and does not read it.
-    if (family != TokenFamily::gemini) counter.schema(request.format.schema);
+    counts.format_schema.add(request.format.schema);
   }
-  counts.thinks = request.reasoning.mode == ReasoningMode::on || request.reasoning.mode == ReasoningMode::adaptive;
+  counts.thinks = request.reasoning.mode == ReasoningMode::on;
   return counts;
-}
-
-namespace {
-
-struct TextWeights {
-  double word, long_letter, digits, mark, line, letter, ideograph, code_word, code_mark;
-};
-struct PromptWeights {
-  double base, message, tool, parameter, call, system, format;
-  TextWeights text;
-};
-
-// Fitted in November 2026 to the input tokens that providers reported for recorded requests without media, server
-// tools or stored state, of which many are short. Relative error, median and share within 10 %: OpenAI 2.9 %, 90 % of
-// 153; Claude 2.9 %, 73 % of 83 distinct ones; Gemini 7.7 %, 57 % of 102. The rest is mostly prompts of the provider's
-// own.
-constexpr PromptWeights kOpenai{2.35, 4.46, 0, 0, 8.24, 3.8, 24.4, {1.01, 0.21, 1.82, 0.61, 0.5, 0.45, 0.9, 0.97, 0}};
-constexpr PromptWeights kClaude{4.56, 2.33, 37,  4.46,
-                                29.5, 0.4,  136, {1.07, 0.19, 1.3, 0.93, 0.6, 0.6, 1.3, 0.62, 0.36}};
-constexpr PromptWeights kGemini{0,    0.18, 6.95, 4.12,
-                                20.4, 1.96, 0.56, {0.97, 0.17, 2.6, 0.8, 0.6, 0.35, 0.7, 0.32, 0.32}};
-// Vertex AI counts of tools and calls hardly more than their words.
-constexpr PromptWeights kVertex{0, 0.18, 0, 0, 0, 1.96, 0.56, {0.97, 0.17, 2.6, 0.8, 0.6, 0.35, 0.7, 0, 0}};
-// Others: as Claude's tokens, with templates that say less.
-constexpr PromptWeights kOther{4, 4, 20, 2, 10, 3, 20, {1.05, 0.2, 1.5, 0.85, 0.5, 0.5, 1, 0.9, 0.3}};
-
-const PromptWeights& weights_of(TokenFamily family, Dialect dialect) {
-  if (is_claude(family)) return kClaude;
-  if (family == TokenFamily::openai || family == TokenFamily::openai_reasoning) return kOpenai;
-  if (family == TokenFamily::gemini) return dialect == Dialect::vertex ? kVertex : kGemini;
-  return kOther;
-}
-
-// What a provider says to the model about tools, before the first of them.
-double tool_prompt(TokenFamily family, Dialect dialect) {
-  switch (family) {
-    case TokenFamily::openai: return 15;
-    // Chat Completions of gpt-5 has a longer one than the Responses API.
-    case TokenFamily::openai_reasoning: return dialect == Dialect::openai_responses ? 15 : 96;
-    case TokenFamily::claude_3: return 159;
-    case TokenFamily::claude_35: return 292;
-    case TokenFamily::claude_4: return 295;
-    case TokenFamily::claude_45: return 484;
-    case TokenFamily::claude_5: return 355;
-    case TokenFamily::gemini: return dialect == Dialect::vertex ? 0 : 1;
-    case TokenFamily::other: return 60;
-  }
-  return 0;
-}
-
-double weigh(const TextCounts& text, const TextWeights& w, bool code) {
-  const auto n = [](uint64_t count) { return static_cast<double>(count); };
-  return n(text.words) * (code ? w.code_word : w.word) + n(text.long_letters) * (code ? 0 : w.long_letter) +
-         n(text.digits) * w.digits + n(text.marks) * (code ? w.code_mark : w.mark) +
-         (code ? 0 : n(text.lines + text.indents) * w.line) + n(text.letters) * w.letter +
-         n(text.ideographs + text.symbols) * w.ideograph;
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-TokenFamily claude_family(std::string_view model) {
-  for (const std::string_view name : {"-4-7", "-4-8", "-4.7", "-4.8", "opus-5", "sonnet-5", "haiku-5", "fable-5"})
-    if (contains(model, name)) return TokenFamily::claude_5;
-  for (const std::string_view name : {"4-5", "4-6", "4.5", "4.6"})
-    if (contains(model, name)) return TokenFamily::claude_45;
-  for (const std::string_view name : {"3-5", "3-7", "3.5", "3.7"})
-    if (contains(model, name)) return TokenFamily::claude_35;
-  for (const std::string_view name : {"claude-3-", "claude-v2", "claude-2", "claude-instant"})
-    if (contains(model, name)) return TokenFamily::claude_3;
-  return contains(model, "-4") ? TokenFamily::claude_4 : TokenFamily::claude_5;
-}
-
-}  // namespace
-
-TokenFamily token_family(std::string_view model) {
-  if (contains(model, "claude") || contains(model, "anthropic/")) return claude_family(model);
-  if (contains(model, "gemini") || contains(model, "gemma")) return TokenFamily::gemini;
-  const std::string_view name = model.substr(model.rfind('/') + 1);
-  if (contains(name, "gpt-oss")) return TokenFamily::other;
-  const bool o_series = name.size() >= 2 && name[0] == 'o' && class_of(name[1]) == Class::digit;
-  if (o_series || contains(name, "gpt-5")) return TokenFamily::openai_reasoning;
-  return contains(name, "gpt-") ? TokenFamily::openai : TokenFamily::other;
-}
-
-uint64_t estimate_tokens(const PromptCounts& counts, TokenFamily family, Dialect dialect) {
-  // Budgeted thinking has a prompt of its own up to Claude 4.6.
-  constexpr double kThinkingPrompt = 28;
-  const PromptWeights& w = weights_of(family, dialect);
-  const auto n = [](uint64_t count) { return static_cast<double>(count); };
-  double tokens = w.base + w.message * n(counts.messages) + w.tool * n(counts.tools) +
-                  w.parameter * n(counts.parameters) + w.call * n(counts.calls) + n(counts.media_tokens) +
-                  weigh(counts.prose, w.text, false) + weigh(counts.code, w.text, true);
-  if (counts.has_system) tokens += w.system;
-  if (counts.has_format) tokens += w.format;
-  if (counts.tools > 0) tokens += tool_prompt(family, dialect);
-  if (counts.thinks && is_claude(family) && family != TokenFamily::claude_5) tokens += kThinkingPrompt;
-  return static_cast<uint64_t>(tokens + 0.5);
-}
-
-uint64_t estimate_tokens(std::string_view text, TokenFamily family) {
-  TextCounts counts;
-  counts.add(text);
-  return static_cast<uint64_t>(weigh(counts, weights_of(family, Dialect::openai_chat).text, false) + 0.5);
 }
 
 }  // namespace llmgw::chat

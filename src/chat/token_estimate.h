@@ -1,7 +1,7 @@
 // How many tokens a prompt will be, for providers that do not count and for limits that are checked before a call. No
-// tokenizer: words, digits, marks and scripts are counted in one pass and weighted, and every message, tool and image
-// has its overhead; the weights were fitted to what providers reported (see token_estimate.cpp for the errors that
-// remain). Pure; any thread; one pass over the text.
+// tokenizer: words, digits, marks and scripts are counted in one pass and weighted, and every message, tool, image and
+// replayed thought has its overhead. The weights are a table by family of models, fitted to what providers reported;
+// see token_estimate_weights.cpp for the errors that remain. Pure; any thread; one pass over the text.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,12 @@ enum class TokenFamily : uint8_t {
   claude_4,   // and 4.1
   claude_45,  // and 4.6
   claude_5,   // and Opus 4.7, 4.8
-  gemini,
+  gemini_2,   // 2.0 and before; also every Gemini on Vertex AI
+  gemini,     // 2.5
+  gemini_3,
+  grok,
+  nova_2,
+  gpt_oss,
   other,
 };
 
@@ -32,7 +37,9 @@ struct TextCounts {
   uint64_t words = 0;         // runs of ASCII letters
   uint64_t long_letters = 0;  // their letters beyond the sixth
   uint64_t digits = 0;        // groups of up to three
+  uint64_t digit_chars = 0;   // each by itself
   uint64_t marks = 0;         // runs of one punctuation character
+  uint64_t mark_chars = 0;    // each by itself
   uint64_t lines = 0;         // runs of line ends
   uint64_t indents = 0;       // runs of several blanks
   uint64_t letters = 0;       // of other alphabets
@@ -42,18 +49,34 @@ struct TextCounts {
   void add(std::string_view text);
 };
 
+// A JSON schema.
+struct SchemaCounts {
+  TextCounts text;
+  uint64_t types = 0;            // occurrences of "type": about one for each member
+  uint64_t described_words = 0;  // words of descriptions
+
+  void add(std::string_view schema);
+};
+
 // Everything the estimate is made of.
 struct PromptCounts {
-  TextCounts prose;  // messages, system, descriptions
-  TextCounts code;   // JSON: schemas, arguments, results
+  TextCounts prose;  // messages, system, names and descriptions of tools
+  TextCounts code;   // arguments of calls, results in JSON
+  SchemaCounts tools_schema;
+  SchemaCounts format_schema;
   uint64_t messages = 0;
   uint64_t tools = 0;
-  uint64_t parameters = 0;  // members named in the tools' schemas
-  uint64_t calls = 0;       // calls and results in the history
+  uint64_t calls = 0;  // in the history
   uint64_t media_tokens = 0;
+  // Thoughts that are sent back: words of those since the user spoke last, of those before, and of what is encrypted
+  // since then the bytes, all of them and those above what an empty one has.
+  uint64_t thought_words = 0;
+  uint64_t old_thought_words = 0;
+  uint64_t sealed_bytes = 0;
+  uint64_t sealed_bytes_above = 0;
   bool has_system = false;
   bool has_format = false;
-  bool thinks = false;  // thinking was asked for
+  bool thinks = false;  // thinking within a budget was asked for
 };
 PromptCounts count_prompt(const Request& request, TokenFamily family);
 

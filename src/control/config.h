@@ -28,7 +28,7 @@ enum class AcceptorMode : uint8_t { reuseport, shared };
 enum class TlsVersion : uint8_t { tls12, tls13 };
 enum class LogLevel : uint8_t { trace, debug, info, warn, error };
 enum class Http2Mode : uint8_t { automatic, on, off };
-enum class UpstreamApi : uint8_t { automatic, chat, responses, both };
+enum class UpstreamApi : uint8_t { automatic, chat, responses, both, converse, invoke };
 
 using HeaderTable = std::vector<providers::HeaderField>;
 

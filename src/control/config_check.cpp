@@ -136,7 +136,7 @@ void Checker::check_keys_of_provider(const ConnectionConfig& connection, Provide
   using enum ProviderKind;
   static constexpr auto kBit = [](ProviderKind each) { return 1U << static_cast<uint32_t>(each); };
   static constexpr std::array<Rule, 14> kRules = {{
-      {"api", kBit(openai) | kBit(azure), "openai and azure"},
+      {"api", kBit(openai) | kBit(azure) | kBit(bedrock), "openai, azure and bedrock"},
       {"api_version", kBit(azure), "azure"},
       {"organization", kBit(openai), "openai"},
       {"project", kBit(openai) | kBit(vertex), "openai and vertex"},
@@ -160,6 +160,11 @@ void Checker::check_keys_of_provider(const ConnectionConfig& connection, Provide
     if (rule == kRules.end() || (rule->kinds & kinds) != 0) continue;
     fault(connection, SectionId::connection, key,
           "is only for " + std::string(rule->providers) + "; remove it, or correct provider");
+  }
+  const bool aws_api = connection.api == UpstreamApi::converse || connection.api == UpstreamApi::invoke;
+  if (connection.api != UpstreamApi::automatic && aws_api != (kind == bedrock)) {
+    fault(connection, SectionId::connection, "api",
+          aws_api ? "is for bedrock; write chat, responses or both" : "is converse or invoke for bedrock");
   }
   if (!connection.vendor.empty() && !providers::is_vendor_name(connection.vendor)) {
     fault(connection, SectionId::connection, "vendor", "is unknown; write the name of a provider of OpenAI's API");
@@ -294,6 +299,7 @@ providers::UpstreamOptions upstream_options(const ConnectionConfig& connection) 
           .auto_cache = {.system = connection.auto_cache_system,
                          .tools = connection.auto_cache_tools,
                          .min_system_tokens = connection.min_system_tokens},
+          .claude_by_invoke = connection.api == UpstreamApi::invoke,
           .headers = connection.headers};
 }
 

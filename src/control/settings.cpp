@@ -307,7 +307,8 @@ constexpr Setting kConnection[] = {
     bind<&ConnectionConfig::api>(
         {.key = "api",
          .help = "openai and azure: which of OpenAI's two APIs the endpoint has. Calls of the other one are converted. "
-                 "`auto`: both at OpenAI's and Azure's own addresses, else `chat`.",
+                 "`auto`: both at OpenAI's and Azure's own addresses, else `chat`. bedrock: `converse` (what `auto` "
+                 "means), or `invoke`, by which Claude gets Anthropic's own messages and loses nothing of them.",
          .fallback = "\"auto\""}),
     bind<&ConnectionConfig::priority>({.key = "priority",
                                        .help = "Of the connections with a model, those with the lowest number come "

@@ -31,7 +31,7 @@ struct Choices<Http2Mode> {
 };
 template <>
 struct Choices<UpstreamApi> {
-  static constexpr std::string_view kNames[] = {"auto", "chat", "responses", "both"};
+  static constexpr std::string_view kNames[] = {"auto", "chat", "responses", "both", "converse", "invoke"};
 };
 
 template <>

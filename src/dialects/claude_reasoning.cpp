@@ -35,7 +35,9 @@ Effort effort_of(int64_t budget_tokens) {
 
 Effort clamped(Effort effort, const chat::Target& target) {
   if (effort == Effort::unset || effort == Effort::none) return Effort::unset;
-  return std::clamp(effort, std::max(target.effort_min, Effort::low), target.effort_max);
+  const Effort fitted = std::clamp(effort, std::max(target.effort_min, Effort::low), target.effort_max);
+  if (fitted != Effort::xhigh || target.effort_xhigh) return fitted;
+  return target.effort_max == Effort::max ? Effort::max : Effort::high;
 }
 
 // Between a call and its answer Anthropic wants the turn to begin with the thinking that led to the call.

@@ -278,6 +278,10 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
 }
 
 Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
+  if (unwraps(head)) {
+    co_await relay_unwrapped(upstream, head);
+    co_return false;
+  }
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
   const bool streams = framed == chat::Framing::sse;
   const bool plain = head.headers.value("content-encoding").empty();

@@ -1,5 +1,6 @@
 #include "gateway/call.h"
 
+#include "base/text.h"
 #include "dialects/anthropic/host_body.h"
 #include "gateway/auth_key.h"
 #include "gateway/handler.h"
@@ -244,7 +245,14 @@ ClientError Call::unknown_model() const {
 bool Call::native(const Connection& connection, std::string_view model) const {
   if (!providers::speaks(connection.upstream, model, surface())) return false;
   if (match_.operation == Operation::chat) return connection.api != control::UpstreamApi::responses;
-  if (match_.operation == Operation::responses_create) return connection.api != control::UpstreamApi::chat;
+  const bool responses =
+      match_.operation == Operation::responses_create || match_.operation == Operation::responses_input_tokens;
+  if (responses) return connection.api != control::UpstreamApi::chat;
+  // Bedrock counts for Claude, and has a body of its own for it.
+  const bool bedrock = connection.upstream.provider->kind == providers::ProviderKind::bedrock;
+  if (bedrock && match_.operation == Operation::count_tokens) {
+    return match_.dialect == chat::Dialect::bedrock && providers::is_claude(model);
+  }
   return true;
 }
 
@@ -326,7 +334,15 @@ Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::Bo
       .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
   std::string wrapped;
   const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
-  if (auto written = dialects::anthropic::write_host_body(body, host, {}, context, wrapped); !written) {
+  // A header that Bedrock has a member for.
+  chat::List<std::string_view> betas;
+  std::string_view header = exchange_.head().headers.value(HeaderId::anthropic_beta);
+  while (!header.empty()) {
+    const std::string_view beta = header.substr(0, header.find(','));
+    header.remove_prefix(std::min(header.size(), beta.size() + 1));
+    if (const std::string_view name = base::trim(beta); !name.empty()) betas.push(arena_, name);
+  }
+  if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
     return std::unexpected(written.error());
   }
   auto pieces = json::splice(arena_.copy(wrapped), {});

@@ -157,16 +157,26 @@ class Call {
 
   // convert.cpp: the same for a provider of another protocol
   Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);
+  net::Task<Outcome<void>> read_converted();
   net::Task<Outcome<void>> write_converted();
   net::Task<Outcome<void>> fetch_media();
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
   net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<std::string> read_document(http::ClientExchange& upstream, const http::ResponseHead& head);
+  chat::ClientError refusal_of(const http::ResponseHead& head, std::string_view body);
   net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
   net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder, const http::ResponseHead& head,
                                bool begun);
+  // count.cpp: how many tokens a prompt has, asked of a provider of another protocol or estimated
+  net::Task<void> answer_estimate();
+  net::Task<void> answer_count(uint64_t input_tokens);
+  net::Task<void> relay_count(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // invoke.cpp: Claude's stream out of InvokeModel's frames
+  bool unwraps(const http::ResponseHead& head) const;
+  net::Task<void> relay_unwrapped(http::ClientExchange& upstream, const http::ResponseHead& head);
   // call_responses.cpp: the memory of the Responses API
   struct Memory;
   struct MemoryDeleter {
@@ -178,7 +188,8 @@ class Call {
   net::Task<bool> answer_from_memory();
   net::Task<Outcome<std::string_view>> recall();
   net::Task<void> remember(std::string_view output);
-  std::string_view built_on() const;  // the id of the response that this one continues
+  net::Task<void> start_background();
+  void tell_memory(chat::Request& request);
 
   bool streams() const { return match_.streams || peek_.stream.value_or(false); }
 

@@ -1,4 +1,6 @@
 // The Responses API's memory, for providers that have none: see responses_state.h.
+#include "base/text.h"
+#include "gateway/background.h"
 #include "gateway/call.h"
 #include "gateway/responses_state.h"
 #include "json/tree.h"
@@ -12,14 +14,15 @@ using net::Task;
 // What lives as long as the call: its parser is not the worker's, since it is in use while others run.
 struct Call::Memory {
   Memory(store::ResponsesStore& store, Worker& worker, base::Arena& arena, std::string_view owner,
-         std::string_view request_id, net::Wait wait)
+         std::string_view request_id, net::Wait wait, int64_t lost_after_seconds)
       : state({.store = store,
                .loop = worker.loop(),
                .parser = parser,
                .arena = arena,
                .owner = owner,
                .request_id = request_id,
-               .wait = wait}) {}
+               .wait = wait,
+               .lost_after_seconds = lost_after_seconds}) {}
   json::Parser parser;
   ResponsesState state;
   StateTurn turn;
@@ -33,6 +36,8 @@ namespace {
 
 // A disk that takes longer is not one to wait for.
 constexpr base::Duration kStoreTimeout = std::chrono::seconds(5);
+// Behind the longest time a request may take: what is not stored by then never will be.
+constexpr base::Duration kLostAfter = std::chrono::minutes(2);
 
 // The Response object at the end of a stream: of its last event that has one.
 std::string_view final_response(std::string_view output, chat::Framing framing, json::Parser& parser,
@@ -63,7 +68,9 @@ bool Call::asks_memory() const {
 Call::MemoryPointer Call::open_memory() {
   store::ResponsesStore* const store = worker_.shared().responses.get();
   if (store == nullptr) return {};
-  return MemoryPointer(new Memory(*store, worker_, arena_, principal_->name, id_.view(), until(kStoreTimeout)));
+  const base::Duration longest = generation_.snapshot().server.request_timeout + kLostAfter;
+  return MemoryPointer(new Memory(*store, worker_, arena_, principal_->name, id_.view(), until(kStoreTimeout),
+                                  std::chrono::duration_cast<std::chrono::seconds>(longest).count()));
 }
 
 // True if it was answered. What the gateway does not know may be known to a provider with a memory of its own.
@@ -100,8 +107,10 @@ Task<Outcome<std::string_view>> Call::recall() {
   co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
 }
 
-std::string_view Call::built_on() const {
-  return memory_->turn.request.previous_response_id;
+// What the request was built on, as the answer repeats it.
+void Call::tell_memory(chat::Request& request) {
+  request.previous_response_id = arena_.copy(memory_->turn.request.previous_response_id);
+  request.conversation = arena_.copy(memory_->turn.request.conversation_id);
 }
 
 // Before the last byte goes out: the next call may build on this one at once.
@@ -113,6 +122,52 @@ Task<void> Call::remember(std::string_view output) {
   if (!kept) {
     worker_.log().warn("response not kept", {{"request_id", id_.view()}, {"error", kept.error().message}});
   }
+}
+
+// The client is answered, and the request goes on without it. What is wrong with it has been said before.
+Task<void> Call::start_background() {
+  namespace state = dialects::openai_responses;
+  std::string_view wrong;
+  if (streams()) wrong = "a response in the background cannot be streamed here: leave stream out and get it by its id";
+  if (memory_ != nullptr && !memory_->turn.request.store) wrong = "a response in the background has to be stored";
+  if (!wrong.empty()) {
+    co_return co_await refuse({.kind = ErrorKind::invalid_request, .message = wrong, .param = "background"});
+  }
+  if (memory_ == nullptr) {
+    co_return co_await refuse(
+        {.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});
+  }
+  if (worker_.background().active() >= Worker::kBackgroundMax) {
+    co_return co_await refuse(
+        {.kind = ErrorKind::overloaded, .message = "too many responses are made in the background at once"});
+  }
+  std::array<uint64_t, 3> random{};
+  for (uint64_t& number : random) number = worker_.loop().rng().next();
+  StateTurn& turn = memory_->turn;
+  BackgroundRun run{
+      .exchange = {},
+      .response =
+          {.id = "resp_" + base::hex({reinterpret_cast<const uint8_t*>(random.data()), sizeof random}),
+           .previous_response_id = turn.request.previous_response_id,
+           .conversation_id = turn.request.conversation_id,
+           .created_at =
+               std::chrono::duration_cast<std::chrono::seconds>(worker_.loop().wall_now().time_since_epoch()).count()},
+      .owner = principal_->name,
+      .pending = {}};
+  run.pending = state::pending_response(conversion_->request(), run.response);
+  const std::string_view asked = turn.body.empty() ? std::string_view(body_.data(), body_.size()) : turn.body;
+  run.exchange = std::make_unique<DetachedExchange>(exchange_, std::string(exchange_.head().path),
+                                                    state::foreground_request(asked, memory_->parser));
+  auto kept = co_await memory_->state.keep(std::move(turn), run.pending);
+  memory_.reset();
+  if (!kept) co_return co_await refuse(kept.error());
+  http::Headers headers;
+  const std::string warnings = conversion_->warnings().header();
+  if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
+  const std::string pending = run.pending;
+  attempt_.reset();  // it is the other call's
+  worker_.background().spawn(run_in_background(worker_, *worker_.shared().responses.get(), std::move(run)));
+  co_await answer(200, "application/json", pending, headers);
 }
 
 }  // namespace llmgw::gateway

@@ -344,10 +344,18 @@ Task<void> Call::try_instances() {
       co_return co_await refuse(failure_.value_or(none));
     }
     if (conversion_ != nullptr) {
+      if (attempt_->target.empty()) {
+        end_attempt();
+        co_return co_await answer_estimate();
+      }
       auto written = co_await write_converted();
       if (!written) {
         end_attempt();
         co_return co_await refuse(written.error());
+      }
+      if (conversion_->request().background) {
+        end_attempt();
+        co_return co_await start_background();
       }
     }
     const bool again = co_await attempt();

@@ -5,6 +5,8 @@
 
 #include "base/base64.h"
 #include "dialects/anthropic/host_body.h"
+#include "dialects/counting.h"
+#include "json/writer.h"
 
 namespace llmgw::gateway {
 
@@ -42,19 +44,54 @@ bool is_chat(Operation operation) {
     case Operation::generate_content:
     case Operation::stream_generate_content:
     case Operation::converse:
-    case Operation::converse_stream: return true;
+    case Operation::converse_stream:
+    case Operation::invoke:
+    case Operation::invoke_stream: return true;
     default: return false;
+  }
+}
+
+ConvertedApi make(Dialect dialect, Surface surface, std::string_view path, std::string_view query = {}) {
+  return {.codec = dialects::find_codec(dialect), .surface = surface, .path = path, .query = query};
+}
+
+// How the connection counts a prompt's tokens. Bedrock does so for Claude only, and by Converse's body whichever way
+// Claude is called.
+ConvertedApi counting_api(const control::Connection& connection, std::string_view model) {
+  const ProviderKind kind = connection.upstream.provider->kind;
+  if (kind == ProviderKind::bedrock) {
+    return make(Dialect::bedrock, Surface::bedrock, providers::is_claude(model) ? "/model/m/count-tokens" : "");
+  }
+  if (providers::speaks(connection.upstream, model, Surface::anthropic)) {
+    return make(Dialect::anthropic, Surface::anthropic, "/v1/messages/count_tokens");
+  }
+  switch (kind) {
+    case ProviderKind::openai:
+    case ProviderKind::azure:
+      return connection.api == control::UpstreamApi::chat
+                 ? make(Dialect::openai_chat, Surface::openai, "")
+                 : make(Dialect::openai_responses, Surface::openai, "/v1/responses/input_tokens");
+    case ProviderKind::google:
+    case ProviderKind::vertex: return make(Dialect::gemini, Surface::gemini, "/v1beta/models/m:countTokens");
+    case ProviderKind::cohere: return make(Dialect::cohere, Surface::cohere, "");
+    default: return {};
   }
 }
 
 }  // namespace
 
+bool counts_tokens(Operation operation) {
+  return operation == Operation::count_tokens || operation == Operation::responses_input_tokens;
+}
+
+Dialect body_dialect(Operation operation, Dialect client) {
+  return operation == Operation::invoke || operation == Operation::invoke_stream ? Dialect::anthropic : client;
+}
+
 ConvertedApi convertible(Operation operation, const control::Connection& connection, std::string_view model,
                          bool streams) {
+  if (counts_tokens(operation)) return counting_api(connection, model);
   if (!is_chat(operation)) return {};
-  const auto make = [](Dialect dialect, Surface surface, std::string_view path, std::string_view query = {}) {
-    return ConvertedApi{.codec = dialects::find_codec(dialect), .surface = surface, .path = path, .query = query};
-  };
   const ProviderKind kind = connection.upstream.provider->kind;
   if (providers::speaks(connection.upstream, model, Surface::anthropic)) {
     return make(Dialect::anthropic, Surface::anthropic, "/v1/messages");
@@ -80,10 +117,28 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   const dialects::ReadContext context{
       .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};
   request_ = {.from = client_.dialect};
-  if (auto read = client_.read_request(body, context, request_); !read) return read;
+  request_.model = model;
+  dialects::Outcome<void> read;
+  if (counts_tokens(operation_)) {
+    read = dialects::find_counting(client_.dialect)->read_request(body, context, request_);
+  } else if (operation_ == Operation::invoke || operation_ == Operation::invoke_stream) {
+    read = read_invoked(body, context);
+  } else {
+    read = client_.read_request(body, context, request_);
+  }
   request_.model = model;
   request_.stream = streams;
-  return {};
+  return read;
+}
+
+// Claude's own body in Bedrock's envelope.
+dialects::Outcome<void> Conversion::read_invoked(std::string_view body, const dialects::ReadContext& context) {
+  std::string plain;
+  chat::List<std::string_view> betas;
+  auto written = dialects::anthropic::write_plain_body(body, request_.model, client_wraps(), context, plain, betas);
+  if (!written) return written;
+  for (const std::string_view beta : betas) warnings_.dropped("anthropic_beta", beta);
+  return client_.read_request(arena_.copy(plain), context, request_);
 }
 
 void Conversion::aim(const dialects::Codec& provider, const chat::Target& target,
@@ -122,20 +177,32 @@ void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::st
 dialects::Outcome<std::string_view> Conversion::write() {
   body_.clear();
   dialects::WriteContext context{.parser = parser_, .arena = arena_, .warnings = warnings_};
-  if (auto written = provider_->write_request(request_, target_, context, body_); !written) {
-    return std::unexpected(written.error());
-  }
+  if (auto written = write_body(context); !written) return std::unexpected(written.error());
   if (envelope_.any()) {
-    // Claude on another cloud.
-    namespace anthropic = dialects::anthropic;
-    const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
-    std::string wrapped;
-    if (auto written = anthropic::write_host_body(body_, host, {}, read_context({}), wrapped); !written) {
-      return std::unexpected(written.error());
-    }
-    body_ = std::move(wrapped);
+    if (auto wrapped = wrap(); !wrapped) return std::unexpected(wrapped.error());
   }
   return std::string_view(body_);
+}
+
+dialects::Outcome<void> Conversion::write_body(dialects::WriteContext& context) {
+  if (!counts_tokens(operation_)) return provider_->write_request(request_, target_, context, body_);
+  return dialects::find_counting(provider_->dialect)->write_request(request_, target_, context, body_);
+}
+
+// Claude on another cloud.
+dialects::Outcome<void> Conversion::wrap() {
+  namespace anthropic = dialects::anthropic;
+  if (!envelope_.drop_model) {
+    std::string version(R"("anthropic_version":)");
+    json::append_quoted(version, envelope_.anthropic_version);
+    body_.insert(1, version + ",");
+    return {};
+  }
+  const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
+  std::string wrapped;
+  if (auto written = anthropic::write_host_body(body_, host, {}, read_context({}), wrapped); !written) return written;
+  body_ = std::move(wrapped);
+  return {};
 }
 
 }  // namespace llmgw::gateway

@@ -24,9 +24,17 @@ inline constexpr std::string_view kWarningsHeader = "x-llm-gateway-warnings";
 struct ConvertedApi {
   const dialects::Codec* codec = nullptr;
   providers::Surface surface = providers::Surface::openai;
-  std::string_view path;  // as a client of that API would call it, the model's name left out
+  // As a client of that API would call it, the model's name left out. Empty: a prompt is to be counted, and the
+  // provider has no API for that.
+  std::string_view path;
   std::string_view query;
 };
+
+// Whether the operation asks how many tokens a prompt has.
+bool counts_tokens(Operation operation);
+
+// The dialect of the client's body. Claude's own stands in InvokeModel's.
+chat::Dialect body_dialect(Operation operation, chat::Dialect client);
 
 // The API through which that connection answers converted calls for a model. The codec is null if it has none, or if
 // the operation is none that is converted.
@@ -35,8 +43,8 @@ ConvertedApi convertible(Operation operation, const control::Connection& connect
 
 class Conversion {
  public:
-  Conversion(const dialects::Codec& client, json::Parser& parser, base::Arena& arena)
-      : client_(client), parser_(parser), arena_(arena), warnings_(arena) {}
+  Conversion(const dialects::Codec& client, Operation operation, json::Parser& parser, base::Arena& arena)
+      : client_(client), operation_(operation), parser_(parser), arena_(arena), warnings_(arena) {}
 
   // `model` and `streams` stand in the path in some dialects: they hold whatever the body says.
   dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
@@ -49,6 +57,10 @@ class Conversion {
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
 
+  // Whether the provider wraps its own stream into InvokeModel's chunks.
+  bool provider_wraps() const { return envelope_.drop_stream; }
+  // Whether the client wants its stream so.
+  bool client_wraps() const { return operation_ == Operation::invoke_stream; }
   const dialects::Codec& client() const { return client_; }
   const dialects::Codec& provider() const { return *provider_; }
   const chat::Target& target() const { return target_; }
@@ -61,7 +73,12 @@ class Conversion {
   }
 
  private:
+  dialects::Outcome<void> read_invoked(std::string_view body, const dialects::ReadContext& context);
+  dialects::Outcome<void> write_body(dialects::WriteContext& context);
+  dialects::Outcome<void> wrap();
+
   const dialects::Codec& client_;
+  Operation operation_;
   json::Parser& parser_;
   base::Arena& arena_;
   chat::Warnings warnings_;

@@ -50,12 +50,12 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
   const auto connection_index = model.connection;
   const control::Connection& connection = generation_.snapshot().connections[connection_index];
   if (conversion_ == nullptr) {
-    const dialects::Codec* const client = dialects::find_codec(match_.dialect);
+    const dialects::Codec* const client = dialects::find_codec(body_dialect(match_.operation, match_.dialect));
     if (client == nullptr)
       return std::unexpected(ClientError{.kind = ErrorKind::unsupported,
                                          .message = "this API is not converted to other providers' APIs",
                                          .param = "model"});
-    conversion_ = std::make_unique<Conversion>(*client, worker_.parser(), arena_);
+    conversion_ = std::make_unique<Conversion>(*client, match_.operation, worker_.parser(), arena_);
   }
   const std::string_view remote = model.upstream_name(meant_model_);
   Attempt attempt{
@@ -66,23 +66,31 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
                                    .model = remote,
                                    .deployment = model.deployment,
                                    .stream = streams()};
-  auto target = providers::make_upstream_target(connection.upstream, call, arena_);
-  if (!target) return std::unexpected(ClientError{.kind = ErrorKind::unsupported, .message = target.error().context});
-  attempt.target = target->path_and_query;
+  providers::BodyEnvelope envelope;
+  if (!api.path.empty()) {
+    auto target = providers::make_upstream_target(connection.upstream, call, arena_);
+    if (!target) return std::unexpected(ClientError{.kind = ErrorKind::unsupported, .message = target.error().context});
+    attempt.target = target->path_and_query;
+    envelope = target->envelope;
+  }
   const auto kind =
       api.codec->dialect == Dialect::openai_responses ? providers::ChatApi::responses : providers::ChatApi::chat;
-  conversion_->aim(*api.codec, providers::target_for(connection.upstream, kind, remote), target->envelope);
+  conversion_->aim(*api.codec, providers::target_for(connection.upstream, kind, remote), envelope);
   return attempt;
 }
 
-Task<Outcome<void>> Call::write_converted() {
+Task<Outcome<void>> Call::read_converted() {
   std::string_view asked(body_.data(), body_.size());
-  if (match_.operation == Operation::responses_create) {
+  if (match_.dialect == Dialect::openai_responses) {
     auto recalled = co_await recall();
     if (!recalled) co_return std::unexpected(recalled.error());
     asked = *recalled;
   }
-  if (auto read = conversion_->read(asked, model_, streams()); !read) co_return read;
+  co_return conversion_->read(asked, model_, streams());
+}
+
+Task<Outcome<void>> Call::write_converted() {
+  if (auto read = co_await read_converted(); !read) co_return read;
   if (auto fetched = co_await fetch_media(); !fetched) co_return fetched;
   auto body = conversion_->write();
   if (!body) co_return std::unexpected(body.error());
@@ -90,7 +98,7 @@ Task<Outcome<void>> Call::write_converted() {
   if (!pieces) co_return std::unexpected(ClientError{.kind = ErrorKind::internal, .message = pieces.error().context});
   attempt_->body = *pieces;
   // What was resolved before is told to the client all the same.
-  if (memory_ != nullptr) conversion_->request().previous_response_id = arena_.copy(built_on());
+  if (memory_ != nullptr) tell_memory(conversion_->request());
   co_return Outcome<void>{};
 }
 
@@ -151,6 +159,8 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
                     .request = &conversion_->request(),
                     .framing = framing()},
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
+          .upstream_wrapped = conversion_->provider_wraps(),
+          .client_wrapped = conversion_->client_wraps(),
           .secrets = secrets_of(attempt_->connection->upstream, arena_)};
 }
 
@@ -181,6 +191,10 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
 }
 
 Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
+  if (counts_tokens(match_.operation)) {
+    co_await relay_count(upstream, head);
+    co_return false;
+  }
   if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
   Transcoder transcoder(sides(head));
   // Nobody asked for a coding, but some proxies do not ask either.
@@ -215,6 +229,9 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
     if (transcoder.over()) co_await remember(transcoder.output());
     if (!begun) {
       begun = true;
+      if (const std::string_view media = transcoder.dropped_media(); !media.empty()) {
+        conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+      }
       const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
       if (!start_converted(head, size)) {
         exchange_.abort();
@@ -264,8 +281,8 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   exchange_.abort();
 }
 
-// The provider said no: in the client's dialect, with its words.
-Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
+// A short answer whole, without its coding; empty if that cannot be read.
+Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
   std::string coded;
   for (;;) {
     auto bytes = co_await upstream.read_body(until(timeouts_.idle));
@@ -274,22 +291,31 @@ Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
     coded += data.substr(0, kErrorBodyBytesMax - coded.size());
     if (bytes->done || coded.size() == kErrorBodyBytesMax) break;
   }
-  if (exchange_.cancellation().cancelled()) {
-    exchange_.abort();
-    co_return false;
-  }
-  std::string body;
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), kErrorBodyBytesMax);
-  if (decoder && *decoder == nullptr) {
-    body = std::move(coded);
-  } else if (!decoder || !(*decoder)->feed(coded, body)) {
-    body.clear();  // the status has to say it all
-  }
+  if (decoder && *decoder == nullptr) co_return coded;
+  std::string body;
+  if (!decoder || !(*decoder)->feed(coded, body)) body.clear();
+  co_return body;
+}
+
+// What the provider said no to, without its address and credential.
+ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
   ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
                                                          conversion_->read_context(id_.view()));
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
   error.message = redact(error.message, secrets_of(attempt_->connection->upstream, arena_), arena_);
+  return error;
+}
+
+// The provider said no: in the client's dialect, with its words.
+Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
+  const std::string body = co_await read_document(upstream, head);
+  if (exchange_.cancellation().cancelled()) {
+    exchange_.abort();
+    co_return false;
+  }
+  const ClientError error = refusal_of(head, body);
   if (wants_other_model(body)) {
     skip_model_ = true;
     if (may_retry(error)) co_return true;

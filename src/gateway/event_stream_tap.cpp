@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace llmgw::gateway {
@@ -61,6 +62,23 @@ void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usag
     }
   }
   usage.feed({decoded.data(), size});
+}
+
+bool unwrap_chunk(std::string_view payload, std::string& event) {
+  for (size_t name = payload.find(kMember); name != std::string_view::npos; name = payload.find(kMember, name + 1)) {
+    const size_t start = payload.find_first_not_of(" :", name + kMember.size());
+    // Else it was a text of that name.
+    if (start == name + kMember.size() || start == std::string_view::npos || payload[start] != '"') continue;
+    const size_t end = payload.find('"', start + 1);
+    if (end == std::string_view::npos) return false;
+    const std::string_view text = payload.substr(start + 1, end - start - 1);
+    const size_t before = event.size();
+    event.resize(before + text.size());
+    const auto size = base::base64_decode(text, event.data() + before);
+    event.resize(before + size.value_or(0));
+    return size.has_value();
+  }
+  return false;
 }
 
 void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage) {

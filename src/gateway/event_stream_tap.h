@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "accounting/usage_scanner.h"
@@ -28,6 +29,9 @@ class ChunkDecoder {
   uint32_t bits_ = 0;
   uint8_t bit_count_ = 0;
 };
+
+// The event inside such a payload that is there whole, appended to `event`. False if there is none.
+bool unwrap_chunk(std::string_view payload, std::string& event);
 
 class EventStreamTap {
  public:

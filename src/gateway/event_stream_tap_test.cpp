@@ -82,5 +82,19 @@ TEST(EventStreamTap, WhatIsNoEventStreamHasNoBoundary) {
   EXPECT_FALSE(tap("<html>not an event stream</html>", Payload::plain, chat::Dialect::bedrock, 5).at_boundary);
 }
 
+TEST(UnwrapChunk, WhateverStandsAroundIt) {
+  const auto unwrapped = [](std::string_view payload) {
+    std::string out = "+";
+    return unwrap_chunk(payload, out) ? out : "none";
+  };
+  EXPECT_EQ(unwrapped(R"({"bytes":"YWI="})"), "+ab");
+  EXPECT_EQ(unwrapped(R"({"p":"bytes","bytes" : "YWI=","q":"x"})"), "+ab");
+  EXPECT_EQ(unwrapped(R"({"bytes":""})"), "+");
+  for (const char* const none :
+       {"", "{}", R"({"bytes"})", R"({"bytes":"YWI=)", R"({"bytes":"?"})", R"({"p":"bytes"})"}) {
+    EXPECT_EQ(unwrapped(none), "none") << none;
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::gateway

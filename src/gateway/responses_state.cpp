@@ -130,7 +130,16 @@ ResponsesState::Answer ResponsesState::response(Operation operation, std::string
     co_return refusal(ErrorKind::invalid_request, "Only responses made in the background can be cancelled.");
   }
   if (!found) co_return failed(found.error(), missing);
+  if (found->status == "in_progress" && is_lost(found->body)) {
+    constexpr std::string_view kLost = R"({"error":{"message":"The gateway that made this response has ended."}})";
+    co_return state::failed_response(found->body, kLost, context_.parser);
+  }
   co_return found->status == "cancelled" ? state::with_status(found->body, "cancelled", context_.parser) : found->body;
+}
+
+bool ResponsesState::is_lost(std::string_view body) {
+  const auto root = json::parse_tree(context_.parser, body, context_.arena);
+  return root && (*root)["created_at"].integer().value_or(now()) + context_.lost_after_seconds < now();
 }
 
 ResponsesState::Answer ResponsesState::conversations(std::string_view method, std::string_view tail,

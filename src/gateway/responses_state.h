@@ -37,6 +37,8 @@ class ResponsesState {
     std::string_view owner;       // the virtual key's name
     std::string_view request_id;  // seed of ids
     net::Wait wait;
+    // A response that has been in progress for longer was lost with the process that made it.
+    int64_t lost_after_seconds = 24 * 3600;
   };
 
   explicit ResponsesState(const Context& context)
@@ -67,6 +69,7 @@ class ResponsesState {
   }
   // `missing` where the store has no such thing, else what went wrong in it.
   std::unexpected<chat::ClientError> failed(const base::Error& error, const chat::ClientError& missing) const;
+  bool is_lost(std::string_view body);
   int64_t now() const;
   std::string owner() const { return std::string(context_.owner); }
 

@@ -1,7 +1,10 @@
 #include "gateway/transcoder.h"
 
+#include "base/base64.h"
+#include "dialects/answer_media.h"
+#include "dialects/error.h"
+#include "gateway/event_stream_tap.h"
 #include "gateway/redact.h"
-#include "json/tree.h"
 #include "json/writer.h"
 
 namespace llmgw::gateway {
@@ -14,11 +17,6 @@ namespace {
 
 // As large as the answers a Collector takes.
 constexpr size_t kDocumentBytesMax = chat::Collector::kAnswerBytesMax;
-
-bool is_array(std::string_view document) {
-  const size_t first = document.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && document[first] == '[';
-}
 
 }  // namespace
 
@@ -40,7 +38,9 @@ void WireFramer::event(const chat::WireEvent& event) {
   switch (framing_) {
     case Framing::sse: http::append_event(out_, event.name, event.data); break;
     case Framing::event_stream:
-      if (event.exception) {
+      if (wrapped_) {
+        chunk(event.data);
+      } else if (event.exception) {
         http::append_event_stream_exception(out_, event.name, event.data);
       } else {
         http::append_event_stream_event(out_, event.name, event.data);
@@ -55,13 +55,23 @@ void WireFramer::event(const chat::WireEvent& event) {
   any_ = true;
 }
 
+// As InvokeModelWithResponseStream has it: {"bytes":"<base64>"}.
+void WireFramer::chunk(std::string_view event) {
+  std::string payload(R"({"bytes":")");
+  const size_t start = payload.size();
+  payload.resize(start + base::base64_size(event.size()));
+  base::base64_encode(event, payload.data() + start);
+  payload += "\"}";
+  http::append_event_stream_event(out_, "chunk", payload);
+}
+
 void WireFramer::finish() {
   if (framing_ == Framing::json_array) out_ += any_ ? "]" : "[]";
 }
 
 Transcoder::Transcoder(const Sides& sides)
     : sides_(sides),
-      framer_(sides.write.framing, out_),
+      framer_(sides.write.framing, sides.client_wrapped, out_),
       reader_(sides.provider.make_stream_reader(sides.read)),
       sequencer_(*this) {
   if (sides.write.framing == Framing::json) {
@@ -76,10 +86,21 @@ void Transcoder::feed(std::string_view bytes) {
   switch (sides_.upstream_framing) {
     case Framing::sse: return feed_sse(bytes);
     case Framing::event_stream: return feed_event_stream(bytes);
-    default:
-      if (document_.size() + bytes.size() > kDocumentBytesMax) return fail_with("the provider's answer is too large");
-      document_ += bytes;
+    default: feed_document(bytes);
   }
+}
+
+void Transcoder::feed_document(std::string_view bytes) {
+  if (document_.empty() && !is_array_) {
+    bytes.remove_prefix(std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size()));
+    is_array_ = bytes.starts_with('[');
+  }
+  if (is_array_) {
+    if (!array_.feed(bytes, *this)) fail_with("the provider's answer is not valid JSON");
+    return;
+  }
+  if (document_.size() + bytes.size() > kDocumentBytesMax) return fail_with("the provider's answer is too large");
+  document_ += bytes;
 }
 
 void Transcoder::feed_sse(std::string_view bytes) {
@@ -105,6 +126,10 @@ void Transcoder::feed_event_stream(std::string_view bytes) {
       read_event({.name = message.text(":error-code"), .data = payload, .exception = true});
     } else if (type == "exception") {
       read_event({.name = message.text(":exception-type"), .data = message.payload, .exception = true});
+    } else if (sides_.upstream_wrapped) {
+      chunk_.clear();
+      if (!unwrap_chunk(message.payload, chunk_)) return fail_with("the provider's event stream is damaged");
+      read_event({.name = {}, .data = chunk_});
     } else {
       read_event({.name = message.text(":event-type"), .data = message.payload});
     }
@@ -132,20 +157,20 @@ void Transcoder::finish() {
 }
 
 void Transcoder::read_document() {
-  // Gemini streams without alt=sse: an array of chunks.
-  if (is_array(document_)) return read_array(document_);
+  if (is_array_) {
+    if (!array_.finish()) return fail_with("the provider's answer ended before it was complete");
+    return reader_->transport_ended(sequencer_);
+  }
   chat::Answer answer;
   auto read = sides_.provider.read_answer(document_, sides_.read, answer);
   if (!read) return sequencer_.fail(read.error());
   chat::explode(answer, sequencer_);
 }
 
-void Transcoder::read_array(std::string_view document) {
-  json::Parser parser;  // the context's own is the reader's
-  auto root = json::parse_tree(parser, document, sides_.read.arena);
-  if (!root) return fail_with("the provider's answer is not valid JSON");
-  for (const json::Value element : root->elements()) read_event({.name = {}, .data = element.raw()});
-  reader_->transport_ended(sequencer_);
+void Transcoder::note_media(const chat::Part& head) {
+  const std::string_view kind = dialects::media_word(head.kind);
+  if (kind.empty() || dialects::answers_carry(sides_.client.dialect, head.kind, collector_.has_value())) return;
+  dropped_media_ = kind;
 }
 
 void Transcoder::fail(const chat::ClientError& error) {
@@ -164,6 +189,12 @@ void Transcoder::fail_started(const chat::ClientError& said) {
   error_->code = arena.copy(said.code);
   // Before the stream has begun the caller tells it as an HTTP error.
   if (!started_ || writer_ == nullptr) return;
+  if (sides_.client_wrapped) {
+    const dialects::StreamException exception = dialects::write_stream_exception(*error_);
+    http::append_event_stream_exception(out_, exception.type, exception.payload);
+    error_event_written_ = true;
+    return;
+  }
   const size_t before = out_.size();
   writer_->write({.kind = EventKind::error, .error = &*error_}, framer_);
   error_event_written_ = out_.size() > before;
@@ -171,6 +202,7 @@ void Transcoder::fail_started(const chat::ClientError& said) {
 
 void Transcoder::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::error) return fail_started(*event.error);
+  if (event.kind == EventKind::part_start) note_media(*event.head);
   if (collector_) {
     collector_->event(event);
     if (collector_->error() && !error_) error_ = collector_->error();

@@ -13,6 +13,7 @@
 #include "dialects/codec.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
+#include "json/array_splitter.h"
 
 namespace llmgw::gateway {
 
@@ -24,18 +25,21 @@ std::string_view content_type_of(chat::Framing framing);
 // Puts a dialect's events into the client's framing, appended to a string.
 class WireFramer final : public chat::WireSink {
  public:
-  WireFramer(chat::Framing framing, std::string& out) : framing_(framing), out_(out) {}
+  WireFramer(chat::Framing framing, bool wrapped, std::string& out) : framing_(framing), wrapped_(wrapped), out_(out) {}
   void event(const chat::WireEvent& event) override;
   // The stream ended in order: closes the array.
   void finish();
 
  private:
+  void chunk(std::string_view event);
+
   chat::Framing framing_;
+  bool wrapped_;
   std::string& out_;
   bool any_ = false;
 };
 
-class Transcoder final : private chat::EventSink {
+class Transcoder final : private chat::EventSink, private json::ElementSink {
  public:
   struct Sides {
     const dialects::Codec& provider;
@@ -43,6 +47,9 @@ class Transcoder final : private chat::EventSink {
     dialects::ReadContext read;
     dialects::AnswerContext write;  // write.framing: what the client gets; json is a document
     chat::Framing upstream_framing = chat::Framing::json;
+    // Event streams of InvokeModel: the model's own events, each in base64 in a chunk.
+    bool upstream_wrapped = false;
+    bool client_wrapped = false;
     chat::List<std::string_view> secrets = {};  // what errors must not show: see redact.h
   };
 
@@ -68,14 +75,18 @@ class Transcoder final : private chat::EventSink {
   bool started() const { return started_; }
   // The dialect of the client has an event that says that the stream broke; else the connection must break.
   bool error_event_written() const { return error_event_written_; }
+  // What the provider sent and an answer of the client's dialect has no place for: "image", "audio"; empty: nothing.
+  std::string_view dropped_media() const { return dropped_media_; }
   const chat::Usage& usage() const { return sequencer_.usage(); }
 
  private:
   void event(const chat::StreamEvent& event) override;
   void feed_sse(std::string_view bytes);
   void feed_event_stream(std::string_view bytes);
+  void feed_document(std::string_view bytes);
   void read_document();
-  void read_array(std::string_view document);
+  void note_media(const chat::Part& head);
+  void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
   void read_event(const chat::WireEvent& event) { reader_->read(event, sequencer_); }
   void fail_with(std::string_view message);
   void fail_started(const chat::ClientError& said);
@@ -89,7 +100,11 @@ class Transcoder final : private chat::EventSink {
   chat::Sequencer sequencer_;
   http::SseReader sse_;
   http::EventStreamReader frames_;
+  std::string chunk_;          // of InvokeModel's stream, unwrapped
+  json::ArraySplitter array_;  // Gemini streams without alt=sse: an array of chunks
+  bool is_array_ = false;
   std::string document_;  // an unstreamed answer, as far as it has come
+  std::string_view dropped_media_;
   std::optional<chat::ClientError> error_;
   bool started_ = false;
   bool error_event_written_ = false;

@@ -66,6 +66,7 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
 
 Worker::~Worker() {
   // Requests first: they use pools and generations until they are gone.
+  background_.cancel_all();
   tasks_.cancel_all();
   server_.reset();
 }

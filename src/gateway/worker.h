@@ -119,6 +119,14 @@ class Worker {
   accounting::LedgerWriter* ledger() { return ledger_; }
   PriceCache& prices() { return prices_; }
   const FetchMedia& fetch_media() const { return fetch_media_; }
+  // Responses that are made while nobody waits: see background.h.
+  static constexpr size_t kBackgroundMax = 1024;  // each holds a connection to an upstream
+  net::TaskGroup& background() { return background_; }
+  // They are to fail soon: the process ends.
+  void stop_background() { background_stopped_ = true; }
+  bool background_stopped() const { return background_stopped_; }
+  // No request is being handled, and none goes on in the background.
+  bool idle() const { return server_->idle() && background_.active() == 0; }
   // Requests being handled, from the first byte of the head to settlement.
   uint64_t in_flight() const { return server_->counters().active; }
   uint64_t requests() const { return server_->counters().requests; }
@@ -163,6 +171,8 @@ class Worker {
   std::unique_ptr<http::RequestHandler> handler_;
   std::unique_ptr<http::Server> server_;
   net::TaskGroup tasks_;
+  net::TaskGroup background_;
+  bool background_stopped_ = false;
 };
 
 }  // namespace llmgw::gateway

@@ -222,7 +222,7 @@ void WorkerThread::cancel_rest() {
 }
 
 Task<void> WorkerThread::wait_idle(Parts& parts, Instant until) {
-  while (!parts.worker->server().idle() && !parts.cancel_now && loop_.now() < until) {
+  while (!parts.worker->idle() && !parts.cancel_now && loop_.now() < until) {
     co_await net::sleep_for(loop_, kDrainPollInterval);
   }
 }
@@ -233,10 +233,11 @@ Task<void> WorkerThread::finish(Parts& parts, Duration limit) {
   co_await wait_idle(parts, std::min(deadline, loop_.now() + kLastRequestGrace));
   server.drain();
   co_await wait_idle(parts, deadline);
-  if (!server.idle()) {
+  if (!parts.worker->idle()) {
     options_.log->warn("requests cut off at the end of the drain",
                        {{"requests", server.counters().active}, {"worker", options_.index}});
     server.cancel_all();
+    parts.worker->stop_background();
     parts.cancel_now = false;
     co_await wait_idle(parts, loop_.now() + kCancelGrace);
   }

@@ -10,8 +10,15 @@ constexpr ProviderInfo kNames[] = {
 };
 constexpr std::string_view kService = "bedrock";
 
-bool speaks_bedrock(Surface surface) {
-  return surface == Surface::bedrock;
+// What Claude's body says instead of the anthropic-version header.
+constexpr std::string_view kClaudeVersion = "bedrock-2023-05-31";
+
+bool speaks_some(Surface surface) {
+  return surface == Surface::bedrock || surface == Surface::anthropic;
+}
+
+bool model_speaks(const Upstream& upstream, std::string_view model, Surface surface) {
+  return surface == Surface::bedrock || (upstream.claude_by_invoke && is_claude(model));
 }
 
 std::string default_endpoint(const UpstreamOptions& options) {
@@ -29,7 +36,22 @@ void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<Ups
   prepare_aws(options, kService, upstream, faults);
 }
 
+// Messages become InvokeModel.
+base::Result<UpstreamTarget> claude_target(const Upstream& upstream, const ClientCall& call, base::Arena& arena) {
+  if (resource_path(call.surface, call.path) != "messages") {
+    return base::fail(base::ErrorCode::unsupported, "Claude on Bedrock has messages only");
+  }
+  const std::string_view operation = call.stream ? "invoke-with-response-stream" : "invoke";
+  TargetWriter writer(arena, target_bytes_max(upstream.prefix.size() + operation.size() + 1, call.model.size()));
+  writer.add(upstream.prefix).add_encoded(call.model).add("/").add(operation);
+  return UpstreamTarget{.path_and_query = writer.text(),
+                        .body_model = BodyModel::keep,
+                        .model = call.model,
+                        .envelope = {.drop_model = true, .drop_stream = true, .anthropic_version = kClaudeVersion}};
+}
+
 base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& call, base::Arena& arena) {
+  if (call.surface == Surface::anthropic) return claude_target(upstream, call, arena);
   const auto pieces = split_bedrock_path(resource_path(call.surface, call.path));
   if (pieces.operation.empty()) {
     return base::fail(base::ErrorCode::invalid_argument, "path does not belong to its surface");
@@ -45,7 +67,8 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
 
 const Vendor kBedrock = {.kind = ProviderKind::bedrock,
                          .names = kNames,
-                         .speaks = speaks_bedrock,
+                         .speaks = speaks_some,
+                         .model_speaks = model_speaks,
                          .default_endpoint = default_endpoint,
                          .prepare = prepare,
                          .target = target};

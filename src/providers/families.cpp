@@ -80,7 +80,11 @@ Identity identify(const Upstream& upstream, ChatApi api, std::string_view model)
     case ProviderKind::vertex:
       if (is_claude(model)) return {kVertexClaude, Dialect::anthropic, Minter::vertex_claude, "vertex"};
       return {kVertexGemini, Dialect::vertex, Minter::vertex, "vertex"};
-    case ProviderKind::bedrock: return {kBedrockRuntime, Dialect::bedrock, Minter::bedrock, "bedrock"};
+    case ProviderKind::bedrock:
+      if (upstream.claude_by_invoke && is_claude(model)) {
+        return {kVertexClaude, Dialect::anthropic, Minter::bedrock, "bedrock"};
+      }
+      return {kBedrockRuntime, Dialect::bedrock, Minter::bedrock, "bedrock"};
     case ProviderKind::cohere: return {kCohereApi, Dialect::cohere, Minter::none, "cohere"};
     case ProviderKind::azure: return {kAzure, openai, Minter::azure, "azure"};
     case ProviderKind::openai: break;

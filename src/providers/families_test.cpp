@@ -254,6 +254,17 @@ TEST(Families, PromptsAreCachedWhereConfiguredAndPossible) {
   EXPECT_FALSE(target_for(prepared(kAnthropic), ChatApi::chat, "claude-opus-5").auto_cache_system);
 }
 
+TEST(Families, ClaudeByInvokeIsAnthropics) {
+  const auto upstream =
+      prepare_upstream({.provider = "bedrock", .api_key = base::Secret("k"), .region = "r", .claude_by_invoke = true});
+  const Target claude = target_for(*upstream, ChatApi::chat, "us.anthropic.claude-opus-4-6-v1:0");
+  EXPECT_EQ(claude.dialect, chat::Dialect::anthropic);
+  EXPECT_EQ(claude.minter, chat::Minter::bedrock);
+  EXPECT_FALSE(claude.image_urls);
+  EXPECT_FALSE(claude.effort_xhigh);
+  EXPECT_EQ(target_for(*upstream, ChatApi::chat, "amazon.nova-pro-v1:0").dialect, chat::Dialect::bedrock);
+}
+
 TEST(Families, VendorsByConfigurationProviderAndHost) {
   EXPECT_EQ(vendor_name(prepared({"openai-compatible", "http://e", "sglang"})), "sglang");
   EXPECT_EQ(vendor_name(prepared({"openai", "https://api.x.ai/v1"})), "xai");

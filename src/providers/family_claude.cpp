@@ -67,6 +67,7 @@ constexpr Row kRows[] = {
      {set<&T::default_max_tokens>(128'000), set<&T::max_tokens_cap>(128'000),
       set<&T::reasoning>(ReasoningStyle::anthropic_adaptive), set<&T::forced_tool_while_reasoning>(true),
       set<&T::assistant_prefill>(false), set<&T::effort_max>(Effort::max)}},
+    {kAll, "*claude-opus-4-6* *claude-sonnet-4-6*", {set<&T::effort_xhigh>(false)}},
     {kAll, "*claude-opus-4-7* *claude-opus-4-8*", {set<&T::sampling>(false), set<&T::sampling_while_reasoning>(true)}},
     {kMessages,
      "*claude-opus-4-8* *claude-opus-5* *claude-sonnet-5* *claude-fable* *claude-mythos*",

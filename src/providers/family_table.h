@@ -35,7 +35,7 @@ enum VendorBit : Vendors {
   kNvidia = 1U << 17,
   kGoogleOpenAi = 1U << 18,  // AI Studio's copy of OpenAI's API
   kAnthropicApi = 1U << 19,
-  kVertexClaude = 1U << 20,
+  kVertexClaude = 1U << 20,  // and by Bedrock's InvokeModel: the same messages
   kGoogleAi = 1U << 21,
   kVertexGemini = 1U << 22,
   kBedrockRuntime = 1U << 23,

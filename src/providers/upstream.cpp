@@ -100,6 +100,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
   const auto* vendor = vendor_of(upstream.provider->kind);
   upstream.vendor = options.vendor;
   upstream.auto_cache = options.auto_cache;
+  upstream.claude_by_invoke = options.claude_by_invoke;
   const std::string endpoint =
       options.endpoint.empty() ? vendor->default_endpoint(options) : std::string(options.endpoint);
   if (endpoint.empty() && upstream.provider->by_region) {

@@ -49,8 +49,9 @@ struct UpstreamOptions {
   base::Secret access_key_id = {};     // AWS, the next two too
   base::Secret secret_access_key = {};
   base::Secret session_token = {};
-  std::string_view vendor = {};  // openai-compatible: whose server it is
-  AutoCache auto_cache = {};     // anthropic, vertex, bedrock
+  std::string_view vendor = {};   // openai-compatible: whose server it is
+  AutoCache auto_cache = {};      // anthropic, vertex, bedrock
+  bool claude_by_invoke = false;  // bedrock: Claude is called by InvokeModel, with Anthropic's own messages
   std::vector<HeaderField> headers = {};
 };
 
@@ -89,6 +90,7 @@ struct Upstream {
   std::optional<AwsSigning> aws;
   std::shared_ptr<const GoogleCredentials> google;  // exchanged for a bearer token (providers/token_source.h)
   AutoCache auto_cache;
+  bool claude_by_invoke = false;
   std::string vendor;  // whose table of quirks holds (providers/families.h); empty: by provider and host
 };
 

@@ -22,6 +22,7 @@ struct Wanted {
   std::string secret_access_key = {};
   std::string session_token = {};
   std::string service_account = {};
+  bool claude_by_invoke = false;
 };
 
 std::expected<Upstream, std::vector<UpstreamFault>> prepare(const Wanted& wanted,
@@ -39,6 +40,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare(const Wanted& wanted
                            .access_key_id = base::Secret(wanted.access_key_id),
                            .secret_access_key = base::Secret(wanted.secret_access_key),
                            .session_token = base::Secret(wanted.session_token),
+                           .claude_by_invoke = wanted.claude_by_invoke,
                            .headers = std::move(headers)});
 }
 
@@ -67,6 +69,7 @@ const Wanted kGoogle{.provider = "google"};
 const Wanted kVertexProject{
     .provider = "vertex", .api_key = "", .access_token = "ya29.t", .project = "p 1", .location = "europe-west4"};
 const Wanted kVertexExpress{.provider = "vertex"};
+const Wanted kBedrockInvoke{.provider = "bedrock", .region = "eu-north-1", .claude_by_invoke = true};
 const Wanted kBedrock{.provider = "bedrock",
                       .api_key = "",
                       .region = "eu-north-1",
@@ -215,6 +218,9 @@ const Case kCases[] = {
     {"bedrock takes ARNs", kBedrock, Surface::bedrock, "/model/a%2Fb/invoke-with-response-stream", "",
      "arn:aws:bedrock:us-west-2:1:inference-profile/x", "",
      "/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A1%3Ainference-profile%2Fx/invoke-with-response-stream", kKeep},
+    {"claude on bedrock by invoke", kBedrockInvoke, Surface::anthropic, "/v1/messages", "beta=true",
+     "us.anthropic.claude-opus-4-5-20251101-v1:0", "", "/model/us.anthropic.claude-opus-4-5-20251101-v1%3A0/invoke",
+     kKeep},
     {"bedrock under a base path",
      {.provider = "bedrock", .endpoint = "https://vpce.example/aws", .region = "us-east-1"},
      Surface::bedrock,
@@ -494,6 +500,30 @@ TEST(Providers, EveryNameIsFoundAndOnlyOnce) {
   EXPECT_FALSE(speaks(*prepare(kBedrock), "m", Surface::openai));
   EXPECT_TRUE(speaks(*prepare(kBedrock), "m", Surface::bedrock));
   EXPECT_TRUE(speaks(*prepare(kCohere), "m", Surface::cohere));
+}
+
+TEST(BedrockByInvoke, OnlyClaudeAndOnlyWhereConfigured) {
+  const auto upstream = prepare(kBedrockInvoke);
+  base::Arena arena;
+  constexpr std::string_view kClaude = "anthropic.claude-opus-4-5-20251101-v1:0";
+  EXPECT_TRUE(speaks(*upstream, kClaude, Surface::anthropic));
+  EXPECT_TRUE(speaks(*upstream, kClaude, Surface::bedrock));
+  EXPECT_FALSE(speaks(*upstream, "amazon.nova-pro-v1:0", Surface::anthropic));
+  EXPECT_FALSE(speaks(*upstream, {}, Surface::anthropic));
+  EXPECT_FALSE(speaks(*prepare(kBedrock), kClaude, Surface::anthropic));
+  ClientCall call{.surface = Surface::anthropic,
+                  .path = "/v1/messages",
+                  .query = "",
+                  .model = kClaude,
+                  .deployment = "",
+                  .stream = true};
+  const auto target = make_upstream_target(*upstream, call, arena);
+  ASSERT_TRUE(target);
+  EXPECT_TRUE(target->path_and_query.ends_with("/invoke-with-response-stream"));
+  EXPECT_TRUE(target->envelope.drop_model && target->envelope.drop_stream);
+  EXPECT_EQ(target->envelope.anthropic_version, "bedrock-2023-05-31");
+  call.path = "/v1/messages/batches";
+  EXPECT_EQ(make_upstream_target(*upstream, call, arena).error().code, base::ErrorCode::unsupported);
 }
 
 }  // namespace

@@ -4,10 +4,21 @@
 // :exception-type, frames are read and written elsewhere. Pure; any thread.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 #include "dialects/codec.h"
 
 namespace llmgw::dialects::bedrock {
 
 const Codec& codec();
+
+// POST /model/{id}/count-tokens: {"input":{"converse":{...}}} with what makes up the prompt.
+Outcome<void> write_count_request(const chat::Request& request, const chat::Target& target, WriteContext& context,
+                                  std::string& out);
+// {"inputTokens":n}
+Outcome<uint64_t> read_token_count(std::string_view body, const ReadContext& context);
+void write_token_count(uint64_t input_tokens, std::string& out);
 
 }  // namespace llmgw::dialects::bedrock

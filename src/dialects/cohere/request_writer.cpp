@@ -127,9 +127,11 @@ class RequestWriter {
     if (tools_.empty()) return;
     w_.key("tools").begin_array();
     bool strict = true;
+    bool any_strict = false;
     size_t index = 0;
     for (const Tool& tool : tools_) {
       strict = strict && tool.strict == true;
+      any_strict = any_strict || tool.strict == true;
       std::string_view schema = object_schema(tool.schema, context_.parser, arena_);
       if (target_.tool_schema != chat::SchemaSubset::any) {
         schema = chat::convert_schema(schema, target_.tool_schema, indexed("tools", index, "", arena_), context_.parser,
@@ -142,7 +144,9 @@ class RequestWriter {
     }
     w_.end_array();
     // For all tools or for none.
-    if (strict && target_.strict_tools) w_.member("strict_tools", true);
+    strict = strict && target_.strict_tools;
+    if (strict) w_.member("strict_tools", true);
+    if (any_strict && !strict) context_.warnings.dropped("tools.strict", "here all tools are strict or none");
     const bool forced = mode_ == ToolChoiceMode::required || mode_ == ToolChoiceMode::named;
     if (forced) w_.member("tool_choice", "REQUIRED");
     if (mode_ == ToolChoiceMode::none) w_.member("tool_choice", "NONE");
@@ -236,6 +240,7 @@ class RequestWriter {
     drop(request_.top_logprobs.value_or(0) > 0, "top_logprobs");
     drop(!request_.logit_bias.empty() && request_.logit_bias != "{}", "logit_bias");
     drop(!request_.metadata.empty(), "metadata");
+    drop(!request_.user.empty(), "user");
     drop(!request_.service_tier.empty() && request_.service_tier != "auto", "service_tier");
     drop(!request_.verbosity.empty() && request_.verbosity != "medium", "verbosity");
     drop(!request_.prompt_cache_key.empty(), "prompt_cache_key");

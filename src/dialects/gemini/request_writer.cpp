@@ -133,6 +133,9 @@ void RequestWriter::write_function(const Tool& tool, size_t index) {
   if (tool.kind == ToolKind::custom) {
     context_.warnings.emulated(indexed("tools", index, "", context_.arena), "a free-text tool became a function");
   }
+  if (tool.strict == true) {
+    context_.warnings.dropped(indexed("tools", index, ".strict", context_.arena), "this model has no strict tools");
+  }
   if (!schema.empty()) {
     const std::string_view field = indexed("tools", index, ".parameters", context_.arena);
     const bool openapi = target_.tool_schema == SchemaSubset::gemini_openapi;

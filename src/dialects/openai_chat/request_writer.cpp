@@ -98,7 +98,7 @@ class RequestWriter {
   }
 
   void identity() {
-    if (target_.user) text("user", request_.user, true);
+    text("user", request_.user, target_.user);
     raw("metadata", request_.metadata, target_.metadata);
     if (request_.store && target_.store) w_.member("store", *request_.store);
     if (!request_.service_tier.empty()) {

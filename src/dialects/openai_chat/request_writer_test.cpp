@@ -45,8 +45,8 @@ TEST_F(OpenaiChatWriter, ParametersObeyTheTarget) {
             R"("stop":["a","b"],"stream":true,"x_unknown":{"y":[1.0]}})");
   EXPECT_THAT(world_.warned(),
               testing::UnorderedElementsAre("dropped reasoning_effort", "changed max_tokens", "dropped top_k",
-                                            "dropped logit_bias", "dropped seed", "dropped stop", "dropped metadata",
-                                            "dropped service_tier", "dropped verbosity"));
+                                            "dropped logit_bias", "dropped seed", "dropped stop", "dropped user",
+                                            "dropped metadata", "dropped service_tier", "dropped verbosity"));
 }
 
 TEST_F(OpenaiChatWriter, ReasoningModelsGetNoSampling) {

@@ -372,7 +372,8 @@ void RequestWriter::include() {
 
 void RequestWriter::user() {
   constexpr size_t kUserBytesMax = 64;  // schema ModelResponseProperties, safety_identifier
-  if (request_.user.empty() || !target_.user) return;
+  if (request_.user.empty()) return;
+  if (!target_.user) return context_.warnings.dropped("user", "this provider takes no name of a user");
   if (request_.user.size() <= kUserBytesMax) {
     writer_.member("user", request_.user);
     return;

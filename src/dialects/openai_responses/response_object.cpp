@@ -117,7 +117,7 @@ void write_usage(json::Writer& writer, const chat::Usage& usage) {
 std::string request_echo(const chat::Request& request) {
   std::string echo;
   json::Writer writer(echo);
-  writer.member("background", false);
+  writer.member("background", request.background);
   write_instructions(writer, request);
   write_optional(writer, "max_output_tokens", request.max_tokens);
   writer.member("parallel_tool_calls", request.parallel_tool_calls.value_or(true));

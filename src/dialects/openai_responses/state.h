@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "chat/request.h"
 #include "dialects/codec.h"
 #include "json/reader.h"
 
@@ -64,6 +65,23 @@ class StateBodies {
   base::Arena& arena_;
   std::string_view seed_;
 };
+
+// A response that is made in the background.
+struct BackgroundResponse {
+  std::string id;
+  std::string previous_response_id;
+  std::string conversation_id;
+  int64_t created_at = 0;
+};
+// The Response that the client gets before anything has been said. `request` is what it asked.
+std::string pending_response(const chat::Request& request, const BackgroundResponse& background);
+// The request that is answered in its stead: no stream, nothing remembered, nothing in the background. Empty if it is
+// no JSON object.
+std::string foreground_request(std::string_view body, json::Parser& parser);
+// The Response that came of it, as the client knows it: with the id it was given. Empty if it is no JSON object.
+std::string finished_response(std::string_view response, const BackgroundResponse& background, json::Parser& parser);
+// What became of the pending one if `error`, the body of a refusal, came of it.
+std::string failed_response(std::string_view pending, std::string_view error, json::Parser& parser);
 
 // A stored Response with another status: "cancelled", which its body does not know yet.
 std::string with_status(std::string_view response, std::string_view status, json::Parser& parser);

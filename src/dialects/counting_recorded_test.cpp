@@ -1,0 +1,144 @@
+// What chat/token_estimate.h says of recorded requests, where the machine has some, beside the input tokens that their
+// providers reported. LLMGW_LIST_MISSES=1 lists those that are off by more than a tenth.
+#include "chat/token_estimate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+
+#include "dialects/codec_test_support.h"
+#include "dialects/counting.h"
+
+namespace llmgw::dialects {
+namespace {
+
+using namespace testing_support;
+using chat::Dialect;
+using chat::PartKind;
+
+struct Collection {
+  const char* name;
+  Dialect dialect;
+};
+constexpr Collection kCollections[] = {
+    {"openai_chat", Dialect::openai_chat},      {"openai_responses", Dialect::openai_responses},
+    {"anthropic_messages", Dialect::anthropic}, {"gemini", Dialect::gemini},
+    {"bedrock_converse", Dialect::bedrock},
+};
+
+// What is in a prompt beyond text and functions.
+struct Beyond {
+  bool media = false;
+  bool server_tools = false;  // and what they did: their prompts and results are the provider's own
+  bool state = false;         // what the provider remembers
+};
+
+void look(const chat::List<chat::Part>& parts, Beyond& beyond) {
+  for (const chat::Part& part : parts) {
+    if (part.media != nullptr && part.media->source != chat::MediaSource::text) beyond.media = true;
+    if (part.media != nullptr && part.media->citations) beyond.server_tools = true;
+    if (part.kind == PartKind::opaque) beyond.server_tools = true;
+    look(part.content, beyond);
+  }
+}
+
+Beyond beyond_text(const chat::Request& request) {
+  Beyond beyond;
+  for (const chat::Message& message : request.messages) look(message.parts, beyond);
+  for (const chat::Tool& tool : request.tools) {
+    if (tool.kind == chat::ToolKind::opaque) beyond.server_tools = true;
+  }
+  beyond.state = !request.previous_response_id.empty() || !request.conversation.empty();
+  for (const chat::Extra& extra : request.extras) {
+    if (extra.name == "cachedContent") beyond.state = true;
+    if (extra.name == "context_management" || extra.name == "web_search_options") beyond.server_tools = true;
+  }
+  return beyond;
+}
+
+const char* group_of(chat::TokenFamily family) {
+  if (family <= chat::TokenFamily::openai_reasoning) return "OpenAI";
+  if (family <= chat::TokenFamily::claude_5) return "Claude";
+  return family <= chat::TokenFamily::gemini_3 ? "Gemini" : "others";
+}
+
+std::optional<uint64_t> reported(const Case& one) {
+  json::Parser parser;
+  base::Arena arena;
+  const auto root = json::parse_tree(parser, one.expected, arena);
+  if (!root) return std::nullopt;
+  const json::Value usage = (*root)["usage"];
+  const auto count =
+      usage.is_object() ? usage["input_total"].unsigned_integer() : (*root)["count_tokens"].unsigned_integer();
+  if (!count) return std::nullopt;
+  return *count - std::min(*count, usage["tool_use_prompt"].unsigned_integer().value_or(0));
+}
+
+struct Tally {
+  std::vector<double> errors;
+  size_t within = 0;
+
+  void add(double estimate, double truth) {
+    constexpr double kTenth = 0.1;
+    constexpr double kTwo = 2;  // tokens: of the shortest prompts one is more than a tenth
+    const double off = std::abs(estimate - truth);
+    errors.push_back(off / truth);
+    if (off <= std::max(kTenth * truth, kTwo)) ++within;
+  }
+  double share() const { return static_cast<double>(within) / static_cast<double>(errors.size()); }
+};
+
+using Tallies = std::map<std::string, Tally>;
+
+void measure(const Collection& collection, Tallies& tallies) {
+  constexpr uint64_t kFewest = 6;
+  for (const Case& one : recorded_cases(collection.name)) {
+    const auto truth = reported(one);
+    if (one.status != 200 || one.request.empty() || one.provenance != "recorded" || truth < kFewest) continue;
+    json::Parser parser;
+    base::Arena arena;
+    chat::Request request{.from = collection.dialect};
+    const ReadContext context{
+        .parser = parser, .arena = arena, .minter = chat::native_minter(collection.dialect), .model = one.model};
+    const Counting* const counting = find_counting(collection.dialect);
+    const bool counts = one.endpoint.find("count") != std::string::npos || one.endpoint == "input_tokens";
+    const auto read = counts && counting != nullptr
+                          ? counting->read_request(one.request, context, request)
+                          : find_codec(collection.dialect)->read_request(one.request, context, request);
+    if (!read) continue;
+    const Beyond beyond = beyond_text(request);
+    if (beyond.server_tools || beyond.state) continue;
+    const bool vertex = one.id.starts_with("vertex/");
+    const chat::TokenFamily family = chat::token_family(one.model);
+    const auto estimate =
+        static_cast<double>(chat::estimate_tokens(request, family, vertex ? Dialect::vertex : collection.dialect));
+    const std::string group = std::string(group_of(family)) + (beyond.media ? ", media" : "");
+    const size_t before = tallies[group].within;
+    tallies[group].add(estimate, static_cast<double>(*truth));
+    if (std::getenv("LLMGW_LIST_MISSES") != nullptr && tallies[group].within == before) {
+      std::cout << group << ": " << *truth << " estimated " << estimate << " " << one.id << " " << one.model << "\n";
+    }
+  }
+}
+
+TEST(TokenEstimate, RecordedPromptsWithinATenth) {
+  Tallies tallies;
+  for (const Collection& collection : kCollections) measure(collection, tallies);
+  if (tallies.empty()) GTEST_SKIP() << "no recorded traffic: set LLMGW_CASES";
+  for (auto& [name, tally] : tallies) {
+    std::ranges::sort(tally.errors);
+    std::cout << name << ": " << tally.errors.size() << " prompts, median error "
+              << std::round(1000 * tally.errors[tally.errors.size() / 2]) / 10 << " %, "
+              << std::round(1000 * tally.share()) / 10 << " % within a tenth or two tokens\n";
+  }
+  EXPECT_GE(tallies["OpenAI"].share(), 0.88);
+  EXPECT_GE(tallies["Claude"].share(), 0.84);
+  EXPECT_GE(tallies["Gemini"].share(), 0.87);
+}
+
+}  // namespace
+}  // namespace llmgw::dialects

@@ -1,0 +1,133 @@
+#include "gateway/background.h"
+
+#include "gateway/call.h"
+#include "json/tree.h"
+#include "net/io.h"
+
+namespace llmgw::gateway {
+
+namespace state = dialects::openai_responses;
+using base::ErrorCode;
+using http::Header;
+using net::Task;
+
+namespace {
+
+// How often a response looks whether its client has cancelled it: what a cancelled one may cost more.
+constexpr base::Duration kCancelPoll = std::chrono::seconds(1);
+// A disk that takes longer has failed.
+constexpr base::Duration kStoreTimeout = std::chrono::seconds(30);
+
+int64_t seconds_now(net::Loop& loop) {
+  return std::chrono::duration_cast<std::chrono::seconds>(loop.wall_now().time_since_epoch()).count();
+}
+
+net::Wait store_wait(net::Loop& loop) {
+  return {loop.now() + kStoreTimeout, nullptr};
+}
+
+// A cancelled response, or one whose record is gone, ends its call.
+Task<void> watch(const Worker& worker, store::ResponsesStore& store, const BackgroundRun& run) {
+  net::Loop& loop = run.exchange->loop();
+  while (co_await net::sleep_for(loop, kCancelPoll)) {
+    if (worker.background_stopped()) run.exchange->cancellation().cancel();
+    const auto found = co_await store.call(loop, store_wait(loop),
+                                           [owner = run.owner, id = run.response.id, now = seconds_now(loop)](
+                                               store::Responses& responses) { return responses.get(owner, id, now); });
+    const bool gone = !found && found.error().code == ErrorCode::not_found;
+    if (gone || (found && found->status == "cancelled")) run.exchange->cancellation().cancel();
+  }
+}
+
+store::ResponseRecord record_of(const BackgroundRun& run, json::Parser& parser) {
+  store::ResponseRecord record{.id = run.response.id,
+                               .previous_id = run.response.previous_response_id,
+                               .conversation_id = run.response.conversation_id,
+                               .background = true};
+  const bool good = run.exchange->status() == 200 && run.exchange->ended();
+  if (good) record.body = state::finished_response(run.exchange->answer(), run.response, parser);
+  if (record.body.empty()) {
+    record.body = state::failed_response(run.pending, good ? std::string_view{} : run.exchange->answer(), parser);
+  }
+  base::Arena arena;
+  state::StateBodies bodies(parser, arena, run.response.id);
+  for (state::StateItem& item : bodies.output_items(record.body)) {
+    record.output.push_back({std::move(item.id), std::move(item.json)});
+  }
+  if (const auto root = json::parse_tree(parser, record.body, arena)) record.status = (*root)["status"].string(arena);
+  return record;
+}
+
+}  // namespace
+
+DetachedExchange::DetachedExchange(const http::ServerExchange& asked, std::string path, std::string body)
+    : loop_(asked.loop()),
+      peer_(asked.peer()),
+      over_tls_(asked.over_tls()),
+      started_at_(asked.loop().now()),
+      path_(std::move(path)),
+      body_(std::move(body)) {
+  head_.method = http::Method::post;
+  head_.method_text = "POST";
+  head_.target = head_.path = path_;
+  head_.framing = http::Framing::content_length;
+  head_.content_length = body_.size();
+  for (const Header& header : asked.head().headers) {
+    head_.headers.append(header.id, arena_.copy(header.name), arena_.copy(header.value));
+  }
+}
+
+Task<base::Result<std::span<char>>> DetachedExchange::read_body(uint64_t bytes_max) {
+  if (body_.size() > bytes_max) co_return base::fail(ErrorCode::too_large, "the request body");
+  co_return std::span<char>(body_.data(), body_.size());
+}
+
+base::Result<void> DetachedExchange::start(const http::ResponseStart& response) {
+  status_ = response.status;
+  return {};
+}
+
+Task<base::Result<void>> DetachedExchange::write(std::span<const iovec> data, bool end) {
+  if (cancellation_.cancelled()) co_return base::fail(ErrorCode::cancelled, "the response in the background");
+  for (const iovec& piece : data) {
+    if (answer_.size() + piece.iov_len > kAnswerBytesMax) {
+      cancellation_.cancel();
+      co_return base::fail(ErrorCode::too_large, "the response in the background");
+    }
+    answer_.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  }
+  ended_ = end;
+  co_return base::Result<void>{};
+}
+
+Task<base::Result<void>> DetachedExchange::flush() {
+  co_return base::Result<void>{};
+}
+
+Task<base::Result<http::RawConnection>> DetachedExchange::take_over(const http::ResponseStart*) {
+  co_return base::fail(ErrorCode::unsupported, "there is no connection");
+}
+
+Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, BackgroundRun run) {
+  net::Loop& loop = worker.loop();
+  {
+    net::TaskGroup watcher;
+    watcher.spawn(watch(worker, store, run));
+    Call call(worker, *run.exchange);
+    co_await call.run();
+  }
+  json::Parser parser;
+  auto record = record_of(run, parser);
+  const auto kept =
+      co_await store.call(loop, store_wait(loop),
+                          [owner = run.owner, record = std::move(record), now = seconds_now(loop)](
+                              store::Responses& responses) { return responses.complete(owner, record, now); });
+  // A response that was cancelled or deleted meanwhile stays so.
+  const bool over =
+      !kept && (kept.error().code == ErrorCode::already_exists || kept.error().code == ErrorCode::not_found);
+  if (!kept && !over) {
+    worker.log().warn("response not kept", {{"response", run.response.id}, {"error", kept.error()}});
+  }
+}
+
+}  // namespace llmgw::gateway

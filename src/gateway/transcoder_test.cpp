@@ -1,0 +1,157 @@
+#include "gateway/transcoder.h"
+
+#include <gtest/gtest.h>
+
+#include "base/base64.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using chat::Dialect;
+using chat::Framing;
+
+class TranscoderTest : public testing::Test {
+ protected:
+  Transcoder::Sides sides(Dialect provider, Framing upstream, Dialect client, Framing framing) {
+    return {.provider = *dialects::find_codec(provider),
+            .client = *dialects::find_codec(client),
+            .read = {.parser = parser_, .arena = arena_, .model = "m", .id_seed = "seed"},
+            .write = {.parser = writer_parser_,
+                      .arena = arena_,
+                      .request_id = "req",
+                      .model = "alias",
+                      .request = &request_,
+                      .framing = framing},
+            .upstream_framing = upstream};
+  }
+
+  json::Parser parser_;
+  json::Parser writer_parser_;
+  base::Arena arena_;
+  chat::Request request_;
+};
+
+constexpr std::string_view kChunks = R"([{"candidates":[{"content":{"parts":[{"text":"one "}]}}]},
+{"candidates":[{"content":{"parts":[{"text":"two"}]},"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":3}}])";
+
+// Gemini's stream without alt=sse: an element goes on as soon as it is whole.
+TEST_F(TranscoderTest, AnArrayIsAStream) {
+  const auto both = sides(Dialect::gemini, Framing::json, Dialect::anthropic, Framing::sse);
+  std::string whole;
+  {
+    Transcoder transcoder(both);
+    const size_t half = kChunks.find('\n');
+    transcoder.feed(kChunks.substr(0, half));
+    EXPECT_TRUE(transcoder.started());
+    EXPECT_NE(transcoder.output().find("one "), std::string::npos) << "before the array's end";
+    transcoder.feed(kChunks.substr(half));
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.over());
+    EXPECT_FALSE(transcoder.error().has_value());
+    whole = transcoder.output();
+  }
+  for (size_t at = 0; at <= kChunks.size(); ++at) {
+    Transcoder transcoder(both);
+    transcoder.feed(kChunks.substr(0, at));
+    transcoder.feed(kChunks.substr(at));
+    transcoder.finish();
+    EXPECT_EQ(transcoder.output(), whole) << at;
+  }
+}
+
+TEST_F(TranscoderTest, ACutArrayIsNoEnd) {
+  for (const size_t at : {size_t{1}, kChunks.find('\n'), kChunks.size() - 1}) {
+    Transcoder transcoder(sides(Dialect::gemini, Framing::json, Dialect::openai_chat, Framing::sse));
+    transcoder.feed(kChunks.substr(0, at));
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.error().has_value()) << at;
+    EXPECT_EQ(transcoder.output().find("[DONE]"), std::string::npos) << at;
+  }
+}
+
+std::string chunk(std::string_view json) {
+  std::string text(base::base64_size(json.size()), '\0');
+  base::base64_encode(json, text.data());
+  std::string out;
+  http::append_event_stream_event(out, "chunk", R"({"p":"bytes","bytes":")" + text + R"("})");
+  return out;
+}
+
+constexpr std::string_view kMessage[] = {
+    R"({"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":3}}})",
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"pong"}})",
+    R"({"type":"content_block_stop","index":0})",
+    R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}})",
+    R"({"type":"message_stop"})",
+};
+
+// InvokeModel's stream to a client of InvokeModel: unwrapped, read, written, wrapped.
+TEST_F(TranscoderTest, InvokeModelOnBothSides) {
+  auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::anthropic, Framing::event_stream);
+  both.upstream_wrapped = both.client_wrapped = true;
+  Transcoder transcoder(both);
+  for (const std::string_view event : kMessage) transcoder.feed(chunk(event));
+  transcoder.finish();
+  ASSERT_TRUE(transcoder.over());
+  ASSERT_FALSE(transcoder.error().has_value());
+  // What came out is such a stream again.
+  const std::string out = transcoder.output();
+  auto to_text = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::json);
+  to_text.upstream_wrapped = true;
+  Transcoder again(to_text);
+  again.feed(out);
+  again.finish();
+  EXPECT_NE(again.output().find(R"("content":"pong")"), std::string::npos) << again.output();
+}
+
+TEST_F(TranscoderTest, AnErrorInInvokeModelsStreamIsAnException) {
+  auto both = sides(Dialect::anthropic, Framing::sse, Dialect::anthropic, Framing::event_stream);
+  both.client_wrapped = true;
+  Transcoder transcoder(both);
+  for (size_t i = 0; i < 3; ++i) transcoder.feed("data: " + std::string(kMessage[i]) + "\n\n");
+  transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "gone"});
+  EXPECT_TRUE(transcoder.error_event_written());
+  EXPECT_NE(transcoder.output().find(":exception-type"), std::string::npos);
+  EXPECT_NE(transcoder.output().find("gone"), std::string::npos);
+}
+
+TEST_F(TranscoderTest, DamagedChunksAreAnError) {
+  for (const char* const payload : {"{}", R"({"bytes":"!"})", R"({"bytes":3})"}) {
+    auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::sse);
+    both.upstream_wrapped = true;
+    Transcoder transcoder(both);
+    std::string frame;
+    http::append_event_stream_event(frame, "chunk", payload);
+    transcoder.feed(frame);
+    EXPECT_TRUE(transcoder.error().has_value()) << payload;
+  }
+}
+
+// An image goes where answers have a place for it, and is named where they have none.
+TEST_F(TranscoderTest, MediaWithoutAPlaceAreNamed) {
+  constexpr std::string_view kImage =
+      R"({"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]},"finishReason":"STOP"}]})";
+  struct Row {
+    Dialect client;
+    Framing framing;
+    bool carried;
+  };
+  const Row rows[] = {
+      {Dialect::anthropic, Framing::json, false},      {Dialect::anthropic, Framing::sse, false},
+      {Dialect::cohere, Framing::json, false},         {Dialect::bedrock, Framing::event_stream, false},
+      {Dialect::bedrock, Framing::json, true},         {Dialect::openai_chat, Framing::json, true},
+      {Dialect::openai_responses, Framing::sse, true}, {Dialect::gemini, Framing::sse, true},
+  };
+  for (const Row& row : rows) {
+    Transcoder transcoder(sides(Dialect::gemini, Framing::json, row.client, row.framing));
+    transcoder.feed(kImage);
+    transcoder.finish();
+    ASSERT_TRUE(transcoder.over());
+    EXPECT_EQ(transcoder.dropped_media(), row.carried ? "" : "image") << chat::to_string(row.client);
+    EXPECT_EQ(transcoder.output().find("AAAA") != std::string::npos, row.carried) << transcoder.output();
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::gateway

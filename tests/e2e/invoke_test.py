@@ -1,0 +1,174 @@
+"""Claude on Bedrock by InvokeModel: Anthropic's own messages in AWS's envelope, for clients of every protocol; and
+clients of InvokeModel at providers of every protocol."""
+
+import json
+
+import anthropic
+import boto3
+import botocore.config
+import openai
+import pytest
+
+from harness import canned, clouds
+
+pytestmark = pytest.mark.xdist_group("clouds")
+
+KEY = "canary-client-key-of-invoke"
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+PING = [{"role": "user", "content": "ping"}]
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    running = clouds.Cloud()
+    yield running
+    running.stop()
+
+
+def answer(request):
+    """Anthropic and OpenAI themselves."""
+    body = request.json()
+    if request.path == "/v1/messages":
+        if body.get("stream"):
+            events = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in clouds.MESSAGE_EVENTS]
+            return 200, "".join(events).encode(), {"Content-Type": "text/event-stream"}
+        return 200, clouds.MESSAGE
+    choice = {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}
+    if body.get("stream"):
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        delta = {"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None}
+        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        text = "".join(f"data: {json.dumps(chunk | {'choices': [each]})}\n\n" for each in (delta, last))
+        return 200, (text + "data: [DONE]\n\n").encode(), {"Content-Type": "text/event-stream"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    return 200, {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
+@pytest.fixture(scope="module")
+def others():
+    running = canned.Canned(answer)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(cloud, others, tmp_path_factory):
+    aws = {"provider": "bedrock", "endpoint": cloud.url, "region": clouds.REGION, "api_key": clouds.BEDROCK_API_KEY}
+    connections = [
+        aws | {"name": "invoke", "api": "invoke"},
+        aws | {"name": "converse"},
+        {"name": "anthropic", "provider": "anthropic", "endpoint": others.url, "api_key": "canary-upstream"},
+        {"name": "openai", "provider": "openai", "endpoint": others.url, "api_key": "canary-upstream"},
+    ]
+    models = [
+        {"name": "claude", "connection": "invoke", "remote": CLAUDE},
+        {"name": "converse", "connection": "converse", "remote": CLAUDE},
+        {"name": "nova", "connection": "invoke", "remote": "amazon.nova-pro-v1:0"},
+        {"name": "claude-itself", "connection": "anthropic", "remote": "claude-sonnet-4-5"},
+        {"name": "gpt", "connection": "openai", "remote": "gpt-4o"},
+    ]
+    with canned.gateway(tmp_path_factory.mktemp("invoke"), KEY, connections, models) as running:
+        yield running
+
+
+@pytest.fixture
+def messages(gateway):
+    with anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0) as sdk:
+        yield sdk.beta.messages
+
+
+def test_messages_pass_in_the_envelope(messages, cloud):
+    known_to_nobody = {"invented_member": {"a": [1, 2.50]}}
+    made = messages.create(
+        model="claude", max_tokens=9, messages=PING, betas=["one", "two"], extra_body=known_to_nobody
+    )
+    assert made.content[0].text == "pong" and made.usage.input_tokens == 5
+    seen = cloud.last("/invoke")
+    assert seen.path.endswith("/invoke") and "claude-sonnet-4-5" in seen.path
+    assert b'{"a":[1,2.5]}' in seen.body.replace(b" ", b"")
+    body = seen.json()
+    assert body.pop("anthropic_version") == "bedrock-2023-05-31" and body.pop("anthropic_beta") == ["one", "two"]
+    assert body == {"max_tokens": 9, "messages": PING} | known_to_nobody
+
+
+def test_streams_are_unwrapped(messages, cloud):
+    with messages.stream(model="claude", max_tokens=9, messages=PING) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_message()
+    assert final.content[0].text == "pong" and final.stop_reason == "end_turn"
+    assert kinds[0] == "message_start" and kinds[-1] == "message_stop"
+    seen = cloud.last("/invoke")
+    assert seen.path.endswith("/invoke-with-response-stream") and "stream" not in seen.json()
+
+
+def test_clients_of_other_protocols(gateway, cloud):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
+        made = sdk.chat.completions.create(model="claude", messages=PING)
+        assert made.choices[0].message.content == "pong" and made.usage.prompt_tokens == 5
+        body = cloud.last("/invoke").json()
+        assert body["anthropic_version"] == "bedrock-2023-05-31" and "model" not in body
+        assert body["messages"][0]["role"] == "user" and body["max_tokens"] > 0
+        chunks = sdk.chat.completions.create(model="claude", messages=PING, stream=True)
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "pong"
+        assert cloud.last("/invoke").path.endswith("/invoke-with-response-stream")
+
+
+def test_other_models_stay_with_converse(gateway, cloud):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
+        for model in ("nova", "converse"):
+            assert sdk.chat.completions.create(model=model, messages=PING).choices[0].message.content == "pong"
+            assert cloud.requests[-1].path.endswith("/converse")
+
+
+def runtime(gateway):
+    return boto3.client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=gateway.url,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+    )
+
+
+BODY = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": PING}
+
+
+@pytest.mark.parametrize("model", ["claude", "claude-itself", "gpt", "nova"])
+def test_boto3_invokes_every_provider(gateway, model):
+    made = json.loads(runtime(gateway).invoke_model(modelId=model, body=json.dumps(BODY))["body"].read())
+    # What a model on Bedrock takes is its own business: its body passes as it came.
+    assert made["content"][0]["text"] == "pong" and made["stop_reason"] == "end_turn"
+
+
+@pytest.mark.parametrize("model", ["claude", "claude-itself", "gpt", "nova"])
+def test_boto3_streams_from_every_provider(gateway, model):
+    stream = runtime(gateway).invoke_model_with_response_stream(modelId=model, body=json.dumps(BODY))
+    events = [json.loads(each["chunk"]["bytes"]) for each in stream["body"]]
+    assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert "".join(delta.get("text", "") for delta in deltas) == "pong"
+
+
+@pytest.mark.parametrize("model", ["claude", "claude-itself", "gpt"])
+def test_anthropics_sdk_for_bedrock(gateway, model):
+    with anthropic.AnthropicBedrock(
+        base_url=gateway.url, aws_access_key=KEY, aws_secret_key=KEY, aws_region="us-east-1", max_retries=0
+    ) as sdk:
+        made = sdk.messages.create(model=model, max_tokens=9, messages=PING)
+        assert made.content[0].text == "pong"
+        with sdk.messages.stream(model=model, max_tokens=9, messages=PING) as stream:
+            assert stream.get_final_text() == "pong"
+
+
+def test_betas_in_the_body_are_told(gateway):
+    body = json.dumps(BODY | {"anthropic_beta": ["one"]})
+    answer = runtime(gateway).invoke_model(modelId="gpt", body=body)
+    assert 'dropped;field="anthropic_beta"' in answer["ResponseMetadata"]["HTTPHeaders"]["x-llm-gateway-warnings"]
