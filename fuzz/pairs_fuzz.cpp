@@ -26,6 +26,8 @@ class Client final : public chat::EventSink, public chat::WireSink {
   void event(const chat::StreamEvent& event) override {
     failed = failed || event.kind == chat::EventKind::error;
     said.event(event);
+    // Before the first byte it is an HTTP error.
+    if (event.kind == chat::EventKind::error && names.empty()) return;
     writer_.write(event, *this);
   }
   void event(const chat::WireEvent& event) override {

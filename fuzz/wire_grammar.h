@@ -129,8 +129,14 @@ class ResponsesGrammar final : public WireGrammar {
     const std::string type = text(root["type"]);
     check(type == name, "the event's name is its type");
     check(root["sequence_number"].unsigned_integer() == number_++, "numbers rise by one");
-    if (type == "error") {
+    // An error is told twice: as such, and as what became of the response.
+    if (failed_) {
+      check(type == "response.failed", "nothing else follows an error");
       over_ = true;
+      return;
+    }
+    if (type == "error") {
+      failed_ = true;
       return;
     }
     if (number_ == 1) return check(type == "response.created", "the start comes first");
@@ -162,6 +168,7 @@ class ResponsesGrammar final : public WireGrammar {
   }
   uint64_t number_ = 0;
   uint64_t index_ = 0;
+  bool failed_ = false;
   bool item_open_ = false;
   bool part_open_ = false;
 };
@@ -225,7 +232,9 @@ class CohereGrammar final : public WireGrammar {
       started_ = true;
       return;
     }
-    if (type == "message-end") {
+    if (type == "message-end" && root["delta"]["error"].is_string()) {
+      over_ = true;
+    } else if (type == "message-end") {
       check(open_.empty(), "everything is closed at the end");
       over_ = complete_ = true;
     } else if (type == "content-start" || type == "tool-call-start" || type == "citation-start") {

@@ -92,12 +92,11 @@ class RequestWriter {
     return {};
   }
 
-  static size_t marks_of(const chat::List<Part>& parts, bool& one_hour) {
+  static size_t marks_of(const chat::List<Part>& parts) {
     size_t count = 0;
     for (const Part& part : parts) {
       const bool marked = part.cache != CacheMark::none && BlockWriter::has_block(part);
-      count += (marked ? 1 : 0) + marks_of(part.content, one_hour);
-      one_hour = one_hour || part.cache == CacheMark::one_hour;
+      count += (marked ? 1 : 0) + marks_of(part.content);
     }
     return count;
   }
@@ -106,28 +105,25 @@ class RequestWriter {
   void plan_marks() {
     marks_.enabled = target_.cache_marks;
     if (!marks_.enabled) return;
-    bool one_hour = request_.cache == CacheMark::one_hour;
-    size_t in_tools = 0;
-    for (const chat::Tool* tool : tools_.tools) in_tools += tool->cache != CacheMark::none ? 1 : 0;
-    const size_t in_system = marks_of(conversation_.system, one_hour);
+    size_t count = marks_of(conversation_.system) + (request_.cache != CacheMark::none ? 1 : 0);
+    for (const chat::Tool* tool : tools_.tools) count += tool->cache != CacheMark::none ? 1 : 0;
     size_t in_messages = 0;
-    for (const chat::Turn& turn : conversation_.turns) in_messages += marks_of(turn.parts, one_hour);
-    size_t count = in_tools + in_system + in_messages + (request_.cache != CacheMark::none ? 1 : 0);
+    for (const chat::Turn& turn : conversation_.turns) in_messages += marks_of(turn.parts);
+    count += in_messages;
     if (count > kCacheMarksMax) {
       context_.warnings.dropped("cache_control", "this model takes four cache marks: the earliest were left out");
       marks_.skipped = std::min(count - kCacheMarksMax, in_messages);
     }
-    // A mark must not last shorter than one behind it.
-    const CacheMark ours = one_hour ? CacheMark::one_hour : CacheMark::five_minutes;
-    if (target_.auto_cache_system && in_system == 0 && count < kCacheMarksMax && !conversation_.system.empty()) {
+    // A client that marks anything has chosen what is to be cached.
+    if (count > 0) return;
+    if (target_.auto_cache_system && !conversation_.system.empty()) {
       size_t bytes = 0;
       for (const Part& part : conversation_.system) bytes += part.text.size();
       if (bytes / kBytesPerToken >= target_.auto_cache_min_tokens) {
-        conversation_.system.back().cache = ours;
-        ++count;
+        conversation_.system.back().cache = CacheMark::five_minutes;
       }
     }
-    if (target_.auto_cache_tools && in_tools == 0 && count < kCacheMarksMax) tools_mark_ = ours;
+    if (target_.auto_cache_tools) tools_mark_ = CacheMark::five_minutes;
   }
 
   void system() {

@@ -163,15 +163,16 @@ class RequestWriter {
       context_.warnings.dropped("cache_control", "this model takes four cache points: the earliest were left out");
       message_marks_skipped_ = std::min(count - kCachePointsMax, count - in_tools - in_system);
     }
-    if (target_.auto_cache_system && in_system == 0 && count < kCachePointsMax && !conversation_.system.empty()) {
+    // A client that marks anything has chosen what is to be cached.
+    if (count > 0) return;
+    if (target_.auto_cache_system && !conversation_.system.empty()) {
       size_t bytes = 0;
       for (const Part& part : conversation_.system) bytes += part.text.size();
       if (bytes / kBytesPerToken >= target_.auto_cache_min_tokens) {
         conversation_.system.back().cache = CacheMark::five_minutes;
-        ++count;
       }
     }
-    auto_cache_tools_ = target_.auto_cache_tools && in_tools == 0 && count < kCachePointsMax;
+    auto_cache_tools_ = target_.auto_cache_tools;
   }
 
   void system() {

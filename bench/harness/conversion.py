@@ -1,0 +1,102 @@
+"""The rows of calls between protocols: an Anthropic client and an OpenAI provider, beside the same gateway where both
+speak one protocol."""
+
+import statistics
+import time
+
+from .lab import Lab, Target
+from .process import BenchError
+from .rows import (CONNECTIONS, HELD_BYTES, MIB, REQUEST_BYTES, STREAM_MS, STREAMS, Check, Row, Samples, interleaved,
+                   number)
+
+EVENTS = 100  # of a canned stream
+HELD_REQUESTS = 500
+# The load generator's body is one that both APIs take; the answer is another than the canned one.
+CONVERTED = ["--path", "/v1/messages", "--expect-any"]
+
+
+def gateway(lab: Lab) -> Target | None:
+    return next((target for target in lab.all_proxies() if target.name == "gateway"), None)
+
+
+def both_ways(lab: Lab, kind: str, arguments: list, row: str, keep) -> None:
+    """Rounds of one run each way, interleaved; keep(name, result)."""
+    target = gateway(lab)
+    if target is None:
+        return
+    ways = {"same": [], "converted": CONVERTED}
+    for turn in range(lab.options.rounds):
+        for name in sorted(ways, reverse=turn % 2 == 1):
+            keep(name, lab.load(target, kind, [*arguments, *ways[name]], row))
+
+
+def convert_cpu(lab: Lab) -> Row:
+    cost = Samples()
+    both_ways(lab, "plain", ["--connections", CONNECTIONS, "--body-bytes", REQUEST_BYTES, "--warmup-seconds", 0.3,
+                             "--seconds", lab.options.seconds], "convert-cpu",
+              lambda name, result: cost.add(name, result["cpu_us_per_request"]))
+    ratio = cost.ratio("converted", "same") if cost.by_name else None
+    row = Row("convert-cpu", "CPU a request, Anthropic client to OpenAI provider and back, 1 KB",
+              [Check("ratio to the same protocol", ratio, 1.5)])
+    row.gateway, row.reference = cost.text("converted", "µs"), f"same protocol {cost.text('same', 'µs')}"
+    return row
+
+
+def convert_stream(lab: Lab) -> Row:
+    cost = Samples()
+    both_ways(lab, "stream", ["--stream", "--connections", STREAMS, "--ramp-ms", STREAM_MS, "--warmup-requests",
+                              STREAMS, "--seconds", lab.options.seconds], "convert-stream",
+              lambda name, result: cost.add(name, result["cpu_us_per_request"]))
+    event = None
+    if cost.by_name:
+        event = statistics.median((a - b) / EVENTS for a, b in zip(cost.by_name["converted"], cost.by_name["same"]))
+    row = Row("convert-stream", f"CPU that converting adds to an event, {STREAMS} streams of {EVENTS} events",
+              [Check("an event", event, 3, "µs")])
+    row.gateway, row.reference = cost.text("converted", "µs"), f"same protocol {cost.text('same', 'µs')} a stream"
+    return row
+
+
+def convert_first(lab: Lab) -> Row:
+    first = Samples()
+    arguments = ["--stream", "--connections", STREAMS, "--ramp-ms", STREAM_MS, "--warmup-requests", STREAMS,
+                 "--seconds", lab.options.seconds, "--expect-any"]
+
+    def measure(target: Target) -> None:
+        more = CONVERTED if target.name == "gateway" else []
+        first.add(target.name, lab.load(target, "stream", [*arguments, *more], "convert-first")["first_byte_us"]["p99"])
+
+    target = gateway(lab)
+    interleaved(lab, [lab.direct(), *([target] if target else [])], measure)
+    added = None
+    if "gateway" in first.by_name:
+        added = statistics.median(a - b for a, b in zip(first.by_name["gateway"], first.by_name["direct"]))
+    row = Row("convert-first", f"time added to the first token of a converted stream, p99, {STREAMS} streams",
+              [Check("added p99", added, 100, "µs")])
+    row.gateway, row.reference = first.text("gateway", "µs"), f"direct {first.text('direct', 'µs')}"
+    return row
+
+
+def convert_memory(lab: Lab) -> Row:
+    row = Row("convert-memory", f"memory of {HELD_REQUESTS} concurrent converted requests of {HELD_BYTES >> 10} KB",
+              [Check("peak - idle, of the payload in flight", None, 4.0)])
+    if not lab.has_gateway():
+        return row
+    canned, ports = lab.start_canned(["held"])
+    target = lab.start_gateway(lab.upstreams | ports)
+    time.sleep(1)
+    idle = target.server.memory()["rss"]
+    lab.load(target, "held", ["--connections", HELD_REQUESTS, "--requests", HELD_REQUESTS, "--body-bytes", HELD_BYTES,
+                              *CONVERTED], "convert-memory")
+    peak = target.server.memory()["peak"]
+    target.server.stop()
+    held = lab.canned_stats(canned)["answering_peak"]
+    if held != HELD_REQUESTS:
+        raise BenchError(f"convert-memory: the upstream held {held} of {HELD_REQUESTS} requests at one time")
+    row.checks[0].value = (peak - idle) / (HELD_REQUESTS * HELD_BYTES)
+    row.gateway = f"idle {idle / MIB:.1f}, peak {peak / MIB:.0f} MiB"
+    row.reference = f"payload {number(HELD_REQUESTS * HELD_BYTES / MIB, 'MiB')}"
+    return row
+
+
+ROWS = {"convert-cpu": convert_cpu, "convert-stream": convert_stream, "convert-first": convert_first,
+        "convert-memory": convert_memory}

@@ -1,0 +1,102 @@
+"""Prompt caching that the gateway asks for where the client does not: Anthropic and Bedrock."""
+
+import anthropic
+import boto3
+import botocore.config
+import openai
+import pytest
+
+from harness import canned, clouds
+
+pytestmark = pytest.mark.xdist_group("clouds")
+
+KEY = "canary-client-key-of-caching"
+LONG = "Be terse, be kind, be quick and never say more than you were asked to say. " * 8
+TOOLS = [
+    {"type": "function", "function": {"name": name, "description": "Does it.", "parameters": {"type": "object"}}}
+    for name in ("first", "last")
+]
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    running = canned.Canned(
+        lambda request: (200, clouds.CONVERSE if "/converse" in request.path else clouds.MESSAGE)
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(cloud, tmp_path_factory):
+    at = {"endpoint": cloud.url, "api_key": "canary-upstream"}
+    caching = {"auto_cache_system": True, "auto_cache_tools": True, "min_system_tokens": 64}
+    connections = [
+        at | caching | {"name": "anthropic", "provider": "anthropic"},
+        at | caching | {"name": "bedrock", "provider": "bedrock", "region": clouds.REGION},
+        at | {"name": "plain", "provider": "anthropic"},
+    ]
+    claude = "claude-sonnet-4-5"
+    models = [
+        {"name": "claude", "connection": "anthropic", "remote": claude},
+        {"name": "bedrock", "connection": "bedrock", "remote": f"anthropic.{claude}-20250929-v1:0"},
+        {"name": "plain", "connection": "plain", "remote": claude},
+    ]
+    with canned.gateway(tmp_path_factory.mktemp("caching"), KEY, connections, models) as running:
+        yield running
+
+
+def ask(gateway, cloud, model, system):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": "ping"}]
+        sdk.chat.completions.create(model=model, messages=messages, tools=TOOLS)
+    return cloud.requests[-1].json()
+
+
+def test_anthropic(gateway, cloud):
+    body = ask(gateway, cloud, "claude", LONG)
+    assert body["system"][-1]["cache_control"] == {"type": "ephemeral"}
+    assert body["tools"][-1]["cache_control"] == {"type": "ephemeral"}
+    assert "cache_control" not in body["tools"][0]
+    assert "cache_control" not in str(body["messages"])
+
+
+def test_bedrock(gateway, cloud):
+    body = ask(gateway, cloud, "bedrock", LONG)
+    assert body["system"][-1] == {"cachePoint": {"type": "default"}}
+    assert body["toolConfig"]["tools"][-1] == {"cachePoint": {"type": "default"}}
+    assert [set(tool) for tool in body["toolConfig"]["tools"][:-1]] == [{"toolSpec"}, {"toolSpec"}]
+
+
+@pytest.mark.parametrize("model", ["claude", "bedrock"])
+def test_a_short_system_prompt_is_not_worth_it(gateway, cloud, model):
+    body = ask(gateway, cloud, model, "Be terse.")
+    assert "cache" not in str(body["system"]) and "cache" in str(body.get("tools") or body["toolConfig"])
+
+
+def test_only_where_configured(gateway, cloud):
+    assert "cache_control" not in str(ask(gateway, cloud, "plain", LONG))
+
+
+def test_a_client_that_marks_its_own_knows_better(gateway, cloud):
+    with anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0) as sdk:
+        text = {"type": "text", "text": "ping", "cache_control": {"type": "ephemeral"}}
+        sdk.messages.create(
+            model="bedrock", max_tokens=9, system=LONG, messages=[{"role": "user", "content": [text]}]
+        )
+    body = cloud.requests[-1].json()
+    assert "cachePoint" not in str(body["system"])
+    assert body["messages"][0]["content"][-1] == {"cachePoint": {"type": "default"}}
+    runtime = boto3.client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=gateway.url,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+    )
+    content = [{"text": "ping"}, {"cachePoint": {"type": "default"}}]
+    runtime.converse(modelId="claude", system=[{"text": LONG}], messages=[{"role": "user", "content": content}])
+    body = cloud.requests[-1].json()
+    assert "cache_control" not in str(body["system"])
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral"}

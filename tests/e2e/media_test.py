@@ -1,0 +1,167 @@
+"""Images by URL for providers that take only bytes: the gateway fetches them, within limits."""
+
+import base64
+import threading
+
+import anthropic
+import openai
+import pytest
+
+from harness import canned, clouds
+
+pytestmark = pytest.mark.xdist_group("clouds")
+
+KEY = "canary-client-key-of-media"
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+BYTES_MAX = 4096
+
+
+class Site:
+    """A web server with pictures, and the providers behind the gateway."""
+
+    def __init__(self):
+        self.over = threading.Event()
+
+    def __call__(self, request):
+        if request.method == "GET":
+            return self.picture(request.path)
+        if request.path.endswith("/converse"):
+            return 200, clouds.CONVERSE
+        return 200, clouds.GENERATED
+
+    def picture(self, path):
+        if path == "/pixel.png":
+            return 200, PIXEL, {"Content-Type": "image/png"}
+        if path == "/lying.jpg":
+            return 200, PIXEL, {"Content-Type": "image/jpeg"}
+        if path == "/moved.png":
+            return 302, b"", {"Location": "/pixel.png"}
+        if path == "/circle.png":
+            return 302, b"", {"Location": "/circle.png"}
+        if path == "/large.png":
+            return 200, PIXEL + bytes(BYTES_MAX), {"Content-Type": "image/png"}
+        if path == "/slow.png":
+            self.over.wait(60)
+        return 404, b"no such picture"
+
+
+@pytest.fixture(scope="module")
+def site():
+    answers = Site()
+    running = canned.Canned(answers)
+    yield running
+    answers.over.set()
+    running.stop()
+
+
+def start(site, tmp_path_factory, server):
+    connections = [
+        {"name": "google", "provider": "google", "endpoint": site.url, "api_key": "canary-upstream"},
+        {
+            "name": "bedrock",
+            "provider": "bedrock",
+            "endpoint": site.url,
+            "region": clouds.REGION,
+            "api_key": "canary-upstream",
+        },
+    ]
+    models = [
+        {"name": "gemini", "connection": "google", "remote": "gemini-2.5-flash"},
+        {"name": "claude", "connection": "bedrock", "remote": "anthropic.claude-sonnet-4-5-20250929-v1:0"},
+    ]
+    return canned.gateway(tmp_path_factory.mktemp("media"), KEY, connections, models, server)
+
+
+@pytest.fixture(scope="module")
+def trusting(site, tmp_path_factory):
+    limits = {"fetch_private_addresses": True, "fetch_media_max_bytes": BYTES_MAX}
+    with start(site, tmp_path_factory, limits) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def careful(site, tmp_path_factory):
+    with start(site, tmp_path_factory, {}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def without(site, tmp_path_factory):
+    with start(site, tmp_path_factory, {"fetch_media_max_bytes": 0}) as running:
+        yield running
+
+
+def ask(gateway, model, url):
+    content = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": url}}]
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0, timeout=60) as sdk:
+        return sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": content}])
+
+
+def sent(site, part):
+    posts = [request for request in site.requests if request.method == "POST" and part in request.path]
+    return posts[-1].json()
+
+
+@pytest.mark.parametrize("path", ["/pixel.png", "/moved.png", "/lying.jpg"])
+def test_bytes_arrive(trusting, site, path):
+    ask(trusting, "gemini", site.url + path)
+    data = sent(site, "generateContent")["contents"][0]["parts"][1]["inlineData"]
+    # The bytes say what they are, whatever the server says.
+    assert base64.b64decode(data["data"]) == PIXEL and data["mimeType"] == "image/png"
+    ask(trusting, "claude", site.url + path)
+    image = sent(site, "converse")["messages"][0]["content"][1]["image"]
+    assert base64.b64decode(image["source"]["bytes"]) == PIXEL and image["format"] == "png"
+
+
+def test_other_clients_too(trusting, site):
+    source = {"type": "url", "url": site.url + "/pixel.png"}
+    with anthropic.Anthropic(base_url=trusting.url, api_key=KEY, max_retries=0) as sdk:
+        sdk.messages.create(
+            model="gemini",
+            max_tokens=9,
+            messages=[{"role": "user", "content": [{"type": "image", "source": source}]}],
+        )
+    data = sent(site, "generateContent")["contents"][0]["parts"][0]["inlineData"]
+    assert base64.b64decode(data["data"]) == PIXEL
+
+
+@pytest.mark.parametrize("path", ["/missing.png", "/large.png", "/circle.png"])
+def test_what_cannot_be_had_is_refused(trusting, site, path):
+    before = len([request for request in site.requests if request.method == "POST"])
+    with pytest.raises(openai.BadRequestError) as error:
+        ask(trusting, "gemini", site.url + path)
+    assert error.value.code == "invalid_image_url"
+    assert len([request for request in site.requests if request.method == "POST"]) == before
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(trusting, site):
+    with pytest.raises(openai.BadRequestError) as error:
+        ask(trusting, "gemini", site.url + "/slow.png")
+    assert error.value.code == "invalid_image_url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{site}/pixel.png",
+        "http://localhost:{port}/pixel.png",
+        "http://[::1]:{port}/pixel.png",
+        "http://[::ffff:127.0.0.1]:{port}/pixel.png",
+        "http://2130706433:{port}/pixel.png",
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/a.png",
+    ],
+)
+def test_internal_addresses_are_refused(careful, site, url):
+    before = len(site.requests)
+    with pytest.raises(openai.BadRequestError) as error:
+        ask(careful, "gemini", url.format(site=site.url, port=site.url.rsplit(":", 1)[1]))
+    assert error.value.code == "invalid_image_url"
+    assert len(site.requests) == before
+
+
+def test_fetching_can_be_turned_off(without, site):
+    with pytest.raises(openai.BadRequestError, match="base64"):
+        ask(without, "gemini", site.url + "/pixel.png")
