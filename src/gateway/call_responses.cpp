@@ -165,7 +165,8 @@ Task<void> Call::start_background() {
   const std::string warnings = conversion_->warnings().header();
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
   const std::string pending = run.pending;
-  attempt_.reset();  // it is the other call's
+  attempt_.reset();  // it is the other call's, which is admitted anew
+  account();
   worker_.background().spawn(run_in_background(worker_, *worker_.shared().responses.get(), std::move(run)));
   co_await answer(200, "application/json", pending, headers);
 }
