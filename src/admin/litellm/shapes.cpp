@@ -265,8 +265,8 @@ ApiAnswer Shapes::new_team() {
   // Their id is what others call the team by; without one, its alias is.
   if (!from->contains("team_id")) {
     // A copy: to add a member moves the others.
-    bj::value id =
-        from->contains("team_alias") ? from->at("team_alias") : store::make_object_id("team-", request_.now_ms);
+    const bj::value* const alias = from->if_contains("team_alias");
+    bj::value id = alias != nullptr ? *alias : bj::value(store::make_object_id("team-", request_.now_ms));
     from->emplace("team_id", std::move(id));
   }
   from->erase("team_alias");
