@@ -120,6 +120,7 @@ class Call {
   // governance.cpp: limits, budgets, the ledger
   Outcome<void> admit();
   admission::Demand estimate_demand();
+  uint64_t assumed_output() const;
   const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   void add_limit_headers(http::Headers& headers);

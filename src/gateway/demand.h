@@ -11,6 +11,8 @@ namespace llmgw::gateway {
 // Generated tokens of a call that sets no limit: about twice what an answer of a chat has on average. What it really
 // used is settled afterwards.
 inline constexpr uint64_t kAssumedOutputTokens = 1024;
+// But no more than this part of the tightest limit of tokens a minute.
+inline constexpr uint64_t kAssumedShareOfMinute = 4;
 // Of an image or file inside a body, whatever its size: what a full-sized image costs with most providers.
 inline constexpr uint64_t kMediaTokens = 1000;
 

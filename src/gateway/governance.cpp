@@ -103,7 +103,7 @@ admission::Demand Call::estimate_demand() {
   estimated_input_ = body_is_json_ ? estimate_prompt_tokens(body) : 0;
   chat::Usage usage;
   usage.input = estimated_input_;
-  usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(kAssumedOutputTokens) : 0;
+  usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(assumed_output()) : 0;
   if (is_free(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
   // The first choice; where the call goes in the end is settled.
@@ -111,6 +111,16 @@ admission::Demand Call::estimate_demand() {
   if (const auto* price = price_of(option.model, option.connection))
     demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
   return demand;
+}
+
+// A guess alone must not make a call impossible.
+uint64_t Call::assumed_output() const {
+  uint64_t tokens = kAssumedOutputTokens;
+  for (size_t i = 0; i < scope_count_; ++i) {
+    const uint64_t limit = scopes_[i]->compiled.tokens_per_minute;
+    if (limit != 0) tokens = std::min(tokens, limit / kAssumedShareOfMinute);
+  }
+  return tokens;
 }
 
 const control::PriceTable::Tiers* Call::price_of(const control::Model* model, uint32_t connection) {

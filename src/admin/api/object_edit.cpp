@@ -34,6 +34,17 @@ std::string_view text_of(const bj::object& object, std::string_view field) {
   return {value->get_string().data(), value->get_string().size()};
 }
 
+// A text, or each of a list of them.
+std::vector<std::string_view> texts_of(const bj::object& object, std::string_view field) {
+  const bj::value* const value = object.if_contains({field.data(), field.size()});
+  if (value == nullptr || !value->is_array()) return {text_of(object, field)};
+  std::vector<std::string_view> texts;
+  for (const bj::value& each : value->get_array()) {
+    if (each.is_string()) texts.emplace_back(each.get_string().data(), each.get_string().size());
+  }
+  return texts;
+}
+
 bj::string_view bjs(std::string_view text) {
   return {text.data(), text.size()};
 }
@@ -288,8 +299,9 @@ ObjectEditor::Checked ObjectEditor::gather(const store::Object& object, const st
     const bj::value document = bj::parse((*target)->document, error);
     for (const ReferenceField& field :
          kind == nullptr || error || !document.is_object() ? std::span<const ReferenceField>() : kind->references) {
-      const std::string_view to = text_of(document.get_object(), field.field);
-      if (control::is_object_id(*control::find_kind(field.kind), to)) further.emplace_back(to);
+      for (const std::string_view to : texts_of(document.get_object(), field.field)) {
+        if (control::is_object_id(*control::find_kind(field.kind), to)) further.emplace_back(to);
+      }
     }
     if (auto gathered = gather(**target, further, all); !gathered) return gathered;
   }
