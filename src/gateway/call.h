@@ -247,7 +247,7 @@ class Call {
   uint32_t rounds_ = 0;    // over all its instances
   bool prompt_read_ = false;
   bool has_own_headers_ = false;  // x-llm-gateway-...
-  bool skip_model_ = false;  // the model does not take this prompt: its other instances would not either
+  bool skip_model_ = false;       // the model does not take this prompt: its other instances would not either
   bool probe_ = false;
   std::optional<chat::ClientError> failure_;  // of the attempt before
   routing::Lease lease_;

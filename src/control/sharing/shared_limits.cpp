@@ -145,8 +145,8 @@ void SharedLimits::ask_budget(uint32_t scope, Told& told) {
   const std::string life = std::to_string(end + kBudgetKeySeconds);
   if (told.restored_until == 0) told.restored_until = end;
   const std::string restored = std::to_string(end == told.restored_until ? told.restored : 0);
-  store::append_command(
-      commands_, std::array<std::string_view, 7>{"EVAL", kBudgetScript, "1", key, difference, life, restored});
+  store::append_command(commands_,
+                        std::array<std::string_view, 7>{"EVAL", kBudgetScript, "1", key, difference, life, restored});
   questions_.push_back({.scope = scope, .part = Part::budget, .told = charged, .period_end = end});
 }
 

@@ -55,7 +55,7 @@ class SharedLimits {
     int64_t charged = 0;
     int64_t restored = 0;        // of a budget: what the ledger knew at the start,
     int64_t restored_until = 0;  // of the period that ends then
-    uint32_t idle = 0;  // tellings without use
+    uint32_t idle = 0;           // tellings without use
   };
   enum class Part : uint8_t { second, minute, tokens, budget };
   struct Question {
