@@ -78,9 +78,10 @@ base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, 
   void* data = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (data == MAP_FAILED) return undo(errno, "mapping a segment of the ledger");
   auto* bytes = static_cast<char*>(data);
-  // The first write to a page asks the file system; better here than on a request's way. Old kernels do without.
+  // The first write to a page asks the file system; for the first pages better here than on a request's way. All of
+  // them would be memory for calls that an idle gateway never has. Old kernels do without.
   constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
-  (void)madvise(data, kSegmentBytes, kPopulateWrite);
+  (void)madvise(data, kPopulatedBytes, kPopulateWrite);
   std::memcpy(bytes, kMagic.data(), kMagic.size());
   std::memcpy(bytes + kMagic.size(), &now, sizeof now);
   const int fd = file.fd;

@@ -23,6 +23,7 @@ namespace llmgw::accounting {
 
 inline constexpr size_t kSegmentBytes = 4u << 20;  // ten thousand calls; two for each worker are at hand
 inline constexpr size_t kSegmentHeadBytes = 64;
+inline constexpr size_t kPopulatedBytes = 128u << 10;  // some hundred calls
 inline constexpr size_t kFrameHeadBytes = 8;
 
 // CRC-32C (Castagnoli; RFC 3720, appendix B.4).

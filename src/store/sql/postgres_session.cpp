@@ -1,4 +1,5 @@
 // libpq (PostgreSQL 15) without its blocking calls, so that a database that is frozen costs a time limit and no more.
+#include <dlfcn.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -6,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <optional>
 
 #include "store/sql/session.h"
 
@@ -14,12 +16,92 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// libpq is loaded when a PostgreSQL store is opened first: who has none needs neither the library nor the memory and
+// start-up time of all that it brings along (5 MiB and 10 ms with Debian's).
+// Those functions of libpq that are used, by their own names (PostgreSQL 15, chapter 34).
+struct Libpq {
+  decltype(&::PQclear) PQclear;
+  decltype(&::PQcmdTuples) PQcmdTuples;
+  decltype(&::PQconnectPoll) PQconnectPoll;
+  decltype(&::PQconnectStart) PQconnectStart;
+  decltype(&::PQconsumeInput) PQconsumeInput;
+  decltype(&::PQenterPipelineMode) PQenterPipelineMode;
+  decltype(&::PQexitPipelineMode) PQexitPipelineMode;
+  decltype(&::PQfinish) PQfinish;
+  decltype(&::PQflush) PQflush;
+  decltype(&::PQfreemem) PQfreemem;
+  decltype(&::PQgetResult) PQgetResult;
+  decltype(&::PQgetlength) PQgetlength;
+  decltype(&::PQgetvalue) PQgetvalue;
+  decltype(&::PQisBusy) PQisBusy;
+  decltype(&::PQnfields) PQnfields;
+  decltype(&::PQnotifies) PQnotifies;
+  decltype(&::PQntuples) PQntuples;
+  decltype(&::PQpipelineSync) PQpipelineSync;
+  decltype(&::PQresultErrorField) PQresultErrorField;
+  decltype(&::PQresultStatus) PQresultStatus;
+  decltype(&::PQsendQueryParams) PQsendQueryParams;
+  decltype(&::PQsetNoticeReceiver) PQsetNoticeReceiver;
+  decltype(&::PQsetnonblocking) PQsetnonblocking;
+  decltype(&::PQsocket) PQsocket;
+  decltype(&::PQstatus) PQstatus;
+};
+
+template <class Function>
+bool find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  return function != nullptr;
+}
+
+std::optional<Libpq> load() {
+  void* const library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return std::nullopt;
+  Libpq functions{};
+  bool complete = true;
+  complete = find(library, "PQclear", functions.PQclear) && complete;
+  complete = find(library, "PQcmdTuples", functions.PQcmdTuples) && complete;
+  complete = find(library, "PQconnectPoll", functions.PQconnectPoll) && complete;
+  complete = find(library, "PQconnectStart", functions.PQconnectStart) && complete;
+  complete = find(library, "PQconsumeInput", functions.PQconsumeInput) && complete;
+  complete = find(library, "PQenterPipelineMode", functions.PQenterPipelineMode) && complete;
+  complete = find(library, "PQexitPipelineMode", functions.PQexitPipelineMode) && complete;
+  complete = find(library, "PQfinish", functions.PQfinish) && complete;
+  complete = find(library, "PQflush", functions.PQflush) && complete;
+  complete = find(library, "PQfreemem", functions.PQfreemem) && complete;
+  complete = find(library, "PQgetResult", functions.PQgetResult) && complete;
+  complete = find(library, "PQgetlength", functions.PQgetlength) && complete;
+  complete = find(library, "PQgetvalue", functions.PQgetvalue) && complete;
+  complete = find(library, "PQisBusy", functions.PQisBusy) && complete;
+  complete = find(library, "PQnfields", functions.PQnfields) && complete;
+  complete = find(library, "PQnotifies", functions.PQnotifies) && complete;
+  complete = find(library, "PQntuples", functions.PQntuples) && complete;
+  complete = find(library, "PQpipelineSync", functions.PQpipelineSync) && complete;
+  complete = find(library, "PQresultErrorField", functions.PQresultErrorField) && complete;
+  complete = find(library, "PQresultStatus", functions.PQresultStatus) && complete;
+  complete = find(library, "PQsendQueryParams", functions.PQsendQueryParams) && complete;
+  complete = find(library, "PQsetNoticeReceiver", functions.PQsetNoticeReceiver) && complete;
+  complete = find(library, "PQsetnonblocking", functions.PQsetnonblocking) && complete;
+  complete = find(library, "PQsocket", functions.PQsocket) && complete;
+  complete = find(library, "PQstatus", functions.PQstatus) && complete;
+  return complete ? std::optional(functions) : std::nullopt;
+}
+
+const std::optional<Libpq>& loaded() {
+  static const std::optional<Libpq> kLoaded = load();
+  return kLoaded;
+}
+
+// open_postgres() has seen that it is there.
+const Libpq& pq() {
+  return *loaded();
+}
+
 struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
+  void operator()(PGconn* connection) const { pq().PQfinish(connection); }
 };
 using Connection = std::unique_ptr<PGconn, Finish>;
 struct Clear {
-  void operator()(PGresult* result) const { PQclear(result); }
+  void operator()(PGresult* result) const { pq().PQclear(result); }
 };
 using Outcome = std::unique_ptr<PGresult, Clear>;
 
@@ -37,7 +119,7 @@ bool wait_for(int socket, short events, Clock::time_point deadline, int wake = -
 }
 
 base::ErrorCode code_of(const PGresult* result) {
-  const char* const state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* const state = pq().PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string_view text = state == nullptr ? "" : state;
   if (text == "23505") return base::ErrorCode::already_exists;  // unique_violation
   if (text.starts_with("42501") || text.starts_with("28")) return base::ErrorCode::permission;
@@ -102,47 +184,47 @@ bool PostgresSession::send(std::string_view sql, SqlValues values) {
     texts.push_back(text != nullptr ? std::string(*text) : std::to_string(std::get<int64_t>(value)));
     pointers.push_back(texts.back().c_str());
   }
-  return PQsendQueryParams(connection_.get(), statement.c_str(), static_cast<int>(pointers.size()), nullptr,
-                           pointers.data(), nullptr, nullptr, 0) == 1;
+  return pq().PQsendQueryParams(connection_.get(), statement.c_str(), static_cast<int>(pointers.size()), nullptr,
+                                pointers.data(), nullptr, nullptr, 0) == 1;
 }
 
 base::Result<void> PostgresSession::flush(Clock::time_point deadline) {
   while (true) {
-    const int left = PQflush(connection_.get());
+    const int left = pq().PQflush(connection_.get());
     if (left == 0) return {};
     if (left < 0) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
-    if (!wait_for(PQsocket(connection_.get()), POLLIN | POLLOUT, deadline)) {
+    if (!wait_for(pq().PQsocket(connection_.get()), POLLIN | POLLOUT, deadline)) {
       return base::fail(lost(base::ErrorCode::deadline_exceeded, "sending to the database"));
     }
-    if (PQconsumeInput(connection_.get()) != 1) return base::fail(lost(base::ErrorCode::reset, "the database"));
+    if (pq().PQconsumeInput(connection_.get()) != 1) return base::fail(lost(base::ErrorCode::reset, "the database"));
   }
 }
 
 base::Result<Outcome> PostgresSession::next_result(Clock::time_point deadline) {
-  while (PQisBusy(connection_.get()) == 1) {
-    if (!wait_for(PQsocket(connection_.get()), POLLIN, deadline)) {
+  while (pq().PQisBusy(connection_.get()) == 1) {
+    if (!wait_for(pq().PQsocket(connection_.get()), POLLIN, deadline)) {
       return base::fail(lost(base::ErrorCode::deadline_exceeded, "waiting for the database"));
     }
-    if (PQconsumeInput(connection_.get()) != 1) {
+    if (pq().PQconsumeInput(connection_.get()) != 1) {
       return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
     }
   }
-  return Outcome(PQgetResult(connection_.get()));
+  return Outcome(pq().PQgetResult(connection_.get()));
 }
 
 base::Result<SqlRows> PostgresSession::rows_of(const PGresult* result) const {
-  const ExecStatusType status = PQresultStatus(result);
+  const ExecStatusType status = pq().PQresultStatus(result);
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
     return base::fail(code_of(result), "running a statement");
-  const int columns = PQnfields(result);
+  const int columns = pq().PQnfields(result);
   SqlRows rows(static_cast<size_t>(columns));
-  for (int row = 0; row < PQntuples(result); ++row) {
+  for (int row = 0; row < pq().PQntuples(result); ++row) {
     for (int column = 0; column < columns; ++column) {
-      rows.add({PQgetvalue(result, row, column), static_cast<size_t>(PQgetlength(result, row, column))});
+      rows.add({pq().PQgetvalue(result, row, column), static_cast<size_t>(pq().PQgetlength(result, row, column))});
     }
   }
   // PQcmdTuples() takes a pointer to what it does not change.
-  rows.changed = std::strtoll(PQcmdTuples(const_cast<PGresult*>(result)), nullptr, 10);
+  rows.changed = std::strtoll(pq().PQcmdTuples(const_cast<PGresult*>(result)), nullptr, 10);
   return rows;
 }
 
@@ -156,7 +238,7 @@ base::Result<SqlRows> PostgresSession::query(std::string_view sql, SqlValues val
     TRY(outcome, next_result(deadline));
     if (outcome == nullptr) break;
     rows = rows_of(outcome.get());
-    if (PQstatus(connection_.get()) != CONNECTION_OK) broken_ = true;
+    if (pq().PQstatus(connection_.get()) != CONNECTION_OK) broken_ = true;
     if (broken_) break;
   }
   return rows;
@@ -169,13 +251,13 @@ base::Result<void> PostgresSession::drain_pipeline(size_t statements, Clock::tim
     while (true) {
       TRY(outcome, next_result(deadline));
       if (outcome == nullptr) break;
-      const ExecStatusType status = PQresultStatus(outcome.get());
+      const ExecStatusType status = pq().PQresultStatus(outcome.get());
       const bool fine = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
       if (!fine && first_error) first_error = base::fail(code_of(outcome.get()), "running a statement");
     }
   }
   TRY(synchronised, next_result(deadline));
-  if (synchronised == nullptr || PQresultStatus(synchronised.get()) != PGRES_PIPELINE_SYNC) {
+  if (synchronised == nullptr || pq().PQresultStatus(synchronised.get()) != PGRES_PIPELINE_SYNC) {
     return base::fail(lost(base::ErrorCode::protocol, "the database's pipeline"));
   }
   return first_error;
@@ -189,13 +271,13 @@ base::Result<void> PostgresSession::run_all(std::span<const SqlStatement> statem
     const auto batch = statements.first(std::min(statements.size(), kAtOnce));
     statements = statements.subspan(batch.size());
     const auto deadline = Clock::now() + query_limit_;
-    bool sent = PQenterPipelineMode(connection_.get()) == 1;
+    bool sent = pq().PQenterPipelineMode(connection_.get()) == 1;
     for (const SqlStatement& each : batch) sent = sent && send(each.sql, each.values);
-    sent = sent && PQpipelineSync(connection_.get()) == 1;
+    sent = sent && pq().PQpipelineSync(connection_.get()) == 1;
     if (!sent) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
     TRY_VOID(flush(deadline));
     const auto outcome = drain_pipeline(batch.size(), deadline);
-    if (broken_ || PQexitPipelineMode(connection_.get()) != 1) {
+    if (broken_ || pq().PQexitPipelineMode(connection_.get()) != 1) {
       return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
     }
     if (!outcome) return outcome;
@@ -206,15 +288,15 @@ base::Result<void> PostgresSession::run_all(std::span<const SqlStatement> statem
 base::Result<bool> PostgresSession::wait_for_change(base::Duration limit, int wake) {
   const auto heard = [this] {
     bool any = false;
-    while (PGnotify* notification = PQnotifies(connection_.get())) {
+    while (PGnotify* notification = pq().PQnotifies(connection_.get())) {
       any = true;
-      PQfreemem(notification);
+      pq().PQfreemem(notification);
     }
     return any;
   };
   if (heard()) return true;
-  if (!wait_for(PQsocket(connection_.get()), POLLIN, Clock::now() + limit, wake)) return false;
-  if (PQconsumeInput(connection_.get()) != 1) {
+  if (!wait_for(pq().PQsocket(connection_.get()), POLLIN, Clock::now() + limit, wake)) return false;
+  if (pq().PQconsumeInput(connection_.get()) != 1) {
     return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
   }
   return heard();
@@ -222,29 +304,34 @@ base::Result<bool> PostgresSession::wait_for_change(base::Duration limit, int wa
 
 base::Result<Connection> connect(const PostgresOptions& options) {
   const auto deadline = Clock::now() + options.connect_limit;
-  Connection connection(PQconnectStart(options.conninfo.c_str()));
-  if (connection == nullptr || PQstatus(connection.get()) == CONNECTION_BAD) {
+  Connection connection(pq().PQconnectStart(options.conninfo.c_str()));
+  if (connection == nullptr || pq().PQstatus(connection.get()) == CONNECTION_BAD) {
     return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
   }
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
     if (next == PGRES_POLLING_FAILED) return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
     const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    if (!wait_for(PQsocket(connection.get()), events, deadline)) {
+    if (!wait_for(pq().PQsocket(connection.get()), events, deadline)) {
       return base::fail(base::ErrorCode::deadline_exceeded, "connecting to PostgreSQL");
     }
-    next = PQconnectPoll(connection.get());
+    next = pq().PQconnectPoll(connection.get());
   }
-  if (PQsetnonblocking(connection.get(), 1) != 0) return base::fail(base::ErrorCode::io, "connecting to PostgreSQL");
+  if (pq().PQsetnonblocking(connection.get(), 1) != 0)
+    return base::fail(base::ErrorCode::io, "connecting to PostgreSQL");
   return connection;
 }
 
 }  // namespace
 
 base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options) {
+  if (!loaded()) {
+    return base::fail(base::ErrorCode::not_found,
+                      "loading libpq.so.5, which a PostgreSQL store needs (package libpq5)");
+  }
   TRY(connection, connect(options));
   // Notices would go to standard error.
-  PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);
+  pq().PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);
   auto session = std::make_unique<PostgresSession>(std::move(connection), options);
   TRY_VOID(session->listen());
   return session;
