@@ -21,6 +21,21 @@ inline void require(bool holds, const char* what) {
   std::abort();
 }
 
+// A stream to its end, one event a line, as above.
+inline void read_lines(std::string_view body, dialects::StreamReader& reader, chat::Sequencer& sequencer) {
+  while (!body.empty()) {
+    std::string_view line = body.substr(0, body.find('\n'));
+    body.remove_prefix(std::min(line.size() + 1, body.size()));
+    const bool exception = line.starts_with('!');
+    if (exception) line.remove_prefix(1);
+    const size_t space = std::min(line.find(' '), line.size());
+    const std::string_view data = space < line.size() ? line.substr(space + 1) : std::string_view{};
+    reader.read({.name = line.substr(0, space), .data = data, .exception = exception}, sequencer);
+  }
+  reader.transport_ended(sequencer);
+  sequencer.transport_ended();
+}
+
 class CodecInput {
  public:
   CodecInput(const dialects::Codec& codec, const chat::Target& target) : codec_(codec), target_(target) {}
@@ -115,17 +130,7 @@ class CodecInput {
     const auto writer = codec_.make_stream_writer(client());
     Events events(*writer);
     chat::Sequencer sequencer(events);
-    while (!body.empty()) {
-      std::string_view line = body.substr(0, body.find('\n'));
-      body.remove_prefix(std::min(line.size() + 1, body.size()));
-      const bool exception = line.starts_with('!');
-      if (exception) line.remove_prefix(1);
-      const size_t space = std::min(line.find(' '), line.size());
-      const std::string_view data = space < line.size() ? line.substr(space + 1) : std::string_view{};
-      reader->read({.name = line.substr(0, space), .data = data, .exception = exception}, sequencer);
-    }
-    reader->transport_ended(sequencer);
-    sequencer.transport_ended();
+    read_lines(body, *reader, sequencer);
     require(sequencer.over(), "every stream ends");
     if (events.failed) return;
     const auto again = codec_.make_stream_reader(provider());

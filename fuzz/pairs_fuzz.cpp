@@ -55,20 +55,6 @@ std::string text_of(const chat::Answer& answer) {
   return text;
 }
 
-void read_lines(std::string_view body, dialects::StreamReader& reader, chat::Sequencer& sequencer) {
-  while (!body.empty()) {
-    std::string_view line = body.substr(0, body.find('\n'));
-    body.remove_prefix(std::min(line.size() + 1, body.size()));
-    const bool exception = line.starts_with('!');
-    if (exception) line.remove_prefix(1);
-    const size_t space = std::min(line.find(' '), line.size());
-    const std::string_view data = space < line.size() ? line.substr(space + 1) : std::string_view{};
-    reader.read({.name = line.substr(0, space), .data = data, .exception = exception}, sequencer);
-  }
-  reader.transport_ended(sequencer);
-  sequencer.transport_ended();
-}
-
 // What the client asked, as far as streams depend on it.
 chat::Request request_of(uint8_t choice) {
   chat::Request request;
@@ -109,7 +95,7 @@ void run(std::string_view input) {
   const auto grammar = fuzz::grammar_of(client.dialect);
   Client events(*writer, *grammar, arena);
   chat::Sequencer sequencer(events);
-  read_lines(input.substr(2), *reader, sequencer);
+  fuzz::read_lines(input.substr(2), *reader, sequencer);
   fuzz::require(sequencer.over(), "every stream ends");
   if (events.failed) return;
   grammar->finish();

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -9,25 +8,13 @@
 #include <thread>
 
 #include "accounting/ledger_writer.h"
+#include "base/temporary_directory.h"
 
 namespace llmgw::accounting {
 namespace {
 
 using testing::ElementsAre;
 using testing::SizeIs;
-
-class Directory {
- public:
-  Directory() {
-    std::string name = std::filesystem::temp_directory_path() / "llmgw-ledger-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 LedgerRecord sample(std::string_view id) {
   LedgerRecord record{.time = 1'800'000'000'123'456'789,
@@ -96,7 +83,7 @@ std::vector<std::string> ids(std::string_view bytes, SegmentScan* scan = nullptr
 }
 
 TEST(LedgerSegment, WhatIsWrittenIsInTheFile) {
-  Directory directory;
+  const base::TemporaryDirectory directory;
   LedgerWriter writer;
   EXPECT_FALSE(writer.append(sample("nowhere")));
   EXPECT_EQ(writer.lost(), 1u);

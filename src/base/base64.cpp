@@ -1,5 +1,6 @@
 #include "base/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -47,6 +48,15 @@ std::string_view base64_encode(std::string_view bytes, Arena& arena) {
   const std::span<char> out = arena.bytes(base64_size(bytes.size()));
   base64_encode(bytes, out.data());
   return {out.data(), out.size()};
+}
+
+std::string base64url_encode(std::string_view bytes) {
+  std::string text(base64_size(bytes.size()), '=');
+  base64_encode(bytes, text.data());
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  text.erase(text.find_last_not_of('=') + 1);
+  return text;
 }
 
 std::optional<size_t> base64_decode(std::string_view text, char* out) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/arena.h"
@@ -18,6 +19,9 @@ constexpr size_t base64_size(size_t bytes) {
 void base64_encode(std::string_view bytes, char* out);
 // The same into the arena.
 std::string_view base64_encode(std::string_view bytes, Arena& arena);
+
+// The alphabet for URLs and file names, without padding.
+std::string base64url_encode(std::string_view bytes);
 
 // Both alphabets, padding or none; line breaks and blanks are skipped. Writes at most text.size() bytes and says how
 // many; nothing for any other character or a length that cannot be.

@@ -11,6 +11,9 @@
 
 namespace llmgw::chat {
 
+// Of English prose: for what only needs a size and must cost next to nothing.
+inline constexpr uint64_t kBytesPerToken = 4;
+
 // Vendors whose tokenizers and hidden prompts differ, and those of their models whose prompt for tools does.
 enum class TokenFamily : uint8_t {
   openai,

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/temporary_directory.h"
 #include "control/file_watcher.h"
 #include "control/test_support.h"
 
@@ -95,13 +96,6 @@ TEST(PlanReload, AllOrNothing) {
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "llmgw-control-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string path(std::string_view name) const { return directory_ + "/" + std::string(name); }
   void write(std::string_view name, std::string_view text) const {
     std::ofstream(path(name), std::ios::binary) << text;
@@ -116,7 +110,8 @@ class Files : public testing::Test {
     return watcher.changed(now_);
   }
 
-  std::string directory_;
+  base::TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   base::Instant now_{};
 };
 

@@ -99,4 +99,17 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
   return found.size() > 2 ? arena.copy(found) : std::string_view{};
 }
 
+std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, WriteCitation write,
+                              json::Parser& parser, base::Arena& arena) {
+  if (citations.empty() || origin == own) return citations;
+  const auto root = json::parse_tree(parser, web_citations(citations, origin, parser, arena), arena);
+  if (!root) return {};
+  std::string out;
+  json::Writer w(out);
+  w.begin_array();
+  for (const json::Value citation : root->elements()) write(w, citation, arena);
+  w.end_array();
+  return arena.copy(out);
+}
+
 }  // namespace llmgw::dialects

@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "chat/dialect.h"
 #include "json/reader.h"
+#include "json/tree.h"
+#include "json/writer.h"
 
 namespace llmgw::dialects {
 
@@ -24,5 +26,11 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
 // The citations of any dialect that name an address on the web, in the same form.
 std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
                                base::Arena& arena);
+
+// Those of the dialect `own` as they are; the others' that name an address on the web (url, title, cited_text), each
+// written by `write`. Empty if nothing is left.
+using WriteCitation = void (*)(json::Writer& w, json::Value citation, base::Arena& arena);
+std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, WriteCitation write,
+                              json::Parser& parser, base::Arena& arena);
 
 }  // namespace llmgw::dialects

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "chat/token_estimate.h"
 #include "gateway/call.h"
 #include "routing/prefix/block_hash.h"
 
@@ -22,8 +23,6 @@ namespace {
 
 constexpr std::string_view kPolicyHeader = "x-llm-gateway-policy";
 constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
-// Bytes of a prompt that stand for a token, for the load of instances; the ledger counts real ones.
-constexpr size_t kBytesPerToken = 4;
 // A conversation is known by its first kilobyte.
 constexpr size_t kConversationBytes = 1024;
 // Scores of a debug header: enough to understand a choice, not a page.
@@ -214,8 +213,8 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
     if (asked) settings.policy = *asked;
   }
   routing::Ask ask{.now = now,
-                   .prompt_tokens = static_cast<uint32_t>(body_.size() / kBytesPerToken),
-                   .block_tokens = routing::kBlockBytes / kBytesPerToken,
+                   .prompt_tokens = static_cast<uint32_t>(body_.size() / chat::kBytesPerToken),
+                   .block_tokens = routing::kBlockBytes / chat::kBytesPerToken,
                    .blocks = blocks_,
                    .session = session(route),
                    .cache_lifetime = route.cache_lifetime};
@@ -300,7 +299,7 @@ Outcome<bool> Call::next_attempt() {
   std::optional<routing::Choice> choice;
   if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
       !wants_explanation()) {
-    choice = routing::Choice{.uncached_tokens = static_cast<uint32_t>(body_.size() / kBytesPerToken)};
+    choice = routing::Choice{.uncached_tokens = static_cast<uint32_t>(body_.size() / chat::kBytesPerToken)};
     if (candidates_[0].excluded) return false;
   } else {
     choice = choose(own);
@@ -316,7 +315,7 @@ Outcome<bool> Call::next_attempt() {
     if (!blocks_.empty()) {
       const auto ages = make_list<uint32_t>(arena_, blocks_.size());
       ages_ = ages.first(shared.index.ages(blocks_, instance.slot(), ages));
-      blocks_expected_ = choice->cached_tokens / (routing::kBlockBytes / kBytesPerToken);
+      blocks_expected_ = choice->cached_tokens / (routing::kBlockBytes / chat::kBytesPerToken);
       shared.index.insert(blocks_, instance.slot(), now);
     }
     lease_ = routing::Lease(shared.instances.state(instance.slot()), choice->uncached_tokens, now);

@@ -35,22 +35,6 @@ std::string_view sniff_media_type(std::string_view bytes) {
   return {};
 }
 
-// Whether the operation belongs to the family that is converted.
-bool is_chat(Operation operation) {
-  switch (operation) {
-    case Operation::chat:
-    case Operation::responses_create:
-    case Operation::messages:
-    case Operation::generate_content:
-    case Operation::stream_generate_content:
-    case Operation::converse:
-    case Operation::converse_stream:
-    case Operation::invoke:
-    case Operation::invoke_stream: return true;
-    default: return false;
-  }
-}
-
 ConvertedApi make(Dialect dialect, Surface surface, std::string_view path, std::string_view query = {}) {
   return {.codec = dialects::find_codec(dialect), .surface = surface, .path = path, .query = query};
 }
@@ -79,6 +63,21 @@ ConvertedApi counting_api(const control::Connection& connection, std::string_vie
 }
 
 }  // namespace
+
+bool is_chat(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+    case Operation::responses_create:
+    case Operation::messages:
+    case Operation::generate_content:
+    case Operation::stream_generate_content:
+    case Operation::converse:
+    case Operation::converse_stream:
+    case Operation::invoke:
+    case Operation::invoke_stream: return true;
+    default: return false;
+  }
+}
 
 bool counts_tokens(Operation operation) {
   return operation == Operation::count_tokens || operation == Operation::responses_input_tokens;

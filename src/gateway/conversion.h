@@ -32,6 +32,8 @@ struct ConvertedApi {
 
 // Whether the operation asks how many tokens a prompt has.
 bool counts_tokens(Operation operation);
+// Whether it belongs to the family that is converted between APIs.
+bool is_chat(Operation operation);
 
 // The dialect of the client's body. Claude's own stands in InvokeModel's.
 chat::Dialect body_dialect(Operation operation, chat::Dialect client);

@@ -1,12 +1,13 @@
 #include "gateway/demand.h"
 
+#include "chat/token_estimate.h"
+
 #include <algorithm>
 #include <cstring>
 
 namespace llmgw::gateway {
 namespace {
 
-constexpr uint64_t kBytesPerToken = 4;
 // Longer texts without a space at their beginning are not language.
 constexpr size_t kMediaBytesMin = 2048;
 constexpr size_t kLookedAt = 256;
@@ -44,7 +45,7 @@ uint64_t estimate_prompt_tokens(std::string_view body) {
     }
     at = next + 1;
   }
-  return text_bytes / kBytesPerToken + media * kMediaTokens;
+  return text_bytes / chat::kBytesPerToken + media * kMediaTokens;
 }
 
 uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes) {

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/temporary_directory.h"
 #include "control/config_loader.h"
 #include "control/reload.h"
 #include "net/io.h"
@@ -153,14 +154,7 @@ class CannedUpstream {
 
 class GatewayTest : public ::testing::Test {
  protected:
-  GatewayTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "llmgw-gateway-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~GatewayTest() override {
-    gateway_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~GatewayTest() override { gateway_.reset(); }
 
   // A snapshot of one model name on the canned upstream; `server` are lines of [server] and sections below.
   std::shared_ptr<const control::Snapshot> snapshot(std::string_view model, std::string_view server = "") {
@@ -225,7 +219,8 @@ class GatewayTest : public ::testing::Test {
   }
 
   CannedUpstream upstream_;
-  std::string directory_;
+  base::TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   uint64_t version_ = 0;
   std::unique_ptr<Gateway> gateway_;
   std::mutex mutex_;

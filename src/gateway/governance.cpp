@@ -43,19 +43,7 @@ bool is_free(Operation operation) {
 }
 
 bool generates(Operation operation) {
-  switch (operation) {
-    case Operation::chat:
-    case Operation::completions:
-    case Operation::responses_create:
-    case Operation::messages:
-    case Operation::generate_content:
-    case Operation::stream_generate_content:
-    case Operation::converse:
-    case Operation::converse_stream:
-    case Operation::invoke:
-    case Operation::invoke_stream: return true;
-    default: return false;
-  }
+  return is_chat(operation) || operation == Operation::completions;
 }
 
 // As the setting is called.

@@ -202,7 +202,10 @@ class Pass {
     if (const auto text = json::unescape(raw, arena_)) add_tag(name, *text);
   }
 
-  bool metadata() {
+  // Calls `take` with the name of each member of the object at hand; it must consume the value. Other values are
+  // skipped.
+  template <class Take>
+  bool each_member(Take take) {
     if (reader_.kind() != json::Kind::object) {
       reader_.skip();
       return true;
@@ -213,33 +216,30 @@ class Pass {
       std::array<char, kEscapedKeyBytesMax> buffer;
       const auto key = plain_key(raw_key, buffer);
       if (!key) return refuse_member("a member's name has a broken escape", "");
-      if (*key == "user_id") {
-        user();
-      } else if (*key == "tags" && reader_.kind() == json::Kind::array) {
-        reader_.enter_array();
-        while (reader_.next_element()) add_tag_value({});
-      } else if (key->size() > kMetadataTagBytesMax) {
-        reader_.skip();
-      } else {
-        add_tag_value(*key);
-      }
+      take(*key);
     }
     return true;
   }
 
+  bool metadata() {
+    return each_member([&](std::string_view key) {
+      if (key == "user_id") {
+        user();
+      } else if (key == "tags" && reader_.kind() == json::Kind::array) {
+        reader_.enter_array();
+        while (reader_.next_element()) add_tag_value({});
+      } else if (key.size() > kMetadataTagBytesMax) {
+        reader_.skip();
+      } else {
+        add_tag_value(key);
+      }
+    });
+  }
+
   // One level down: reads the member of either name and skips the others.
   bool options(std::string_view name, std::string_view other_name) {
-    if (reader_.kind() != json::Kind::object) {
-      reader_.skip();
-      return true;
-    }
-    reader_.enter_object();
-    std::string_view raw_key;
-    while (reader_.next_member(raw_key)) {
-      std::array<char, kEscapedKeyBytesMax> buffer;
-      const auto key = plain_key(raw_key, buffer);
-      if (!key) return refuse_member("a member's name has a broken escape", "");
-      if (*key != name && *key != other_name) {
+    return each_member([&](std::string_view key) {
+      if (key != name && key != other_name) {
         reader_.skip();
       } else if (name != "include_usage") {
         raise_max_tokens();
@@ -248,8 +248,7 @@ class Pass {
       } else {
         reader_.skip();
       }
-    }
-    return true;
+    });
   }
 
   std::string_view body_;

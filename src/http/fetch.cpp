@@ -165,4 +165,18 @@ Task<Result<FetchAnswer>> fetch(net::Loop& loop, net::Network& network, FetchReq
   co_return answer;
 }
 
+Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit) {
+  net::Loop loop(net::make_epoll_poller());
+  const auto network = net::make_socket_network(loop);
+  std::optional<Result<FetchAnswer>> answer;
+  net::TaskGroup tasks;
+  tasks.spawn([](net::Loop& on, net::Network& through, FetchRequest what, base::Duration within,
+                 std::optional<Result<FetchAnswer>>& out) -> Task<void> {
+    out = co_await fetch(on, through, std::move(what), {.deadline = on.now() + within});
+    on.stop();
+  }(loop, *network, std::move(request), limit, answer));
+  if (!answer) loop.run();
+  return std::move(*answer);
+}
+
 }  // namespace llmgw::http

@@ -40,6 +40,9 @@ struct FetchAnswer {
 net::Task<base::Result<FetchAnswer>> fetch(net::Loop& loop, net::Network& network, FetchRequest request,
                                            net::Wait wait);
 
+// The same on a loop and a network of its own: for a command, which has nothing else to do meanwhile.
+base::Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit);
+
 struct Url {
   bool tls = false;
   std::string host;

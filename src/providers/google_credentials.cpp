@@ -41,15 +41,6 @@ Key read_key(const base::Secret& pem) {
   return key;
 }
 
-std::string base64url(std::string_view bytes) {
-  std::string text(base::base64_size(bytes.size()), '=');
-  base::base64_encode(bytes, text.data());
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  text.erase(text.find_last_not_of('=') + 1);
-  return text;
-}
-
 base::Result<std::string> sign_rs256(const base::Secret& pem, std::string_view text) {
   const Key key = read_key(pem);
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
@@ -86,9 +77,9 @@ base::Result<std::string> make_assertion(const GoogleCredentials& credentials, b
       .member("iat", issued)
       .member("exp", issued + std::chrono::duration_cast<std::chrono::seconds>(kAssertionLifetime).count())
       .end_object();
-  std::string assertion = base64url(header) + "." + base64url(claims);
+  std::string assertion = base::base64url_encode(header) + "." + base::base64url_encode(claims);
   TRY(signature, sign_rs256(credentials.key, assertion));
-  assertion.append(".").append(base64url(signature));
+  assertion.append(".").append(base::base64url_encode(signature));
   return assertion;
 }
 

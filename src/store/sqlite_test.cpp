@@ -4,8 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
+
+#include "base/temporary_directory.h"
 
 namespace llmgw::store {
 namespace {
@@ -13,9 +14,8 @@ namespace {
 // To close a second connection, or the descriptor that made the file, must not take the first one's locks away: another
 // process that then closes the database as if it were the last would delete the write-ahead log.
 TEST(Sqlite, ASecondConnectionLeavesTheFirstItsLocks) {
-  std::string directory = std::filesystem::temp_directory_path() / "llmgw-sqlite-XXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
-  const std::string path = directory + "/test.sqlite";
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.file("test.sqlite");
   auto first = Database::open(path);
   ASSERT_TRUE(first);
   ASSERT_TRUE(first->execute("CREATE TABLE numbers (n BIGINT)"));
@@ -43,7 +43,6 @@ TEST(Sqlite, ASecondConnectionLeavesTheFirstItsLocks) {
   ASSERT_TRUE(statement);
   EXPECT_TRUE(*statement->step()) << "what the first wrote is in a log that is gone";
   EXPECT_TRUE(std::filesystem::exists(path + "-wal"));
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

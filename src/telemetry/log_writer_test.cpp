@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/temporary_directory.h"
 #include "telemetry/exposition.h"
 #include "telemetry/format_checkers.h"
 
@@ -21,29 +22,6 @@ using std::chrono::seconds;
 using Kind = LogDestination::Kind;
 
 constexpr base::Duration kLongEnough = seconds(30);  // only a hang takes this long
-
-class Directory {
- public:
-  Directory() {
-    std::string pattern = testing::TempDir() + "llmgw_log_XXXXXX";
-    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-    path_ = pattern;
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() {
-    for (const std::string& name : names_) unlink(name.c_str());
-    rmdir(path_.c_str());
-  }
-  std::string file(const std::string& name) {
-    names_.push_back(path_ + "/" + name);
-    return names_.back();
-  }
-
- private:
-  std::string path_;
-  std::vector<std::string> names_;
-};
 
 std::vector<std::string> lines_of(const std::string& path) {
   std::ifstream file(path);
@@ -122,7 +100,7 @@ TEST(ByteRing, OneProducerOneConsumer) {
 }
 
 TEST(LogWriter, WritesEachLogToItsFile) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string access = directory.file("access");
   const std::string operational = directory.file("operational");
   LogOptions options{.access = {Kind::file, access}, .operational = {Kind::file, operational}};
@@ -145,7 +123,7 @@ TEST(LogWriter, WritesEachLogToItsFile) {
 TEST(LogWriter, StopWritesEverythingOfManyThreads) {
   constexpr int kThreads = 4;
   constexpr int kLines = 5000;
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string path = directory.file("both");
   const LogDestination both{Kind::file, path};
   auto writer = LogWriter::start({.access = both, .operational = both, .access_ring_bytes = 4 * 1024 * 1024});
@@ -177,7 +155,7 @@ TEST(LogWriter, StopWritesEverythingOfManyThreads) {
 }
 
 TEST(LogWriter, SleepingWriterWakesForALine) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string path = directory.file("log");
   auto writer = LogWriter::start({.access = {Kind::none, {}}, .operational = {Kind::file, path}});
   ASSERT_TRUE(writer);
@@ -193,7 +171,7 @@ TEST(LogWriter, SleepingWriterWakesForALine) {
 }
 
 TEST(LogWriter, ReopensAfterRotation) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string path = directory.file("log");
   const std::string rotated = directory.file("log.1");
   auto writer = LogWriter::start({.access = {Kind::none, {}}, .operational = {Kind::file, path}});
@@ -214,7 +192,7 @@ TEST(LogWriter, ReopensAfterRotation) {
 }
 
 TEST(LogWriter, FailedReopenKeepsTheOldFileAndSaysSo) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string path = directory.file("log");
   const std::string rotated = directory.file("log.1");
   auto writer = LogWriter::start({.access = {Kind::none, {}}, .operational = {Kind::file, path}});
@@ -238,7 +216,7 @@ TEST(LogWriter, StartFailsWhereTheFileCannotBe) {
 }
 
 TEST(LogWriter, FullDiskLosesLinesAndCountsThem) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string path = directory.file("log");
   auto writer = LogWriter::start({.access = {Kind::file, "/dev/full"}, .operational = {Kind::file, path}});
   ASSERT_TRUE(writer);
@@ -263,7 +241,7 @@ TEST(LogWriter, FullDiskLosesLinesAndCountsThem) {
 // A FIFO whose reader takes nothing: workers are not held up, lines are dropped and counted, the other log goes on, and
 // stop() keeps its limit. When the reader comes back, what it gets is whole lines.
 TEST(LogWriter, StuckReaderHoldsNobodyUp) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string fifo = directory.file("fifo");
   const std::string operational = directory.file("operational");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
@@ -305,7 +283,7 @@ TEST(LogWriter, StuckReaderHoldsNobodyUp) {
 }
 
 TEST(LogWriter, StopGivesUpOnAStuckReader) {
-  Directory directory;
+  base::TemporaryDirectory directory;
   const std::string fifo = directory.file("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   const int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);

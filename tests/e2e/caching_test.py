@@ -1,12 +1,10 @@
 """Prompt caching that the gateway asks for where the client does not: Anthropic and Bedrock."""
 
 import anthropic
-import boto3
-import botocore.config
 import openai
 import pytest
 
-from harness import canned, clouds
+from harness import canned, clouds, sdks
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -87,14 +85,7 @@ def test_a_client_that_marks_its_own_knows_better(gateway, cloud):
     body = cloud.requests[-1].json()
     assert "cachePoint" not in str(body["system"])
     assert body["messages"][0]["content"][-1] == {"cachePoint": {"type": "default"}}
-    runtime = boto3.client(
-        "bedrock-runtime",
-        region_name="us-east-1",
-        endpoint_url=gateway.url,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
+    runtime = sdks.bedrock_runtime(gateway.url, KEY)
     content = [{"text": "ping"}, {"cachePoint": {"type": "default"}}]
     runtime.converse(modelId="claude", system=[{"text": LONG}], messages=[{"role": "user", "content": content}])
     body = cloud.requests[-1].json()

@@ -6,12 +6,11 @@ The SDK's own types judge: an answer that is not of its protocol does not parse.
 import json
 
 import anthropic
-import boto3
-import botocore.config
 import openai
 import pytest
 from google import genai
 from google.genai import types as gemini_types
+from harness import sdks
 
 pytestmark = pytest.mark.xdist_group("sdk")
 
@@ -223,14 +222,7 @@ class Converse:
     finishes = {"end_turn": "stop", "tool_use": "tool"}
 
     def __init__(self, world):
-        self.client = boto3.client(
-            "bedrock-runtime",
-            region_name="us-east-1",
-            endpoint_url=world.url,
-            aws_access_key_id=world.keys.full,
-            aws_secret_access_key=world.keys.full,
-            config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
-        )
+        self.client = sdks.bedrock_runtime(world.url, world.keys.full)
         self.tool = {"toolSpec": {"name": TOOL[0], "description": TOOL[1], "inputSchema": {"json": TOOL[2]}}}
 
     def ask(self, model, history=(), tools=False):

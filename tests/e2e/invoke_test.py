@@ -4,12 +4,10 @@ clients of InvokeModel at providers of every protocol."""
 import json
 
 import anthropic
-import boto3
-import botocore.config
 import openai
 import pytest
 
-from harness import canned, clouds
+from harness import canned, clouds, sdks
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -128,14 +126,7 @@ def test_other_models_stay_with_converse(gateway, cloud):
 
 
 def runtime(gateway):
-    return boto3.client(
-        "bedrock-runtime",
-        region_name="us-east-1",
-        endpoint_url=gateway.url,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
+    return sdks.bedrock_runtime(gateway.url, KEY)
 
 
 BODY = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": PING}

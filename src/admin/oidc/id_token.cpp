@@ -221,14 +221,6 @@ IdentityClaims identity(const bj::object& claims, std::string_view groups_claim)
 
 }  // namespace
 
-std::string to_base64url(std::string_view raw) {
-  std::string text(base::base64_size(raw.size()), '\0');
-  base::base64_encode(raw, text.data());
-  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  while (text.ends_with('=')) text.pop_back();
-  return text;
-}
-
 std::expected<IdentityClaims, TokenFault> check_id_token(std::string_view token, std::string_view key_set,
                                                          const TokenExpectations& expected) {
   if (token.size() > kTokenBytesMax) return fault("too large");

@@ -37,7 +37,4 @@ inline constexpr size_t kTokenBytesMax = 64 * 1024;
 std::expected<IdentityClaims, TokenFault> check_id_token(std::string_view token, std::string_view key_set,
                                                          const TokenExpectations& expected);
 
-// "base64url without padding" (RFC 7515, section 2).
-std::string to_base64url(std::string_view bytes);
-
 }  // namespace llmgw::admin

@@ -9,6 +9,8 @@
 
 #include <memory>
 
+#include "base/base64.h"
+
 namespace llmgw::admin {
 namespace {
 
@@ -35,14 +37,14 @@ class Provider {
     const std::string head = R"({"keys":[{"kid":")" + kid + R"(","use":"sig",)";
     if (ec_) {
       return head + R"("kty":"EC","crv":"P-256","x":")" +
-             to_base64url(number_bytes(key_, OSSL_PKEY_PARAM_EC_PUB_X, 32)) + R"(","y":")" +
-             to_base64url(number_bytes(key_, OSSL_PKEY_PARAM_EC_PUB_Y, 32)) + "\"}]}";
+             base::base64url_encode(number_bytes(key_, OSSL_PKEY_PARAM_EC_PUB_X, 32)) + R"(","y":")" +
+             base::base64url_encode(number_bytes(key_, OSSL_PKEY_PARAM_EC_PUB_Y, 32)) + "\"}]}";
     }
-    return head + R"("kty":"RSA","n":")" + to_base64url(number_bytes(key_, OSSL_PKEY_PARAM_RSA_N, 0)) + R"(","e":")" +
-           to_base64url(number_bytes(key_, OSSL_PKEY_PARAM_RSA_E, 0)) + "\"}]}";
+    return head + R"("kty":"RSA","n":")" + base::base64url_encode(number_bytes(key_, OSSL_PKEY_PARAM_RSA_N, 0)) +
+           R"(","e":")" + base::base64url_encode(number_bytes(key_, OSSL_PKEY_PARAM_RSA_E, 0)) + "\"}]}";
   }
   std::string sign(const std::string& claims, const std::string& header) const {
-    const std::string text = to_base64url(header) + "." + to_base64url(claims);
+    const std::string text = base::base64url_encode(header) + "." + base::base64url_encode(claims);
     EVP_MD_CTX* context = EVP_MD_CTX_new();
     EXPECT_EQ(EVP_DigestSignInit(context, nullptr, EVP_sha256(), nullptr, key_), 1);
     size_t size = 0;
@@ -52,7 +54,7 @@ class Provider {
     EVP_DigestSign(context, reinterpret_cast<unsigned char*>(signature.data()), &size, bytes, text.size());
     signature.resize(size);
     EVP_MD_CTX_free(context);
-    return text + "." + to_base64url(ec_ ? raw_halves(signature) : signature);
+    return text + "." + base::base64url_encode(ec_ ? raw_halves(signature) : signature);
   }
   std::string sign(const std::string& claims) const {
     return sign(claims, ec_ ? R"({"alg":"ES256","kid":"k1"})" : R"({"alg":"RS256","kid":"k1"})");

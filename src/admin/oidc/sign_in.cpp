@@ -27,7 +27,7 @@ constexpr size_t kDocumentBytesMax = 256 * 1024;
 constexpr base::Duration kFetchLimit = std::chrono::seconds(10);
 
 std::string random_text() {
-  return to_base64url(store::random_secret(kRandomBytes).reveal());
+  return base::base64url_encode(store::random_secret(kRandomBytes).reveal());
 }
 
 std::optional<bj::object> parse(std::string_view json) {
@@ -205,7 +205,7 @@ net::Task<ApiAnswer> SignIn::start(net::Loop& loop, net::Wait wait, SignInContex
                            {"until", context.now + kSignInSeconds}};
   const std::string& endpoint = (*found)->authorization_endpoint;
   const std::string redirect = redirect_uri(context.settings);
-  const std::string challenge = to_base64url({digest.data(), digest.size()});
+  const std::string challenge = base::base64url_encode({digest.data(), digest.size()});
   std::string location = endpoint + (endpoint.find('?') == std::string::npos ? "?" : "&");
   location += form({{"response_type", "code"},
                     {"client_id", context.settings.oidc_client_id},

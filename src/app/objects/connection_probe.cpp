@@ -1,16 +1,13 @@
 #include "app/objects/connection_probe.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <optional>
 
+#include "base/temporary_directory.h"
 #include "control/settings.h"
 #include "control/snapshot.h"
 #include "gateway/gateway.h"
 #include "http/fetch.h"
 #include "json/writer.h"
-#include "net/network.h"
 #include "store/vault/key_hash.h"
 
 namespace llmgw::app {
@@ -19,24 +16,6 @@ namespace {
 constexpr const char* kModelName = "probe";
 constexpr int kTokensMax = 16;  // the fewest that all providers allow
 constexpr base::Duration kCallLimit = std::chrono::minutes(2);
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = std::filesystem::temp_directory_path() / "llm-gateway-probe-XXXXXX";
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Nothing but the connection, one name for a model on it, and one key.
 control::Config probe_config(const control::Config& config, const control::ConnectionConfig& connection,
@@ -75,22 +54,12 @@ std::string request_body() {
 }
 
 base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key) {
-  net::Loop loop(net::make_epoll_poller());
-  const auto network = net::make_socket_network(loop);
   http::FetchRequest request{.method = "POST", .url = "http://" + address + "/v1/chat/completions"};
   request.headers = {{"content-type", "application/json"}};
   request.authorization = base::Secret("Bearer " + std::string(key.reveal()));
   request.body = request_body();
   request.direct = true;
-  std::optional<base::Result<http::FetchAnswer>> answer;
-  net::TaskGroup tasks;
-  tasks.spawn([](net::Loop& on, net::Network& through, http::FetchRequest what,
-                 std::optional<base::Result<http::FetchAnswer>>& out) -> net::Task<void> {
-    out = co_await http::fetch(on, through, std::move(what), {.deadline = on.now() + kCallLimit});
-    on.stop();
-  }(loop, *network, std::move(request), answer));
-  if (!answer) loop.run();
-  return std::move(*answer);
+  return http::fetch_and_wait(std::move(request), kCallLimit);
 }
 
 }  // namespace
@@ -99,7 +68,7 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
                                                          const std::string& model) {
   const auto found = std::ranges::find(config.connections, connection, &control::ConnectionConfig::name);
   if (found == config.connections.end()) return std::unexpected("there is no connection '" + connection + "'");
-  const TemporaryDirectory directory;
+  const base::TemporaryDirectory directory;
   if (directory.path().empty()) return std::unexpected("no temporary directory can be made");
   const base::Secret key = store::make_key(store::kVirtualKeyPrefix);
   control::Config probe = probe_config(config, *found, directory.path(), key);

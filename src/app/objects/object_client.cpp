@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <optional>
 
 #include "app/process/control_client.h"
 #include "app/service/config_path.h"
@@ -19,7 +18,6 @@
 #include "control/objects/store_access.h"
 #include "control/reload.h"
 #include "http/fetch.h"
-#include "net/network.h"
 #include "net/tls.h"
 
 namespace llmgw::app {
@@ -139,8 +137,6 @@ class RemoteClient final : public ObjectClient {
 
   Called call(std::string_view method, const std::string& path, const std::string& body,
               const std::string& if_match) override {
-    net::Loop loop(net::make_epoll_poller());
-    const auto network = net::make_socket_network(loop);
     http::FetchRequest request{.method = std::string(method), .url = url_ + std::string(admin::kApiRoot) + path};
     request.authorization = base::Secret("Bearer " + std::string(key_.reveal()));
     request.headers = {{"accept", "application/json"}};
@@ -148,22 +144,14 @@ class RemoteClient final : public ObjectClient {
     if (!if_match.empty()) request.headers.emplace_back("if-match", if_match);
     request.body = body;
     request.ca_file = ca_file_;
-    std::optional<base::Result<http::FetchAnswer>> answer;
-    net::TaskGroup tasks;
-    tasks.spawn([](net::Loop& on, net::Network& through, http::FetchRequest what,
-                   std::optional<base::Result<http::FetchAnswer>>& out) -> net::Task<void> {
-      out = co_await http::fetch(on, through, std::move(what), {.deadline = on.now() + kRemoteLimit});
-      on.stop();
-    }(loop, *network, std::move(request), answer));
-    if (!answer) loop.run();
-    if (!*answer) {
-      std::string text = url_ + " does not answer: " + describe(answer->error());
-      if (answer->error().code == base::ErrorCode::tls) text += ": " + std::string(net::last_tls_error());
+    auto answer = http::fetch_and_wait(std::move(request), kRemoteLimit);
+    if (!answer) {
+      std::string text = url_ + " does not answer: " + describe(answer.error());
+      if (answer.error().code == base::ErrorCode::tls) text += ": " + std::string(net::last_tls_error());
       return std::unexpected(std::move(text));
     }
-    return ApiAnswer{.status = (*answer)->status,
-                     .body = std::move((*answer)->body),
-                     .etag = std::string((*answer)->header("etag"))};
+    return ApiAnswer{
+        .status = answer->status, .body = std::move(answer->body), .etag = std::string(answer->header("etag"))};
   }
 
   std::expected<control::Config, std::string> configuration() override {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "app/process/control_client.h"
 #include "app/process/test_support.h"

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "app/process/test_support.h"
 

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <filesystem>
+
 #include "app/process/test_support.h"
 
 namespace llmgw::process {

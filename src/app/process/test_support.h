@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -21,27 +20,14 @@
 
 #include "app/process/control_server.h"
 #include "app/process/file_descriptor.h"
+#include "base/temporary_directory.h"
 
 namespace llmgw::process {
 
 // Long enough for a loaded machine under a sanitizer; only a broken test waits for it.
 inline constexpr base::Duration kPatience = std::chrono::seconds(30);
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "llmgw-process-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using base::TemporaryDirectory;
 
 inline std::string read_file(const std::string& path) {
   std::ifstream file(path);

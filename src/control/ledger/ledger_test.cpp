@@ -6,10 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "base/temporary_directory.h"
 #include "control/test_support.h"
 
 namespace llmgw::control {
@@ -24,12 +24,6 @@ constexpr int64_t kTime = 1'800'000'000'000'000'000;
 
 class LedgerTest : public testing::Test {
  protected:
-  LedgerTest() {
-    std::string name = std::filesystem::temp_directory_path() / "llmgw-ledger-XXXXXX";
-    directory_ = mkdtemp(name.data());
-  }
-  ~LedgerTest() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<Ledger> start(size_t workers = 1) {
     auto ledger = Ledger::start({.directory = directory_,
                                  .workers = workers,
@@ -49,7 +43,8 @@ class LedgerTest : public testing::Test {
     return report && !report->empty() ? report->front().sums : RollupSums();
   }
 
-  std::string directory_;
+  base::TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   std::atomic<bool> database_is_gone_ = false;
 };
 

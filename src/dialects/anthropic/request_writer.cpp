@@ -2,6 +2,7 @@
 #include <string>
 
 #include "chat/schema.h"
+#include "chat/token_estimate.h"
 #include "chat/turns.h"
 #include "dialects/anthropic/block_writer.h"
 #include "dialects/anthropic/codec.h"
@@ -23,8 +24,6 @@ enum class Purpose : uint8_t { create, count_tokens };
 
 // Anthropic's bound on metadata.user_id.
 constexpr size_t kUserIdBytesMax = 256;
-// Of English text; only decides whether a prompt is worth a cache mark.
-constexpr size_t kBytesPerToken = 4;
 
 chat::TurnRules turn_rules(const chat::Target& target) {
   return {
@@ -119,7 +118,7 @@ class RequestWriter {
     if (target_.auto_cache_system && !conversation_.system.empty()) {
       size_t bytes = 0;
       for (const Part& part : conversation_.system) bytes += part.text.size();
-      if (bytes / kBytesPerToken >= target_.auto_cache_min_tokens) {
+      if (bytes / chat::kBytesPerToken >= target_.auto_cache_min_tokens) {
         conversation_.system.back().cache = CacheMark::five_minutes;
       }
     }

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "chat/schema.h"
+#include "chat/token_estimate.h"
 #include "chat/turns.h"
 #include "dialects/bedrock/block_writer.h"
 #include "dialects/bedrock/functions.h"
@@ -23,8 +24,7 @@ using chat::ToolChoiceMode;
 namespace {
 
 constexpr std::string_view kFields = "additionalModelRequestFields.";
-constexpr size_t kBytesPerToken = 4;  // of English text; only decides whether a prompt is worth a cache point
-constexpr size_t kMetadataMax = 16;   // Bedrock's bound on requestMetadata
+constexpr size_t kMetadataMax = 16;  // Bedrock's bound on requestMetadata
 
 // Families that want results alone in their turn (observed by client libraries, August 2026).
 bool results_alone(BedrockFamily family) {
@@ -168,7 +168,7 @@ class RequestWriter {
     if (target_.auto_cache_system && !conversation_.system.empty()) {
       size_t bytes = 0;
       for (const Part& part : conversation_.system) bytes += part.text.size();
-      if (bytes / kBytesPerToken >= target_.auto_cache_min_tokens) {
+      if (bytes / chat::kBytesPerToken >= target_.auto_cache_min_tokens) {
         conversation_.system.back().cache = CacheMark::five_minutes;
       }
     }

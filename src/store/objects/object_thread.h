@@ -22,7 +22,7 @@
 #include "base/time.h"
 #include "net/loop.h"
 #include "store/objects/object_store.h"
-#include "store/responses_store.h"
+#include "store/store_call.h"
 
 namespace llmgw::store {
 
@@ -67,17 +67,8 @@ class ObjectThread {
   // `job` must own what it needs.
   template <class Job>
   auto call(net::Loop& loop, const net::Wait& wait, Job job) {
-    using Result = std::invoke_result_t<Job&, ObjectStore*>;
-    auto shared = std::make_shared<typename StoreCall<Result>::Shared>();
-    const bool taken = post([job = std::move(job), shared, &loop](ObjectStore* objects) mutable {
-      auto result = std::make_shared<Result>(job(objects));
-      loop.post([shared = std::move(shared), result = std::move(result), &loop] {
-        shared->result.emplace(std::move(*result));
-        if (shared->waiter != nullptr) loop.make_ready(*shared->waiter);
-      });
-    });
-    if (!taken) shared->result.emplace(base::fail(base::ErrorCode::exhausted, "the object store's queue"));
-    return StoreCall<Result>(loop, wait, std::move(shared));
+    return call_store<ObjectStore*>(
+        loop, wait, std::move(job), [this](auto work) { return post(std::move(work)); }, "the object store's queue");
   }
 
  private:

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <future>
 
+#include "base/temporary_directory.h"
 #include "store/sql/test_databases.h"
 
 namespace llmgw::store {
@@ -52,12 +52,6 @@ class Ears {
 
 class ObjectThreadTest : public BothDatabases {
  protected:
-  ObjectThreadTest() {
-    std::string name = "/tmp/llmgw-objects-XXXXXX";
-    directory_ = mkdtemp(name.data());
-  }
-  ~ObjectThreadTest() override { std::filesystem::remove_all(directory_); }
-
   ObjectThread::Settings settings(Ears& ears, base::Duration limit = std::chrono::seconds(30)) {
     return {.connect = [this, limit] { return database_.open(limit); },
             .saved_path = directory_ + "/objects.saved",
@@ -75,7 +69,8 @@ class ObjectThreadTest : public BothDatabases {
     auto store = ObjectStore::open(std::move(*database_.open()));
     ASSERT_TRUE(insert(&*store, name));
   }
-  std::string directory_;
+  base::TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 INSTANTIATE_TEST_SUITE_P(Databases, ObjectThreadTest,
                          testing::Values(SqlSession::Kind::sqlite, SqlSession::Kind::postgres), database_name);

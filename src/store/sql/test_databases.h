@@ -12,13 +12,13 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/temporary_directory.h"
 #include "store/sql/session.h"
 
 namespace llmgw::store {
@@ -30,8 +30,6 @@ class TestPostgres {
     return server;
   }
   TestPostgres() {
-    std::string name = "/tmp/llmgw-postgres-XXXXXX";
-    directory_ = mkdtemp(name.data());
     // Servers refuse to run as root.
     if (geteuid() == 0) {
       const passwd* user = getpwnam("postgres");
@@ -47,10 +45,7 @@ class TestPostgres {
   }
   TestPostgres(const TestPostgres&) = delete;
   TestPostgres& operator=(const TestPostgres&) = delete;
-  ~TestPostgres() {
-    kill_all();
-    std::filesystem::remove_all(directory_);
-  }
+  ~TestPostgres() { kill_all(); }
 
   void start() {
     server_ =
@@ -113,7 +108,8 @@ class TestPostgres {
     return status;
   }
 
-  std::string directory_;
+  base::TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   uid_t uid_ = 0;
   gid_t gid_ = 0;
   pid_t server_ = 0;
@@ -128,15 +124,10 @@ class TestDatabase {
       where_ = TestPostgres::shared().fresh_database();
       return;
     }
-    std::string name = "/tmp/llmgw-sqlite-XXXXXX";
-    directory_ = mkdtemp(name.data());
-    where_ = directory_ + "/store.sqlite";
+    where_ = temporary_.file("store.sqlite");
   }
   TestDatabase(const TestDatabase&) = delete;
   TestDatabase& operator=(const TestDatabase&) = delete;
-  ~TestDatabase() {
-    if (!directory_.empty()) std::filesystem::remove_all(directory_);
-  }
   base::Result<std::unique_ptr<SqlSession>> open(base::Duration limit = std::chrono::seconds(30)) const {
     if (kind_ == SqlSession::Kind::sqlite) return open_sqlite(where_);
     return open_postgres({.conninfo = where_, .channel = "llmgw_test", .connect_limit = limit, .query_limit = limit});
@@ -144,8 +135,8 @@ class TestDatabase {
 
  private:
   SqlSession::Kind kind_;
+  base::TemporaryDirectory temporary_;
   std::string where_;
-  std::string directory_;
 };
 
 class BothDatabases : public testing::TestWithParam<SqlSession::Kind> {

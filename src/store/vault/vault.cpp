@@ -31,14 +31,6 @@ unsigned char* bytes(std::string& text) {
   return reinterpret_cast<unsigned char*>(text.data());
 }
 
-std::string to_base64url(std::string_view raw) {
-  std::string text(base::base64_size(raw.size()), '\0');
-  base::base64_encode(raw, text.data());
-  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  while (text.ends_with('=')) text.pop_back();
-  return text;
-}
-
 // Memory is gone, or the library is broken: nothing that follows would be safe.
 void require(bool ok) {
   if (!ok) std::abort();
@@ -105,7 +97,7 @@ std::string Vault::seal(std::string_view place, std::string_view plain) const {
   require(EVP_EncryptFinal_ex(context.get(), bytes(out) + kNonceBytes + count, &count) == 1);
   require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes,
                               bytes(out) + kNonceBytes + plain.size()) == 1);
-  return std::string(kSealedPrefix) + key.id + "." + to_base64url(out);
+  return std::string(kSealedPrefix) + key.id + "." + base::base64url_encode(out);
 }
 
 base::Result<base::Secret> Vault::open(std::string_view place, std::string_view sealed) const {

@@ -4,9 +4,9 @@
 #include <openssl/hmac.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
 
+#include "base/temporary_directory.h"
 #include "base/text.h"
 #include "store/vault/key_hash.h"
 #include "store/vault/key_ring.h"
@@ -70,9 +70,8 @@ TEST(KeyRing, ReadsBothSpellings) {
 }
 
 TEST(KeyRing, MakesAPrivateFileOnce) {
-  std::string name = "/tmp/llmgw-keyring-XXXXXX";
-  const std::string directory = mkdtemp(name.data());
-  const std::string path = directory + "/" + kKeyRingFile;
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.file(std::string(kKeyRingFile));
   EXPECT_FALSE(read_key_file(path, false));
   const auto made = read_key_file(path, true);
   ASSERT_TRUE(made);
@@ -84,7 +83,6 @@ TEST(KeyRing, MakesAPrivateFileOnce) {
   EXPECT_EQ(read_key_file(path, false).error().code, base::ErrorCode::permission);
   ASSERT_TRUE(write_key_file(path, {key_of('n'), made->at(0)}));
   EXPECT_EQ(read_key_file(path, false)->size(), 2u);
-  std::filesystem::remove_all(directory);
 }
 
 TEST(KeyHash, IsHmacSha256) {
