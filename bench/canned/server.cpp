@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kReadBytes = 256 << 10;     // one read takes a 150 KB body
 constexpr size_t kHeadBytesMax = 64 << 10;   // far above what a proxy sends
 constexpr size_t kOutputBytesMax = 8 << 20;  // a peer that does not read is closed
-constexpr size_t kPrefixBytes = 1 << 10;     // "stream" has to stand in the first KB of the body
+constexpr size_t kPrefixBytes = 4 << 10;     // "stream" has to stand there; a gateway may write it behind a prompt
 constexpr int kBacklog = 4'096;
 constexpr int kEventsAtOnce = 512;
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "admission/meter.h"
 
@@ -52,6 +53,9 @@ class Reservation {
   Reservation() = default;
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
+  // What is held passes on.
+  Reservation(Reservation&& other) noexcept
+      : holds_(other.holds_), count_(std::exchange(other.count_, 0)), nano_dollars_(other.nano_dollars_) {}
 
   // Of several that refuse, the first is named. After a denial nothing is held; while one is being found, others may
   // see a little less than there is. At most kScopesMax scopes.

@@ -78,10 +78,14 @@ const Counting* find_counting(chat::Dialect dialect) {
 
 bool refuses_to_count(int status, std::string_view message) {
   constexpr int kBadRequest = 400;
-  constexpr std::array kNoSuchApi = {404, 405, 501};
+  constexpr int kNotFound = 404;
+  constexpr std::array kNoSuchApi = {405, 501};
   for (const int each : kNoSuchApi) {
     if (status == each) return true;
   }
+  const auto says = [message](std::string_view words) { return message.find(words) != std::string_view::npos; };
+  // That there is no such model is another matter.
+  if (status == kNotFound) return says("ount") || (!says("model") && !says("deployment"));
   // Bedrock: "The provided model doesn't support counting tokens."
   return status == kBadRequest && (message.find("counting tokens") != std::string_view::npos ||
                                    message.find("count tokens") != std::string_view::npos ||

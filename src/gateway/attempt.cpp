@@ -278,6 +278,10 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
 }
 
 Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
+  if (counts_tokens(match_.operation) && head.status >= 400) {
+    co_await relay_count_refusal(upstream, head);
+    co_return false;
+  }
   if (unwraps(head)) {
     co_await relay_unwrapped(upstream, head);
     co_return false;

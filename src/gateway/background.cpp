@@ -15,6 +15,8 @@ namespace {
 
 // How often a response looks whether its client has cancelled it: what a cancelled one may cost more.
 constexpr base::Duration kCancelPoll = std::chrono::seconds(1);
+// How far behind a stream what can be read again may be: a transaction each.
+constexpr base::Duration kStoreEvents = std::chrono::milliseconds(100);
 // A disk that takes longer has failed.
 constexpr base::Duration kStoreTimeout = std::chrono::seconds(30);
 
@@ -26,8 +28,36 @@ net::Wait store_wait(net::Loop& loop) {
   return {loop.now() + kStoreTimeout, nullptr};
 }
 
+// What has come since the last time, for the store.
+store::EventBatch new_events(BackgroundRun& run) {
+  store::EventBatch batch{.first = run.stored_next, .events = run.live->text.substr(run.stored_bytes)};
+  run.stored_bytes = run.live->text.size();
+  run.stored_next = run.events->next();
+  return batch;
+}
+
+// Who comes back to a stream reads what is in the store.
+Task<void> store_events(Worker& worker, store::ResponsesStore& store, BackgroundRun& run) {
+  net::Loop& loop = run.exchange->loop();
+  while (co_await net::sleep_for(loop, kStoreEvents)) {
+    if (run.live->text.size() == run.stored_bytes) continue;
+    auto batch = new_events(run);
+    const auto kept = co_await store.call(
+        loop, store_wait(loop),
+        [owner = run.owner, id = run.response.id, batch = std::move(batch),
+         now = seconds_now(loop)](store::Responses& responses) { return responses.add_events(owner, id, batch, now); });
+    if (kept) continue;
+    if (kept.error().code != ErrorCode::already_exists) {
+      worker.log().warn("events not kept", {{"response", run.response.id}, {"error", kept.error()}});
+      // A stream with a gap would lie.
+      run.exchange->cancellation().cancel();
+    }
+    co_return;
+  }
+}
+
 // A cancelled response, or one whose record is gone, ends its call.
-Task<void> watch(const Worker& worker, store::ResponsesStore& store, const BackgroundRun& run) {
+Task<void> watch(const Worker& worker, store::ResponsesStore& store, BackgroundRun& run) {
   net::Loop& loop = run.exchange->loop();
   while (co_await net::sleep_for(loop, kCancelPoll)) {
     if (worker.background_stopped()) run.exchange->cancellation().cancel();
@@ -35,17 +65,26 @@ Task<void> watch(const Worker& worker, store::ResponsesStore& store, const Backg
                                            [owner = run.owner, id = run.response.id, now = seconds_now(loop)](
                                                store::Responses& responses) { return responses.get(owner, id, now); });
     const bool gone = !found && found.error().code == ErrorCode::not_found;
-    if (gone || (found && found->status == "cancelled")) run.exchange->cancellation().cancel();
+    if (found && found->status == "cancelled") run.cancelled = true;
+    if (gone || run.cancelled) run.exchange->cancellation().cancel();
   }
 }
 
-store::ResponseRecord record_of(const BackgroundRun& run, json::Parser& parser) {
+store::ResponseRecord record_of(BackgroundRun& run, json::Parser& parser) {
   store::ResponseRecord record{.id = run.response.id,
                                .previous_id = run.response.previous_response_id,
                                .conversation_id = run.response.conversation_id,
                                .background = true};
   const bool good = run.exchange->status() == 200 && run.exchange->ended();
-  if (good) record.body = state::finished_response(run.exchange->answer(), run.response, parser);
+  if (run.live != nullptr) {
+    run.events->close(run.exchange->answer(), run.cancelled, run.live->text);
+    record.body = run.events->final_response();
+    auto [first, events] = new_events(run);
+    record.first_event = first;
+    record.events = std::move(events);
+  } else if (good) {
+    record.body = state::finished_response(run.exchange->answer(), run.response, parser);
+  }
   if (record.body.empty()) {
     record.body = state::failed_response(run.pending, good ? std::string_view{} : run.exchange->answer(), parser);
   }
@@ -89,13 +128,17 @@ base::Result<void> DetachedExchange::start(const http::ResponseStart& response) 
 
 Task<base::Result<void>> DetachedExchange::write(std::span<const iovec> data, bool end) {
   if (cancellation_.cancelled()) co_return base::fail(ErrorCode::cancelled, "the response in the background");
+  const bool streams = live_ != nullptr && status_ == 200;
   for (const iovec& piece : data) {
-    if (answer_.size() + piece.iov_len > kAnswerBytesMax) {
+    bytes_written_ += piece.iov_len;
+    if (bytes_written_ > kAnswerBytesMax) {
       cancellation_.cancel();
       co_return base::fail(ErrorCode::too_large, "the response in the background");
     }
-    answer_.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    const std::string_view bytes(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    streams ? events_->feed(bytes, live_->text) : static_cast<void>(answer_.append(bytes));
   }
+  if (streams) live_->changed.notify();
   ended_ = end;
   co_return base::Result<void>{};
 }
@@ -108,26 +151,30 @@ Task<base::Result<http::RawConnection>> DetachedExchange::take_over(const http::
   co_return base::fail(ErrorCode::unsupported, "there is no connection");
 }
 
-Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, BackgroundRun run) {
+Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, std::unique_ptr<BackgroundRun> run) {
   net::Loop& loop = worker.loop();
   {
-    net::TaskGroup watcher;
-    watcher.spawn(watch(worker, store, run));
-    Call call(worker, *run.exchange);
+    net::TaskGroup helpers;
+    helpers.spawn(watch(worker, store, *run));
+    if (run->live != nullptr) helpers.spawn(store_events(worker, store, *run));
+    Call call(worker, *run->exchange, std::move(*run->admission));
     co_await call.run();
   }
   json::Parser parser;
-  auto record = record_of(run, parser);
+  auto record = record_of(*run, parser);
   const auto kept =
       co_await store.call(loop, store_wait(loop),
-                          [owner = run.owner, record = std::move(record), now = seconds_now(loop)](
+                          [owner = run->owner, record = std::move(record), now = seconds_now(loop)](
                               store::Responses& responses) { return responses.complete(owner, record, now); });
   // A response that was cancelled or deleted meanwhile stays so.
   const bool over =
       !kept && (kept.error().code == ErrorCode::already_exists || kept.error().code == ErrorCode::not_found);
   if (!kept && !over) {
-    worker.log().warn("response not kept", {{"response", run.response.id}, {"error", kept.error()}});
+    worker.log().warn("response not kept", {{"response", run->response.id}, {"error", kept.error()}});
   }
+  if (run->live == nullptr) co_return;
+  run->live->over = true;
+  run->live->changed.notify();
 }
 
 }  // namespace llmgw::gateway

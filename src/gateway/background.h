@@ -4,17 +4,29 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dialects/openai_responses/state.h"
+#include "gateway/background_events.h"
+#include "gateway/call_admission.h"
 #include "http/exchange.h"
 #include "net/cancellation.h"
+#include "net/io.h"
 #include "net/task.h"
 #include "store/responses_store.h"
 
 namespace llmgw::gateway {
 
 class Worker;
+
+// The events of a response as they come, for the client that asked for them.
+struct LiveEvents {
+  explicit LiveEvents(net::Loop& loop) : changed(loop) {}
+  std::string text;
+  bool over = false;
+  net::Signal changed;
+};
 
 // An exchange in memory: what is written to it is kept.
 class DetachedExchange final : public http::ServerExchange {
@@ -24,6 +36,11 @@ class DetachedExchange final : public http::ServerExchange {
 
   // Copies what it needs of the request that asked.
   DetachedExchange(const http::ServerExchange& asked, std::string path, std::string body);
+  // A stream (200) goes there instead of into answer(). They must outlive the exchange.
+  void stream_to(BackgroundEvents& events, LiveEvents& live) {
+    events_ = &events;
+    live_ = &live;
+  }
 
   const http::RequestHead& head() const override { return head_; }
   net::Loop& loop() const override { return loop_; }
@@ -38,7 +55,7 @@ class DetachedExchange final : public http::ServerExchange {
   void abort() override { cancellation_.cancel(); }
   bool started() const override { return status_ != 0; }
   bool ended() const override { return ended_; }
-  uint64_t bytes_written() const override { return answer_.size(); }
+  uint64_t bytes_written() const override { return bytes_written_; }
   net::Task<base::Result<http::RawConnection>> take_over(const http::ResponseStart* head) override;
 
   uint16_t status() const { return status_; }
@@ -56,17 +73,27 @@ class DetachedExchange final : public http::ServerExchange {
   net::Cancellation cancellation_;
   uint16_t status_ = 0;
   bool ended_ = false;
+  uint64_t bytes_written_ = 0;
   std::string answer_;
+  BackgroundEvents* events_ = nullptr;
+  LiveEvents* live_ = nullptr;
 };
 
 struct BackgroundRun {
   std::unique_ptr<DetachedExchange> exchange;
   dialects::openai_responses::BackgroundResponse response;
-  std::string owner;    // the virtual key's name
-  std::string pending;  // the Response as it was answered
+  std::string owner;                       // the virtual key's name
+  std::string pending;                     // the Response as it was answered
+  std::optional<CallAdmission> admission;  // its asker's
+  bool cancelled = false;                  // by its client
+  // Of one that is streamed; null else.
+  std::unique_ptr<BackgroundEvents> events = nullptr;
+  std::shared_ptr<LiveEvents> live = nullptr;
+  size_t stored_bytes = 0;  // of live->text
+  uint64_t stored_next = 0;
 };
 
 // Ends when the response is over, however: answered, failed, cancelled by its client, or its record gone.
-net::Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, BackgroundRun run);
+net::Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, std::unique_ptr<BackgroundRun> run);
 
 }  // namespace llmgw::gateway

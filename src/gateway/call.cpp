@@ -50,7 +50,12 @@ std::unique_ptr<http::RequestHandler> make_handler(Worker& worker) {
 }
 
 Call::Call(Worker& worker, http::ServerExchange& exchange)
-    : worker_(worker), exchange_(exchange), generation_(worker.current()) {}
+    : worker_(worker),
+      exchange_(exchange),
+      admission_{.generation = GenerationRef(worker.current()), .reservation = {}} {}
+
+Call::Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission)
+    : worker_(worker), exchange_(exchange), admission_(std::move(admission)), admitted_(true) {}
 
 Task<void> Call::run() {
   const http::RequestHead& head = exchange_.head();

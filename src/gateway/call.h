@@ -8,14 +8,15 @@
 #include <string_view>
 
 #include "accounting/usage_scanner.h"
-#include "admission/reservation.h"
 #include "base/arena.h"
 #include "chat/error.h"
 #include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
+#include "gateway/call_admission.h"
 #include "gateway/conversion.h"
 #include "gateway/endpoints.h"
 #include "gateway/peek.h"
+#include "gateway/responses_state.h"
 #include "gateway/transcoder.h"
 #include "gateway/worker.h"
 #include "http/client.h"
@@ -30,6 +31,8 @@
 
 namespace llmgw::gateway {
 
+struct LiveEvents;
+
 using dialects::Outcome;
 
 // Tells how a call was routed, to whoever sends x-llm-gateway-debug.
@@ -38,6 +41,8 @@ inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 class Call {
  public:
   Call(Worker& worker, http::ServerExchange& exchange);
+  // One that has been let in already.
+  Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -172,6 +177,8 @@ class Call {
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
   net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
+  static std::string decode_document(std::string coded, std::string_view coding);
   net::Task<std::string> read_document(http::ClientExchange& upstream, const http::ResponseHead& head);
   chat::ClientError refusal_of(const http::ResponseHead& head, std::string_view body);
   net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
@@ -182,6 +189,7 @@ class Call {
   net::Task<void> answer_estimate();
   net::Task<void> answer_count(uint64_t input_tokens);
   net::Task<void> relay_count(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_count_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   // invoke.cpp: Claude's stream out of InvokeModel's frames
   bool unwraps(const http::ResponseHead& head) const;
   net::Task<void> relay_unwrapped(http::ClientExchange& upstream, const http::ResponseHead& head);
@@ -197,6 +205,12 @@ class Call {
   net::Task<Outcome<std::string_view>> recall();
   net::Task<void> remember(std::string_view output);
   net::Task<void> start_background();
+  std::string_view background_refusal() const;
+  net::Task<void> relay_background(LiveEvents& events);
+  base::Result<void> start_events();
+  net::Task<bool> answer_events(ResponsesState& memory, bool elsewhere);
+  net::Task<void> stream_from_memory(ResponsesState& memory, std::string id, uint64_t next,
+                                     ResponsesState::Events events);
   void tell_memory(chat::Request& request);
 
   bool streams() const { return match_.streams || peek_.stream.value_or(false); }
@@ -219,7 +233,8 @@ class Call {
 
   Worker& worker_;
   http::ServerExchange& exchange_;
-  GenerationRef generation_;
+  CallAdmission admission_;
+  const GenerationRef& generation_ = admission_.generation;
   base::Arena arena_;
   telemetry::RequestId id_;
   Match match_;
@@ -275,11 +290,8 @@ class Call {
   std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
-  std::array<const control::Scope*, admission::kScopesMax> scopes_{};  // whose limits hold for the call
-  size_t scope_count_ = 0;
-  admission::Reservation reservation_;
-  uint64_t estimated_input_ = 0;
   bool admitted_ = false;
+  bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;
   std::optional<int64_t> cost_;  // nano-dollars; none: unknown
   telemetry::RequestSeries* series_ = nullptr;

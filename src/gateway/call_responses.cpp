@@ -1,15 +1,18 @@
 // The Responses API's memory, for providers that have none: see responses_state.h.
 #include "base/text.h"
+#include "dialects/models_list.h"
 #include "gateway/background.h"
 #include "gateway/call.h"
 #include "gateway/responses_state.h"
 #include "json/tree.h"
+#include "net/io.h"
 
 namespace llmgw::gateway {
 
 using chat::ClientError;
 using chat::ErrorKind;
 using net::Task;
+namespace state = dialects::openai_responses;
 
 // What lives as long as the call: its parser is not the worker's, since it is in use while others run.
 struct Call::Memory {
@@ -36,6 +39,8 @@ namespace {
 
 // A disk that takes longer is not one to wait for.
 constexpr base::Duration kStoreTimeout = std::chrono::seconds(5);
+// How often a stream that is read out of the store looks for more.
+constexpr base::Duration kLookInterval = std::chrono::milliseconds(100);
 // Behind the longest time a request may take: what is not stored by then never will be.
 constexpr base::Duration kLostAfter = std::chrono::minutes(2);
 
@@ -50,6 +55,11 @@ std::string_view final_response(std::string_view output, chat::Framing framing, 
   data = data.substr(0, data.find('\n'));
   const auto event = json::parse_tree(parser, data, arena);
   return event ? (*event)["response"].raw() : std::string_view{};
+}
+
+bool wants_events(std::string_view query) {
+  const auto stream = dialects::query_value(query, "stream", "stream");
+  return stream && *stream == "true";
 }
 
 }  // namespace
@@ -85,6 +95,9 @@ Task<bool> Call::answer_from_memory() {
   // A new conversation begins where the provider has some, else here.
   const bool creates = match_.operation == Operation::conversations && match_.tail == "conversations";
   if (creates && elsewhere) co_return false;
+  if (match_.operation == Operation::responses_get && wants_events(exchange_.head().query)) {
+    co_return co_await answer_events(memory->state, elsewhere);
+  }
   auto answered = co_await memory->state.answer(match_.operation, exchange_.head().method_text, match_.tail,
                                                 exchange_.head().query, {body_.data(), body_.size()});
   if (!answered) {
@@ -93,6 +106,28 @@ Task<bool> Call::answer_from_memory() {
     co_return true;
   }
   co_await answer(200, "application/json", *answered, {});
+  co_return true;
+}
+
+// True if it was answered.
+Task<bool> Call::answer_events(ResponsesState& memory, bool elsewhere) {
+  const auto id = base::percent_decode(match_.tail.substr(match_.tail.find('/') + 1));
+  const auto after = dialects::query_value(exchange_.head().query, "starting_after", "starting_after");
+  const auto number = after ? base::parse_decimal(*after) : std::nullopt;
+  if (!id || !after || (!after->empty() && !number)) {
+    co_await refuse({.kind = ErrorKind::invalid_request,
+                     .message = "starting_after must be the sequence_number of an event",
+                     .param = "starting_after"});
+    co_return true;
+  }
+  uint64_t next = number ? *number + 1 : 0;
+  auto read = co_await memory.read_events(*id, next);
+  if (!read && elsewhere && read.error().kind == ErrorKind::not_found) co_return false;
+  if (!read) {
+    co_await refuse(read.error());
+    co_return true;
+  }
+  co_await stream_from_memory(memory, *id, next, std::move(*read));
   co_return true;
 }
 
@@ -124,13 +159,14 @@ Task<void> Call::remember(std::string_view output) {
   }
 }
 
+std::string_view Call::background_refusal() const {
+  return memory_ != nullptr && !memory_->turn.request.store ? "a response in the background has to be stored"
+                                                            : std::string_view{};
+}
+
 // The client is answered, and the request goes on without it. What is wrong with it has been said before.
 Task<void> Call::start_background() {
-  namespace state = dialects::openai_responses;
-  std::string_view wrong;
-  if (streams()) wrong = "a response in the background cannot be streamed here: leave stream out and get it by its id";
-  if (memory_ != nullptr && !memory_->turn.request.store) wrong = "a response in the background has to be stored";
-  if (!wrong.empty()) {
+  if (const std::string_view wrong = background_refusal(); !wrong.empty()) {
     co_return co_await refuse({.kind = ErrorKind::invalid_request, .message = wrong, .param = "background"});
   }
   if (memory_ == nullptr) {
@@ -144,31 +180,97 @@ Task<void> Call::start_background() {
   std::array<uint64_t, 3> random{};
   for (uint64_t& number : random) number = worker_.loop().rng().next();
   StateTurn& turn = memory_->turn;
-  BackgroundRun run{
+  auto run = std::make_unique<BackgroundRun>(BackgroundRun{
       .exchange = {},
-      .response =
-          {.id = "resp_" + base::hex({reinterpret_cast<const uint8_t*>(random.data()), sizeof random}),
-           .previous_response_id = turn.request.previous_response_id,
-           .conversation_id = turn.request.conversation_id,
-           .created_at =
-               std::chrono::duration_cast<std::chrono::seconds>(worker_.loop().wall_now().time_since_epoch()).count()},
+      .response = {.id = "resp_" + base::hex({reinterpret_cast<const uint8_t*>(random.data()), sizeof random}),
+                   .previous_response_id = turn.request.previous_response_id,
+                   .conversation_id = turn.request.conversation_id,
+                   .created_at = wall_seconds()},
       .owner = principal_->name,
-      .pending = {}};
-  run.pending = state::pending_response(conversion_->request(), run.response);
+      .pending = {},
+      .admission = {}});
+  run->pending = state::pending_response(conversion_->request(), run->response);
   const std::string_view asked = turn.body.empty() ? std::string_view(body_.data(), body_.size()) : turn.body;
-  run.exchange = std::make_unique<DetachedExchange>(exchange_, std::string(exchange_.head().path),
-                                                    state::foreground_request(asked, memory_->parser));
-  auto kept = co_await memory_->state.keep(std::move(turn), run.pending);
+  run->exchange = std::make_unique<DetachedExchange>(exchange_, std::string(exchange_.head().path),
+                                                     state::foreground_request(asked, streams(), memory_->parser));
+  const std::shared_ptr<LiveEvents> live = streams() ? std::make_shared<LiveEvents>(worker_.loop()) : nullptr;
+  if (live != nullptr) {
+    run->events = std::make_unique<BackgroundEvents>(run->response, run->pending);
+    run->live = live;
+    run->exchange->stream_to(*run->events, *live);
+    run->events->open(live->text);
+    run->stored_bytes = live->text.size();
+    run->stored_next = run->events->next();
+  }
+  auto kept = co_await memory_->state.keep(std::move(turn), run->pending, live != nullptr ? live->text : std::string());
   memory_.reset();
   if (!kept) co_return co_await refuse(kept.error());
+  const std::string pending = run->pending;
+  attempt_.reset();  // it is the other call's
+  run->admission.emplace(std::move(admission_));
+  admitted_ = false;
+  handed_over_ = true;
+  worker_.background().spawn(run_in_background(worker_, *worker_.shared().responses.get(), std::move(run)));
+  if (live != nullptr) co_return co_await relay_background(*live);
   http::Headers headers;
   const std::string warnings = conversion_->warnings().header();
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
-  const std::string pending = run.pending;
-  attempt_.reset();  // it is the other call's, which is admitted anew
-  account();
-  worker_.background().spawn(run_in_background(worker_, *worker_.shared().responses.get(), std::move(run)));
   co_await answer(200, "application/json", pending, headers);
+}
+
+// The head of a stream of events that is not a provider's.
+base::Result<void> Call::start_events() {
+  http::Headers headers;
+  headers.append(http::HeaderId::content_type, content_type_of(chat::Framing::sse));
+  headers.append(http::HeaderId::x_request_id, id_.view());
+  headers.append("cache-control", "no-cache");
+  const std::string warnings = conversion_ != nullptr ? conversion_->warnings().header() : std::string();
+  if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
+  status_ = 200;
+  return exchange_.start({.status = 200, .headers = &headers, .framing = http::Framing::until_close});
+}
+
+// For as long as the client stays. What comes is not waited for: memory is the run's own.
+Task<void> Call::relay_background(LiveEvents& live) {
+  if (!start_events()) co_return exchange_.abort();
+  size_t sent = 0;
+  for (;;) {
+    // The text may move while it is written.
+    const std::string piece = live.text.substr(sent);
+    const bool over = live.over;
+    sent += piece.size();
+    if (over || !piece.empty()) {
+      const iovec buffer = net::buffer_of(piece);
+      if (!co_await exchange_.write({&buffer, 1}, over)) co_return exchange_.abort();
+    }
+    if (over) co_return;
+    while (live.text.size() == sent && !live.over) {
+      (void)co_await live.changed.wait({base::kNever, &exchange_.cancellation()});
+      if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+    }
+  }
+}
+
+// GET with stream=true: the events of a response in the background, from whichever worker or process makes it.
+Task<void> Call::stream_from_memory(ResponsesState& memory, std::string id, uint64_t next,
+                                    ResponsesState::Events events) {
+  if (!start_events()) co_return exchange_.abort();
+  if (events.text.empty() && !events.over) co_await exchange_.flush();
+  for (;;) {
+    if (!events.text.empty() || events.over) {
+      const iovec buffer = net::buffer_of(events.text);
+      if (!co_await exchange_.write({&buffer, 1}, events.over)) co_return exchange_.abort();
+    }
+    if (events.over) co_return;
+    if (events.text.empty() && !co_await net::sleep_for(worker_.loop(), kLookInterval, &exchange_.cancellation())) {
+      co_return exchange_.abort();
+    }
+    memory.set_wait(until(kStoreTimeout));
+    auto read = co_await memory.read_events(id, next);
+    // Deleted, or the store has failed: what the client has is not the whole.
+    if (!read) co_return exchange_.abort();
+    events = std::move(*read);
+  }
 }
 
 }  // namespace llmgw::gateway

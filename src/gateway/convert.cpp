@@ -280,21 +280,30 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   exchange_.abort();
 }
 
-// A short answer whole, without its coding; empty if that cannot be read.
-Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
-  std::string coded;
-  for (;;) {
+// A short answer whole, of a long one the beginning; as it is coded.
+Task<Call::Beginning> Call::read_beginning(ClientExchange& upstream) {
+  Beginning beginning;
+  while (!beginning.done && beginning.bytes.size() < kErrorBodyBytesMax) {
     auto bytes = co_await upstream.read_body(until(timeouts_.idle));
     if (!bytes) break;
-    const std::string_view data(bytes->data.data(), bytes->data.size());
-    coded += data.substr(0, kErrorBodyBytesMax - coded.size());
-    if (bytes->done || coded.size() == kErrorBodyBytesMax) break;
+    beginning.bytes.append(bytes->data.data(), bytes->data.size());
+    beginning.done = bytes->done;
   }
-  auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), kErrorBodyBytesMax);
-  if (decoder && *decoder == nullptr) co_return coded;
+  co_return beginning;
+}
+
+// Empty if it cannot be read.
+std::string Call::decode_document(std::string coded, std::string_view coding) {
+  auto decoder = http::ContentDecoder::create(coding, kErrorBodyBytesMax);
+  if (decoder && *decoder == nullptr) return coded;
   std::string body;
   if (!decoder || !(*decoder)->feed(coded, body)) body.clear();
-  co_return body;
+  return body;
+}
+
+Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
+  Beginning beginning = co_await read_beginning(upstream);
+  co_return decode_document(std::move(beginning.bytes), head.headers.value("content-encoding"));
 }
 
 // What the provider said no to, without its address and credential.

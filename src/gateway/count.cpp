@@ -45,4 +45,25 @@ Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head)
   co_await answer_estimate();
 }
 
+// Of a provider of the client's own protocol. Many that are compatible with an API do not have this part of it.
+Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHead& head) {
+  Beginning beginning = co_await read_beginning(upstream);
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  const control::Model* const model = attempt_->model;
+  const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);
+  bool estimates = false;
+  if (auto converted = address_converted(*model, api)) {
+    const std::string body = decode_document(beginning.bytes, head.headers.value("content-encoding"));
+    estimates = dialects::refuses_to_count(head.status, refusal_of(head, body).message);
+    if (estimates) attempt_->target = {};
+  }
+  if (estimates) {
+    upstream_status_ = 0;
+    co_return co_await answer_estimate();
+  }
+  conversion_.reset();
+  if (!start_answer(head)) co_return exchange_.abort();
+  co_await relay_body(upstream, head, &beginning);
+}
+
 }  // namespace llmgw::gateway

@@ -88,9 +88,9 @@ uint64_t all_tokens(const chat::Usage& usage) {
 admission::Demand Call::estimate_demand() {
   admission::Demand demand;
   const std::string_view body(body_.data(), body_.size());
-  estimated_input_ = body_is_json_ ? estimate_prompt_tokens(body) : 0;
+  admission_.estimated_input = body_is_json_ ? estimate_prompt_tokens(body) : 0;
   chat::Usage usage;
-  usage.input = estimated_input_;
+  usage.input = admission_.estimated_input;
   usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(assumed_output()) : 0;
   if (is_free(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
@@ -104,8 +104,8 @@ admission::Demand Call::estimate_demand() {
 // A guess alone must not make a call impossible.
 uint64_t Call::assumed_output() const {
   uint64_t tokens = kAssumedOutputTokens;
-  for (size_t i = 0; i < scope_count_; ++i) {
-    const uint64_t limit = scopes_[i]->compiled.tokens_per_minute;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    const uint64_t limit = admission_.scopes[i]->compiled.tokens_per_minute;
     if (limit != 0) tokens = std::min(tokens, limit / kAssumedShareOfMinute);
   }
   return tokens;
@@ -118,22 +118,25 @@ const control::PriceTable::Tiers* Call::price_of(const control::Model* model, ui
 }
 
 Outcome<void> Call::admit() {
+  if (admitted_) return {};
   const control::Snapshot& snapshot = generation_.snapshot();
   const auto add = [&](uint32_t scope) {
-    if (scope != control::kNone) scopes_[scope_count_++] = &snapshot.scopes[scope];
+    if (scope != control::kNone) admission_.scopes[admission_.scope_count++] = &snapshot.scopes[scope];
   };
   for (const uint32_t scope : principal_->governing_scopes()) add(scope);
   if (assignment_ != nullptr) add(assignment_->scope);
   if (options_.front().model != nullptr) add(options_.front().model->scope);
-  if (scope_count_ > 0) {
+  if (admission_.scope_count > 0) {
     std::array<admission::Governed, admission::kScopesMax> governed;
     bool by_size = false;
-    for (size_t i = 0; i < scope_count_; ++i) {
-      governed[i] = {&scopes_[i]->compiled, scopes_[i]->meter.get()};
-      by_size = by_size || scopes_[i]->compiled.has_budget || scopes_[i]->compiled.tokens_per_minute != 0;
+    for (size_t i = 0; i < admission_.scope_count; ++i) {
+      governed[i] = {&admission_.scopes[i]->compiled, admission_.scopes[i]->meter.get()};
+      by_size =
+          by_size || admission_.scopes[i]->compiled.has_budget || admission_.scopes[i]->compiled.tokens_per_minute != 0;
     }
     const admission::Demand demand = by_size ? estimate_demand() : admission::Demand{};
-    const auto denial = reservation_.take({governed.data(), scope_count_}, demand, moment_of(worker_.loop()));
+    const auto denial =
+        admission_.reservation.take({governed.data(), admission_.scope_count}, demand, moment_of(worker_.loop()));
     if (denial) return over_limit(*denial);
   }
   admitted_ = true;
@@ -141,7 +144,7 @@ Outcome<void> Call::admit() {
 }
 
 std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
-  const Scope& scope = *scopes_[denial.scope];
+  const Scope& scope = *admission_.scopes[denial.scope];
   worker_.metrics().limit_refusal(control::to_string(scope.kind), to_string(denial.dimension)).add();
   // Of an assignment the client knows the alias; the key's name before it is its own.
   std::string message = "the " + std::string(control::to_string(scope.kind)) + " '" + scope.name + "' may use " +
@@ -162,12 +165,12 @@ std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
 }
 
 void Call::add_limit_headers(http::Headers& headers) {
-  if (scope_count_ == 0) return;
+  if (admission_.scope_count == 0) return;
   const int64_t now = worker_.loop().now().time_since_epoch().count();
   admission::Allowance requests;
   admission::Allowance tokens;
-  for (size_t i = 0; i < scope_count_; ++i) {
-    const admission::Governed governed{&scopes_[i]->compiled, scopes_[i]->meter.get()};
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    const admission::Governed governed{&admission_.scopes[i]->compiled, admission_.scopes[i]->meter.get()};
     admission::tighten_requests(requests, governed, now);
     admission::tighten_tokens(tokens, governed, now);
   }
@@ -179,6 +182,8 @@ CallOutcome Call::outcome() const {
   if (!client_gone_.empty() || (!exchange_.ended() && exchange_.cancellation().cancelled())) {
     return CallOutcome::cancelled;
   }
+  // The gateway's own estimate is an answer.
+  if (upstream_status_ == 0 && counts_tokens(match_.operation) && !error_) return CallOutcome::completed;
   if (upstream_status_ == 0 || upstream_status_ >= 400) return CallOutcome::failed;
   if (error_) return exchange_.started() ? CallOutcome::cut : CallOutcome::failed;
   return CallOutcome::completed;
@@ -195,7 +200,8 @@ chat::Usage Call::used(bool& estimated) const {
   if (whole && (!streams() || (usage.output && usage.total_input()))) return usage;
   if (!usage.total_input()) {
     estimated = true;
-    usage.input = estimated_input_ != 0 ? estimated_input_ : estimate_prompt_tokens({body_.data(), body_.size()});
+    usage.input = admission_.estimated_input != 0 ? admission_.estimated_input
+                                                  : estimate_prompt_tokens({body_.data(), body_.size()});
   }
   const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, exchange_.bytes_written()) : 0;
   // Some say at the start what they have generated so far.
@@ -212,7 +218,7 @@ void Call::account() {
   if (!attempt_) {
     // No instance could be asked: nothing was used.
     cost_ = 0;
-    return reservation_.settle({}, moment_of(worker_.loop()));
+    return admission_.reservation.settle({}, moment_of(worker_.loop()));
   }
   accounting::LedgerRecord record;
   record.outcome = outcome();
@@ -225,9 +231,9 @@ void Call::account() {
   }
   record.priced = cost_.has_value();
   record.nano_dollars = cost_.value_or(0);
-  if (reservation_.held()) {
-    reservation_.settle({.tokens = all_tokens(record.usage), .nano_dollars = record.nano_dollars},
-                        moment_of(worker_.loop()));
+  if (admission_.reservation.held()) {
+    admission_.reservation.settle({.tokens = all_tokens(record.usage), .nano_dollars = record.nano_dollars},
+                                  moment_of(worker_.loop()));
   }
   if (worker_.ledger() != nullptr) write_ledger(record);
 }
@@ -275,8 +281,8 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.text(LedgerText::tags) = tags();
   std::array<uint64_t, admission::kScopesMax> charged;
   size_t count = 0;
-  for (size_t i = 0; i < scope_count_; ++i) {
-    if (scopes_[i]->compiled.has_budget) charged[count++] = scopes_[i]->identity;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    if (admission_.scopes[i]->compiled.has_budget) charged[count++] = admission_.scopes[i]->identity;
   }
   record.text(LedgerText::charged) = {reinterpret_cast<const char*>(charged.data()), count * sizeof charged[0]};
   worker_.ledger()->append(record);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialects/models_list.h"
+#include "gateway/background_events.h"
 #include "json/tree.h"
 
 namespace llmgw::gateway {
@@ -30,6 +31,8 @@ std::vector<store::Item> to_store(std::vector<StateItem> items) {
   for (StateItem& item : items) list.push_back({std::move(item.id), std::move(item.json)});
   return list;
 }
+
+constexpr std::string_view kLost = R"({"error":{"message":"The gateway that made this response has ended."}})";
 
 // The steps of a path, unescaped: "conversations", "conv_1", "items".
 constexpr size_t kStepsMax = 4;
@@ -131,7 +134,6 @@ ResponsesState::Answer ResponsesState::response(Operation operation, std::string
   }
   if (!found) co_return failed(found.error(), missing);
   if (found->status == "in_progress" && is_lost(found->body)) {
-    constexpr std::string_view kLost = R"({"error":{"message":"The gateway that made this response has ended."}})";
     co_return state::failed_response(found->body, kLost, context_.parser);
   }
   co_return found->status == "cancelled" ? state::with_status(found->body, "cancelled", context_.parser) : found->body;
@@ -284,7 +286,37 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
   co_return turn;
 }
 
-net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view response) {
+net::Task<Outcome<ResponsesState::Events>> ResponsesState::read_events(std::string id, uint64_t& next) {
+  const auto missing = state::missing_response(id, context_.arena);
+  const auto page = co_await call([owner = owner(), id, from = next, time = now()](store::Responses& responses) {
+    return responses.events(owner, id, from, time);
+  });
+  if (!page) co_return failed(page.error(), missing);
+  if (!page->streamed) {
+    co_return std::unexpected(ClientError{
+        .kind = ErrorKind::invalid_request,
+        .message = "This response cannot be streamed: it was not created with background=true and stream=true.",
+        .param = "stream"});
+  }
+  Events read;
+  for (const store::EventBatch& batch : page->batches) {
+    const std::string_view text = events_from(batch.events, batch.first, next);
+    next += count_events(text);
+    read.text += text;
+  }
+  if (!read.text.empty()) co_return read;
+  const bool unfinished = page->status == "in_progress";
+  const bool lost = unfinished && is_lost(page->body);
+  read.over = !unfinished || lost;
+  if (page->status == "cancelled") {
+    append_end(read.text, next, false, state::with_status(page->body, "cancelled", context_.parser));
+  } else if (lost) {
+    append_end(read.text, next, true, state::failed_response(page->body, kLost, context_.parser));
+  }
+  co_return read;
+}
+
+net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view response, std::string events) {
   const state::StateRequest& asked = turn.request;
   if (!asked.store && asked.conversation_id.empty()) co_return Outcome<void>{};
   store::ResponseRecord record{.id = {},
@@ -294,7 +326,8 @@ net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view r
                                .background = asked.background,
                                .body = std::string(response),
                                .input = to_store(std::move(turn.input)),
-                               .output = to_store(bodies_.output_items(response))};
+                               .output = to_store(bodies_.output_items(response)),
+                               .events = std::move(events)};
   const auto root = json::parse_tree(context_.parser, response, context_.arena);
   if (!root) co_return refusal(ErrorKind::internal, "a response that is to be kept is not JSON");
   record.id = (*root)["id"].string(context_.arena);

@@ -49,9 +49,20 @@ class ResponsesState {
   net::Task<dialects::Outcome<std::string>> answer(Operation operation, std::string_view method, std::string_view tail,
                                                    std::string_view query, std::string_view body);
 
+  struct Events {
+    std::string text;   // as they are sent
+    bool over = false;  // there will be no more
+  };
+  // The events of a response that is streamed from the background, from number `next` on, as far as they have come;
+  // `next` moves behind them.
+  net::Task<dialects::Outcome<Events>> read_events(std::string id, uint64_t& next);
+  // For the calls from now on.
+  void set_wait(const net::Wait& wait) { context_.wait = wait; }
+
   net::Task<dialects::Outcome<StateTurn>> begin(std::string_view body);
   // `response` is the whole Response object as the client gets it.
-  net::Task<dialects::Outcome<void>> keep(StateTurn turn, std::string_view response);
+  // `events`: the first of one that is streamed from the background.
+  net::Task<dialects::Outcome<void>> keep(StateTurn turn, std::string_view response, std::string events = {});
 
  private:
   using Answer = net::Task<dialects::Outcome<std::string>>;

@@ -83,7 +83,7 @@ void Call::settle() {
   record.client = client;
 
   const bool probe = matched_ && is_probe(match_.operation);
-  if (!probe) {
+  if (!probe && !handed_over_) {
     auto& counters = series();
     counters.count_request();
     counters.record_duration(duration);

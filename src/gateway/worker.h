@@ -56,8 +56,10 @@ class GenerationRef {
  public:
   explicit GenerationRef(Generation& generation) : generation_(&generation) { ++generation_->holders; }
   GenerationRef(const GenerationRef&) = delete;
+  GenerationRef(GenerationRef&& other) noexcept : GenerationRef(*other.generation_) {}
   GenerationRef& operator=(const GenerationRef&) = delete;
   ~GenerationRef() { --generation_->holders; }
+  GenerationRef share() const { return GenerationRef(*generation_); }
   const control::Snapshot& snapshot() const { return *generation_->snapshot; }
   http::Pool& pool(uint32_t connection) const { return *generation_->pools[connection]; }
   const Generation::PlainProxy& plain_proxy(uint32_t connection) const {

@@ -49,6 +49,11 @@ CREATE TABLE IF NOT EXISTS response_items(
   body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS response_items_by_parent ON response_items(parent, output, key);
 CREATE INDEX IF NOT EXISTS response_items_by_id ON response_items(id);
+CREATE TABLE IF NOT EXISTS response_events(
+  parent INTEGER NOT NULL REFERENCES responses(key) ON DELETE CASCADE,
+  first INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY(parent, first)) WITHOUT ROWID;
 PRAGMA user_version = 1;
 )";
 
@@ -162,6 +167,7 @@ Result<void> Responses::save(std::string_view owner, const ResponseRecord& recor
   const int64_t key = database_.last_key();
   TRY_VOID(insert_items(key, record.input, false));
   TRY_VOID(insert_items(key, record.output, true));
+  TRY_VOID(insert_events(key, record.first_event, record.events));
   if (conversation != 0) {
     TRY_VOID(append_items(conversation, record.input));
     TRY_VOID(append_items(conversation, record.output));
@@ -184,11 +190,57 @@ Result<void> Responses::complete(std::string_view owner, const ResponseRecord& r
                     record.status, record.body, key));
   if (changed == 0) return base::fail(ErrorCode::already_exists, "the response is over");
   TRY_VOID(insert_items(key, record.output, true));
+  TRY_VOID(insert_events(key, record.first_event, record.events));
   if (!record.conversation_id.empty()) {
     TRY(conversation, conversation_key(owner, record.conversation_id, now));
     TRY_VOID(append_items(conversation, record.output));
   }
   return transaction.commit();
+}
+
+Result<void> Responses::insert_events(int64_t response, uint64_t first, std::string_view events) {
+  if (events.empty()) return {};
+  TRY_VOID(database_.run("INSERT INTO response_events(parent, first, body) VALUES(?1, ?2, ?3)", response,
+                         static_cast<int64_t>(first), events));
+  return {};
+}
+
+Result<void> Responses::add_events(std::string_view owner, std::string_view id, const EventBatch& batch, int64_t now) {
+  if (batch.events.size() > limits_.record_bytes) return base::fail(ErrorCode::too_large, "events to be stored");
+  TRY(transaction, Transaction::begin(database_));
+  TRY(statement, database_.prepare("SELECT key FROM responses WHERE owner = ?1 AND id = ?2 AND expires_at > ?3 AND " +
+                                   std::string(kUnfinished)));
+  TRY(found, statement.bind(1, owner).bind(2, id).bind(3, now).step());
+  if (!found) return base::fail(ErrorCode::already_exists, "the response is over");
+  TRY_VOID(insert_events(statement.integer(0), batch.first, batch.events));
+  statement.reset();
+  return transaction.commit();
+}
+
+Result<EventPage> Responses::events(std::string_view owner, std::string_view id, uint64_t from, int64_t now) {
+  TRY(state, database_.prepare("SELECT key, status, body FROM responses "
+                               "WHERE owner = ?1 AND id = ?2 AND expires_at > ?3"));
+  TRY(found, state.bind(1, owner).bind(2, id).bind(3, now).step());
+  if (!found) return base::fail(ErrorCode::not_found, "response");
+  EventPage page{.status = std::string(state.text(1)), .body = std::string(state.text(2)), .batches = {}};
+  const int64_t key = state.integer(0);
+  TRY(statement, database_.prepare("SELECT first, body FROM response_events WHERE parent = ?1 AND first >= "
+                                   "(SELECT COALESCE(MAX(first), 0) FROM response_events WHERE parent = ?1 AND "
+                                   "first <= ?2) ORDER BY first LIMIT ?3"));
+  // No event of a response has a higher number.
+  constexpr uint64_t kNumberMax = INT64_MAX;
+  statement.bind(1, key).bind(2, static_cast<int64_t>(std::min(from, kNumberMax)));
+  statement.bind(3, static_cast<int64_t>(kEventPageMax));
+  size_t bytes = 0;
+  while (bytes <= limits_.record_bytes) {
+    TRY(row, statement.step());
+    if (!row) break;
+    page.batches.push_back(
+        {.first = static_cast<uint64_t>(statement.integer(0)), .events = std::string(statement.text(1))});
+    bytes += page.batches.back().events.size();
+  }
+  page.streamed = !page.batches.empty();
+  return page;
 }
 
 Result<ResponseState> Responses::get(std::string_view owner, std::string_view id, int64_t now) {

@@ -33,6 +33,20 @@ struct ResponseRecord {
   std::string body = {};  // the Response object
   std::vector<Item> input = {};
   std::vector<Item> output = {};
+  // Of one that is streamed from the background: its newest events, numbered from `first_event`.
+  uint64_t first_event = 0;
+  std::string events = {};
+};
+
+struct EventBatch {
+  uint64_t first = 0;  // the number of its first event
+  std::string events;
+};
+struct EventPage {
+  std::string status;  // of the response
+  std::string body;
+  bool streamed = false;  // there are events at all
+  std::vector<EventBatch> batches;
 };
 
 struct ResponseState {
@@ -71,9 +85,10 @@ struct ResponsesLimits {
 
 class Responses {
  public:
-  static constexpr size_t kChainMax = 4096;  // responses a request builds on, one on the other
-  static constexpr size_t kPageMax = 100;    // the API's own bound on `limit`
-  static constexpr size_t kSweepMax = 256;   // forgotten in one go, so that nobody waits long for it
+  static constexpr size_t kChainMax = 4096;    // responses a request builds on, one on the other
+  static constexpr size_t kPageMax = 100;      // the API's own bound on `limit`
+  static constexpr size_t kEventPageMax = 64;  // batches read in one go: some seconds of a stream
+  static constexpr size_t kSweepMax = 256;     // forgotten in one go, so that nobody waits long for it
 
   static base::Result<Responses> open(const std::string& path, const ResponsesLimits& limits);
 
@@ -83,6 +98,10 @@ class Responses {
   base::Result<void> complete(std::string_view owner, const ResponseRecord& record, int64_t now);
   base::Result<ResponseState> get(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> remove(std::string_view owner, std::string_view id, int64_t now);
+  // More events of one that is going on; already_exists: it is over. too_large.
+  base::Result<void> add_events(std::string_view owner, std::string_view id, const EventBatch& batch, int64_t now);
+  // Those that have the events from number `from` on, a page of them; the first may begin before.
+  base::Result<EventPage> events(std::string_view owner, std::string_view id, uint64_t from, int64_t now);
   // Its state from now on: "cancelled" if it was still going on, else as it was. invalid_argument if it never was in
   // the background. The body is not touched.
   base::Result<ResponseState> cancel(std::string_view owner, std::string_view id, int64_t now);
@@ -120,6 +139,7 @@ class Responses {
   base::Result<int64_t> response_key(std::string_view owner, std::string_view id, int64_t now);
   base::Result<int64_t> conversation_key(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> insert_items(int64_t response, const std::vector<Item>& items, bool output);
+  base::Result<void> insert_events(int64_t response, uint64_t first, std::string_view events);
   base::Result<void> append_items(int64_t conversation, const std::vector<Item>& items);
   base::Result<std::vector<Link>> chain(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> touch(std::string_view table, int64_t key, int64_t now);

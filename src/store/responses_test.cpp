@@ -86,6 +86,44 @@ TEST_F(ResponsesStored, IsThereAfterAReopenForItsOwnerOnly) {
   EXPECT_EQ(responses().find_item("me", "r1-out2", kNow)->json, R"({"id":"r1-out2"})");
 }
 
+TEST_F(ResponsesStored, EventsOfAStream) {
+  ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .background = true, .events = "0 1"}, kNow));
+  ASSERT_TRUE(responses().add_events("me", "r", {.first = 2, .events = "2 3 4"}, kNow));
+  ASSERT_TRUE(responses().add_events("me", "r", {.first = 5, .events = "5"}, kNow));
+  const auto from = [this](uint64_t number) {
+    std::string all;
+    for (const EventBatch& batch : responses().events("me", "r", number, kNow)->batches) {
+      all += "[" + std::to_string(batch.first) + ": " + batch.events + "]";
+    }
+    return all;
+  };
+  EXPECT_EQ(from(0), "[0: 0 1][2: 2 3 4][5: 5]");
+  EXPECT_EQ(from(1), "[0: 0 1][2: 2 3 4][5: 5]");
+  EXPECT_EQ(from(4), "[2: 2 3 4][5: 5]");
+  EXPECT_EQ(from(5), "[5: 5]");
+  EXPECT_EQ(from(UINT64_MAX), "[5: 5]");
+  EXPECT_EQ(responses().events("me", "r", 0, kNow)->status, "in_progress");
+  EXPECT_EQ(code(responses().events("you", "r", 0, kNow)), ErrorCode::not_found);
+  // The last of them come with the end, and then no more.
+  ASSERT_TRUE(responses().complete("me", {.id = "r", .status = "completed", .first_event = 6, .events = "6"}, kNow));
+  EXPECT_EQ(from(6), "[6: 6]");
+  EXPECT_EQ(code(responses().add_events("me", "r", {.first = 7, .events = "7"}, kNow)), ErrorCode::already_exists);
+  save("plain");
+  EXPECT_FALSE(responses().events("me", "plain", 0, kNow)->streamed);
+  ASSERT_TRUE(responses().remove("me", "r", kNow));
+  EXPECT_EQ(code(responses().events("me", "r", 0, kNow)), ErrorCode::not_found);
+}
+
+TEST_F(ResponsesStored, ManyEventsComeInPages) {
+  ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .events = "0"}, kNow));
+  for (uint64_t i = 1; i <= Responses::kEventPageMax; ++i) {
+    ASSERT_TRUE(responses().add_events("me", "r", {.first = i, .events = std::to_string(i)}, kNow));
+  }
+  EXPECT_EQ(responses().events("me", "r", 0, kNow)->batches.size(), Responses::kEventPageMax);
+  EXPECT_EQ(responses().events("me", "r", Responses::kEventPageMax, kNow)->batches.front().events,
+            std::to_string(Responses::kEventPageMax));
+}
+
 TEST_F(ResponsesStored, TheFileIsForNobodyElse) {
   struct stat status{};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);

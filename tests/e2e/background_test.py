@@ -5,6 +5,7 @@ import json
 import threading
 import time
 
+import httpx
 import openai
 import pytest
 
@@ -12,6 +13,7 @@ from harness import canned, clouds, waiting
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
+LIMITED = "canary-limited-key-of-background"
 KEY = "canary-client-key-of-background"
 OTHER = "canary-other-key-of-background"
 MODELS = ["openai", "anthropic", "google", "bedrock", "cohere"]
@@ -32,6 +34,8 @@ class Provider:
         if "wait" in text:
             self.gate.wait(SECONDS)
         path = request.path.partition("?")[0]
+        if path.endswith(":streamGenerateContent") or request.json().get("stream"):
+            return 200, self.stream(path, "slowly" in text)
         if path.endswith("/chat/completions"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}
             usage = {"prompt_tokens": len(text), "completion_tokens": 2, "total_tokens": len(text) + 2}
@@ -60,6 +64,51 @@ class Provider:
         }
 
 
+    def stream(self, path, slowly):
+        """Says ping, waits for the gate if asked to, says pong."""
+        kind = next(part for part in ("completions", "messages", "Content") if part in path)
+        start, first, second, end = STREAMS[kind]
+        yield start + first
+        if slowly:
+            self.gate.wait(SECONDS)
+        yield second + end
+
+
+def data(*values):
+    return b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values)
+
+
+def chat_chunk(delta, finish=None):
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+
+def claude_delta(text):
+    return data({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+
+
+def gemini_chunk(text, **more):
+    return data({"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": text}]}} | more]})
+
+
+STREAMS = {
+    "completions": (
+        data(chat_chunk({"role": "assistant"})),
+        data(chat_chunk({"content": "ping "})),
+        data(chat_chunk({"content": "pong"})),
+        data(chat_chunk({}, "stop")) + b"data: [DONE]\n\n",
+    ),
+    "messages": (
+        data(*clouds.MESSAGE_EVENTS[:2]),
+        claude_delta("ping "),
+        claude_delta("pong"),
+        data(*clouds.MESSAGE_EVENTS[3:]),
+    ),
+    "Content": (b"", gemini_chunk("ping "), gemini_chunk("pong", finishReason="STOP"), b""),
+}
+STREAMED = ["openai", "anthropic", "google"]
+
+
 @pytest.fixture(scope="module")
 def provider():
     return Provider()
@@ -85,6 +134,7 @@ def gateway(cloud, tmp_path_factory):
     ]
     models = [{"name": name, "connection": name} for name in MODELS]
     keys = [{"name": "client", "key": KEY}, {"name": "other", "key": OTHER}]
+    keys.append({"name": "limited", "key": LIMITED, "rpm": 2})
     with canned.gateway(tmp_path_factory.mktemp("background"), keys, connections, models) as running:
         yield running
 
@@ -149,8 +199,6 @@ def test_what_is_wrong_is_said_at_once(client):
     with pytest.raises(openai.BadRequestError) as error:
         client.responses.create(model="anthropic", input="x", background=True, store=False)
     assert error.value.param == "background"
-    with pytest.raises(openai.BadRequestError):
-        client.responses.create(model="anthropic", input="x", background=True, stream=True)
 
 
 def test_a_deleted_response_is_gone(client, provider):
@@ -197,3 +245,95 @@ def test_a_conversation_goes_on_in_the_background(client):
     until_over(client, asked)
     texts = [item.content[0].text for item in client.conversations.items.list(made.id, order="asc").data]
     assert texts == ["Before.", "In it.", "pong"]
+
+
+def numbered(events):
+    """All of them, and nothing is missing between them."""
+    events = list(events)
+    first = events[0].sequence_number
+    assert [event.sequence_number for event in events] == list(range(first, first + len(events)))
+    return events
+
+
+@pytest.mark.parametrize("model", STREAMED)
+def test_it_is_streamed(client, model):
+    events = numbered(client.responses.create(model=model, input="quick", background=True, stream=True))
+    assert events[0].type == "response.created" and events[0].sequence_number == 0
+    assert events[0].response.background and events[0].response.status == "in_progress"
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == "ping pong"
+    last = events[-1]
+    assert last.type == "response.completed" and last.response.output_text == "ping pong"
+    assert {event.response.id for event in events if hasattr(event, "response")} == {last.response.id}
+    # Who has seen the end may build on it, and finds it as it was streamed.
+    again = client.responses.create(model=model, input="and then?", previous_response_id=last.response.id)
+    assert again.previous_response_id == last.response.id
+    assert client.responses.retrieve(last.response.id).to_dict() == last.response.to_dict()
+
+
+@pytest.mark.parametrize("model", STREAMED)
+def test_a_client_leaves_and_comes_back(client, provider, model):
+    provider.gate.clear()
+    seen = []
+    stream = client.responses.create(model=model, input="slowly", background=True, stream=True)
+    for event in stream:
+        seen.append(event)
+        if event.type == "response.output_text.delta":
+            break
+    stream.close()
+    name = seen[0].response.id
+    # One that comes back while it goes on, from where it left; another from the beginning.
+    back = client.responses.retrieve(name, stream=True, starting_after=seen[-1].sequence_number)
+    assert client.responses.retrieve(name).status == "in_progress"
+    provider.gate.set()
+    rest = list(back)
+    whole = numbered(client.responses.retrieve(name, stream=True))
+    assert numbered(seen + rest) == whole
+    assert whole[-1].type == "response.completed" and whole[-1].response.output_text == "ping pong"
+    # All of it has been seen.
+    assert not list(client.responses.retrieve(name, stream=True, starting_after=whole[-1].sequence_number))
+
+
+def test_a_stream_is_cancelled(client, provider):
+    provider.gate.clear()
+    stream = client.responses.create(model="anthropic", input="slowly", background=True, stream=True)
+    name = next(stream).response.id
+    assert client.responses.cancel(name).status == "cancelled"
+    for events in (stream, client.responses.retrieve(name, stream=True)):
+        last = list(events)[-1]
+        assert (last.type, last.response.status) == ("response.incomplete", "cancelled")
+    provider.gate.set()
+    assert client.responses.retrieve(name).status == "cancelled"
+
+
+def test_a_stream_that_fails_says_so(client):
+    events = numbered(client.responses.create(model="openai", input="fail", background=True, stream=True))
+    assert [event.type for event in events] == ["response.created", "response.failed"]
+    assert "that will not do" in events[-1].response.error.message
+    name = events[0].response.id
+    assert client.responses.retrieve(name).status == "failed"
+    assert numbered(client.responses.retrieve(name, stream=True)) == events
+
+
+def test_what_cannot_be_streamed(client):
+    made = until_over(client, client.responses.create(model="openai", input="quick", background=True))
+    with pytest.raises(openai.BadRequestError) as error:
+        client.responses.retrieve(made.id, stream=True)
+    assert error.value.param == "stream"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve("resp_unknown", stream=True)
+    with pytest.raises(openai.BadRequestError) as error:
+        client.get(f"/responses/{made.id}?stream=true&starting_after=x", cast_to=object)
+    assert error.value.param == "starting_after"
+
+
+def test_it_counts_once(gateway):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=LIMITED, max_retries=0, timeout=SECONDS) as limited:
+        for _ in range(2):
+            made = limited.responses.create(model="openai", input="quick", background=True)
+            assert until_over(limited, made).status == "completed"
+        with pytest.raises(openai.RateLimitError):
+            limited.responses.create(model="openai", input="quick", background=True)
+    text = httpx.get(gateway.url + "/metrics").text
+    calls = [line for line in text.splitlines() if line.startswith("llm_requests_total") and '"limited"' in line]
+    made = sum(float(line.rpartition(" ")[2]) for line in calls if "responses_create" in line)
+    assert made == 3, calls

@@ -37,6 +37,8 @@ ASKED = {
 def answer(request):
     """A cloud of them all: each path has the body that its API defines."""
     body, path = request.json(), request.path.partition("?")[0]
+    if "nowhere" in json.dumps(body):
+        return 404, {"type": "error", "error": {"type": "not_found_error", "message": "model: nowhere"}}
     if "forgetful" in json.dumps(body):
         return 404, {"type": "error", "error": {"type": "not_found_error", "message": "no such path"}}
     if path.endswith("/responses/input_tokens"):
@@ -84,6 +86,7 @@ def gateway(cloud, tmp_path_factory):
         {"name": "azure", "connection": "azure", "remote": "gpt-4o"},
         {"name": "anthropic", "connection": "anthropic", "remote": "claude-sonnet-4-5"},
         {"name": "forgetful", "connection": "anthropic"},
+        {"name": "nowhere", "connection": "anthropic"},
         {"name": "google", "connection": "google", "remote": "gemini-2.5-flash"},
         {"name": "vertex", "connection": "vertex", "remote": "gemini-2.5-flash"},
         {"name": "vertex-claude", "connection": "vertex", "remote": "claude-sonnet-4-5@20250929"},
@@ -99,8 +102,6 @@ def gateway(cloud, tmp_path_factory):
 
 
 class Messages:
-    own = ("anthropic", "forgetful", "vertex-claude")
-
     def __init__(self, gateway):
         self.sdk = anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0)
 
@@ -116,8 +117,6 @@ class Messages:
 
 
 class Responses:
-    own = ("openai", "azure")
-
     def __init__(self, gateway):
         self.sdk = openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0)
 
@@ -130,8 +129,6 @@ class Responses:
 
 
 class Gemini:
-    own = ("google", "vertex")
-
     def __init__(self, gateway):
         self.sdk = genai.Client(api_key=KEY, http_options={"base_url": gateway.url})
 
@@ -142,8 +139,6 @@ class Gemini:
 
 
 class Converse:
-    own = ("bedrock-claude", "bedrock-cannot", "bedrock-invoke")
-
     def __init__(self, gateway):
         self.sdk = sdks.bedrock_runtime(gateway.url, KEY)
 
@@ -161,10 +156,7 @@ class Converse:
 CLIENTS = {"messages": Messages, "responses": Responses, "gemini": Gemini, "converse": Converse}
 
 
-# Where client and provider speak the same protocol the call passes unchanged, and so does a provider's refusal.
-COUNTED_FOR = [
-    (client, model) for client in CLIENTS for model in ASKED if ASKED[model] or model not in CLIENTS[client].own
-]
+COUNTED_FOR = [(client, model) for client in CLIENTS for model in ASKED]
 # google-genai takes tools of a count for Vertex AI alone.
 WITH_TOOLS = [client for client in CLIENTS if client != "gemini"]
 
@@ -201,3 +193,9 @@ def test_a_blob_of_invoke_model_counts(gateway):
     body = json.dumps({"max_tokens": 9, "messages": [{"role": "user", "content": QUESTION}]}).encode()
     answer = client.count_tokens(modelId="vllm", input={"invokeModel": {"body": body}})
     assert 15 < answer["inputTokens"] < 60
+
+
+@pytest.mark.parametrize("client", ["messages", "responses"])
+def test_a_model_that_does_not_exist_is_not_estimated(gateway, client):
+    with pytest.raises((anthropic.NotFoundError, openai.NotFoundError), match="nowhere"):
+        CLIENTS[client](gateway).count("nowhere")

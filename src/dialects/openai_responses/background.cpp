@@ -18,7 +18,7 @@ std::string pending_response(const chat::Request& request, const BackgroundRespo
   return out;
 }
 
-std::string foreground_request(std::string_view body, json::Parser& parser) {
+std::string foreground_request(std::string_view body, bool stream, json::Parser& parser) {
   base::Arena arena;
   std::string out;
   const auto root = json::parse_tree(parser, body, arena);
@@ -30,7 +30,7 @@ std::string foreground_request(std::string_view body, json::Parser& parser) {
                         member.is("previous_response_id") || member.is("conversation");
     if (!memory) writer.raw_member(member.key(arena), member.value.raw());
   }
-  writer.member("store", false).end_object();
+  writer.member("store", false).member("stream", stream).end_object();
   return out;
 }
 

@@ -75,9 +75,9 @@ struct BackgroundResponse {
 };
 // The Response that the client gets before anything has been said. `request` is what it asked.
 std::string pending_response(const chat::Request& request, const BackgroundResponse& background);
-// The request that is answered in its stead: no stream, nothing remembered, nothing in the background. Empty if it is
-// no JSON object.
-std::string foreground_request(std::string_view body, json::Parser& parser);
+// The request that is answered in its stead: nothing remembered, nothing in the background. Empty if it is no JSON
+// object.
+std::string foreground_request(std::string_view body, bool stream, json::Parser& parser);
 // The Response that came of it, as the client knows it: with the id it was given. Empty if it is no JSON object.
 std::string finished_response(std::string_view response, const BackgroundResponse& background, json::Parser& parser);
 // What became of the pending one if `error`, the body of a refusal, came of it.

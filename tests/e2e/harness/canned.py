@@ -5,6 +5,7 @@ import dataclasses
 import http.server
 import json
 import threading
+import types
 
 from . import config, processes
 
@@ -32,6 +33,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request = Request(self.command, self.path, headers, body)
         self.server.requests.append(request)
         status, content, *more = self.server.answer(request)
+        if isinstance(content, types.GeneratorType):
+            return self.stream(status, content)
         if not isinstance(content, bytes):
             content = json.dumps(content).encode()
         self.send_response(status)
@@ -43,11 +46,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):
             self.wfile.write(content)
 
+    def stream(self, status, pieces):
+        self.send_response(status)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.wfile.flush()
+
     do_GET = do_POST
 
 
 class Canned:
-    """`answer(request)` gives a status, a body (bytes, or what becomes JSON) and perhaps headers."""
+    """`answer(request)` gives a status, a body (bytes, what becomes JSON, or a generator of the pieces of a stream
+    of events) and perhaps headers."""
 
     def __init__(self, answer):
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
