@@ -32,7 +32,7 @@ void ApiServer::set_state(State state) {
 }
 
 void ApiServer::note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms) {
-  if (thread_ == nullptr) return;
+  if (store_.thread == nullptr) return;
   uint64_t before = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -54,7 +54,7 @@ void ApiServer::note_refusal(const ApiCall& call, std::string_view reason, int64
                           .address = call.address,
                           .action = "sign-in refused",
                           .detail = std::move(detail)};
-  static_cast<void>(thread_->post([entry = std::move(entry)](store::ObjectStore* store) {
+  static_cast<void>(store_.thread->post([entry = std::move(entry)](store::ObjectStore* store) {
     // While the database is away the log line of the request is what is left.
     if (store != nullptr) static_cast<void>(store->append_audit(entry));
   }));
@@ -107,29 +107,56 @@ std::expected<Actor, ApiAnswer> ApiServer::sign_in(const control::Snapshot& snap
   return Actor{.name = "admin key " + found->name, .role = found->role, .team = found->team, .address = call.address};
 }
 
+// Whoever reads the answer finds the change in force: what is posted after a job runs after the change was loaded, and
+// on the control loop after it was taken.
+net::Task<void> ApiServer::until_in_force(net::Loop& loop, net::Wait wait) {
+  const auto post = [this](auto work) {
+    return store_.thread->post([control = store_.control, work = std::move(work)](store::ObjectStore*) mutable {
+      if (control == nullptr) return work(nullptr);
+      control->post([work = std::move(work)]() mutable { work(nullptr); });
+    });
+  };
+  const auto nothing = [](store::ObjectStore*) { return base::Result<bool>(true); };
+  static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the store's queue"));
+}
+
 net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRequest request) {
   const std::shared_ptr<const State> state = this->state();
-  if (thread_ == nullptr) {
+  if (store_.thread == nullptr) {
     co_return api_error(501, "no_store", "there is no store: store.url is \"none\" in the configuration file");
   }
   if (state == nullptr || state->stored == nullptr) co_return store_away();
   wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
-  const auto job = [state, request = std::move(request)](store::ObjectStore* store) -> base::Result<ApiAnswer> {
+  const auto job = [state, access = store_.access,
+                    request = std::move(request)](store::ObjectStore* store) -> base::Result<ApiAnswer> {
     if (store == nullptr) return store_away();
-    const ApiContext context{*store, *state->file, state->stored->secrets, state->environment};
+    control::ObjectSecrets secrets = state->stored->secrets;
+    if (access != nullptr) {
+      TRY_VOID(access->follow_key_file());
+      secrets.vault = access->vault();
+    }
+    const ApiContext context{*store, *state->file, secrets, state->environment, access};
     return is_litellm_path(request.path) ? handle_litellm(context, request) : handle_objects(context, request);
   };
-  auto answer = co_await thread_->call(loop, wait, job);
+  auto answer = co_await store_.thread->call(loop, wait, job);
   if (!answer) {
     co_return answer.error().code == base::ErrorCode::deadline_exceeded
         ? api_error(504, "timeout", "the database did not answer in time; whether anything was changed is not known")
         : store_away();
   }
-  // Whoever reads the answer finds the change in force: the next job runs after the change was loaded.
-  if (answer->changed) {
-    static_cast<void>(co_await thread_->call(loop, wait, [](store::ObjectStore*) { return base::Result<bool>(true); }));
+  if (answer->changed) co_await until_in_force(loop, wait);
+  if (!answer->rest) co_return std::move(*answer);
+  const auto rest = [rest = std::move(answer->rest)](std::stop_token stop) {
+    return base::Result<ApiAnswer>(rest(std::move(stop)));
+  };
+  auto done = co_await errands_.run(loop, wait, rest);
+  if (done) co_return std::move(*done);
+  if (done.error().code == base::ErrorCode::deadline_exceeded) {
+    co_return api_error(504, "timeout", "this took longer than 30 seconds; ask for less");
   }
-  co_return std::move(*answer);
+  ApiAnswer busy = api_error(503, "busy", std::string(done.error().context) + "; try again");
+  busy.retry_after = 1;
+  co_return busy;
 }
 
 net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,

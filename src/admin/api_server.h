@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "admin/api/object_api.h"
+#include "admin/errands.h"
 #include "admin/oidc/sign_in.h"
 #include "base/time.h"
 #include "control/snapshot.h"
@@ -46,9 +47,18 @@ class ApiServer final : public gateway::AdminEntrance {
     control::Environment environment;
   };
 
-  // `thread` must outlive it; null: there is no store.
-  explicit ApiServer(store::ObjectThread* thread) : thread_(thread) {}
+  struct Store {
+    store::ObjectThread* thread = nullptr;   // null: there is no store
+    control::StoreAccess* access = nullptr;  // the thread's; null: master keys stay as they are
+    // Where what the thread loads is put in force; null: nobody does. What is posted there after a load finds it in
+    // force.
+    net::Loop* control = nullptr;
+  };
+  // What `store` points to must outlive it, or its stop().
+  explicit ApiServer(Store store) : store_(store) {}
   void set_state(State state);
+  // Before the loops end that it answers to.
+  void stop() { errands_.stop(); }
 
   net::Task<ApiAnswer> answer(net::Loop& loop, net::Wait wait, const control::Snapshot& snapshot, ApiCall call);
 
@@ -64,14 +74,16 @@ class ApiServer final : public gateway::AdminEntrance {
   std::shared_ptr<const State> state();
   void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
   net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);
+  net::Task<void> until_in_force(net::Loop& loop, net::Wait wait);
 
-  store::ObjectThread* thread_;
+  const Store store_;
   std::mutex mutex_;
   std::shared_ptr<const State> state_;
   int64_t refusal_second_ = 0;
   uint32_t refusals_ = 0;
   uint64_t unwritten_ = 0;
   SignIn oidc_;
+  Errands errands_;
 };
 
 }  // namespace llmgw::admin

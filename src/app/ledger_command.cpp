@@ -9,8 +9,10 @@
 #include "app/service/config_path.h"
 #include "app/service/service.h"
 #include "base/money.h"
+#include "control/databases.h"
 #include "control/ledger/ledger.h"
 #include "control/ledger/ledger_text.h"
+#include "control/settings.h"
 #include "control/units.h"
 
 namespace llmgw::app {
@@ -33,11 +35,14 @@ std::string describe(const base::Error& error) {
   return std::string(error.context) + ": " + std::string(base::to_string(error.code));
 }
 
-std::expected<std::string, std::string> data_dir_of_target(const Target& target) {
-  if (!target.data_dir.empty()) return target.data_dir;
+// With --data-dir alone the sums are in a file there.
+std::expected<DataPlaces, std::string> places_of(const Target& target) {
+  if (!target.data_dir.empty()) {
+    return DataPlaces{target.data_dir, control::default_section<control::StoreSettings>(control::SectionId::store)};
+  }
   const auto path = choose_config_path(target.config, real_path_environment());
   if (!path) return std::unexpected(path.error());
-  return data_dir_of(path->path);
+  return data_places_of(path->path);
 }
 
 std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arguments) {
@@ -52,26 +57,26 @@ std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arg
 }
 
 // Opens the sums; a command that only reads makes no database.
-std::expected<control::LedgerStore, std::string> open_store(const std::string& data_dir) {
-  const std::string path = control::ledger_database(data_dir);
-  if (!std::filesystem::exists(path)) {
-    return std::unexpected("there is no ledger in " + data_dir + "; a gateway that serves from it makes one");
+std::expected<control::LedgerStore, std::string> open_store(const DataPlaces& places) {
+  const control::LedgerAccess ledger = control::ledger_access(places.store, places.data_dir);
+  if (!ledger.shared && !std::filesystem::exists(ledger.place)) {
+    return std::unexpected("there is no ledger in " + places.data_dir + "; a gateway that serves from it makes one");
   }
-  auto session = store::open_sqlite(path);
-  if (!session) return std::unexpected(path + ": " + describe(session.error()));
+  auto session = ledger.open_database();
+  if (!session) return std::unexpected(ledger.place + ": " + describe(session.error()));
   auto store = control::LedgerStore::open(std::move(*session));
-  if (!store) return std::unexpected(path + ": " + describe(store.error()));
+  if (!store) return std::unexpected(ledger.place + ": " + describe(store.error()));
   return std::move(*store);
 }
 
 int run_report(const LedgerArguments& arguments) {
-  const auto data_dir = data_dir_of_target(arguments.target);
-  if (!data_dir) return complain(data_dir.error(), kExitUsage);
+  const auto places = places_of(arguments.target);
+  if (!places) return complain(places.error(), kExitUsage);
   const auto columns = control::parse_report_columns(arguments.by);
   if (!columns) return complain(columns.error(), kExitUsage);
   const auto span = span_of(arguments);
   if (!span) return complain(span.error(), kExitUsage);
-  auto store = open_store(*data_dir);
+  auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
   const auto rows = store->report({.by = *columns,
                                    .from_quarter = span->from / control::kQuarterSeconds,
@@ -82,24 +87,24 @@ int run_report(const LedgerArguments& arguments) {
 }
 
 int run_export(const LedgerArguments& arguments) {
-  const auto data_dir = data_dir_of_target(arguments.target);
-  if (!data_dir) return complain(data_dir.error(), kExitUsage);
+  const auto places = places_of(arguments.target);
+  if (!places) return complain(places.error(), kExitUsage);
   const auto span = span_of(arguments);
   if (!span) return complain(span.error(), kExitUsage);
   const auto format =
       arguments.format == control::LedgerFormat::json ? control::LedgerFormat::json : control::LedgerFormat::csv;
-  const auto written = control::export_ledger(*data_dir, *span, format, std::cout);
+  const auto written = control::export_ledger(places->data_dir, *span, format, std::cout);
   if (!written) return complain(describe(written.error()), kExitFailed);
   std::cout.flush();
   return std::cout ? kExitOk : complain("the output cannot be written", kExitFailed);
 }
 
 int run_verify(const LedgerArguments& arguments) {
-  const auto data_dir = data_dir_of_target(arguments.target);
-  if (!data_dir) return complain(data_dir.error(), kExitUsage);
-  auto store = open_store(*data_dir);
+  const auto places = places_of(arguments.target);
+  if (!places) return complain(places.error(), kExitUsage);
+  auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
-  const auto check = control::verify_ledger(*data_dir, *store);
+  const auto check = control::verify_ledger(places->data_dir, *store);
   if (!check) return complain(describe(check.error()), kExitFailed);
   std::cout << check->segments << " segments, " << check->records << " records, $"
             << base::format_usd({check->nano_dollars}) << "; " << check->waiting << " not yet summed up\n";

@@ -185,8 +185,9 @@ void add_simulate(CLI::App& app, Run& run) {
 }
 
 void add_route(CLI::App& app, Run& run) {
-  CLI::App* route = app.add_subcommand("route", "What the router would do, and why");
-  route->require_subcommand(1);
+  // Beside the commands of its objects.
+  CLI::App* route = app.get_subcommand("route");
+  route->description("How calls find an instance: the routes of the store, and what the router would do");
   auto arguments = std::make_shared<RouteSimulateArguments>();
   CLI::App* command =
       route->add_subcommand("simulate", "Run a trace of calls through the router and a simulated fleet of engines");

@@ -4,11 +4,11 @@
 #include <iostream>
 #include <memory>
 
-#include "app/objects/connection_probe.h"
 #include "app/objects/object_client.h"
 #include "app/objects/object_text.h"
 #include "app/service/service.h"
 #include "base/text.h"
+#include "json/writer.h"
 
 namespace llmgw::app {
 namespace {
@@ -134,35 +134,24 @@ int run_audit(const Arguments& arguments) {
   return kExitOk;
 }
 
-int run_rotate_secrets(const Arguments& arguments) {
-  auto client = open_client(arguments.target);
-  if (!client) return fail(client.error(), kExitUsage);
-  const auto answer = (*client)->rotate_secrets();
-  if (!answer) return fail(answer.error());
-  if (answer->status >= 400) return fail(error_message(answer->body));
-  return print_object(arguments, answer->body);
-}
-
 int run_connection_test(const Arguments& arguments) {
-  auto client = open_client(arguments.target);
-  if (!client) return fail(client.error(), kExitUsage);
-  const auto config = (*client)->configuration();
-  if (!config) return fail(config.error());
-  std::string name = arguments.which;
-  // By its id: what it is called.
-  if (auto shown = (*client)->call("GET", path_of(*control::find_kind("connection"), name), "", "");
-      shown && shown->status == 200) {
-    name = member_text(shown->body, "name");
-  }
-  const auto result = probe_connection(*config, name, arguments.filter);
-  if (!result) return fail(result.error());
-  const bool well = result->status == 200;
-  const std::string what = name + " answered " + std::to_string(result->status) + " for " + result->model + " in " +
-                           std::to_string(result->milliseconds) + " ms";
+  const ObjectKind& kind = *control::find_kind("connection");
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_object();
+  if (!arguments.filter.empty()) writer.member("model", arguments.filter);
+  writer.end_object();
+  const auto result = call(arguments, "POST", path_of(kind, arguments.which) + "/test", body);
+  if (!result) return result.error();
+  const bool well = member_text(*result, "ok") == "true";
+  const std::string what = member_text(*result, "connection") + " answered " + member_text(*result, "status") +
+                           " for " + member_text(*result, "model") + " in " + member_text(*result, "milliseconds") +
+                           " ms";
   if (arguments.json) {
-    std::cout << result->body << "\n";
+    std::cout << *result << "\n";
   } else {
-    (well ? std::cout : std::cerr) << what << (well ? "" : ": " + error_message(result->body)) << "\n";
+    (well ? std::cout : std::cerr) << what << (well ? "" : ": " + error_message(member_text(*result, "answer")))
+                                   << "\n";
   }
   return well ? kExitOk : kExitFailed;
 }
@@ -298,7 +287,7 @@ void add_object_commands(CLI::App& app, std::function<int()>& run) {
   secrets->require_subcommand(1);
   arguments = std::make_shared<Arguments>();
   add_command(*secrets, "rotate", "Seal everything under a new master key", arguments, run,
-              [arguments] { return run_rotate_secrets(*arguments); })
+              [arguments] { return print_object(*arguments, call(*arguments, "POST", "secrets/rotate")); })
       ->footer(
           "\nWith store.master_key in the configuration: write the new key in front of the old one there, separated "
           "by a comma, reload, rotate, and remove the old one.");

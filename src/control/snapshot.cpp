@@ -54,6 +54,7 @@ void SnapshotBuilder::add_settings() {
   snapshot.server_tls = config_.server_tls;
   snapshot.log = config_.log;
   snapshot.metrics = config_.metrics;
+  snapshot.store = config_.store;
   snapshot.dns_ttl_min = config_.upstream.dns_ttl_min;
   snapshot.dns_ttl_max = config_.upstream.dns_ttl_max;
   const auto invalid = [&](std::string_view key, const std::string& message) {

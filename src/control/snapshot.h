@@ -100,6 +100,7 @@ class Snapshot {
   ServerTls server_tls;
   LogSettings log;
   MetricsSettings metrics;
+  StoreSettings store;
   std::vector<ListenAddress> listen;
   std::optional<ListenAddress> admin_listen;
   std::vector<Network> trusted_proxies;

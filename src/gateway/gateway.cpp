@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "control/databases.h"
+
 namespace llmgw::gateway {
 namespace {
 
@@ -58,7 +60,8 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   std::unique_ptr<Gateway> gateway(new Gateway(*options.snapshot));
   gateway->snapshot_ = options.snapshot;
   gateway->shared_.admin = options.admin;
-  gateway->shared_.responses.set_path(options.snapshot->server.data_dir + "/responses.sqlite");
+  gateway->shared_.responses.set_database(
+      control::responses_database(options.snapshot->store, options.snapshot->server.data_dir));
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);
   if (fault.empty()) fault = gateway->open_ledger();
@@ -105,23 +108,22 @@ std::string Gateway::open_ledger() {
   if (!settings.enabled) return {};
   telemetry::Log& log = log_writer_->add_producer();
   const std::string data_dir = snapshot_->server.data_dir;
-  auto ledger = control::Ledger::start(
-      {.directory = data_dir,
-       .workers = worker_count_,
-       .retention = settings.retention,
-       .bytes_max = settings.max_size.bytes,
-       .open_database = [path = control::ledger_database(data_dir)] { return store::open_sqlite(path); },
-       .report =
-           [&log](std::string_view message, const base::Error& error) {
-             log.set_time(base::real_wall_now());
-             log.warn(message, {{"error", error}});
-           }});
+  auto ledger =
+      control::Ledger::start({.directory = data_dir,
+                              .workers = worker_count_,
+                              .retention = settings.retention,
+                              .bytes_max = settings.max_size.bytes,
+                              .open_database = control::ledger_access(snapshot_->store, data_dir).open_database,
+                              .report = [&log](std::string_view message, const base::Error& error) {
+                                log.set_time(base::real_wall_now());
+                                log.warn(message, {{"error", error}});
+                              }});
   if (!ledger) {
     return "the ledger in " + control::ledger_directory(data_dir) +
            " cannot be made: " + std::strerror(ledger.error().os_error);
   }
   ledger_ = std::move(*ledger);
-  ledger_->restore_budgets(*snapshot_, base::real_wall_now().time_since_epoch() / std::chrono::seconds(1));
+  ledger_->restore_budgets(snapshot_);
   registry_.add_collector([this](std::vector<telemetry::CollectedSample>& samples) {
     if (ledger_ == nullptr) return;
     samples.push_back({telemetry::FamilyId::ledger_records, {}, static_cast<double>(ledger_->appended())});

@@ -94,6 +94,10 @@ std::unexpected<ClientError> ResponsesState::failed(const base::Error& error, co
       return refusal(ErrorKind::overloaded, "the gateway's memory of responses is full or busy");
     case ErrorCode::deadline_exceeded:
       return refusal(ErrorKind::overloaded, "the gateway's memory of responses does not answer in time");
+    case ErrorCode::refused:
+    case ErrorCode::reset:
+    case ErrorCode::closed:
+      return refusal(ErrorKind::overloaded, "the database with the gateway's memory of responses is away");
     case ErrorCode::already_exists: return refusal(ErrorKind::conflict, "there is one of this id already");
     default: return refusal(ErrorKind::internal, "the gateway's memory of responses has failed");
   }

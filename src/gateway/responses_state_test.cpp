@@ -25,9 +25,8 @@ class ResponsesStateFor : public testing::Test {
     folder_ = std::filesystem::temp_directory_path() / ("llmgw-state-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    auto opened = store::ResponsesStore::open({.path = folder_ / "responses.db"});
-    EXPECT_TRUE(opened);
-    store_ = std::move(*opened);
+    store_ = std::make_unique<store::ResponsesStore>(store::ResponsesStore::Settings{
+        .connect = [path = (folder_ / "responses.db").string()] { return store::open_sqlite(path); }});
   }
   ~ResponsesStateFor() override {
     store_.reset();

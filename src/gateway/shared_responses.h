@@ -1,9 +1,9 @@
-// The store of the Responses API, opened when the first call needs it: most gateways never do. Any thread.
+// The store of the Responses API, made when the first call needs it: most gateways never do. Any thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 
 #include "store/responses_store.h"
 
@@ -11,14 +11,15 @@ namespace llmgw::gateway {
 
 class SharedResponses {
  public:
-  // `path` of the database; before the first get().
-  void set_path(std::string path) { path_ = std::move(path); }
-  // Null if it cannot be opened (tried once); opening takes some milliseconds of the caller's.
+  using Connect = std::function<base::Result<std::unique_ptr<store::SqlSession>>()>;
+
+  // How to reach the database; before the first get().
+  void set_database(Connect connect) { connect_ = std::move(connect); }
+  // Null if there is none. Does not wait: the store's thread connects.
   store::ResponsesStore* get() {
-    std::call_once(opened_, [this] {
-      if (path_.empty()) return;
-      auto store = store::ResponsesStore::open({.path = path_});
-      if (store) store_ = std::move(*store);
+    std::call_once(made_, [this] {
+      if (connect_)
+        store_ = std::make_unique<store::ResponsesStore>(store::ResponsesStore::Settings{.connect = connect_});
     });
     return store_.get();
   }
@@ -26,8 +27,8 @@ class SharedResponses {
   void close() { store_.reset(); }
 
  private:
-  std::string path_;
-  std::once_flag opened_;
+  Connect connect_;
+  std::once_flag made_;
   std::unique_ptr<store::ResponsesStore> store_;
 };
 

@@ -165,7 +165,7 @@ Task<Result<FetchAnswer>> fetch(net::Loop& loop, net::Network& network, FetchReq
   co_return answer;
 }
 
-Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit) {
+Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit, std::stop_token stop) {
   net::Loop loop(net::make_epoll_poller());
   const auto network = net::make_socket_network(loop);
   std::optional<Result<FetchAnswer>> answer;
@@ -175,7 +175,10 @@ Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit) {
     out = co_await fetch(on, through, std::move(what), {.deadline = on.now() + within});
     on.stop();
   }(loop, *network, std::move(request), limit, answer));
+  // Posted, so that it is not lost where it comes before run().
+  const std::stop_callback on_stop(std::move(stop), [&loop] { loop.post([&loop] { loop.stop(); }); });
   if (!answer) loop.run();
+  if (!answer) return base::fail(ErrorCode::cancelled, "stopped");
   return std::move(*answer);
 }
 

@@ -3,6 +3,7 @@
 // thread, the loop's.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,8 +41,9 @@ struct FetchAnswer {
 net::Task<base::Result<FetchAnswer>> fetch(net::Loop& loop, net::Network& network, FetchRequest request,
                                            net::Wait wait);
 
-// The same on a loop and a network of its own: for a command, which has nothing else to do meanwhile.
-base::Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit);
+// The same on a loop and a network of its own: for a command, which has nothing else to do meanwhile. cancelled: `stop`
+// was requested.
+base::Result<FetchAnswer> fetch_and_wait(FetchRequest request, base::Duration limit, std::stop_token stop = {});
 
 struct Url {
   bool tls = false;

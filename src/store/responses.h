@@ -1,4 +1,5 @@
-// What the Responses API remembers: responses with the items that went in and came out, and conversations. Everything
+// What the Responses API remembers, in SQLite or PostgreSQL: responses with the items that went in and came out, and
+// conversations. Everything
 // belongs to an owner (a virtual key); nobody sees another's. Items and objects are JSON texts that nothing here looks
 // into. Blocking, one thread; ResponsesStore (responses_store.h) is how workers reach it.
 //
@@ -10,12 +11,14 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "store/sqlite.h"
+#include "store/sql/session.h"
 
 namespace llmgw::store {
 
@@ -90,7 +93,8 @@ class Responses {
   static constexpr size_t kEventPageMax = 64;  // batches read in one go: some seconds of a stream
   static constexpr size_t kSweepMax = 256;     // forgotten in one go, so that nobody waits long for it
 
-  static base::Result<Responses> open(const std::string& path, const ResponsesLimits& limits);
+  // Makes the tables where there are none. unsupported: a newer program made them.
+  static base::Result<Responses> open(std::unique_ptr<SqlSession> session, const ResponsesLimits& limits);
 
   // already_exists if there is one of that id; not_found if the conversation is not there; too_large.
   base::Result<void> save(std::string_view owner, const ResponseRecord& record, int64_t now);
@@ -132,10 +136,15 @@ class Responses {
   // Forgets up to kSweepMax responses and as many conversations whose time is over. True if there may be more.
   base::Result<bool> sweep(int64_t now);
 
+  // Nothing more comes of it: open another.
+  bool broken() const { return session_->broken(); }
+
  private:
   struct Link;  // one response of a chain
 
-  Responses(Database database, const ResponsesLimits& limits) : database_(std::move(database)), limits_(limits) {}
+  Responses(std::unique_ptr<SqlSession> session, const ResponsesLimits& limits)
+      : session_(std::move(session)), limits_(limits) {}
+  base::Result<void> migrate();
   base::Result<int64_t> response_key(std::string_view owner, std::string_view id, int64_t now);
   base::Result<int64_t> conversation_key(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> insert_items(int64_t response, const std::vector<Item>& items, bool output);
@@ -144,10 +153,11 @@ class Responses {
   base::Result<std::vector<Link>> chain(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> touch(std::string_view table, int64_t key, int64_t now);
   base::Result<void> make_room(std::string_view owner);
-  base::Result<void> collect(Statement& statement, std::vector<Item>& items, size_t& bytes) const;
+  base::Result<void> collect(std::string_view sql, std::initializer_list<SqlValue> values, std::vector<Item>& items,
+                             size_t& bytes);
   base::Result<ItemPage> page(std::string_view table_and_filter, int64_t key, const PageQuery& query);
 
-  Database database_;
+  std::unique_ptr<SqlSession> session_;
   ResponsesLimits limits_;
 };
 

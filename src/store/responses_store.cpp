@@ -2,13 +2,7 @@
 
 namespace llmgw::store {
 
-base::Result<std::unique_ptr<ResponsesStore>> ResponsesStore::open(Settings settings) {
-  TRY(responses, Responses::open(settings.path, settings.limits));
-  return std::make_unique<ResponsesStore>(std::move(responses), std::move(settings));
-}
-
-ResponsesStore::ResponsesStore(Responses responses, Settings settings)
-    : responses_(std::move(responses)), settings_(std::move(settings)), thread_([this] { run(); }) {}
+ResponsesStore::ResponsesStore(Settings settings) : settings_(std::move(settings)), thread_([this] { run(); }) {}
 
 ResponsesStore::~ResponsesStore() {
   {
@@ -19,7 +13,7 @@ ResponsesStore::~ResponsesStore() {
   thread_.join();
 }
 
-bool ResponsesStore::post(std::move_only_function<void(Responses&)> job) {
+bool ResponsesStore::post(std::move_only_function<void(Responses*)> job) {
   {
     std::lock_guard lock(mutex_);
     if (stopped_ || jobs_.size() >= kQueueMax) return false;
@@ -27,6 +21,19 @@ bool ResponsesStore::post(std::move_only_function<void(Responses&)> job) {
   }
   changed_.notify_one();
   return true;
+}
+
+Responses* ResponsesStore::connected() {
+  if (responses_ && !responses_->broken()) return &*responses_;
+  responses_.reset();
+  if (std::chrono::steady_clock::now() < next_connect_) return nullptr;
+  auto session = settings_.connect();
+  if (session) {
+    if (auto opened = Responses::open(std::move(*session), settings_.limits)) responses_.emplace(std::move(*opened));
+  }
+  if (responses_) return &*responses_;
+  next_connect_ = std::chrono::steady_clock::now() + kRetryInterval;
+  return nullptr;
 }
 
 void ResponsesStore::run() {
@@ -38,7 +45,7 @@ void ResponsesStore::run() {
       auto job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      job(responses_);
+      job(connected());
       job = nullptr;
       lock.lock();
       continue;
@@ -47,7 +54,8 @@ void ResponsesStore::run() {
     if (sweep_again || std::chrono::steady_clock::now() >= next_sweep) {
       lock.unlock();
       // A sweep that fails is tried again at its next time; what has expired is not shown meanwhile.
-      sweep_again = responses_.sweep(settings_.clock()).value_or(false);
+      Responses* const responses = connected();
+      sweep_again = responses != nullptr && responses->sweep(settings_.clock()).value_or(false);
       next_sweep = std::chrono::steady_clock::now() + kSweepInterval;
       lock.lock();
       continue;

@@ -7,6 +7,9 @@
 // by one is there for the next, also where nobody waited for the saving. call() and post() may be called from any
 // thread, call()'s result awaited on its loop's only. A call whose waiter gave up is carried out all the same.
 // The store must die before the loops that it answers to; dying, it finishes what it was told.
+//
+// The database is connected to when the first call comes, and again whenever it was lost: while it is away calls fail
+// at once with `refused`, and one that is made while it does not answer takes the session's time limit.
 #pragma once
 
 #include <chrono>
@@ -37,8 +40,11 @@ class ResponsesStore {
   // How often a store that has nothing to do looks for what is to be forgotten.
   static constexpr std::chrono::seconds kSweepInterval{60};
 
+  // How long after a failure the next call tries to connect again; those before it fail at once.
+  static constexpr std::chrono::seconds kRetryInterval{1};
+
   struct Settings {
-    std::string path;
+    std::function<base::Result<std::unique_ptr<SqlSession>>()> connect;
     ResponsesLimits limits = {};
     // Seconds since 1970, for sweeping.
     std::function<int64_t()> clock = [] {
@@ -46,8 +52,7 @@ class ResponsesStore {
     };
   };
 
-  static base::Result<std::unique_ptr<ResponsesStore>> open(Settings settings);
-  ResponsesStore(Responses responses, Settings settings);
+  explicit ResponsesStore(Settings settings);
   ResponsesStore(const ResponsesStore&) = delete;
   ResponsesStore& operator=(const ResponsesStore&) = delete;
   ~ResponsesStore();
@@ -55,21 +60,28 @@ class ResponsesStore {
   // `job` runs on the store's thread and must own what it needs.
   template <class Job>
   auto call(net::Loop& loop, const net::Wait& wait, Job job) {
-    return call_store<Responses&>(
-        loop, wait, std::move(job), [this](auto work) { return post(std::move(work)); }, "the store's queue");
+    using Result = std::invoke_result_t<Job&, Responses&>;
+    auto guarded = [job = std::move(job)](Responses* responses) mutable -> Result {
+      if (responses == nullptr) return base::fail(base::ErrorCode::refused, "the database of responses is away");
+      return job(*responses);
+    };
+    return call_store<Responses*>(
+        loop, wait, std::move(guarded), [this](auto work) { return post(std::move(work)); }, "the store's queue");
   }
 
-  // For what nobody waits for. False if the queue is full.
-  bool post(std::move_only_function<void(Responses&)> job);
+  // For what nobody waits for; null while the database is away. False if the queue is full.
+  bool post(std::move_only_function<void(Responses*)> job);
 
  private:
   void run();
+  Responses* connected();
 
-  Responses responses_;
   const Settings settings_;
+  std::optional<Responses> responses_;  // the thread's, like the next
+  std::chrono::steady_clock::time_point next_connect_{};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::move_only_function<void(Responses&)>> jobs_;
+  std::deque<std::move_only_function<void(Responses*)>> jobs_;
   bool stopped_ = false;
   std::thread thread_;
 };

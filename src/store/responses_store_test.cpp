@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <latch>
 
@@ -17,15 +18,19 @@ class ResponsesStoreTest : public testing::Test {
     folder_ = std::filesystem::temp_directory_path() / ("llmgw-store-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    auto opened = ResponsesStore::open({.path = folder_ / "responses.db"});
-    EXPECT_TRUE(opened);
-    store_ = std::move(*opened);
+    store_ = std::make_unique<ResponsesStore>(ResponsesStore::Settings{.connect = [this] { return connect(); }});
   }
   ~ResponsesStoreTest() override {
     store_.reset();
     std::filesystem::remove_all(folder_);
   }
 
+  base::Result<std::unique_ptr<SqlSession>> connect() const {
+    if (away_) return base::fail(base::ErrorCode::refused, "away");
+    return open_sqlite(folder_ / "responses.db");
+  }
+
+  std::atomic<bool> away_ = false;
   static constexpr int64_t kNow = 4'000'000'000;  // later than any real clock: nothing is swept
   std::filesystem::path folder_;
   net::Loop loop_{net::make_epoll_poller(), 1};
@@ -56,7 +61,7 @@ TEST_F(ResponsesStoreTest, ACoroutineWaitsWithoutItsLoop) {
 
 TEST_F(ResponsesStoreTest, ADeadlineEndsTheWaitNotTheWork) {
   std::latch hold(1);
-  ASSERT_TRUE(store_->post([&](Responses&) { hold.wait(); }));
+  ASSERT_TRUE(store_->post([&](Responses*) { hold.wait(); }));
   base::ErrorCode code = base::ErrorCode::internal;
   bool done = false;
   auto work = [&]() -> net::Task<> {
@@ -88,7 +93,7 @@ TEST_F(ResponsesStoreTest, ADeadlineEndsTheWaitNotTheWork) {
 
 TEST_F(ResponsesStoreTest, ATaskMayBeDroppedWhileItWaits) {
   std::latch hold(1);
-  ASSERT_TRUE(store_->post([&](Responses&) { hold.wait(); }));
+  ASSERT_TRUE(store_->post([&](Responses*) { hold.wait(); }));
   {
     auto work = [&]() -> net::Task<> {
       (void)co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("me", "r", kNow); });
@@ -107,13 +112,13 @@ TEST_F(ResponsesStoreTest, ATaskMayBeDroppedWhileItWaits) {
 TEST_F(ResponsesStoreTest, AFullQueueSaysSo) {
   std::latch started(1);
   std::latch hold(1);
-  ASSERT_TRUE(store_->post([&](Responses&) {
+  ASSERT_TRUE(store_->post([&](Responses*) {
     started.count_down();
     hold.wait();
   }));
   started.wait();
-  for (size_t i = 0; i < ResponsesStore::kQueueMax; ++i) ASSERT_TRUE(store_->post([](Responses&) {}));
-  EXPECT_FALSE(store_->post([](Responses&) {}));
+  for (size_t i = 0; i < ResponsesStore::kQueueMax; ++i) ASSERT_TRUE(store_->post([](Responses*) {}));
+  EXPECT_FALSE(store_->post([](Responses*) {}));
   base::ErrorCode code = base::ErrorCode::internal;
   auto work = [&]() -> net::Task<> {
     const auto state =
@@ -129,14 +134,37 @@ TEST_F(ResponsesStoreTest, AFullQueueSaysSo) {
 
 TEST_F(ResponsesStoreTest, WhatWasToldIsFinished) {
   for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(store_->post([i](Responses& responses) {
-      EXPECT_TRUE(responses.save("me", {.id = std::to_string(i), .status = "completed"}, kNow));
+    ASSERT_TRUE(store_->post([i](Responses* responses) {
+      EXPECT_TRUE(responses->save("me", {.id = std::to_string(i), .status = "completed"}, kNow));
     }));
   }
   store_.reset();
-  auto responses = Responses::open(folder_ / "responses.db", {});
+  auto responses = Responses::open(std::move(*connect()), {});
   ASSERT_TRUE(responses);
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(responses->get("me", std::to_string(i), kNow));
+}
+
+TEST_F(ResponsesStoreTest, WhileTheDatabaseIsAwayCallsFailAtOnceAndLaterTheyDoNot) {
+  away_ = true;
+  const auto ask = [&] {
+    base::ErrorCode code = base::ErrorCode::internal;
+    bool done = false;
+    auto work = [&]() -> net::Task<> {
+      const auto state =
+          co_await store_->call(loop_, {}, [](Responses& responses) { return responses.get("a", "b", kNow); });
+      code = state.error().code;
+      done = true;
+    };
+    auto task = work();
+    task.start();
+    EXPECT_TRUE(loop_.run_until([&] { return done; }));
+    return code;
+  };
+  EXPECT_EQ(ask(), base::ErrorCode::refused);
+  away_ = false;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (ask() == base::ErrorCode::refused) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  EXPECT_EQ(ask(), base::ErrorCode::not_found);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include <filesystem>
 
+#include "store/sql/test_databases.h"
+
 namespace llmgw::store {
 namespace {
 
@@ -35,22 +37,12 @@ ErrorCode code(const base::Result<T>& result) {
   return result ? ErrorCode::internal : result.error().code;
 }
 
-class ResponsesStored : public testing::Test {
+class ResponsesStored : public BothDatabases {
  protected:
-  ResponsesStored() {
-    folder_ = std::filesystem::temp_directory_path() / ("llmgw-responses-" + std::to_string(::getpid()));
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-    path_ = folder_ / "responses.db";
-    open({});
-  }
-  ~ResponsesStored() override {
-    responses_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  ResponsesStored() { open({}); }
   void open(const ResponsesLimits& limits) {
     responses_.reset();
-    auto opened = Responses::open(path_, limits);
+    auto opened = Responses::open(std::move(*database_.open()), limits);
     ASSERT_TRUE(opened) << opened.error().context;
     responses_.emplace(std::move(*opened));
   }
@@ -68,12 +60,13 @@ class ResponsesStored : public testing::Test {
   }
   Responses& responses() { return *responses_; }
 
-  std::filesystem::path folder_;
-  std::string path_;
   std::optional<Responses> responses_;
 };
 
-TEST_F(ResponsesStored, IsThereAfterAReopenForItsOwnerOnly) {
+INSTANTIATE_TEST_SUITE_P(Databases, ResponsesStored,
+                         testing::Values(SqlSession::Kind::sqlite, SqlSession::Kind::postgres), database_name);
+
+TEST_P(ResponsesStored, IsThereAfterAReopenForItsOwnerOnly) {
   save("r1");
   open({});
   EXPECT_EQ(responses().get("me", "r1", kNow)->body, "{}");
@@ -86,7 +79,7 @@ TEST_F(ResponsesStored, IsThereAfterAReopenForItsOwnerOnly) {
   EXPECT_EQ(responses().find_item("me", "r1-out2", kNow)->json, R"({"id":"r1-out2"})");
 }
 
-TEST_F(ResponsesStored, EventsOfAStream) {
+TEST_P(ResponsesStored, EventsOfAStream) {
   ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .background = true, .events = "0 1"}, kNow));
   ASSERT_TRUE(responses().add_events("me", "r", {.first = 2, .events = "2 3 4"}, kNow));
   ASSERT_TRUE(responses().add_events("me", "r", {.first = 5, .events = "5"}, kNow));
@@ -114,7 +107,7 @@ TEST_F(ResponsesStored, EventsOfAStream) {
   EXPECT_EQ(code(responses().events("me", "r", 0, kNow)), ErrorCode::not_found);
 }
 
-TEST_F(ResponsesStored, ManyEventsComeInPages) {
+TEST_P(ResponsesStored, ManyEventsComeInPages) {
   ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .events = "0"}, kNow));
   for (uint64_t i = 1; i <= Responses::kEventPageMax; ++i) {
     ASSERT_TRUE(responses().add_events("me", "r", {.first = i, .events = std::to_string(i)}, kNow));
@@ -124,13 +117,16 @@ TEST_F(ResponsesStored, ManyEventsComeInPages) {
             std::to_string(Responses::kEventPageMax));
 }
 
-TEST_F(ResponsesStored, TheFileIsForNobodyElse) {
+TEST(Responses, TheFileIsForNobodyElse) {
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/responses.db";
+  ASSERT_TRUE(Responses::open(std::move(*open_sqlite(path)), {}));
   struct stat status{};
-  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
-TEST_F(ResponsesStored, TheSameIdIsNotOverwritten) {
+TEST_P(ResponsesStored, TheSameIdIsNotOverwritten) {
   save("r1");
   EXPECT_EQ(code(responses().save("me", {.id = "r1", .status = "completed", .body = "x"}, kNow)),
             ErrorCode::already_exists);
@@ -138,7 +134,7 @@ TEST_F(ResponsesStored, TheSameIdIsNotOverwritten) {
   EXPECT_THAT(ids(*responses().context_of_response("me", "r1", kNow)), ElementsAre("r1-in", "r1-out1", "r1-out2"));
 }
 
-TEST_F(ResponsesStored, AContextIsTheWholeChain) {
+TEST_P(ResponsesStored, AContextIsTheWholeChain) {
   save("r1");
   save("r2", "r1");
   save("r3", "r2");
@@ -152,13 +148,13 @@ TEST_F(ResponsesStored, AContextIsTheWholeChain) {
   EXPECT_EQ(code(responses().remove("me", "r1", kNow)), ErrorCode::not_found);
 }
 
-TEST_F(ResponsesStored, ARingOfIdsEnds) {
+TEST_P(ResponsesStored, ARingOfIdsEnds) {
   ASSERT_TRUE(responses().save("me", {.id = "a", .previous_id = "b", .status = "completed"}, kNow));
   ASSERT_TRUE(responses().save("me", {.id = "b", .previous_id = "a", .status = "completed"}, kNow));
   EXPECT_EQ(code(responses().context_of_response("me", "a", kNow)), ErrorCode::too_large);
 }
 
-TEST_F(ResponsesStored, PagesOfInputItems) {
+TEST_P(ResponsesStored, PagesOfInputItems) {
   ASSERT_TRUE(responses().save(
       "me", {.id = "r", .status = "completed", .input = items({"1", "2", "3", "4", "5"}), .output = items({"o"})},
       kNow));
@@ -176,7 +172,7 @@ TEST_F(ResponsesStored, PagesOfInputItems) {
   EXPECT_EQ(code(responses().input_items("me", "none", {}, kNow)), ErrorCode::not_found);
 }
 
-TEST_F(ResponsesStored, ConversationsTakeWhatResponsesBring) {
+TEST_P(ResponsesStored, ConversationsTakeWhatResponsesBring) {
   ASSERT_TRUE(responses().create_conversation("me", {.id = "c", .created_at = kNow, .metadata = "{}"}, items({"i"})));
   save("r1", {}, "c");
   save("r2", {}, "c");
@@ -200,7 +196,7 @@ TEST_F(ResponsesStored, ConversationsTakeWhatResponsesBring) {
   EXPECT_EQ(code(responses().get("me", "r3", kNow)), ErrorCode::not_found);
 }
 
-TEST_F(ResponsesStored, WhatIsNotUsedIsForgotten) {
+TEST_P(ResponsesStored, WhatIsNotUsedIsForgotten) {
   open({.retention_seconds = 1000});
   save("old");
   save("base");
@@ -213,7 +209,7 @@ TEST_F(ResponsesStored, WhatIsNotUsedIsForgotten) {
   EXPECT_TRUE(responses().get("me", "base", kNow + 1000));
 }
 
-TEST_F(ResponsesStored, LimitsHold) {
+TEST_P(ResponsesStored, LimitsHold) {
   open({.responses_per_owner = 2,
         .conversations_per_owner = 1,
         .items_per_conversation = 2,
@@ -232,7 +228,7 @@ TEST_F(ResponsesStored, LimitsHold) {
   EXPECT_TRUE(responses().create_conversation("you", {.id = "d", .created_at = kNow}, {}));
 }
 
-TEST_F(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
+TEST_P(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
   save("r1");
   EXPECT_EQ(code(responses().cancel("me", "r1", kNow)), ErrorCode::invalid_argument);
   EXPECT_EQ(code(responses().cancel("me", "none", kNow)), ErrorCode::not_found);
@@ -250,14 +246,14 @@ TEST_F(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
 }
 
 // A process that is killed in the middle of its work leaves everything it committed and nothing half done.
-TEST_F(ResponsesStored, SurvivesAKill) {
+TEST_P(ResponsesStored, SurvivesAKill) {
   responses_.reset();
   int pipe_ends[2];
   ASSERT_EQ(::pipe(pipe_ends), 0);
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    auto opened = Responses::open(path_, {});
+    auto opened = Responses::open(std::move(*database_.open()), {});
     for (int i = 0; opened; ++i) {
       const std::string id = "r" + std::to_string(i);
       const auto saved =
@@ -287,13 +283,13 @@ TEST_F(ResponsesStored, SurvivesAKill) {
   EXPECT_LE(there, saved + 1);
 }
 
-TEST_F(ResponsesStored, RefusesAFileThatIsNone) {
-  responses_.reset();
-  EXPECT_FALSE(Responses::open(folder_ / "none" / "x.db", {}).has_value());
-  {
-    std::filesystem::resize_file(path_, 100);
-  }
-  EXPECT_FALSE(Responses::open(path_, {}).has_value());
+TEST(Responses, RefusesAFileThatIsNone) {
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/responses.db";
+  ASSERT_TRUE(Responses::open(std::move(*open_sqlite(path)), {}));
+  std::filesystem::resize_file(path, 100);
+  const auto session = open_sqlite(path);
+  EXPECT_TRUE(!session || !Responses::open(std::move(*open_sqlite(path)), {}));
 }
 
 }  // namespace

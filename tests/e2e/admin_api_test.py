@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 
 import jsonschema
 import pytest
@@ -11,7 +12,7 @@ from harness import raw, waiting
 pytestmark = pytest.mark.xdist_group("admin-api")
 
 ROLES = ["owner", "admin", "team-admin", "viewer"]
-KINDS = ["connections", "models", "organizations", "teams", "users", "keys", "assignments", "admin-keys"]
+KINDS = ["connections", "models", "organizations", "teams", "users", "keys", "assignments", "prices", "routes", "admin-keys"]
 
 
 class Admin:
@@ -122,8 +123,12 @@ BODIES = {
     "users": {},
     "keys": {},
     "assignments": {"key": "matrix-key", "model": "file-model"},
+    "prices": {"provider": "openai", "input": "1.5", "output": "2"},
+    "routes": {},
     "admin-keys": {"role": "viewer"},
 }
+# Prices and routes are called by what they are for.
+NAMED_BY = {"assignments": "alias", "prices": "model", "routes": "models"}
 # What a role may do: r read, w write, t only its team's.
 MATRIX = {
     "connections": {"owner": "rw", "admin": "rw", "team-admin": "", "viewer": "r"},
@@ -133,6 +138,8 @@ MATRIX = {
     "users": {"owner": "rw", "admin": "rw", "team-admin": "rw", "viewer": "r"},
     "keys": {"owner": "rw", "admin": "rw", "team-admin": "rw", "viewer": "r"},
     "assignments": {"owner": "rw", "admin": "rw", "team-admin": "rwt", "viewer": "r"},
+    "prices": {"owner": "rw", "admin": "rw", "team-admin": "", "viewer": "r"},
+    "routes": {"owner": "rw", "admin": "rw", "team-admin": "", "viewer": "r"},
     "admin-keys": {"owner": "rw", "admin": "r", "team-admin": "", "viewer": ""},
 }
 
@@ -147,7 +154,7 @@ def test_matrix(admin, kind, role):
         ]
     name = f"by-{role}"
     body = dict(BODIES[kind])
-    body |= {"alias": name} if kind == "assignments" else {"name": name}
+    body |= {NAMED_BY.get(kind, "name"): [f"file-model*{'*' * ROLES.index(role)}"] if kind == "routes" else name}
     described = admin.document["paths"][f"/admin/v1/{kind}"]
     assert (role in described["get"]["x-roles"]) == ("r" in may)
     assert (role in described["post"]["x-roles"]) == ("w" in may)
@@ -164,6 +171,8 @@ def test_matrix(admin, kind, role):
     change = {"tps": 5} if kind not in ("connections", "admin-keys") else {"priority": 2}
     if kind == "admin-keys":
         change = {"blocked": True}
+    if kind in ("prices", "routes"):
+        change = {"input": "3"} if kind == "prices" else {"attempts": 2}
     assert admin.call(role, "PATCH", f"{kind}/{identity}", change).status == (200 if "w" in may else 403)
     if kind in ("keys", "admin-keys"):
         assert admin.call(role, "POST", f"{kind}/{identity}/rotate", {}).status == (200 if "w" in may else 403)
@@ -177,6 +186,24 @@ def test_matrix_of_the_rest(admin, role):
     assert admin.call(role, "GET", "audit").status == (200 if role in ("owner", "admin") else 403)
     assert admin.call(role, "POST", "secrets/rotate").status == (200 if role == "owner" else 403)
     assert admin.call(role, "GET", "openapi.json").status == 200
+    assert admin.call(role, "GET", "whoami").status == 200
+    spend = admin.call(role, "GET", "spend?by=team,model&from=2026-01-01")
+    assert spend.status == 200 and spend.json()["data"] == []
+    tested = admin.call(role, "POST", "connections/of-the-file/test", {})
+    assert tested.status == (200 if role in ("owner", "admin") else 403)
+    if tested.status == 200:
+        assert not tested.json()["ok"] and tested.json()["connection"] == "of-the-file"
+
+
+def test_every_operation_of_the_document_is_in_a_matrix(admin):
+    rest = {"audit", "secrets/rotate", "openapi.json", "whoami", "spend", "connections/{id}/test"}
+    for path, operations in admin.document["paths"].items():
+        below = path.removeprefix("/admin/v1/")
+        kind = below.split("/")[0]
+        assert below in rest or kind in MATRIX, path
+        for method in set(operations) - {"parameters"}:
+            roles = operations[method]["x-roles"]
+            assert roles and set(roles) <= set(ROLES), (method, path)
 
 
 def test_a_team_admin_stays_in_the_team(admin):
@@ -296,3 +323,72 @@ def test_the_command_line_over_http(admin):
     assert nobody.returncode == 1 and "does not answer" in nobody.stderr
     entries = json.loads(site.cli("audit", "--json"))["data"]
     assert any(entry["actor"] == "admin key the-admin" and entry["object_name"] == "remote" for entry in entries)
+
+
+def test_a_change_serves_when_it_is_answered(admin):
+    for number in range(10):
+        started = time.monotonic()
+        key = made(admin, "owner", "keys", {"name": f"at-once-{number}", "models": ["file-model"]})["key"]
+        assert time.monotonic() - started < 1
+        models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
+        assert models.status == 200, "the next call finds it"
+        assert admin.call("owner", "DELETE", f"keys/at-once-{number}").status == 200
+        models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
+        assert models.status == 401
+
+
+def test_connections_are_tested_and_secrets_rotated_over_http(admin):
+    site = admin.site
+    made(admin, "owner", "connections", {"name": "there", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    made(admin, "owner", "models", {"name": "there-model", "connection": "there"})
+    tested = admin.call("admin", "POST", "connections/there/test").json()
+    assert tested["ok"] and tested["status"] == 200 and tested["model"] == "there-model" and tested["answer"]["choices"]
+    named = admin.call("admin", "POST", "connections/there/test", {"model": "another"}).json()
+    assert named["model"] == "another"
+    assert admin.call("admin", "POST", "connections/nowhere/test").status == 404
+    wrong = admin.call("admin", "POST", "connections/there/test", {"model": 5})
+    assert wrong.status == 400 and "model" in wrong.json()["error"]["message"]
+    remote = ["--url", site.url, "--admin-key", "env:KEY"]
+    environment = {"KEY": admin.keys["admin"]}
+    assert "there answered 200" in site.cli("connection", "test", "there", *remote, environment=environment)
+
+    key_file = site.directory / "data" / "master.key"
+    before = key_file.read_text()
+    environment = {"KEY": admin.keys["owner"]}
+    assert "resealed" in site.cli("secrets", "rotate", *remote, environment=environment)
+    after = key_file.read_text()
+    assert after != before and len(after.split()) == 1
+    assert admin.call("owner", "POST", "secrets/rotate").json()["resealed"] > 0
+    assert admin.call("admin", "POST", "connections/there/test").json()["ok"], "the credential still opens"
+    made(admin, "owner", "connections", {"name": "later", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    assert admin.call("admin", "POST", "connections/later/test", {"model": "m"}).json()["ok"]
+    # Another process rotates: what is sealed here from then on is sealed under its key.
+    site.cli("secrets", "rotate")
+    assert admin.call("owner", "PATCH", "connections/later", {"api_key": CANARY}).status == 200
+    assert admin.call("admin", "POST", "connections/later/test", {"model": "m"}).json()["ok"]
+
+
+def test_what_was_spent(admin):
+    site = admin.site
+    made(admin, "owner", "prices", {"provider": "openai", "model": "spent-*", "input": "1", "output": "2"})
+    made(admin, "owner", "connections", {"name": "paid", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    made(admin, "owner", "models", {"name": "spent-model", "connection": "paid"})
+    total = 0
+    for team in ("search", "other"):
+        key = made(admin, "owner", "keys", {"name": f"spender-{team}", "team": team})
+        usage = site.call(key["key"], "spent-model").json()["usage"]
+        total += usage["prompt_tokens"] * 1000 + usage["completion_tokens"] * 2000
+
+    def spend(role, query):
+        answer = admin.call(role, "GET", f"spend?{query}")
+        assert answer.status == 200, answer.body
+        return {tuple(row[name] for name in query.split("&")[0][3:].split(",")): row for row in answer.json()["data"]}
+
+    waiting.until(lambda: len(spend("owner", "by=team,model")) == 2, "both calls are summed up")
+    rows = spend("viewer", "by=team,model")
+    assert sum(row["nano_dollars"] for row in rows.values()) == total and ("search", "spent-model") in rows
+    assert set(spend("team-admin", "by=team")) == {("search",)}, "a team admin sees the own team's"
+    assert set(spend("owner", "by=key&team=other")) == {("spender-other",)}
+    assert not spend("owner", "by=key&to=2026-01-01")
+    assert admin.call("owner", "GET", "spend?by=weather").status == 400
+    assert admin.call("owner", "GET", "spend?from=yesterday").status == 400

@@ -228,13 +228,59 @@ def test_wrong_input_says_what_was_expected(site, walked, arguments, says):
 def test_a_connection_is_tested_by_a_real_call(site, walked):
     assert "main answered 200 for gpt-4-turbo-preview in" in site.cli("connection", "test", "main")
     by_id = json.loads(site.cli("connection", "test", walked["connection"]["id"], "--model", "any", "--json"))
-    assert by_id["choices"]
+    assert by_id["ok"] and by_id["status"] == 200 and by_id["answer"]["choices"]
     endpoint = ["--endpoint", site.simulator.url, "--api-key", "x"]
     site.cli("connection", "add", "--name", "wrong", "--provider", "openai", *endpoint)
     refused = site.run("connection", "test", "wrong", "--model", "any")
     assert refused.returncode == 1 and "answered 401" in refused.stderr
     assert "--model" in site.run("connection", "test", "wrong").stderr
     site.cli("connection", "remove", "wrong")
+
+
+def test_prices_and_routes(site, walked):
+    price = site.add("price", "add", "--provider", "openai", "--model", "gpt-4-turbo-preview", "--input", "1", "--output", "2")
+    assert price["id"].startswith("price_")
+    long = ("price", "add", "--provider", "openai", "--model", "gpt-4-turbo-preview", "--above-tokens", "1000")
+    site.cli(*long, "--input", "4", "--output", "8")
+    assert site.run(*long, "--input", "4", "--output", "8").returncode == 1, "there is one already"
+    wrong = site.run("price", "add", "--provider", "openai", "--model", "x", "--input", "much", "--output", "1")
+    assert wrong.returncode == 2 and "input" in wrong.stderr
+    answer = site.call(walked["key"], "gpt4")
+    usage = answer.json()["usage"]
+    cost = usage["prompt_tokens"] * 1000 + usage["completion_tokens"] * 2000
+
+    def spent():
+        rows = json.loads(site.cli("ledger", "export", "--format", "json").splitlines()[-1])
+        return rows["nano_dollars"]
+
+    assert spent() == cost
+    site.cli("price", "update", "openai/gpt-4-turbo-preview", "--input", "0", "--output", "0", "--request", "0.5")
+    site.call(walked["key"], "gpt4")
+    assert spent() == 500_000_000
+    assert "openai/gpt-4-turbo-preview/above-1000" not in site.cli("price", "list")
+    assert len(json.loads(site.cli("price", "list", "--json"))) == 2
+    site.cli("price", "remove", "openai/gpt-4-turbo-preview/above-1000")
+    site.cli("price", "remove", price["id"])
+
+    endpoint = ["--endpoint", "http://127.0.0.1:9", "--api-key", CANARY]
+    site.cli("connection", "add", "--name", "dead", "--provider", "openai", *endpoint)
+    site.cli("model", "add", "--conn-id", "dead", "--name", "of-the-dead")
+    key = site.add("vkey", "add", "--name", "routed")["key"]
+    assert site.call(key, "of-the-dead").status >= 500
+    route = site.add("route", "add", "--models", "of-the-dead", "--fallbacks", "gpt-4-turbo")
+    assert route["id"].startswith("route_") and route["models"] == ["of-the-dead"]
+    assert site.call(key, "of-the-dead").status == 200, "its fallback answers"
+    assert "of-the-dead" in site.cli("route", "list")
+    near = site.run("route", "add", "--models", "of-the-deaf")
+    assert near.returncode == 2 and "of-the-deaf" in near.stderr
+    site.cli("model", "add", "--conn-id", "main", "--name", "after-me")
+    site.cli("route", "update", "of-the-dead", "--fallbacks", "after-me,gpt-4-turbo")
+    site.cli("model", "remove", "after-me")
+    assert site.call(key, "of-the-dead").status == 200, "a route goes on without a model that was removed"
+    site.cli("route", "remove", route["id"])
+    assert site.call(key, "of-the-dead").status >= 500
+    site.cli("connection", "remove", "dead", "--cascade")
+    site.cli("vkey", "remove", "routed")
 
 
 def test_credentials_from_elsewhere(site, walked):

@@ -1,10 +1,14 @@
-"""The database of a gateway killed, frozen, slow, missing at the start, and its disk full: no call fails for it."""
+"""The database of a gateway killed, frozen, slow, missing at the start, and its disk full: no call fails for it, and every
+call is in the ledger's sums once when the database is back."""
 
+import csv
+import io
 import os
 import pathlib
 import subprocess
 import threading
 
+import openai
 import pytest
 from control_plane_test import CANARY, Site
 from harness import databases, waiting
@@ -46,6 +50,21 @@ class Load:
         for thread in self._threads:
             thread.join()
         assert not self.failures, self.failures[:5]
+
+
+def calls(site):
+    """How many calls the ledger's sums have."""
+    result = site.run("ledger", "report", "--by", "", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout))) if result.returncode == 0 else []
+    return int(rows[0]["calls"]) if rows else 0
+
+
+def settled(site, answered):
+    """Every answered call has its record, and every record is summed up once."""
+    assert len(site.cli("ledger", "export", "--format", "json").splitlines()) == answered
+    waiting.until(lambda: calls(site) >= answered, "all calls are summed up", 60)
+    assert calls(site) == answered
+    assert "no fault found" in site.cli("ledger", "verify")
 
 
 @pytest.fixture
@@ -90,7 +109,8 @@ def test_killed_and_back(site, postgres):
         said(site, "the database is back")
         load.more()
         later = site.add("vkey", "add", "--name", "later")["key"]
-        assert site.call(later, "m").status == 200
+    assert site.call(later, "m").status == 200
+    settled(site, load.answers + 1)
 
 
 def test_frozen(site, postgres):
@@ -102,6 +122,26 @@ def test_frozen(site, postgres):
         load.more(50)
         postgres.freeze(False)
         said(site, "the database is back")
+    settled(site, load.answers)
+
+
+def test_slow(postgres, tmp_path):
+    way = databases.SlowWay(postgres)
+    site = Site(tmp_path, {"url": way.url(postgres.new_database())})
+    try:
+        key = furnish(site)
+        way.delay = 1
+        with Load(site, key) as load:
+            load.more(50)
+            made = site.add("vkey", "add", "--name", "slowly")["key"]
+            load.more(50)
+        assert site.call(made, "m").status == 200
+        way.delay = 0
+        settled(site, load.answers + 1)
+    finally:
+        way.delay = 0
+        site.stop()
+        way.stop()
 
 
 def test_missing_at_the_start(site, postgres):
@@ -109,10 +149,40 @@ def test_missing_at_the_start(site, postgres):
     assert not site.gateway.stop()
     postgres.kill()
     site.start()
-    assert site.call(key, "m").status == 200
+    with Load(site, key) as load:
+        load.more()
+        postgres.start()
+        said(site, "the database is back")
+    assert site.call(site.add("vkey", "add", "--name", "new")["key"], "m").status == 200
+    settled(site, load.answers + 1)
+
+
+def test_a_budget_is_remembered_by_the_database(site, postgres):
+    """Also where it was away when the gateway started: then the budget hears of it later."""
+    furnish(site)
+    site.cli("price", "add", "--provider", "openai", "--model", "m", "--input", "0", "--output", "0", "--request", "0.01")
+    key = site.add("vkey", "add", "--name", "rich", "--budget", "0.035")["key"]
+    assert [site.call(key, "m").status for _ in range(2)] == [200] * 2
+    settled(site, 2)
+    assert not site.gateway.stop()
+    postgres.kill()
+    site.start()
+    assert site.call(key, "m").status == 200, "nobody can know yet"
     postgres.start()
     said(site, "the database is back")
-    assert site.call(site.add("vkey", "add", "--name", "new")["key"], "m").status == 200
+    settled(site, 3)
+    assert site.call(key, "m").status == 429
+
+
+def test_killed_gateway_leaves_nothing_out(site, postgres):
+    key = furnish(site)
+    with Load(site, key) as load:
+        postgres.kill()
+        load.more()
+    site.gateway.kill()
+    postgres.start()
+    site.start()
+    settled(site, load.answers)
 
 
 def test_two_gateways_on_one_database(postgres, tmp_path):
@@ -125,6 +195,10 @@ def test_two_gateways_on_one_database(postgres, tmp_path):
     try:
         key = furnish(first)
         waiting.until(lambda: second.call(key, "m").status == 200, "the other gateway serves it", 1)
+        for site in (first, second):
+            assert [site.call(key, "m").status for _ in range(3)] == [200] * 3
+        waiting.until(lambda: calls(first) == calls(second), "both have one ledger", 30)
+        assert calls(first) >= 7 and "no fault found" in first.cli("ledger", "verify") + second.cli("ledger", "verify")
         second.cli("vkey", "block", "k")
         waiting.until(lambda: first.call(key, "m").status == 401, "and the other way round", 1)
     finally:
@@ -132,11 +206,51 @@ def test_two_gateways_on_one_database(postgres, tmp_path):
         second.stop()
 
 
+def test_responses_are_remembered_by_all_gateways(postgres, tmp_path):
+    url = postgres.new_database()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    master = "00" * 32
+    sites = [Site(tmp_path / name, {"url": url, "master_key": master}) for name in ("a", "b")]
+    try:
+        endpoint = ["--endpoint", sites[0].simulator.url, "--api-key", CANARY]
+        sites[0].cli("connection", "add", "--name", "anthropic", "--provider", "anthropic", *endpoint)
+        sites[0].cli("model", "add", "--conn-id", "anthropic", "--name", "claude")
+        key = sites[0].add("vkey", "add", "--name", "k")["key"]
+        waiting.until(lambda: sites[1].call(key, "claude").status == 200, "the other gateway serves it", 2)
+        first, second = (openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0) for site in sites)
+        made = first.responses.create(model="claude", input="Remember this.")
+        assert second.responses.retrieve(made.id).output_text == made.output_text
+        after = second.responses.create(model="claude", input="Go on.", previous_response_id=made.id)
+        assert first.responses.retrieve(after.id).previous_response_id == made.id
+        conversation = first.conversations.create(items=[{"type": "message", "role": "user", "content": "Hello."}])
+        second.responses.create(model="claude", input="What did I say?", conversation=conversation.id)
+        assert len(first.conversations.items.list(conversation.id).data) >= 3
+        # While the database is away a new response is answered, but none can be continued.
+        postgres.kill()
+        assert first.responses.create(model="claude", input="Hello?").output_text
+        with pytest.raises(openai.InternalServerError) as away:
+            second.responses.create(model="claude", input="Go on.", previous_response_id=made.id)
+        assert "database" in str(away.value)
+        postgres.start()
+        waiting.until(lambda: _found(second, made.id), "the memory is back", 20)
+    finally:
+        for site in sites:
+            site.stop()
+
+
+def _found(client, response_id):
+    try:
+        return client.responses.retrieve(response_id).id == response_id
+    except openai.InternalServerError:
+        return False
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(data)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", str(data)]
     mounted = subprocess.run(mount, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("mounting is not allowed here")
@@ -147,15 +261,21 @@ def test_a_full_disk(tmp_path):
             filler = data / "filler"
             with open(filler, "wb", buffering=0) as file:
                 try:
+                    while file.write(b"x" * (1 << 20)):
+                        pass
+                except OSError:
+                    pass
+                try:
                     while file.write(b"x" * 4096):
                         pass
                 except OSError:
                     pass
             refused = [site.run("vkey", "add", "--name", f"n{number}") for number in range(3)]
             assert any(each.returncode != 0 for each in refused)
-            load.more()
+            load.more(200)
             filler.unlink()
             site.cli("vkey", "add", "--name", "after")
+        settled(site, load.answers)
         site.stop()
     finally:
         subprocess.run(["umount", str(data)], check=False)

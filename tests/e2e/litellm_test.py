@@ -1,5 +1,6 @@
 """What programs written for LiteLLM's proxy call, and its configuration files."""
 
+import datetime
 import json
 import subprocess
 
@@ -96,6 +97,81 @@ def test_models(site):
         models = {each["model_name"]: each for each in get(site, path).json()["data"]}
         assert models["gpt-4o"]["litellm_params"]["model"] == "gpt-4o-remote"
         assert models["gpt-4o"]["model_info"]["id"].startswith("mdl_") and models["gpt-4o"]["model_info"]["db_model"]
+
+
+def test_keys_are_changed_blocked_and_deleted(site):
+    key = post(site, "/key/generate", {"key_alias": "changing", "rpm_limit": 60})
+    key = key.json()["key"]
+    changed = post(site, "/key/update", {"key": key, "rpm_limit": None, "max_budget": 5, "models": ["gpt-4o"], "x": 1})
+    assert changed.status == 200, changed.body
+    made = changed.json()
+    assert made["rpm_limit"] is None and made["max_budget"] == 5 and made["ignored"] == ["x"] and key not in str(made)
+    assert site.call(key, "gpt-4o").status == 200 and site.call(key, "gpt-4o-mini").status == 404
+    assert post(site, "/key/update", {"key": made["key"], "models": []}).json()["models"] == []
+    assert site.call(key, "gpt-4o-mini").status == 200
+    assert post(site, "/key/block", {"key": key}).json()["blocked"]
+    assert site.call(key, "gpt-4o").status == 401
+    assert not post(site, "/key/unblock", {"key": "changing"}).json()["blocked"]
+    assert site.call(key, "gpt-4o").status == 200
+    for wrong, status in (({"keys": [key, "nobody-knows-this"]}, 404), ({"keys": "x"}, 400), ({}, 400)):
+        assert post(site, "/key/delete", wrong).status == status
+    assert site.call(key, "gpt-4o").status == 200, "a wrong name deletes none"
+    other = post(site, "/key/generate", {"key_alias": "other"}).json()
+    deleted = post(site, "/key/delete", {"keys": [key], "key_aliases": ["other"]}).json()["deleted_keys"]
+    assert deleted == [made["token_id"], other["token_id"]]
+    assert site.call(key, "gpt-4o").status == 401
+    assert post(site, "/key/update", {"key": key, "rpm_limit": 1}).status == 404
+
+
+def test_spend(site):
+    price = {"provider": "openai", "model": "gpt-4o-remote", "input": "1", "output": "2"}
+    assert post(site, "/admin/v1/prices", price).status == 201
+    team = post(site, "/team/new", {"team_alias": "spending"}).json()["team_id"]
+    user = post(site, "/user/new", {"user_id": "spender", "teams": [team], "auto_create_key": False}).json()["user_id"]
+    key = post(site, "/key/generate", {"key_alias": "spent", "team_id": team, "user_id": user}).json()
+    silent = post(site, "/key/generate", {"key_alias": "silent"}).json()["key"]
+    usage = [site.call(key["key"], "gpt-4o").json()["usage"] for _ in range(3)]
+    site.call(silent, "gpt-4o")
+    cost = sum(each["prompt_tokens"] * 1e-6 + each["completion_tokens"] * 2e-6 for each in usage)
+
+    logs = get(site, f"/spend/logs?api_key={key['key']}").json()
+    assert len(logs) == 3 and sum(row["spend"] for row in logs) == pytest.approx(cost)
+    row = logs[0]
+    assert row["prompt_tokens"] == usage[-1]["prompt_tokens"] and row["total_tokens"] == usage[-1]["total_tokens"]
+    assert row["model"] == "gpt-4o-remote" and row["model_group"] == "gpt-4o" and row["status"] == "success"
+    assert row["team_id"] == "spending" and row["user"] == "spender" and row["api_key"] == "spent"
+    assert row["startTime"] <= row["endTime"] and row["startTime"].endswith("Z")
+    assert get(site, f"/spend/logs?request_id={row['request_id']}").json() == [row]
+    assert len(get(site, "/spend/logs?user_id=spender").json()) == 3
+    assert len(get(site, "/spend/logs").json()) >= 4
+    assert get(site, "/spend/logs?api_key=nobody").json() == []
+
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    span = f"start_date={today - datetime.timedelta(days=1)}&end_date={today + datetime.timedelta(days=1)}"
+
+    def days():
+        return get(site, f"/spend/logs?{span}&api_key=spent").json()
+
+    waiting.until(lambda: sum(day["spend"] for day in days()) == pytest.approx(cost), "the sums have it")
+    assert [day["startTime"] for day in days()] == [str(today + datetime.timedelta(days=n)) for n in (-1, 0, 1)]
+    one = next(day for day in days() if day["spend"])
+    assert one["spent"] == pytest.approx(cost) and one["users"]["spender"] == pytest.approx(cost)
+    assert one["models"]["gpt-4o"] == pytest.approx(cost)
+    assert len(get(site, f"/spend/logs?{span}&api_key=spent&summarize=false").json()) == 3
+    assert get(site, "/spend/logs?start_date=soon&end_date=later").status == 400
+
+    assert get(site, "/key/info?key=spent").json()["info"]["spend"] == pytest.approx(cost)
+    info = get(site, "/team/info?team_id=spending").json()
+    assert info["team_info"]["spend"] == pytest.approx(cost) and [each["key_alias"] for each in info["keys"]] == ["spent"]
+    info = get(site, "/user/info?user_id=spender").json()
+    assert info["user_id"] == "spender" and info["user_info"]["spend"] == pytest.approx(cost)
+    assert [each["key_alias"] for each in info["keys"]] == ["spent"] and len(info["teams"]) == 1
+    assert get(site, "/team/info").status == 400 and get(site, "/user/info?user_id=nobody").status == 404
+
+    lead = site.add("admin-key", "add", "--name", "lead", "--role", "team-admin", "--team", "spending")["key"]
+    assert {row["team_id"] for row in get(site, "/spend/logs", lead).json()} == {"spending"}
+    assert get(site, "/spend/logs?api_key=silent", lead).json() == []
+    assert get(site, "/spend/logs", "sk-nobody-knows").status == 401
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ constexpr Row kRows[] = {
     {"user", {granted, granted, own_team, granted}, {granted, granted, own_team, denied}},
     {"key", {granted, granted, own_team, granted}, {granted, granted, own_team, denied}},
     {"assignment", {granted, granted, own_team, granted}, {granted, granted, own_team, denied}},
+    {"price", {granted, granted, denied, granted}, {granted, granted, denied, denied}},
+    {"route", {granted, granted, denied, granted}, {granted, granted, denied, denied}},
     {"admin_key", {granted, granted, denied, denied}, {granted, denied, denied, denied}},
     {kAuditLog, {granted, granted, denied, denied}, {denied, denied, denied, denied}},
     {kSecrets, {denied, denied, denied, denied}, {granted, denied, denied, denied}},

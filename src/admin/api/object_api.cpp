@@ -9,6 +9,8 @@
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
 #include "admin/api/secrets_rotation.h"
+#include "admin/probe/try_connection.h"
+#include "admin/spend/spend_report.h"
 #include "base/text.h"
 #include "json/writer.h"
 
@@ -49,6 +51,8 @@ class Handler {
   ApiAnswer remove(const ObjectKind& kind, const store::Object& object);
   ApiAnswer rotate(const ObjectKind& kind, const store::Object& object);
   ApiAnswer audit();
+  ApiAnswer rotate_all();
+  ApiAnswer do_to(const ObjectKind& kind, const std::string& id_or_name, std::string_view what);
   ApiAnswer finish(const ObjectKind& kind, Draft draft, std::string_view action, uint16_t status);
   ApiAnswer method_not_allowed(std::string_view allowed) const;
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
@@ -306,6 +310,28 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
   }
 }
 
+ApiAnswer Handler::rotate_all() {
+  if (auto denied = refused(Action::write, kSecrets)) return *denied;
+  if (request_.method != Method::post) return method_not_allowed("POST");
+  return rotate_secrets(context_, request_);
+}
+
+// POST .../{id}/rotate, .../{id}/test
+ApiAnswer Handler::do_to(const ObjectKind& kind, const std::string& id_or_name, std::string_view what) {
+  const bool rotates = what == "rotate" && kind.has_key();
+  const bool tests = what == "test" && kind.section == control::SectionId::connection;
+  if (!rotates && !tests) {
+    return api_error(404, "not_found", "there is no such thing to do with a " + std::string(kind.name));
+  }
+  if (request_.method != Method::post) return method_not_allowed("POST");
+  if (auto denied = refused(Action::write, kind.name)) return *denied;
+  if (tests) return test_connection(context_, request_, id_or_name);
+  const auto object = find_object(context_, kind, id_or_name);
+  if (!object) return object.error();
+  if (!owned_by_team(kind, *object)) return api_error(404, "not_found", "there is no such key");
+  return rotate(kind, *object);
+}
+
 ApiAnswer Handler::handle() {
   std::string_view rest = request_.path;
   if (!rest.starts_with(kApiRoot)) return api_error(404, "not_found", "the admin API is under /admin/v1/");
@@ -321,29 +347,21 @@ ApiAnswer Handler::handle() {
   }
   if (parts.size() > 1 && parts.back().empty()) parts.pop_back();
   if (parts[0] == "audit" && parts.size() == 1) return audit();
-  if (parts[0] == "secrets" && parts.size() == 2 && parts[1] == "rotate") {
-    if (auto denied = refused(Action::write, kSecrets)) return *denied;
-    if (request_.method != Method::post) return method_not_allowed("POST");
-    return rotate_secrets(context_, request_);
+  if (parts[0] == "secrets" && parts.size() == 2 && parts[1] == "rotate") return rotate_all();
+  if (parts[0] == "spend" && parts.size() == 1) {
+    if (request_.method != Method::get) return method_not_allowed("GET");
+    return report_spend(context_, request_);
   }
   const ObjectKind* const kind = control::find_kind_by_plural(parts[0]);
   if (kind == nullptr || parts.size() > 3) {
     std::string known;
     for (const ObjectKind& each : control::object_kinds()) known.append(known.empty() ? "" : ", ").append(each.plural);
     return api_error(404, "not_found",
-                     "there is nothing here; under /admin/v1/ are " + known + ", audit and openapi.json");
+                     "there is nothing here; under /admin/v1/ are " + known + ", spend, audit and openapi.json");
   }
   if (parts.size() == 1) return on_collection(*kind);
   if (parts.size() == 2) return on_object(*kind, parts[1]);
-  if (parts[2] != "rotate" || !kind->has_key()) {
-    return api_error(404, "not_found", "there is no such thing to do with a " + std::string(kind->name));
-  }
-  if (request_.method != Method::post) return method_not_allowed("POST");
-  if (auto denied = refused(Action::write, kind->name)) return *denied;
-  const auto object = find_object(context_, *kind, parts[1]);
-  if (!object) return object.error();
-  if (!owned_by_team(*kind, *object)) return api_error(404, "not_found", "there is no such key");
-  return rotate(*kind, *object);
+  return do_to(*kind, parts[1], parts[2]);
 }
 
 }  // namespace

@@ -8,12 +8,16 @@
 //   PATCH  /admin/v1/{kind}/{id or name}   If-Match                 a JSON merge patch (RFC 7396, October 2014)
 //   DELETE /admin/v1/{kind}/{id or name}   If-Match, ?cascade=true  with what cannot be without it
 //   POST   /admin/v1/{kind}/{id or name}/rotate                     another key; {"overlap": "24h"} keeps the old one
+//   POST   /admin/v1/connections/{id or name}/test                  a real call of a few tokens; {"model"}
+//   GET    /admin/v1/spend                 ?by, from, to, key, ...  what calls used and cost, summed up
 //   GET    /admin/v1/audit                 ?limit, before           what was done, newest first
-//   POST   /admin/v1/secrets/rotate                                 seals everything under the first master key
+//   POST   /admin/v1/secrets/rotate                                 seals everything under a new master key
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +25,7 @@
 
 #include "admin/api/access.h"
 #include "control/objects/object_merge.h"
+#include "control/objects/store_access.h"
 #include "http/message.h"
 #include "store/objects/object_store.h"
 
@@ -47,6 +52,9 @@ struct ApiAnswer {
   uint32_t retry_after = 0;                                       // seconds; 0: no header
   bool changed = false;                                           // the store did
   std::vector<std::pair<std::string, std::string>> headers = {};  // others
+  // Set: this is not the answer yet. What is left takes its time and needs no store: it is called, away from the
+  // store's thread, and gives the answer.
+  std::function<ApiAnswer(std::stop_token)> rest = {};
 };
 
 // What the objects are judged by.
@@ -55,6 +63,7 @@ struct ApiContext {
   const control::Config& file;
   const control::ObjectSecrets& secrets;
   const control::Environment& environment;  // of the file
+  control::StoreAccess* access = nullptr;   // for new master keys; null: the keys there are stay
 };
 
 // An error as every endpoint here shows it: {"error": {"message", "type"}}.

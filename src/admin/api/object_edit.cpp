@@ -273,6 +273,21 @@ ObjectEditor::Checked ObjectEditor::identify(const bj::object& document, store::
     if (!kind_.also_unique.empty()) object.natural_key += "\n" + std::string(text_of(document, kind_.also_unique));
     return {};
   }
+  if (kind_.section == control::SectionId::price) {
+    const bj::value* const above = document.if_contains("above_tokens");
+    const int64_t tokens = above != nullptr && above->is_int64() ? above->get_int64() : 0;
+    object.name = control::price_name(text_of(document, "provider"), text_of(document, "model"),
+                                      static_cast<uint64_t>(std::max<int64_t>(0, tokens)));
+    object.natural_key = object.name;
+    return {};
+  }
+  if (kind_.section == control::SectionId::route) {
+    std::vector<std::string> models;
+    for (const std::string_view model : texts_of(document, "models")) models.emplace_back(model);
+    object.name = control::route_name(models);
+    object.natural_key = object.name;
+    return {};
+  }
   // An assignment is called as clients call it.
   object.name = text_of(document, "alias");
   if (object.name.empty()) {
@@ -328,8 +343,10 @@ ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, s
 
 ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
   std::vector<store::Object> all;
-  if (kind_.has_key() && !draft.made_key.empty() && !store::is_made_key(draft.made_key.reveal(), kind_.key_prefix)) {
-    // A key of somebody's own choice may be another's; one that was made here cannot.
+  // A route's models may be any; a key of somebody's own choice may be another's, one that was made here cannot.
+  const bool chosen_key =
+      kind_.has_key() && !draft.made_key.empty() && !store::is_made_key(draft.made_key.reveal(), kind_.key_prefix);
+  if (chosen_key || kind_.section == control::SectionId::route) {
     auto everything = context_.store.load_all();
     if (!everything) return std::unexpected(store_failed(everything.error()));
     all = std::move(everything->objects);

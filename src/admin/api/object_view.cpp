@@ -55,7 +55,13 @@ void show_section(const ObjectKind& kind, const Section& section, std::vector<Fi
   }
   shown["source"] = "file";
   FileObject object{.id = "file:" + std::to_string(out.size() + 1), .name = {}, .json = bj::serialize(shown)};
-  if constexpr (requires { section.name; }) object.name = section.name;
+  if constexpr (requires { section.name; }) {
+    object.name = section.name;
+  } else if constexpr (std::is_same_v<Section, control::PriceConfig>) {
+    object.name = control::price_name(section.provider, section.model, section.above_tokens);
+  } else if constexpr (std::is_same_v<Section, control::RouteConfig>) {
+    object.name = control::route_name(section.models);
+  }
   out.push_back(std::move(object));
 }
 
@@ -121,6 +127,8 @@ std::vector<FileObject> show_file_objects(const control::Config& file, const Obj
     case control::SectionId::user: add(file.users); break;
     case control::SectionId::key: add(file.keys); break;
     case control::SectionId::assignment: add(file.assignments); break;
+    case control::SectionId::price: add(file.prices); break;
+    case control::SectionId::route: add(file.routes); break;
     case control::SectionId::admin_key: add(file.admin_keys); break;
     default: break;
   }

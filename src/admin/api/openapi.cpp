@@ -40,6 +40,8 @@ class Document {
   void object(const ObjectKind& kind);
   void rotation(const ObjectKind& kind);
   void audit();
+  void spend();
+  void connection_test();
   void secrets();
   void property(const Setting& setting);
   void object_schema(const ObjectKind& kind);
@@ -144,6 +146,16 @@ void Document::schemas() {
                 R"({"id":{"type":"integer"},"at":{"type":"string"},"actor":{"type":"string"},)"
                 R"("address":{"type":"string"},"action":{"type":"string"},"kind":{"type":"string"},)"
                 R"("object_id":{"type":"string"},"object_name":{"type":"string"},"detail":{}}}}}})");
+  w_.raw_member("SpendList",
+                R"({"type":"object","required":["object","has_more","data"],"properties":{"object":{"const":"list"},)"
+                R"("has_more":{"type":"boolean"},"data":{"type":"array","items":{"type":"object","required":)"
+                R"(["calls","nano_dollars","usd"],"properties":{"calls":{"type":"integer"},)"
+                R"("nano_dollars":{"type":"integer"},"usd":{"type":"string"}}}}}})");
+  w_.raw_member(
+      "ConnectionTest",
+      R"({"type":"object","additionalProperties":false,"required":["connection","model","ok","status",)"
+      R"("milliseconds","answer"],"properties":{"connection":{"type":"string"},"model":{"type":"string"},)"
+      R"("ok":{"type":"boolean"},"status":{"type":"integer"},"milliseconds":{"type":"integer"},"answer":{}}})");
   w_.raw_member("Resealed",
                 R"({"type":"object","additionalProperties":false,"required":["resealed","key_id"],"properties":)"
                 R"({"resealed":{"type":"integer"},"key_id":{"type":"string"}}})");
@@ -261,9 +273,44 @@ void Document::audit() {
   w_.end_object().end_object().end_object();
 }
 
+void Document::spend() {
+  w_.key(std::string(kApiRoot) + "spend").begin_object();
+  operation("get", "spend", "What calls used and cost, summed up from the ledger", Action::read, kSpend);
+  w_.key("parameters").begin_array();
+  parameter(
+      "by", "query", "string",
+      "What to sum by, separated by commas: day, organization, team, user, key, model, provider, connection, tags");
+  parameter("from", "query", "string", "First moment: 2027-01-31 or 2027-01-31T12:00:00Z");
+  parameter("to", "query", "string", "First moment that is not meant any more");
+  for (const std::string_view name : {"organization", "team", "user", "key", "model", "provider", "connection"}) {
+    parameter(name, "query", "string", "Only calls with this name, or the id of such an object");
+  }
+  w_.end_array().key("responses").begin_object();
+  answer("200", "The sums", "SpendList");
+  errors();
+  w_.end_object().end_object().end_object();
+}
+
+void Document::connection_test() {
+  w_.key(std::string(kApiRoot) + "connections/{id}/test").begin_object();
+  w_.key("parameters").begin_array();
+  parameter("id", "path", "string", "Its id or its name");
+  w_.end_array();
+  operation("post", "test_connection", "Makes a real call through it, of a few tokens", Action::write, "connection");
+  w_.raw_member("requestBody",
+                R"({"content":{"application/json":{"schema":{"type":"object","properties":{"model":{"type":"string",)"
+                R"("description":"A model the provider has, by its name; without it the first that is on it"}}}}}})");
+  w_.key("responses").begin_object();
+  answer("200", "What came of it: `status` is the provider's", "ConnectionTest");
+  errors();
+  w_.end_object().end_object().end_object();
+}
+
 void Document::secrets() {
   w_.key(std::string(kApiRoot) + "secrets/rotate").begin_object();
-  operation("post", "rotate_secrets", "Seals all credentials under the first master key", Action::write, kSecrets);
+  operation("post", "rotate_secrets",
+            "Seals all credentials under a new master key (where the configuration has it: its first)", Action::write,
+            kSecrets);
   w_.key("responses").begin_object();
   answer("200", "How many objects were sealed anew", "Resealed");
   errors();
@@ -276,6 +323,8 @@ void Document::paths() {
     object(kind);
     if (kind.has_key()) rotation(kind);
   }
+  connection_test();
+  spend();
   audit();
   secrets();
 }

@@ -1,6 +1,7 @@
 #include "admin/api/secrets_rotation.h"
 
 #include <boost/json.hpp>
+#include <expected>
 
 #include "admin/api/object_edit.h"
 #include "control/objects/object_document.h"
@@ -30,21 +31,21 @@ base::Result<bool> reseal(bj::value& value, std::string_view id, const std::stri
   return true;
 }
 
-}  // namespace
-
-ApiAnswer rotate_secrets(const ApiContext& context, const ApiRequest& request) {
-  auto everything = context.store.load_all();
-  if (!everything) return store_failed(everything.error());
+// Changes of every object that holds something sealed under another key than `vault` seals with.
+std::expected<std::vector<store::ObjectChange>, ApiAnswer> outdated(store::ObjectStore& from,
+                                                                    const store::Vault& vault) {
+  auto everything = from.load_all();
+  if (!everything) return std::unexpected(store_failed(everything.error()));
   std::vector<store::ObjectChange> changes;
   for (store::Object& object : everything->objects) {
     boost::system::error_code error;
     bj::value document = bj::parse(object.document, error);
     if (error) continue;
-    const auto changed = reseal(document, object.id, "", *context.secrets.vault);
+    const auto changed = reseal(document, object.id, "", vault);
     if (!changed) {
-      return api_error(409, "unreadable",
-                       "a secret of " + object.kind + " '" + object.name + "' does not open (" +
-                           changed.error().context + "); nothing was changed");
+      return std::unexpected(api_error(409, "unreadable",
+                                       "a secret of " + object.kind + " '" + object.name + "' does not open (" +
+                                           changed.error().context + "); nothing was changed"));
     }
     if (!*changed) continue;
     const int64_t version = object.version;
@@ -55,22 +56,64 @@ ApiAnswer rotate_secrets(const ApiContext& context, const ApiRequest& request) {
                        .expected_version = version});
   }
   for (store::ObjectChange& change : changes) {
-    auto references = context.store.references(change.object.id);
-    if (!references) return store_failed(references.error());
+    auto references = from.references(change.object.id);
+    if (!references) return std::unexpected(store_failed(references.error()));
     change.references = std::move(*references);
   }
+  return changes;
+}
+
+// How many objects were sealed anew.
+std::expected<size_t, ApiAnswer> reseal_all(const ApiContext& context, const ApiRequest& request,
+                                            const store::Vault& vault) {
+  auto changes = outdated(context.store, vault);
+  if (!changes) return std::unexpected(std::move(changes).error());
+  if (changes->empty()) return 0;
   const store::AuditEntry entry{.at_ms = request.now_ms,
                                 .actor = request.actor.name,
                                 .address = request.actor.address,
                                 .action = "rotate secrets",
                                 .detail = "{}"};
-  const std::vector<store::AuditEntry> audit(changes.size(), entry);
-  const auto result = context.store.apply(changes, audit, request.now_ms);
-  if (!result) return store_failed(result.error());
+  const std::vector<store::AuditEntry> audit(changes->size(), entry);
+  const auto result = context.store.apply(*changes, audit, request.now_ms);
+  if (!result) return std::unexpected(store_failed(result.error()));
   if (result->outcome != store::Applied::done) {
-    return api_error(409, "conflict", "somebody changed an object meanwhile; nothing was sealed anew, try again");
+    return std::unexpected(
+        api_error(409, "conflict", "somebody changed an object meanwhile; nothing was sealed anew, try again"));
   }
-  const bj::object answer{{"resealed", changes.size()}, {"key_id", context.secrets.vault->sealing_key_id()}};
+  return changes->size();
+}
+
+// Another process may seal with the old key until it has seen the new one: what it wrote is found by looking again.
+constexpr int kRoundsMax = 5;
+
+}  // namespace
+
+ApiAnswer rotate_secrets(const ApiContext& context, const ApiRequest& request) {
+  const bool makes_key = context.access != nullptr && context.access->owns_master_key();
+  if (makes_key) {
+    if (const auto begun = context.access->begin_rotation(); !begun) {
+      return api_error(
+          500, "master_key",
+          "no new master key could be written: " + std::string(begun.error().context) + "; nothing was changed");
+    }
+  }
+  const auto vault = makes_key ? context.access->vault() : context.secrets.vault;
+  size_t resealed = 0;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const auto count = reseal_all(context, request, *vault);
+    if (!count) return count.error();
+    resealed += *count;
+    if (*count == 0) break;
+  }
+  if (makes_key) {
+    if (const auto ended = context.access->end_rotation(); !ended) {
+      return api_error(500, "master_key",
+                       "everything is sealed under the new master key, but the old one is still in its file: " +
+                           std::string(ended.error().context));
+    }
+  }
+  const bj::object answer{{"resealed", resealed}, {"key_id", vault->sealing_key_id()}};
   return {.status = 200, .body = bj::serialize(answer), .changed = true};
 }
 

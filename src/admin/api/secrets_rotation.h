@@ -1,4 +1,5 @@
-// Seals everything in the store anew under the first master key. Blocking; the store's thread or the command line.
+// Seals everything in the store anew: under a new master key where that is a file of this program, else under the first
+// of the configuration's. Blocking; the store's thread or the command line.
 #pragma once
 
 #include "admin/api/object_api.h"

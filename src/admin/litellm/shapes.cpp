@@ -1,51 +1,21 @@
 #include "admin/litellm/shapes.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
-#include <span>
 
 #include "admin/api/object_edit.h"
-#include "admin/api/object_view.h"
 #include "admin/api/query.h"
+#include "admin/litellm/fields.h"
+#include "admin/litellm/spend_logs.h"
 #include "base/text.h"
 #include "control/objects/object_document.h"
-#include "control/units.h"
 
 namespace llmgw::admin {
 namespace {
 
 namespace bj = boost::json;
 using http::Method;
-
-enum class Form : uint8_t { same, dollars, period, duration };
-
-struct FieldPair {
-  std::string_view theirs;
-  std::string_view ours;
-  Form form = Form::same;
-};
-
-constexpr FieldPair kLimits[] = {{"max_budget", "budget", Form::dollars},
-                                 {"budget_duration", "budget_period", Form::period},
-                                 {"tpm_limit", "tpm"},
-                                 {"rpm_limit", "rpm"},
-                                 {"max_parallel_requests", "concurrency"},
-                                 {"models", "models"}};
-constexpr FieldPair kKey[] = {{"key_alias", "name"}, {"key", "key"},   {"team_id", "team"},
-                              {"user_id", "user"},   {"tags", "tags"}, {"duration", "expires", Form::duration},
-                              {"blocked", "blocked"}};
-constexpr FieldPair kTeam[] = {{"team_id", "name"}, {"organization_id", "organization"}};
-constexpr FieldPair kUser[] = {{"user_id", "name"}, {"user_email", "email"}, {"teams", "teams"}};
-
-struct PeriodPair {
-  std::string_view theirs;
-  std::string_view ours;
-};
-constexpr PeriodPair kPeriods[] = {{"1h", "hour"}, {"1d", "day"},    {"24h", "day"},
-                                   {"7d", "week"}, {"30d", "month"}, {"1mo", "month"}};
 
 std::unexpected<ApiAnswer> invalid(const std::string& message) {
   return std::unexpected(api_error(400, "invalid_request", message));
@@ -56,29 +26,14 @@ std::string_view view(const bj::value& value) {
                            : std::string_view();
 }
 
-// Their value as ours.
-std::expected<bj::value, ApiAnswer> to_ours(const FieldPair& pair, const bj::value& value, int64_t now_ms) {
-  const std::string field(pair.theirs);
-  switch (pair.form) {
-    case Form::same: return value;
-    case Form::dollars:
-      if (!value.is_number()) return invalid(field + ": expected a number of US dollars");
-      return bj::value(fmt::format("{:.9f}", value.to_number<double>()));
-    case Form::period: {
-      const auto* const found = std::ranges::find(kPeriods, view(value), &PeriodPair::theirs);
-      if (found != std::end(kPeriods)) return bj::value(bj::string_view(found->ours.data(), found->ours.size()));
-      return invalid(field +
-                     ": budgets here last 1h, 1d, 7d or 30d: an hour, a day, a week or a month of the calendar");
-    }
-    case Form::duration: {
-      const auto length = control::parse_duration(view(value));
-      if (!length) return invalid(field + ": expected a duration such as \"30d\"");
-      const int64_t end_ms = now_ms + std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
-      std::string time = format_time_ms(end_ms);
-      return bj::value(time.replace(time.find('.'), 4, ""));
-    }
-  }
-  return value;
+bj::object describe(LitellmKind kind, const bj::object& object) {
+  return bj::parse(show_fields(kind, bj::serialize(object))).get_object();
+}
+
+bj::array names_of(const std::vector<std::string>& names) {
+  bj::array array;
+  for (const std::string& name : names) array.push_back(bj::string(name));
+  return array;
 }
 
 class Shapes {
@@ -86,25 +41,39 @@ class Shapes {
   Shapes(const ApiContext& context, const ApiRequest& request) : context_(context), request_(request) {}
 
   ApiAnswer generate_key();
+  ApiAnswer update_key();
+  ApiAnswer delete_keys();
+  ApiAnswer block_key() { return set_blocked(true); }
+  ApiAnswer unblock_key() { return set_blocked(false); }
   ApiAnswer key_info();
   ApiAnswer new_team();
+  ApiAnswer team_info() { return info("team", LitellmKind::team); }
   ApiAnswer new_user();
+  ApiAnswer user_info() { return info("user", LitellmKind::user); }
   ApiAnswer model_info();
+  ApiAnswer logs();
 
  private:
   using Object = std::expected<bj::object, ApiAnswer>;
 
-  Object body() const;
-  // Takes what has a counterpart out of `from`.
-  Object translate(bj::object& from, std::span<const FieldPair> own) const;
+  struct Taken {
+    bj::object fields;
+    std::vector<std::string> ignored;
+  };
+  // `keep_null`: in a change, null takes a field away; else it is as if it were not there.
+  Object body(bool keep_null = false) const;
+  // What has a counterpart, as ours.
+  std::expected<Taken, ApiAnswer> take(LitellmKind kind, const bj::object& from, bool keep_null = false) const;
   Object read(const ApiAnswer& answer) const;
   ApiAnswer call(Method method, const std::string& path, std::string body) const;
-  // Ours as theirs.
-  bj::object describe(const bj::object& object, std::span<const FieldPair> own) const;
   bj::object describe_key(const bj::object& object) const;
   std::expected<store::Object, ApiAnswer> find_key(std::string_view key) const;
   std::optional<ApiAnswer> add_aliases(const bj::object& from, const bj::object& key) const;
   Object make_key(bj::object from) const;
+  std::expected<std::vector<store::Object>, ApiAnswer> keys_to_delete(const bj::object& from) const;
+  ApiAnswer set_blocked(bool blocked);
+  ApiAnswer info(std::string_view kind, LitellmKind fields);
+  bj::array keys_of(const std::string& id) const;
 
   const ApiContext& context_;
   const ApiRequest& request_;
@@ -118,12 +87,12 @@ Shapes::Object Shapes::read(const ApiAnswer& answer) const {
   return std::move(value.get_object());
 }
 
-Shapes::Object Shapes::body() const {
+Shapes::Object Shapes::body(bool keep_null) const {
   boost::system::error_code error;
   bj::value value = bj::parse(request_.body.empty() ? "{}" : request_.body, error);
   if (error || !value.is_object()) return invalid("the body must be a JSON object");
   bj::object fields = std::move(value.get_object());
-  // What is null is as if it were not there.
+  if (keep_null) return fields;
   for (auto* at = fields.begin(); at != fields.end();) at = at->value().is_null() ? fields.erase(at) : at + 1;
   return fields;
 }
@@ -138,44 +107,14 @@ ApiAnswer Shapes::call(Method method, const std::string& path, std::string body)
   return handle_objects(context_, request);
 }
 
-Shapes::Object Shapes::translate(bj::object& from, std::span<const FieldPair> own) const {
-  bj::object fields;
-  for (const auto pairs : {own, std::span<const FieldPair>(kLimits)}) {
-    for (const FieldPair& pair : pairs) {
-      const auto* const found = from.find({pair.theirs.data(), pair.theirs.size()});
-      if (found == from.end()) continue;
-      auto value = to_ours(pair, found->value(), request_.now_ms);
-      if (!value) return std::unexpected(std::move(value).error());
-      // No models means all of them there.
-      const bool all = pair.ours == "models" && value->is_array() && value->get_array().empty();
-      if (!all) fields[{pair.ours.data(), pair.ours.size()}] = std::move(*value);
-      from.erase(found);
-    }
-  }
-  return fields;
-}
-
-bj::object Shapes::describe(const bj::object& object, std::span<const FieldPair> own) const {
-  bj::object out;
-  for (const auto pairs : {own, std::span<const FieldPair>(kLimits)}) {
-    for (const FieldPair& pair : pairs) {
-      const bj::string_view theirs(pair.theirs.data(), pair.theirs.size());
-      const bj::value* const found = object.if_contains({pair.ours.data(), pair.ours.size()});
-      out[theirs] = nullptr;
-      if (found == nullptr) continue;
-      out[theirs] = *found;
-      if (pair.form == Form::dollars) out[theirs] = std::strtod(std::string(view(*found)).c_str(), nullptr);
-      if (pair.form != Form::period) continue;
-      const auto* const period = std::ranges::find(kPeriods, view(*found), &PeriodPair::ours);
-      if (period != std::end(kPeriods)) out[theirs] = bj::string_view(period->theirs.data(), period->theirs.size());
-    }
-  }
-  if (out["models"].is_null()) out["models"] = bj::array();
-  return out;
+std::expected<Shapes::Taken, ApiAnswer> Shapes::take(LitellmKind kind, const bj::object& from, bool keep_null) const {
+  auto taken = take_fields(kind, bj::serialize(from), request_.now_ms, keep_null);
+  if (!taken) return invalid(taken.error());
+  return Taken{bj::parse(taken->fields).get_object(), std::move(taken->ignored)};
 }
 
 bj::object Shapes::describe_key(const bj::object& object) const {
-  bj::object out = describe(object, kKey);
+  bj::object out = describe(LitellmKind::key, object);
   const bj::value* const hint = object.if_contains("key_hint");
   out["key_name"] = hint != nullptr ? *hint : bj::value();
   out["token"] = object.at("id");
@@ -201,10 +140,11 @@ Shapes::Object Shapes::make_key(bj::object from) const {
     if (found->value().is_object()) aliases = found->value().get_object();
     from.erase(found);
   }
-  auto fields = translate(from, kKey);
-  if (!fields) return fields;
-  if (!fields->contains("name")) (*fields)["name"] = store::make_object_id("key-", request_.now_ms);
-  auto made = read(call(Method::post, "keys", bj::serialize(*fields)));
+  auto taken = take(LitellmKind::key, from);
+  if (!taken) return std::unexpected(std::move(taken).error());
+  bj::object& fields = taken->fields;
+  if (!fields.contains("name")) fields["name"] = store::make_object_id("key-", request_.now_ms);
+  auto made = read(call(Method::post, "keys", bj::serialize(fields)));
   if (!made) return made;
   if (auto failed = add_aliases(aliases, *made)) {
     static_cast<void>(call(Method::delete_, "keys/" + std::string(view(made->at("id"))), ""));
@@ -214,9 +154,7 @@ Shapes::Object Shapes::make_key(bj::object from) const {
   out["key"] = made->at("key");
   out["aliases"] = aliases;
   out["spend"] = 0.0;
-  bj::array ignored;
-  for (const auto& each : from) ignored.push_back(bj::string(each.key()));
-  out["ignored"] = std::move(ignored);
+  out["ignored"] = names_of(taken->ignored);
   return out;
 }
 
@@ -256,7 +194,118 @@ ApiAnswer Shapes::key_info() {
   info.erase("key");
   info["created_at"] = shown->at("created_at");
   info["updated_at"] = shown->at("updated_at");
-  return {.status = 200, .body = bj::serialize(bj::object{{"key", object->id}, {"info", info}})};
+  ApiAnswer answer{.status = 200, .body = bj::serialize(bj::object{{"key", object->id}, {"info", info}})};
+  return with_spend(context_, std::move(answer), control::ReportColumn::key, object->name, "info");
+}
+
+ApiAnswer Shapes::update_key() {
+  auto from = body(true);
+  if (!from) return from.error();
+  const bj::value* const named = from->if_contains("key");
+  if (named == nullptr || view(*named).empty()) {
+    return api_error(400, "invalid_request", "key: say which, by the key, its id or its alias");
+  }
+  const auto object = find_key(view(*named));
+  if (!object) return object.error();
+  from->erase("key");
+  auto taken = take(LitellmKind::key, *from, true);
+  if (!taken) return taken.error();
+  const auto changed = read(call(Method::patch, "keys/" + object->id, bj::serialize(taken->fields)));
+  if (!changed) return changed.error();
+  bj::object out = describe_key(*changed);
+  out["key"] = object->id;
+  out["ignored"] = names_of(taken->ignored);
+  return {.status = 200, .body = bj::serialize(out), .changed = true};
+}
+
+std::expected<std::vector<store::Object>, ApiAnswer> Shapes::keys_to_delete(const bj::object& from) const {
+  std::vector<store::Object> keys;
+  for (const char* const field : {"keys", "key_aliases"}) {
+    const bj::value* const list = from.if_contains(field);
+    if (list == nullptr) continue;
+    if (!list->is_array()) return invalid(std::string(field) + ": expected a list of keys");
+    for (const bj::value& each : list->get_array()) {
+      auto object = find_key(view(each));
+      if (!object) return std::unexpected(std::move(object).error());
+      keys.push_back(std::move(*object));
+    }
+  }
+  if (keys.empty()) return invalid("keys, or key_aliases: say which keys to delete");
+  return keys;
+}
+
+// All of them are looked up first, so that a wrong name deletes none.
+ApiAnswer Shapes::delete_keys() {
+  const auto from = body();
+  if (!from) return from.error();
+  const auto keys = keys_to_delete(*from);
+  if (!keys) return keys.error();
+  bj::array deleted;
+  for (const store::Object& key : *keys) {
+    ApiAnswer answer = call(Method::delete_, "keys/" + key.id, "");
+    if (answer.status >= 400) {
+      answer.changed = !deleted.empty();
+      return answer;
+    }
+    deleted.push_back(bj::string(key.id));
+  }
+  return {.status = 200, .body = bj::serialize(bj::object{{"deleted_keys", deleted}}), .changed = true};
+}
+
+ApiAnswer Shapes::set_blocked(bool blocked) {
+  const auto from = body();
+  if (!from) return from.error();
+  const bj::value* const named = from->if_contains("key");
+  if (named == nullptr) return api_error(400, "invalid_request", "key: say which, by the key, its id or its alias");
+  const auto object = find_key(view(*named));
+  if (!object) return object.error();
+  const auto changed = read(call(Method::patch, "keys/" + object->id, bj::serialize(bj::object{{"blocked", blocked}})));
+  if (!changed) return changed.error();
+  return {.status = 200, .body = bj::serialize(describe_key(*changed)), .changed = true};
+}
+
+// Keys of a team or a user, as far as one page goes.
+bj::array Shapes::keys_of(const std::string& id) const {
+  bj::array keys;
+  const auto dependents = context_.store.referrers(id);
+  if (!dependents) return keys;
+  for (const store::Object& each : *dependents) {
+    if (each.kind != "key") continue;
+    if (const auto shown = read(call(Method::get, "keys/" + each.id, ""))) keys.push_back(describe_key(*shown));
+  }
+  return keys;
+}
+
+// /team/info?team_id=..., /user/info?user_id=...
+ApiAnswer Shapes::info(std::string_view kind, LitellmKind fields) {
+  const std::string parameter = std::string(kind) + "_id";
+  const std::string which = Query(request_.query).text(parameter);
+  if (which.empty()) {
+    return api_error(400, "invalid_request",
+                     "say which: /" + std::string(kind) + "/info?" + parameter + "=, by its id or its name");
+  }
+  const control::ObjectKind& of = *control::find_kind(kind);
+  const auto shown = read(call(Method::get, std::string(of.plural) + "/" + base::percent_encode(which), ""));
+  if (!shown) return shown.error();
+  const std::string id(view(shown->at("id")));
+  const std::string name(view(shown->at("name")));
+  bj::object described = describe(fields, *shown);
+  if (kind == "team") described["team_alias"] = shown->at("name");
+  const std::string inside = std::string(kind) + "_info";
+  bj::object out{{parameter, bj::string(name)}, {inside, std::move(described)}, {"keys", keys_of(id)}};
+  if (kind == "user") out["teams"] = shown->contains("teams") ? shown->at("teams") : bj::value(bj::array());
+  if (kind == "team") out["team_memberships"] = bj::array();
+  const auto column = kind == "team" ? control::ReportColumn::team : control::ReportColumn::user;
+  return with_spend(context_, {.status = 200, .body = bj::serialize(out)}, column, name, inside);
+}
+
+ApiAnswer Shapes::logs() {
+  const std::string key = Query(request_.query).text("api_key");
+  if (key.empty()) return spend_logs(context_, request_, "");
+  const auto object = find_key(key);
+  // The ledger remembers keys that were deleted, by their names.
+  if (!object && object.error().status != 404) return object.error();
+  return spend_logs(context_, request_, object ? object->name : key);
 }
 
 ApiAnswer Shapes::new_team() {
@@ -270,16 +319,14 @@ ApiAnswer Shapes::new_team() {
     from->emplace("team_id", std::move(id));
   }
   from->erase("team_alias");
-  auto fields = translate(*from, kTeam);
-  if (!fields) return fields.error();
-  const auto made = read(call(Method::post, "teams", bj::serialize(*fields)));
+  const auto taken = take(LitellmKind::team, *from);
+  if (!taken) return taken.error();
+  const auto made = read(call(Method::post, "teams", bj::serialize(taken->fields)));
   if (!made) return made.error();
-  bj::object out = describe(*made, kTeam);
+  bj::object out = describe(LitellmKind::team, *made);
   out["team_alias"] = made->at("name");
   out["spend"] = 0.0;
-  bj::array ignored;
-  for (const auto& each : *from) ignored.push_back(bj::string(each.key()));
-  out["ignored"] = std::move(ignored);
+  out["ignored"] = names_of(taken->ignored);
   return {.status = 200, .body = bj::serialize(out), .changed = true};
 }
 
@@ -303,11 +350,11 @@ ApiAnswer Shapes::new_user() {
     for_key[field] = found->value();
     from->erase(found);
   }
-  auto fields = translate(*from, kUser);
-  if (!fields) return fields.error();
-  const auto made = read(call(Method::post, "users", bj::serialize(*fields)));
+  const auto taken = take(LitellmKind::user, *from);
+  if (!taken) return taken.error();
+  const auto made = read(call(Method::post, "users", bj::serialize(taken->fields)));
   if (!made) return made.error();
-  bj::object out = describe(*made, kUser);
+  bj::object out = describe(LitellmKind::user, *made);
   if (with_key) {
     for_key["user_id"] = made->at("id");
     auto key = make_key(std::move(for_key));
@@ -318,9 +365,7 @@ ApiAnswer Shapes::new_user() {
     for (const char* field : {"key", "key_name", "token_id", "expires", "key_alias"}) out[field] = key->at(field);
   }
   out["spend"] = 0.0;
-  bj::array ignored;
-  for (const auto& each : *from) ignored.push_back(bj::string(each.key()));
-  out["ignored"] = std::move(ignored);
+  out["ignored"] = names_of(taken->ignored);
   return {.status = 200, .body = bj::serialize(out), .changed = true};
 }
 
@@ -357,10 +402,19 @@ struct Route {
   Method method;
   ApiAnswer (Shapes::*answer)();
 };
-constexpr Route kRoutes[] = {
-    {"/key/generate", Method::post, &Shapes::generate_key}, {"/key/info", Method::get, &Shapes::key_info},
-    {"/user/new", Method::post, &Shapes::new_user},         {"/team/new", Method::post, &Shapes::new_team},
-    {"/model/info", Method::get, &Shapes::model_info},      {"/v1/model/info", Method::get, &Shapes::model_info}};
+constexpr Route kRoutes[] = {{"/key/generate", Method::post, &Shapes::generate_key},
+                             {"/key/update", Method::post, &Shapes::update_key},
+                             {"/key/delete", Method::post, &Shapes::delete_keys},
+                             {"/key/info", Method::get, &Shapes::key_info},
+                             {"/key/block", Method::post, &Shapes::block_key},
+                             {"/key/unblock", Method::post, &Shapes::unblock_key},
+                             {"/user/new", Method::post, &Shapes::new_user},
+                             {"/user/info", Method::get, &Shapes::user_info},
+                             {"/team/new", Method::post, &Shapes::new_team},
+                             {"/team/info", Method::get, &Shapes::team_info},
+                             {"/model/info", Method::get, &Shapes::model_info},
+                             {"/v1/model/info", Method::get, &Shapes::model_info},
+                             {"/spend/logs", Method::get, &Shapes::logs}};
 
 }  // namespace
 

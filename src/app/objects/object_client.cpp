@@ -62,7 +62,7 @@ class LocalClient final : public ObjectClient {
     if (!secrets) return std::unexpected(std::move(secrets).error());
     const size_t mark = path.find('?');
     ApiAnswer answer =
-        admin::handle_objects({store_, file_, *secrets, environment_},
+        admin::handle_objects({store_, file_, *secrets, environment_, &access_},
                               {.method = http::method_of(method),
                                .path = std::string(admin::kApiRoot) + path.substr(0, mark),
                                .query = mark == std::string::npos ? std::string() : path.substr(mark + 1),
@@ -72,29 +72,7 @@ class LocalClient final : public ObjectClient {
                                .now_ms = now_ms()});
     control::give_to_owner(file_.server.data_dir);
     if (answer.changed) refresh();
-    return answer;
-  }
-
-  std::expected<control::Config, std::string> configuration() override {
-    auto everything = store_.load_all();
-    if (!everything) return std::unexpected("the store cannot be read: " + describe(everything.error()));
-    auto secrets = access_.secrets(everything->objects);
-    if (!secrets) return std::unexpected("the store's secrets do not open: " + describe(secrets.error()));
-    return control::ObjectMerger(file_, everything->objects, *secrets, environment_).config();
-  }
-
-  Called rotate_secrets() override {
-    if (!file_.store.master_key.empty()) return call("POST", "secrets/rotate", "", "");
-    if (auto begun = access_.begin_rotation(); !begun) {
-      return std::unexpected("no new master key could be written: " + describe(begun.error()));
-    }
-    auto answer = call("POST", "secrets/rotate", "", "");
-    if (!answer || answer->status != 200) return answer;
-    if (auto ended = access_.end_rotation(); !ended) {
-      return std::unexpected("everything is sealed under the new master key, but the old one is still in its file: " +
-                             describe(ended.error()));
-    }
-    control::give_to_owner(file_.server.data_dir);
+    if (answer.rest) answer = answer.rest({});
     return answer;
   }
 
@@ -153,11 +131,6 @@ class RemoteClient final : public ObjectClient {
     return ApiAnswer{
         .status = answer->status, .body = std::move(answer->body), .etag = std::string(answer->header("etag"))};
   }
-
-  std::expected<control::Config, std::string> configuration() override {
-    return std::unexpected("this runs where the store is: on the gateway's machine, without --url");
-  }
-  Called rotate_secrets() override { return call("POST", "secrets/rotate", "", ""); }
 
  private:
   std::string url_;

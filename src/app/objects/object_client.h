@@ -28,11 +28,6 @@ class ObjectClient {
   // there was no answer.
   virtual std::expected<admin::ApiAnswer, std::string> call(std::string_view method, const std::string& path,
                                                             const std::string& body, const std::string& if_match) = 0;
-  // The configuration in force on this store: the file's and the store's objects. The error is a sentence; over HTTP
-  // there is none to be had.
-  virtual std::expected<control::Config, std::string> configuration() = 0;
-  // Makes a new master key, seals everything under it and forgets the old one. The answer is rotate_secrets()'s.
-  virtual std::expected<admin::ApiAnswer, std::string> rotate_secrets() = 0;
 };
 
 // The error is a sentence, or the faults of the configuration.

@@ -108,6 +108,8 @@ std::vector<std::string> columns_of(const ObjectKind& kind) {
     case user: return {"name", "email", "teams", "budget", "source"};
     case key: return {"name", "key_hint", "team", "models", "tps", "expires", "blocked", "source"};
     case assignment: return {"key", "alias", "model", "tps", "source"};
+    case price: return {"provider", "model", "above_tokens", "input", "output", "cache_read", "source"};
+    case route: return {"models", "policy", "attempts", "fallbacks", "source"};
     case admin_key: return {"name", "key_hint", "role", "team", "expires", "blocked", "source"};
     default: return {"name", "source"};
   }

@@ -69,6 +69,12 @@ std::expected<ConfigPath, std::string> choose_config_path(const std::string& opt
 }
 
 std::expected<std::string, std::string> data_dir_of(const std::string& config_path) {
+  auto places = data_places_of(config_path);
+  if (!places) return std::unexpected(std::move(places).error());
+  return std::move(places->data_dir);
+}
+
+std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path) {
   const auto text = control::read_config_file(config_path);
   if (!text) return std::unexpected(control::format_errors(text.error(), config_path));
   control::Environment environment = control::real_environment(config_path);
@@ -81,8 +87,10 @@ std::expected<std::string, std::string> data_dir_of(const std::string& config_pa
     return content ? content : base::Result<std::string>(kUnknownSecret);
   };
   auto config = control::load_config(*text, environment);
-  if (config) return config->server.data_dir;
-  if (auto found = written_data_dir(*text, environment)) return std::move(*found);
+  if (config) return DataPlaces{std::move(config->server.data_dir), std::move(config->store)};
+  if (auto found = written_data_dir(*text, environment)) {
+    return DataPlaces{std::move(*found), control::default_section<control::StoreSettings>(control::SectionId::store)};
+  }
   return std::unexpected(control::format_errors(config.error(), config_path));
 }
 

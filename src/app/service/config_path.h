@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "control/config.h"
+
 namespace llmgw::app {
 
 inline constexpr const char* kConfigVariable = "LLM_GATEWAY_CONFIG";
@@ -34,6 +36,13 @@ std::expected<ConfigPath, std::string> choose_config_path(const std::string& opt
 // server.data_dir of a configuration that may have other faults, and whose secrets need not be at hand: what `stop` and
 // `status` need. The error lists the faults.
 std::expected<std::string, std::string> data_dir_of(const std::string& config_path);
+
+// The same with [store], where the ledger's sums may be.
+struct DataPlaces {
+  std::string data_dir;
+  control::StoreSettings store;
+};
+std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path);
 
 // The server.data_dir a first configuration names: empty, for the default, where this user can have that; otherwise the
 // user's directory for state (XDG Base Directory Specification 0.8), or "data" beside the configuration.

@@ -42,6 +42,8 @@ class ObjectFeed {
 
   store::ObjectThread& thread() { return *thread_; }
   const std::string& place() const { return place_; }
+  // The store's thread only.
+  control::StoreAccess& access() { return access_; }
 
  private:
   void on_loaded(store::ObjectThread::Loaded loaded);

@@ -29,7 +29,7 @@ void Service::log_notes() {
   size_t logged = 0;
   for (const control::ObjectNote& note : reloader_->notes()) {
     if (++logged > kNotesLoggedMax) break;
-    log().warn("an object of the store is not used",
+    log().warn(note.partial ? "a part of an object of the store is not used" : "an object of the store is not used",
                {{"kind", note.kind}, {"id", note.id}, {"name", note.name}, {"reason", note.problem}});
   }
 }

@@ -59,8 +59,9 @@ Service::~Service() {
   tasks_.cancel_all();
   admin_.reset();
   control_.reset();
-  // Its thread posts to the loops of the workers and to ours.
+  // Their threads post to the loops of the workers and to ours.
   if (feed_ != nullptr) feed_->stop();
+  if (api_ != nullptr) api_->stop();
   gateway_.reset();
   if (!handed_over_) remove_unix_sockets();
 }
@@ -119,7 +120,10 @@ Service::Started Service::open_store() {
       }
     }
   }
-  api_ = std::make_unique<admin::ApiServer>(feed_ != nullptr ? &feed_->thread() : nullptr);
+  admin::ApiServer::Store store{.control = &loop_};
+  if (feed_ != nullptr) store.thread = &feed_->thread();
+  if (feed_ != nullptr) store.access = &feed_->access();
+  api_ = std::make_unique<admin::ApiServer>(store);
   tell_api();
   return {};
 }

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/rng.h"
+
 namespace llmgw::control {
 namespace {
 
@@ -58,7 +60,10 @@ std::vector<std::string> ledger_segments(const std::string& data_dir) {
 }
 
 Ledger::Ledger(LedgerOptions options)
-    : options_(std::move(options)), retention_(options_.retention.count()), bytes_max_(options_.bytes_max) {}
+    : options_(std::move(options)),
+      instance_(base::system_random()),
+      retention_(options_.retention.count()),
+      bytes_max_(options_.bytes_max) {}
 
 Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
   std::error_code error;
@@ -69,8 +74,6 @@ Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
     ledger->writers_.push_back(std::make_unique<accounting::LedgerWriter>());
   }
   ledger->supply();
-  ledger->open_store();
-  ledger->adopt_left_files();
   Ledger* const raw = ledger.get();
   raw->supplier_ = std::thread([raw] { raw->run_supplier(); });
   raw->summer_ = std::thread([raw] { raw->run_summer(); });
@@ -113,7 +116,7 @@ void Ledger::complain(std::string_view message, const Error& error) {
 Result<std::unique_ptr<Segment>> Ledger::make_segment(size_t worker) {
   const int64_t now = base::real_wall_now().time_since_epoch().count();
   const std::string path = ledger_directory(options_.directory) + "/" + std::to_string(now) + "-" +
-                           std::to_string(getpid()) + "-" + std::to_string(worker) + std::string(kSuffix);
+                           std::to_string(instance_) + "-" + std::to_string(worker) + std::string(kSuffix);
   return Segment::create(path, now);
 }
 
@@ -287,7 +290,7 @@ bool Ledger::ask_marks() {
 }
 
 // True: there is nothing left to be summed up.
-bool Ledger::sum_up() {
+bool Ledger::sum_up(Which which) {
   if (!open_store() || (unsure_ && !ask_marks())) return false;
   Rollup rollup;
   std::vector<SegmentMark> marks;
@@ -298,6 +301,7 @@ bool Ledger::sum_up() {
       complete = false;
       break;
     }
+    if (which == Which::left && work.segment != nullptr) continue;
     if (!take(work, rollup, marks)) finished.push_back(work.mark);
   }
   if (!marks.empty()) {
@@ -395,16 +399,19 @@ void Ledger::run_summer() {
     uint64_t wanted = 0;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, options_.interval, [&] { return stopping_ || flushes_wanted_ != flushes_done_; });
+      changed_.wait_for(lock, options_.interval, [&] {
+        const bool asked = to_restore_ != nullptr && !restoring_late_;
+        return stopping_ || flushes_wanted_ != flushes_done_ || asked;
+      });
       stopping = stopping_;
       wanted = flushes_wanted_;
     }
-    if (rounds % kRoundsBetweenRescans == 0) {
-      adopt_left_files();
+    if (rounds % kRoundsBetweenRescans == 1) {
+      if (open_store()) adopt_left_files();
       drop_old();
     }
     collect_full();
-    const bool complete = sum_up();
+    const bool complete = restore() && sum_up();
     count_waiting();
     {
       const std::lock_guard lock(mutex_);
@@ -427,21 +434,6 @@ bool Ledger::flush(base::Duration limit) {
 void Ledger::set_limits(base::Duration retention, uint64_t bytes_max) {
   retention_.store(retention.count(), std::memory_order_relaxed);
   bytes_max_.store(bytes_max, std::memory_order_relaxed);
-}
-
-void Ledger::restore_budgets(const Snapshot& snapshot, int64_t wall) {
-  flush(std::chrono::seconds(10));
-  auto session = options_.open_database();
-  if (!session) return complain("what budgets have spent cannot be read", session.error());
-  auto store = LedgerStore::open(std::move(*session));
-  if (!store) return complain("what budgets have spent cannot be read", store.error());
-  for (const Scope& scope : snapshot.scopes) {
-    if (!scope.compiled.has_budget || scope.meter->period_end.load(std::memory_order_relaxed) != 0) continue;
-    const int64_t start = scope.compiled.period.start_of_period(wall);
-    const auto spent = store->charged_since(scope.identity, start / kQuarterSeconds);
-    if (!spent) return complain("what budgets have spent cannot be read", spent.error());
-    scope.meter->charged.store(*spent, std::memory_order_relaxed);
-  }
 }
 
 uint64_t Ledger::appended() const {

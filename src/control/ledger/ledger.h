@@ -4,8 +4,9 @@
 // database records stay in their files until it is back; without room on the disk they stay in memory, as far as
 // kMemorySegmentsMax goes, until there is.
 //
-//   data_dir/ledger/<made, ns>-<pid>-<worker>.seg   records, in the order of a worker's calls
-//   data_dir/ledger.sqlite                          sums, and how far each segment is in them
+//   data_dir/ledger/<made, ns>-<random>-<worker>.seg   records, in the order of a worker's calls
+//   data_dir/ledger.sqlite                             sums, and how far each segment is in them; or the same tables in
+//                                                      the PostgreSQL of several gateways (control/databases.h)
 //
 // A segment that a dead process left is read to its last whole record and summed up like any other.
 #pragma once
@@ -36,6 +37,8 @@ struct LedgerOptions {
   std::function<base::Result<std::unique_ptr<store::SqlSession>>()> open_database;
   // For the operator; any thread.
   std::function<void(std::string_view message, const base::Error& error)> report = {};
+  // Seconds since 1970.
+  std::function<int64_t()> wall = [] { return base::real_wall_now().time_since_epoch() / std::chrono::seconds(1); };
   // How often records are summed up and synced.
   base::Duration interval = std::chrono::seconds(1);
 };
@@ -58,8 +61,9 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   accounting::LedgerWriter& writer(size_t worker) { return *writers_[worker]; }
-  // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start.
-  void restore_budgets(const Snapshot& snapshot, int64_t wall);
+  // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start. While
+  // the database is away it returns, and the meters get it when the database is back.
+  void restore_budgets(std::shared_ptr<const Snapshot> snapshot);
   void set_limits(base::Duration retention, uint64_t bytes_max);
   // Waits until everything appended before the call is summed up; false if that takes longer.
   bool flush(base::Duration limit);
@@ -91,9 +95,13 @@ class Ledger {
   void collect_full();
   base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker);
   // The summing thread.
+  bool restore();
+  base::Result<void> restore_from(const Snapshot& snapshot);
+  void give_up_restoring();
   void run_summer();
   bool ask_marks();
-  bool sum_up();
+  enum class Which : uint8_t { all, left };
+  bool sum_up(Which which = Which::all);
   bool take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks);
   std::vector<Work> work_at_hand();
   bool open_store();
@@ -111,6 +119,7 @@ class Ledger {
   bool wait(base::Duration time);
 
   LedgerOptions options_;
+  const uint64_t instance_;  // in the names of its segments: several gateways' are in one database
   std::vector<std::unique_ptr<accounting::LedgerWriter>> writers_;
   std::unique_ptr<LedgerStore> store_;  // the summing thread's, like the next
   bool unsure_ = false;
@@ -126,6 +135,8 @@ class Ledger {
   size_t memory_segments_ = 0;
   std::string last_complaint_;
   bool stopping_ = false;
+  std::shared_ptr<const Snapshot> to_restore_;  // null: nothing, or it is done
+  bool restoring_late_ = false;                 // calls are made already
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;
   std::thread supplier_;

@@ -152,9 +152,15 @@ Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
   for (const std::string_view sum : kSums) {
     sql.append(sum == kSums[0] ? "" : ", ").append("CAST(COALESCE(SUM(").append(sum).append("), 0) AS BIGINT)");
   }
-  sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2").append(groups);
+  sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
+  std::vector<SqlValue> values = {query.from_quarter, query.to_quarter};
+  for (const auto& [column, name] : query.where) {
+    values.emplace_back(std::string_view(name));
+    sql.append(" AND ").append(kColumns[static_cast<size_t>(column)]).append(" = $" + std::to_string(values.size()));
+  }
+  sql.append(groups);
   if (!groups.empty()) sql.append(" ORDER BY ").append(groups.substr(10));
-  TRY(rows, session_->query(sql, {query.from_quarter, query.to_quarter}));
+  TRY(rows, session_->query(sql, store::SqlValues(values)));
   std::vector<ReportRow> report;
   for (size_t row = 0; row < rows.size(); ++row) {
     ReportRow& to = report.emplace_back();

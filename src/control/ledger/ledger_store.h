@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -36,6 +37,8 @@ struct ReportQuery {
   std::vector<ReportColumn> by;
   int64_t from_quarter = 0;
   int64_t to_quarter = INT64_MAX;  // not included
+  // Only calls with these names; not by day.
+  std::vector<std::pair<ReportColumn, std::string>> where = {};
 };
 
 class LedgerStore {

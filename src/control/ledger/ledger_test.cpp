@@ -28,6 +28,7 @@ class LedgerTest : public testing::Test {
     auto ledger = Ledger::start({.directory = directory_,
                                  .workers = workers,
                                  .open_database = [this] { return open(); },
+                                 .wall = [] { return kTime / 1'000'000'000; },
                                  .interval = std::chrono::milliseconds(20)});
     EXPECT_TRUE(ledger);
     return ledger ? std::move(*ledger) : nullptr;
@@ -182,9 +183,25 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
     ledger->writer(0).append(record_of("k", 9));  // not of a budget
     ASSERT_TRUE(ledger->flush(kPatience));
   }
+  {
+    auto ledger = start();
+    ledger->restore_budgets(*snapshot);
+    EXPECT_EQ(scope.meter->charged.load(), 400);
+  }
+  // The database is away at the start: the budget hears of it when it is back, and what was charged meanwhile counts
+  // too.
+  scope.meter->charged = 0;
+  database_is_gone_ = true;
   auto ledger = start();
-  ledger->restore_budgets(**snapshot, kTime / 1'000'000'000);
-  EXPECT_EQ(scope.meter->charged.load(), 400);
+  ledger->restore_budgets(*snapshot);
+  EXPECT_EQ(admission::spent(*scope.meter), 0);
+  scope.meter->charged += 50;
+  ledger->writer(0).append(record_of("k", 50, identity));
+  database_is_gone_ = false;
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 450);
+  EXPECT_EQ(scope.meter->charged.load(), 50) << "what other gateways are told of";
+  EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
 }
 
 TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {

@@ -72,6 +72,20 @@ constexpr ObjectKind kKinds[] = {
      .id_option = "--assign-id",
      .references = kOfAssignment,
      .help = "a model for one key, under a name and limits of its own"},
+    {.name = "price",
+     .plural = "prices",
+     .command = "price",
+     .id_prefix = "price_",
+     .section = SectionId::price,
+     .id_option = "--price-id",
+     .help = "what a provider's model costs"},
+    {.name = "route",
+     .plural = "routes",
+     .command = "route",
+     .id_prefix = "route_",
+     .section = SectionId::route,
+     .id_option = "--route-id",
+     .help = "how calls for some models find an instance, and what happens when it fails"},
     {.name = "admin_key",
      .plural = "admin-keys",
      .command = "admin-key",
@@ -107,6 +121,18 @@ const ObjectKind* find_kind_by_command(std::string_view command) {
 bool is_object_id(const ObjectKind& kind, std::string_view text) {
   constexpr size_t kIdLetters = 21;
   return text.starts_with(kind.id_prefix) && text.size() == kind.id_prefix.size() + kIdLetters;
+}
+
+std::string price_name(std::string_view provider, std::string_view model, uint64_t above_tokens) {
+  std::string name = std::string(provider) + "/" + std::string(model);
+  if (above_tokens > 0) name += "/above-" + std::to_string(above_tokens);
+  return name;
+}
+
+std::string route_name(std::span<const std::string> models) {
+  std::string name;
+  for (const std::string& model : models) name.append(name.empty() ? "" : ",").append(model);
+  return name;
 }
 
 bool is_sealed(const Setting& setting) {

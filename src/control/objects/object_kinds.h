@@ -2,6 +2,7 @@
 // the configuration has the same fields, what they refer to. Static; any thread.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,10 @@ struct ObjectKind {
   std::string_view help;             // one line
 
   bool has_key() const { return !key_prefix.empty(); }
-  // Assignments have no name of their own.
-  bool has_name() const { return section != SectionId::assignment; }
+  // Assignments, prices and routes have no name of their own: they are called by what they are for.
+  bool has_name() const {
+    return section != SectionId::assignment && section != SectionId::price && section != SectionId::route;
+  }
 };
 
 std::span<const ObjectKind> object_kinds();
@@ -41,6 +44,11 @@ const ObjectKind* find_kind_by_command(std::string_view command);
 
 // Whether a text looks like an id of that kind: such a name could not be told from one.
 bool is_object_id(const ObjectKind& kind, std::string_view text);
+
+// What a price is called: "openai/gpt-4o", "openai/gpt-4o/above-200000".
+std::string price_name(std::string_view provider, std::string_view model, uint64_t above_tokens);
+// What a route is called: its models, "gpt-*,o3".
+std::string route_name(std::span<const std::string> models);
 
 // A setting whose value is sealed in the store.
 bool is_sealed(const Setting& setting);

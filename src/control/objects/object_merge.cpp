@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "control/config_loader.h"
+#include "routing/pattern.h"
 
 namespace llmgw::control {
 namespace {
@@ -27,6 +28,8 @@ void for_each_kind(A& a, B& b, Visit visit) {
   visit(a.users, b.users);
   visit(a.keys, b.keys);
   visit(a.assignments, b.assignments);
+  visit(a.prices, b.prices);
+  visit(a.routes, b.routes);
   visit(a.admin_keys, b.admin_keys);
 }
 
@@ -36,9 +39,19 @@ std::string identity(const Section& section) {
     return section.name + "\n" + section.connection;
   } else if constexpr (std::is_same_v<Section, AssignmentConfig>) {
     return section.key + "\n" + (section.alias.empty() ? section.model : section.alias);
+  } else if constexpr (std::is_same_v<Section, PriceConfig>) {
+    return price_name(section.provider, section.model, section.above_tokens);
+  } else if constexpr (std::is_same_v<Section, RouteConfig>) {
+    return route_name(section.models);
   } else {
     return section.name;
   }
+}
+
+bool is_served(const Config& config, std::string_view name, bool as_pattern) {
+  return std::ranges::any_of(config.models, [&](const ModelConfig& model) {
+    return model.name == name || (as_pattern ? routing::matches(name, model.name) : routing::matches(model.name, name));
+  });
 }
 
 }  // namespace
@@ -188,6 +201,26 @@ bool ObjectMerger::blame(const ConfigErrors& errors) {
   return any;
 }
 
+// A route of the store goes on without a model that was removed: calls for its others must not lose their fallbacks.
+void ObjectMerger::trim_routes() {
+  for (RouteConfig& route : merged_.routes) {
+    Item* const item = item_at(route.at);
+    if (item == nullptr) continue;
+    const auto trim = [&](std::vector<std::string>& names, bool as_pattern) {
+      std::erase_if(names, [&](const std::string& name) {
+        if (is_served(merged_, name, as_pattern)) return false;
+        item->warning += (item->warning.empty() ? "" : "; ") + ("there is no model '" + name + "'");
+        return true;
+      });
+    };
+    // Where none is left, the check says so.
+    const bool any =
+        std::ranges::any_of(route.models, [&](const auto& name) { return is_served(merged_, name, true); });
+    if (any) trim(route.models, true);
+    trim(route.fallbacks, false);
+  }
+}
+
 void ObjectMerger::check() {
   merged_ = file_;
   for_each_kind(merged_, stored_, [&](auto& all, auto& of_store) {
@@ -199,6 +232,7 @@ void ObjectMerger::check() {
   // A connection that is taken out takes its models with it, and they their assignments.
   constexpr int kRoundsMax = 10;
   for (int round = 0; round < kRoundsMax; ++round) {
+    trim_routes();
     ConfigErrors errors(kErrorsMax);
     check_config(merged_, environment_, errors);
     if (!blame(errors)) return;
@@ -208,12 +242,13 @@ void ObjectMerger::check() {
 std::vector<ObjectNote> ObjectMerger::notes() const {
   std::vector<ObjectNote> notes;
   for (const Item& item : items_) {
-    if (item.problem.empty()) continue;
+    if (item.problem.empty() && item.warning.empty()) continue;
     notes.push_back({.id = item.object->id,
                      .kind = item.object->kind,
                      .name = item.object->name,
-                     .problem = item.problem,
-                     .hidden = item.hidden});
+                     .problem = item.problem.empty() ? item.warning : item.problem,
+                     .hidden = item.hidden,
+                     .partial = item.problem.empty()});
   }
   return notes;
 }

@@ -44,8 +44,9 @@ struct ObjectNote {
   std::string id;
   std::string kind;
   std::string name;
-  std::string problem;  // why it is not used
-  bool hidden = false;  // by an object of the file
+  std::string problem;   // why it is not used
+  bool hidden = false;   // by an object of the file
+  bool partial = false;  // it is used, but for this
 };
 
 class ObjectMerger {
@@ -68,11 +69,13 @@ class ObjectMerger {
     const store::Object* object;
     const ObjectKind* kind;
     std::string problem;
+    std::string warning = {};
     bool hidden = false;
   };
   void read(const ObjectSecrets& secrets);
   void hide_those_of_the_file();
   void hide_keys_of_the_file(const store::KeyHasher& hasher);
+  void trim_routes();
   void check();
   std::optional<ReferenceTarget> resolve(std::string_view id) const;
   Item* item_at(Location at);

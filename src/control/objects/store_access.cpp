@@ -44,12 +44,27 @@ std::expected<StoreAccess, std::string> StoreAccess::open(const StoreSettings& s
   return access;
 }
 
+StoreAccess::FileMark StoreAccess::mark_of_key_file() const {
+  struct stat status{};
+  if (key_file_.empty() || stat(key_file_.c_str(), &status) != 0) return {};
+  return {.inode = status.st_ino,
+          .modified_ns = status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec};
+}
+
+base::Result<void> StoreAccess::follow_key_file() {
+  if (key_file_.empty() || mark_of_key_file() == key_file_mark_) return {};
+  return load_vault({});
+}
+
 base::Result<void> StoreAccess::load_vault(const StoreSettings& settings) {
+  // Before it is read: what is written meanwhile is read again at the next look.
+  const FileMark mark = mark_of_key_file();
   auto keys =
       key_file_.empty() ? store::parse_keys(settings.master_key.reveal()) : store::read_key_file(key_file_, true);
   if (!keys) return base::fail(keys.error());
   TRY(vault, store::Vault::create(*keys));
   vault_ = std::make_shared<const store::Vault>(std::move(vault));
+  key_file_mark_ = mark;
   return {};
 }
 

@@ -1,6 +1,7 @@
 // How a gateway or the command line gets at its store: what [store] says, in the gateway's data directory. Blocking.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -32,6 +33,10 @@ class StoreAccess {
   // What opens the secrets of these objects. Looks at the master key's file again where it has changed meanwhile.
   base::Result<ObjectSecrets> secrets(std::span<const store::Object> objects);
   std::shared_ptr<const store::Vault> vault() const { return vault_; }
+  // Whether the master key is a file of this program, which it may replace.
+  bool owns_master_key() const { return !key_file_.empty(); }
+  // Reads that file again where another process has replaced it since: nothing more is sealed under the old key.
+  base::Result<void> follow_key_file();
 
   // The master keys: a new one in front of those there are, or (done) without those. permission: they do not stand in a
   // file of this program.
@@ -39,12 +44,20 @@ class StoreAccess {
   base::Result<void> end_rotation();
 
  private:
+  // Tells one state of a file from another.
+  struct FileMark {
+    uint64_t inode = 0;
+    int64_t modified_ns = 0;
+    bool operator==(const FileMark&) const = default;
+  };
   base::Result<void> load_vault(const StoreSettings& settings);
+  FileMark mark_of_key_file() const;
 
   std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connect_;
   std::string place_;
   std::string saved_path_;
   std::string key_file_;  // empty: the key is the configuration's
+  FileMark key_file_mark_;
   std::shared_ptr<const store::Vault> vault_;
 };
 

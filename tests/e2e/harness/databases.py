@@ -5,8 +5,11 @@ import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
+import time
 
 from . import waiting
 
@@ -94,3 +97,52 @@ class Postgres:
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
         pathlib.Path(f"{self.directory}.log").unlink(missing_ok=True)
+
+
+class SlowWay:
+    """A way to a PostgreSQL on which everything that is sent there takes `delay` seconds."""
+
+    def __init__(self, server):
+        self.delay = 0
+        self._to = str(server.directory / ".s.PGSQL.5432")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="llmgw-slow-", dir="/tmp"))
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.directory / ".s.PGSQL.5432"))
+        self._listener.listen(64)
+        self._sockets = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, url):
+        return url.replace(self._to.removesuffix("/.s.PGSQL.5432"), str(self.directory))
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._to)
+            except OSError:
+                return
+            self._sockets += [client, server]
+            threading.Thread(target=self._carry, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(server, client, False), daemon=True).start()
+
+    def _carry(self, source, target, slow):
+        try:
+            while data := source.recv(1 << 16):
+                if slow:
+                    time.sleep(self.delay)
+                target.sendall(data)
+        except OSError:
+            pass
+        for each in (source, target):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def stop(self):
+        self.delay = 0
+        for each in self._sockets:
+            each.close()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-#include "app/objects/connection_probe.h"
+#include "admin/probe/connection_probe.h"
 
 #include <algorithm>
 
@@ -10,12 +10,11 @@
 #include "json/writer.h"
 #include "store/vault/key_hash.h"
 
-namespace llmgw::app {
+namespace llmgw::admin {
 namespace {
 
 constexpr const char* kModelName = "probe";
 constexpr int kTokensMax = 16;  // the fewest that all providers allow
-constexpr base::Duration kCallLimit = std::chrono::minutes(2);
 
 // Nothing but the connection, one name for a model on it, and one key.
 control::Config probe_config(const control::Config& config, const control::ConnectionConfig& connection,
@@ -53,19 +52,19 @@ std::string request_body() {
   return body;
 }
 
-base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key) {
+base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key, std::stop_token stop) {
   http::FetchRequest request{.method = "POST", .url = "http://" + address + "/v1/chat/completions"};
   request.headers = {{"content-type", "application/json"}};
   request.authorization = base::Secret("Bearer " + std::string(key.reveal()));
   request.body = request_body();
   request.direct = true;
-  return http::fetch_and_wait(std::move(request), kCallLimit);
+  return http::fetch_and_wait(std::move(request), kProbeLimit, std::move(stop));
 }
 
 }  // namespace
 
 std::expected<ProbeResult, std::string> probe_connection(const control::Config& config, const std::string& connection,
-                                                         const std::string& model) {
+                                                         const std::string& model, std::stop_token stop) {
   const auto found = std::ranges::find(config.connections, connection, &control::ConnectionConfig::name);
   if (found == config.connections.end()) return std::unexpected("there is no connection '" + connection + "'");
   const base::TemporaryDirectory directory;
@@ -92,7 +91,7 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
   auto gateway = gateway::Gateway::start({.snapshot = std::move(*snapshot)});
   if (!gateway) return std::unexpected(std::move(gateway).error());
   const base::Instant began = base::real_now();
-  auto answer = post((*gateway)->addresses().front(), key);
+  auto answer = post((*gateway)->addresses().front(), key, std::move(stop));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::real_now() - began);
   if (!answer) return std::unexpected("the call came to nothing: " + std::string(answer.error().context));
   return ProbeResult{.status = answer->status,
@@ -101,4 +100,4 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
                      .body = std::move(answer->body)};
 }
 
-}  // namespace llmgw::app
+}  // namespace llmgw::admin

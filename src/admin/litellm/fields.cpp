@@ -1,0 +1,145 @@
+#include "admin/litellm/fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <span>
+
+#include "admin/api/object_view.h"
+#include "control/units.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+
+enum class Form : uint8_t { same, dollars, period, duration };
+
+struct FieldPair {
+  std::string_view theirs;
+  std::string_view ours;
+  Form form = Form::same;
+};
+
+constexpr FieldPair kLimits[] = {{"max_budget", "budget", Form::dollars},
+                                 {"budget_duration", "budget_period", Form::period},
+                                 {"tpm_limit", "tpm"},
+                                 {"rpm_limit", "rpm"},
+                                 {"max_parallel_requests", "concurrency"},
+                                 {"models", "models"}};
+constexpr FieldPair kKey[] = {{"key_alias", "name"}, {"key", "key"},   {"team_id", "team"},
+                              {"user_id", "user"},   {"tags", "tags"}, {"duration", "expires", Form::duration},
+                              {"blocked", "blocked"}};
+constexpr FieldPair kTeam[] = {{"team_id", "name"}, {"organization_id", "organization"}};
+constexpr FieldPair kUser[] = {{"user_id", "name"}, {"user_email", "email"}, {"teams", "teams"}};
+
+struct PeriodPair {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr PeriodPair kPeriods[] = {{"1h", "hour"}, {"1d", "day"},    {"24h", "day"},
+                                   {"7d", "week"}, {"30d", "month"}, {"1mo", "month"}};
+
+std::string_view view(const bj::value& value) {
+  return value.is_string() ? std::string_view(value.get_string().data(), value.get_string().size())
+                           : std::string_view();
+}
+
+// Their value as ours.
+std::expected<bj::value, std::string> to_ours(const FieldPair& pair, const bj::value& value, int64_t now_ms) {
+  const std::string field(pair.theirs);
+  switch (pair.form) {
+    case Form::same: return value;
+    case Form::dollars:
+      if (!value.is_number()) return std::unexpected(field + ": expected a number of US dollars");
+      return bj::value(fmt::format("{:.9f}", value.to_number<double>()));
+    case Form::period: {
+      const auto* const found = std::ranges::find(kPeriods, view(value), &PeriodPair::theirs);
+      if (found != std::end(kPeriods)) return bj::value(bj::string_view(found->ours.data(), found->ours.size()));
+      return std::unexpected(
+          field + ": budgets here last 1h, 1d, 7d or 30d: an hour, a day, a week or a month of the calendar");
+    }
+    case Form::duration: {
+      const auto length = control::parse_duration(view(value));
+      if (!length) return std::unexpected(field + ": expected a duration such as \"30d\"");
+      const int64_t end_ms = now_ms + std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
+      std::string time = format_time_ms(end_ms);
+      return bj::value(time.replace(time.find('.'), 4, ""));
+    }
+  }
+  return value;
+}
+
+std::span<const FieldPair> fields_of(LitellmKind kind) {
+  switch (kind) {
+    case LitellmKind::key: return kKey;
+    case LitellmKind::team: return kTeam;
+    case LitellmKind::user: return kUser;
+  }
+  return {};
+}
+
+bj::string_view bjs(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+bj::object parse(std::string_view json) {
+  boost::system::error_code error;
+  bj::value value = bj::parse(bjs(json), error);
+  return error || !value.is_object() ? bj::object() : std::move(value.get_object());
+}
+
+}  // namespace
+
+std::expected<TakenFields, std::string> take_fields(LitellmKind kind, std::string_view theirs, int64_t now_ms,
+                                                    bool keep_null) {
+  bj::object from = parse(theirs);
+  bj::object fields;
+  for (const auto pairs : {fields_of(kind), std::span<const FieldPair>(kLimits)}) {
+    for (const FieldPair& pair : pairs) {
+      const auto* const found = from.find(bjs(pair.theirs));
+      if (found == from.end()) continue;
+      if (found->value().is_null()) {
+        if (keep_null) fields[bjs(pair.ours)] = nullptr;
+        from.erase(found);
+        continue;
+      }
+      auto value = to_ours(pair, found->value(), now_ms);
+      if (!value) return std::unexpected(std::move(value).error());
+      // No models means all of them there.
+      const bool all = pair.ours == "models" && value->is_array() && value->get_array().empty();
+      if (!all) fields[bjs(pair.ours)] = std::move(*value);
+      if (all && keep_null) fields[bjs(pair.ours)] = nullptr;
+      from.erase(found);
+    }
+  }
+  TakenFields taken{.fields = bj::serialize(fields), .ignored = {}};
+  for (const auto& [name, value] : from) {
+    if (!value.is_null()) taken.ignored.emplace_back(name);
+  }
+  return taken;
+}
+
+std::string show_fields(LitellmKind kind, std::string_view ours) {
+  const bj::object object = parse(ours);
+  bj::object out;
+  for (const auto pairs : {fields_of(kind), std::span<const FieldPair>(kLimits)}) {
+    for (const FieldPair& pair : pairs) {
+      const bj::value* const found = object.if_contains(bjs(pair.ours));
+      bj::value& to = out[bjs(pair.theirs)];
+      to = nullptr;
+      if (found == nullptr) continue;
+      to = *found;
+      if (pair.form == Form::dollars) to = std::strtod(std::string(view(*found)).c_str(), nullptr);
+      if (pair.form != Form::period) continue;
+      const auto* const period = std::ranges::find(kPeriods, view(*found), &PeriodPair::ours);
+      if (period != std::end(kPeriods)) to = bjs(period->theirs);
+    }
+  }
+  if (out["models"].is_null()) out["models"] = bj::array();
+  return bj::serialize(out);
+}
+
+}  // namespace llmgw::admin

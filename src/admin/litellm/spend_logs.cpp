@@ -1,0 +1,211 @@
+#include "admin/litellm/spend_logs.h"
+
+#include <boost/json.hpp>
+#include <map>
+
+#include "admin/api/object_view.h"
+#include "admin/api/query.h"
+#include "admin/spend/spend_report.h"
+#include "base/text.h"
+#include "control/ledger/ledger_reader.h"
+#include "control/units.h"
+#include "json/writer.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using accounting::CallOutcome;
+using accounting::LedgerRecord;
+using accounting::LedgerText;
+using control::ReportColumn;
+
+constexpr int64_t kDaySeconds = 86'400;
+constexpr int64_t kQuartersADay = kDaySeconds / control::kQuarterSeconds;
+constexpr int64_t kDaysMax = 3660;  // ten years: a row each
+constexpr double kNanoDollars = 1e9;
+
+bj::string bjs(std::string_view text) {
+  return bj::string(text.data(), text.size());
+}
+
+std::string day_text(int64_t day) {
+  return control::format_timestamp({day * kDaySeconds}).substr(0, 10);
+}
+
+// What calls are wanted.
+struct Wanted {
+  std::string key;  // by name, as all of these; empty: whatever
+  std::string user;
+  std::string team;
+  std::string request;
+  int64_t from = 0;  // seconds since 1970
+  int64_t to = INT64_MAX;
+
+  bool matches(const LedgerRecord& record) const {
+    const auto is = [&](const std::string& name, LedgerText text) { return name.empty() || record.text(text) == name; };
+    const int64_t time = record.time / 1'000'000'000;
+    return is(key, LedgerText::key) && is(user, LedgerText::user) && is(team, LedgerText::team) &&
+           is(request, LedgerText::id) && time >= from && time < to;
+  }
+};
+
+void write_tags(json::Writer& writer, std::string_view tags) {
+  writer.key("request_tags").begin_array();
+  while (!tags.empty()) {
+    const size_t comma = std::min(tags.find(','), tags.size());
+    writer.value(tags.substr(0, comma));
+    tags.remove_prefix(std::min(tags.size(), comma + 1));
+  }
+  writer.end_array();
+}
+
+// Everything of the prompt counts as such there, cached or not.
+void write_row(json::Writer& writer, const LedgerRecord& record) {
+  const auto text = [&](LedgerText which) { return record.text(which); };
+  const chat::Usage& usage = record.usage;
+  const uint64_t prompt = usage.input.value_or(0) + usage.cache_read.value_or(0) + usage.cache_write.value_or(0);
+  const uint64_t completion = usage.output.value_or(0);
+  constexpr int64_t kMillisecond = 1'000'000;
+  writer.begin_object();
+  writer.member("request_id", text(LedgerText::id)).member("call_type", text(LedgerText::operation));
+  writer.member("api_key", text(LedgerText::key));
+  writer.key("spend").raw(bj::serialize(bj::value(static_cast<double>(record.nano_dollars) / kNanoDollars)));
+  writer.member("total_tokens", prompt + completion).member("prompt_tokens", prompt);
+  writer.member("completion_tokens", completion);
+  writer.member("startTime", format_time_ms((record.time - record.duration) / kMillisecond));
+  writer.member("endTime", format_time_ms(record.time / kMillisecond));
+  writer.member("model", text(LedgerText::upstream_model)).member("model_group", text(LedgerText::asked_model));
+  writer.member("custom_llm_provider", text(LedgerText::provider)).member("api_base", text(LedgerText::connection));
+  writer.member("user", text(LedgerText::user)).member("end_user", text(LedgerText::end_user));
+  writer.member("team_id", text(LedgerText::team)).member("organization_id", text(LedgerText::organization));
+  writer.member("cache_hit", "False");
+  write_tags(writer, text(LedgerText::tags));
+  writer.member("status", record.outcome == CallOutcome::completed ? "success" : "failure");
+  writer.key("metadata").begin_object().member("user_api_key_alias", text(LedgerText::key));
+  writer.member("user_api_key_team_id", text(LedgerText::team)).member("unpriced", !record.priced);
+  writer.member("estimated", record.estimated).end_object().end_object();
+}
+
+ApiAnswer single_calls(const std::string& data_dir, const Wanted& wanted) {
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_array();
+  const auto found = control::newest_records(
+      data_dir, kSpendRowsMax, [&](const LedgerRecord& record) { return wanted.matches(record); },
+      [&](const LedgerRecord& record) { write_row(writer, record); });
+  if (!found) {
+    return api_error(503, "ledger", "the ledger's files cannot be read: " + std::string(found.error().context));
+  }
+  writer.end_array();
+  ApiAnswer answer{.status = 200, .body = std::move(body)};
+  if (found->more) answer.headers.emplace_back("x-llm-gateway-more", "true");
+  return answer;
+}
+
+// {"startTime": day, "spend", "users": {...}, "models": {...}, "<key>": spend}, one a day, also of days without calls.
+ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
+  control::ReportQuery query{.by = {ReportColumn::day, ReportColumn::key, ReportColumn::user, ReportColumn::model},
+                             .from_quarter = wanted.from / kDaySeconds * kQuartersADay,
+                             .to_quarter = wanted.to / kDaySeconds * kQuartersADay};
+  for (const auto& [column, name] :
+       {std::pair(ReportColumn::key, &wanted.key), std::pair(ReportColumn::user, &wanted.user),
+        std::pair(ReportColumn::team, &wanted.team)}) {
+    if (!name->empty()) query.where.emplace_back(column, *name);
+  }
+  const auto rows = read_sums(ledger, query);
+  if (!rows) return rows.error();
+  struct Day {
+    int64_t all = 0;
+    std::map<std::string, int64_t> keys, users, models;
+  };
+  std::map<int64_t, Day> by_day;
+  for (int64_t day = wanted.from / kDaySeconds; day < wanted.to / kDaySeconds; ++day) by_day[day];
+  for (const control::ReportRow& row : *rows) {
+    Day& day = by_day[static_cast<int64_t>(base::parse_decimal(row.names[0]).value_or(0))];
+    const int64_t spent = row.sums.nano_dollars;
+    day.all += spent;
+    day.keys[row.names[1]] += spent;
+    day.users[row.names[2]] += spent;
+    day.models[row.names[3]] += spent;
+  }
+  const auto dollars = [](int64_t nano) { return static_cast<double>(nano) / kNanoDollars; };
+  bj::array out;
+  for (const auto& [number, day] : by_day) {
+    bj::object users;
+    bj::object models;
+    bj::object shown;
+    for (const auto& [name, spent] : day.keys) shown[bjs(name)] = dollars(spent);
+    for (const auto& [name, spent] : day.users) users[bjs(name)] = dollars(spent);
+    for (const auto& [name, spent] : day.models) models[bjs(name)] = dollars(spent);
+    shown["startTime"] = bjs(day_text(number));
+    shown["spend"] = dollars(day.all);
+    shown["users"] = std::move(users);
+    shown["models"] = std::move(models);
+    out.push_back(std::move(shown));
+  }
+  return {.status = 200, .body = bj::serialize(out)};
+}
+
+std::expected<int64_t, ApiAnswer> date_of(const Query& query, std::string_view parameter) {
+  const std::string text = query.text(parameter);
+  // A time after the date is taken as the date, as there.
+  const auto time = control::parse_timestamp(text.substr(0, 10));
+  if (time) return time->seconds;
+  return std::unexpected(
+      api_error(400, "invalid_request", std::string(parameter) + ": '" + text + "' is no date such as 2027-01-31"));
+}
+
+}  // namespace
+
+ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const std::string& key) {
+  const Access may = access(request.actor.role, Action::read, kSpend);
+  if (may == Access::denied) {
+    return api_error(403, "forbidden",
+                     "the role " + std::string(role_name(request.actor.role)) + " may not read what was spent");
+  }
+  const Query query(request.query);
+  Wanted wanted{.key = key,
+                .user = ledger_name(context, "user", query.text("user_id")),
+                .team = may == Access::own_team ? ledger_name(context, "team", request.actor.team) : "",
+                .request = query.text("request_id")};
+  const bool spanned = !query.text("start_date").empty() && !query.text("end_date").empty();
+  if (spanned) {
+    const auto from = date_of(query, "start_date");
+    const auto last = date_of(query, "end_date");
+    if (!from || !last) return from ? last.error() : from.error();
+    wanted.from = *from;
+    wanted.to = *last + kDaySeconds;
+    if (wanted.to <= wanted.from || (wanted.to - wanted.from) / kDaySeconds > kDaysMax) {
+      return api_error(400, "invalid_request", "end_date: expected a date from start_date on, at most ten years later");
+    }
+  }
+  const bool summed = spanned && query.text("summarize") != "false" && wanted.request.empty();
+  ApiAnswer answer;
+  answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted), summed](std::stop_token) {
+    return summed ? days(ledger, wanted) : single_calls(ledger.data_dir, wanted);
+  };
+  return answer;
+}
+
+ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, ReportColumn column, const std::string& name,
+                     const std::string& inside) {
+  if (answer.status >= 400) return answer;
+  control::ReportQuery query{.by = {}, .where = {{column, name}}};
+  ApiAnswer whole;
+  whole.rest = [ledger = ledger_of(context.file), query = std::move(query), inside,
+                answer = std::move(answer)](std::stop_token) {
+    const auto rows = read_sums(ledger, query);
+    if (!rows) return rows.error();
+    ApiAnswer out = answer;
+    bj::value body = bj::parse(out.body);
+    bj::object& object = body.get_object();
+    bj::object& into = inside.empty() ? object : object[bjs(inside)].get_object();
+    into["spend"] = rows->empty() ? 0.0 : static_cast<double>(rows->front().sums.nano_dollars) / kNanoDollars;
+    out.body = bj::serialize(body);
+    return out;
+  };
+  return whole;
+}
+
+}  // namespace llmgw::admin

@@ -1,0 +1,24 @@
+// LiteLLM's GET /spend/logs (read October 2026): single calls, newest first, from this gateway's ledger files; or, with
+// start_date and end_date, sums by day from the ledger's database. Filters: api_key (a key's name, id, or the key),
+// user_id, request_id. A team admin sees the own team's.
+#pragma once
+
+#include <string>
+
+#include "admin/api/object_api.h"
+#include "control/ledger/ledger_store.h"
+
+namespace llmgw::admin {
+
+// More than these are left out, which the header x-llm-gateway-more says.
+inline constexpr size_t kSpendRowsMax = 10'000;
+
+// `key`: the name behind api_key; empty: all keys. The reading is the answer's rest.
+ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const std::string& key);
+
+// What a key, a team or a user has spent, in US dollars, goes into the answer's member "spend": of the object itself,
+// or of its member `inside`. The reading is the rest of the answer that is returned.
+ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, control::ReportColumn column, const std::string& name,
+                     const std::string& inside);
+
+}  // namespace llmgw::admin

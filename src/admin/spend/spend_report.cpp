@@ -1,0 +1,92 @@
+#include "admin/spend/spend_report.h"
+
+#include <filesystem>
+#include <sstream>
+
+#include "admin/api/object_edit.h"
+#include "admin/api/query.h"
+#include "control/ledger/ledger_text.h"
+#include "control/units.h"
+
+namespace llmgw::admin {
+namespace {
+
+using control::ReportColumn;
+
+struct Filter {
+  std::string_view parameter;
+  ReportColumn column;
+};
+constexpr Filter kFilters[] = {{"organization", ReportColumn::organization},
+                               {"team", ReportColumn::team},
+                               {"user", ReportColumn::user},
+                               {"key", ReportColumn::key},
+                               {"model", ReportColumn::model},
+                               {"provider", ReportColumn::provider},
+                               {"connection", ReportColumn::connection}};
+
+}  // namespace
+
+control::LedgerAccess ledger_of(const control::Config& file) {
+  return control::ledger_access(file.store, file.server.data_dir);
+}
+
+std::expected<std::vector<control::ReportRow>, ApiAnswer> read_sums(const control::LedgerAccess& ledger,
+                                                                    const control::ReportQuery& query) {
+  // Who only reads makes no database.
+  if (!ledger.shared && !std::filesystem::exists(ledger.place)) return std::vector<control::ReportRow>();
+  auto session = ledger.open_database();
+  if (!session) return std::unexpected(store_failed(session.error()));
+  auto store = control::LedgerStore::open(std::move(*session));
+  if (!store) return std::unexpected(store_failed(store.error()));
+  auto rows = store->report(query);
+  if (!rows) return std::unexpected(store_failed(rows.error()));
+  return std::move(*rows);
+}
+
+std::string ledger_name(const ApiContext& context, std::string_view kind, const std::string& id_or_name) {
+  const control::ObjectKind* const of = control::find_kind(kind);
+  if (of == nullptr || !control::is_object_id(*of, id_or_name)) return id_or_name;
+  const auto object = context.store.get(id_or_name);
+  return object && *object ? (*object)->name : id_or_name;
+}
+
+ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
+  const Access may = access(request.actor.role, Action::read, kSpend);
+  if (may == Access::denied) {
+    return api_error(403, "forbidden",
+                     "the role " + std::string(role_name(request.actor.role)) + " may not read what was spent");
+  }
+  const Query query(request.query);
+  const auto by = control::parse_report_columns(query.text("by"));
+  if (!by) return api_error(400, "invalid_request", "by: " + by.error());
+  control::ReportQuery report{.by = *by};
+  for (const auto& [name, bound] : {std::pair("from", &report.from_quarter), std::pair("to", &report.to_quarter)}) {
+    const std::string text = query.text(name);
+    if (text.empty()) continue;
+    const auto time = control::parse_timestamp(text);
+    if (!time) {
+      return api_error(400, "invalid_request",
+                       std::string(name) + ": '" + text + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
+    }
+    *bound = time->seconds / control::kQuarterSeconds;
+  }
+  for (const Filter& filter : kFilters) {
+    const std::string text = query.text(filter.parameter);
+    if (!text.empty()) report.where.emplace_back(filter.column, ledger_name(context, filter.parameter, text));
+  }
+  if (may == Access::own_team) {
+    report.where.emplace_back(ReportColumn::team, ledger_name(context, "team", request.actor.team));
+  }
+  ApiAnswer answer;
+  answer.rest = [ledger = ledger_of(context.file), report = std::move(report)](std::stop_token) -> ApiAnswer {
+    const auto rows = read_sums(ledger, report);
+    if (!rows) return rows.error();
+    std::ostringstream out;
+    control::write_report(report.by, *rows, control::LedgerFormat::json, out);
+    return {.status = 200, .body = R"({"object":"list","has_more":false,"data":)" + out.str() + "}"};
+  };
+  return answer;
+}
+
+}  // namespace llmgw::admin

@@ -1,0 +1,39 @@
+#include "control/databases.h"
+
+#include "control/ledger/ledger.h"
+#include "control/settings_binding.h"
+
+namespace llmgw::control {
+namespace {
+
+// Clients wait for it: a database that does not answer must not keep them for long.
+constexpr base::Duration kResponsesLimit = std::chrono::seconds(3);
+
+bool is_file(std::string_view url) {
+  return url == kSqliteStore || url == kNoStore;
+}
+
+}  // namespace
+
+LedgerAccess ledger_access(const StoreSettings& settings, const std::string& data_dir) {
+  const std::string url(settings.url.value.reveal());
+  if (is_file(url)) {
+    const std::string path = ledger_database(data_dir);
+    return {.data_dir = data_dir, .open_database = [path] { return store::open_sqlite(path); }, .place = path};
+  }
+  return {.data_dir = data_dir,
+          .open_database = [url] { return store::open_postgres({.conninfo = url, .channel = ""}); },
+          .place = without_user(url),
+          .shared = true};
+}
+
+OpenDatabase responses_database(const StoreSettings& settings, const std::string& data_dir) {
+  const std::string url(settings.url.value.reveal());
+  if (is_file(url)) return [path = data_dir + "/responses.sqlite"] { return store::open_sqlite(path); };
+  return [url] {
+    return store::open_postgres(
+        {.conninfo = url, .channel = "", .connect_limit = kResponsesLimit, .query_limit = kResponsesLimit});
+  };
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,74 @@
+// The part of the ledger that tells budgets what they have spent before this process began.
+#include "control/ledger/ledger.h"
+
+namespace llmgw::control {
+namespace {
+
+// How long a start waits for the database to say it; then it goes on, and the budgets hear of it later.
+constexpr base::Duration kRestoreLimit = std::chrono::seconds(10);
+
+}  // namespace
+
+void Ledger::restore_budgets(std::shared_ptr<const Snapshot> snapshot) {
+  std::unique_lock lock(mutex_);
+  to_restore_ = std::move(snapshot);
+  changed_.notify_all();
+  changed_.wait_for(lock, kRestoreLimit, [this] { return to_restore_ == nullptr || restoring_late_; });
+  restoring_late_ = true;
+}
+
+void Ledger::give_up_restoring() {
+  const std::lock_guard lock(mutex_);
+  if (to_restore_ != nullptr) restoring_late_ = true;
+  changed_.notify_all();
+}
+
+// True: there is nothing left to be told. Until then nothing of this process is in the sums: what the database has is
+// what was spent before, by other processes.
+bool Ledger::restore() {
+  std::shared_ptr<const Snapshot> snapshot;
+  {
+    const std::lock_guard lock(mutex_);
+    snapshot = to_restore_;
+  }
+  if (snapshot == nullptr) return true;
+  if (!open_store()) {
+    give_up_restoring();
+    return false;
+  }
+  adopt_left_files();
+  if (!sum_up(Which::left)) return false;
+  if (const auto restored = restore_from(*snapshot); !restored) {
+    complain("what budgets have spent cannot be read yet", restored.error());
+    give_up_restoring();
+    return false;
+  }
+  changed_.notify_all();
+  return true;
+}
+
+base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
+  const int64_t wall = options_.wall();
+  std::vector<std::pair<const Scope*, int64_t>> found;
+  for (const Scope& scope : snapshot.scopes) {
+    if (!scope.compiled.has_budget) continue;
+    const int64_t start = scope.compiled.period.start_of_period(wall);
+    TRY(spent, store_->charged_since(scope.identity, start / kQuarterSeconds));
+    found.emplace_back(&scope, spent);
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [scope, spent] : found) {
+    admission::Meter& meter = *scope->meter;
+    if (!restoring_late_) {
+      meter.charged.store(spent, std::memory_order_relaxed);
+      continue;
+    }
+    // Calls are charged meanwhile, and other gateways are told of what `charged` grows by: the mark moves instead.
+    admission::roll(meter, scope->compiled.period, wall);
+    meter.charged_before.fetch_sub(spent, std::memory_order_acq_rel);
+  }
+  to_restore_ = nullptr;
+  return {};
+}
+
+}  // namespace llmgw::control
