@@ -61,5 +61,26 @@ TEST(Cost, NothingOverflowsOrGoesBelowZero) {
   EXPECT_EQ(cost({.request = 7}, {}), 7);
 }
 
+// By hand: 60 of the 100 tokens of input are text, 30 sound, 10 pictures; of the 50 of output 10 reason, 25 are sound.
+TEST(Cost, SoundAndPicturesHaveTheirOwnPrices) {
+  const Price price{.input = 2'000'000'000,
+                    .output = 8'000'000'000,
+                    .audio_input = 40'000'000'000,
+                    .image_input = 10'000'000'000,
+                    .audio_output = 80'000'000'000};
+  chat::Usage usage;
+  usage.input = 100;
+  usage.cache_read = 7;
+  usage.output = 50;
+  usage.reasoning = 10;
+  const MediaTokens media{.audio_input = 30, .image_input = 10, .audio_output = 25};
+  EXPECT_EQ(cost_of(price, usage, media),
+            60 * 2000 + 30 * 40'000 + 10 * 10'000 + 7 * 2000 + 10 * 8000 + 25 * 80'000 + 15 * 8000);
+  const Price plain{.input = 2'000'000'000, .output = 8'000'000'000};
+  EXPECT_EQ(cost_of(plain, usage, media), cost_of(plain, usage)) << "without a price of their own";
+  EXPECT_EQ(cost_of(price, usage, {.audio_input = 500}), 100 * 40'000 + 7 * 2000 + 50 * 8000)
+      << "no more than there is, and never twice";
+}
+
 }  // namespace
 }  // namespace llmgw::accounting

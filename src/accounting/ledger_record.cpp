@@ -15,6 +15,8 @@ enum Flag : uint8_t { kPriced = 1, kEstimated = 2, kStreamed = 4 };
 constexpr std::array<std::optional<uint64_t> chat::Usage::*, 6> kCounts = {
     &chat::Usage::input,          &chat::Usage::cache_read, &chat::Usage::cache_write,
     &chat::Usage::cache_write_1h, &chat::Usage::output,     &chat::Usage::reasoning};
+constexpr std::array<uint64_t MediaTokens::*, 4> kMedia = {&MediaTokens::audio_input, &MediaTokens::image_input,
+                                                           &MediaTokens::audio_output, &MediaTokens::image_output};
 constexpr uint64_t kUnknown = UINT64_MAX;
 
 // The machine's own order is the disk's: the program is for little-endian machines.
@@ -78,8 +80,8 @@ std::string_view to_string(CallOutcome outcome) {
 
 std::string_view to_string(LedgerText text) {
   static constexpr std::array<std::string_view, kLedgerTexts> kNames = {
-      "id",       "key",        "user",      "team",     "organization", "model",  "asked_model", "upstream_model",
-      "provider", "connection", "operation", "end_user", "tags",         "charged"};
+      "id",       "key",        "user",      "team",     "organization", "model",   "asked_model", "upstream_model",
+      "provider", "connection", "operation", "end_user", "tags",         "charged", "media"};
   return kNames[static_cast<size_t>(text)];
 }
 
@@ -98,7 +100,11 @@ size_t encode(const LedgerRecord& record, std::span<char> to) {
   for (const auto count : kCounts) put.number((record.usage.*count).value_or(kUnknown));
   put.number(uint64_t{0});  // for what comes next
   assert(put.size() == kHeadBytes);
-  for (const std::string_view text : record.texts) put.text(text);
+  for (const std::string_view text : std::span(record.texts).first(kLedgerTexts - 1)) put.text(text);
+  put.number(static_cast<uint16_t>(record.media.any() ? kMedia.size() * sizeof(uint64_t) : 0));
+  for (const auto count : kMedia) {
+    if (record.media.any()) put.number(record.media.*count);
+  }
   return put.size();
 }
 
@@ -124,8 +130,13 @@ std::optional<LedgerRecord> decode(std::string_view from) {
     if (const auto value = take.number<uint64_t>(); value != kUnknown) record.usage.*count = value;
   }
   take.number<uint64_t>();
-  for (std::string_view& text : record.texts) {
+  for (std::string_view& text : std::span(record.texts).first(kLedgerTexts - 1)) {
     if (!take.text(text)) return std::nullopt;
+  }
+  std::string_view& media = record.text(LedgerText::media);
+  if (take.text(media) && media.size() == kMedia.size() * sizeof(uint64_t)) {
+    Take counts(media);
+    for (const auto count : kMedia) record.media.*count = counts.number<uint64_t>();
   }
   return record;
 }

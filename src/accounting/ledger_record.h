@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "accounting/media_tokens.h"
 #include "chat/usage.h"
 
 namespace llmgw::accounting {
@@ -40,8 +41,9 @@ enum class LedgerText : uint8_t {
   end_user,   // who the client says it is for: `user` or `metadata.user_id` of the body
   tags,       // of the key and of the request, separated by commas
   charged,    // no text: the identities of the scopes whose budgets paid, 8 bytes each
+  media,      // no text, and written by encode(): the counts of MediaTokens, 8 bytes each; records of 2026 may lack it
 };
-inline constexpr size_t kLedgerTexts = 14;
+inline constexpr size_t kLedgerTexts = 15;
 // "id", "key", ...: columns of exports.
 std::string_view to_string(LedgerText text);
 
@@ -56,6 +58,7 @@ struct LedgerRecord {
   bool streamed = false;
   uint8_t retries = 0;
   chat::Usage usage;
+  MediaTokens media = {};
   int64_t nano_dollars = 0;
   std::array<std::string_view, kLedgerTexts> texts;
 

@@ -31,6 +31,7 @@ LedgerRecord sample(std::string_view id) {
   record.usage.input = 10;
   record.usage.cache_read = 0;
   record.usage.output = 7;
+  record.media = {.audio_input = 3, .image_output = 5};
   record.text(LedgerText::id) = id;
   record.text(LedgerText::model) = "gpt-4o";
   record.text(LedgerText::tags) = "a,b";
@@ -50,9 +51,16 @@ TEST(LedgerRecord, ComesBackAsItWent) {
   EXPECT_EQ(read->retries, 2);
   EXPECT_EQ(read->usage, record.usage) << "unknown stays unknown and 0 stays 0";
   EXPECT_EQ(read->nano_dollars, 123'456);
-  EXPECT_EQ(read->texts, record.texts);
-  // Every shorter text is refused, none is read beyond its end.
-  for (size_t cut = 0; cut < size; ++cut) EXPECT_FALSE(decode(std::string(bytes.data(), cut))) << cut;
+  EXPECT_EQ(read->media, record.media);
+  for (size_t i = 0; i < static_cast<size_t>(LedgerText::media); ++i) EXPECT_EQ(read->texts[i], record.texts[i]);
+  // Every shorter text is refused, none is read beyond its end; but one that ends before its media is an older record.
+  constexpr size_t kMediaBytes = 2 + 4 * sizeof(uint64_t);
+  for (size_t cut = 0; cut < size - kMediaBytes; ++cut) EXPECT_FALSE(decode(std::string(bytes.data(), cut))) << cut;
+  const std::string old(bytes.data(), size - kMediaBytes);
+  const auto older = decode(old);
+  ASSERT_TRUE(older);
+  EXPECT_FALSE(older->media.any());
+  EXPECT_EQ(older->nano_dollars, 123'456);
 }
 
 TEST(LedgerRecord, LongTextsAreCutAtACharacter) {

@@ -203,6 +203,11 @@ void UsageScanner::object_byte(char c) {
       key_unusable_ = false;
       return;
     case ':':
+      if (level_ == 3 && in_modalities()) {
+        modality_named_ = key() == "modality";
+        count_ = key() == "tokenCount" ? kModality : kNoCount;
+        return;
+      }
       count_ = key_unusable_ || level_ > 2 ? kNoCount : count_of(part_, key());
       key_part_ = key_unusable_ || level_ != 1 ? Part::unknown : part_of(key());
       return;
@@ -259,8 +264,21 @@ const char* UsageScanner::read_string(const char* p, const char* end) {
   return p + 1;
 }
 
+// The string behind "modality" is the last that was read.
+void UsageScanner::end_modality() {
+  if (!modality_named_) return;
+  modality_named_ = false;
+  modality_ = key() == "AUDIO" ? Modality::audio : key() == "IMAGE" ? Modality::image : Modality::other;
+}
+
 void UsageScanner::open_part() {
-  part_ = level_ == 1 ? key_part_ : Part::unknown;
+  if (level_ == 1) {
+    part_ = key_part_;
+  } else if (level_ != 2 || !in_modalities()) {
+    part_ = Part::unknown;
+  }
+  modality_ = Modality::other;
+  modality_named_ = false;
   ++level_;
   count_ = kNoCount;
   number_ = Number::none;
@@ -268,6 +286,13 @@ void UsageScanner::open_part() {
 
 void UsageScanner::close_part() {
   end_number();
+  if (level_ == 3 && in_modalities() && pending_.has(kModality)) {
+    const bool input = part_ == Part::input_modalities;
+    const uint64_t tokens = pending_.values[kModality];
+    if (modality_ == Modality::audio) pending_.set(input ? kAudioInput : kAudioOutput, tokens);
+    if (modality_ == Modality::image) pending_.set(input ? kImageInput : kImageOutput, tokens);
+    pending_.known &= ~(1U << kModality);
+  }
   if (--level_ == 1) part_ = Part::usage;
   if (level_ > 0) return;
   for (uint8_t count = 0; count < kCounts; ++count) {
@@ -278,6 +303,7 @@ void UsageScanner::close_part() {
 }
 
 void UsageScanner::end_number() {
+  end_modality();
   if (count_ != kNoCount && (number_ == Number::whole || number_ == Number::fraction)) pending_.set(count_, value_);
   count_ = kNoCount;
   number_ = Number::none;
@@ -288,7 +314,15 @@ UsageScanner::Part UsageScanner::part_of(std::string_view key) {
     case 6: return key == "tokens" ? Part::tokens : Part::unknown;
     case 12: return key == "billed_units" ? Part::billed : Part::unknown;
     case 14: return key == "cache_creation" ? Part::cache_creation : Part::unknown;
-    case 20: return key == "input_tokens_details" ? Part::input_details : Part::unknown;
+    case 19:
+      return key == "promptTokensDetails"   ? Part::input_modalities
+             : key == "input_token_details" ? Part::input_details
+                                            : Part::unknown;
+    case 20:
+      return key == "input_tokens_details"   ? Part::input_details
+             : key == "output_token_details" ? Part::output_details
+                                             : Part::unknown;
+    case 23: return key == "candidatesTokensDetails" ? Part::output_modalities : Part::unknown;
     case 21:
       return key == "prompt_tokens_details"   ? Part::input_details
              : key == "output_tokens_details" ? Part::output_details
@@ -315,11 +349,21 @@ UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
     return kNoCount;
   };
   switch (part) {
-    case Part::input_details: return one_of({{"cached_tokens", kCacheRead}, {"cache_write_tokens", kCacheWrite}});
-    case Part::output_details: return one_of({{"reasoning_tokens", kReasoning}, {"thinking_tokens", kReasoning}});
+    case Part::input_details:
+      return one_of({{"cached_tokens", kCacheRead},
+                     {"cache_write_tokens", kCacheWrite},
+                     {"audio_tokens", kAudioInput},
+                     {"image_tokens", kImageInput}});
+    case Part::output_details:
+      return one_of({{"reasoning_tokens", kReasoning},
+                     {"thinking_tokens", kReasoning},
+                     {"audio_tokens", kAudioOutput},
+                     {"image_tokens", kImageOutput}});
     case Part::cache_creation: return one_of({{"ephemeral_1h_input_tokens", kCacheWrite1h}});
     case Part::tokens: return one_of({{"input_tokens", kInput}, {"output_tokens", kOutput}});
     case Part::billed: return one_of({{"input_tokens", kBilledInput}, {"output_tokens", kBilledOutput}});
+    case Part::input_modalities:
+    case Part::output_modalities:
     case Part::unknown: return kNoCount;
     case Part::usage: break;
   }
@@ -343,6 +387,14 @@ UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
   }
 }
 
+MediaTokens UsageScanner::media() const {
+  const auto get = [this](Count count) { return counts_.has(count) ? counts_.values[count] : 0; };
+  return {.audio_input = get(kAudioInput),
+          .image_input = get(kImageInput),
+          .audio_output = get(kAudioOutput),
+          .image_output = get(kImageOutput)};
+}
+
 chat::Usage UsageScanner::usage() const {
   const auto get = [this](Count count) {
     return counts_.has(count) ? std::optional(counts_.values[count]) : std::nullopt;
@@ -364,6 +416,11 @@ chat::Usage UsageScanner::usage() const {
       if (const uint64_t reasoning = usage.reasoning.value_or(0);
           reasoning > 0 && usage.output && get(kTotal) == usage.input.value_or(0) + *usage.output + reasoning) {
         usage.output = *usage.output + reasoning;
+      }
+      // Prompts include their sound, but not Mistral's, where the total has both.
+      if (const uint64_t audio = get(kAudioInput).value_or(0);
+          audio > 0 && usage.input && get(kTotal) == *usage.input + usage.output.value_or(0) + audio) {
+        usage.input = *usage.input + audio;
       }
       if (const auto billed = get(kBilledInput)) usage.input = billed;
       if (const auto billed = get(kBilledOutput)) usage.output = billed;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "accounting/media_tokens.h"
 #include "accounting/structure_scan.h"
 #include "chat/dialect.h"
 #include "chat/usage.h"
@@ -33,6 +34,7 @@ class UsageScanner {
   bool seen() const { return seen_; }
   // What is known so far, in the neutral split. Call when the answer has ended, or where it broke off.
   chat::Usage usage() const;
+  MediaTokens media() const;
 
  private:
   enum class Arithmetic : uint8_t { openai, anthropic, gemini };
@@ -51,10 +53,26 @@ class UsageScanner {
     kToolInput,
     kBilledInput,
     kBilledOutput,
+    kAudioInput,
+    kImageInput,
+    kAudioOutput,
+    kImageOutput,
+    kModality,  // of the entry at hand, until it is known of what
     kCounts,
     kNoCount = kCounts,
   };
-  enum class Part : uint8_t { usage, input_details, output_details, cache_creation, tokens, billed, unknown };
+  enum class Part : uint8_t {
+    usage,
+    input_details,
+    output_details,
+    input_modalities,  // Gemini's: a list of {"modality": "AUDIO", "tokenCount": 5}
+    output_modalities,
+    cache_creation,
+    tokens,
+    billed,
+    unknown
+  };
+  enum class Modality : uint8_t { other, audio, image };
 
   struct Counts {
     std::array<uint64_t, kCounts> values{};
@@ -80,6 +98,8 @@ class UsageScanner {
   void open_part();
   void close_part();
   void end_number();
+  void end_modality();
+  bool in_modalities() const { return part_ == Part::input_modalities || part_ == Part::output_modalities; }
   void back_to_structure(bool in_string);
 
   static Count count_of(Part part, std::string_view key);
@@ -111,6 +131,8 @@ class UsageScanner {
   Part part_ = Part::usage;
   Count count_ = kNoCount;
   Part key_part_ = Part::unknown;
+  bool modality_named_ = false;  // the string to come, or that has just come, names one
+  Modality modality_ = Modality::other;
   uint64_t value_ = 0;
   Counts pending_;
 

@@ -245,5 +245,48 @@ TEST(UsageScanner, StateStaysSmall) {
   EXPECT_LE(sizeof(UsageScanner), 400U);
 }
 
+MediaTokens media_of(Dialect dialect, std::string_view body) {
+  // At every cut of the bytes, byte by byte, the same.
+  UsageScanner whole(dialect, Framing::json);
+  whole.feed(body);
+  UsageScanner cut(dialect, Framing::json);
+  for (size_t i = 0; i < body.size(); ++i) cut.feed(body.substr(i, 1));
+  EXPECT_EQ(whole.media(), cut.media());
+  EXPECT_EQ(whole.usage(), cut.usage());
+  return whole.media();
+}
+
+TEST(UsageScanner, SoundAndPictures) {
+  const auto chat =
+      media_of(Dialect::openai_chat,
+               R"({"usage":{"prompt_tokens":120,"completion_tokens":80,"total_tokens":200,)"
+               R"("prompt_tokens_details":{"cached_tokens":0,"text_tokens":20,"audio_tokens":100},)"
+               R"("completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":60,"text_tokens":20}}})");
+  EXPECT_EQ(chat, (MediaTokens{.audio_input = 100, .audio_output = 60}));
+  const auto image = media_of(Dialect::openai_chat,
+                              R"({"data":[],"usage":{"input_tokens":50,"output_tokens":4160,"total_tokens":4210,)"
+                              R"("input_tokens_details":{"text_tokens":10,"image_tokens":40},)"
+                              R"("output_tokens_details":{"image_tokens":4160,"text_tokens":0}}})");
+  EXPECT_EQ(image, (MediaTokens{.image_input = 40, .image_output = 4160}));
+  const auto transcription =
+      media_of(Dialect::openai_chat, R"({"text":"hi","usage":{"type":"tokens","input_tokens":14,)"
+                                     R"("input_token_details":{"text_tokens":0,"audio_tokens":14},)"
+                                     R"("output_tokens":101,"total_tokens":115}})");
+  EXPECT_EQ(transcription, (MediaTokens{.audio_input = 14}));
+  constexpr std::string_view kBeside = R"({"usage":{"prompt_tokens":9,"total_tokens":585,"completion_tokens":201,)"
+                                       R"("prompt_tokens_details":{"cached_tokens":0,"audio_tokens":375}}})";
+  EXPECT_EQ(media_of(Dialect::openai_chat, kBeside).audio_input, 375u);
+  UsageScanner beside(Dialect::openai_chat, Framing::json);
+  beside.feed(kBeside);
+  EXPECT_EQ(beside.usage().input, 384u);
+  const auto gemini = media_of(
+      Dialect::gemini,
+      R"({"usageMetadata":{"promptTokenCount":300,"promptTokensDetails":[{"modality":"TEXT","tokenCount":5},)"
+      R"({"tokenCount":237,"modality":"AUDIO"},{"modality": "IMAGE" , "tokenCount": 58}],"candidatesTokenCount":9,)"
+      R"("candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":9}],)"
+      R"("cacheTokensDetails":[{"modality":"AUDIO","tokenCount":77}],"totalTokenCount":309}})");
+  EXPECT_EQ(gemini, (MediaTokens{.audio_input = 237, .image_input = 58, .audio_output = 9}));
+}
+
 }  // namespace
 }  // namespace llmgw::accounting

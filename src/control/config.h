@@ -277,6 +277,10 @@ struct PriceConfig : SectionBase {
   std::optional<NanoDollars> cache_write;
   std::optional<NanoDollars> cache_write_1h;
   std::optional<NanoDollars> reasoning;
+  std::optional<NanoDollars> audio_input;
+  std::optional<NanoDollars> image_input;
+  std::optional<NanoDollars> audio_output;
+  std::optional<NanoDollars> image_output;
   NanoDollars request;
 };
 

@@ -22,6 +22,10 @@ accounting::Price price_of(const PriceConfig& from) {
           .cache_write = nano(from.cache_write),
           .cache_write_1h = nano(from.cache_write_1h),
           .reasoning = nano(from.reasoning),
+          .audio_input = nano(from.audio_input),
+          .image_input = nano(from.image_input),
+          .audio_output = nano(from.audio_output),
+          .image_output = nano(from.image_output),
           .request = from.request.nano};
 }
 

@@ -40,7 +40,11 @@ TEST(Prices, AModelIsFoundByTheNamesItHas) {
   EXPECT_EQ(input_price(table, "openai", "gpt-4o"), 2'500'000'000);
   EXPECT_EQ(input_price(table, "openai", "gpt-4o-2024-05-13"), 5'000'000'000);
   EXPECT_EQ(input_price(table, "openai", "gpt-4o-mini-2024-07-18"), 150'000'000);
-  EXPECT_EQ(input_price(table, "openai", "gpt-4o-audio-preview"), -1) << "priced apart, so not known";
+  const auto* const sound = table.find("c", "openai", "gpt-4o-audio-preview");
+  ASSERT_NE(sound, nullptr);
+  EXPECT_EQ(sound->at(0).audio_input, 40'000'000'000);
+  EXPECT_EQ(sound->at(0).audio_output, 80'000'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-4o-search-preview"), -1) << "searches are priced apart, so not known";
   EXPECT_EQ(input_price(table, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"), 3'000'000'000);
   EXPECT_EQ(input_price(table, "vertex", "claude-opus-4-1@20250805"), 15'000'000'000);
   EXPECT_EQ(input_price(table, "anthropic", "claude-opus-4-5"), 5'000'000'000);

@@ -248,6 +248,14 @@ constexpr std::array kPrice = {
         amount("cache_write_1h", "Written to it for an hour; without it as `cache_write`.", "\"6.00\"")),
     bind<&PriceConfig::reasoning>(
         amount("reasoning", "Generated tokens of reasoning; without it as `output`.", "\"0.60\"")),
+    bind<&PriceConfig::audio_input>(
+        amount("audio_input", "Tokens of sound in the prompt; without it as `input`.", "\"40.00\"")),
+    bind<&PriceConfig::image_input>(
+        amount("image_input", "Tokens of pictures in the prompt; without it as `input`.", "\"10.00\"")),
+    bind<&PriceConfig::audio_output>(
+        amount("audio_output", "Generated tokens of sound; without it as `output`.", "\"80.00\"")),
+    bind<&PriceConfig::image_output>(
+        amount("image_output", "Generated tokens of pictures; without it as `output`.", "\"40.00\"")),
     bind<&PriceConfig::request>(
         amount("request", "US dollars for each call, beside its tokens.", "\"0.005\"", "\"0\"")),
 };

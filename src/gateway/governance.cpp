@@ -223,11 +223,12 @@ void Call::account() {
   accounting::LedgerRecord record;
   record.outcome = outcome();
   record.usage = used(record.estimated);
+  if (usage_) record.media = usage_->media();
   if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
     cost_ = 0;
   } else if (const auto* price = price_of(attempt_->model, attempt_->connection_index);
              price != nullptr && record.usage.known()) {
-    cost_ = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
+    cost_ = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
   }
   record.priced = cost_.has_value();
   record.nano_dollars = cost_.value_or(0);

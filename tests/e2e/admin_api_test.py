@@ -12,7 +12,8 @@ from harness import raw, waiting
 pytestmark = pytest.mark.xdist_group("admin-api")
 
 ROLES = ["owner", "admin", "team-admin", "viewer"]
-KINDS = ["connections", "models", "organizations", "teams", "users", "keys", "assignments", "prices", "routes", "admin-keys"]
+KINDS = ["connections", "models", "organizations", "teams", "users", "keys", "assignments", "prices", "routes"]
+KINDS += ["admin-keys"]
 
 
 class Admin:
@@ -79,6 +80,10 @@ def made(admin, role, kind, body):
     answer = admin.call(role, "POST", kind, body)
     assert answer.status == 201, answer.body
     return answer.json()
+
+
+def to_simulator(site):
+    return {"provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY}
 
 
 def test_the_document_is_one(admin):
@@ -339,7 +344,7 @@ def test_a_change_serves_when_it_is_answered(admin):
 
 def test_connections_are_tested_and_secrets_rotated_over_http(admin):
     site = admin.site
-    made(admin, "owner", "connections", {"name": "there", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    made(admin, "owner", "connections", to_simulator(site) | {"name": "there"})
     made(admin, "owner", "models", {"name": "there-model", "connection": "there"})
     tested = admin.call("admin", "POST", "connections/there/test").json()
     assert tested["ok"] and tested["status"] == 200 and tested["model"] == "there-model" and tested["answer"]["choices"]
@@ -360,7 +365,7 @@ def test_connections_are_tested_and_secrets_rotated_over_http(admin):
     assert after != before and len(after.split()) == 1
     assert admin.call("owner", "POST", "secrets/rotate").json()["resealed"] > 0
     assert admin.call("admin", "POST", "connections/there/test").json()["ok"], "the credential still opens"
-    made(admin, "owner", "connections", {"name": "later", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    made(admin, "owner", "connections", to_simulator(site) | {"name": "later"})
     assert admin.call("admin", "POST", "connections/later/test", {"model": "m"}).json()["ok"]
     # Another process rotates: what is sealed here from then on is sealed under its key.
     site.cli("secrets", "rotate")
@@ -371,7 +376,7 @@ def test_connections_are_tested_and_secrets_rotated_over_http(admin):
 def test_what_was_spent(admin):
     site = admin.site
     made(admin, "owner", "prices", {"provider": "openai", "model": "spent-*", "input": "1", "output": "2"})
-    made(admin, "owner", "connections", {"name": "paid", "provider": "openai", "endpoint": site.simulator.url, "api_key": CANARY})
+    made(admin, "owner", "connections", to_simulator(site) | {"name": "paid"})
     made(admin, "owner", "models", {"name": "spent-model", "connection": "paid"})
     total = 0
     for team in ("search", "other"):

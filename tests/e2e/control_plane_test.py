@@ -146,6 +146,22 @@ def test_azure(site, walked):
         assert client.chat.completions.create(model="gpt4", messages=MESSAGES).choices[0].message.content
 
 
+def test_a_deployment_of_azure(site, walked):
+    site.cli(
+        *("connection", "add", "--name", "foundry", "--provider", "azure"),
+        *("--endpoint", site.simulator.url, "--api-key", CANARY),
+    )
+    named = ("--name", "on-azure", "--remote", "gpt-4o", "--deployment", "dep-1")
+    model = site.add("model", "add", "--conn-id", "foundry", *named)
+    assert model["deployment"] == "dep-1"
+    vkey = site.add("vkey", "add", "--name", "azure-user", "--key", "sk-a-key-of-ones-own")
+    site.add("assign", "--vkey-id", vkey["id"], "--model-id", model["id"], "--alias", "mine", "--tps", "5")
+    assert site.call("sk-a-key-of-ones-own", "mine").status == 200
+    tested = site.cli("connection", "test", "foundry")
+    assert "foundry answered 200 for dep-1" in tested
+    site.cli("connection", "remove", "foundry", "--cascade")
+
+
 def test_google_generativeai(site, walked):
     legacy.configure(api_key=walked["key"], transport="rest", client_options={"api_endpoint": site.url})
     model = legacy.GenerativeModel("models/gpt4")
@@ -238,26 +254,31 @@ def test_a_connection_is_tested_by_a_real_call(site, walked):
 
 
 def test_prices_and_routes(site, walked):
-    price = site.add("price", "add", "--provider", "openai", "--model", "gpt-4-turbo-preview", "--input", "1", "--output", "2")
+    which = ("price", "add", "--provider", "openai", "--model", "gpt-4-turbo-preview")
+    price = site.add(*which, "--input", "1", "--output", "2")
     assert price["id"].startswith("price_")
-    long = ("price", "add", "--provider", "openai", "--model", "gpt-4-turbo-preview", "--above-tokens", "1000")
+    long = (*which, "--above-tokens", "1000")
     site.cli(*long, "--input", "4", "--output", "8")
     assert site.run(*long, "--input", "4", "--output", "8").returncode == 1, "there is one already"
     wrong = site.run("price", "add", "--provider", "openai", "--model", "x", "--input", "much", "--output", "1")
     assert wrong.returncode == 2 and "input" in wrong.stderr
-    answer = site.call(walked["key"], "gpt4")
-    usage = answer.json()["usage"]
-    cost = usage["prompt_tokens"] * 1000 + usage["completion_tokens"] * 2000
+
+    def recorded():
+        lines = site.cli("ledger", "export", "--format", "json").splitlines()
+        return {record["id"]: record["nano_dollars"] for record in map(json.loads, lines)}
 
     def spent():
-        rows = json.loads(site.cli("ledger", "export", "--format", "json").splitlines()[-1])
-        return rows["nano_dollars"]
+        """What a call costs, by its record; and its usage."""
+        before = recorded()
+        usage = site.call(walked["key"], "gpt4").json()["usage"]
+        (cost,) = [cost for name, cost in recorded().items() if name not in before]
+        return cost, usage
 
-    assert spent() == cost
+    cost, usage = spent()
+    assert cost == usage["prompt_tokens"] * 1000 + usage["completion_tokens"] * 2000
     site.cli("price", "update", "openai/gpt-4-turbo-preview", "--input", "0", "--output", "0", "--request", "0.5")
-    site.call(walked["key"], "gpt4")
-    assert spent() == 500_000_000
-    assert "openai/gpt-4-turbo-preview/above-1000" not in site.cli("price", "list")
+    assert spent()[0] == 500_000_000
+    assert "1000" in site.cli("price", "list")
     assert len(json.loads(site.cli("price", "list", "--json"))) == 2
     site.cli("price", "remove", "openai/gpt-4-turbo-preview/above-1000")
     site.cli("price", "remove", price["id"])
@@ -354,3 +375,56 @@ def test_secrets_are_sealed_and_rotated(site, walked):
     assert not site.gateway.stop()
     site.start()
     assert site.call(key, "after-rotation").status == 200
+
+
+def test_no_secret_is_anywhere(site, walked, postgres):
+    """Canaries of every kind of secret, looked for wherever the gateway writes or answers."""
+    made = site.add("vkey", "add", "--name", "canary-key")["key"]
+    admin = site.add("admin-key", "add", "--name", "canary-admin", "--role", "owner")["key"]
+    own = "canary-of-ones-own-choice"
+    site.cli("vkey", "add", "--name", "own-key", "--key", own)
+    site.cli(
+        *("connection", "add", "--name", "canary", "--provider", "openai", "--endpoint", "http://127.0.0.1:9"),
+        *("--api-key", CANARY + "-dead", "--proxy", "http://user:canary-of-a-proxy@127.0.0.1:9"),
+        *("--headers", "x-secret: canary-of-a-header"),
+    )
+    site.cli("model", "add", "--conn-id", "canary", "--name", "canary-model")
+    canaries = [CANARY, made, admin, own, "canary-of-a-proxy", "canary-of-a-header", walked["key"]]
+    bearer = {"Authorization": f"Bearer {admin}"}
+    seen = {}
+
+    def look(name, data):
+        seen[name] = data if isinstance(data, bytes) else data.encode()
+
+    calls = ((made, "canary-model"), (own, "nothing"), ("wrong-" + made, "gpt-4-turbo"), (made, "gpt-4-turbo"))
+    for key, model in calls:
+        look(f"call {key[:5]} {model}", site.call(key, model).body)
+    stored = {"model": "gpt-4-turbo", "input": "Hello", "store": True}
+    look("response", raw.post_json(site.address, "/v1/responses", stored, {"Authorization": f"Bearer {made}"}).body)
+    for plural in ("connections", "models", "keys", "assignments", "admin-keys", "prices", "routes", "teams", "users"):
+        look(plural, raw.call(site.address, "GET", f"/admin/v1/{plural}", bearer).body)
+    for path in ("connections/canary", "keys/canary-key", "audit?limit=900", "openapi.json", "spend?by=key", "whoami"):
+        look(path, raw.call(site.address, "GET", f"/admin/v1/{path}", bearer).body)
+    look("test", raw.post_json(site.address, "/admin/v1/connections/canary/test", {"model": "m"}, bearer).body)
+    infos = ("/key/info?key=canary-key", f"/key/info?key={own}")
+    for path in ("/spend/logs", *infos, "/model/info", "/metrics", "/health"):
+        look(path.split("?")[0], raw.call(site.address, "GET", path, bearer).body)
+    for arguments in (("vkey", "list"), ("connection", "show", "canary"), ("status",), ("config", "show"), ("audit",),
+                      ("ledger", "report"), ("ledger", "export")):
+        result = site.run(*arguments)
+        look(" ".join(arguments), result.stdout + result.stderr)
+    look("log", site.gateway.text())
+    for path in (site.directory / "data").rglob("*"):
+        if path.is_file() and path.name != "master.key":
+            look(str(path), path.read_bytes())
+    url = next((line for line in site.config_file.read_text().splitlines() if "postgresql://" in line), None)
+    if url:
+        url = url.split('"')[1]
+        tables = postgres.query(url, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        assert "objects" in tables and "responses" in tables and "ledger_sums" in tables
+        for table in tables.split():
+            look(table, postgres.query(url, f"SELECT * FROM {table}"))
+    assert len(seen) > 30
+    found = [(name, canary) for name, data in seen.items() for canary in canaries if canary.encode() in data]
+    assert not found
+    site.cli("connection", "remove", "canary", "--cascade")

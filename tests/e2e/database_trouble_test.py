@@ -1,5 +1,5 @@
-"""The database of a gateway killed, frozen, slow, missing at the start, and its disk full: no call fails for it, and every
-call is in the ledger's sums once when the database is back."""
+"""The database of a gateway killed, frozen, slow, missing at the start, and its disk full: no call fails for it, and
+every call is in the ledger's sums once when the database is back."""
 
 import csv
 import io
@@ -160,7 +160,8 @@ def test_missing_at_the_start(site, postgres):
 def test_a_budget_is_remembered_by_the_database(site, postgres):
     """Also where it was away when the gateway started: then the budget hears of it later."""
     furnish(site)
-    site.cli("price", "add", "--provider", "openai", "--model", "m", "--input", "0", "--output", "0", "--request", "0.01")
+    price = ("--input", "0", "--output", "0", "--request", "0.01")
+    site.cli("price", "add", "--provider", "openai", "--model", "m", *price)
     key = site.add("vkey", "add", "--name", "rich", "--budget", "0.035")["key"]
     assert [site.call(key, "m").status for _ in range(2)] == [200] * 2
     settled(site, 2)
@@ -197,8 +198,8 @@ def test_two_gateways_on_one_database(postgres, tmp_path):
         waiting.until(lambda: second.call(key, "m").status == 200, "the other gateway serves it", 1)
         for site in (first, second):
             assert [site.call(key, "m").status for _ in range(3)] == [200] * 3
-        waiting.until(lambda: calls(first) == calls(second), "both have one ledger", 30)
-        assert calls(first) >= 7 and "no fault found" in first.cli("ledger", "verify") + second.cli("ledger", "verify")
+        waiting.until(lambda: calls(first) >= 7 and calls(second) == calls(first), "both have one ledger", 30)
+        assert all("no fault found" in each.cli("ledger", "verify") for each in (first, second))
         second.cli("vkey", "block", "k")
         waiting.until(lambda: first.call(key, "m").status == 401, "and the other way round", 1)
     finally:

@@ -162,7 +162,8 @@ def test_spend(site):
 
     assert get(site, "/key/info?key=spent").json()["info"]["spend"] == pytest.approx(cost)
     info = get(site, "/team/info?team_id=spending").json()
-    assert info["team_info"]["spend"] == pytest.approx(cost) and [each["key_alias"] for each in info["keys"]] == ["spent"]
+    assert info["team_info"]["spend"] == pytest.approx(cost)
+    assert [each["key_alias"] for each in info["keys"]] == ["spent"]
     info = get(site, "/user/info?user_id=spender").json()
     assert info["user_id"] == "spender" and info["user_info"]["spend"] == pytest.approx(cost)
     assert [each["key_alias"] for each in info["keys"]] == ["spent"] and len(info["teams"]) == 1

@@ -4,10 +4,9 @@ import re
 import urllib.parse
 
 import httpx
-import oidc_provider_mock
 import pytest
 from control_plane_test import Site
-from harness import raw
+from harness import pkce, raw
 
 pytestmark = pytest.mark.xdist_group("oidc")
 
@@ -39,14 +38,14 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def provider():
-    with oidc_provider_mock.run_server_in_thread() as server:
-        yield f"http://localhost:{server.server_port}"
+    with pkce.provider() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def site(provider, tmp_path_factory):
     admin = {
-        "oidc_issuer": provider,
+        "oidc_issuer": provider.url,
         "oidc_client_id": "llm-gateway",
         "oidc_client_secret": "canary-oidc-secret",
         "owners": ["owner@example.com"],
@@ -61,7 +60,7 @@ def site(provider, tmp_path_factory):
         "stranger": {"email": "stranger@example.com"},
         "pretender": {"email": "owner@example.com", "email_verified": False},
     }.items():
-        httpx.put(f"{provider}/users/{subject}", json=claims, trust_env=False).raise_for_status()
+        httpx.put(f"{provider.url}/users/{subject}", json=claims, trust_env=False).raise_for_status()
     yield site
     site.stop()
     assert "canary-oidc-secret" not in site.gateway.text()
@@ -93,12 +92,25 @@ def test_roles(site, subject, role, name):
 def test_the_request_to_the_provider(site, provider):
     location = urllib.parse.urlparse(Browser(site).to_provider())
     query = urllib.parse.parse_qs(location.query)
-    assert location.geturl().startswith(provider)
+    assert location.geturl().startswith(provider.url)
     assert query["response_type"] == ["code"] and query["code_challenge_method"] == ["S256"]
     assert query["redirect_uri"] == [site.url + "/admin/v1/callback"] and "openid" in query["scope"][0]
     assert all(len(query[name][0]) >= 43 for name in ("state", "nonce", "code_challenge"))
     again = urllib.parse.parse_qs(urllib.parse.urlparse(Browser(site).to_provider()).query)
     assert all(query[name] != again[name] for name in ("state", "nonce", "code_challenge"))
+
+
+def test_the_provider_verifies_pkce(site, provider):
+    verified = provider.pkce.verified
+    assert Browser(site).sign_in("somebody").status_code == 303
+    assert provider.pkce.verified > verified and not provider.pkce.refused
+    browser = Browser(site)
+    callback = browser.consent(browser.to_provider(), "somebody")
+    (code,) = urllib.parse.parse_qs(urllib.parse.urlparse(callback).query)["code"]
+    provider.pkce.challenges[code] = "of another sign-in"
+    assert browser.client.get(callback).status_code == 401
+    assert provider.pkce.refused == 1
+    assert browser.at("/admin/v1/keys").status_code == 401
 
 
 @pytest.mark.parametrize("subject", ["stranger", "pretender"])

@@ -28,6 +28,7 @@ constexpr Row kRows[] = {
     {"admin_key", {granted, granted, denied, denied}, {granted, denied, denied, denied}},
     {kAuditLog, {granted, granted, denied, denied}, {denied, denied, denied, denied}},
     {kSecrets, {denied, denied, denied, denied}, {granted, denied, denied, denied}},
+    {kWhoami, {granted, granted, granted, granted}, {denied, denied, denied, denied}},
     {kSpend, {granted, granted, own_team, granted}, {denied, denied, denied, denied}},
 };
 

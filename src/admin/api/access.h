@@ -26,6 +26,7 @@ enum class Action : uint8_t { read, write };
 inline constexpr std::string_view kAuditLog = "audit";
 inline constexpr std::string_view kSecrets = "secrets";
 inline constexpr std::string_view kSpend = "spend";
+inline constexpr std::string_view kWhoami = "whoami";
 
 enum class Access : uint8_t {
   denied,

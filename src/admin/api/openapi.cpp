@@ -40,6 +40,7 @@ class Document {
   void object(const ObjectKind& kind);
   void rotation(const ObjectKind& kind);
   void audit();
+  void whoami();
   void spend();
   void connection_test();
   void secrets();
@@ -146,6 +147,9 @@ void Document::schemas() {
                 R"({"id":{"type":"integer"},"at":{"type":"string"},"actor":{"type":"string"},)"
                 R"("address":{"type":"string"},"action":{"type":"string"},"kind":{"type":"string"},)"
                 R"("object_id":{"type":"string"},"object_name":{"type":"string"},"detail":{}}}}}})");
+  w_.raw_member("Whoami",
+                R"({"type":"object","additionalProperties":false,"required":["name","role","team"],"properties":)"
+                R"({"name":{"type":"string"},"role":{"type":"string"},"team":{"type":["string","null"]}}})");
   w_.raw_member("SpendList",
                 R"({"type":"object","required":["object","has_more","data"],"properties":{"object":{"const":"list"},)"
                 R"("has_more":{"type":"boolean"},"data":{"type":"array","items":{"type":"object","required":)"
@@ -273,6 +277,15 @@ void Document::audit() {
   w_.end_object().end_object().end_object();
 }
 
+void Document::whoami() {
+  w_.key(std::string(kApiRoot) + "whoami").begin_object();
+  operation("get", "whoami", "Whose key or session this is", Action::read, kWhoami);
+  w_.key("responses").begin_object();
+  answer("200", "Name, role, and of a team admin the team", "Whoami");
+  errors();
+  w_.end_object().end_object().end_object();
+}
+
 void Document::spend() {
   w_.key(std::string(kApiRoot) + "spend").begin_object();
   operation("get", "spend", "What calls used and cost, summed up from the ledger", Action::read, kSpend);
@@ -325,6 +338,7 @@ void Document::paths() {
   }
   connection_test();
   spend();
+  whoami();
   audit();
   secrets();
 }

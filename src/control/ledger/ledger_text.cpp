@@ -57,6 +57,10 @@ std::vector<Cell> cells_of(const LedgerRecord& record) {
   cells.push_back({"cache_write_1h", count(record.usage.cache_write_1h), true});
   cells.push_back({"output", count(record.usage.output), true});
   cells.push_back({"reasoning", count(record.usage.reasoning), true});
+  cells.push_back({"audio_input", std::to_string(record.media.audio_input), true});
+  cells.push_back({"image_input", std::to_string(record.media.image_input), true});
+  cells.push_back({"audio_output", std::to_string(record.media.audio_output), true});
+  cells.push_back({"image_output", std::to_string(record.media.image_output), true});
   cells.push_back({"estimated", record.estimated ? "true" : "false", true});
   cells.push_back({"nano_dollars", record.priced ? std::to_string(record.nano_dollars) : "", true});
   return cells;

@@ -76,7 +76,10 @@ class TestPostgres {
   // An empty database's connection string.
   std::string fresh_database() {
     const std::string name = "db" + std::to_string(++databases_);
-    auto session = open_postgres({.conninfo = conninfo("postgres"), .channel = ""});
+    // Minutes: the machine may be busy with other tests.
+    constexpr auto kPatience = std::chrono::minutes(2);
+    auto session = open_postgres(
+        {.conninfo = conninfo("postgres"), .channel = "", .connect_limit = kPatience, .query_limit = kPatience});
     EXPECT_TRUE(session);
     EXPECT_TRUE((*session)->query("CREATE DATABASE " + name));
     return conninfo(name);

@@ -11,6 +11,10 @@ PRICES = {
     "cache_write_1h": "7",
     "output": "11",
     "reasoning": "13",
+    "audio_input": "17",
+    "image_input": "19",
+    "audio_output": "23",
+    "image_output": "29",
 }
 # A dollar a million tokens is a thousand nano-dollars a token.
 NANO = {kind: round(float(usd) * 1000) for kind, usd in PRICES.items()}
@@ -67,6 +71,9 @@ def split_openai(usage):
     )
     if reasoning and count(usage, "total_tokens") == prompt + output + reasoning:
         output += reasoning
+    audio = max(count(usage, name, "audio_tokens") for name in details) if details else 0
+    if audio and count(usage, "total_tokens") == prompt + output + audio:
+        prompt += audio  # Mistral: sound stands beside the prompt
     if cached + written <= prompt:
         prompt -= cached + written
     return {
@@ -106,6 +113,31 @@ def split_gemini(usage):
     }
 
 
+def media(usage):
+    """Tokens of sound and pictures, by kind: parts of input and output."""
+    found = {}
+    for kind, names in {
+        "input": ("prompt_tokens_details", "input_tokens_details", "input_token_details"),
+        "output": ("completion_tokens_details", "output_tokens_details", "output_token_details"),
+    }.items():
+        for medium in ("audio", "image"):
+            found[f"{medium}_{kind}"] = max(count(usage, name, f"{medium}_tokens") for name in names)
+    for kind, name in {"input": "promptTokensDetails", "output": "candidatesTokensDetails"}.items():
+        for entry in usage.get(name) or []:
+            if entry.get("modality") in ("AUDIO", "IMAGE"):
+                found[f"{entry['modality'].lower()}_{kind}"] = entry.get("tokenCount", 0)
+    return found
+
+
+def apart(counts, usage):
+    """The split with its media taken out of input and output, no more than there is."""
+    for name, tokens in media(usage).items():
+        whole = name.split("_")[1]
+        tokens = min(tokens, counts[whole])
+        counts |= {name: tokens, whole: counts[whole] - tokens}
+    return counts
+
+
 def cost(endpoint, body, content_type=""):
     """Nano-dollars of an answer, or None where it says nothing of its usage."""
     docs = [doc for doc in documents(body, content_type) if isinstance(doc, dict)]
@@ -115,6 +147,6 @@ def cost(endpoint, body, content_type=""):
         usage, split = last(docs, ("usage",), ("response", "usage")), split_openai
     else:
         usage, split = last(docs, ("usageMetadata",)), split_gemini
-    counts = split(usage)
+    counts = apart(split(usage), usage)
     # A usage object may say everything but how much.
     return sum(tokens * NANO[kind] for kind, tokens in counts.items()) if any(counts.values()) else None
