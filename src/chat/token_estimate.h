@@ -1,62 +1,66 @@
 // How many tokens a prompt will be, for providers that do not count and for limits that are checked before a call. No
-// tokenizer: words, digits, marks and scripts are counted in one pass and weighted, and every message, tool, image and
-// replayed thought has its overhead. The weights are a table by family of models, fitted to what providers reported;
-// see token_estimate_weights.cpp for the errors that remain. Pure; any thread; one pass over the text.
+// tokenizer: words, digits, marks and scripts are counted in one pass and weighted (tokens/text_counts.h), media by
+// each vendor's own arithmetic (tokens/media_tokens.h), and every message, tool, call and replayed thought has its
+// overhead. The weights are tables by family of models, fitted to what providers reported by tools/fit_token_weights;
+// docs/surfaces.md has the errors that remain. Pure; any thread; one pass over the text.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "chat/request.h"
+#include "chat/tokens/text_counts.h"
 
 namespace llmgw::chat {
 
 // Of English prose: for what only needs a size and must cost next to nothing.
 inline constexpr uint64_t kBytesPerToken = 4;
 
-// Vendors whose tokenizers and hidden prompts differ, and those of their models whose prompt for tools does.
+// Models whose tokenizer and hidden prompts are the same.
 enum class TokenFamily : uint8_t {
   openai,
   openai_reasoning,  // gpt-5, o-series
   claude_3,
   claude_35,  // and 3.7
+  claude_35_haiku,
   claude_4,   // and 4.1
   claude_45,  // and 4.6
-  claude_5,   // and Opus 4.7, 4.8
-  gemini_2,   // 2.0 and before; also every Gemini on Vertex AI
-  gemini,     // 2.5
+  claude_opus_46,
+  claude_5,  // and Opus 4.7, 4.8
+  gemini_2,  // 2.0 and before
+  gemini,    // 2.5
   gemini_3,
   grok,
+  grok_4_3,
+  nova,
   nova_2,
   gpt_oss,
+  qwen,
+  kimi,
+  deepseek,
+  mistral,
   other,
 };
+enum class TokenVendor : uint8_t { openai, claude, gemini, other };
+TokenVendor vendor_of(TokenFamily family);
 
-// By the provider's name of the model, also "us.anthropic.claude-..." and "publishers/anthropic/...".
-TokenFamily token_family(std::string_view model);
-
-// What a text is made of.
-struct TextCounts {
-  uint64_t words = 0;         // runs of ASCII letters
-  uint64_t long_letters = 0;  // their letters beyond the sixth
-  uint64_t digits = 0;        // groups of up to three
-  uint64_t digit_chars = 0;   // each by itself
-  uint64_t marks = 0;         // runs of one punctuation character
-  uint64_t mark_chars = 0;    // each by itself
-  uint64_t lines = 0;         // runs of line ends
-  uint64_t indents = 0;       // runs of several blanks
-  uint64_t letters = 0;       // of other alphabets
-  uint64_t ideographs = 0;    // Chinese, Japanese, Korean
-  uint64_t symbols = 0;       // everything else: emoji, arrows, box drawing
-
-  void add(std::string_view text);
+struct TokenModel {
+  TokenFamily family = TokenFamily::other;
+  Dialect dialect = Dialect::openai_chat;  // the one it is called in; vertex: Gemini on Vertex AI
+  std::string_view name;                   // of the provider, also "us.anthropic.claude-..."
 };
+TokenModel token_model(std::string_view name, Dialect dialect);
 
 // A JSON schema.
 struct SchemaCounts {
-  TextCounts text;
-  uint64_t types = 0;            // occurrences of "type": about one for each member
-  uint64_t described_words = 0;  // words of descriptions
+  TextCounts raw;    // as it is
+  TextCounts words;  // names, descriptions and values
+  uint64_t members = 0;
+  uint64_t optional = 0;
+  uint64_t described = 0;
+  uint64_t enum_items = 0;
+  uint64_t titles = 0;
+  uint64_t objects = 0;
 
   void add(std::string_view schema);
 };
@@ -67,28 +71,38 @@ struct PromptCounts {
   TextCounts code;   // arguments of calls, results in JSON
   SchemaCounts tools_schema;
   SchemaCounts format_schema;
+  TextCounts format_name;
   uint64_t messages = 0;
+  uint64_t systems = 0;
   uint64_t tools = 0;
-  uint64_t calls = 0;  // in the history
+  uint64_t described_tools = 0;
+  uint64_t required = 0;    // 1: some tool must be called
+  uint64_t named = 0;       // 1: this tool must be called
+  uint64_t sequential = 0;  // 1: one tool at a time
+  uint64_t calls = 0;       // in the history
+  uint64_t results = 0;
   uint64_t media_tokens = 0;
   // Thoughts that are sent back: words of those since the user spoke last, of those before, and of what is encrypted
-  // since then the bytes, all of them and those above what an empty one has.
+  // since then: how many, their bytes, all of them and those above what an empty one has.
   uint64_t thought_words = 0;
   uint64_t old_thought_words = 0;
+  uint64_t seals = 0;
   uint64_t sealed_bytes = 0;
   uint64_t sealed_bytes_above = 0;
-  bool has_system = false;
-  bool has_format = false;
-  bool thinks = false;  // thinking within a budget was asked for
+  uint64_t has_format = 0;   // 1: a schema for the answer
+  uint64_t json_object = 0;  // 1: any JSON
+  uint64_t thinks = 0;       // 1: thinking within a budget was asked for
+  uint64_t adapts = 0;       // 1: thinking as the model likes
+  uint64_t streams = 0;      // 1: the answer is a stream
+  uint64_t prefill = 0;      // 1: the answer has been begun
 };
-PromptCounts count_prompt(const Request& request, TokenFamily family);
+PromptCounts count_prompt(const Request& request, const TokenModel& model);
 
-// `dialect` is the one the provider is called in: OpenAI's two APIs present tools differently.
-uint64_t estimate_tokens(const PromptCounts& counts, TokenFamily family, Dialect dialect);
-inline uint64_t estimate_tokens(const Request& request, TokenFamily family, Dialect dialect) {
-  return estimate_tokens(count_prompt(request, family), family, dialect);
+uint64_t estimate_tokens(const PromptCounts& counts, const TokenModel& model);
+inline uint64_t estimate_tokens(const Request& request, const TokenModel& model) {
+  return estimate_tokens(count_prompt(request, model), model);
 }
 // One text by itself.
-uint64_t estimate_tokens(std::string_view text, TokenFamily family);
+uint64_t estimate_tokens(std::string_view text, TokenVendor vendor);
 
 }  // namespace llmgw::chat

@@ -4,28 +4,10 @@
 
 #include <string>
 
+#include "base/base64.h"
+
 namespace llmgw::chat {
 namespace {
-
-TEST(TextCounts, Classes) {
-  TextCounts counts;
-  counts.add("Hello, extraordinary world!!  12345\n\n\xC3\xA9\xD0\x96\xE4\xB8\xAD\xF0\x9F\x98\x80");
-  EXPECT_EQ(counts.words, 3U);
-  EXPECT_EQ(counts.long_letters, 7U) << "extraordinary has 13";
-  EXPECT_EQ(counts.digits, 2U);
-  EXPECT_EQ(counts.digit_chars, 5U);
-  EXPECT_EQ(counts.marks, 2U) << "a comma, and two exclamation marks together";
-  EXPECT_EQ(counts.mark_chars, 3U);
-  EXPECT_EQ(counts.lines, 1U);
-  EXPECT_EQ(counts.indents, 1U);
-  EXPECT_EQ(counts.letters, 2U);
-  EXPECT_EQ(counts.ideographs, 1U);
-  EXPECT_EQ(counts.symbols, 1U);
-  TextCounts broken;
-  broken.add("\xF0\x9F");
-  broken.add("\xFF\xC3");
-  EXPECT_LE(broken.letters + broken.symbols + broken.ideographs, 4U);
-}
 
 TEST(TokenFamily, OfModels) {
   struct Row {
@@ -47,12 +29,16 @@ TEST(TokenFamily, OfModels) {
       {"gemini-2.0-flash", TokenFamily::gemini_2},
       {"gemini-3.1-pro-preview", TokenFamily::gemini_3},
       {"gemini-flash-latest", TokenFamily::gemini_3},
+      {"claude-3-5-haiku-latest", TokenFamily::claude_35_haiku},
+      {"us.anthropic.claude-opus-4-6-v1", TokenFamily::claude_opus_46},
       {"us.amazon.nova-2-lite-v1:0", TokenFamily::nova_2},
-      {"grok-4.3", TokenFamily::grok},
+      {"us.amazon.nova-pro-v1:0", TokenFamily::nova},
+      {"grok-4.3", TokenFamily::grok_4_3},
+      {"grok-4-1-fast", TokenFamily::grok},
       {"llama-3.3-70b", TokenFamily::other},
       {"", TokenFamily::other},
   };
-  for (const Row& row : rows) EXPECT_EQ(token_family(row.model), row.family) << row.model;
+  for (const Row& row : rows) EXPECT_EQ(token_model(row.model, Dialect::openai_chat).family, row.family) << row.model;
 }
 
 // Token counts of tokenizers in the open (o200k and its kin), which do not depend on a provider's prompt.
@@ -67,10 +53,10 @@ TEST(Estimate, TextsWithinATenth) {
       {"Please write a short summary of the following article in three sentences.", 13},
   };
   for (const Row& row : rows) {
-    const auto estimate = static_cast<double>(estimate_tokens(std::string_view(row.text), TokenFamily::openai));
+    const auto estimate = static_cast<double>(estimate_tokens(std::string_view(row.text), TokenVendor::openai));
     EXPECT_NEAR(estimate, row.tokens, row.tokens * 0.1) << row.text;
   }
-  EXPECT_EQ(estimate_tokens(std::string_view(), TokenFamily::gemini), 0U);
+  EXPECT_EQ(estimate_tokens(std::string_view(), TokenVendor::gemini), 0U);
 }
 
 class EstimateRequest : public testing::Test {
@@ -80,26 +66,34 @@ class EstimateRequest : public testing::Test {
     message.parts.push(arena_, {.kind = PartKind::text, .text = text});
     return request_.messages.push(arena_, message);
   }
-  uint64_t estimate(TokenFamily family) { return estimate_tokens(request_, family, Dialect::openai_chat); }
+  uint64_t estimate(std::string_view model) { return estimate_tokens(request_, token_model(model, dialect_)); }
+  PromptCounts count(std::string_view model) { return count_prompt(request_, token_model(model, dialect_)); }
 
   base::Arena arena_;
   Request request_;
+  Dialect dialect_ = Dialect::openai_chat;
 };
 
 TEST_F(EstimateRequest, GrowsWithWhatIsAdded) {
   say("Hello there");
-  const uint64_t plain = estimate(TokenFamily::claude_45);
+  const uint64_t plain = estimate("claude-sonnet-4-5");
   EXPECT_GE(plain, 7U);
   EXPECT_LE(plain, 11U);
   request_.tools.push(arena_, {.name = "weather",
                                .description = "The weather of a city.",
                                .schema = R"({"type":"object","properties":{"city":{"type":"string"}}})"});
-  const uint64_t tools = estimate(TokenFamily::claude_45);
+  const uint64_t tools = estimate("claude-sonnet-4-5");
   EXPECT_GT(tools, plain + 480) << "Claude's own prompt for tools";
   EXPECT_LT(tools, plain + 640);
-  EXPECT_LT(estimate(TokenFamily::gemini), 60U);
+  EXPECT_LT(estimate("gemini-2.5-flash"), 60U);
   request_.reasoning.mode = ReasoningMode::on;
-  EXPECT_NEAR(static_cast<double>(estimate(TokenFamily::claude_45)), static_cast<double>(tools + 28), 1);
+  EXPECT_NEAR(static_cast<double>(estimate("claude-sonnet-4-5")), static_cast<double>(tools + 28), 3);
+  request_.reasoning.mode = ReasoningMode::unset;
+  request_.tool_choice.mode = ToolChoiceMode::required;
+  EXPECT_GT(estimate("claude-sonnet-4-5"), tools + 50) << "a longer one where a tool must be called";
+  request_.tool_choice.mode = ToolChoiceMode::automatic;
+  request_.parallel_tool_calls = false;
+  EXPECT_LT(estimate("claude-sonnet-4-5"), tools - 150) << "and a shorter one without parallel calls";
 }
 
 TEST_F(EstimateRequest, ImagesByTheirSize) {
@@ -108,25 +102,63 @@ TEST_F(EstimateRequest, ImagesByTheirSize) {
       .source = MediaSource::base64, .data = "iVBORw0KGgoAAAANSUhEUgAAA+gAAAH0CAYAAAAx", .media_type = "image/png"};
   Message& message = say("");
   message.parts.push(arena_, {.kind = PartKind::image, .media = &media});
-  EXPECT_EQ(count_prompt(request_, TokenFamily::claude_5).media_tokens, 667U);
-  EXPECT_EQ(count_prompt(request_, TokenFamily::openai).media_tokens, 85U + 170 * 2);
-  EXPECT_EQ(count_prompt(request_, TokenFamily::gemini).media_tokens, 258U);
+  const auto tokens = [this](std::string_view model) { return count(model).media_tokens; };
+  EXPECT_EQ(tokens("claude-sonnet-4-5"), 667U + 6);
+  EXPECT_EQ(tokens("gemini-2.5-flash"), 258U);
+  EXPECT_EQ(tokens("gpt-4o"), 85U + 170 * 2);
+  EXPECT_EQ(tokens("gpt-4o-mini"), 2833U + 5667 * 2);
+  EXPECT_EQ(tokens("gpt-5"), 70U + 140 * 2);
+  EXPECT_EQ(tokens("gpt-5-mini"), 615U) << "512 patches";
+  EXPECT_EQ(tokens("gpt-5-nano"), 768U);
+  EXPECT_EQ(tokens("gpt-4.1-mini"), 830U);
+  EXPECT_EQ(tokens("gpt-5.4"), 615U);
   media.detail = "low";
-  EXPECT_EQ(count_prompt(request_, TokenFamily::openai).media_tokens, 85U);
+  EXPECT_EQ(tokens("gpt-4o"), 85U);
+  EXPECT_EQ(tokens("gpt-5-mini"), 615U) << "has no effect there";
+  // WebP (VP8X) of 300 x 200, GIF of 320 x 240.
+  media = {.source = MediaSource::base64, .data = "UklGRgAAAABXRUJQVlA4WAoAAAAAAAAAKwEAxwAA"};
+  EXPECT_EQ(tokens("claude-sonnet-4-5"), 80U + 6);
+  media.data = "R0lGODlhQAHwAA==";
+  EXPECT_EQ(tokens("claude-sonnet-4-5"), 103U + 6);
   media = {.source = MediaSource::url, .data = "https://example.com/x.png"};
-  EXPECT_EQ(count_prompt(request_, TokenFamily::claude_5).media_tokens, 787U) << "unknown: as a usual one";
+  EXPECT_EQ(tokens("claude-sonnet-4-5"), 787U + 6) << "unknown: as a usual one";
   media = {.source = MediaSource::base64, .data = "!!!"};
-  EXPECT_EQ(count_prompt(request_, TokenFamily::claude_5).media_tokens, 787U);
+  EXPECT_EQ(tokens("claude-sonnet-4-5"), 787U + 6);
 }
 
-TEST(SchemaCounts, DescriptionsCountApart) {
+TEST_F(EstimateRequest, DocumentsByWhatTheySay) {
+  const std::string_view text = base::base64_encode(
+      "%PDF-1.4 << /Type /Pages >> << /Type /Page >> << /Type/Page >> stream\n"
+      "BT (Hello, \\(round\\) world) Tj ET\nendstream",
+      arena_);
+  Media media{.source = MediaSource::base64, .data = text, .media_type = "application/pdf"};
+  Message& message = say("");
+  message.parts.push(arena_, {.kind = PartKind::document, .media = &media});
+  EXPECT_EQ(count("gemini-2.5-flash").media_tokens, 2 * 258U);
+  EXPECT_EQ(count("claude-sonnet-4-5").media_tokens, 2 * 1570U + 8);
+  dialect_ = Dialect::openai_responses;
+  EXPECT_EQ(count("gpt-5").media_tokens, 6U);
+  const std::string plain(base::base64_encode("One two three.", arena_));
+  media = {.source = MediaSource::base64, .data = plain, .media_type = "text/plain"};
+  EXPECT_EQ(count("gpt-5").media_tokens, 0U);
+  EXPECT_EQ(count("gpt-5").prose.words, 3U);
+}
+
+TEST(SchemaCounts, NamesAndDescriptions) {
   SchemaCounts counts;
-  counts.add(R"({"type":"object","properties":{"description":{"type":"string","description":"The \"whole\" text"}}})");
-  EXPECT_EQ(counts.types, 2U);
-  EXPECT_EQ(counts.described_words, 3U) << "a member of that name is none";
+  counts.add(R"({"type":"object","required":["kind"],"properties":{
+    "description":{"type":"string","description":"The \"whole\" text"},"kind":{"enum":["big","small one"],"title":"Kind"}}})");
+  EXPECT_EQ(counts.members, 2U);
+  EXPECT_EQ(counts.optional, 1U);
+  EXPECT_EQ(counts.described, 1U) << "a member of that name is none";
+  EXPECT_EQ(counts.enum_items, 2U);
+  EXPECT_EQ(counts.titles, 1U);
+  EXPECT_EQ(counts.objects, 1U);
+  EXPECT_EQ(counts.words.words, 2 + 3 + 3U);
+  EXPECT_EQ(counts.raw.lines, 0U) << "white space of JSON is nobody's";
+  const SchemaCounts before = counts;
   counts.add(R"({"description":)");
-  counts.add(R"({"description":"cut)");
-  EXPECT_EQ(counts.described_words, 4U);
+  EXPECT_EQ(counts.described, before.described);
 }
 
 // What the model thought is in the prompt again as long as it goes on with the same turn.
@@ -141,17 +173,17 @@ TEST_F(EstimateRequest, ThoughtsOfTheTurnAtHand) {
   Message result{.role = Role::user};
   result.parts.push(arena_, {.kind = PartKind::tool_result, .id = "c"});
   request_.messages.push(arena_, result);
-  const PromptCounts live = count_prompt(request_, TokenFamily::openai_reasoning);
+  const PromptCounts live = count("gpt-5");
   EXPECT_EQ(live.thought_words, 3U);
   EXPECT_EQ(live.sealed_bytes, 2000U);
   EXPECT_EQ(live.sealed_bytes_above, 1100U);
-  const uint64_t during = estimate(TokenFamily::openai_reasoning);
+  const uint64_t during = estimate("gpt-5");
   say("And then?");
-  const PromptCounts old = count_prompt(request_, TokenFamily::openai_reasoning);
+  const PromptCounts old = count("gpt-5");
   EXPECT_EQ(old.thought_words, 0U);
   EXPECT_EQ(old.old_thought_words, 3U);
   EXPECT_EQ(old.sealed_bytes, 0U);
-  EXPECT_LT(estimate(TokenFamily::openai_reasoning), during);
+  EXPECT_LT(estimate("gpt-5"), during);
 }
 
 }  // namespace

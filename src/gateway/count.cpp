@@ -15,10 +15,9 @@ Task<void> Call::answer_estimate() {
     if (auto read = co_await read_converted(); !read) co_return co_await refuse(read.error());
   }
   const chat::Target& target = conversion_->target();
-  const chat::TokenFamily family = chat::token_family(target.model);
   conversion_->warnings().add(chat::WarningKind::estimated, "input_tokens",
                               "the provider does not count tokens of this model");
-  co_await answer_count(chat::estimate_tokens(conversion_->request(), family, target.dialect));
+  co_await answer_count(chat::estimate_tokens(conversion_->request(), chat::token_model(target.model, target.dialect)));
 }
 
 Task<void> Call::answer_count(uint64_t input_tokens) {
