@@ -132,7 +132,10 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
     if (store == nullptr) return store_away();
     control::ObjectSecrets secrets = state->stored->secrets;
     if (access != nullptr) {
-      TRY_VOID(access->follow_key_file());
+      if (const auto followed = access->follow_key_file(); !followed) {
+        return api_error(500, "master_key",
+                         "the master key's file cannot be read: " + std::string(followed.error().context));
+      }
       secrets.vault = access->vault();
     }
     const ApiContext context{*store, *state->file, secrets, state->environment, access};

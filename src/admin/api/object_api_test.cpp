@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "admin/api/openapi.h"
 #include "base/rng.h"
@@ -104,6 +105,54 @@ TEST_P(ObjectApiTest, OneBadRowDoesNotStopTheOthers) {
   ASSERT_EQ(merger.notes().size(), 2u) << "the connection, and its model";
   EXPECT_THAT(merger.notes()[0].problem, HasSubstr("no such provider"));
   EXPECT_THAT(merger.notes()[1].problem, HasSubstr("no connection 'c'"));
+}
+
+TEST_P(ObjectApiTest, ARouteGoesOnWithoutAModelThatIsGone) {
+  call(Method::post, "connections", kConnection);
+  for (const char* model : {"a", "b", "c"}) {
+    call(Method::post, "models", std::string(R"({"connection":"c","name":")") + model + "\"}");
+  }
+  EXPECT_EQ(call(Method::post, "routes", R"({"models":["a","x*"]})").status, 400) << "a name that nothing has";
+  EXPECT_EQ(call(Method::post, "routes", R"({"models":["a","b"],"fallbacks":["c","b"],"attempts":2})").status, 201);
+  EXPECT_EQ(call(Method::post, "routes", R"({"models":["a","b"]})").status, 409);
+  EXPECT_EQ(snapshot()->routes.size(), 2u);
+  const auto merged = [&] {
+    const auto all = store_.load_all();
+    const control::ObjectMerger merger(file_, all->objects, secrets_, environment_);
+    return std::pair(merger.config().routes, merger.notes());
+  };
+  EXPECT_EQ(call(Method::delete_, "models/b").status, 200);
+  auto [routes, notes] = merged();
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_THAT(routes[0].models, testing::ElementsAre("a"));
+  EXPECT_THAT(routes[0].fallbacks, testing::ElementsAre("c"));
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_TRUE(notes[0].partial);
+  EXPECT_THAT(notes[0].problem, HasSubstr("there is no model 'b'"));
+  EXPECT_EQ(call(Method::delete_, "models/a").status, 200);
+  std::tie(routes, notes) = merged();
+  EXPECT_TRUE(routes.empty()) << "it is for nothing that there is";
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_FALSE(notes[0].partial);
+}
+
+TEST_P(ObjectApiTest, PricesAreCalledByWhatTheyAreFor) {
+  const std::string price = R"({"provider":"openai","model":"gpt/x","input":"1","output":"2"})";
+  EXPECT_EQ(call(Method::post, "prices", price).status, 201);
+  EXPECT_EQ(call(Method::post, "prices", price).status, 409);
+  EXPECT_EQ(call(Method::post, "prices",
+                 R"({"provider":"openai","model":"gpt/x","above_tokens":9,"input":"3","output":"4","audio_input":"5"})")
+                .status,
+            201);
+  EXPECT_EQ(call(Method::patch, "prices/openai%2Fgpt%2Fx", R"({"input":"1.5"})").status, 200);
+  EXPECT_EQ(text(json(call(Method::get, "prices/openai%2Fgpt%2Fx%2Fabove-9")), "output"), "4");
+  EXPECT_EQ(call(Method::patch, "prices/openai%2Fgpt%2Fx", R"({"input":"much"})").status, 400);
+  const auto built = snapshot();
+  const auto* const tiers = built->prices.find("c", "openai", "gpt/x");
+  ASSERT_NE(tiers, nullptr);
+  EXPECT_EQ(tiers->at(9).input, 1'500'000'000);
+  EXPECT_EQ(tiers->at(10).input, 3'000'000'000);
+  EXPECT_EQ(tiers->at(10).audio_input, 5'000'000'000);
 }
 
 TEST_P(ObjectApiTest, RemovalsAskFirst) {

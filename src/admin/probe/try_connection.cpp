@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <iterator>
+#include <vector>
 
 #include "admin/api/object_edit.h"
 #include "admin/api/object_view.h"
@@ -21,6 +23,16 @@ std::expected<std::string, ApiAnswer> name_of(const ApiContext& context, const s
   auto object = find_object(context, kind, id_or_name);
   if (!object) return std::unexpected(std::move(object).error());
   return std::move(object->name);
+}
+
+base::Result<void> load_kind(store::ObjectStore& from, std::string_view kind, std::vector<store::Object>& to) {
+  constexpr size_t kPage = store::ObjectStore::kPageMax;
+  for (std::string after;;) {
+    TRY(page, from.list({.kind = kind, .after = after, .limit = kPage}));
+    std::ranges::move(page, std::back_inserter(to));
+    if (page.size() < kPage) return {};
+    after = to.back().id;
+  }
 }
 
 ApiAnswer answer_of(const std::string& connection, const std::expected<ProbeResult, std::string>& result) {
@@ -47,13 +59,13 @@ ApiAnswer test_connection(const ApiContext& context, const ApiRequest& request, 
   }
   auto connection = name_of(context, id_or_name);
   if (!connection) return connection.error();
-  auto everything = context.store.load_all();
-  if (!everything) return store_failed(everything.error());
   // Nothing else has a part in the call, and there may be very many keys.
-  std::erase_if(everything->objects,
-                [](const store::Object& each) { return each.kind != "connection" && each.kind != "model"; });
+  std::vector<store::Object> objects;
+  for (const std::string_view kind : {"connection", "model"}) {
+    if (const auto loaded = load_kind(context.store, kind, objects); !loaded) return store_failed(loaded.error());
+  }
   const auto config = std::make_shared<const control::Config>(
-      control::ObjectMerger(context.file, everything->objects, context.secrets, context.environment).config());
+      control::ObjectMerger(context.file, objects, context.secrets, context.environment).config());
   ApiAnswer answer;
   answer.rest = [config, connection = std::move(*connection), model = std::move(model)](std::stop_token stop) {
     return answer_of(connection, probe_connection(*config, connection, model, std::move(stop)));

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/temporary_directory.h"
+#include "control/ledger/ledger_reader.h"
 #include "control/test_support.h"
 
 namespace llmgw::control {
@@ -202,6 +203,39 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
   EXPECT_EQ(admission::spent(*scope.meter), 450);
   EXPECT_EQ(scope.meter->charged.load(), 50) << "what other gateways are told of";
   EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
+}
+
+TEST_F(LedgerTest, NewestRecordsAndChosenSums) {
+  auto ledger = start(2);
+  for (int i = 0; i < 5; ++i) {
+    LedgerRecord record = record_of(i % 2 == 0 ? "even" : "odd", 10 + i);
+    record.time += i;
+    record.text(LedgerText::team) = i < 3 ? "first" : "second";
+    ledger->writer(0).append(record);
+  }
+  const auto newest = [&](size_t limit, std::string_view key) {
+    std::string costs;
+    const auto found = newest_records(
+        directory_, limit, [&](const LedgerRecord& each) { return key.empty() || each.text(LedgerText::key) == key; },
+        [&](const LedgerRecord& each) { costs += std::to_string(each.nano_dollars) + " "; });
+    EXPECT_TRUE(found);
+    return costs + (found->more ? "and more" : "");
+  };
+  EXPECT_EQ(newest(10, ""), "14 13 12 11 10 ");
+  EXPECT_EQ(newest(2, ""), "14 13 and more");
+  EXPECT_EQ(newest(10, "odd"), "13 11 ");
+  EXPECT_EQ(newest(10, "nobody"), "");
+  ASSERT_TRUE(ledger->flush(kPatience));
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto of_first = store->report({.by = {ReportColumn::key}, .where = {{ReportColumn::team, "first"}}});
+  ASSERT_TRUE(of_first);
+  ASSERT_EQ(of_first->size(), 2u);
+  EXPECT_EQ((*of_first)[0].sums.nano_dollars, 10 + 12);
+  EXPECT_EQ((*of_first)[1].sums.nano_dollars, 11);
+  const auto one =
+      store->report({.by = {}, .where = {{ReportColumn::team, "second"}, {ReportColumn::key, "odd' OR '1' = '1"}}});
+  ASSERT_TRUE(one);
+  EXPECT_TRUE(one->empty());
 }
 
 TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {

@@ -19,6 +19,7 @@ class Governed:
     def __init__(self, directory, decode_speed=2000):
         self.directory = pathlib.Path(directory)
         self.running = []
+        self.started_again = 0
         (port,) = processes.free_ports(1)
         arguments = ["simulate", "--listen", f"127.0.0.1:{port}", "--tokens-min", "5", "--tokens-max", "20"]
         arguments += ["--decode-speed", str(decode_speed)]
@@ -73,9 +74,9 @@ class Governed:
 
     def again(self, gateway):
         """The same gateway after its process has ended."""
-        again = self._run(
-            f"{gateway.name}-again", ["serve", "--config", str(gateway.config_file)], gateway.port, "/ready"
-        )
+        self.started_again += 1
+        name = f"{gateway.config_file.stem}-again-{self.started_again}"
+        again = self._run(name, ["serve", "--config", str(gateway.config_file)], gateway.port, "/ready")
         again.config_file, again.data_dir = gateway.config_file, gateway.data_dir
         return again
 
