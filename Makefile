@@ -1,6 +1,6 @@
 # Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fuzz format lint lint-all sanitize conformance soak kill-test
+.PHONY: help run test build bench profile fuzz format lint lint-all sanitize conformance soak kill-test
 
 FUZZ_SECONDS ?= 600
 SOAK_MINUTES ?= 10
@@ -13,6 +13,7 @@ help:
 	@echo 'make test      unit and end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make build     build/release/llm-gateway'
 	@echo 'make bench     CPU, latency and memory beside nginx and haproxy; writes bench/results.md'
+	@echo 'make profile   measures what release builds are optimised by; writes bench/release.profdata'
 	@echo 'make fuzz      each fuzz target for FUZZ_SECONDS (600); FUZZ_TARGET=name for one'
 	@echo 'make format    clang-format on every source'
 	@echo 'make lint      layers, format, clang-tidy, shellcheck'
@@ -40,6 +41,11 @@ bench:
 	@scripts/setup bench
 	@scripts/build release llm-gateway bench-tools
 	@python3 bench/run.py
+
+profile:
+	@scripts/setup bench
+	@scripts/build release bench-tools
+	@python3 bench/profile.py
 
 fuzz:
 	@scripts/setup test

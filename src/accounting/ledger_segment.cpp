@@ -29,15 +29,40 @@ constexpr std::array<std::array<uint32_t, 256>, 8> kCrcTables = [] {
   return tables;
 }();
 
-constexpr size_t padded(size_t size) {
-  return (size + 7) & ~size_t{7};
-}
-
 template <class T>
 T load(const char* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
+}
+
+// The instruction of SSE 4.2, which has this polynomial: 8 bytes in 3 cycles.
+#ifdef __x86_64__
+bool has_crc_instruction() {
+  static const bool has = __builtin_cpu_supports("sse4.2") != 0;
+  return has;
+}
+
+[[gnu::target("sse4.2")]] uint32_t crc32c_by_instruction(std::string_view bytes) {
+  uint64_t crc = ~uint32_t{0};
+  const char* p = bytes.data();
+  size_t left = bytes.size();
+  for (; left >= 8; p += 8, left -= 8) crc = __builtin_ia32_crc32di(crc, load<uint64_t>(p));
+  auto rest = static_cast<uint32_t>(crc);
+  for (; left > 0; ++p, --left) rest = __builtin_ia32_crc32qi(rest, static_cast<unsigned char>(*p));
+  return ~rest;
+}
+#else
+bool has_crc_instruction() {
+  return false;
+}
+uint32_t crc32c_by_instruction(std::string_view bytes) {
+  return crc32c_by_table(bytes);
+}
+#endif
+
+constexpr size_t padded(size_t size) {
+  return (size + 7) & ~size_t{7};
 }
 
 struct Descriptor {
@@ -51,7 +76,7 @@ struct Descriptor {
 
 // Eight bytes a step ("slicing by 8", Kounavis and Berry, 2008): about 1 ns a byte less than one at a time, on any
 // processor.
-uint32_t crc32c(std::string_view bytes) {
+uint32_t crc32c_by_table(std::string_view bytes) {
   uint32_t crc = ~uint32_t{0};
   const char* p = bytes.data();
   size_t left = bytes.size();
@@ -62,6 +87,10 @@ uint32_t crc32c(std::string_view bytes) {
   }
   for (; left > 0; ++p, --left) crc = (crc >> 8) ^ kCrcTables[0][(crc ^ static_cast<uint8_t>(*p)) & 255];
   return ~crc;
+}
+
+uint32_t crc32c(std::string_view bytes) {
+  return has_crc_instruction() ? crc32c_by_instruction(bytes) : crc32c_by_table(bytes);
 }
 
 base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, int64_t now) {
@@ -78,15 +107,13 @@ base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, 
   void* data = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (data == MAP_FAILED) return undo(errno, "mapping a segment of the ledger");
   auto* bytes = static_cast<char*>(data);
-  // The first write to a page asks the file system; for the first pages better here than on a request's way. All of
-  // them would be memory for calls that an idle gateway never has. Old kernels do without.
-  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
-  (void)madvise(data, kPopulatedBytes, kPopulateWrite);
   std::memcpy(bytes, kMagic.data(), kMagic.size());
   std::memcpy(bytes + kMagic.size(), &now, sizeof now);
   const int fd = file.fd;
   file.fd = -1;
-  return std::unique_ptr<Segment>(new Segment(bytes, fd, path));
+  std::unique_ptr<Segment> segment(new Segment(bytes, fd, path));
+  segment->populate(kPopulatedBytes);
+  return segment;
 }
 
 std::unique_ptr<Segment> Segment::in_memory() {
@@ -100,6 +127,17 @@ std::unique_ptr<Segment> Segment::in_memory() {
 Segment::~Segment() {
   munmap(data_, kSegmentBytes);
   if (fd_ >= 0) close(fd_);
+}
+
+void Segment::populate(size_t ahead) {
+  if (fd_ < 0) return;
+  constexpr size_t kPageBytes = 4096;
+  const size_t end = std::min(kSegmentBytes, (written() + ahead + kPageBytes - 1) & ~(kPageBytes - 1));
+  if (end <= populated_) return;
+  const size_t from = std::max(populated_, written() & ~(kPageBytes - 1));
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; older kernels do without
+  (void)madvise(data_ + from, end - from, kPopulateWrite);
+  populated_ = end;
 }
 
 char* Segment::prepare(size_t size) {

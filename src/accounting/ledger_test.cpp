@@ -79,6 +79,11 @@ TEST(Crc32c, IsCastagnolis) {
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);
   EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43u);
   EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
+  std::string text;
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(crc32c(text), crc32c_by_table(text)) << text.size();
+    text.push_back(static_cast<char>(i * 7));
+  }
 }
 
 std::vector<std::string> ids(std::string_view bytes, SegmentScan* scan = nullptr) {

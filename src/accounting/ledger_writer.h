@@ -33,7 +33,7 @@ class LedgerWriter {
   // Full ones, oldest first.
   std::vector<std::unique_ptr<Segment>> take_full();
   // The one being filled; null before the first record. Valid until take_full() has returned it.
-  const Segment* current() const { return current_.load(std::memory_order_acquire); }
+  Segment* current() const { return current_.load(std::memory_order_acquire); }
   // The worker has ended: all that is left.
   std::vector<std::unique_ptr<Segment>> take_all();
 

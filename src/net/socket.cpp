@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "net/epoll.h"
@@ -21,6 +23,33 @@ using base::ErrorCode;
 using base::fail;
 using base::os_error;
 using base::Result;
+
+// Small pieces are joined here: to copy 4 KB takes less than the kernel takes to read a list of buffers (0.2 us). Used
+// within one try_write only.
+constexpr size_t kGatherBytes = 4096;
+thread_local char gather_buffer[kGatherBytes];
+
+// All of `buffers` in one piece, or nothing if they are too long for it.
+std::string_view gather(std::span<const iovec> buffers) {
+  if (buffers.size() == 1) return {static_cast<const char*>(buffers[0].iov_base), buffers[0].iov_len};
+  size_t filled = 0;
+  for (const iovec& buffer : buffers) {
+    if (buffer.iov_len > kGatherBytes - filled) return {};
+    if (buffer.iov_len > 0) std::memcpy(gather_buffer + filled, buffer.iov_base, buffer.iov_len);
+    filled += buffer.iov_len;
+  }
+  return {gather_buffer, filled};
+}
+
+ssize_t send_buffers(int fd, std::span<const iovec> buffers) {
+  if (const std::string_view joined = gather(buffers); !joined.empty()) {
+    return ::send(fd, joined.data(), joined.size(), MSG_NOSIGNAL);
+  }
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(buffers.data());
+  message.msg_iovlen = buffers.size();
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 void set_option(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof value);
@@ -58,12 +87,9 @@ class SocketStream : private Descriptor, public Stream {
   IoResult try_write(std::span<const iovec> buffers) override {
     Readiness& state = Descriptor::readiness();
     if (!state.writable) return {IoStatus::would_block_write, 0, {}};
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(buffers.data());
-    message.msg_iovlen = buffers.size();
     ssize_t count = 0;
     do {
-      count = sendmsg(fd(), &message, MSG_NOSIGNAL);
+      count = send_buffers(fd(), buffers);
     } while (count < 0 && errno == EINTR);
     if (count >= 0) return {IoStatus::ok, static_cast<size_t>(count), {}};
     if (errno == EAGAIN) {

@@ -1,6 +1,8 @@
 #include "app/service/process_setup.h"
 
+#include <link.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -20,6 +22,19 @@ namespace {
 constexpr int kMmapThresholdBytes = 128 * 1024;
 constexpr int kTrimThresholdBytes = 256 * 1024;
 
+// Code is never written, so what is dropped is the file's and no copy of it.
+int drop_code(dl_phdr_info* object, size_t, void*) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (size_t i = 0; i < object->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || (segment.p_flags & PF_W) != 0) continue;
+    const uintptr_t start = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
+    const uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    (void)madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
 }  // namespace
 
 size_t raise_descriptor_limit() {
@@ -36,6 +51,11 @@ void tune_allocator(size_t threads) {
   mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes);
   mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes);
   mallopt(M_ARENA_MAX, static_cast<int>(threads));
+}
+
+void give_back_start_memory() {
+  malloc_trim(0);
+  dl_iterate_phdr(&drop_code, nullptr);
 }
 
 base::Result<process::FileDescriptor> block_signals() {

@@ -16,6 +16,10 @@ size_t raise_descriptor_limit();
 // arena, no more. `threads`: workers and the control thread.
 void tune_allocator(size_t threads);
 
+// Gives back what only the start needed: freed memory, and the pages of code that are mapped (most will not run again;
+// those that do are mapped again from the page cache, 0.5 us each time for 16 of them).
+void give_back_start_memory();
+
 // Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts; they are read from the descriptor.
 base::Result<process::FileDescriptor> block_signals();
 // The next signal that came; 0 when none has.

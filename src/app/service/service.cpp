@@ -15,6 +15,7 @@ namespace {
 using base::Duration;
 using net::Task;
 
+constexpr Duration kSettleTime = std::chrono::seconds(1);
 constexpr Duration kLookAfterInterval = std::chrono::seconds(1);
 // When watching files or the control socket fails, for want of descriptors: tried again after this.
 constexpr Duration kRetryInterval = std::chrono::seconds(5);
@@ -107,6 +108,11 @@ Task<void> Service::watch_files() {
       (void)reload("a file changed");
     }
   }
+}
+
+// When the other threads have started as well.
+Task<void> Service::settle_down() {
+  if (co_await net::sleep_for(loop_, kSettleTime)) give_back_start_memory();
 }
 
 Task<void> Service::look_after() {

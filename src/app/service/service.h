@@ -92,6 +92,7 @@ class Service {
   net::Task<void> watch_control();
   net::Task<void> watch_files();
   net::Task<void> look_after();
+  net::Task<void> settle_down();
   void on_command(const process::ControlRequest& request);
   void begin_drain(std::string_view cause);
   // objects.cpp

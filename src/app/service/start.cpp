@@ -222,6 +222,7 @@ void Service::watch_everything() {
   tasks_.spawn(watch_control());
   tasks_.spawn(watch_files());
   tasks_.spawn(look_after());
+  tasks_.spawn(settle_down());
   log_notes();
   if (feed_ != nullptr) feed_->attach(loop_, [this] { take_objects(); });
 }

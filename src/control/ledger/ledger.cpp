@@ -73,6 +73,7 @@ Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
   for (size_t i = 0; i < ledger->options_.workers; ++i) {
     ledger->writers_.push_back(std::make_unique<accounting::LedgerWriter>());
   }
+  ledger->written_before_.resize(ledger->options_.workers);
   ledger->supply();
   Ledger* const raw = ledger.get();
   raw->supplier_ = std::thread([raw] { raw->run_supplier(); });
@@ -138,6 +139,19 @@ void Ledger::supply() {
       ++memory_segments_;
       writers_[i]->give_spare(std::move(memory));
     }
+  }
+}
+
+// For the next round twice what the last one took.
+void Ledger::populate() {
+  const std::lock_guard lock(populating_);
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    Segment* const segment = writers_[i]->current();
+    if (segment == nullptr) continue;
+    const size_t written = segment->written();
+    const size_t added = written - std::min(written, written_before_[i]);
+    segment->populate(std::max(accounting::kPopulatedBytes, 2 * added));
+    written_before_[i] = written;
   }
 }
 
@@ -312,7 +326,7 @@ bool Ledger::sum_up(Which which) {
     }
   }
   {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(populating_, mutex_);
     if (!marks.empty()) last_complaint_.clear();
     for (SegmentMark& mark : marks) readings_[mark.name].mark = mark;
     for (const SegmentMark& mark : finished) readings_.erase(mark.name);
@@ -381,6 +395,7 @@ void Ledger::run_supplier() {
   do {
     collect_full();
     supply();
+    populate();
     rescue_memory();
   } while (wait(kSupplyInterval));
 }

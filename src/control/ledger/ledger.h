@@ -91,6 +91,7 @@ class Ledger {
   // The supplying thread.
   void run_supplier();
   void supply();
+  void populate();
   void rescue_memory();
   void collect_full();
   base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker);
@@ -126,6 +127,10 @@ class Ledger {
   std::atomic<uint64_t> waiting_bytes_ = 0;
   std::atomic<int64_t> retention_;
   std::atomic<uint64_t> bytes_max_;
+
+  // Held while a segment's file is taken in, which may wait for the disk, and to take a segment away. Before mutex_.
+  std::mutex populating_;
+  std::vector<size_t> written_before_;  // by worker, of the segment it had then; the supplying thread's
 
   // Guards what the threads share; held only for steps that do not wait.
   std::mutex mutex_;

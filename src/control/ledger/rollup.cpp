@@ -38,20 +38,41 @@ RollupSums sums_of(const LedgerRecord& record) {
           .nano_dollars = record.nano_dollars};
 }
 
-void Rollup::add(const LedgerRecord& record) {
-  key_.quarter = record.time / 1'000'000'000 / kQuarterSeconds;
-  key_.organization = record.text(LedgerText::organization);
-  key_.team = record.text(LedgerText::team);
-  key_.user = record.text(LedgerText::user);
-  key_.key = record.text(LedgerText::key);
-  // Where a pattern serves the call, the name that the provider knows; but not one that clients made up.
+namespace {
+
+// Where a pattern serves the call, the name that the provider knows; but not one that clients made up.
+std::string_view model_of(const LedgerRecord& record) {
   const auto model = record.text(LedgerText::model);
   const bool pattern = model.find('*') != std::string_view::npos;
-  key_.model = pattern && record.outcome == CallOutcome::completed ? record.text(LedgerText::upstream_model) : model;
-  key_.provider = record.text(LedgerText::provider);
-  key_.connection = record.text(LedgerText::connection);
-  key_.tags = record.text(LedgerText::tags);
-  sums_[key_] += sums_of(record);
+  return pattern && record.outcome == CallOutcome::completed ? record.text(LedgerText::upstream_model) : model;
+}
+
+// Makes `key` that of the record; whether it was that already.
+bool take_key(RollupKey& key, const LedgerRecord& record) {
+  const int64_t quarter = record.time / 1'000'000'000 / kQuarterSeconds;
+  bool same = key.quarter == quarter;
+  key.quarter = quarter;
+  const auto take = [&same](std::string& to, std::string_view from) {
+    if (to == from) return;
+    to = from;
+    same = false;
+  };
+  take(key.organization, record.text(LedgerText::organization));
+  take(key.team, record.text(LedgerText::team));
+  take(key.user, record.text(LedgerText::user));
+  take(key.key, record.text(LedgerText::key));
+  take(key.model, model_of(record));
+  take(key.provider, record.text(LedgerText::provider));
+  take(key.connection, record.text(LedgerText::connection));
+  take(key.tags, record.text(LedgerText::tags));
+  return same;
+}
+
+}  // namespace
+
+void Rollup::add(const LedgerRecord& record) {
+  if (!take_key(key_, record) || sums_of_key_ == nullptr) sums_of_key_ = &sums_[key_];
+  *sums_of_key_ += sums_of(record);
   const auto charged = record.text(LedgerText::charged);
   for (size_t i = 0; i + sizeof(uint64_t) <= charged.size(); i += sizeof(uint64_t)) {
     uint64_t identity = 0;
@@ -62,6 +83,7 @@ void Rollup::add(const LedgerRecord& record) {
 
 void Rollup::clear() {
   sums_.clear();
+  sums_of_key_ = nullptr;
   charges_.clear();
 }
 

@@ -36,6 +36,10 @@ struct RollupSums {
 
 class Rollup {
  public:
+  Rollup() = default;
+  Rollup(const Rollup&) = delete;
+  Rollup& operator=(const Rollup&) = delete;
+
   void add(const accounting::LedgerRecord& record);
   void clear();
   bool empty() const { return sums_.empty(); }
@@ -47,7 +51,8 @@ class Rollup {
  private:
   std::map<RollupKey, RollupSums> sums_;
   std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
-  RollupKey key_;  // reused, so that a known one allocates nothing
+  RollupKey key_;  // of the record before: calls of one kind come in rows
+  RollupSums* sums_of_key_ = nullptr;
 };
 
 RollupSums sums_of(const accounting::LedgerRecord& record);

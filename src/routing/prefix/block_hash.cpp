@@ -1,5 +1,6 @@
 #include "routing/prefix/block_hash.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>
