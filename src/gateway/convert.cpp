@@ -238,6 +238,9 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
         co_return false;
       }
     }
+    // The beginnings of other calls go first.
+    net::SendTurn turn(worker_.loop(), net::Order::continuation);
+    if (last_piece != base::Instant{} && !turn.await_ready()) co_await turn;
     const iovec buffer = net::buffer_of(transcoder.output());
     if (transcoder.over()) account();
     auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
