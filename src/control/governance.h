@@ -26,12 +26,18 @@ std::string_view to_string(ScopeKind kind);
 // Something that has limits or a budget. Its identity is the same in every snapshot, process and gateway, so that what
 // has been used of a limit outlives a reload.
 struct Scope {
+  struct LimitSet {
+    admission::Limits limits;
+    admission::CompiledLimits compiled;
+  };
   ScopeKind kind;
   uint64_t identity;
   std::string name;
-  admission::Limits limits;
-  admission::CompiledLimits compiled;
+  std::shared_ptr<const LimitSet> set;      // scopes with the same limits share it
   std::shared_ptr<admission::Meter> meter;  // the same in every snapshot of the process
+
+  const admission::Limits& limits() const { return set->limits; }
+  const admission::CompiledLimits& compiled() const { return set->compiled; }
 };
 // Of an assignment the name is the key's, a slash and the alias.
 uint64_t scope_identity(ScopeKind kind, std::string_view name);

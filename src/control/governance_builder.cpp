@@ -49,14 +49,29 @@ uint32_t GovernanceBuilder::find(const Names& names, std::string_view name) {
   return found == names.end() ? kNone : found->second;
 }
 
+// A hundred thousand keys mostly have a handful of limits and of lists of models between them.
+std::shared_ptr<const Scope::LimitSet> GovernanceBuilder::limit_set(const admission::Limits& limits) {
+  const int64_t budget = limits.budget ? limits.budget->nano : -1;
+  auto& set = limit_sets_[{limits.requests_per_second, limits.requests_per_minute, limits.tokens_per_minute,
+                           limits.concurrency, budget, limits.budget_period, limits.time_zone}];
+  if (set == nullptr) {
+    set = std::make_shared<const Scope::LimitSet>(limits, admission::CompiledLimits::of(limits, zones_));
+  }
+  return set;
+}
+
+const ModelFilter& GovernanceBuilder::filter(const std::vector<std::string>& patterns) {
+  const auto found = filters_.find(patterns);
+  return found != filters_.end() ? found->second : filters_.emplace(patterns, ModelFilter(patterns)).first->second;
+}
+
 uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits) {
   if (!limits.any()) return kNone;
   const uint64_t identity = scope_identity(kind, name);
   snapshot_.scopes.push_back({.kind = kind,
                               .identity = identity,
                               .name = std::string(name),
-                              .limits = limits,
-                              .compiled = admission::CompiledLimits::of(limits, zones_),
+                              .set = limit_set(limits),
                               .meter = meters_.get(identity)});
   return static_cast<uint32_t>(snapshot_.scopes.size() - 1);
 }
@@ -68,6 +83,8 @@ void GovernanceBuilder::build() {
   add_users();
   add_principals();
   add_assignments();
+  // They may be very many, and stay as they are.
+  snapshot_.scopes.shrink_to_fit();
 }
 
 void GovernanceBuilder::add_model_scopes() {
@@ -89,7 +106,7 @@ void GovernanceBuilder::add_organizations() {
   for (const auto& from : config_.organizations) {
     organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
     snapshot_.organizations.push_back({.name = from.name,
-                                       .models = ModelFilter(from.models),
+                                       .models = filter(from.models),
                                        .scope = add_scope(ScopeKind::organization, from.name, from.limits())});
   }
 }
@@ -99,7 +116,7 @@ void GovernanceBuilder::add_teams() {
     teams_.emplace(from.name, static_cast<uint32_t>(snapshot_.teams.size()));
     snapshot_.teams.push_back({.name = from.name,
                                .organization = find(organizations_, from.organization),
-                               .models = ModelFilter(from.models),
+                               .models = filter(from.models),
                                .scope = add_scope(ScopeKind::team, from.name, from.limits())});
   }
 }
@@ -109,7 +126,7 @@ void GovernanceBuilder::add_users() {
     users_.emplace(from.name, static_cast<uint32_t>(snapshot_.users.size()));
     snapshot_.users.push_back({.name = from.name,
                                .email = from.email,
-                               .models = ModelFilter(from.models),
+                               .models = filter(from.models),
                                .scope = add_scope(ScopeKind::user, from.name, from.limits())});
   }
 }
@@ -121,14 +138,13 @@ void GovernanceBuilder::add_principals() {
     return std::tuple<std::string_view, std::string_view>(each->key, alias_of(*each));
   });
   for (const auto& from : config_.keys) {
-    Principal principal{.name = from.name, .models = ModelFilter({})};
+    Principal principal{.name = from.name, .models = filter({})};
     const auto own = std::ranges::equal_range(sorted_, std::string_view(from.name), {},
                                               [](const AssignmentConfig* each) { return std::string_view(each->key); });
     principal.first_assignment = static_cast<uint32_t>(own.begin() - sorted_.begin());
     principal.assignment_count = static_cast<uint32_t>(own.size());
-    principal.models = ModelFilter(from.models                       ? *from.models
-                                   : principal.assignment_count == 0 ? std::vector<std::string>{"*"}
-                                                                     : std::vector<std::string>{});
+    if (from.models) principal.models = filter(*from.models);
+    if (!from.models && principal.assignment_count == 0) principal.models = filter({"*"});
     principal.user = find(users_, from.user);
     principal.team = find(teams_, from.team);
     if (principal.team == kNone && principal.user != kNone && !config_.users[principal.user].teams.empty()) {

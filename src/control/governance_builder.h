@@ -1,7 +1,11 @@
 // Organizations, teams, users, keys and assignments of a configuration -> the snapshot's. Control thread only.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 #include "admission/meter_table.h"
@@ -28,6 +32,8 @@ class GovernanceBuilder {
   void add_principals();
   void add_assignments();
   Assignment make_assignment(const AssignmentConfig& from);
+  std::shared_ptr<const Scope::LimitSet> limit_set(const admission::Limits& limits);
+  const ModelFilter& filter(const std::vector<std::string>& patterns);
   uint32_t add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits);
   static uint32_t find(const Names& names, std::string_view name);
 
@@ -36,6 +42,10 @@ class GovernanceBuilder {
   admission::MeterTable& meters_;
   admission::ZoneCache zones_;
   ConfigErrors& errors_;
+  // By everything that a Limits has, in its order; -1: no budget.
+  using LimitKey = std::tuple<double, uint64_t, uint64_t, uint32_t, int64_t, admission::BudgetPeriod, std::string>;
+  std::map<LimitKey, std::shared_ptr<const Scope::LimitSet>> limit_sets_;
+  std::map<std::vector<std::string>, ModelFilter> filters_;
   Names organizations_;
   Names teams_;
   Names users_;

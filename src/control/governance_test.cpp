@@ -100,14 +100,14 @@ TEST(Governance, AKeyIsUnderItsUserTeamAndOrganization) {
   ASSERT_EQ(frontend.governing_scopes().size(), 3u);
   const auto scope = [&](size_t i) -> const Scope& { return snapshot->scopes[frontend.scopes[i]]; };
   EXPECT_EQ(scope(0).kind, ScopeKind::organization);
-  EXPECT_EQ(scope(0).limits.budget, base::NanoDollars{100'000'000'000});
-  EXPECT_EQ(scope(0).limits.budget_period, BudgetPeriod::month);
-  EXPECT_EQ(scope(0).limits.time_zone, "Europe/Berlin");
+  EXPECT_EQ(scope(0).limits().budget, base::NanoDollars{100'000'000'000});
+  EXPECT_EQ(scope(0).limits().budget_period, BudgetPeriod::month);
+  EXPECT_EQ(scope(0).limits().time_zone, "Europe/Berlin");
   EXPECT_EQ(scope(1).kind, ScopeKind::team);
-  EXPECT_EQ(scope(1).limits.concurrency, 3u);
+  EXPECT_EQ(scope(1).limits().concurrency, 3u);
   EXPECT_EQ(scope(2).kind, ScopeKind::key);
-  EXPECT_EQ(scope(2).limits.requests_per_second, 2.5);
-  EXPECT_EQ(scope(2).limits.requests_per_minute, 60u);
+  EXPECT_EQ(scope(2).limits().requests_per_second, 2.5);
+  EXPECT_EQ(scope(2).limits().requests_per_minute, 60u);
 
   const Principal& kims = *snapshot->authenticate("kims-key-1");
   EXPECT_EQ(kims.team, frontend.team) << "a member's key is in the member's first team";
@@ -117,7 +117,7 @@ TEST(Governance, AKeyIsUnderItsUserTeamAndOrganization) {
 TEST(Governance, OneNameHasOneScope) {
   const auto snapshot = build(kGoverned);
   EXPECT_EQ(snapshot->models[0].scope, snapshot->models[1].scope);
-  EXPECT_EQ(snapshot->scopes[snapshot->models[0].scope].limits.tokens_per_minute, 1000u);
+  EXPECT_EQ(snapshot->scopes[snapshot->models[0].scope].limits().tokens_per_minute, 1000u);
   EXPECT_EQ(snapshot->models[2].scope, kNone);
 }
 

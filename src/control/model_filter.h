@@ -2,6 +2,7 @@
 // no allocation.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,21 +13,20 @@ namespace llmgw::control {
 class ModelFilter {
  public:
   explicit ModelFilter(std::vector<std::string> patterns);
-  ModelFilter(ModelFilter&&) = default;
-  ModelFilter& operator=(ModelFilter&&) = default;
-  ModelFilter(const ModelFilter&) = delete;  // views point into the strings
-  ModelFilter& operator=(const ModelFilter&) = delete;
 
   bool allows(std::string_view model) const;
-  bool allows_everything() const { return everything_; }
+  bool allows_everything() const { return list_->everything; }
   // All of them, for routing::ModelTable::suggest.
-  std::span<const std::string_view> patterns() const { return views_; }
+  std::span<const std::string_view> patterns() const { return list_->views; }
 
  private:
-  std::vector<std::string> text_;
-  std::vector<std::string_view> views_;  // exact names first, sorted
-  size_t exact_count_ = 0;
-  bool everything_ = false;
+  struct List {
+    std::vector<std::string> text;
+    std::vector<std::string_view> views;  // exact names first, sorted
+    size_t exact_count = 0;
+    bool everything = false;
+  };
+  std::shared_ptr<const List> list_;  // copies share it: thousands of keys may have the same
 };
 
 }  // namespace llmgw::control

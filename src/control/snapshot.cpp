@@ -213,9 +213,13 @@ void SnapshotBuilder::add_prices() {
 template <class Section>
 void SnapshotBuilder::index_keys(const std::vector<Section>& sections, std::string_view noun, KeyTable& keys,
                                  HashedKeyTable& hashed) {
+  size_t plain = 0;
   size_t hashes = 0;
-  for (const auto& section : sections) hashes += section.hashes.size();
-  keys = KeyTable(inputs_.hash_key, sections.size());
+  for (const auto& section : sections) {
+    plain += section.key.empty() ? 0 : 1;
+    hashes += section.hashes.size();
+  }
+  keys = KeyTable(inputs_.hash_key, plain);
   hashed = HashedKeyTable(inputs_.key_hasher, hashes);
   for (uint32_t i = 0; i < sections.size(); ++i) {
     bool unique = sections[i].key.empty() || keys.add(sections[i].key.reveal(), i);

@@ -141,7 +141,7 @@ TEST(Snapshot, AuthenticatesByKey) {
   ASSERT_TRUE(all && some);
   EXPECT_EQ(all->name, "all");
   EXPECT_EQ(snapshot->index_of(*some), 1u);
-  EXPECT_EQ(snapshot->scopes[some->scopes[0]].limits.requests_per_second, 2.5);
+  EXPECT_EQ(snapshot->scopes[some->scopes[0]].limits().requests_per_second, 2.5);
   EXPECT_TRUE(all->models.allows("anything"));
   EXPECT_TRUE(some->models.allows("gpt-4o"));
   EXPECT_TRUE(some->models.allows("o1-mini"));

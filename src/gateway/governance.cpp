@@ -62,16 +62,17 @@ std::string limit_text(const Scope& scope, Dimension dimension) {
   char number[32];
   switch (dimension) {
     case Dimension::requests_per_second:
-      std::snprintf(number, sizeof number, "%.15g", scope.limits.requests_per_second);
+      std::snprintf(number, sizeof number, "%.15g", scope.limits().requests_per_second);
       return std::string(number) + " requests a second";
-    case Dimension::requests_per_minute: return std::to_string(scope.limits.requests_per_minute) + " requests a minute";
-    case Dimension::tokens_per_minute: return std::to_string(scope.limits.tokens_per_minute) + " tokens a minute";
-    case Dimension::concurrency: return std::to_string(scope.limits.concurrency) + " requests at the same time";
+    case Dimension::requests_per_minute:
+      return std::to_string(scope.limits().requests_per_minute) + " requests a minute";
+    case Dimension::tokens_per_minute: return std::to_string(scope.limits().tokens_per_minute) + " tokens a minute";
+    case Dimension::concurrency: return std::to_string(scope.limits().concurrency) + " requests at the same time";
     case Dimension::budget: break;
   }
   static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};
-  return "$" + base::format_usd(*scope.limits.budget) + " a " +
-         std::string(kPeriods[static_cast<size_t>(scope.limits.budget_period)]);
+  return "$" + base::format_usd(*scope.limits().budget) + " a " +
+         std::string(kPeriods[static_cast<size_t>(scope.limits().budget_period)]);
 }
 
 admission::Moment moment_of(net::Loop& loop) {
@@ -105,7 +106,7 @@ admission::Demand Call::estimate_demand() {
 uint64_t Call::assumed_output() const {
   uint64_t tokens = kAssumedOutputTokens;
   for (size_t i = 0; i < admission_.scope_count; ++i) {
-    const uint64_t limit = admission_.scopes[i]->compiled.tokens_per_minute;
+    const uint64_t limit = admission_.scopes[i]->compiled().tokens_per_minute;
     if (limit != 0) tokens = std::min(tokens, limit / kAssumedShareOfMinute);
   }
   return tokens;
@@ -130,9 +131,9 @@ Outcome<void> Call::admit() {
     std::array<admission::Governed, admission::kScopesMax> governed;
     bool by_size = false;
     for (size_t i = 0; i < admission_.scope_count; ++i) {
-      governed[i] = {&admission_.scopes[i]->compiled, admission_.scopes[i]->meter.get()};
-      by_size =
-          by_size || admission_.scopes[i]->compiled.has_budget || admission_.scopes[i]->compiled.tokens_per_minute != 0;
+      governed[i] = {&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
+      by_size = by_size || admission_.scopes[i]->compiled().has_budget ||
+                admission_.scopes[i]->compiled().tokens_per_minute != 0;
     }
     const admission::Demand demand = by_size ? estimate_demand() : admission::Demand{};
     const auto denial =
@@ -170,7 +171,7 @@ void Call::add_limit_headers(http::Headers& headers) {
   admission::Allowance requests;
   admission::Allowance tokens;
   for (size_t i = 0; i < admission_.scope_count; ++i) {
-    const admission::Governed governed{&admission_.scopes[i]->compiled, admission_.scopes[i]->meter.get()};
+    const admission::Governed governed{&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
     admission::tighten_requests(requests, governed, now);
     admission::tighten_tokens(tokens, governed, now);
   }
@@ -283,7 +284,7 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   std::array<uint64_t, admission::kScopesMax> charged;
   size_t count = 0;
   for (size_t i = 0; i < admission_.scope_count; ++i) {
-    if (admission_.scopes[i]->compiled.has_budget) charged[count++] = admission_.scopes[i]->identity;
+    if (admission_.scopes[i]->compiled().has_budget) charged[count++] = admission_.scopes[i]->identity;
   }
   record.text(LedgerText::charged) = {reinterpret_cast<const char*>(charged.data()), count * sizeof charged[0]};
   worker_.ledger()->append(record);

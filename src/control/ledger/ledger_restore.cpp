@@ -51,8 +51,8 @@ base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
   const int64_t wall = options_.wall();
   std::vector<std::pair<const Scope*, int64_t>> found;
   for (const Scope& scope : snapshot.scopes) {
-    if (!scope.compiled.has_budget) continue;
-    const int64_t start = scope.compiled.period.start_of_period(wall);
+    if (!scope.compiled().has_budget) continue;
+    const int64_t start = scope.compiled().period.start_of_period(wall);
     TRY(spent, store_->charged_since(scope.identity, start / kQuarterSeconds));
     found.emplace_back(&scope, spent);
   }
@@ -64,7 +64,7 @@ base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
       continue;
     }
     // Calls are charged meanwhile, and other gateways are told of what `charged` grows by: the mark moves instead.
-    admission::roll(meter, scope->compiled.period, wall);
+    admission::roll(meter, scope->compiled().period, wall);
     meter.charged_before.fetch_sub(spent, std::memory_order_acq_rel);
   }
   to_restore_ = nullptr;

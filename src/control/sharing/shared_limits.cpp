@@ -58,7 +58,7 @@ SharedLimits::SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Sn
       snapshot_(std::move(snapshot)) {
   // What was restored from the ledger has been told by the process that spent it.
   for (const Scope& scope : snapshot_->scopes) {
-    if (!scope.compiled.has_budget) continue;
+    if (!scope.compiled().has_budget) continue;
     Told& told = told_[scope.identity];
     told.charged = told.restored = scope.meter->charged.load(std::memory_order_relaxed);
   }
@@ -153,7 +153,7 @@ void SharedLimits::ask_budget(uint32_t scope, Told& told) {
 // Whether there was anything to ask: the scope was used lately.
 bool SharedLimits::ask_scope(uint32_t scope) {
   const Scope& of = snapshot_->scopes[scope];
-  const admission::CompiledLimits& limits = of.compiled;
+  const admission::CompiledLimits& limits = of.compiled();
   if (!limits.limits_requests() && limits.tokens_per_minute == 0 && !limits.has_budget) return false;
   Told& told = told_[of.identity];
   const auto& taken = of.meter->taken;
