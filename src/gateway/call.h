@@ -48,6 +48,7 @@ class Call {
   Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
+  ~Call();
 
   // Answers the request, whatever it is, and settles it.
   net::Task<void> run();

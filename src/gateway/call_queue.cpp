@@ -27,6 +27,11 @@ constexpr uint32_t kAssumedOutputTokens = 256;
 
 }  // namespace
 
+// It may be cut off anywhere, when its worker ends.
+Call::~Call() {
+  if (lease_.held()) worker_.room().forget_guess(lease_);
+}
+
 // Whether there is an instance left: chosen, waited for if it has enough to do, and set up.
 Task<Outcome<bool>> Call::next_attempt() {
   for (;;) {
@@ -82,6 +87,11 @@ void Call::charge_share() {
 void Call::settle_share() {
   if (charged_tokens_ == 0) return;
   const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const bool answered = upstream_status_ != 0 && upstream_status_ < 300;
+  if (answered && !usage.known()) {
+    charged_tokens_ = 0;  // what was guessed has to do
+    return;
+  }
   const double used = double(usage.total_input().value_or(0)) + double(usage.output.value_or(0));
   worker_.shared().routing.shares.correct(generation_.snapshot().index_of(*principal_),
                                           used - double(std::exchange(charged_tokens_, 0)), principal_->weight);

@@ -54,13 +54,12 @@ store::Object connection_object(const EngineOffer& offer) {
 }
 
 store::Object model_object(const EngineOffer& offer, size_t index) {
-  const std::string connection = "conn_engine_" + offer.name;
-  bj::object document{{"name", offer.models[index]}, {"connection", connection}};
+  bj::object document{{"name", offer.models[index]}, {"connection", offer.name}};
   if (!offer.remotes[index].empty()) document["remote"] = offer.remotes[index];
   return {.id = "mdl_engine_" + offer.name + "_" + std::to_string(index),
           .kind = "model",
           .name = offer.models[index],
-          .natural_key = offer.models[index] + "\n" + connection,
+          .natural_key = offer.models[index] + "\n" + offer.name,
           .document = bj::serialize(document),
           .version = 1};
 }

@@ -296,7 +296,8 @@ size_t Chooser::leave_if_better(size_t warm, double mean_queue) const {
   for (size_t i = 0; i < views_.size(); ++i) {
     if (wait(views_[i]) < wait(views_[best])) best = i;
   }
-  const double price = kMovePrice + kMovePricePerMeanQueue * mean_queue;
+  // Where nothing waits, what is computed again delays nobody.
+  const double price = kMovePrice + (views_[best].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
   const double gain = wait(views_[warm]) - wait(views_[best]);
   return gain > price * (views_[best].work - views_[warm].work) ? best : warm;
 }

@@ -45,9 +45,17 @@ bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s,
   return late_s > 0;
 }
 
+// A place in the line is free when the engine has taken the next.
+double AdmissionQueue::next_place_s(double ahead_s) const {
+  return std::max(ahead_s + work_s_ / static_cast<double>(std::max<size_t>(waiting_.size(), 1)), kRetryMin);
+}
+
 std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now,
                                                                                      double ahead_s) {
   double late_s = 0;
+  if (waiting_.size() >= options_.waiting_max && !may_displace()) {
+    return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
+  }
   if (options_.order == QueueOrder::slo && options_.refuse_hopeless && hopeless(waiter, now, ahead_s, late_s)) {
     return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::max(late_s, kRetryMin))});
   }
@@ -61,11 +69,9 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::
     if (last == waiting_.size() || before(waiting_[last], waiting_[i], now)) last = i;
   }
   if (waiting_.size() >= options_.waiting_max) {
-    if (!may_displace() || waiting_.empty() || !before(held, waiting_[last], now)) {
+    if (waiting_.empty() || !before(held, waiting_[last], now)) {
       if (fair) shares_.correct(waiter.tenant, -double(waiter.tokens), waiter.weight);
-      // One place is free when the engine has taken the next.
-      const double next_s = ahead_s + work_s_ / static_cast<double>(std::max<size_t>(waiting_.size(), 1));
-      return std::unexpected(Refused{QueueRefusal::full, from_seconds(std::max(next_s, kRetryMin))});
+      return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
     }
     entered.displaced = waiting_[last].waiter.id;
     remove(*entered.displaced);

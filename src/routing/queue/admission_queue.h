@@ -95,6 +95,7 @@ class AdmissionQueue {
   size_t next(base::Instant now) const;
   bool hopeless(const Waiter& waiter, base::Instant now, double ahead_s, double& late_s) const;
   bool may_displace() const { return options_.order == QueueOrder::priority || options_.order == QueueOrder::fair; }
+  double next_place_s(double ahead_s) const;
   void forget(size_t index);
 
   QueueOptions options_;
