@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "admin/api/object_api.h"
-#include "admin/errands.h"
 #include "admin/engines/engine_registry.h"
+#include "admin/errands.h"
 #include "admin/oidc/sign_in.h"
 #include "base/time.h"
 #include "control/snapshot.h"

@@ -11,9 +11,9 @@
 //
 //   (3 + 10 × mean queue) × the miss that is added
 //
-// and where nothing is in flight, 3 × that. An idle fleet answers where a free instance is; in a busy one every token computed twice delays all that wait behind
-// it, so the price grows with the queues until calls wait for the warm instance. docs/routing.md has the measurements
-// behind the numbers.
+// and where nothing is in flight, 3 × that. An idle fleet answers where a free instance is; in a busy one every token
+// computed twice delays all that wait behind it, so the price grows with the queues until calls wait for the warm
+// instance. docs/routing.md has the measurements behind the numbers.
 #pragma once
 
 #include <cstdint>
