@@ -59,7 +59,7 @@ def configuration(port, engines, policy, directory):
              "workers = 1\nallow_anonymous = true"]
     for number, engine in enumerate(engines):
         lines.append(
-            f'[[connections]]\nname = "e{number}"\nprovider = "openai"\nendpoint = "http://127.0.0.1:{engine}/v1"\n'
+            f'[[connections]]\nname = "e{number}"\nprovider = "vllm"\nendpoint = "http://127.0.0.1:{engine}/v1"\n'
             f'api_key = "any"\n[[models]]\nname = "m"\nconnection = "e{number}"'
         )
     lines.append(f'[[routes]]\nmodels = ["m"]\npolicy = "{policy}"')
@@ -130,7 +130,7 @@ def simulated(gateway, policy, trace, directory):
             call = {"timestamp": at * 1000, "input_length": tokens, "output_length": 1, "hash_ids": blocks}
             out.write(json.dumps(call) + "\n")
     command = [gateway, "route", "simulate", file, "--instances", str(INSTANCES), "--blocks", str(BLOCKS), "--json"]
-    command += ["--block-tokens", str(BLOCK_TOKENS), "--prefill-speed", str(PREFILL), "--queue", "engine"]
+    command += ["--block-tokens", str(BLOCK_TOKENS), "--prefill-speed", str(PREFILL)]
     command += ["--learn-cache", "--policy", policy]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

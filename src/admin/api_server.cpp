@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "admin/api/openapi.h"
+#include "admin/engines/engine_api.h"
+#include "admin/engines/health_api.h"
 #include "admin/litellm/shapes.h"
 #include "base/text.h"
 #include "json/writer.h"
@@ -185,12 +187,40 @@ net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::share
   co_return answer;
 }
 
+// What is asked of the running gateway and not of the store.
+std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapshot, const State* state,
+                                                const ApiCall& call, base::Instant now, int64_t now_ms) {
+  EngineRegistry* const registry = engines_.load(std::memory_order_acquire);
+  gateway::RoutingState* const routing = routing_.load(std::memory_order_acquire);
+  const bool engines = registry != nullptr && is_engines_path(call.path);
+  const bool health = routing != nullptr && call.path == std::string(kApiRoot) + "health";
+  if (!engines && !health) return std::nullopt;
+  EngineCall engine{.method = call.method, .path = call.path, .body = call.body, .token = presented_key(call)};
+  if (engines && state != nullptr && !state->file->admin.engine_token.empty()) {
+    engine.may_register = base::constant_time_equal(state->file->admin.engine_token.reveal(), engine.token);
+  }
+  // An engine's own token is known to the registry alone.
+  const bool by_token = engines && (engine.may_register || engine.token.starts_with("eng-"));
+  if (!by_token) {
+    auto actor = sign_in(snapshot, state, call, now_ms);
+    if (!actor) return std::move(actor).error();
+    const std::string_view what = engines ? kEngines : kHealth;
+    engine.may_register = access(actor->role, Action::write, what) == Access::granted;
+    engine.may_read = access(actor->role, Action::read, what) == Access::granted;
+    if (!engine.may_read) return api_error(403, "forbidden", "this role may not see it");
+  }
+  if (engines) return answer_engines(*registry, engine, now);
+  if (call.method != http::Method::get) return api_error(405, "invalid_request", "here is only GET");
+  return answer_health(snapshot, *routing, now);
+}
+
 net::Task<ApiAnswer> ApiServer::answer(net::Loop& loop, net::Wait wait, const control::Snapshot& snapshot,
                                        ApiCall call) {
   const int64_t now_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.wall_now().time_since_epoch()).count();
   const std::shared_ptr<const State> state = this->state();
   if (SignIn::owns(call.path)) co_return co_await oidc(loop, wait, state, std::move(call), now_ms);
+  if (auto live = answer_live(snapshot, state.get(), call, loop.now(), now_ms)) co_return std::move(*live);
   auto actor = sign_in(snapshot, state.get(), call, now_ms);
   if (!actor) co_return std::move(actor).error();
   if (call.path == std::string(kApiRoot) + "whoami" && call.method == http::Method::get) {

@@ -2,17 +2,20 @@
 // refused sign-in is written to the audit log. Any thread: each call belongs to the loop it is made on.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "admin/api/object_api.h"
+#include "admin/engines/engine_registry.h"
 #include "admin/errands.h"
 #include "admin/oidc/sign_in.h"
 #include "base/time.h"
 #include "control/snapshot.h"
 #include "gateway/admin_entrance.h"
+#include "gateway/routing_state.h"
 #include "net/loop.h"
 #include "net/task.h"
 #include "store/objects/object_thread.h"
@@ -59,6 +62,11 @@ class ApiServer final : public gateway::AdminEntrance {
   void set_state(State state);
   // Before the loops end that it answers to.
   void stop() { errands_.stop(); }
+  // What /admin/v1/health and /admin/v1/engines are about, once it runs; must outlive this.
+  void set_routing(gateway::RoutingState* routing, EngineRegistry* engines) {
+    routing_.store(routing, std::memory_order_release);
+    engines_.store(engines, std::memory_order_release);
+  }
 
   net::Task<ApiAnswer> answer(net::Loop& loop, net::Wait wait, const control::Snapshot& snapshot, ApiCall call);
 
@@ -66,6 +74,8 @@ class ApiServer final : public gateway::AdminEntrance {
   net::Task<void> handle(http::ServerExchange& exchange, const control::Snapshot& snapshot) override;
 
  private:
+  std::optional<ApiAnswer> answer_live(const control::Snapshot& snapshot, const State* state, const ApiCall& call,
+                                       base::Instant now, int64_t now_ms);
   std::expected<Actor, ApiAnswer> sign_in(const control::Snapshot& snapshot, const State* state, const ApiCall& call,
                                           int64_t now_ms);
   std::expected<Actor, ApiAnswer> by_session(const State* state, const ApiCall& call, int64_t now_ms);
@@ -77,6 +87,8 @@ class ApiServer final : public gateway::AdminEntrance {
   net::Task<void> until_in_force(net::Loop& loop, net::Wait wait);
 
   const Store store_;
+  std::atomic<gateway::RoutingState*> routing_ = nullptr;
+  std::atomic<EngineRegistry*> engines_ = nullptr;
   std::mutex mutex_;
   std::shared_ptr<const State> state_;
   int64_t refusal_second_ = 0;

@@ -184,10 +184,30 @@ void add_simulate(CLI::App& app, Run& run) {
   command->callback([=, &run] { run = [=] { return run_simulate(*arguments); }; });
 }
 
+void add_route_explain(CLI::App& route, Run& run) {
+  auto arguments = std::make_shared<RouteExplainArguments>();
+  CLI::App* command = route.add_subcommand(
+      "explain", "Which instance a call would go to now, and what the others would cost; asks the running gateway");
+  command->add_option("--model,-m", arguments->model, "The model, as a client names it")->required();
+  command->add_option("--key,-k", arguments->key, "The name of the key that calls: its aliases and its models");
+  command->add_option("--owned-by", arguments->owned_by, "Only instances of that owner");
+  command->add_option("--policy,-p", arguments->policy, "Another policy than the route's")
+      ->check(CLI::IsMember(route_policies()));
+  command->add_option("--prompt-tokens,-t", arguments->prompt_tokens, "Length of the prompt")->capture_default_str();
+  command->add_option("--config,-c", arguments->config, "Configuration file")->type_name("FILE");
+  command->add_option("--data-dir", arguments->data_dir, "Of the gateway to ask")->type_name("DIR");
+  command->add_flag("--offline", arguments->offline, "By the configuration file alone, as if nothing had happened yet");
+  command->footer(
+      examples("  llm-gateway route explain --model chat\n"
+               "  llm-gateway route explain --model chat --key frontend --prompt-tokens 20000"));
+  command->callback([=, &run] { run = [=] { return run_route_explain(*arguments, std::cout, std::cerr); }; });
+}
+
 void add_route(CLI::App& app, Run& run) {
   // Beside the commands of its objects.
   CLI::App* route = app.get_subcommand("route");
   route->description("How calls find an instance: the routes of the store, and what the router would do");
+  add_route_explain(*route, run);
   auto arguments = std::make_shared<RouteSimulateArguments>();
   CLI::App* command =
       route->add_subcommand("simulate", "Run a trace of calls through the router and a simulated fleet of engines");
@@ -213,9 +233,12 @@ void add_route(CLI::App& app, Run& run) {
   command
       ->add_option("--queue,-q", arguments->queue,
                    "Where calls wait: engine (in the engine, first come first served), or in the gateway, until the "
-                   "engine is free: fifo, slo (who can be in time first)")
+                   "engine is free, in the order of the setting `queue`")
       ->capture_default_str()
-      ->check(CLI::IsMember({"engine", "fifo", "slo"}));
+      ->check(CLI::IsMember({"engine", "fifo", "slo", "fair"}));
+  number("--queue-max", arguments->queue_max, "Most calls that wait for one engine; others are refused");
+  command->add_option("--max-in-flight", arguments->max_in_flight, "Most calls at an engine; 0: learnt")
+      ->capture_default_str();
   command->add_flag("--refuse-hopeless", arguments->refuse_hopeless, "slo: refuse at once what cannot be in time");
   command->add_flag("--learn-cache", arguments->learn_cache,
                     "Learn the size of caches from answers instead of the engines' metrics");

@@ -6,22 +6,28 @@
 #include <ostream>
 #include <sstream>
 
+#include "app/remote.h"
+#include "app/service/config_path.h"
+#include "app/service/route_ask.h"
 #include "app/service/service.h"
 #include "routing/simulation/simulation.h"
 
 namespace llmgw::app {
 namespace {
 
+constexpr base::Duration kExplainTimeout = std::chrono::seconds(5);
+
 void print_row(const routing::SimulationResult& result, std::string_view policy, bool json, std::ostream& out) {
   std::array<char, 512> line;
   const char* const format =
       json ? "{\"policy\":\"%.*s\",\"ttft_mean_s\":%.4f,\"ttft_p50_s\":%.4f,\"ttft_p90_s\":%.4f,\"ttft_p99_s\":%.4f,"
-             "\"goodput\":%.4f,\"hit_rate\":%.4f,\"misjudged\":%.4f,\"refused\":%llu,\"requests\":%llu}\n"
-           : "%-15.*s %9.2f %8.2f %8.2f %8.2f %9.3f %9.3f %9.3f %8llu\n";
-  const int length =
-      std::snprintf(line.data(), line.size(), format, static_cast<int>(policy.size()), policy.data(), result.mean_s,
-                    result.p50_s, result.p90_s, result.p99_s, result.goodput, result.hit, result.expected_error,
-                    static_cast<unsigned long long>(result.refused), static_cast<unsigned long long>(result.calls));
+             "\"goodput\":%.4f,\"hit_rate\":%.4f,\"misjudged\":%.4f,\"fairness\":%.4f,\"refused\":%llu,"
+             "\"requests\":%llu}\n"
+           : "%-15.*s %9.2f %8.2f %8.2f %8.2f %9.3f %9.3f %9.3f %9.3f %8llu\n";
+  const int length = std::snprintf(
+      line.data(), line.size(), format, static_cast<int>(policy.size()), policy.data(), result.mean_s, result.p50_s,
+      result.p90_s, result.p99_s, result.goodput, result.hit, result.expected_error, result.fairness,
+      static_cast<unsigned long long>(result.refused), static_cast<unsigned long long>(result.calls));
   out.write(line.data(), length);
 }
 
@@ -30,6 +36,36 @@ void print_row(const routing::SimulationResult& result, std::string_view policy,
 std::vector<std::string> route_policies() {
   const auto names = routing::policy_names();
   return {names.begin(), names.end()};
+}
+
+int run_route_explain(const RouteExplainArguments& arguments, std::ostream& out, std::ostream& err) {
+  const gateway::ExplainAsk ask{.model = arguments.model,
+                                .key = arguments.key,
+                                .owned_by = arguments.owned_by,
+                                .policy = arguments.policy,
+                                .prompt_tokens = arguments.prompt_tokens};
+  if (!arguments.offline) {
+    return call_and_print({.config = arguments.config, .data_dir = arguments.data_dir},
+                          "explain " + write_explain_ask(ask), kExplainTimeout);
+  }
+  const auto path = choose_config_path(arguments.config, real_path_environment());
+  if (!path) {
+    err << "llm-gateway route explain: " << path.error() << "\n";
+    return kExitUsage;
+  }
+  control::Reloader reloader(path->path, 0);
+  if (auto loaded = reloader.load(); !loaded) {
+    err << control::format_errors(loaded.error(), path->path);
+    return kExitUsage;
+  }
+  gateway::RoutingState routing;
+  const auto text = gateway::explain_route(*reloader.snapshot(), routing, ask, base::real_now());
+  if (!text) {
+    err << "llm-gateway route explain: " << text.error() << "\n";
+    return kExitFailed;
+  }
+  out << *text;
+  return kExitOk;
 }
 
 int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& out, std::ostream& err) {
@@ -57,12 +93,14 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
   options.seed = arguments.seed;
   options.hold = arguments.queue != "engine";
   options.queue.order = routing::queue_order_by_name(arguments.queue).value_or(routing::QueueOrder::slo);
-  options.queue.waiting_max = UINT32_MAX;
+  options.queue.waiting_max = arguments.queue_max;
+  options.requests_max = arguments.max_in_flight;
   options.queue.refuse_hopeless = arguments.refuse_hopeless;
   if (!arguments.json) {
     out << calls->size() << " requests, " << options.instances << " instances of " << options.blocks
         << " blocks, arrival speed " << options.speed << ", goal " << options.goal_s << " s, queue " << arguments.queue
-        << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  refused\n";
+        << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  fairness  "
+           "refused\n";
   }
   for (const std::string_view name : routing::policy_names()) {
     if (!arguments.all && name != arguments.policy) continue;

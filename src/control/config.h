@@ -157,6 +157,7 @@ struct ConnectionConfig : SectionBase {
   std::string vendor;
   std::string metrics_path;
   std::string probe_path;
+  std::optional<uint32_t> max_in_flight;
   bool auto_cache_system;
   bool auto_cache_tools;
   uint32_t min_system_tokens;
@@ -229,6 +230,9 @@ struct KeyConfig : SectionBase, LimitFields {
   std::optional<Timestamp> expires;
   bool blocked;
   std::vector<std::string> tags;
+  int32_t priority;
+  int32_t priority_max;
+  uint32_t weight;
   std::vector<HashedKey> hashes;  // instead of `key`; no setting
 };
 
@@ -321,6 +325,7 @@ struct AdminSettings : SectionBase {
   std::vector<std::string> admins;
   std::vector<std::string> viewers;
   Duration session_lifetime;
+  Secret engine_token;
 };
 
 struct StoreSettings : SectionBase {

@@ -154,6 +154,9 @@ void GovernanceBuilder::add_principals() {
     principal.blocked = from.blocked;
     principal.expires = from.expires.value_or(Timestamp{INT64_MAX});
     principal.tags = from.tags;
+    principal.priority = from.priority;
+    principal.priority_max = from.priority_max;
+    principal.weight = from.weight;
     const auto governed_by = [&](uint32_t scope) {
       if (scope != kNone) principal.scopes[principal.scope_count++] = scope;
     };

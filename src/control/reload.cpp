@@ -206,7 +206,7 @@ std::expected<void, ConfigErrors> Reloader::load() {
 std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
   auto text = read_config_file(path_);
   if (!text) return std::unexpected(std::move(text).error());
-  auto plan = plan_reload(*file_, *text, real_environment(path_), next_inputs(), stored_.get());
+  auto plan = plan_reload(*file_, *text, real_environment(path_), next_inputs(), with_engines(stored_, engines_).get());
   text->clear();
   text->shrink_to_fit();
   if (!plan) return std::unexpected(std::move(plan).error());
@@ -218,13 +218,39 @@ std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
 }
 
 std::expected<void, ConfigErrors> Reloader::apply(std::shared_ptr<const StoredObjects> stored) {
-  auto merged = merge_snapshot(*file_, stored.get(), real_environment(path_), next_inputs());
+  auto merged = merge_snapshot(*file_, with_engines(stored, engines_).get(), real_environment(path_), next_inputs());
   if (!merged) return std::unexpected(std::move(merged).error());
   stored_ = std::move(stored);
   snapshot_ = std::move(merged->snapshot);
   notes_ = std::move(merged->notes);
   release_parse_memory();
   return {};
+}
+
+std::expected<void, ConfigErrors> Reloader::apply_engines(std::vector<store::Object> engines) {
+  auto merged = merge_snapshot(*file_, with_engines(stored_, engines).get(), real_environment(path_), next_inputs());
+  if (!merged) return std::unexpected(std::move(merged).error());
+  engines_ = std::move(engines);
+  snapshot_ = std::move(merged->snapshot);
+  notes_ = std::move(merged->notes);
+  return {};
+}
+
+std::shared_ptr<const StoredObjects> Reloader::with_engines(const std::shared_ptr<const StoredObjects>& stored,
+                                                            const std::vector<store::Object>& engines) {
+  if (engines.empty()) return stored;
+  auto all = std::make_shared<StoredObjects>();
+  if (stored != nullptr) {
+    *all = *stored;
+  } else {
+    // Engines have no sealed fields, so whatever opens them will do.
+    const base::Secret key = store::random_secret(store::Vault::kKeyBytes);
+    if (auto vault = store::Vault::create({&key, 1})) {
+      all->secrets.vault = std::make_shared<const store::Vault>(std::move(*vault));
+    }
+  }
+  all->objects.insert(all->objects.end(), engines.begin(), engines.end());
+  return all;
 }
 
 std::vector<std::string> Reloader::watched_files() const {

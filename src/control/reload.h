@@ -66,8 +66,12 @@ class Reloader {
   // The same file with what the store holds now. An error, which is about the file only, changes nothing.
   std::expected<void, ConfigErrors> apply(std::shared_ptr<const StoredObjects> stored);
 
+  // The same with these engines, which registered themselves: connections and models as a store would have them.
+  std::expected<void, ConfigErrors> apply_engines(std::vector<store::Object> engines);
+
   // The configuration of the file alone, as it was last read.
   const std::shared_ptr<const Config>& file() const { return file_; }
+  // Of the store alone, as it was last loaded.
   const std::shared_ptr<const StoredObjects>& stored() const { return stored_; }
   const std::vector<ObjectNote>& notes() const { return notes_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
@@ -77,6 +81,9 @@ class Reloader {
 
  private:
   SnapshotInputs next_inputs();
+  // The store's objects and the engines; null: there are none.
+  static std::shared_ptr<const StoredObjects> with_engines(const std::shared_ptr<const StoredObjects>& stored,
+                                                           const std::vector<store::Object>& engines);
 
   std::string path_;
   int64_t created_default_;
@@ -84,6 +91,7 @@ class Reloader {
   admission::MeterTable meters_;  // what has been used of limits outlives a configuration
   std::shared_ptr<const Config> file_;
   std::shared_ptr<const StoredObjects> stored_;
+  std::vector<store::Object> engines_;
   std::vector<ObjectNote> notes_;
   std::shared_ptr<const Snapshot> snapshot_;
 };

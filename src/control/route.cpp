@@ -16,6 +16,14 @@ std::expected<SessionChoice, std::string> parse_session(std::string_view text) {
   return std::unexpected("write none, key, user, conversation or header:NAME");
 }
 
+routing::GateLimits Route::limits(uint32_t connection_max_in_flight, bool is_engine) const {
+  routing::GateLimits limits{.requests_max = connection_max_in_flight != 0 ? connection_max_in_flight : max_in_flight};
+  if (!queues || !is_engine) return limits;
+  limits.prompt_tokens_max = routing::kPromptWindowTokens;
+  limits.learns = limits.requests_max == 0;
+  return limits;
+}
+
 Route make_route(const RouteConfig& config) {
   Route route;
   route.settings.policy = config.policy;
@@ -44,7 +52,8 @@ Route make_route(const RouteConfig& config) {
   route.fallback_on_filter = falls_back_on("content_filter");
   route.cache_lifetime = config.cache_lifetime;
   route.max_in_flight = config.max_in_flight;
-  route.queues = config.queue != QueueKind::off && config.max_in_flight != 0;
+  route.queues = config.queue != QueueKind::off;
+  route.settings.waits = route.queues;
   if (route.queues) route.queue.order = static_cast<routing::QueueOrder>(static_cast<int>(config.queue) - 1);
   route.queue.waiting_max = config.queue_max;
   route.queue.goal = config.queue_goal;

@@ -32,6 +32,8 @@ struct Route {
   Duration cache_lifetime{0};
   uint32_t max_in_flight = 0;
   bool queues = false;
+  // What an instance of that connection is given at a time.
+  routing::GateLimits limits(uint32_t connection_max_in_flight, bool is_engine) const;
   routing::QueueOptions queue;
   std::optional<Duration> first_byte_timeout;
   std::optional<Duration> idle_timeout;

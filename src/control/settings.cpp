@@ -334,6 +334,13 @@ constexpr Setting kConnection[] = {
          .example = "\"/health\"",
          .max = 512,
          .references = References::none}),
+    bind<&ConnectionConfig::max_in_flight>(
+        {.key = "max_in_flight",
+         .help = "Most calls there at a time, whatever the route says. Without it and without one of the route, what "
+                 "an engine (vllm, sglang, llamacpp, or one with `metrics_path`) takes is learnt.",
+         .example = "64",
+         .min = 1,
+         .max = 1'000'000}),
     bind<&ConnectionConfig::owned_by>({.key = "owned_by",
                                        .help = "What `/v1/models` says of its models; by default the vendor's name.",
                                        .example = "\"openai\"",

@@ -179,6 +179,25 @@ constexpr std::array kKey = {
                             .example = "[\"product:search\", \"stage:production\"]",
                             .max = 16,
                             .references = References::none}),
+    bind<&KeyConfig::priority>({.key = "priority",
+                                .help = "Where calls wait by `priority`: that of calls that name none in "
+                                        "`x-llm-gateway-priority`. The highest goes first.",
+                                .fallback = "0",
+                                .example = "5",
+                                .min = -10,
+                                .max = 10}),
+    bind<&KeyConfig::priority_max>({.key = "priority_max",
+                                    .help = "The highest that a call may name.",
+                                    .fallback = "10",
+                                    .example = "0",
+                                    .min = -10,
+                                    .max = 10}),
+    bind<&KeyConfig::weight>({.key = "weight",
+                              .help = "Where calls wait by `fair`: 2 gets twice the tokens of 1.",
+                              .fallback = "1",
+                              .example = "2",
+                              .min = 1,
+                              .max = 1000}),
 };
 
 constexpr std::array kAssignment = {

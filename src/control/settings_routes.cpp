@@ -103,19 +103,22 @@ constexpr Setting kRoute[] = {
          .fallback = "\"1h\"",
          .max = 30 * kDay}),
     bind<&RouteConfig::max_in_flight>({.key = "max_in_flight",
-                                       .help = "Most calls at one instance at a time; 0 is no limit.",
+                                       .help = "Most calls at one instance at a time; 0: what an engine takes is "
+                                               "learnt, others have no limit.",
                                        .fallback = "0",
                                        .example = "64",
                                        .max = 1'000'000}),
     bind<&RouteConfig::queue>({.key = "queue",
-                               .help = "Where calls wait when all instances have `max_in_flight`: nowhere (`off`: they "
-                                       "are refused), or in the gateway, in the order `fifo`, `priority` (the header "
-                                       "`x-llm-gateway-priority`), `slo` (who can still be in time, then the shortest) "
-                                       "or `fair` (equal shares of tokens for all keys).",
+                               .help = "Where calls wait when an instance has as many as it is given: nowhere (`off`: "
+                                       "beyond `max_in_flight` they are refused), or in the gateway, in the order "
+                                       "`fifo`, `priority` (the key's, or `x-llm-gateway-priority`), `slo` (who can "
+                                       "still be in time, then the shortest) or `fair` (shares of tokens for all keys "
+                                       "by their `weight`).",
                                .fallback = "\"slo\""}),
     bind<&RouteConfig::queue_max>({.key = "queue_max",
-                                   .help = "Most calls that wait in one worker; more are refused, with an estimate in "
-                                           "`Retry-After`.",
+                                   .help =
+                                       "Most calls that wait for one instance in one worker; more are refused, with an "
+                                       "estimate in `Retry-After`.",
                                    .fallback = "1000",
                                    .min = 1,
                                    .max = 1'000'000}),

@@ -1,6 +1,7 @@
 #include "control/snapshot.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <utility>
 
@@ -94,6 +95,13 @@ UpstreamApi resolve_api(UpstreamApi configured, std::string_view host) {
   return has_both ? UpstreamApi::both : UpstreamApi::chat;
 }
 
+// By name: those that compute prompts one after the other and put what is too much for them into a queue of their own.
+bool is_engine(const ConnectionConfig& connection) {
+  constexpr std::array<std::string_view, 3> kEngines{"vllm", "sglang", "llamacpp"};
+  const auto named = [&](const std::string& name) { return std::ranges::find(kEngines, name) != kEngines.end(); };
+  return named(connection.provider) || named(connection.vendor);
+}
+
 }  // namespace
 
 Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, providers::Upstream upstream) {
@@ -122,7 +130,9 @@ Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, provid
           .priority = from.priority,
           .weight = from.weight,
           .metrics_path = from.metrics_path,
-          .probe_path = from.probe_path};
+          .probe_path = from.probe_path,
+          .max_in_flight = from.max_in_flight.value_or(0),
+          .is_engine = !from.metrics_path.empty() || is_engine(from)};
 }
 
 void SnapshotBuilder::add_connections() {

@@ -59,6 +59,8 @@ struct Connection {
   uint32_t weight;
   std::string metrics_path;  // of the engine; empty: it is not asked
   std::string probe_path;    // the same
+  uint32_t max_in_flight;    // 0: as the route says
+  bool is_engine;            // computes prompts itself, one after the other
 };
 
 struct Model {

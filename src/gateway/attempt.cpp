@@ -169,7 +169,7 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
     auto sent = co_await send(*upstream);
     if (sent) {
       sent_at_ = worker_.loop().now();
-      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting;
+      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting - queued_;
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
       if (head) {
@@ -396,10 +396,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
 
 void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   if (last_piece == Instant{}) {
-    if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
-      lease_.first_token(arrived);
-      if (streams) routing::note_first_token(*state, lease_.tokens(), sent_at_, arrived);
-    }
+    if (lease_.held()) note_computed(arrived, streams);
     after_ = worker_.loop().precise_now() - arrived;
     if (streams) first_token_ = arrived - exchange_.started_at();
   } else if (streams) {

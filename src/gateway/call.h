@@ -10,6 +10,7 @@
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "chat/error.h"
+#include "chat/token_estimate.h"
 #include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
 #include "gateway/call_admission.h"
@@ -27,6 +28,8 @@
 #include "providers/surface.h"
 #include "routing/load/lease.h"
 #include "routing/policy/policy.h"
+#include "routing/prefix/block_hash.h"
+#include "routing/queue/waiting_lines.h"
 #include "telemetry/request_id.h"
 
 namespace llmgw::gateway {
@@ -45,6 +48,7 @@ class Call {
   Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
+  ~Call();
 
   // Answers the request, whatever it is, and settles it.
   net::Task<void> run();
@@ -95,11 +99,9 @@ class Call {
   bool plan_fallback();
   net::Task<void> try_instances();
   net::Task<bool> try_next();
-  net::Task<Outcome<bool>> wait_for_instance();
-  bool all_full() const;
-  base::Duration queue_time_max() const;
-  int32_t priority() const;
-  Outcome<bool> next_attempt();
+  std::optional<routing::Choice> choose_instance();
+  Outcome<bool> take_instance(const routing::Choice& choice);
+  uint32_t prompt_tokens() const;  // a guess, of the body's bytes
   Outcome<void> aim(uint32_t option);
   std::optional<routing::Choice> choose(const control::Route& route);
   void describe_choice(const routing::Choice& choice, const control::Route& route,
@@ -121,6 +123,21 @@ class Call {
   void end_attempt();
   routing::InstanceState* instance_state() const;
   routing::InstanceState* model_state() const;
+
+  // call_queue.cpp: its share of an instance's load, and the wait for it
+  net::Task<Outcome<bool>> next_attempt();
+  bool take_share(const routing::Choice& choice);
+  net::Task<Outcome<bool>> wait_in_line(routing::Choice& choice);
+  chat::ClientError refused_in_line(const routing::AdmissionQueue::Refused& refused);
+  void went(const routing::Turn& turn, routing::Choice& choice);
+  bool still_fit(uint32_t candidate) const;
+  base::Instant queue_deadline() const;
+  int32_t priority() const;
+  void charge_share();
+  void settle_share();
+  telemetry::InstanceSeries& instance_series(uint32_t candidate);
+  void note_computed(base::Instant arrived, bool streams);
+  void leave_instance();
 
   // governance.cpp: limits, budgets, the ledger
   Outcome<void> admit();
@@ -254,8 +271,10 @@ class Call {
   std::span<Option> options_;
   std::span<routing::Candidate> candidates_;
   std::span<const uint64_t> blocks_;  // of the prompt
-  std::span<const uint32_t> ages_;    // of the blocks at the instance chosen, before this call
+  std::span<uint32_t> ages_;          // of the blocks at the instance chosen, before this call
   uint32_t blocks_expected_ = 0;      // to be cached there
+  // Tokens of one of the blocks, as far as they are known.
+  static constexpr uint32_t kBlockTokens = routing::kBlockBytes / chat::kBytesPerToken;
   uint32_t route_index_ = 0;
   uint32_t fallback_next_ = 0;
   uint32_t attempts_ = 0;  // at this model
@@ -266,6 +285,7 @@ class Call {
   bool probe_ = false;
   std::optional<chat::ClientError> failure_;  // of the attempt before
   routing::Lease lease_;
+  uint64_t charged_tokens_ = 0;  // to the key, in the fair order
   base::Instant sent_at_{};
   control::CallTimeouts timeouts_{};
   std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
@@ -280,6 +300,7 @@ class Call {
   // For settlement
   base::Instant deadline_ = base::kNever;
   base::Duration before_{0};  // gateway time until the request was written to the upstream
+  base::Duration queued_{0};  // waited for an instance
   base::Duration after_{-1};  // gateway time from the upstream's first byte to ours
   base::Duration first_token_{-1};
   uint16_t status_ = 0;

@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "gateway/call.h"
-#include "gateway/engines/waiting_room.h"
 #include "gateway/retry_after.h"
 #include "routing/prefix/block_hash.h"
 
@@ -17,86 +16,12 @@ using routing::Candidate;
 
 namespace {
 
-constexpr std::string_view kPriorityHeader = "x-llm-gateway-priority";
 // A provider that says "later" without saying when.
 constexpr base::Duration kPauseDefault = std::chrono::seconds(1);
 // Nobody is left alone longer for one answer.
 constexpr base::Duration kPauseMax = std::chrono::minutes(10);
-// For the order of a queue, where only the proportion counts.
-constexpr double kTokensPerSecond = 8000;
-// How long a call that found no place waits for the next look at other workers' places.
-constexpr base::Duration kLookInterval = std::chrono::milliseconds(5);
-// Nobody waits longer for a place.
-constexpr base::Duration kQueueTimeMax = std::chrono::minutes(5);
-// See call_route.cpp.
-constexpr size_t kBytesPerToken = 4;
 
 }  // namespace
-
-// Whether a place is all that is missing.
-bool Call::all_full() const {
-  const routing::InstanceTable& table = worker_.shared().routing.instances;
-  return std::ranges::any_of(candidates_, [&](const Candidate& candidate) {
-    return !candidate.excluded && candidate.requests_max != 0 &&
-           table.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed) >=
-               static_cast<int64_t>(candidate.requests_max);
-  });
-}
-
-int32_t Call::priority() const {
-  constexpr int32_t kMost = 10;
-  const std::string_view text = exchange_.head().headers.value(kPriorityHeader);
-  int32_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return std::clamp(value, -kMost, kMost);
-}
-
-// next_attempt(), after those that wait already; until there is a place, if that is all that is missing.
-Task<Outcome<bool>> Call::wait_for_instance() {
-  const Route& own = route();
-  if (!own.queues) co_return next_attempt();
-  WaitingRoom& room = worker_.room(meant_model_, own.queue);
-  if (room.empty()) {
-    auto next = next_attempt();
-    if (!next || *next || !all_full()) co_return next;
-  }
-  const double tokens = double(body_.size()) / kBytesPerToken;
-  const routing::Waiter waiter{.id = room.new_id(),
-                               .arrived = exchange_.started_at(),
-                               .work_s = tokens / kTokensPerSecond,
-                               .tokens = static_cast<uint32_t>(tokens),
-                               .tenant = generation_.snapshot().index_of(*principal_),
-                               .priority = priority()};
-  auto entered = room.enter(waiter, worker_.loop().now());
-  if (!entered) {
-    co_return std::unexpected(ClientError{.kind = ErrorKind::overloaded,
-                                          .message = entered.error().why == routing::QueueRefusal::full
-                                                         ? "too many calls wait for this model"
-                                                         : "the call could not be answered in time",
-                                          .retry_after = entered.error().retry_after});
-  }
-  const WaitingRoom::Stay stay(room, waiter.id);
-  for (;;) {
-    if (room.has_turn(waiter.id, worker_.loop().now())) {
-      auto next = next_attempt();
-      if (!next || *next || !all_full()) co_return next;
-    }
-    const base::Instant now = worker_.loop().now();
-    if (now - exchange_.started_at() >= queue_time_max()) {
-      co_return std::unexpected(ClientError{.kind = ErrorKind::overloaded,
-                                            .message = "no instance of the model was free in time",
-                                            .retry_after = kPauseDefault});
-    }
-    // Other workers' places become free without a signal here.
-    (void)co_await room.changed().wait({now + kLookInterval, &exchange_.cancellation()});
-    if (exchange_.cancellation().cancelled()) co_return false;
-  }
-}
-
-base::Duration Call::queue_time_max() const {
-  const Route& own = route();
-  return std::min(own.total_timeout.value_or(kQueueTimeMax), generation_.snapshot().server.request_timeout);
-}
 
 Task<void> Call::try_instances() {
   while (co_await try_next()) {
@@ -105,7 +30,7 @@ Task<void> Call::try_instances() {
 
 // One attempt, or a step towards it. False: the client has its answer.
 Task<bool> Call::try_next() {
-  auto next = co_await wait_for_instance();
+  auto next = co_await next_attempt();
   if (exchange_.cancellation().cancelled()) {
     end_attempt();
     exchange_.abort();
@@ -254,6 +179,8 @@ void Call::note_status(const http::ResponseHead& head) {
     routing::InstanceState* const state = instance_state();
     if (state != nullptr && (asked || head.status == 429)) {
       const base::Duration pause = std::min(asked.value_or(kPauseDefault), kPauseMax);
+      routing::learn_concurrency_from_refusal(
+          worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()));
       state->paused_until_ms.store(routing::short_ms(worker_.loop().now() + pause), std::memory_order_relaxed);
       if (head.status == 429 || asked) return;
     }
@@ -268,9 +195,7 @@ void Call::end_attempt() {
       if (state != nullptr) routing::abandon_probe(state->health, worker_.loop().now());
     }
   }
-  if (!lease_.held()) return;
-  lease_.end();
-  worker_.wake_rooms();
+  leave_instance();
 }
 
 }  // namespace llmgw::gateway

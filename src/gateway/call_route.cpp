@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "chat/token_estimate.h"
 #include "gateway/call.h"
+#include "gateway/engines/explain.h"
 #include "routing/prefix/block_hash.h"
 
 namespace llmgw::gateway {
@@ -131,7 +132,11 @@ void Call::take_options(std::span<const Option> options) {
     Candidate candidate{.slot = instance.slot(),
                         .priority = connection.priority * 2 + (option.api.codec != nullptr ? 1 : 0),
                         .weight = connection.weight,
-                        .requests_max = route().max_in_flight};
+                        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
+    const Route& own = route();
+    if (own.settings.policy == routing::PolicyKind::cost || own.policy_header) {
+      candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens());
+    }
     if (option.model != nullptr) {
       const auto& handle = generation_.model_instance(static_cast<uint32_t>(option.model - snapshot.models.data()));
       if (handle.valid()) candidate.model_slot = handle.slot();
@@ -213,8 +218,8 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
     if (asked) settings.policy = *asked;
   }
   routing::Ask ask{.now = now,
-                   .prompt_tokens = static_cast<uint32_t>(body_.size() / chat::kBytesPerToken),
-                   .block_tokens = routing::kBlockBytes / chat::kBytesPerToken,
+                   .prompt_tokens = prompt_tokens(),
+                   .block_tokens = kBlockTokens,
                    .blocks = blocks_,
                    .session = session(route),
                    .cache_lifetime = route.cache_lifetime};
@@ -288,38 +293,35 @@ Outcome<void> Call::aim(uint32_t chosen) {
   return {};
 }
 
-// Whether there is an instance left; sets everything up for it.
-Outcome<bool> Call::next_attempt() {
+// Whether there is an instance left, and which.
+std::optional<routing::Choice> Call::choose_instance() {
   const Route& own = route();
   if (!prompt_read_) {
     has_own_headers_ = find_own_headers();
-    if (options_.size() > 1) read_prompt(own);
+    if (options_.size() > 1 || candidates_[0].gate.any()) read_prompt(own);
   }
   prompt_read_ = true;
-  std::optional<routing::Choice> choice;
-  if (options_.size() == 1 && !may_fall_back(own) && candidates_[0].requests_max == 0 && !own.policy_header &&
+  if (options_.size() == 1 && !may_fall_back(own) && !candidates_[0].gate.any() && !own.policy_header &&
       !wants_explanation()) {
-    choice = routing::Choice{.uncached_tokens = static_cast<uint32_t>(body_.size() / chat::kBytesPerToken)};
-    if (candidates_[0].excluded) return false;
-  } else {
-    choice = choose(own);
+    if (candidates_[0].excluded) return std::nullopt;
+    return routing::Choice{.uncached_tokens = prompt_tokens()};
   }
-  if (!choice) return false;
-  if (auto aimed = aim(choice->candidate); !aimed) return std::unexpected(aimed.error());
-  set_timeouts(own);
-  candidates_[choice->candidate].excluded = true;
-  const base::Instant now = worker_.loop().now();
-  const routing::InstanceHandle& instance = generation_.instance(attempt_->connection_index);
-  if (instance.valid()) {
-    RoutingState& shared = worker_.shared().routing;
-    if (!blocks_.empty()) {
-      const auto ages = make_list<uint32_t>(arena_, blocks_.size());
-      ages_ = ages.first(shared.index.ages(blocks_, instance.slot(), ages));
-      blocks_expected_ = choice->cached_tokens / (routing::kBlockBytes / chat::kBytesPerToken);
-      shared.index.insert(blocks_, instance.slot(), now);
-    }
-    lease_ = routing::Lease(shared.instances.state(instance.slot()), choice->uncached_tokens, now);
+  return choose(own);
+}
+
+uint32_t Call::prompt_tokens() const {
+  return static_cast<uint32_t>(body_.size() / chat::kBytesPerToken);
+}
+
+// Sets everything up for the instance.
+Outcome<bool> Call::take_instance(const routing::Choice& choice) {
+  if (auto aimed = aim(choice.candidate); !aimed) {
+    leave_instance();
+    return std::unexpected(aimed.error());
   }
+  set_timeouts(route());
+  candidates_[choice.candidate].excluded = true;
+  blocks_expected_ = choice.cached_tokens / kBlockTokens;
   ++attempts_;
   series_ = nullptr;
   usage_.reset();

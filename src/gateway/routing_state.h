@@ -5,6 +5,8 @@
 
 #include "routing/load/instance_table.h"
 #include "routing/prefix/prefix_index.h"
+#include "routing/queue/fair_shares.h"
+#include "routing/queue/line_heads.h"
 #include "routing/retry/retry_budget.h"
 #include "routing/session/session_table.h"
 
@@ -15,6 +17,8 @@ struct RoutingState {
   routing::PrefixIndex index{instances};
   routing::SessionTable sessions;
   routing::RetryBudget retries;
+  routing::LineHeads heads{routing::InstanceTable::kInstancesMax};
+  routing::FairShares shares;
   std::atomic<bool> watched = false;  // a worker looks after the engines
 };
 

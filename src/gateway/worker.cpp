@@ -7,6 +7,7 @@
 #include "gateway/engines/engine_watch.h"
 #include "gateway/engines/waiting_room.h"
 #include "gateway/handler.h"
+#include "gateway/instance_identity.h"
 #include "gateway/token_service.h"
 #include "net/io.h"
 
@@ -60,6 +61,8 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
       proxy_of_(std::move(proxy_of)),
       fetch_media_(std::move(fetch_media)),
       chooser_(shared.routing.instances, shared.routing.index, shared.routing.sessions, loop.rng()) {
+  RoutingState& routing = shared.routing;
+  room_ = std::make_unique<WaitingRoom>(loop, routing.instances, routing.index, routing.heads, routing.shares);
   adopt(std::move(snapshot));
   handler_ = make_handler(*this);
   server_ = std::make_unique<http::Server>(loop_, *handler_, server_options());
@@ -125,25 +128,10 @@ void Worker::take_instances(Generation& generation) {
   const control::Snapshot& snapshot = *generation.snapshot;
   routing::InstanceTable& table = shared_.routing.instances;
   for (const control::Connection& connection : snapshot.connections) {
-    const auto& endpoint = connection.upstream.endpoint;
-    generation.instances.push_back(
-        table.acquire(connection.name + '\n' + endpoint.authority + '\n' + endpoint.unix_path));
+    generation.instances.push_back(table.acquire(instance_identity(connection)));
   }
   for (const control::Model& model : snapshot.models) {
-    generation.model_instances.push_back(table.acquire(snapshot.connections[model.connection].name + '\n' + model.name +
-                                                       '\n' + model.remote + "\nmodel"));
-  }
-}
-
-WaitingRoom& Worker::room(std::string_view model, const routing::QueueOptions& options) {
-  const auto found = rooms_.find(model);
-  if (found != rooms_.end()) return *found->second;
-  return *rooms_.emplace(model, std::make_unique<WaitingRoom>(loop_, options)).first->second;
-}
-
-void Worker::wake_rooms() {
-  for (auto& [model, room] : rooms_) {
-    if (!room->empty()) room->changed().notify();
+    generation.model_instances.push_back(table.acquire(model_identity(snapshot, model)));
   }
 }
 
@@ -170,6 +158,29 @@ void Worker::show_health() {
                   connections[i].upstream.provider->name, connections[i].name)
         .set_health(fit(generation.instances[i]) && models[i] != kModelOut);
   }
+  if (engine_watch_ != nullptr) show_load();
+}
+
+// What all workers know together is shown by one.
+void Worker::show_load() {
+  const Generation& generation = *generations_.back();
+  const control::Snapshot& snapshot = *generation.snapshot;
+  const routing::InstanceTable& table = shared_.routing.instances;
+  std::vector<uint32_t> pinned(table.capacity());
+  shared_.routing.sessions.count(loop_.now(), snapshot.routes.back().settings.session_lifetime, pinned);
+  std::map<std::string_view, int64_t> sessions;
+  for (uint32_t i = 0; i < snapshot.connections.size(); ++i) {
+    const control::Connection& connection = snapshot.connections[i];
+    if (!generation.instances[i].valid()) continue;
+    const routing::Slot slot = generation.instances[i].slot();
+    sessions[connection.upstream.provider->name] += pinned[slot];
+    metrics_
+        .instance({.generation = static_cast<uint32_t>(snapshot.version), .instance = i},
+                  connection.upstream.provider->name, connection.name)
+        .set_load(table.state(slot).requests_in_flight.load(std::memory_order_relaxed),
+                  table.gate(slot).waiting_requests.load(std::memory_order_relaxed));
+  }
+  for (const auto& [provider, count] : sessions) metrics_.sessions(provider).set(count);
 }
 
 Generation::PlainProxy Worker::plain_proxy(const control::Connection& connection) const {
@@ -219,8 +230,6 @@ void Worker::housekeep() {
   const bool settled = generations_.size() == 1;
   std::erase_if(
       pools_, [settled](const auto& item) { return settled && !item.second.current && item.second.pool->open() == 0; });
-  // Nobody waits: the next one finds a room with the route's newest settings.
-  std::erase_if(rooms_, [](const auto& item) { return item.second->empty(); });
   std::erase_if(tokens_, [settled](const auto& item) { return settled && !item.second.current; });
   for (auto& [key, entry] : pools_) entry.pool->reap();
   show_health();

@@ -124,10 +124,8 @@ class Worker {
   void set_ledger(accounting::LedgerWriter* ledger) { ledger_ = ledger; }
   accounting::LedgerWriter* ledger() { return ledger_; }
   PriceCache& prices() { return prices_; }
-  // Where calls for that model wait.
-  WaitingRoom& room(std::string_view model, const routing::QueueOptions& options);
-  // A place at some instance is free.
-  void wake_rooms();
+  // Where calls wait before engines.
+  WaitingRoom& room() { return *room_; }
   const FetchMedia& fetch_media() const { return fetch_media_; }
   // Responses that are made while nobody waits: see background.h.
   static constexpr size_t kBackgroundMax = 1024;  // each holds a connection to an upstream
@@ -158,6 +156,7 @@ class Worker {
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
   void take_instances(Generation& generation);
   void show_health();
+  void show_load();
   void housekeep();
   net::Task<void> housekeeping();
   http::ServerOptions server_options() const;
@@ -181,7 +180,7 @@ class Worker {
   std::unique_ptr<http::RequestHandler> handler_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<EngineWatch> engine_watch_;  // in one worker of a gateway
-  std::map<std::string, std::unique_ptr<WaitingRoom>, std::less<>> rooms_;
+  std::unique_ptr<WaitingRoom> room_;
   net::TaskGroup tasks_;
   net::TaskGroup background_;
   bool background_stopped_ = false;

@@ -20,6 +20,11 @@ constexpr Label kReloadResult{"result", "`success` or `failure`", true};
 constexpr Label kFamilyLabel{"family", "metric family that is full", true};
 constexpr Label kScope{"scope", "`organization`, `team`, `user`, `key`, `assignment`, `model`", true};
 constexpr Label kLimit{"limit", "`tps`, `rpm`, `tpm`, `concurrency`, `budget`", true};
+constexpr Label kQueueRefusal{
+    "reason",
+    "`full`: too many wait; `hopeless`: it would be late; `displaced`: others went before it; "
+    "`timeout`: it waited in vain",
+    true};
 constexpr Label kVersion{"version", "version of the program", true};
 
 constexpr std::array<Family, kFamilyCount> kFamilies{{
@@ -112,6 +117,44 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "attempts",
      "Attempts sent to an instance, by outcome.",
      {&kProvider, &kInstance, &kInstanceStatus}},
+    {FamilyId::instance_in_flight,
+     "llm_gateway_instance_requests_in_flight",
+     Kind::gauge,
+     "requests",
+     "Calls at an instance, and those that wait for it.",
+     {&kProvider, &kInstance}},
+    {FamilyId::queue_waiting,
+     "llm_gateway_queue_waiting",
+     Kind::gauge,
+     "requests",
+     "Calls that wait in the gateway for an instance.",
+     {&kProvider, &kInstance}},
+    {FamilyId::queued,
+     "llm_gateway_queued_requests_total",
+     Kind::counter,
+     "requests",
+     "Calls that had to wait for an instance.",
+     {&kProvider, &kInstance}},
+    {FamilyId::queue_positions,
+     "llm_gateway_queue_positions_total",
+     Kind::counter,
+     "places",
+     "Sum of their positions when they came, 0 being the next: divided by their number, the mean.",
+     {&kProvider, &kInstance}},
+    {FamilyId::queue_wait,
+     "llm_gateway_queue_wait_seconds",
+     Kind::histogram,
+     "seconds",
+     "How long they waited, whether they got a place or not.",
+     {&kProvider, &kInstance},
+     Aggregation::sum,
+     &kRequestTimeLayout},
+    {FamilyId::queue_refusals,
+     "llm_gateway_queue_refusals_total",
+     Kind::counter,
+     "requests",
+     "Calls that got no place.",
+     {&kQueueRefusal}},
     {FamilyId::sessions,
      "llm_gateway_session_count",
      Kind::gauge,
@@ -243,9 +286,9 @@ std::string metrics_manual() {
     text.append(" |\n");
   }
   text.append("\n| label | values |\n|---|---|\n");
-  constexpr std::array<const Label*, 15> kLabels{
-      &kApiKey, &kProvider,       &kModel,   &kInstance, &kEndpoint,     &kTokenType,   &kErrorType, &kScope,
-      &kLimit,  &kInstanceStatus, &kWarning, &kSide,     &kReloadResult, &kFamilyLabel, &kVersion};
+  constexpr std::array<const Label*, 16> kLabels{
+      &kApiKey, &kProvider,       &kModel,   &kInstance, &kEndpoint,     &kTokenType,   &kErrorType,    &kScope,
+      &kLimit,  &kInstanceStatus, &kWarning, &kSide,     &kReloadResult, &kFamilyLabel, &kQueueRefusal, &kVersion};
   for (const Label* label : kLabels)
     text.append("| `").append(label->name).append("` | ").append(label->meaning).append(" |\n");
   return text;

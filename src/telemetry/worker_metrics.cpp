@@ -65,6 +65,33 @@ void InstanceSeries::set_health(bool healthy) {
   health_.set(healthy ? 1 : 0);
 }
 
+void InstanceSeries::set_load(int64_t in_flight, int64_t waiting) {
+  const auto& values = labels_->values;
+  if (!in_flight_) {
+    in_flight_ = registry_->gauge(*shard_, FamilyId::instance_in_flight, values[0], values[1]);
+    waiting_ = registry_->gauge(*shard_, FamilyId::queue_waiting, values[0], values[1]);
+  }
+  in_flight_.set(in_flight);
+  waiting_.set(waiting);
+}
+
+void InstanceSeries::count_queued(uint32_t position) {
+  const auto& values = labels_->values;
+  if (!queued_) {
+    queued_ = registry_->counter(*shard_, FamilyId::queued, values[0], values[1]);
+    positions_ = registry_->counter(*shard_, FamilyId::queue_positions, values[0], values[1]);
+  }
+  queued_.add();
+  positions_.add(position);
+}
+
+void InstanceSeries::record_queue_wait(base::Duration time) {
+  if (!wait_) {
+    wait_ = registry_->histogram(*shard_, FamilyId::queue_wait, labels_->values[0], labels_->values[1]);
+  }
+  wait_.record(time);
+}
+
 WorkerMetrics::WorkerMetrics(Registry& registry) : registry_(&registry), shard_(&registry.add_shard()) {
   client_connections = registry.gauge(*shard_, FamilyId::connections_open, "client");
   upstream_connections = registry.gauge(*shard_, FamilyId::connections_open, "upstream");
@@ -92,7 +119,13 @@ InstanceSeries& WorkerMetrics::add_instance(const InstanceIds& ids, std::string_
 }
 
 void WorkerMetrics::forget_instance_health() {
-  for (auto& [series, instance] : instance_series_) instance->health_.clear();
+  for (auto& [series, instance] : instance_series_) {
+    instance->health_.clear();
+    if (instance->in_flight_) {
+      instance->in_flight_.clear();
+      instance->waiting_.clear();
+    }
+  }
 }
 
 Gauge WorkerMetrics::sessions(std::string_view provider) {
@@ -101,6 +134,10 @@ Gauge WorkerMetrics::sessions(std::string_view provider) {
 
 Counter WorkerMetrics::warning(std::string_view code) {
   return registry_->counter(*shard_, FamilyId::warnings, or_none(code));
+}
+
+Counter WorkerMetrics::queue_refusal(std::string_view reason) {
+  return registry_->counter(*shard_, FamilyId::queue_refusals, reason);
 }
 
 Counter WorkerMetrics::limit_refusal(std::string_view scope, std::string_view limit) {

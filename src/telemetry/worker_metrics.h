@@ -111,6 +111,10 @@ class InstanceSeries {
     counter.add();
   }
   void set_health(bool healthy);
+  void set_load(int64_t in_flight, int64_t waiting);
+  // A call has to wait behind so many.
+  void count_queued(uint32_t position);
+  void record_queue_wait(base::Duration time);
 
  private:
   friend class WorkerMetrics;
@@ -121,6 +125,11 @@ class InstanceSeries {
   Shard* shard_;
   const Series* labels_;  // of llm_gateway_instance_health_status
   Gauge health_;
+  Gauge in_flight_;
+  Gauge waiting_;
+  Counter queued_;
+  Counter positions_;
+  Histogram wait_;
   std::array<Counter, kInstanceOutcomeCount> outcomes_;
 };
 
@@ -207,6 +216,7 @@ class WorkerMetrics {
   // Off the hot path: look the handle up once and keep it.
   Gauge sessions(std::string_view provider);
   Counter warning(std::string_view code);
+  Counter queue_refusal(std::string_view reason);
   Counter limit_refusal(std::string_view scope, std::string_view limit);
 
   Gauge client_connections;

@@ -29,6 +29,8 @@ constexpr Row kRows[] = {
     {kAuditLog, {granted, granted, denied, denied}, {denied, denied, denied, denied}},
     {kSecrets, {denied, denied, denied, denied}, {granted, denied, denied, denied}},
     {kWhoami, {granted, granted, granted, granted}, {denied, denied, denied, denied}},
+    {kEngines, {granted, granted, denied, granted}, {granted, granted, denied, denied}},
+    {kHealth, {granted, granted, denied, granted}, {denied, denied, denied, denied}},
     {kSpend, {granted, granted, own_team, granted}, {denied, denied, denied, denied}},
 };
 

@@ -27,6 +27,8 @@ inline constexpr std::string_view kAuditLog = "audit";
 inline constexpr std::string_view kSecrets = "secrets";
 inline constexpr std::string_view kSpend = "spend";
 inline constexpr std::string_view kWhoami = "whoami";
+inline constexpr std::string_view kEngines = "engines";
+inline constexpr std::string_view kHealth = "health";
 
 enum class Access : uint8_t {
   denied,

@@ -4,6 +4,7 @@
 
 #include "admin/api/access.h"
 #include "admin/api/object_api.h"
+#include "admin/engines/engine_api.h"
 #include "control/objects/object_kinds.h"
 #include "json/writer.h"
 
@@ -44,6 +45,8 @@ class Document {
   void spend();
   void connection_test();
   void secrets();
+  void health();
+  void engines();
   void property(const Setting& setting);
   void object_schema(const ObjectKind& kind);
   void fields_schema(const ObjectKind& kind);
@@ -160,6 +163,29 @@ void Document::schemas() {
       R"({"type":"object","additionalProperties":false,"required":["connection","model","ok","status",)"
       R"("milliseconds","answer"],"properties":{"connection":{"type":"string"},"model":{"type":"string"},)"
       R"("ok":{"type":"boolean"},"status":{"type":"integer"},"milliseconds":{"type":"integer"},"answer":{}}})");
+  w_.raw_member("Ok", R"({"type":"object","required":["ok"],"properties":{"ok":{"const":true}}})");
+  w_.raw_member("Health",
+                R"({"type":"object","required":["object","data"],"properties":{"object":{"const":"list"},"data":)"
+                R"({"type":"array","items":{"type":"object","required":["connection","provider","state","load",)"
+                R"("queue","engine","models"],"properties":{"connection":{"type":"string"},"provider":)"
+                R"({"type":"string"},"state":{"enum":["up","out","probing","ramp"]},"paused_seconds":)"
+                R"({"type":"number"},"load":{"type":"object"},"queue":{"type":"object"},"engine":{"type":"object"},)"
+                R"("models":{"type":"array","items":{"type":"object"}}}}}}})");
+  w_.raw_member("EngineOffer",
+                R"({"type":"object","required":["name","endpoint","models"],"properties":{"name":{"type":"string"},)"
+                R"("endpoint":{"type":"string"},"provider":{"type":"string","default":"vllm"},"models":)"
+                R"({"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","properties":{"name":)"
+                R"({"type":"string"},"remote":{"type":"string"}}}]}},"lifetime":{"type":"string","default":"15s"}},)"
+                R"("description":"And every field of a connection that is no credential"})");
+  w_.raw_member("Registered",
+                R"({"type":"object","required":["name","token","lifetime_seconds","heartbeat"],"properties":)"
+                R"({"name":{"type":"string"},"token":{"type":"string"},"lifetime_seconds":{"type":"number"},)"
+                R"("heartbeat":{"type":"string"}}})");
+  w_.raw_member("EngineList",
+                R"({"type":"object","required":["object","data"],"properties":{"object":{"const":"list"},"data":)"
+                R"({"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"models":)"
+                R"({"type":"array","items":{"type":"string"}},"lifetime_seconds":{"type":"number"},)"
+                R"("seconds_left":{"type":"number"}}}}}})");
   w_.raw_member("Resealed",
                 R"({"type":"object","additionalProperties":false,"required":["resealed","key_id"],"properties":)"
                 R"({"resealed":{"type":"integer"},"key_id":{"type":"string"}}})");
@@ -330,6 +356,49 @@ void Document::secrets() {
   w_.end_object().end_object().end_object();
 }
 
+void Document::health() {
+  w_.key(std::string(kApiRoot) + "health").begin_object();
+  operation("get", "health", "State, load and queue of every instance, and of every model there", Action::read,
+            kHealth);
+  w_.key("responses").begin_object();
+  answer("200", "Every connection", "Health");
+  errors();
+  w_.end_object().end_object().end_object();
+}
+
+void Document::engines() {
+  w_.key(std::string(kEnginesPath)).begin_object();
+  operation("get", "list_engines", "Engines that registered themselves", Action::read, kEngines);
+  w_.key("responses").begin_object();
+  answer("200", "All of them", "EngineList");
+  errors();
+  w_.end_object().end_object();
+  operation("post", "register_engine",
+            "An engine, or its side-car, says that it is there; by an admin key, or the token of admin.engine_token",
+            Action::write, kEngines);
+  w_.key("requestBody").begin_object().member("required", true).key("content").begin_object();
+  w_.key("application/json").begin_object().key("schema");
+  reference("EngineOffer");
+  w_.end_object().end_object().end_object().key("responses").begin_object();
+  answer("200", "It was there, and is as it says now", "Registered");
+  answer("201", "It is new", "Registered");
+  errors();
+  w_.end_object().end_object().end_object();
+  const auto named = [&](std::string_view path, std::string_view method, std::string_view id, std::string_view help) {
+    w_.key(std::string(kEnginesPath) + "/{id}" + std::string(path)).begin_object();
+    w_.key("parameters").begin_array();
+    parameter("id", "path", "string", "Its name, as it was registered");
+    w_.end_array();
+    operation(method, id, help, Action::write, kEngines);
+    w_.key("responses").begin_object();
+    answer("200", "Done", "Ok");
+    errors();
+    w_.end_object().end_object().end_object();
+  };
+  named("/heartbeat", "post", "engine_heartbeat", "It is still there; by the token of its registration");
+  named("", "delete", "remove_engine", "It goes; by the token of its registration, or an admin key");
+}
+
 void Document::paths() {
   for (const ObjectKind& kind : control::object_kinds()) {
     collection(kind);
@@ -341,6 +410,8 @@ void Document::paths() {
   whoami();
   audit();
   secrets();
+  health();
+  engines();
 }
 
 std::string Document::write() {

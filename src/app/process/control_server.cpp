@@ -20,7 +20,7 @@ struct CommandName {
 constexpr std::array kCommands{
     CommandName{"status", ControlCommand::status},   CommandName{"stop", ControlCommand::stop},
     CommandName{"reload", ControlCommand::reload},   CommandName{"refresh", ControlCommand::refresh},
-    CommandName{"upgrade", ControlCommand::upgrade},
+    CommandName{"upgrade", ControlCommand::upgrade}, CommandName{"explain", ControlCommand::explain},
 };
 
 std::optional<ControlCommand> find_command(std::string_view name) {
@@ -122,7 +122,8 @@ void ControlServer::on_request(uint64_t id, std::string_view packet) {
   if (verb == "takeover") return on_takeover(id, argument);
   if (verb == "ready") return on_successor_ready(id);
   const std::optional<ControlCommand> command = find_command(verb);
-  if (!command) return refuse(id, "unknown command; this process knows status, stop, reload, refresh and upgrade");
+  if (!command)
+    return refuse(id, "unknown command; this process knows status, stop, reload, refresh, upgrade and explain");
   Client* client = find(id);
   client->awaits_reply = true;
   callbacks_.on_command({id, *command, argument, client->peer});

@@ -65,6 +65,29 @@ void Service::take_objects() {
   if (!published) log().warn("a worker took no new objects", {{"reason", published.error()}});
 }
 
+// Engines that registered themselves, or are gone. What they say is checked like any configuration; one that is refused
+// is left out and said.
+void Service::take_engines() {
+  if (gateway_ == nullptr || gateway_->draining()) return;
+  control::Reloader attempt = *reloader_;
+  auto applied = attempt.apply_engines(engines_.objects());
+  if (!applied) {
+    log().error("the engines were not taken, the old ones stay",
+                {{"reason", control::format_errors(applied.error(), options_.config_path)}});
+    return;
+  }
+  if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
+    log().error("the engines were not taken, the old ones stay", {{"reason", checked.error()}});
+    return;
+  }
+  reloader_ = std::move(attempt);
+  const auto published = gateway_->publish(reloader_->snapshot());
+  log_notes();
+  log().info("engines in force",
+             {{"engines", engines_.list(loop_.now()).size()}, {"snapshot", reloader_->snapshot()->version}});
+  if (!published) log().warn("a worker took no new engines", {{"reason", published.error()}});
+}
+
 // Answers when what the store holds now is in force.
 void Service::refresh(uint64_t client) {
   if (feed_ == nullptr) {

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "app/service/process_setup.h"
+#include "app/service/route_ask.h"
 #include "net/io.h"
 
 namespace llmgw::app {
@@ -127,6 +128,9 @@ Task<void> Service::look_after() {
       }
     }
     trouble_ = std::move(trouble);
+    for (const std::string& name : engines_.expire(loop_.now())) {
+      log().warn("an engine was not heard of and is gone", {{"engine", name}});
+    }
     // A service manager that watches restarts a program whose workers hang.
     if (trouble_.empty()) (void)notifier_.watchdog();
     if (!co_await net::sleep_for(loop_, interval)) co_return;
@@ -220,8 +224,19 @@ void Service::on_command(const process::ControlRequest& request) {
       return;
     }
     case process::ControlCommand::refresh: refresh(request.client); return;
+    case process::ControlCommand::explain: {
+      control_->reply(request.client, write_answer(explain(request.argument)));
+      return;
+    }
     case process::ControlCommand::upgrade: start_upgrade(request.client); return;
   }
+}
+
+CommandAnswer Service::explain(std::string_view argument) {
+  auto text =
+      gateway::explain_route(gateway_->snapshot(), gateway_->shared().routing, read_explain_ask(argument), loop_.now());
+  if (!text) return {.ok = false, .message = "llm-gateway route explain: " + text.error()};
+  return {.ok = true, .message = std::move(*text)};
 }
 
 StatusReport Service::status_report() {

@@ -97,6 +97,7 @@ class Service {
   void begin_drain(std::string_view cause);
   // objects.cpp
   void take_objects();
+  void take_engines();
   void refresh(uint64_t client);
   void tell_api();
   void log_notes();
@@ -104,6 +105,7 @@ class Service {
   net::Task<void> end_by_force(base::Duration limit);
   void remove_unix_sockets();
   StatusReport status_report();
+  CommandAnswer explain(std::string_view argument);
   telemetry::Log& log();
 
   // upgrade.cpp
@@ -130,6 +132,7 @@ class Service {
   std::string last_reload_error_;
 
   std::unique_ptr<ObjectFeed> feed_;
+  admin::EngineRegistry engines_;
   std::unique_ptr<admin::ApiServer> api_;
   std::string store_trouble_;  // why the database is away; empty: it is not, or there is none
 

@@ -90,6 +90,8 @@ Service::Started Service::start() {
                                           .admin = reloader_->snapshot()->admin_listen ? nullptr : api_.get()});
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
+  engines_.on_change([this] { loop_.post([this] { take_engines(); }); });
+  api_->set_routing(&gateway_->shared().routing, &engines_);
   for (const auto& listener : gateway_->listeners()) {
     if (listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
   }

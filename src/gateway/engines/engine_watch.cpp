@@ -3,6 +3,7 @@
 #include "net/io.h"
 #include "routing/engine/engine_metrics.h"
 #include "routing/prefix/block_hash.h"
+#include "routing/queue/gate.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -62,6 +63,10 @@ Task<void> EngineWatch::look(uint32_t index) {
       const auto metrics = text ? routing::read_engine_metrics(*text) : routing::EngineMetrics{};
       state.waiting.store(gauge(metrics.waiting), std::memory_order_relaxed);
       state.running.store(gauge(metrics.running), std::memory_order_relaxed);
+      if (metrics.waiting.value_or(0) >= 1 && metrics.running.value_or(0) >= 1) {
+        routing::learn_concurrency_from_queue(worker_.shared().routing.instances.gate(handle.slot()),
+                                              static_cast<uint32_t>(std::min(*metrics.running, 1e6)));
+      }
       state.kv_permille.store(gauge(metrics.cache_use, 1000), std::memory_order_relaxed);
       if (metrics.cache_tokens) {
         const double blocks = std::clamp(*metrics.cache_tokens / kBlockTokens, 1.0, 1e9);

@@ -1,67 +1,75 @@
-// The calls of one worker that wait for an instance of one model, and whose turn it is. One at a time has the turn and
-// looks for an instance; when it has found one, the next gets it, in the order of the route's queue. One thread.
+// The calls of one worker that are held back before engines: routing::WaitingLines, and the coroutines that stand in
+// them. One thread.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "net/io.h"
-#include "routing/queue/admission_queue.h"
+#include "net/task.h"
+#include "routing/queue/waiting_lines.h"
 
 namespace llmgw::gateway {
 
 class WaitingRoom {
  public:
-  WaitingRoom(net::Loop& loop, const routing::QueueOptions& options) : queue_(options), changed_(loop) {}
-
-  bool empty() const { return queue_.size() == 0 && turn_ == 0; }
-  size_t waiting() const { return queue_.size(); }
+  WaitingRoom(net::Loop& loop, const routing::InstanceTable& instances, routing::PrefixIndex& index,
+              routing::LineHeads& heads, routing::FairShares& shares)
+      : loop_(loop), lines_(instances, index, heads, shares) {}
 
   // One call's stay: it leaves with this object, whatever happens.
   class Stay {
    public:
-    Stay(WaitingRoom& room, routing::WaiterId id) : room_(room), id_(id) {}
+    explicit Stay(WaitingRoom& room) : room_(room), id_(room.lines_.new_id()), changed_(room.loop_) {}
     Stay(const Stay&) = delete;
     Stay& operator=(const Stay&) = delete;
     ~Stay() { room_.leave(id_); }
 
+    routing::WaiterId id() const { return id_; }
+    // Notified when there is a turn.
+    net::Signal& changed() { return changed_; }
+    const std::optional<routing::Turn>& turn() const { return turn_; }
+
    private:
+    friend class WaitingRoom;
     WaitingRoom& room_;
     routing::WaiterId id_;
+    net::Signal changed_;
+    std::optional<routing::Turn> turn_;
   };
 
-  // On success the caller makes a Stay.
-  auto enter(const routing::Waiter& waiter, base::Instant now) {
-    auto entered = queue_.push(waiter, now, 0);
-    if (entered) pass_on(now);
-    return entered;
+  bool must_wait(const routing::Candidate& candidate) {
+    end_guesses();
+    return lines_.must_wait(candidate);
   }
-  bool has_turn(routing::WaiterId id, base::Instant now) {
-    pass_on(now);
-    return turn_ == id;
+  std::expected<routing::AdmissionQueue::Entered, routing::AdmissionQueue::Refused> enter(
+      const routing::HeldCall& call, const routing::QueueOptions& options, Stay& stay);
+  // A place may be free.
+  void changed();
+  size_t waiting() const { return lines_.waiting(); }
+
+  // An answer that does not show when its prompt was computed: it is taken to be at `at`.
+  void guess_first_token(routing::Lease& lease, base::Instant at) { guesses_.push_back({&lease, at}); }
+  void forget_guess(const routing::Lease& lease) {
+    std::erase_if(guesses_, [&](const Guess& guess) { return guess.lease == &lease; });
   }
-  // Something has changed: a place may be free, or the turn has passed on.
-  net::Signal& changed() { return changed_; }
-  routing::WaiterId new_id() { return ++last_id_; }
 
  private:
-  void pass_on(base::Instant now) {
-    if (turn_ != 0) return;
-    if (const auto next = queue_.pop(now)) turn_ = next->id;
-  }
-  void leave(routing::WaiterId id) {
-    if (turn_ == id) {
-      turn_ = 0;
-    } else {
-      queue_.remove(id);
-    }
-    changed_.notify();
-  }
+  struct Guess {
+    routing::Lease* lease;
+    base::Instant at;
+  };
+  void leave(routing::WaiterId id);
+  void end_guesses();
+  net::Task<void> look();
 
-  routing::AdmissionQueue queue_;
-  net::Signal changed_;
-  routing::WaiterId turn_ = 0;  // nobody's
-  routing::WaiterId last_id_ = 0;
+  net::Loop& loop_;
+  routing::WaitingLines lines_;
+  std::unordered_map<routing::WaiterId, Stay*> stays_;
+  std::vector<Guess> guesses_;
+  bool looking_ = false;
+  net::TaskGroup looks_;
 };
 
 }  // namespace llmgw::gateway

@@ -1,7 +1,9 @@
 #include "routing/load/instance_table.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace llmgw::routing {
@@ -41,7 +43,14 @@ void InstanceHandle::reset() {
 InstanceTable::InstanceTable(uint32_t capacity)
     : capacity_(std::min(capacity, kInstancesMax)),
       states_(std::make_unique<InstanceState[]>(capacity_)),
-      names_(new Names) {}
+      gates_(static_cast<GateState*>(std::calloc(capacity_, sizeof(GateState)))),
+      names_(new Names) {
+  if (gates_ == nullptr) throw std::bad_alloc();
+}
+
+void InstanceTable::Free::operator()(GateState* gates) const {
+  std::free(gates);
+}
 
 InstanceHandle InstanceTable::acquire(std::string_view identity) {
   const std::scoped_lock lock(names_->mutex);
@@ -82,6 +91,10 @@ void InstanceTable::release(Slot slot) {
   state.waiting = kUnknownGauge;
   state.running = kUnknownGauge;
   state.kv_permille = kUnknownGauge;
+  GateState& gate = gates_[slot];
+  gate.requests_limit = 0;
+  gate.best_stretch = 0;
+  gate.grown = false;
   names_->free.push_back(slot);
 }
 

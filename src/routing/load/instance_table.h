@@ -41,6 +41,17 @@ struct alignas(64) InstanceState {
 };
 static_assert(sizeof(InstanceState) == 64);
 
+// What the gateway holds back from an instance, and what it has learnt that the instance takes at a time. Of no use to
+// calls that are never held back, and all zero until one is.
+struct GateState {
+  std::atomic<int64_t> waiting_tokens = 0;    // of InstanceState::tokens_in_flight, those that wait here
+  std::atomic<int32_t> waiting_requests = 0;  // of requests_in_flight
+  std::atomic<int32_t> waiting_prompts = 0;   // of prompts_in_flight
+  std::atomic<float> requests_limit = 0;      // learnt; 0: nothing yet. queue/gate.h
+  std::atomic<float> best_stretch = 0;        // the same
+  std::atomic<bool> grown = false;            // the same
+};
+
 // A moment in 32 bits: milliseconds modulo 50 days, compared by difference. Never 0.
 inline uint32_t short_ms(base::Instant at) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
@@ -86,6 +97,7 @@ class InstanceTable {
   // The slot of the instance of that identity, new or the one it has. Invalid when the table is full.
   InstanceHandle acquire(std::string_view identity);
   InstanceState& state(Slot slot) const { return states_[slot]; }
+  GateState& gate(Slot slot) const { return gates_[slot]; }
   uint32_t capacity() const { return capacity_; }
   // Sum over all instances; after every storm both are 0.
   int64_t requests_in_flight() const;
@@ -100,6 +112,10 @@ class InstanceTable {
   };
   uint32_t capacity_;
   std::unique_ptr<InstanceState[]> states_;
+  struct Free {
+    void operator()(GateState* gates) const;
+  };
+  std::unique_ptr<GateState[], Free> gates_;  // of zeroed pages: they take no memory before they are used
   struct Names;
   struct NamesDeleter {
     void operator()(Names* names) const;

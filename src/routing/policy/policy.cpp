@@ -19,9 +19,8 @@ constexpr double kTokensPerRequest = 16;
 // A waiting request of somebody else's, about which nothing is known.
 constexpr double kForeignTokens = 1024;
 // See policy.h.
-constexpr double kMissWeight = 2;
-constexpr double kMissPerMeanQueue = 1;
-constexpr double kMissPerQueue = 0.6;
+constexpr double kMovePrice = 3;
+constexpr double kMovePricePerMeanQueue = 10;
 // Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): so many times the mean and no more.
 constexpr double kLoadBound = 1.25;
 constexpr double kLoadSlack = 0.05;  // seconds: an idle fleet has no mean to speak of
@@ -124,9 +123,11 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   if (admitted == Admission::no) return Fitness::out;
   const uint32_t paused = state.paused_until_ms.load(std::memory_order_relaxed);
   if (paused != 0 && since_short(paused, now) < base::Duration::zero()) return Fitness::paused;
-  if (candidate.requests_max != 0 &&
-      state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(candidate.requests_max)) {
-    return Fitness::full;
+  if (candidate.gate.any() && !full_is_fit_) {
+    const uint32_t most = requests_limit(instances_.gate(candidate.slot), candidate.gate);
+    if (most != 0 && state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most)) {
+      return Fitness::full;
+    }
   }
   return admitted == Admission::probe ? Fitness::probe : Fitness::fit;
 }
@@ -151,6 +152,21 @@ bool Chooser::collect(const Settings& settings, std::span<const Candidate> candi
   return !views_.empty();
 }
 
+// Those of the best priority that has any.
+bool Chooser::collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  uint32_t priority = UINT32_MAX;
+  for (const Candidate& candidate : candidates) priority = std::min(priority, candidate.priority);
+  while (!collect(settings, candidates, ask, priority)) {
+    uint32_t next = UINT32_MAX;
+    for (const Candidate& candidate : candidates) {
+      if (candidate.priority > priority) next = std::min(next, candidate.priority);
+    }
+    if (next == UINT32_MAX) return false;
+    priority = next;
+  }
+  return true;
+}
+
 void Chooser::estimate(std::span<const Candidate> candidates, const Ask& ask) {
   for (View& view : views_) {
     const Candidate& candidate = candidates[view.index];
@@ -171,8 +187,7 @@ double Chooser::cost(const Settings& settings, std::span<const Candidate> candid
   const auto requests = static_cast<double>(state.requests_in_flight.load(std::memory_order_relaxed));
   switch (settings.policy) {
     case PolicyKind::adaptive: {
-      const double price = kMissWeight + kMissPerMeanQueue * mean_queue + kMissPerQueue * (view.queue + view.work / 2);
-      return view.queue + view.work * price;
+      return view.queue + view.work * (1 + kMovePrice + kMovePricePerMeanQueue * mean_queue);
     }
     case PolicyKind::least_tokens:
       return static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed)) / weight;
@@ -251,7 +266,7 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
   for (size_t i = 0; i < count; ++i) {
     const View& view = views_[i];
     double now = 0;
-    if (settings.policy == PolicyKind::prefix) {
+    if (settings.policy == PolicyKind::prefix || settings.policy == PolicyKind::adaptive) {
       if (view.cached < kWarmShare * warmest) continue;
       now = view.queue + view.work;
     } else if (settings.policy == PolicyKind::rendezvous && view.queue > kLoadBound * mean_queue + kLoadSlack) {
@@ -271,7 +286,20 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
       if (rng_.uniform() * tied_weight < weight) best = i;
     }
   }
-  return best;
+  return settings.policy == PolicyKind::adaptive && warmest != 0 ? leave_if_better(best, mean_queue) : best;
+}
+
+// The warm instance, or the one that answers first if that gains enough for computing more of the prompt again.
+size_t Chooser::leave_if_better(size_t warm, double mean_queue) const {
+  size_t best = warm;
+  const auto wait = [](const View& view) { return double(view.queue) + double(view.work); };
+  for (size_t i = 0; i < views_.size(); ++i) {
+    if (wait(views_[i]) < wait(views_[best])) best = i;
+  }
+  // Where nothing waits, what is computed again delays nobody.
+  const double price = kMovePrice + (views_[best].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
+  const double gain = wait(views_[warm]) - wait(views_[best]);
+  return gain > price * (views_[best].work - views_[warm].work) ? best : warm;
 }
 
 // None is fit: the one nearest to it. Pauses are kept, for they were asked for.
@@ -327,18 +355,11 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
   } else {
     index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
   }
-  // Most groups have one priority: one pass finds both it and whether there is another.
-  uint32_t priority = UINT32_MAX;
-  for (const Candidate& candidate : candidates) priority = std::min(priority, candidate.priority);
-  bool found = collect(settings, candidates, ask, priority);
-  while (!found) {
-    uint32_t next = UINT32_MAX;
-    for (const Candidate& candidate : candidates) {
-      if (candidate.priority > priority) next = std::min(next, candidate.priority);
-    }
-    if (next == UINT32_MAX) break;
-    priority = next;
-    found = collect(settings, candidates, ask, priority);
+  full_is_fit_ = false;
+  bool found = collect_best(settings, candidates, ask);
+  if (!found && settings.waits) {
+    full_is_fit_ = true;
+    found = collect_best(settings, candidates, ask);
   }
   std::optional<size_t> last;
   if (!found) {

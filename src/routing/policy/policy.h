@@ -4,14 +4,16 @@
 // Priority comes before policy: only the instances of the lowest number that has one fit to be called are looked at.
 // Where none is fit, the last resort takes the one that will be fit soonest, or none.
 //
-// The default, `adaptive`, costs each instance in seconds of prompt computation and takes the least:
+// The default, `adaptive`, counts in seconds of prompt computation: queue is the uncached tokens in flight at an
+// instance, miss the tokens of this prompt that it has not cached, both over its speed. Of those that hold nearly the
+// longest part of the prompt it takes the one with the least queue + miss, and leaves it for the one that answers first
+// of all only if that gains more than
 //
-//   queue + miss × (2 + mean queue + 0.6 × (queue + miss / 2))
+//   (3 + 10 × mean queue) × the miss that is added
 //
-// where queue is the uncached tokens in flight there, and miss the tokens of this prompt that it has not cached, both
-// over its speed. An idle fleet weighs a miss about twice, and answers where a free instance is; in a busy one every
-// token computed twice delays all that wait behind it, so the weight grows with the queues until calls wait for the
-// warm instance. docs/routing.md has the measurements behind the numbers.
+// and where nothing is in flight, 3 × that. An idle fleet answers where a free instance is; in a busy one every token
+// computed twice delays all that wait behind it, so the price grows with the queues until calls wait for the warm
+// instance. docs/routing.md has the measurements behind the numbers.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +29,7 @@
 #include "routing/load/instance_table.h"
 #include "routing/policy/policy_kind.h"
 #include "routing/prefix/prefix_index.h"
+#include "routing/queue/gate.h"
 #include "routing/session/session_table.h"
 
 namespace llmgw::routing {
@@ -37,7 +40,7 @@ struct Candidate {
   uint32_t priority = 1;       // lower is better
   uint32_t weight = 1;         // 0: nothing but as a last resort
   float price = 0;             // of a typical call, any unit; unknown is the dearest
-  uint32_t requests_max = 0;   // in flight at most; 0: no limit
+  GateLimits gate = {};        // what it is given at a time
   bool excluded = false;       // tried before by this call, or not the kind it needs
 };
 
@@ -47,6 +50,7 @@ struct Settings {
   bool sticky = false;  // a session stays on its instance while that is fit, and is pinned anew when it is not
   base::Duration session_lifetime = std::chrono::hours(1);
   bool last_resort = true;  // all are out: try one rather than refuse
+  bool waits = false;       // where all that are fit have as many calls as they may: one that is, to wait for
 };
 
 struct Ask {
@@ -102,12 +106,14 @@ class Chooser {
   };
   Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
   bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
+  bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void estimate(std::span<const Candidate> candidates, const Ask& ask);
   double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
               double mean_queue) const;
   std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
   size_t pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   size_t pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  size_t leave_if_better(size_t warm, double mean_queue) const;
   size_t pick_weighted(std::span<const Candidate> candidates, double at) const;
   std::optional<size_t> resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
@@ -120,6 +126,7 @@ class Chooser {
   PrefixHits hits_;
   std::vector<View> views_;
   uint64_t turn_ = 0;
+  bool full_is_fit_ = false;
 };
 
 // Seconds that an instance needs for what is in flight there.

@@ -139,7 +139,7 @@ TEST_F(PolicyTest, WhenAllAreOutTheLastResortTriesOneThatIsNotExcluded) {
 }
 
 TEST_F(PolicyTest, FullInstancesAreLeftAlone) {
-  for (uint32_t i = 0; i < 4; ++i) candidates_[i].requests_max = 1;
+  for (uint32_t i = 0; i < 4; ++i) candidates_[i].gate.requests_max = 1;
   std::vector<Lease> leases;
   for (int i = 0; i < 4; ++i) leases.emplace_back(state(choose(PolicyKind::adaptive)->candidate), 10, at(1000));
   EXPECT_FALSE(choose(PolicyKind::adaptive));

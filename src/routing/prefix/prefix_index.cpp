@@ -42,6 +42,14 @@ uint32_t stamp_of(uint64_t held) {
   return static_cast<uint32_t>(held);
 }
 
+// How many blocks came after one of that stamp; what is promised has not come yet: 0.
+uint32_t age_of(uint64_t held, uint32_t clock) {
+  return static_cast<uint32_t>(std::max(static_cast<int32_t>(clock - stamp_of(held)), 0));
+}
+bool is_promised(uint64_t held, uint32_t clock) {
+  return static_cast<int32_t>(clock - stamp_of(held)) < 0;
+}
+
 uint32_t cache_blocks(const InstanceState& state) {
   const uint32_t known = state.cache_blocks.load(std::memory_order_relaxed);
   return known == 0 ? kCacheBlocksGuess : known;
@@ -135,8 +143,7 @@ void PrefixIndex::look_up(std::span<const uint64_t> chain, Instant now, base::Du
       if (held == 0) continue;
       const Slot slot = slot_of(held);
       const InstanceState& state = instances_.state(slot);
-      const uint32_t age = state.block_clock.load(std::memory_order_relaxed) - stamp_of(held);
-      if (age >= cache_blocks(state)) continue;
+      if (age_of(held, state.block_clock.load(std::memory_order_relaxed)) >= cache_blocks(state)) continue;
       if (hits.of(slot) != i) continue;  // a block of before is gone: what follows is of no use
       if (hits.hits_[slot] == 0) hits.touched_.push_back(slot);
       hits.hits_[slot] = i + 1;
@@ -147,10 +154,39 @@ void PrefixIndex::look_up(std::span<const uint64_t> chain, Instant now, base::Du
 }
 
 void PrefixIndex::insert(std::span<const uint64_t> chain, Slot slot, Instant now) {
-  InstanceState& state = instances_.state(slot);
+  const uint32_t entered = enter(chain, slot, 0, now);
+  if (entered != 0) instances_.state(slot).block_clock.fetch_add(entered, std::memory_order_relaxed);
+}
+
+void PrefixIndex::promise(std::span<const uint64_t> chain, Slot slot, uint32_t blocks_before, Instant now) {
+  const uint32_t there = held(chain, slot);
+  enter(chain.subspan(there), slot, blocks_before + 1, now);
+}
+
+uint32_t PrefixIndex::held(std::span<const uint64_t> chain, Slot slot) const {
+  const InstanceState& state = instances_.state(slot);
+  const uint32_t clock = state.block_clock.load(std::memory_order_relaxed);
+  const uint32_t size = cache_blocks(state);
+  uint32_t count = 0;
+  for (const uint64_t hash : chain) {
+    const Entry* const entry = find(hash);
+    if (entry == nullptr) return count;
+    const bool own = std::ranges::any_of(entry->holders, [&](const auto& place) {
+      const uint64_t held = place.load(std::memory_order_relaxed);
+      return held != 0 && slot_of(held) == slot && !is_promised(held, clock) && age_of(held, clock) < size;
+    });
+    if (!own && (entry->word.load(std::memory_order_relaxed) & kSharedBit) == 0) return count;
+    ++count;
+  }
+  return count;
+}
+
+// With stamps `ahead` of the clock. Returns how many blocks were not there.
+uint32_t PrefixIndex::enter(std::span<const uint64_t> chain, Slot slot, uint32_t ahead, Instant now) {
+  const InstanceState& state = instances_.state(slot);
   const uint32_t now_s = seconds_of(now);
   const uint32_t size = cache_blocks(state);
-  uint32_t clock = state.block_clock.load(std::memory_order_relaxed);
+  const uint32_t clock = state.block_clock.load(std::memory_order_relaxed) + ahead;
   uint32_t entered = 0;
   // The tail first: engines drop the end of a prefix before its beginning.
   for (size_t i = chain.size(); i-- > 0;) {
@@ -169,7 +205,7 @@ void PrefixIndex::insert(std::span<const uint64_t> chain, Slot slot, Instant now
       bool fresh = false;
       if (held != 0) {
         const InstanceState& other = instances_.state(slot_of(held));
-        const uint32_t age = other.block_clock.load(std::memory_order_relaxed) - stamp_of(held);
+        const uint32_t age = age_of(held, other.block_clock.load(std::memory_order_relaxed));
         const uint32_t other_size = cache_blocks(other);
         fresh = age < other_size;
         share = fresh ? static_cast<uint32_t>(uint64_t{age} * 1024 / other_size) : UINT32_MAX - 1;
@@ -185,7 +221,8 @@ void PrefixIndex::insert(std::span<const uint64_t> chain, Slot slot, Instant now
       place = stalest;
       shared = stalest_fresh;
       ++entered;
-    } else if (clock + entered - stamp_of(place->load(std::memory_order_relaxed)) >= size) {
+    } else if (const uint64_t held = place->load(std::memory_order_relaxed);
+               is_promised(held, clock) || age_of(held, clock + entered) >= size) {
       ++entered;
     }
     place->store(holder(slot, clock + entered), std::memory_order_relaxed);
@@ -194,7 +231,7 @@ void PrefixIndex::insert(std::span<const uint64_t> chain, Slot slot, Instant now
     entry.word.store((word & ~(kSecondsMask | kSharedBit)) | stays_shared | (shared ? kSharedBit : 0) | now_s,
                      std::memory_order_relaxed);
   }
-  if (entered != 0) state.block_clock.fetch_add(entered, std::memory_order_relaxed);
+  return entered;
 }
 
 size_t PrefixIndex::ages(std::span<const uint64_t> chain, Slot slot, std::span<uint32_t> out) const {
@@ -208,7 +245,9 @@ size_t PrefixIndex::ages(std::span<const uint64_t> chain, Slot slot, std::span<u
       return held != 0 && slot_of(held) == slot;
     });
     if (own == std::end(entry->holders)) break;
-    out[count] = clock - stamp_of(own->load(std::memory_order_relaxed));
+    const uint64_t held = own->load(std::memory_order_relaxed);
+    if (is_promised(held, clock)) break;
+    out[count] = age_of(held, clock);
   }
   return count;
 }

@@ -55,6 +55,11 @@ class PrefixIndex {
   void look_up(std::span<const uint64_t> chain, base::Instant now, base::Duration lifetime, PrefixHits& hits) const;
   // The prompt goes to `slot`: its blocks will be there.
   void insert(std::span<const uint64_t> chain, Slot slot, base::Instant now);
+  // The prompt will go to `slot` once so many other blocks have entered its cache: those that are looked up find it
+  // there, what is there is as before.
+  void promise(std::span<const uint64_t> chain, Slot slot, uint32_t blocks_before, base::Instant now);
+  // Leading blocks that `slot` has now, without what was promised.
+  uint32_t held(std::span<const uint64_t> chain, Slot slot) const;
   // How many blocks entered the cache of `slot` since it was sent each of the leading blocks of `chain` last, as many
   // as are known of. To be taken before insert(), and kept for learn() once the answer says how many were still there.
   size_t ages(std::span<const uint64_t> chain, Slot slot, std::span<uint32_t> out) const;
@@ -73,6 +78,7 @@ class PrefixIndex {
   struct Entry;
   Entry* find(uint64_t hash) const;
   Entry& find_or_displace(uint64_t hash, uint32_t now_s);
+  uint32_t enter(std::span<const uint64_t> chain, Slot slot, uint32_t ahead, base::Instant now);
 
   const InstanceTable& instances_;
   size_t slots_;

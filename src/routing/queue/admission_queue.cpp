@@ -11,10 +11,10 @@ using base::Instant;
 
 // A second of waiting outweighs so many seconds of work: long prompts wait, but not for ever.
 constexpr double kAging = 0.2;
-// Tenants remembered by the fair order; more than any gateway serves at a time.
-constexpr size_t kTenantsMax = 65536;
 // Nobody is told to come back sooner.
 constexpr double kRetryMin = 1;
+// Puts what cannot be in time behind all that can, and a priority before any waiting; larger than any wait in seconds.
+constexpr double kClass = 1e4;
 
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
@@ -33,52 +33,68 @@ std::optional<QueueOrder> queue_order_by_name(std::string_view name) {
   return static_cast<QueueOrder>(found - kNames.begin());
 }
 
-std::expected<void, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now, double ahead_s) {
-  if (waiting_.size() >= options_.waiting_max) {
-    // One place is free when the engine has taken the next.
-    const double next_s = ahead_s + work_s_ / static_cast<double>(std::max<size_t>(waiting_.size(), 1));
-    return std::unexpected(Refused{QueueRefusal::full, from_seconds(std::max(next_s, kRetryMin))});
-  }
-  if (options_.order == QueueOrder::slo && options_.refuse_hopeless) {
-    // Whoever still can be in time goes before those that cannot, so only the former are in its way.
-    double before_s = ahead_s;
-    for (const Held& held : waiting_) {
-      if (held.waiter.arrived <= waiter.arrived && seconds(now - held.waiter.arrived) < seconds(options_.goal)) {
-        before_s += held.waiter.work_s;
-      }
+// Whoever still can be in time goes before those that cannot, so only the former are in its way.
+bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, double& late_s) const {
+  double before_s = ahead_s;
+  for (const Held& held : waiting_) {
+    if (held.waiter.arrived <= waiter.arrived && now - held.waiter.arrived < options_.goal) {
+      before_s += held.waiter.work_s;
     }
-    const double late_s = before_s + waiter.work_s - seconds(options_.goal);
-    if (late_s > 0) return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::max(late_s, kRetryMin))});
+  }
+  late_s = before_s + waiter.work_s - seconds(options_.goal);
+  return late_s > 0;
+}
+
+// A place in the line is free when the engine has taken the next.
+double AdmissionQueue::next_place_s(double ahead_s) const {
+  return std::max(ahead_s + work_s_ / static_cast<double>(std::max<size_t>(waiting_.size(), 1)), kRetryMin);
+}
+
+std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now,
+                                                                                     double ahead_s) {
+  double late_s = 0;
+  if (waiting_.size() >= options_.waiting_max && !may_displace()) {
+    return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
+  }
+  if (options_.order == QueueOrder::slo && options_.refuse_hopeless && hopeless(waiter, now, ahead_s, late_s)) {
+    return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::max(late_s, kRetryMin))});
   }
   Held held{.waiter = waiter, .sequence = sequence_++};
-  if (options_.order == QueueOrder::fair) {
-    if (finish_tags_.size() >= kTenantsMax) {
-      std::erase_if(finish_tags_, [this](const auto& tag) { return tag.second <= virtual_time_; });
+  const bool fair = options_.order == QueueOrder::fair;
+  if (fair) held.start_tag = shares_.begin(waiter.tenant, waiter.tokens, waiter.weight);
+  Entered entered;
+  size_t last = waiting_.size();
+  for (size_t i = 0; i < waiting_.size(); ++i) {
+    if (before(waiting_[i], held, now)) ++entered.position;
+    if (last == waiting_.size() || before(waiting_[last], waiting_[i], now)) last = i;
+  }
+  if (waiting_.size() >= options_.waiting_max) {
+    if (waiting_.empty() || !before(held, waiting_[last], now)) {
+      if (fair) shares_.correct(waiter.tenant, -double(waiter.tokens), waiter.weight);
+      return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
     }
-    double& finish = finish_tags_[waiter.tenant];
-    held.start_tag = std::max(virtual_time_, finish);
-    finish = held.start_tag + double(waiter.tokens) / std::max(waiter.weight, 1U);
+    entered.displaced = waiting_[last].waiter.id;
+    remove(*entered.displaced);
   }
   work_s_ += waiter.work_s;
   waiting_.push_back(held);
-  return {};
+  return entered;
+}
+
+double AdmissionQueue::rank(const Held& held, Instant now) const {
+  const double waited = seconds(now - held.waiter.arrived);
+  switch (options_.order) {
+    case QueueOrder::fifo: return -waited;
+    case QueueOrder::priority: return -kClass * held.waiter.priority - waited;
+    case QueueOrder::fair: return held.start_tag;
+    case QueueOrder::slo: break;
+  }
+  const bool in_time = waited + held.waiter.work_s <= seconds(options_.goal);
+  return in_time ? -waited : kClass + held.waiter.work_s - kAging * waited;
 }
 
 bool AdmissionQueue::before(const Held& a, const Held& b, Instant now) const {
-  switch (options_.order) {
-    case QueueOrder::fifo: return a.sequence < b.sequence;
-    case QueueOrder::priority:
-      return std::tuple(-a.waiter.priority, a.sequence) < std::tuple(-b.waiter.priority, b.sequence);
-    case QueueOrder::fair: return std::tuple(a.start_tag, a.sequence) < std::tuple(b.start_tag, b.sequence);
-    case QueueOrder::slo: break;
-  }
-  const auto rank = [&](const Held& held) {
-    const double waited = seconds(now - held.waiter.arrived);
-    const bool in_time = waited + held.waiter.work_s <= seconds(options_.goal);
-    return in_time ? std::tuple(0, -waited, held.sequence)
-                   : std::tuple(1, held.waiter.work_s - kAging * waited, held.sequence);
-  };
-  return rank(a) < rank(b);
+  return std::tuple(rank(a, now), a.sequence) < std::tuple(rank(b, now), b.sequence);
 }
 
 void AdmissionQueue::forget(size_t index) {
@@ -87,35 +103,50 @@ void AdmissionQueue::forget(size_t index) {
   waiting_.pop_back();
 }
 
-std::optional<Waiter> AdmissionQueue::pop(Instant now) {
-  if (waiting_.empty()) return std::nullopt;
+size_t AdmissionQueue::next(Instant now) const {
   size_t best = 0;
+  double best_rank = waiting_.empty() ? 0 : rank(waiting_[0], now);
   for (size_t i = 1; i < waiting_.size(); ++i) {
-    if (before(waiting_[i], waiting_[best], now)) best = i;
+    const double own = rank(waiting_[i], now);
+    if (own > best_rank || (own == best_rank && waiting_[i].sequence > waiting_[best].sequence)) continue;
+    best = i;
+    best_rank = own;
   }
-  const Held next = waiting_[best];
-  virtual_time_ = std::max(virtual_time_, next.start_tag);
-  forget(best);
-  return next.waiter;
+  return best;
 }
 
+std::optional<double> AdmissionQueue::head_rank(Instant now) const {
+  if (waiting_.empty()) return std::nullopt;
+  return rank(waiting_[next(now)], now);
+}
+
+const Waiter* AdmissionQueue::head(Instant now) const {
+  return waiting_.empty() ? nullptr : &waiting_[next(now)].waiter;
+}
+
+std::optional<Waiter> AdmissionQueue::pop(Instant now) {
+  if (waiting_.empty()) return std::nullopt;
+  const size_t best = next(now);
+  const Held taken = waiting_[best];
+  if (options_.order == QueueOrder::fair) shares_.serve(taken.start_tag);
+  forget(best);
+  return taken.waiter;
+}
+
+void AdmissionQueue::rework(WaiterId id, double work_s) {
+  const auto found = std::ranges::find(waiting_, id, [](const Held& held) { return held.waiter.id; });
+  if (found != waiting_.end()) set_work(*found, work_s);
+}
+
+// What its tenant was charged is given back: it had nothing for it.
 bool AdmissionQueue::remove(WaiterId id) {
   const auto found = std::ranges::find(waiting_, id, [](const Held& held) { return held.waiter.id; });
   if (found == waiting_.end()) return false;
+  if (options_.order == QueueOrder::fair) {
+    shares_.correct(found->waiter.tenant, -double(found->waiter.tokens), found->waiter.weight);
+  }
   forget(static_cast<size_t>(found - waiting_.begin()));
   return true;
-}
-
-void LearntConcurrency::record(Duration first_token, uint32_t in_flight) {
-  constexpr double kTolerance = 2;     // times the best: a batch costs something
-  constexpr double kForget = 1.00002;  // the best ages, so that a change of load is noticed in the end
-  const double took = seconds(first_token);
-  best_s_ = best_s_ == 0 ? took : std::min(took, best_s_ * kForget);
-  if (took > best_s_ * kTolerance) {
-    limit_ = std::max(double(least_), limit_ * 0.98);
-  } else if (in_flight + 1 >= limit()) {
-    limit_ = std::min(double(most_), limit_ + 1 / limit_);
-  }
 }
 
 }  // namespace llmgw::routing

@@ -2,22 +2,23 @@
 // argument; who waits is an id of the caller's. One thread.
 //
 //   fifo      in the order of arrival
-//   priority  the highest first, then by arrival
+//   priority  the highest first, then by arrival; who comes when it is full displaces the lowest
 //   slo       who can still have its first token in time goes first, by deadline; of the others the shortest, and
 //             waiting counts against length, so that nobody starves. May refuse what cannot be met.
-//   fair      weighted fair queueing over tenants by tokens (start-time fair queueing, Goyal 1996)
+//   fair      weighted fair queueing over tenants by tokens; who comes when it is full displaces the last of the tenant
+//             that is furthest ahead
 #pragma once
 
 #include <algorithm>
-
 #include <cstdint>
 #include <expected>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "routing/queue/fair_shares.h"
 
 namespace llmgw::routing {
 
@@ -41,22 +42,41 @@ struct Waiter {
   uint64_t tenant = 0;
   uint32_t weight = 1;   // of its tenant
   int32_t priority = 0;  // higher goes first
+  uint64_t family = 0;   // of prompts that begin alike; 0: none
 };
 
 enum class QueueRefusal : uint8_t { full, hopeless };
 
 class AdmissionQueue {
  public:
-  explicit AdmissionQueue(const QueueOptions& options) : options_(options) {}
+  // `shares` is for the fair order, must outlive the queue and may be that of many.
+  AdmissionQueue(const QueueOptions& options, FairShares& shares) : options_(options), shares_(shares) {}
 
-  // `ahead_s`: seconds until the engine is free. The refusal comes with how long until it may be different.
   struct Refused {
     QueueRefusal why;
-    base::Duration retry_after;
+    base::Duration retry_after;  // until it may be different
   };
-  std::expected<void, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s);
+  // `ahead_s`: seconds until the engine is free.
+  struct Entered {
+    uint32_t position = 0;              // how many go before it, as it looks now
+    std::optional<WaiterId> displaced;  // who had to go for it
+  };
+  std::expected<Entered, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s);
+  // The rank of who goes next, less being sooner; nobody waits: nothing. Comparable among lines of one order.
+  std::optional<double> head_rank(base::Instant now) const;
+  const Waiter* head(base::Instant now) const;
   // Who goes next; nobody if none waits.
   std::optional<Waiter> pop(base::Instant now);
+  // The work of those of a family, and of one, is another now.
+  template <class WorkOf>  // double(WaiterId)
+  void rework(uint64_t family, size_t most, WorkOf work_of) {
+    for (Held& held : waiting_) {
+      if (held.waiter.family != family) continue;
+      if (most-- == 0) return;
+      set_work(held, work_of(held.waiter.id));
+    }
+  }
+  void rework(WaiterId id, double work_s);
   // The client left. False if it does not wait any more.
   bool remove(WaiterId id);
   size_t size() const { return waiting_.size(); }
@@ -69,32 +89,20 @@ class AdmissionQueue {
     double start_tag = 0;  // fair
     uint64_t sequence = 0;
   };
+  void set_work(Held& held, double work_s) { work_s_ += work_s - std::exchange(held.waiter.work_s, work_s); }
+  double rank(const Held& held, base::Instant now) const;
   bool before(const Held& a, const Held& b, base::Instant now) const;
+  size_t next(base::Instant now) const;
+  bool hopeless(const Waiter& waiter, base::Instant now, double ahead_s, double& late_s) const;
+  bool may_displace() const { return options_.order == QueueOrder::priority || options_.order == QueueOrder::fair; }
+  double next_place_s(double ahead_s) const;
   void forget(size_t index);
 
   QueueOptions options_;
+  FairShares& shares_;
   std::vector<Held> waiting_;
-  std::unordered_map<uint64_t, double> finish_tags_;  // of tenants; those behind virtual_time_ are forgotten
-  double virtual_time_ = 0;
   double work_s_ = 0;
   uint64_t sequence_ = 0;
-};
-
-// How many requests an engine takes well, learnt from the time to first token: additive increase while it stays near
-// the best seen, multiplicative decrease when it does not (AIMD on the gradient of latency, after Netflix's
-// concurrency-limits). Pure; one thread.
-class LearntConcurrency {
- public:
-  LearntConcurrency(uint32_t least, uint32_t most) : least_(least), most_(most), limit_(least) {}
-  void record(base::Duration first_token, uint32_t in_flight);
-  void record_refused() { limit_ = std::max(double(least_), limit_ * 0.7); }
-  uint32_t limit() const { return static_cast<uint32_t>(limit_); }
-
- private:
-  uint32_t least_;
-  uint32_t most_;
-  double limit_;
-  double best_s_ = 0;
 };
 
 }  // namespace llmgw::routing

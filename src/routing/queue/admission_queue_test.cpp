@@ -18,8 +18,9 @@ std::vector<WaiterId> drain(AdmissionQueue& queue, double now) {
 }
 
 TEST(AdmissionQueue, FifoAndPriority) {
-  AdmissionQueue fifo({.order = QueueOrder::fifo});
-  AdmissionQueue ranked({.order = QueueOrder::priority});
+  FairShares shares;
+  AdmissionQueue fifo({.order = QueueOrder::fifo}, shares);
+  AdmissionQueue ranked({.order = QueueOrder::priority}, shares);
   for (WaiterId id = 1; id <= 4; ++id) {
     const Waiter waiter{.id = id, .arrived = at(double(id)), .priority = id == 3 ? 5 : 0};
     ASSERT_TRUE(fifo.push(waiter, at(5), 0));
@@ -32,7 +33,8 @@ TEST(AdmissionQueue, FifoAndPriority) {
 }
 
 TEST(AdmissionQueue, SloServesWhoCanBeInTimeThenTheShortest) {
-  AdmissionQueue queue({.order = QueueOrder::slo, .goal = std::chrono::seconds(2)});
+  FairShares shares;
+  AdmissionQueue queue({.order = QueueOrder::slo, .goal = std::chrono::seconds(2)}, shares);
   ASSERT_TRUE(queue.push({.id = 1, .arrived = at(0), .work_s = 5}, at(0), 0));  // never in time
   ASSERT_TRUE(queue.push({.id = 2, .arrived = at(0), .work_s = 3}, at(0), 0));  // neither, but shorter
   ASSERT_TRUE(queue.push({.id = 3, .arrived = at(0.5), .work_s = 1}, at(0.5), 0));
@@ -43,7 +45,8 @@ TEST(AdmissionQueue, SloServesWhoCanBeInTimeThenTheShortest) {
 }
 
 TEST(AdmissionQueue, SloLetsNobodyStarve) {
-  AdmissionQueue queue({.order = QueueOrder::slo, .goal = std::chrono::seconds(1)});
+  FairShares shares;
+  AdmissionQueue queue({.order = QueueOrder::slo, .goal = std::chrono::seconds(1)}, shares);
   ASSERT_TRUE(queue.push({.id = 1, .arrived = at(0), .work_s = 10}, at(0), 0));
   double now = 0;
   for (WaiterId id = 2; id < 1000; ++id) {
@@ -55,8 +58,9 @@ TEST(AdmissionQueue, SloLetsNobodyStarve) {
 }
 
 TEST(AdmissionQueue, RefusesWhatIsTooMuchOrHopelessWithAnHonestTime) {
+  FairShares shares;
   AdmissionQueue queue(
-      {.order = QueueOrder::slo, .waiting_max = 2, .goal = std::chrono::seconds(2), .refuse_hopeless = true});
+      {.order = QueueOrder::slo, .waiting_max = 2, .goal = std::chrono::seconds(2), .refuse_hopeless = true}, shares);
   ASSERT_TRUE(queue.push({.id = 1, .arrived = at(0), .work_s = 1}, at(0), 0.5));
   const auto late = queue.push({.id = 2, .arrived = at(0), .work_s = 4}, at(0), 0.5);
   ASSERT_FALSE(late);
@@ -71,7 +75,8 @@ TEST(AdmissionQueue, RefusesWhatIsTooMuchOrHopelessWithAnHonestTime) {
 
 // One tenant at 20 times another's rate, equal weights, more than the engine can take: both get the same.
 TEST(AdmissionQueue, FairSharesByTokens) {
-  AdmissionQueue queue({.order = QueueOrder::fair, .waiting_max = 100'000});
+  FairShares shares;
+  AdmissionQueue queue({.order = QueueOrder::fair, .waiting_max = 100'000}, shares);
   base::Rng rng(3);
   std::array<double, 2> served{};
   WaiterId id = 0;
@@ -95,7 +100,8 @@ TEST(AdmissionQueue, FairSharesByTokens) {
 }
 
 TEST(AdmissionQueue, FairHonoursWeights) {
-  AdmissionQueue queue({.order = QueueOrder::fair, .waiting_max = 10'000});
+  FairShares shares;
+  AdmissionQueue queue({.order = QueueOrder::fair, .waiting_max = 10'000}, shares);
   for (WaiterId id = 0; id < 4000; ++id) {
     ASSERT_TRUE(queue.push(
         {.id = id, .arrived = at(0), .tokens = 10, .tenant = id % 2, .weight = id % 2 == 0 ? 3U : 1U}, at(0), 0));
@@ -105,18 +111,35 @@ TEST(AdmissionQueue, FairHonoursWeights) {
   EXPECT_NEAR(first, 750, 2);
 }
 
-TEST(LearntConcurrency, FindsWhatAnEngineTakes) {
-  LearntConcurrency learnt(4, 256);
-  constexpr uint32_t kKnee = 40;
-  for (int i = 0; i < 20'000; ++i) {
-    const uint32_t in_flight = learnt.limit();
-    const double took = in_flight <= kKnee ? 0.1 : 0.1 * double(in_flight - kKnee) / 4 + 0.1;
-    learnt.record(std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(took)), in_flight);
+// The small tenant's calls are not turned away because the large one has filled the queue.
+TEST(AdmissionQueue, WhoIsBehindDisplacesWhoIsAhead) {
+  FairShares shares;
+  AdmissionQueue queue({.order = QueueOrder::fair, .waiting_max = 10}, shares);
+  for (WaiterId id = 1; id <= 10; ++id) {
+    ASSERT_TRUE(queue.push({.id = id, .arrived = at(0), .tokens = 100, .tenant = 1}, at(0), 0));
   }
-  EXPECT_GE(learnt.limit(), kKnee - 5);
-  EXPECT_LE(learnt.limit(), kKnee + 10);
-  learnt.record_refused();
-  EXPECT_LE(learnt.limit(), 36U);
+  const auto small = queue.push({.id = 11, .arrived = at(1), .tokens = 100, .tenant = 2}, at(1), 0);
+  ASSERT_TRUE(small);
+  EXPECT_EQ(small->displaced, 10U);
+  EXPECT_EQ(queue.size(), 10U);
+  const auto large = queue.push({.id = 12, .arrived = at(1), .tokens = 100, .tenant = 1}, at(1), 0);
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().why, QueueRefusal::full);
+  AdmissionQueue ranked({.order = QueueOrder::priority, .waiting_max = 1}, shares);
+  ASSERT_TRUE(ranked.push({.id = 1, .arrived = at(0)}, at(0), 0));
+  EXPECT_FALSE(ranked.push({.id = 2, .arrived = at(0)}, at(1), 0));
+  EXPECT_EQ(ranked.push({.id = 3, .arrived = at(0), .priority = 1}, at(1), 0)->displaced, 1U);
+}
+
+TEST(FairShares, WhatWasNotUsedIsGivenBackAndNobodySavesUp) {
+  FairShares shares;
+  EXPECT_EQ(shares.begin(1, 100, 1), 0);
+  EXPECT_EQ(shares.begin(1, 100, 2), 100);
+  shares.correct(1, -50, 1);
+  EXPECT_EQ(shares.begin(1, 1, 1), 100);
+  shares.serve(500);
+  EXPECT_EQ(shares.begin(2, 10, 1), 500);
+  EXPECT_EQ(shares.begin(1, 10, 1), 500);
 }
 
 }  // namespace

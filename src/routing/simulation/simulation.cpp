@@ -21,23 +21,49 @@ base::Duration span_of(double seconds) {
   return at(seconds).time_since_epoch();
 }
 
+// (sum of x)^2 / (n * sum of x^2): 1 is all alike (Jain, Chiu, Hawe 1984).
+double jain_index(const std::unordered_map<uint64_t, double>& shares) {
+  double sum = 0;
+  double squares = 0;
+  for (const auto& [tenant, share] : shares) {
+    sum += share;
+    squares += share * share;
+  }
+  return squares == 0 ? 1 : sum * sum / (double(shares.size()) * squares);
+}
+
+// Room for what all caches hold and as much again; what is forgotten beyond is no part of the model.
+size_t index_blocks(const SimulationOptions& options) {
+  constexpr size_t kLeast = 1 << 14;
+  return std::clamp(size_t{options.instances} * options.blocks * 2, kLeast, kIndexBlocksMax);
+}
+
 class Simulation {
  public:
   Simulation(std::span<const TraceCall> calls, const SimulationOptions& options)
       : calls_(calls),
         options_(options),
         table_(std::min(options.instances, InstanceTable::kInstancesMax)),
-        index_(table_),
+        index_(table_, index_blocks(options)),
         rng_(options.seed),
-        chooser_(table_, index_, sessions_, rng_) {
+        chooser_(table_, index_, sessions_, rng_),
+        heads_(table_.capacity()),
+        lines_(table_, index_, heads_, shares_) {
     options_.queue.goal = span_of(options.goal_s);
     for (uint32_t i = 0; i < table_.capacity(); ++i) {
       handles_.push_back(table_.acquire(std::to_string(i)));
-      candidates_.push_back({.slot = handles_.back().slot()});
+      Candidate candidate{.slot = handles_.back().slot()};
+      if (options_.hold) {
+        candidate.gate = {.requests_max = options_.requests_max,
+                          .prompt_tokens_max = options_.prompt_window,
+                          .learns = options_.requests_max == 0};
+      }
+      candidates_.push_back(candidate);
       engines_.emplace_back(options_);
       if (!options.learn_cache) table_.state(candidates_.back().slot).cache_blocks = options.blocks;
     }
     settings_.policy = options.policy;
+    settings_.waits = options.hold;
   }
 
   SimulationResult run() {
@@ -61,10 +87,9 @@ class Simulation {
     std::vector<uint32_t> ages;
   };
   struct Engine {
-    explicit Engine(const SimulationOptions& options) : cache(options.blocks), held(options.queue) {}
+    explicit Engine(const SimulationOptions& options) : cache(options.blocks) {}
     EngineCache cache;
     std::deque<uint64_t> fifo;  // keys of running_, sent and not yet begun
-    AdmissionQueue held;        // the same, kept back
     bool busy = false;
   };
   struct Event {
@@ -77,7 +102,10 @@ class Simulation {
 
   void arrive(uint64_t number, double now);
   void begin(uint32_t engine, uint64_t call, double now);
+  void send(uint32_t engine, uint64_t call, double now);
   void begin_next(uint32_t engine, double now);
+  bool hold_back(uint64_t call, uint32_t engine, const Choice& choice, double now);
+  void step(double now);
   void finish(const Event& event);
   void finish_until(double now) {
     while (!events_.empty() && events_.top().at <= now) {
@@ -95,6 +123,9 @@ class Simulation {
   SessionTable sessions_{64};
   base::Rng rng_;
   Chooser chooser_;
+  LineHeads heads_;
+  FairShares shares_;
+  WaitingLines lines_;
   Settings settings_;
   std::vector<InstanceHandle> handles_;
   std::vector<Candidate> candidates_;
@@ -106,6 +137,7 @@ class Simulation {
   uint64_t prompt_tokens_ = 0;
   uint64_t cached_tokens_ = 0;
   uint64_t misjudged_tokens_ = 0;
+  std::unordered_map<uint64_t, double> served_;  // tokens by tenant
 };
 
 void Simulation::arrive(uint64_t number, double now) {
@@ -123,33 +155,66 @@ void Simulation::arrive(uint64_t number, double now) {
   }
   const uint32_t chosen = choice->candidate;
   const Slot slot = candidates_[chosen].slot;
+  Running& running = running_[number];
+  running = {.call = number, .arrived = now, .sent = now, .expected = choice->cached_tokens, .lease = {}, .ages = {}};
+  if (options_.learn_cache) running.ages.resize(call.blocks.size());
+  const bool waits = lines_.must_wait(candidates_[chosen]);
   InstanceState& state = table_.state(slot);
-  Engine& engine = engines_[chosen];
-  Running running{
-      .call = number, .arrived = now, .sent = now, .expected = choice->cached_tokens, .lease = {}, .ages = {}};
-  if (options_.hold && engine.busy) {
-    const Waiter waiter{.id = number,
-                        .arrived = at(now),
-                        .work_s = choice->uncached_tokens / tokens_per_second(state),
-                        .tokens = call.input_tokens};
-    const double ahead = queue_seconds(state, at(now), 1) - engine.held.work_s();
-    if (!engine.held.push(waiter, at(now), ahead)) {
-      ++refused_;
-      return;
-    }
+  running.lease = waits ? Lease(state, table_.gate(slot), choice->uncached_tokens, at(now))
+                        : Lease(state, choice->uncached_tokens, at(now));
+  if (waits && !hold_back(number, chosen, *choice, now)) {
+    running_.erase(number);
+    ++refused_;
+    return;
   }
-  if (options_.learn_cache) {
-    running.ages.resize(call.blocks.size());
+  if (!waits) {
     running.ages.resize(index_.ages(call.blocks, slot, running.ages));
+    index_.insert(call.blocks, slot, at(now));
+    send(chosen, number, now);
   }
-  index_.insert(call.blocks, slot, at(now));
-  running.lease = Lease(state, choice->uncached_tokens, at(now));
-  running_.emplace(number, std::move(running));
-  if (!engine.busy) {
-    begin(chosen, number, now);
-  } else if (!options_.hold) {
-    engine.fifo.push_back(number);
+  step(now);
+}
+
+bool Simulation::hold_back(uint64_t number, uint32_t chosen, const Choice& choice, double now) {
+  const TraceCall& call = calls_[number];
+  const InstanceState& state = table_.state(candidates_[chosen].slot);
+  Running& running = running_.at(number);
+  const HeldCall held{.waiter = {.id = number,
+                                 .arrived = at(now),
+                                 .work_s = choice.uncached_tokens / tokens_per_second(state),
+                                 .tokens = call.input_tokens + call.output_tokens,
+                                 .tenant = call.tenant,
+                                 .family = call.blocks.empty() ? 0 : call.blocks.front()},
+                      .lease = &running.lease,
+                      .candidates = candidates_,
+                      .chosen = chosen,
+                      .prompt_tokens = call.input_tokens,
+                      .block_tokens = options_.block_tokens,
+                      .blocks = call.blocks,
+                      .ages = running.ages};
+  return lines_.enter(held, options_.queue, at(now)).has_value();
+}
+
+// Sends who may go.
+void Simulation::step(double now) {
+  for (const Turn& turn : lines_.step(at(now))) {
+    if (turn.displaced) {
+      running_.erase(turn.id);
+      ++refused_;
+      continue;
+    }
+    Running& running = running_.at(turn.id);
+    running.sent = now;
+    running.expected = turn.cached_tokens;
+    if (!running.ages.empty()) running.ages.resize(turn.ages);
+    send(turn.candidate, turn.id, now);
   }
+}
+
+void Simulation::send(uint32_t chosen, uint64_t number, double now) {
+  Engine& engine = engines_[chosen];
+  engine.fifo.push_back(number);
+  if (!engine.busy) begin_next(chosen, now);
 }
 
 void Simulation::begin(uint32_t chosen, uint64_t number, double now) {
@@ -157,7 +222,6 @@ void Simulation::begin(uint32_t chosen, uint64_t number, double now) {
   engine.busy = true;
   const TraceCall& call = calls_[number];
   Running& running = running_.at(number);
-  running.sent = options_.hold ? now : running.arrived;
   const size_t found = engine.cache.match(call.blocks);
   engine.cache.use(call.blocks);
   const uint64_t cached = std::min<uint64_t>(found * options_.block_tokens, call.input_tokens);
@@ -174,24 +238,24 @@ void Simulation::begin(uint32_t chosen, uint64_t number, double now) {
 void Simulation::begin_next(uint32_t chosen, double now) {
   Engine& engine = engines_[chosen];
   engine.busy = false;
-  if (const auto next = engine.held.pop(at(now))) {
-    begin(chosen, next->id, now);
-  } else if (!engine.fifo.empty()) {
-    const uint64_t number = engine.fifo.front();
-    engine.fifo.pop_front();
-    begin(chosen, number, now);
-  }
+  if (engine.fifo.empty()) return;
+  const uint64_t number = engine.fifo.front();
+  engine.fifo.pop_front();
+  begin(chosen, number, now);
 }
 
 void Simulation::finish(const Event& event) {
   if (!event.first_token) {
     running_.erase(event.call);
-    return;
+    return step(event.at);
   }
   Running& running = running_.at(event.call);
   InstanceState& state = table_.state(candidates_[event.engine].slot);
   const double took = event.at - running.arrived;
   first_tokens_.push_back(took);
+  const TraceCall& call = calls_[event.call];
+  double& served = served_[call.tenant];
+  if (event.at <= calls_.back().at_s / options_.speed) served += call.input_tokens + call.output_tokens;
   note_first_token(state, running.computed, at(running.sent), at(event.at));
   running.lease.first_token(at(event.at));
   if (options_.decode_tokens_per_second > 0) {
@@ -201,6 +265,7 @@ void Simulation::finish(const Event& event) {
     running_.erase(event.call);
   }
   begin_next(event.engine, event.at);
+  step(event.at);
 }
 
 SimulationResult Simulation::result() {
@@ -223,6 +288,7 @@ SimulationResult Simulation::result() {
     result.hit = double(cached_tokens_) / double(prompt_tokens_);
     result.expected_error = double(misjudged_tokens_) / double(prompt_tokens_);
   }
+  result.fairness = jain_index(served_);
   result.left_in_flight = table_.requests_in_flight() + table_.tokens_in_flight();
   return result;
 }

@@ -1,5 +1,5 @@
 // A discrete-event simulation of a fleet of engines behind the real routing code: Chooser, PrefixIndex, InstanceTable
-// and AdmissionQueue as the gateway uses them, against engines that compute prompts one after the other and keep the
+// and WaitingLines as the gateway uses them, against engines that compute prompts one after the other and keep the
 // blocks they used last. Deterministic for a seed; no I/O; one thread.
 //
 // Model of an engine: prefill is one serial resource of `prefill_tokens_per_second`, first come first served; blocks
@@ -12,7 +12,7 @@
 #include <string>
 
 #include "routing/policy/policy.h"
-#include "routing/queue/admission_queue.h"
+#include "routing/queue/waiting_lines.h"
 #include "routing/simulation/trace.h"
 
 namespace llmgw::routing {
@@ -26,7 +26,9 @@ struct SimulationOptions {
   double decode_tokens_per_second = 0;  // 0: an answer ends with its first token
   double goal_s = 2;
   PolicyKind policy = PolicyKind::adaptive;
-  bool hold = true;  // the gateway holds calls back until the engine is free, and orders them
+  bool hold = true;  // the gateway holds calls back as it does before engines, and orders them
+  uint32_t prompt_window = kPromptWindowTokens;
+  uint32_t requests_max = 0;
   QueueOptions queue = {};
   bool learn_cache = false;  // the size of caches is learnt from answers, not read from the engines' metrics
   uint64_t seed = 1;
@@ -42,6 +44,7 @@ struct SimulationResult {
   double goodput = 0;          // share of all calls with their first token in time
   double hit = 0;              // share of prompt tokens found in caches
   double expected_error = 0;   // mean of |expected - found| cached tokens, as a share of the prompts
+  double fairness = 1;         // Jain's index of the tokens that tenants got before the last call came
   int64_t left_in_flight = 0;  // must be 0
 };
 

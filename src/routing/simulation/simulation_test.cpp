@@ -126,6 +126,29 @@ TEST(Simulation, HoldingCallsBackServesMoreInTime) {
   EXPECT_LE(held.mean_s, engine.mean_s * 1.02);
 }
 
+// One tenant asks 20 times as often as four others, and all of them for more than there is.
+TEST(Simulation, FairSharesBetweenTenants) {
+  base::Rng rng(9);
+  std::vector<TraceCall> trace;
+  for (uint64_t i = 0; i < 6000; ++i) {
+    const uint64_t tenant = rng.below(24) < 20 ? 0 : 1 + rng.below(4);
+    const auto tokens = static_cast<uint32_t>(1000 + rng.below(8000));
+    trace.push_back({.at_s = double(i) * 0.01,
+                     .input_tokens = tokens,
+                     .output_tokens = 50,
+                     .line = i,
+                     .tenant = tenant,
+                     .blocks = {chain_hash(tenant, i)}});
+  }
+  auto options = options_of(PolicyKind::adaptive, true);
+  options.prefill_tokens_per_second = 1000;
+  EXPECT_LT(simulate(trace, options).fairness, 0.9);
+  options.queue.order = QueueOrder::fair;
+  const SimulationResult fair = simulate(trace, options);
+  EXPECT_GE(fair.fairness, 0.98);
+  EXPECT_EQ(fair.left_in_flight, 0);
+}
+
 TEST(Simulation, LearntCachesAreNearlyAsGoodAsReportedOnes) {
   const auto trace = mixed_trace(5, 4000, 8);
   auto options = options_of(PolicyKind::adaptive, true);

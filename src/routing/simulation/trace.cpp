@@ -23,6 +23,7 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
                  .input_tokens = static_cast<uint32_t>(*input),
                  .output_tokens = static_cast<uint32_t>(std::min<uint64_t>(output, UINT32_MAX)),
                  .line = number,
+                 .tenant = (*root)["tenant"].unsigned_integer().value_or(0),
                  .blocks = {}};
   uint64_t chain = 0;
   for (const json::Value id : (*root)["hash_ids"].elements()) {

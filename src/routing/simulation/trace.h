@@ -1,6 +1,7 @@
 // A trace of calls to simulate: one JSON object a line with `timestamp` (ms), `input_length` and `output_length`
 // (tokens) and `hash_ids` (one id for every block of the prompt; equal ids mean an equal prefix up to there), the
-// format of the Mooncake project (github.com/kvcache-ai/Mooncake). Pure; one thread.
+// format of the Mooncake project (github.com/kvcache-ai/Mooncake). `tenant`, a number, is ours: whose call it is.
+// Pure; one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ struct TraceCall {
   uint32_t input_tokens = 0;
   uint32_t output_tokens = 0;
   uint64_t line = 0;
+  uint64_t tenant = 0;
   std::vector<uint64_t> blocks;  // a chain of hashes
 };
 

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Does the default policy need tuning? Every policy over traces, speeds and cache sizes, by `llm-gateway
+route simulate`; prints how far the default's mean time to first token is above the best, and exits 1 where that is more
+than 5 %.
+
+    bench/policies.py [--gateway build/release/llm-gateway] [TRACE...]
+
+Without a trace: conversations, and documents that many ask about, made up from seeds. Calls refused because too many
+wait count as an hour each, so that nobody wins by refusing.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIMIT, REFUSED_SECONDS = 1.05, 3600
+SPEEDS, BLOCKS, FLEETS = (0.7, 1.0, 1.3, 1.6), (150, 600, 2500), (8,)
+BLOCK_TOKENS = 512
+
+
+def conversations(seed, calls, rate):
+    """Conversations that grow, half of them on one of ten documents."""
+    rng, now, chains, next_id = random.Random(seed), 0.0, [], 1000
+    for _ in range(calls):
+        now += rng.expovariate(rate)
+        if chains and rng.random() < 0.6:
+            chain = rng.choice(chains[-40:])
+            chain += range(next_id, next_id := next_id + rng.randint(1, 4))
+        else:
+            chain = [rng.randrange(10)] if rng.random() < 0.5 else []
+            chain += range(next_id, next_id := next_id + rng.randint(4, 34))
+            chains.append(chain)
+        yield now, list(chain)
+
+
+def documents(seed, calls, rate):
+    """A hundred documents, some far more popular than others, and a question of a block or three on one of them."""
+    rng, now, next_id = random.Random(seed), 0.0, 100_000
+    pages = [[number * 100 + page for page in range(rng.randint(10, 70))] for number in range(100)]
+    for _ in range(calls):
+        now += rng.expovariate(rate)
+        document = pages[min(99, int(100 ** rng.random()) - 1)]
+        yield now, document + list(range(next_id, next_id := next_id + rng.randint(1, 3)))
+
+
+def write_trace(path, calls):
+    with path.open("w") as out:
+        for at, chain in calls:
+            call = {"timestamp": at * 1000, "input_length": len(chain) * BLOCK_TOKENS, "output_length": 50}
+            out.write(json.dumps(call | {"hash_ids": chain}) + "\n")
+    return path
+
+
+def made_up(directory):
+    for kind, rate, seed in itertools.product((conversations, documents), (12,), (1, 2)):
+        yield write_trace(directory / f"{kind.__name__}-{seed}", kind(seed, 2500, rate))
+
+
+def simulate(gateway, trace, speed, blocks, instances):
+    command = [gateway, "route", "simulate", trace, "--all", "--json", "--speed", str(speed)]
+    command += ["--blocks", str(blocks), "--instances", str(instances)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    means = {}
+    for result in map(json.loads, lines):
+        answered = result["requests"] - result["refused"]
+        total = result["ttft_mean_s"] * answered + REFUSED_SECONDS * result["refused"]
+        means[result["policy"]] = total / result["requests"]
+    return means
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("traces", nargs="*", type=pathlib.Path)
+    parser.add_argument("--gateway", default=str(ROOT / "build/release/llm-gateway"))
+    arguments = parser.parse_args()
+    held, total, logs = 0, 0, 0.0
+    with tempfile.TemporaryDirectory() as directory:
+        traces = arguments.traces or list(made_up(pathlib.Path(directory)))
+        for trace, speed, blocks, fleet in itertools.product(traces, SPEEDS, BLOCKS, FLEETS):
+            means = simulate(arguments.gateway, trace, speed, blocks, fleet)
+            own = means.pop("adaptive")
+            best = min(means, key=means.get)
+            ratio = own / max(min(own, means[best]), 1e-9)
+            total, held, logs = total + 1, held + (ratio <= LIMIT), logs + math.log(own / means[best])
+            print(f"{trace.name:28} speed {speed:3} blocks {blocks:5} engines {fleet}: {own:8.2f} s, "
+                  f"best other {means[best]:8.2f} s ({best}){'' if ratio <= LIMIT else f'  +{ratio - 1:.0%}'}")
+    print(f"within 5 % of the best: {held} of {total}; over all, {math.exp(logs / total):.3f} of the best other")
+    return 0 if held == total else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

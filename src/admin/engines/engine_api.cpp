@@ -1,0 +1,78 @@
+#include "admin/engines/engine_api.h"
+
+#include "json/writer.h"
+
+namespace llmgw::admin {
+namespace {
+
+constexpr std::string_view kHeartbeat = "/heartbeat";
+
+double seconds(base::Duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+ApiAnswer refused() {
+  return api_error(401, "authentication",
+                   "send the token of admin.engine_token, or an admin key that may change connections, as a bearer "
+                   "token: Authorization: Bearer ...");
+}
+
+ApiAnswer put(EngineRegistry& engines, const EngineCall& call, base::Instant now) {
+  auto offer = read_engine_offer(call.body);
+  if (!offer) return api_error(400, "invalid_request", offer.error());
+  const auto registered = engines.put(*offer, now);
+  if (!registered) return api_error(409, "too_many", "as many engines as there may be are registered");
+  ApiAnswer answer{.status = static_cast<uint16_t>(registered->is_new ? 201 : 200), .body = {}};
+  json::Writer writer(answer.body);
+  writer.begin_object().member("name", offer->name).member("token", registered->token);
+  writer.member("lifetime_seconds", seconds(offer->lifetime));
+  writer.member("heartbeat", std::string(kEnginesPath) + "/" + offer->name + std::string(kHeartbeat)).end_object();
+  return answer;
+}
+
+ApiAnswer list(const EngineRegistry& engines, base::Instant now) {
+  ApiAnswer answer;
+  json::Writer writer(answer.body);
+  writer.begin_object().member("object", "list").key("data").begin_array();
+  for (const EngineRegistry::Entry& entry : engines.list(now)) {
+    writer.begin_object().member("name", entry.name).key("models").begin_array();
+    for (const std::string& model : entry.models) writer.value(model);
+    writer.end_array().member("lifetime_seconds", seconds(entry.lifetime));
+    writer.member("seconds_left", seconds(entry.left)).end_object();
+  }
+  writer.end_array().end_object();
+  return answer;
+}
+
+ApiAnswer heard(EngineRegistry::Heard heard, std::string_view name) {
+  if (heard == EngineRegistry::Heard::wrong_token) return refused();
+  if (heard == EngineRegistry::Heard::unknown) {
+    return api_error(404, "not_found", "no engine '" + std::string(name) + "' is registered; register it again");
+  }
+  return {.status = 200, .body = "{\"ok\":true}"};
+}
+
+}  // namespace
+
+bool is_engines_path(std::string_view path) {
+  return path == kEnginesPath || (path.starts_with(kEnginesPath) && path[kEnginesPath.size()] == '/');
+}
+
+ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::Instant now) {
+  if (call.path == kEnginesPath) {
+    if (call.method == http::Method::get) return call.may_read ? list(engines, now) : refused();
+    if (call.method == http::Method::post) return call.may_register ? put(engines, call, now) : refused();
+    return api_error(405, "invalid_request", "here are GET and POST");
+  }
+  std::string_view name = call.path.substr(kEnginesPath.size() + 1);
+  if (call.method == http::Method::post && name.ends_with(kHeartbeat)) {
+    name.remove_suffix(kHeartbeat.size());
+    return heard(engines.heartbeat(name, call.token, now), name);
+  }
+  if (call.method != http::Method::delete_) {
+    return api_error(405, "invalid_request", "here are POST .../heartbeat and DELETE");
+  }
+  return heard(engines.remove(name, call.may_register ? nullptr : &call.token), name);
+}
+
+}  // namespace llmgw::admin

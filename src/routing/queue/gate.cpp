@@ -1,0 +1,74 @@
+#include "routing/queue/gate.h"
+
+#include <algorithm>
+
+namespace llmgw::routing {
+namespace {
+
+// Times the best seen: batches make single answers slower long before the engine has too much.
+constexpr float kTolerance = 4;
+// The best ages, so that a change of the load is noticed in the end: by half in some 35,000 answers.
+constexpr float kForget = 1.00002F;
+constexpr float kDecrease = 0.98F;
+constexpr float kDecreaseRefused = 0.7F;
+// What a prompt costs however short it is, in tokens: the step it waits for.
+constexpr float kTokensPerStep = 512;
+// Shorter times say more about the network.
+constexpr base::Duration kNoise = std::chrono::milliseconds(50);
+
+float limit_of(const GateState& gate) {
+  const float learnt = gate.requests_limit.load(std::memory_order_relaxed);
+  return learnt == 0 ? float(kLearntRequestsMin) : learnt;
+}
+
+void set_limit(GateState& gate, float limit) {
+  gate.requests_limit.store(std::clamp(limit, float(kLearntRequestsMin), float(kLearntRequestsMax)),
+                            std::memory_order_relaxed);
+}
+
+}  // namespace
+
+uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
+  if (limits.requests_max != 0) return limits.requests_max;
+  return limits.learns ? static_cast<uint32_t>(limit_of(gate)) : 0;
+}
+
+bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits) {
+  if (const uint32_t most = requests_limit(gate, limits); most != 0) {
+    const int32_t sent = state.requests_in_flight.load(std::memory_order_relaxed) -
+                         gate.waiting_requests.load(std::memory_order_relaxed);
+    if (sent >= static_cast<int64_t>(most)) return false;
+  }
+  if (limits.prompt_tokens_max == 0) return true;
+  const int64_t sent =
+      state.tokens_in_flight.load(std::memory_order_relaxed) - gate.waiting_tokens.load(std::memory_order_relaxed);
+  return sent < int64_t{limits.prompt_tokens_max};
+}
+
+void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight) {
+  const float stretch =
+      std::chrono::duration<float>(std::max(took, kNoise)).count() / (static_cast<float>(tokens) + kTokensPerStep);
+  float best = gate.best_stretch.load(std::memory_order_relaxed);
+  best = best == 0 ? stretch : std::min(stretch, best * kForget);
+  gate.best_stretch.store(best, std::memory_order_relaxed);
+  const float limit = limit_of(gate);
+  if (stretch > best * kTolerance) {
+    set_limit(gate, limit * kDecrease);
+    gate.grown.store(true, std::memory_order_relaxed);
+  } else if (static_cast<float>(in_flight) + 1 >= limit) {
+    // Doubles each round until there was too much once.
+    set_limit(gate, limit + (gate.grown.load(std::memory_order_relaxed) ? 1 / limit : 1));
+  }
+}
+
+void learn_concurrency_from_queue(GateState& gate, uint32_t running) {
+  gate.grown.store(true, std::memory_order_relaxed);
+  set_limit(gate, std::min(limit_of(gate), static_cast<float>(running)));
+}
+
+void learn_concurrency_from_refusal(GateState& gate) {
+  gate.grown.store(true, std::memory_order_relaxed);
+  set_limit(gate, limit_of(gate) * kDecreaseRefused);
+}
+
+}  // namespace llmgw::routing

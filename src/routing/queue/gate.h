@@ -1,0 +1,46 @@
+// How much an instance is given at a time: what is more waits in the gateway, where it can still be put in order, or
+// go elsewhere. Three limits, each optional:
+//
+//   requests   a number from the configuration
+//   learnt     the same, found by additive increase and multiplicative decrease on the gradient of the time to first
+//              token, as Netflix's concurrency-limits does (github.com/Netflix/concurrency-limits, Vegas, Gradient2)
+//   prompts    uncached prompt tokens that have no first token yet: an engine computes prompts one after the other,
+//              so what it is given beyond its next steps only waits there, first come first served
+//
+// Shared states, any thread; the functions are pure but for them.
+#pragma once
+
+#include <cstdint>
+
+#include "routing/load/instance_table.h"
+
+namespace llmgw::routing {
+
+// An engine gets another prompt while it has less than this before it: the steps of vLLM and SGLang take 2,048 to 8,192
+// tokens, so it never runs dry.
+inline constexpr uint32_t kPromptWindowTokens = 2048;
+// Learning begins here and never goes below: engines take as many on the smallest machines.
+inline constexpr uint32_t kLearntRequestsMin = 16;
+// No engine batches more.
+inline constexpr uint32_t kLearntRequestsMax = 4096;
+
+struct GateLimits {
+  uint32_t requests_max = 0;       // 0: no limit
+  uint32_t prompt_tokens_max = 0;  // 0: no limit
+  bool learns = false;
+  bool any() const { return requests_max != 0 || prompt_tokens_max != 0 || learns; }
+};
+
+// As it stands; 0: none.
+uint32_t requests_limit(const GateState& gate, const GateLimits& limits);
+// Whether the instance may be sent another call.
+bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits);
+
+// A first token came `took` after its prompt of `tokens` uncached ones was sent, with `in_flight` calls there.
+void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight);
+// The engine says itself that calls wait there while it works on `running`: those are what it takes.
+void learn_concurrency_from_queue(GateState& gate, uint32_t running);
+// It refused a call.
+void learn_concurrency_from_refusal(GateState& gate);
+
+}  // namespace llmgw::routing

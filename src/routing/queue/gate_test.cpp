@@ -1,0 +1,83 @@
+#include "routing/queue/gate.h"
+
+#include <gtest/gtest.h>
+
+#include "routing/load/lease.h"
+
+namespace llmgw::routing {
+namespace {
+
+constexpr base::Instant kNow{std::chrono::seconds(1000)};
+
+base::Duration seconds(double value) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(value));
+}
+
+TEST(Gate, CountsWhatWasSentAndNotWhatWaits) {
+  InstanceTable table(1);
+  InstanceState& state = table.state(0);
+  GateState& gate = table.gate(0);
+  const GateLimits two{.requests_max = 2};
+  const GateLimits prompts{.prompt_tokens_max = 1000};
+  Lease first(state, 600, kNow);
+  Lease waits(state, gate, 5000, kNow);
+  EXPECT_TRUE(has_place(state, gate, two));
+  EXPECT_TRUE(has_place(state, gate, prompts));
+  waits.send(700, kNow);  // more of it is cached than was expected
+  EXPECT_EQ(table.tokens_in_flight(), 1300);
+  EXPECT_FALSE(has_place(state, gate, two));
+  EXPECT_FALSE(has_place(state, gate, prompts));
+  first.first_token(kNow);
+  EXPECT_FALSE(has_place(state, gate, two));
+  EXPECT_TRUE(has_place(state, gate, prompts));
+  {
+    const Lease leaves(state, gate, 10, kNow);
+    EXPECT_EQ(gate.waiting_requests, 1);
+  }
+  first.end();
+  waits.end();
+  EXPECT_EQ(gate.waiting_requests, 0);
+  EXPECT_EQ(gate.waiting_prompts, 0);
+  EXPECT_EQ(gate.waiting_tokens, 0);
+  EXPECT_EQ(table.requests_in_flight(), 0);
+  EXPECT_EQ(table.tokens_in_flight(), 0);
+  EXPECT_EQ(state.prompts_in_flight, 0);
+}
+
+// An engine that answers as fast as ever up to a knee, and beyond it puts calls into a queue of its own.
+TEST(LearntConcurrency, FindsWhatAnEngineTakes) {
+  GateState gate;
+  const GateLimits limits{.learns = true};
+  EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin);
+  constexpr uint32_t kKnee = 100;
+  int turns_to_knee = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const uint32_t in_flight = requests_limit(gate, limits);
+    if (in_flight < kKnee) ++turns_to_knee;
+    const double took = 0.1 + (in_flight <= kKnee ? 0 : 0.05 * double(in_flight - kKnee));
+    learn_concurrency(gate, seconds(took), 1000, static_cast<int32_t>(in_flight));
+  }
+  EXPECT_LE(turns_to_knee, 200);
+  EXPECT_GE(requests_limit(gate, limits), kKnee - 5);
+  EXPECT_LE(requests_limit(gate, limits), kKnee + 20);
+  learn_concurrency_from_queue(gate, 64);
+  EXPECT_EQ(requests_limit(gate, limits), 64U);
+  learn_concurrency_from_refusal(gate);
+  EXPECT_LT(requests_limit(gate, limits), 64U);
+  for (int i = 0; i < 100; ++i) learn_concurrency_from_refusal(gate);
+  EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin);
+  EXPECT_EQ(requests_limit(gate, {.requests_max = 3, .learns = true}), 3U);
+}
+
+// A long prompt takes longer; that says nothing of the engine.
+TEST(LearntConcurrency, LongPromptsAreNotTrouble) {
+  GateState gate;
+  for (int i = 0; i < 200; ++i) {
+    learn_concurrency(gate, seconds(0.2), 1000, 500);
+    learn_concurrency(gate, seconds(4), 30'000, 500);
+  }
+  EXPECT_GE(requests_limit(gate, {.learns = true}), 300U);
+}
+
+}  // namespace
+}  // namespace llmgw::routing
