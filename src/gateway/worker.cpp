@@ -165,10 +165,14 @@ void Worker::show_health() {
     if (seen != kModelFit) seen = fit(generation.model_instances[i]) ? kModelFit : kModelOut;
   }
   for (uint32_t i = 0; i < connections.size(); ++i) {
-    metrics_
-        .instance({.generation = static_cast<uint32_t>(generation.snapshot->version), .instance = i},
-                  connections[i].upstream.provider->name, connections[i].name)
-        .set_health(fit(generation.instances[i]) && models[i] != kModelOut);
+    telemetry::InstanceSeries& series =
+        metrics_.instance({.generation = static_cast<uint32_t>(generation.snapshot->version), .instance = i},
+                          connections[i].upstream.provider->name, connections[i].name);
+    series.set_health(fit(generation.instances[i]) && models[i] != kModelOut);
+    if (!generation.instances[i].valid()) continue;
+    const routing::InstanceState& state = shared_.routing.instances.state(generation.instances[i].slot());
+    series.set_load(state.requests_in_flight.load(std::memory_order_relaxed),
+                    state.tokens_in_flight.load(std::memory_order_relaxed));
   }
 }
 

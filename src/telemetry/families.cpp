@@ -20,6 +20,12 @@ constexpr Label kReloadResult{"result", "`success` or `failure`", true};
 constexpr Label kFamilyLabel{"family", "metric family that is full", true};
 constexpr Label kScope{"scope", "`organization`, `team`, `user`, `key`, `assignment`, `model`", true};
 constexpr Label kLimit{"limit", "`tps`, `rpm`, `tpm`, `concurrency`, `budget`", true};
+constexpr Label kFailoverEvent{"event",
+                               "`retry`: another attempt; `fallback`: another model; `hedge`: a second instance asked "
+                               "beside the first; `hedge_won`: and it was quicker; `continuation`: a broken text "
+                               "finished by another instance; `mirror`: a call made a second time for nobody; "
+                               "`budget_spent`: an attempt not made, for too many are",
+                               true};
 constexpr Label kVersion{"version", "version of the program", true};
 
 constexpr std::array<Family, kFamilyCount> kFamilies{{
@@ -112,6 +118,26 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "attempts",
      "Attempts sent to an instance, by outcome.",
      {&kProvider, &kInstance, &kInstanceStatus}},
+    {FamilyId::instance_in_flight,
+     "llm_gateway_instance_requests_in_flight",
+     Kind::gauge,
+     "requests",
+     "Calls of all workers at an instance, by the account that routing reads.",
+     {&kProvider, &kInstance},
+     Aggregation::min},
+    {FamilyId::instance_tokens,
+     "llm_gateway_instance_tokens_in_flight",
+     Kind::gauge,
+     "tokens",
+     "Uncached prompt tokens at an instance that have no first token yet, by the same account.",
+     {&kProvider, &kInstance},
+     Aggregation::min},
+    {FamilyId::failover,
+     "llm_gateway_failover_total",
+     Kind::counter,
+     "events",
+     "What was done about instances that failed or were slow.",
+     {&kFailoverEvent}},
     {FamilyId::sessions,
      "llm_gateway_session_count",
      Kind::gauge,

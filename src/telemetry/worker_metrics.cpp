@@ -11,6 +11,12 @@ std::string_view or_none(std::string_view value) {
 
 }  // namespace
 
+std::string_view to_string(FailoverEvent event) {
+  static constexpr std::array<std::string_view, kFailoverEventCount> kNames{
+      "retry", "fallback", "hedge", "hedge_won", "continuation", "mirror", "budget_spent"};
+  return kNames[static_cast<size_t>(event)];
+}
+
 std::string_view to_string(InstanceOutcome outcome) {
   switch (outcome) {
     case InstanceOutcome::success: return "success";
@@ -65,6 +71,14 @@ void InstanceSeries::set_health(bool healthy) {
   health_.set(healthy ? 1 : 0);
 }
 
+void InstanceSeries::set_load(int64_t requests, int64_t tokens) {
+  const auto& values = labels_->values;
+  if (!in_flight_) in_flight_ = registry_->gauge(*shard_, FamilyId::instance_in_flight, values[0], values[1]);
+  if (!tokens_) tokens_ = registry_->gauge(*shard_, FamilyId::instance_tokens, values[0], values[1]);
+  in_flight_.set(requests);
+  tokens_.set(tokens);
+}
+
 WorkerMetrics::WorkerMetrics(Registry& registry) : registry_(&registry), shard_(&registry.add_shard()) {
   client_connections = registry.gauge(*shard_, FamilyId::connections_open, "client");
   upstream_connections = registry.gauge(*shard_, FamilyId::connections_open, "upstream");
@@ -92,7 +106,15 @@ InstanceSeries& WorkerMetrics::add_instance(const InstanceIds& ids, std::string_
 }
 
 void WorkerMetrics::forget_instance_health() {
-  for (auto& [series, instance] : instance_series_) instance->health_.clear();
+  for (auto& [series, instance] : instance_series_) {
+    instance->health_.clear();
+    if (instance->in_flight_) instance->in_flight_.clear();
+    if (instance->tokens_) instance->tokens_.clear();
+  }
+}
+
+Counter WorkerMetrics::resolve(FailoverEvent event) {
+  return registry_->counter(*shard_, FamilyId::failover, to_string(event));
 }
 
 Gauge WorkerMetrics::sessions(std::string_view provider) {

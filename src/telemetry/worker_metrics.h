@@ -45,6 +45,11 @@ enum class InstanceOutcome : uint8_t { success, failure, business_error };
 inline constexpr size_t kInstanceOutcomeCount = 3;
 std::string_view to_string(InstanceOutcome outcome);
 
+// Values of the label "event" of llm_gateway_failover_total.
+enum class FailoverEvent : uint8_t { retry, fallback, hedge, hedge_won, continuation, mirror, budget_spent };
+inline constexpr size_t kFailoverEventCount = 7;
+std::string_view to_string(FailoverEvent event);
+
 inline constexpr size_t kErrorTypesMax = 64;  // error classes the gateway may number
 
 // Counters of one label set in one worker. Each is resolved on first use, so what never happened has no series.
@@ -111,6 +116,7 @@ class InstanceSeries {
     counter.add();
   }
   void set_health(bool healthy);
+  void set_load(int64_t requests, int64_t tokens);
 
  private:
   friend class WorkerMetrics;
@@ -121,6 +127,8 @@ class InstanceSeries {
   Shard* shard_;
   const Series* labels_;  // of llm_gateway_instance_health_status
   Gauge health_;
+  Gauge in_flight_;
+  Gauge tokens_;
   std::array<Counter, kInstanceOutcomeCount> outcomes_;
 };
 
@@ -208,6 +216,12 @@ class WorkerMetrics {
   Gauge sessions(std::string_view provider);
   Counter warning(std::string_view code);
   Counter limit_refusal(std::string_view scope, std::string_view limit);
+  void count(FailoverEvent event) {
+    Counter& counter = failover_[static_cast<size_t>(event)];
+    if (!counter) [[unlikely]]
+      counter = resolve(event);
+    counter.add();
+  }
 
   Gauge client_connections;
   Gauge upstream_connections;
@@ -217,12 +231,14 @@ class WorkerMetrics {
 
  private:
   RequestSeries& add_request(const RequestIds& ids, const RequestLabels& labels);
+  Counter resolve(FailoverEvent event);
   InstanceSeries& add_instance(const InstanceIds& ids, std::string_view provider, std::string_view name);
 
   Registry* registry_;
   Shard* shard_;
   IdCache<RequestIds, RequestSeries> requests_;
   IdCache<InstanceIds, InstanceSeries> instances_;
+  std::array<Counter, kFailoverEventCount> failover_;
   // By the registry's series: as many as label sets, whatever the number of ids.
   std::unordered_map<const Series*, std::unique_ptr<RequestSeries>> request_series_;
   std::unordered_map<const Series*, std::unique_ptr<InstanceSeries>> instance_series_;
