@@ -1,9 +1,10 @@
 # Entry points. Each installs what it needs first (scripts/setup does nothing when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench profile fuzz format lint lint-all sanitize conformance soak kill-test
+.PHONY: help run test build bench profile fuzz format lint lint-all sanitize conformance soak storm kill-test
 
 FUZZ_SECONDS ?= 600
 SOAK_MINUTES ?= 10
+STORM_SECONDS ?= 120
 KILL_SECONDS ?= 300
 FUZZ_TARGET ?=
 export FUZZ_SECONDS FUZZ_TARGET SOAK_MINUTES
@@ -20,6 +21,7 @@ help:
 	@echo 'make lint-all  the same, clang-tidy over the tests too'
 	@echo 'make conformance  the program judged with recorded traffic: CASES=dir FAMILY=AE CLIENT= PROVIDER= CASE='
 	@echo 'make soak      SOAK_MINUTES (10) of load with faults; nothing may be left of it'
+	@echo 'make storm     STORM_SECONDS (120) of each storm over a simulated fleet, with its figures'
 	@echo 'make kill-test KILL_SECONDS (300) of kill -9 under load; every complete answer must have its ledger record'
 	@echo 'make sanitize  every test under ASan and UBSan, then under ThreadSanitizer'
 
@@ -68,6 +70,11 @@ soak:
 	@scripts/setup test
 	@scripts/build dev llm-gateway
 	@scripts/soak
+
+storm:
+	@scripts/setup test
+	@scripts/build release llm-gateway
+	@LLMGW_BINARY=build/release/llm-gateway STORM_SECONDS=$(STORM_SECONDS) LLMGW_E2E_JOBS=0 tests/e2e/run storm_test.py -s
 
 kill-test:
 	@scripts/setup test

@@ -83,6 +83,7 @@ struct Request {
   bool include_usage = true;         // openai_chat streams: stream_options.include_usage
   bool include_obfuscation = false;  // not asked for: we never pad
   bool legacy_functions = false;     // openai_chat: asked with `functions`, so calls are answered as `function_call`
+  bool continues_last = false;       // the last message is the beginning of the answer: see chat::Continuation
 
   List<Message> messages = {};  // system messages where they stood; top-level ones (system, instructions) come first
   List<Tool> tools = {};

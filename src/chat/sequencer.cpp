@@ -245,6 +245,12 @@ void Sequencer::note_finish(const StreamEvent& event) {
   keep(choice->finish.explanation, said.explanation);
 }
 
+bool Sequencer::finish_said() const {
+  return !choices_.empty() && std::ranges::all_of(choices_, [](const ChoiceState& choice) {
+    return choice.finish.finish != Finish::unknown;
+  });
+}
+
 void Sequencer::finish() {
   if (!started_) start(nullptr);
   if (choices_.empty()) choices_.push_back({});

@@ -28,8 +28,10 @@ class Sequencer final : public EventSink {
   // Ends the stream with an error of the gateway's own, unless it is over.
   void fail(const ClientError& error);
 
-  bool over() const { return over_; }                // end or error went out: nothing follows
-  bool failed() const { return failed_; }            // the last event was an error
+  bool over() const { return over_; }      // end or error went out: nothing follows
+  bool failed() const { return failed_; }  // the last event was an error
+  // The provider has given every choice its reason to stop, whatever comes.
+  bool finish_said() const;
   bool any_content() const { return any_content_; }  // a part has started
   const Usage& usage() const { return usage_; }
 

@@ -44,6 +44,13 @@ enum class ToolIdRule : uint8_t {
   mistral,  // exactly nine of [A-Za-z0-9]
 };
 
+// How a model is asked to go on from a text that another one began.
+enum class Continuation : uint8_t {
+  none,  // it cannot: a last turn of the assistant's is history to it, or is refused
+  last_turn,
+  continue_final_message,  // a last turn, and vLLM's and SGLang's member of that name
+};
+
 // Families whose conversations Bedrock's Converse treats apart.
 enum class BedrockFamily : uint8_t {
   none,
@@ -86,6 +93,7 @@ struct Target {
   bool system_role = true;        // else they go as tagged user text
   bool mid_system = true;         // system messages behind the first turn may stay
   bool assistant_prefill = true;  // the last message may be the assistant's
+  Continuation continuation = Continuation::none;
   bool stream_options = true;
   bool user = true;
   bool metadata = false;

@@ -251,7 +251,12 @@ struct RouteConfig : SectionBase {
   std::string session;
   Duration session_lifetime;
   uint32_t attempts;
-  uint32_t hold_back;
+  std::optional<uint32_t> hold_back;
+  std::optional<Duration> hold_back_time;
+  bool continuation;
+  std::string hedge;
+  std::string mirror;
+  double mirror_share;
   std::vector<std::string> fallbacks;
   std::vector<std::string> fallback_on;
   uint32_t failures_out;
@@ -265,6 +270,7 @@ struct RouteConfig : SectionBase {
   uint32_t queue_max;
   Duration queue_goal;
   bool queue_refuse;
+  std::optional<Duration> connect_timeout;
   std::optional<Duration> first_byte_timeout;
   std::optional<Duration> idle_timeout;
   std::optional<Duration> total_timeout;

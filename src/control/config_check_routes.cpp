@@ -19,6 +19,10 @@ class RouteChecker {
       if (auto session = parse_session(route.session); !session) {
         fault(route, "session", "'" + route.session + "' is no kind of session; " + session.error());
       }
+      if (auto hedge = parse_hedge(route.hedge); !hedge) {
+        fault(route, "hedge", "'" + route.hedge + "' is no time to hedge after; " + hedge.error());
+      }
+      if (!route.mirror.empty() && !served(route.mirror)) fault(route, "mirror", missing(route.mirror));
       for (const auto& word : route.fallback_on) {
         if (word == "error" || word == "context_length" || word == "content_filter") continue;
         fault(route, "fallback_on",

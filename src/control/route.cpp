@@ -2,7 +2,19 @@
 
 #include <algorithm>
 
+#include "control/units.h"
+
 namespace llmgw::control {
+namespace {
+
+// What an instance that has failed lately has to show first: about a sentence, but no longer than a reader notices.
+constexpr uint32_t kSuspectContents = 20;
+constexpr Duration kSuspectTime = std::chrono::milliseconds(500);
+// A hedge sooner is two calls at once; later, the client has given up.
+constexpr Duration kHedgeMin = std::chrono::milliseconds(1);
+constexpr Duration kHedgeMax = std::chrono::minutes(10);
+
+}  // namespace
 
 std::expected<SessionChoice, std::string> parse_session(std::string_view text) {
   constexpr std::string_view kHeader = "header:";
@@ -24,6 +36,33 @@ routing::GateLimits Route::limits(uint32_t connection_max_in_flight, bool is_eng
   return limits;
 }
 
+std::expected<HedgeSettings, std::string> parse_hedge(std::string_view text) {
+  if (text == "off") return HedgeSettings{};
+  if (text == "p95") return HedgeSettings{.on = true, .after = Duration{0}};
+  const auto time = parse_duration(text);
+  if (!time || *time < kHedgeMin || *time > kHedgeMax) {
+    return std::unexpected("write off, p95 or a time of 1ms to 10m, like 800ms");
+  }
+  return HedgeSettings{.on = true, .after = *time};
+}
+
+namespace {
+
+HoldBackSettings hold_back_of(const RouteConfig& config) {
+  HoldBackSettings settings;
+  settings.adaptive = !config.hold_back && !config.hold_back_time;
+  if (settings.adaptive) {
+    settings.contents = kSuspectContents;
+    settings.time = kSuspectTime;
+    return settings;
+  }
+  settings.contents = config.hold_back.value_or(UINT32_MAX);
+  settings.time = config.hold_back_time.value_or(Duration{0});
+  return settings;
+}
+
+}  // namespace
+
 Route make_route(const RouteConfig& config) {
   Route route;
   route.settings.policy = config.policy;
@@ -42,7 +81,11 @@ Route make_route(const RouteConfig& config) {
                           config.policy != routing::PolicyKind::rendezvous;
   route.policy_header = config.policy_header;
   route.attempts = config.attempts;
-  route.hold_back = config.hold_back;
+  route.hold_back = hold_back_of(config);
+  route.continuation = config.continuation;
+  route.hedge = parse_hedge(config.hedge).value_or(HedgeSettings{});
+  route.mirror = config.mirror;
+  route.mirror_share = config.mirror_share;
   route.fallbacks = config.fallbacks;
   const auto falls_back_on = [&](std::string_view what) {
     return std::ranges::find(config.fallback_on, what) != config.fallback_on.end();
@@ -58,6 +101,7 @@ Route make_route(const RouteConfig& config) {
   route.queue.waiting_max = config.queue_max;
   route.queue.goal = config.queue_goal;
   route.queue.refuse_hopeless = config.queue_refuse;
+  route.connect_timeout = config.connect_timeout;
   route.first_byte_timeout = config.first_byte_timeout;
   route.idle_timeout = config.idle_timeout;
   route.total_timeout = config.total_timeout;

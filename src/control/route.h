@@ -18,13 +18,30 @@ namespace llmgw::control {
 // What binds calls together.
 enum class SessionKind : uint8_t { none, key, user, conversation, header };
 
+// How much of a stream is kept back before it is believed in.
+struct HoldBackSettings {
+  bool adaptive = true;   // the rest holds for instances that have failed lately; others are believed at once
+  uint32_t contents = 1;  // pieces of content; 0: none is kept back
+  Duration time{0};       // at most so long from the first one on; 0: no limit
+};
+
+// When a second instance is asked beside the first.
+struct HedgeSettings {
+  bool on = false;
+  Duration after{0};  // 0: when 95 of 100 answers would have begun
+};
+
 struct Route {
   routing::Settings settings;
   bool policy_header = false;
   SessionKind session = SessionKind::none;
   std::string session_header;
   uint32_t attempts = 3;
-  uint32_t hold_back = 1;
+  HoldBackSettings hold_back;
+  bool continuation = false;  // an answer that breaks is finished by another instance
+  HedgeSettings hedge;
+  std::string mirror;  // the model that gets a copy of calls; empty: none
+  double mirror_share = 1;
   std::vector<std::string> fallbacks;
   bool fallback_on_error = true;
   bool fallback_on_context = false;
@@ -35,6 +52,7 @@ struct Route {
   // What an instance of that connection is given at a time.
   routing::GateLimits limits(uint32_t connection_max_in_flight, bool is_engine) const;
   routing::QueueOptions queue;
+  std::optional<Duration> connect_timeout;
   std::optional<Duration> first_byte_timeout;
   std::optional<Duration> idle_timeout;
   std::optional<Duration> total_timeout;
@@ -46,6 +64,9 @@ struct SessionChoice {
 };
 // The setting `session`. The error is what to write instead.
 std::expected<SessionChoice, std::string> parse_session(std::string_view text);
+
+// The setting `hedge`. The error is what to write instead.
+std::expected<HedgeSettings, std::string> parse_hedge(std::string_view text);
 
 // `config` has passed check_config.
 Route make_route(const RouteConfig& config);

@@ -57,9 +57,41 @@ constexpr Setting kRoute[] = {
     bind<&RouteConfig::hold_back>({.key = "hold_back",
                                    .help = "So many pieces of content of a stream are kept back until the next has "
                                            "come: a stream that breaks before is begun anew elsewhere, unseen. 0 "
-                                           "passes everything on at once.",
-                                   .fallback = "1",
+                                           "passes everything on at once. Without it and `hold_back_time`, an "
+                                           "instance that is well is believed at its first piece, one that has failed "
+                                           "lately after 20 pieces or half a second.",
+                                   .example = "20",
                                    .max = 1'000'000}),
+    bind<&RouteConfig::hold_back_time>({.key = "hold_back_time",
+                                        .help = "The same by time: content is kept back so long, counted from the "
+                                                "first piece. With both, whichever is reached first.",
+                                        .example = "\"300ms\"",
+                                        .min = 1,
+                                        .max = kHour}),
+    bind<&RouteConfig::continuation>({.key = "continuation",
+                                      .help = "A streamed text that breaks after it has begun to go out is finished "
+                                              "by another instance, where that can go on from a given beginning. "
+                                              "Streams of these models are read and written anew for it.",
+                                      .fallback = "false"}),
+    bind<&RouteConfig::hedge>({.key = "hedge",
+                               .help = "Ask a second instance when the first has sent nothing for so long, and take "
+                                       "whoever begins first: a time, `p95` (longer than 95 of 100 of its answers "
+                                       "take to begin), or `off`. A hedge counts as a retry.",
+                               .fallback = "\"off\"",
+                               .example = "\"800ms\"",
+                               .max = 20,
+                               .references = References::none}),
+    bind<&RouteConfig::mirror>({.key = "mirror",
+                                .help = "Calls are made a second time at this model, whose answers nobody gets: to "
+                                        "try it under real load.",
+                                .example = "\"llama-next\"",
+                                .max = 500,
+                                .references = References::none}),
+    bind<&RouteConfig::mirror_share>({.key = "mirror_share",
+                                      .help = "The share of calls that is mirrored.",
+                                      .fallback = "1",
+                                      .example = "0.05",
+                                      .max = 1}),
     bind<&RouteConfig::fallbacks>({.key = "fallbacks",
                                    .help = "Models to try, in this order, when this one gives no answer.",
                                    .example = "[\"gpt-4o-mini\"]",
@@ -129,6 +161,11 @@ constexpr Setting kRoute[] = {
                                     .max = kHour}),
     bind<&RouteConfig::queue_refuse>(
         {.key = "queue_refuse", .help = "`slo`: refuse at once what cannot be in time.", .fallback = "false"}),
+    bind<&RouteConfig::connect_timeout>({.key = "connect_timeout",
+                                         .help = "As in `[upstream]`, for these models.",
+                                         .example = "\"2s\"",
+                                         .min = 10,
+                                         .max = kDay}),
     bind<&RouteConfig::first_byte_timeout>({.key = "first_byte_timeout",
                                             .help = "As in `[upstream]`, for these models.",
                                             .example = "\"20s\"",

@@ -11,6 +11,7 @@
 #include "gateway/header_rules.h"
 #include "gateway/pump.h"
 #include "gateway/retry_after.h"
+#include "routing/load/late_first_byte.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -26,12 +27,6 @@ using http::HeaderId;
 using http::ResponseHead;
 using net::Task;
 using net::Wait;
-
-// The server had closed the idle connection before it saw our request. Repeating is safe: nothing was received.
-bool hit_closed_connection(const ClientExchange& upstream, const Error& error) {
-  return upstream.reused() && !upstream.received_any() &&
-         (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
-}
 
 // What is being waited for, for the error of a timeout.
 constexpr std::string_view kConnecting = "connect_timeout";
@@ -122,9 +117,15 @@ chat::ClientError Call::upstream_error(const Error& error) {
   }
 }
 
+// The server had closed the idle connection before it saw our request. Repeating is safe: nothing was received.
+bool Call::hit_closed_connection(const ClientExchange& upstream, const Error& error) {
+  return upstream.reused() && !upstream.received_any() &&
+         (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
+}
+
 Task<bool> Call::attempt() {
   std::unique_ptr<ClientExchange> upstream;
-  auto head = co_await exchange_heads(upstream);
+  auto head = hedges() ? co_await race_heads(upstream) : co_await exchange_heads(upstream);
   if (!head) {
     if (exchange_.cancellation().cancelled()) {
       exchange_.abort();
@@ -146,7 +147,8 @@ Task<bool> Call::attempt() {
   note_status(**head);
   if (another_may_answer(upstream_status_) && may_retry(status_error(**head))) co_return true;
   co_await net::send_turn(worker_.loop());
-  if (conversion_ != nullptr) co_return co_await relay_converted(*upstream, **head);
+  const bool reads = conversion_ != nullptr && (!read_along_ || upstream_status_ < 300);
+  if (reads) co_return co_await relay_converted(upstream, **head);
   if ((*head)->status != 101) co_return co_await relay(*upstream, **head);
   co_await relay_websocket(*upstream, **head);
   co_return false;
@@ -166,7 +168,7 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
       if (!upstream->reused()) connecting = worker_.loop().precise_now() - wanted_at;
     }
     waiting_for_ = kFirstByte;
-    auto sent = co_await send(*upstream);
+    auto sent = co_await send(*upstream, *attempt_, conversion_ != nullptr && !read_along_, until(timeouts.first_byte));
     if (sent) {
       sent_at_ = worker_.loop().now();
       before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting - queued_;
@@ -188,11 +190,10 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
   }
 }
 
-Task<Result<void>> Call::send(ClientExchange& upstream) {
+Task<Result<void>> Call::send(ClientExchange& upstream, const Attempt& attempt, bool converted, Wait wait) {
   const http::RequestHead& head = exchange_.head();
-  const control::Connection& connection = *attempt_->connection;
+  const control::Connection& connection = *attempt.connection;
   http::Headers headers;
-  const bool converted = conversion_ != nullptr;
   const bool fits =
       converted
           ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
@@ -200,14 +201,14 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
   if (!fits) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
-  CO_TRY_VOID(co_await add_credentials(headers));
-  const Generation::PlainProxy& proxy = generation_.plain_proxy(attempt_->connection_index);
-  std::string_view target = attempt_->target;
+  CO_TRY_VOID(co_await add_credentials(headers, attempt, converted));
+  const Generation::PlainProxy& proxy = generation_.plain_proxy(attempt.connection_index);
+  std::string_view target = attempt.target;
   if (!proxy.origin.empty()) target = arena_.concat(proxy.origin, target);
   if (!proxy.authorization.empty()) headers.append(HeaderId::proxy_authorization, proxy.authorization.reveal());
   std::array<iovec, 2 * json::kEditsMax + 1> body;
   size_t count = 0;
-  for (const std::string_view part : attempt_->body.parts()) body[count++] = net::buffer_of(part);
+  for (const std::string_view part : attempt.body.parts()) body[count++] = net::buffer_of(part);
   const http::RequestStart request{.method = converted ? std::string_view("POST") : head.method_text,
                                    .target = target,
                                    .scheme = connection.upstream.endpoint.tls ? "https" : "http",
@@ -216,7 +217,7 @@ Task<Result<void>> Call::send(ClientExchange& upstream) {
                                    .body = {body.data(), count},
                                    .upgrade = match_.websocket ? std::string_view("websocket") : std::string_view{}};
   co_await net::send_turn(worker_.loop());
-  co_return co_await upstream.send(request, until(timeouts_.first_byte));
+  co_return co_await upstream.send(request, wait);
 }
 
 Result<void> Call::start_answer(const ResponseHead& head) {
@@ -234,47 +235,63 @@ Result<void> Call::start_answer(const ResponseHead& head) {
                           .content_length = head.content_length});
 }
 
+// What is kept back of this attempt's stream: by default more where the instance has failed lately.
+Call::HoldWindow Call::hold_window() const {
+  const control::HoldBackSettings& settings = route().hold_back;
+  if (settings.adaptive && !suspect()) return {.contents = 1};
+  return {.contents = settings.contents, .time = settings.time};
+}
+
 // Keeps an answer back until it can be believed in, or is a refusal that another model may not share.
-Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, bool streams) {
+Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, chat::Framing framing) {
   Beginning beginning;
-  HoldBack hold(std::max(route().hold_back, 1U));
+  const HoldWindow window = hold_window();
+  HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());
+  Instant ends = base::kNever;
   waiting_for_ = kNextPiece;
   for (;;) {
-    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
+    Wait wait = until(timeouts_.idle);
+    wait.deadline = std::min(wait.deadline, ends);
+    auto bytes = co_await upstream.read_body(wait);
+    const bool window_over = ends != base::kNever && worker_.loop().now() >= ends;
+    if (!bytes && window_over && bytes.error().code == ErrorCode::deadline_exceeded) bytes = http::BodyBytes{};
     if (!bytes) {
-      if (exchange_.cancellation().cancelled()) {
-        exchange_.abort();
-        beginning.over = true;
-        co_return beginning;
-      }
-      const chat::ClientError told = upstream_error(bytes.error());
-      note_failure(false);
-      beginning.retry = may_retry(told);
-      beginning.over = !beginning.retry;
-      if (beginning.over) co_await refuse(told);
+      co_await give_up_beginning(bytes.error(), beginning);
       co_return beginning;
     }
-    const std::string_view data(bytes->data.data(), bytes->data.size());
     beginning.done = bytes->done;
-    if (!streams) {
-      beginning.bytes.append(data);
-      if (!bytes->done && beginning.bytes.size() < kHeldBytesMax) continue;
-      if (head.status < 400 || !wants_other_model(beginning.bytes)) co_return beginning;
-      skip_model_ = true;
-      beginning.retry =
-          may_retry({.kind = ErrorKind::invalid_request, .message = "the model does not take the prompt"});
-      co_return beginning;
-    }
-    const HoldBack::State state = hold.feed(data, bytes->done);
-    if (state == HoldBack::State::holding) continue;
-    if (state == HoldBack::State::failed) {
+    const HoldBack::State state = hold.feed({bytes->data.data(), bytes->data.size()}, bytes->done);
+    if (head.status < 400 && state == HoldBack::State::failed) {
       note_failure(false);
       beginning.retry =
-          may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's stream begins with an error"});
+          may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's answer begins with an error"});
+    }
+    if (state == HoldBack::State::holding && !window_over) {
+      const bool starts = window.time.count() != 0 && ends == base::kNever && hold.any_content();
+      if (starts) ends = worker_.loop().now() + window.time;
+      continue;
     }
     beginning.bytes = std::move(hold.bytes());
+    if (head.status >= 400) beginning.retry = judge_refusal(head, beginning);
     co_return beginning;
   }
+}
+
+// Nothing has gone out yet: another attempt, or the client is told.
+Task<void> Call::give_up_beginning(const Error& error, Beginning& beginning) {
+  beginning.over = true;
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  const chat::ClientError told = upstream_error(error);
+  note_failure(false);
+  beginning.retry = may_retry(told);
+  beginning.over = !beginning.retry;
+  if (beginning.over) co_await refuse(told);
+}
+
+bool Call::judge_refusal(const ResponseHead& head, Beginning& beginning) {
+  if (head.status < 400 || !wants_other_model(beginning.bytes)) return false;
+  skip_model_ = true;
+  return may_retry({.kind = ErrorKind::invalid_request, .message = "the model does not take the prompt"});
 }
 
 Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
@@ -287,14 +304,13 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     co_return false;
   }
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
-  const bool streams = framed == chat::Framing::sse;
   const bool refusal = (head.status == 400 || head.status == 413) && may_fall_back(route());
-  const bool matters = refusal || (head.status < 300 && route().hold_back != 0 && could_retry());
-  const bool holds = matters && framed != chat::Framing::event_stream && !match_.websocket &&
-                     head.headers.value("content-encoding").empty();
+  const bool matters = refusal || (head.status < 300 && could_retry() && hold_window().contents != 0);
+  const bool holds = matters && !match_.websocket && head.headers.value("content-encoding").empty();
   std::optional<Beginning> beginning;
   if (holds) {
-    beginning = co_await hold_back(upstream, head, streams);
+    const bool array = framed == chat::Framing::json && framing() == chat::Framing::json_array && head.status < 300;
+    beginning = co_await hold_back(upstream, head, array ? chat::Framing::json_array : framed);
     if (beginning->retry) co_return true;
     if (beginning->over) co_return false;
   }
@@ -303,7 +319,7 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     co_return false;
   }
   if (framed == chat::Framing::event_stream) {
-    co_await relay_event_stream(upstream, head);
+    co_await relay_event_stream(upstream, head, beginning ? &*beginning : nullptr);
   } else {
     co_await relay_body(upstream, head, beginning ? &*beginning : nullptr);
   }
@@ -365,17 +381,24 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
 }
 
 // AWS's binary frames: passed on as they come, too.
-Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead& head) {
+Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead& head, Beginning* beginning) {
   using Payload = EventStreamTap::Payload;
   constexpr auto kShape = chat::Framing::event_stream;
   const bool invoked = match_.operation == Operation::invoke_stream;
   usage_.emplace(invoked ? chat::Dialect::anthropic : match_.dialect, kShape);
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
   const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
-  if (!upstream.body_at_hand()) co_await exchange_.flush();
+  if (beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
+  waiting_for_ = kNextPiece;
   Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    Result<http::BodyBytes> bytes;
+    if (beginning != nullptr) {
+      bytes = http::BodyBytes{.data = beginning->bytes, .done = beginning->done};
+      beginning = nullptr;
+    } else {
+      bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    }
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
     tap.feed(data, &*usage_);
@@ -396,6 +419,11 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
 
 void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   if (last_piece == Instant{}) {
+    if (route().hedge.on) [[unlikely]] {
+      if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
+        routing::note_first_byte(*state, arrived - sent_at_);
+      }
+    }
     if (lease_.held()) note_computed(arrived, streams);
     after_ = worker_.loop().precise_now() - arrived;
     if (streams) first_token_ = arrived - exchange_.started_at();

@@ -99,16 +99,22 @@ store::ResponseRecord record_of(BackgroundRun& run, json::Parser& parser) {
 
 }  // namespace
 
-DetachedExchange::DetachedExchange(const http::ServerExchange& asked, std::string path, std::string body)
+DetachedExchange::DetachedExchange(const http::ServerExchange& asked, std::string target, std::string body,
+                                   Answer answer)
     : loop_(asked.loop()),
       peer_(asked.peer()),
       over_tls_(asked.over_tls()),
       started_at_(asked.loop().now()),
-      path_(std::move(path)),
-      body_(std::move(body)) {
+      target_(std::move(target)),
+      body_(std::move(body)),
+      keeps_(answer) {
+  const std::string_view whole = target_;
+  const size_t question = whole.find('?');
   head_.method = http::Method::post;
   head_.method_text = "POST";
-  head_.target = head_.path = path_;
+  head_.target = whole;
+  head_.path = whole.substr(0, question);
+  if (question != std::string_view::npos) head_.query = whole.substr(question + 1);
   head_.framing = http::Framing::content_length;
   head_.content_length = body_.size();
   for (const Header& header : asked.head().headers) {
@@ -131,6 +137,7 @@ Task<base::Result<void>> DetachedExchange::write(std::span<const iovec> data, bo
   const bool streams = live_ != nullptr && status_ == 200;
   for (const iovec& piece : data) {
     bytes_written_ += piece.iov_len;
+    if (keeps_ == Answer::dropped) continue;
     if (bytes_written_ > kAnswerBytesMax) {
       cancellation_.cancel();
       co_return base::fail(ErrorCode::too_large, "the response in the background");

@@ -34,8 +34,11 @@ class DetachedExchange final : public http::ServerExchange {
   // What an answer may be; above it the exchange is cancelled.
   static constexpr size_t kAnswerBytesMax = size_t{64} << 20;
 
-  // Copies what it needs of the request that asked.
-  DetachedExchange(const http::ServerExchange& asked, std::string path, std::string body);
+  enum class Answer : uint8_t { kept, dropped };
+
+  // Copies what it needs of the request that asked. `target` is path and query.
+  DetachedExchange(const http::ServerExchange& asked, std::string target, std::string body,
+                   Answer answer = Answer::kept);
   // A stream (200) goes there instead of into answer(). They must outlive the exchange.
   void stream_to(BackgroundEvents& events, LiveEvents& live) {
     events_ = &events;
@@ -67,12 +70,13 @@ class DetachedExchange final : public http::ServerExchange {
   bool over_tls_;
   base::Instant started_at_;
   base::Arena arena_;
-  std::string path_;
+  std::string target_;
   std::string body_;
   http::RequestHead head_;
   net::Cancellation cancellation_;
   uint16_t status_ = 0;
   bool ended_ = false;
+  Answer keeps_;
   uint64_t bytes_written_ = 0;
   std::string answer_;
   BackgroundEvents* events_ = nullptr;

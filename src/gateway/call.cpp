@@ -49,9 +49,10 @@ std::unique_ptr<http::RequestHandler> make_handler(Worker& worker) {
   return std::make_unique<Handler>(worker);
 }
 
-Call::Call(Worker& worker, http::ServerExchange& exchange)
+Call::Call(Worker& worker, http::ServerExchange& exchange, Kind kind)
     : worker_(worker),
       exchange_(exchange),
+      kind_(kind),
       admission_{.generation = GenerationRef(worker.current()), .reservation = {}} {}
 
 Call::Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission)
@@ -107,6 +108,8 @@ Task<void> Call::proxy() {
   auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
   if (!planned) co_return co_await refuse(planned.error());
   if (auto admitted = admit(); !admitted) co_return co_await refuse(admitted.error());
+  if (!route().mirror.empty()) [[unlikely]]
+    start_mirror();
   co_await try_instances();
 }
 

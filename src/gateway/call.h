@@ -43,7 +43,8 @@ inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 
 class Call {
  public:
-  Call(Worker& worker, http::ServerExchange& exchange);
+  enum class Kind : uint8_t { ordinary, mirror };  // a mirror's answer is nobody's, and no limit is its
+  Call(Worker& worker, http::ServerExchange& exchange, Kind kind = Kind::ordinary);
   // One that has been let in already.
   Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
   Call(const Call&) = delete;
@@ -59,6 +60,13 @@ class Call {
     const control::Model* model = nullptr;  // null: the call names none
     uint32_t connection = 0;
     ConvertedApi api;  // the codec is null: as it came
+    // The request goes as it came, but its answer is read, so that another instance can go on from it.
+    bool read_along = false;
+  };
+  // How much of a stream is kept back.
+  struct HoldWindow {
+    uint32_t contents = 0;
+    base::Duration time{0};  // 0: no limit
   };
   // A request as it goes to one upstream.
   struct Attempt {
@@ -113,6 +121,9 @@ class Call {
   void set_timeouts(const control::Route& route);
   const control::Route& route() const;
   bool could_retry() const;
+  void count_failed_attempt();
+  HoldWindow hold_window() const;
+  bool suspect() const;
   bool may_retry(const chat::ClientError& failure);
   bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
   bool wants_other_model(std::string_view error_body) const;
@@ -161,7 +172,9 @@ class Call {
   // attempt.cpp: the call to the upstream and the way back
   // True: it failed, nothing has gone out, and another attempt may be made.
   net::Task<bool> attempt();
-  net::Task<base::Result<void>> send(http::ClientExchange& upstream);
+  net::Task<base::Result<void>> send(http::ClientExchange& upstream, const Attempt& attempt, bool converted,
+                                     net::Wait wait);
+  static bool hit_closed_connection(const http::ClientExchange& upstream, const base::Error& error);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
   net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
   // The beginning of an answer, kept back.
@@ -171,9 +184,12 @@ class Call {
     bool retry = false;
     bool over = false;  // the client has its answer, or has left
   };
-  net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, bool streams);
+  net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
+  net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
+  bool judge_refusal(const http::ResponseHead& head, Beginning& beginning);
   net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* beginning);
-  net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
+                                     Beginning* beginning);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
   net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
@@ -185,6 +201,21 @@ class Call {
   // For the pieces of an answer: those after the first give way to other calls' beginnings.
   net::Wait until_next_piece(base::Duration timeout, base::Instant last_piece) const;
 
+  // failover/hedge.cpp: two instances are asked, and who begins first answers
+  struct Leg;
+  bool hedges() const;
+  net::Task<base::Result<const http::ResponseHead*>> race_heads(std::unique_ptr<http::ClientExchange>& upstream);
+  net::Task<bool> prepare_second();
+  net::Task<void> run_leg(Leg& leg, net::Signal& changed);
+  net::Task<base::Result<void>> open_leg(Leg& leg);
+  std::optional<base::Duration> hedge_after() const;
+  void park(Leg& leg);
+  void unpark(Leg& leg);
+  void lose(Leg& leg);
+
+  // failover/mirror.cpp: the call made a second time for nobody
+  void start_mirror();
+
   // convert.cpp: the same for a provider of another protocol
   Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);
   net::Task<Outcome<void>> read_converted();
@@ -193,9 +224,34 @@ class Call {
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
-  net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
   static std::string decode_document(std::string coded, std::string_view coding);
+  // An answer on its way through a Transcoder.
+  struct Relay {
+    Transcoder& transcoder;
+    std::unique_ptr<http::ClientExchange>& upstream;     // the one that sends now
+    std::unique_ptr<http::ContentDecoder> decoder = {};  // null: no coding
+    HoldWindow window = {};
+    base::Instant window_ends = base::kNever;
+    base::Instant last_piece = {};
+    uint32_t pieces = 0;
+    bool document = false;
+    bool begun = false;
+    bool upstream_done = false;
+  };
+  net::Task<base::Result<http::BodyBytes>> next_converted(Relay& relay);
+  bool still_holds(Relay& relay) const;
+  net::Task<bool> begin_or_end(Relay& relay, const http::ResponseHead& head);
+  // failover/continuation.cpp: a broken stream is finished by another instance
+  bool reads_along(const control::Connection& connection, const ConvertedApi& api) const;
+  bool may_continue(const Relay& relay) const;
+  net::Task<bool> continue_elsewhere(Relay& relay);
+  net::Task<bool> aim_continuation(std::string_view beginning);
+  net::Task<bool> open_continuation(Relay& relay, const chat::Usage& used);
+  void write_beginning(std::string_view beginning);
+  void exclude_those_that_cannot_continue(bool said_something);
+  chat::Usage charge_attempt(accounting::CallOutcome outcome, uint64_t text_bytes);
+  net::Task<bool> relay_converted(std::unique_ptr<http::ClientExchange>& upstream, const http::ResponseHead& head);
   net::Task<std::string> read_document(http::ClientExchange& upstream, const http::ResponseHead& head);
   chat::ClientError refusal_of(const http::ResponseHead& head, std::string_view body);
   net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
@@ -236,8 +292,9 @@ class Call {
   Outcome<void> authenticate_signed();
   Outcome<void> verify_signature();
   std::unexpected<chat::ClientError> signature_refused(std::string_view exception, std::string_view message) const;
-  net::Task<base::Result<void>> add_credentials(http::Headers& headers);
-  base::Result<void> sign(const providers::AwsSigning& aws, http::Headers& headers);
+  net::Task<base::Result<void>> add_credentials(http::Headers& headers, const Attempt& attempt, bool converted);
+  base::Result<void> sign(const providers::AwsSigning& aws, http::Headers& headers, const Attempt& attempt,
+                          bool converted);
   bool replace_token();
 
   // answer.cpp: answers of our own
@@ -250,6 +307,7 @@ class Call {
 
   Worker& worker_;
   http::ServerExchange& exchange_;
+  Kind kind_ = Kind::ordinary;
   CallAdmission admission_;
   const GenerationRef& generation_ = admission_.generation;
   base::Arena arena_;
@@ -283,6 +341,9 @@ class Call {
   bool has_own_headers_ = false;  // x-llm-gateway-...
   bool skip_model_ = false;       // the model does not take this prompt: its other instances would not either
   bool probe_ = false;
+  bool read_along_ = false;                   // the attempt's answer is read, its request is not converted
+  bool second_leg_ = false;                   // another instance is being asked already
+  bool continuing_ = false;                   // the attempt goes on from what the client has
   std::optional<chat::ClientError> failure_;  // of the attempt before
   routing::Lease lease_;
   uint64_t charged_tokens_ = 0;  // to the key, in the fair order
@@ -315,6 +376,10 @@ class Call {
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;
   std::optional<int64_t> cost_;  // nano-dollars; none: unknown
+  // Of attempts before the last that were used, too: a stream that another instance finished.
+  uint64_t tokens_before_ = 0;
+  int64_t cost_before_ = 0;
+  uint64_t bytes_before_ = 0;  // of the answer, when the last attempt took over
   telemetry::RequestSeries* series_ = nullptr;
 };
 

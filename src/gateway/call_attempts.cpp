@@ -57,7 +57,11 @@ Task<bool> Call::try_next() {
     co_await refuse(failure_.value_or(none));
     co_return false;
   }
-  if (conversion_ != nullptr) {
+  if (read_along_) {
+    // What cannot be read goes as it came, all the same.
+    if (!co_await read_converted()) conversion_.reset();
+    read_along_ = conversion_ != nullptr;
+  } else if (conversion_ != nullptr) {
     if (attempt_->target.empty()) {
       end_attempt();
       co_await answer_estimate();
@@ -79,6 +83,7 @@ Task<bool> Call::try_next() {
   end_attempt();
   if (!again) co_return false;
   ++retries_;
+  worker_.metrics().count(telemetry::FailoverEvent::retry);
   worker_.log().info("another attempt", {{"request_id", id_.view()},
                                          {"failed", attempt_->connection->name},
                                          {"why", failure_ ? failure_->message : std::string_view{}}});
@@ -94,21 +99,39 @@ bool Call::could_retry() const {
   return attempts_ < own.attempts && options_.size() > 1;
 }
 
+// Whether this attempt's instance has failed lately: it is out, or on its way back.
+bool Call::suspect() const {
+  const base::Instant now = worker_.loop().now();
+  const auto shaky = [&](const routing::InstanceState* state) {
+    return state != nullptr && state->health.load(std::memory_order_relaxed) != 0 &&
+           routing::health_state(state->health, now, route().settings.health) != routing::HealthState::up;
+  };
+  return shaky(instance_state()) || shaky(model_state());
+}
+
 bool Call::may_retry(const ClientError& failure) {
   if (exchange_.started() || exchange_.cancellation().cancelled() || match_.websocket) return false;
+  if (kind_ == Kind::mirror) return false;
   if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
-  if (!worker_.shared().routing.retries.take()) return false;
+  if (!worker_.shared().routing.retries.take()) {
+    worker_.metrics().count(telemetry::FailoverEvent::budget_spent);
+    return false;
+  }
   failure_ = failure;
   // The texts may be the attempt's own.
   failure_->message = arena_.copy(failure.message);
   failure_->code = arena_.copy(failure.code);
   failure_->param = arena_.copy(failure.param);
+  count_failed_attempt();
+  return true;
+}
+
+void Call::count_failed_attempt() {
   worker_.metrics()
       .instance(
           {.generation = static_cast<uint32_t>(generation_.snapshot().version), .instance = attempt_->connection_index},
           attempt_->connection->upstream.provider->name, attempt_->connection->name)
       .count(telemetry::InstanceOutcome::failure);
-  return true;
 }
 
 // The provider's refusal of a prompt that another model may take.

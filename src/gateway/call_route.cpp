@@ -63,6 +63,10 @@ const Route& Call::route() const {
 
 Outcome<void> Call::plan() {
   const control::Snapshot& snapshot = generation_.snapshot();
+  if (kind_ == Kind::mirror) {
+    const auto group = snapshot.resolve(model_);
+    return group ? plan_group(model_, *group) : std::unexpected(unknown_model());
+  }
   const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
   if (!resolved) return std::unexpected(unknown_model());
   assignment_ = resolved->assignment;
@@ -90,6 +94,10 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
       option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
       other_protocol = &model;
       if (option.api.codec == nullptr) continue;
+    } else if (snapshot.routes[model.route].continuation && streams()) {
+      const ConvertedApi api = convertible(match_.operation, connection, model.upstream_name(meant_model_), true);
+      option.read_along = reads_along(connection, api);
+      if (option.read_along) option.api = api;
     }
     options[count++] = option;
   }
@@ -130,7 +138,7 @@ void Call::take_options(std::span<const Option> options) {
     const Connection& connection = snapshot.connections[option.connection];
     const routing::InstanceHandle& instance = generation_.instance(option.connection);
     Candidate candidate{.slot = instance.slot(),
-                        .priority = connection.priority * 2 + (option.api.codec != nullptr ? 1 : 0),
+                        .priority = connection.priority * 2 + (option.api.codec != nullptr && !option.read_along ? 1 : 0),
                         .weight = connection.weight,
                         .gate = route().limits(connection.max_in_flight, connection.is_engine)};
     const Route& own = route();
@@ -161,6 +169,7 @@ bool Call::plan_fallback() {
     if (!group || !plan_group(name, *group)) continue;
     // The fallbacks are those of the model that was asked for.
     route_index_ = own_route;
+    worker_.metrics().count(telemetry::FailoverEvent::fallback);
     return true;
   }
   return false;
@@ -221,7 +230,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
                    .prompt_tokens = prompt_tokens(),
                    .block_tokens = kBlockTokens,
                    .blocks = blocks_,
-                   .session = session(route),
+                   .session = second_leg_ ? 0 : session(route),  // a hedge moves no session
                    .cache_lifetime = route.cache_lifetime};
   if (settings.policy == routing::PolicyKind::split && ask.session == 0) {
     ask.session = routing::hash_text(principal_->name);
@@ -268,6 +277,7 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
 
 void Call::set_timeouts(const Route& route) {
   timeouts_ = attempt_->connection->timeouts;
+  timeouts_.connect = route.connect_timeout.value_or(timeouts_.connect);
   timeouts_.first_byte = route.first_byte_timeout.value_or(timeouts_.first_byte);
   timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
   timeouts_.total = route.total_timeout.value_or(timeouts_.total);
@@ -285,11 +295,17 @@ void Call::set_timeouts(const Route& route) {
 
 Outcome<void> Call::aim(uint32_t chosen) {
   const Option& option = options_[chosen];
-  conversion_.reset();
+  if (!continuing_) conversion_.reset();
+  read_along_ = option.read_along && !continuing_;
   auto addressed = option.api.codec != nullptr ? address_converted(*option.model, option.api)
                                                : address(option.model, option.connection);
   if (!addressed) return std::unexpected(addressed.error());
   attempt_ = *addressed;
+  if (read_along_) {
+    auto own = address(option.model, option.connection);
+    if (!own) return std::unexpected(own.error());
+    attempt_ = *own;
+  }
   return {};
 }
 

@@ -161,7 +161,8 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
           .upstream_wrapped = conversion_->provider_wraps(),
           .client_wrapped = conversion_->client_wraps(),
-          .secrets = secrets_of(attempt_->connection->upstream, arena_)};
+          .secrets = secrets_of(attempt_->connection->upstream, arena_),
+          .continuable = route().continuation && framing() != chat::Framing::json};
 }
 
 // Hands a piece, or what became of it, to the transcoder. True: it was the last one.
@@ -190,13 +191,14 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
   return bytes->done;
 }
 
-Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
+Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, const ResponseHead& head) {
   if (counts_tokens(match_.operation)) {
-    co_await relay_count(upstream, head);
+    co_await relay_count(*upstream, head);
     co_return false;
   }
-  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(upstream, head);
+  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(*upstream, head);
   Transcoder transcoder(sides(head));
+  Relay relay{.transcoder = transcoder, .upstream = upstream, .document = framing() == chat::Framing::json};
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
   if (!decoder) {
@@ -204,52 +206,41 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
                      .message = "the provider's answer is in a coding the gateway cannot read"});
     co_return false;
   }
-  const base::Duration idle_timeout = timeouts_.idle;
-  const bool document = framing() == chat::Framing::json;
-  base::Instant last_piece{};
-  bool begun = false;
-  bool upstream_done = false;
-  uint32_t pieces = 0;
+  relay.decoder = std::move(*decoder);
+  if (!relay.document && could_retry()) relay.window = hold_window();
   waiting_for_ = "idle_timeout";
   while (!transcoder.over()) {
-    auto bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
+    Result<http::BodyBytes> bytes = http::BodyBytes{};
+    if (relay.begun) {
+      bytes = co_await relay.upstream->read_body(until_next_piece(timeouts_.idle, relay.last_piece));
+    } else {
+      bytes = co_await next_converted(relay);
+    }
     const base::Instant arrived = worker_.loop().now();
     if (!bytes && exchange_.cancellation().cancelled()) break;
-    upstream_done = feed_converted(bytes, transcoder, decoder->get());
+    relay.upstream_done = feed_converted(bytes, transcoder, relay.decoder.get());
     converted_usage_ = transcoder.usage();
     if (transcoder.error()) {
       note_failure(false);
-      if (!begun && may_retry(*transcoder.error())) co_return true;
-      co_await tell_failure(*transcoder.error(), transcoder, head, begun);
+      if (!relay.begun && may_retry(*transcoder.error())) co_return true;
+      if (relay.begun && co_await continue_elsewhere(relay)) continue;
+      co_await tell_failure(*transcoder.error(), transcoder, head, relay.begun);
       co_return false;
     }
-    if (!transcoder.started() || transcoder.output().empty()) continue;
-    const bool holds = !begun && !document && ++pieces < route().hold_back && !transcoder.over() && could_retry();
-    if (holds && transcoder.output().size() < kHeldBytesMax) continue;
-    if (transcoder.over()) co_await remember(transcoder.output());
-    if (!begun) {
-      begun = true;
-      if (const std::string_view media = transcoder.dropped_media(); !media.empty()) {
-        conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
-      }
-      const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
-      if (!start_converted(head, size)) {
-        exchange_.abort();
-        co_return false;
-      }
-    }
+    if (!transcoder.started() || transcoder.output().empty() || still_holds(relay)) continue;
+    const bool first_or_last = !relay.begun || transcoder.over();
+    if (first_or_last && !co_await begin_or_end(relay, head)) co_return false;
     // The beginnings of other calls go first.
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
-    if (last_piece != base::Instant{} && !turn.await_ready()) co_await turn;
+    if (relay.last_piece != base::Instant{} && !turn.await_ready()) co_await turn;
     const iovec buffer = net::buffer_of(transcoder.output());
-    if (transcoder.over()) account();
     auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
     if (!written) {
       exchange_.abort();
       co_return false;
     }
     transcoder.output().clear();
-    note_piece(!document, arrived, last_piece);
+    note_piece(!relay.document, arrived, relay.last_piece);
   }
   if (!transcoder.over()) {
     exchange_.abort();
@@ -257,15 +248,58 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
   }
   note_success();
   // The rest is the transfer's own end: with it the connection can be used again.
-  while (!upstream_done) {
-    auto bytes = co_await upstream.read_body(until(kDrainTime));
-    upstream_done = !bytes || bytes->done;
+  while (!relay.upstream_done) {
+    auto bytes = co_await relay.upstream->read_body(until(kDrainTime));
+    relay.upstream_done = !bytes || bytes->done;
   }
   co_return false;
 }
 
+// The next piece; an empty one when the time is over for which content is kept back.
+Task<Result<http::BodyBytes>> Call::next_converted(Relay& relay) {
+  net::Wait wait = until_next_piece(timeouts_.idle, relay.last_piece);
+  if (!relay.begun) wait.deadline = std::min(wait.deadline, relay.window_ends);
+  auto bytes = co_await relay.upstream->read_body(wait);
+  if (!bytes && !relay.begun && bytes.error().code == base::ErrorCode::deadline_exceeded &&
+      worker_.loop().now() >= relay.window_ends) {
+    relay.window.contents = 0;
+    relay.window_ends = base::kNever;
+    co_return http::BodyBytes{};
+  }
+  co_return bytes;
+}
+
+// Whether what there is of the answer is kept back a while longer.
+bool Call::still_holds(Relay& relay) const {
+  if (relay.begun || relay.document || relay.transcoder.over()) return false;
+  if (++relay.pieces >= relay.window.contents || relay.transcoder.output().size() >= kHeldBytesMax) return false;
+  const base::Instant now = worker_.loop().now();
+  if (relay.window.time.count() != 0 && relay.window_ends == base::kNever) relay.window_ends = now + relay.window.time;
+  return now < relay.window_ends;
+}
+
+// Before the first and the last piece go out. False: the answer cannot be begun.
+Task<bool> Call::begin_or_end(Relay& relay, const ResponseHead& head) {
+  Transcoder& transcoder = relay.transcoder;
+  if (transcoder.over()) co_await remember(transcoder.output());
+  if (!relay.begun) {
+    relay.begun = true;
+    if (const std::string_view media = transcoder.dropped_media(); !media.empty()) {
+      conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+    }
+    const auto size = relay.document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
+    if (!start_converted(head, size)) {
+      exchange_.abort();
+      co_return false;
+    }
+  }
+  if (transcoder.over()) account();
+  co_return true;
+}
+
 // The provider's answer failed with status 200. Before the first byte it is an HTTP error like any other.
 Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, const ResponseHead& head, bool begun) {
+  transcoder.write_failure();
   // What was kept back goes out first, with the event that says that it broke.
   if (!begun && transcoder.started() && framing() != chat::Framing::json && !start_converted(head, std::nullopt)) {
     co_return exchange_.abort();

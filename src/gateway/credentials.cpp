@@ -85,10 +85,10 @@ Outcome<void> Call::verify_signature() {
 }
 
 // For each attempt anew: a signature holds the time, and a token may have been refused.
-Task<Result<void>> Call::add_credentials(http::Headers& headers) {
-  const providers::Upstream& upstream = attempt_->connection->upstream;
-  if (upstream.aws) co_return sign(*upstream.aws, headers);
-  TokenService* const tokens = generation_.tokens(attempt_->connection_index);
+Task<Result<void>> Call::add_credentials(http::Headers& headers, const Attempt& attempt, bool converted) {
+  const providers::Upstream& upstream = attempt.connection->upstream;
+  if (upstream.aws) co_return sign(*upstream.aws, headers, attempt, converted);
+  TokenService* const tokens = generation_.tokens(attempt.connection_index);
   if (tokens == nullptr) co_return Result<void>{};
   CO_TRY(authorization, co_await tokens->authorization(arena_, until(kTokenFetchTimeout)));
   token_ = authorization;
@@ -96,7 +96,8 @@ Task<Result<void>> Call::add_credentials(http::Headers& headers) {
   co_return Result<void>{};
 }
 
-Result<void> Call::sign(const providers::AwsSigning& aws, http::Headers& headers) {
+Result<void> Call::sign(const providers::AwsSigning& aws, http::Headers& headers, const Attempt& attempt,
+                        bool converted) {
   const std::string_view time = providers::sigv4_time(worker_.loop().wall_now(), arena_);
   headers.append("x-amz-date", time);
   if (!aws.credentials.session_token.empty()) {
@@ -104,18 +105,18 @@ Result<void> Call::sign(const providers::AwsSigning& aws, http::Headers& headers
   }
   std::array<SigV4Header, providers::kSigV4HeadersMax> to_sign;
   size_t count = 0;
-  to_sign[count++] = {"host", attempt_->connection->upstream.endpoint.authority};
+  to_sign[count++] = {"host", attempt.connection->upstream.endpoint.authority};
   for (const http::Header& header : headers) {
     const std::string_view name = lower(header.name, arena_);
     if (!is_signed(name)) continue;
     if (count == to_sign.size()) return fail(ErrorCode::invalid_argument, "too many headers to sign");
     to_sign[count++] = {name, header.value};
   }
-  const std::string_view target = attempt_->target;
+  const std::string_view target = attempt.target;
   const size_t question = std::min(target.find('?'), target.size());
-  const std::string hash = base::hex(providers::sha256(attempt_->body.parts()));
+  const std::string hash = base::hex(providers::sha256(attempt.body.parts()));
   const base::Secret authorization =
-      providers::sign_sigv4({.method = conversion_ != nullptr ? std::string_view("POST") : exchange_.head().method_text,
+      providers::sign_sigv4({.method = converted ? std::string_view("POST") : exchange_.head().method_text,
                              .path = target.substr(0, question),
                              .query = target.substr(std::min(question + 1, target.size())),
                              .headers = {to_sign.data(), count},

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "chat/token_estimate.h"
 #include "control/snapshot.h"
 #include "gateway/call.h"
 #include "gateway/demand.h"
@@ -21,6 +22,8 @@ using chat::ErrorKind;
 using control::Scope;
 
 constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
+// What the ledger's records of mirrored calls are known by.
+constexpr std::string_view kMirrorTag = "mirror";
 // A place frees up when some other call ends: soon, as calls go, and nobody knows when.
 constexpr base::Duration kConcurrencyRetry = std::chrono::seconds(1);
 
@@ -119,6 +122,7 @@ const control::PriceTable::Tiers* Call::price_of(const control::Model* model, ui
 }
 
 Outcome<void> Call::admit() {
+  admitted_ = admitted_ || kind_ == Kind::mirror;
   if (admitted_) return {};
   const control::Snapshot& snapshot = generation_.snapshot();
   const auto add = [&](uint32_t scope) {
@@ -204,7 +208,8 @@ chat::Usage Call::used(bool& estimated) const {
     usage.input = admission_.estimated_input != 0 ? admission_.estimated_input
                                                   : estimate_prompt_tokens({body_.data(), body_.size()});
   }
-  const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, exchange_.bytes_written()) : 0;
+  const uint64_t bytes = exchange_.bytes_written() - bytes_before_;
+  const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, bytes) : 0;
   // Some say at the start what they have generated so far.
   if (seen > usage.output.value_or(0)) {
     estimated = true;
@@ -219,7 +224,8 @@ void Call::account() {
   if (!attempt_) {
     // No instance could be asked: nothing was used.
     cost_ = 0;
-    return admission_.reservation.settle({}, moment_of(worker_.loop()));
+    return admission_.reservation.settle({.tokens = tokens_before_, .nano_dollars = cost_before_},
+                                         moment_of(worker_.loop()));
   }
   accounting::LedgerRecord record;
   record.outcome = outcome();
@@ -234,10 +240,36 @@ void Call::account() {
   record.priced = cost_.has_value();
   record.nano_dollars = cost_.value_or(0);
   if (admission_.reservation.held()) {
-    admission_.reservation.settle({.tokens = all_tokens(record.usage), .nano_dollars = record.nano_dollars},
-                                  moment_of(worker_.loop()));
+    admission_.reservation.settle(
+        {.tokens = all_tokens(record.usage) + tokens_before_, .nano_dollars = record.nano_dollars + cost_before_},
+        moment_of(worker_.loop()));
   }
   if (worker_.ledger() != nullptr) write_ledger(record);
+}
+
+// An attempt that will not be the call's last, but that its provider will charge: a record of its own, and the rest
+// with the call's. `text_bytes`: what it sent before it broke off.
+chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
+  if (is_free(match_.operation)) return {};
+  accounting::LedgerRecord record;
+  record.outcome = outcome;
+  record.estimated = true;
+  record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
+  const std::string_view body(body_.data(), body_.size());
+  if (!record.usage.total_input()) record.usage.input = estimate_prompt_tokens(body);
+  record.usage.output = std::max(record.usage.output.value_or(0), text_bytes / chat::kBytesPerToken);
+  if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
+    record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
+    record.priced = true;
+    series().count_cost(static_cast<uint64_t>(record.nano_dollars));
+  }
+  series().count_tokens(telemetry::TokenType::input, record.usage.input.value_or(0));
+  series().count_tokens(telemetry::TokenType::output, *record.usage.output);
+  tokens_before_ += all_tokens(record.usage);
+  cost_before_ += record.nano_dollars;
+  bytes_before_ = exchange_.bytes_written();
+  if (worker_.ledger() != nullptr) write_ledger(record);
+  return record.usage;
 }
 
 // The key's, the header's and those of the body, separated by commas.
@@ -246,6 +278,7 @@ std::string_view Call::tags() {
   const auto add = [&](std::string_view more) {
     if (!more.empty()) all = all.empty() ? more : arena_.concat(arena_.concat(all, ","), more);
   };
+  if (kind_ == Kind::mirror) add(kMirrorTag);
   for (const std::string& tag : principal_->tags) add(tag);
   // Databases take no other text.
   const std::string_view header = exchange_.head().headers.value(kTagsHeader);

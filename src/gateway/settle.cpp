@@ -17,7 +17,7 @@ telemetry::RequestSeries& Call::series() {
   telemetry::RequestLabels labels;
   labels.endpoint = matched_ ? to_string(match_.operation) : std::string_view("unknown");
   ids.endpoint = matched_ ? static_cast<uint32_t>(match_.operation) : telemetry::kNoId;
-  if (principal_ != nullptr) {
+  if (principal_ != nullptr && kind_ == Kind::ordinary) {
     ids.api_key = snapshot.index_of(*principal_);
     labels.api_key = principal_->name;
   }

@@ -72,8 +72,9 @@ void WireFramer::finish() {
 Transcoder::Transcoder(const Sides& sides)
     : sides_(sides),
       framer_(sides.write.framing, sides.client_wrapped, out_),
-      reader_(sides.provider.make_stream_reader(sides.read)),
-      sequencer_(*this) {
+      reader_(sides.provider.make_stream_reader(sides.read)) {
+  if (sides.continuable) joiner_.emplace(static_cast<chat::EventSink&>(*this));
+  sequencer_.emplace(joiner_ ? static_cast<chat::EventSink&>(*joiner_) : *this);
   if (sides.write.framing == Framing::json) {
     collector_.emplace(sides.read.arena);
   } else {
@@ -81,9 +82,22 @@ Transcoder::Transcoder(const Sides& sides)
   }
 }
 
+void Transcoder::resume(const Sides& sides, const chat::Usage& used) {
+  joiner_->resume(used);
+  reader_ = sides.provider.make_stream_reader(sides.read);
+  sides_.emplace(sides);
+  sequencer_.emplace(*joiner_);
+  sse_ = http::SseReader();
+  frames_ = http::EventStreamReader();
+  array_ = json::ArraySplitter();
+  is_array_ = false;
+  document_.clear();
+  error_.reset();
+}
+
 void Transcoder::feed(std::string_view bytes) {
   if (over()) return;
-  switch (sides_.upstream_framing) {
+  switch (sides_->upstream_framing) {
     case Framing::sse: return feed_sse(bytes);
     case Framing::event_stream: return feed_event_stream(bytes);
     default: feed_document(bytes);
@@ -126,7 +140,7 @@ void Transcoder::feed_event_stream(std::string_view bytes) {
       read_event({.name = message.text(":error-code"), .data = payload, .exception = true});
     } else if (type == "exception") {
       read_event({.name = message.text(":exception-type"), .data = message.payload, .exception = true});
-    } else if (sides_.upstream_wrapped) {
+    } else if (sides_->upstream_wrapped) {
       chunk_.clear();
       if (!unwrap_chunk(message.payload, chunk_)) return fail_with("the provider's event stream is damaged");
       read_event({.name = {}, .data = chunk_});
@@ -138,58 +152,63 @@ void Transcoder::feed_event_stream(std::string_view bytes) {
 
 void Transcoder::finish() {
   if (over()) return;
-  switch (sides_.upstream_framing) {
+  switch (sides_->upstream_framing) {
     case Framing::sse: {
       // Careless writers leave the last blank line out, or even the end of the last line. A line that was cut is not
       // JSON, which the reader notices.
       const auto tail = sse_.finish();
       if (tail.event) read_event({.name = tail.event->event, .data = tail.event->data});
-      reader_->transport_ended(sequencer_);
+      reader_->transport_ended(*sequencer_);
       break;
     }
     case Framing::event_stream:
       if (!frames_.between_messages()) return fail_with("the provider's answer ended inside an event");
-      reader_->transport_ended(sequencer_);
+      reader_->transport_ended(*sequencer_);
       break;
     default: read_document();
   }
-  sequencer_.transport_ended();
+  sequencer_->transport_ended();
 }
 
 void Transcoder::read_document() {
   if (is_array_) {
     if (!array_.finish()) return fail_with("the provider's answer ended before it was complete");
-    return reader_->transport_ended(sequencer_);
+    return reader_->transport_ended(*sequencer_);
   }
   chat::Answer answer;
-  auto read = sides_.provider.read_answer(document_, sides_.read, answer);
-  if (!read) return sequencer_.fail(read.error());
-  chat::explode(answer, sequencer_);
+  auto read = sides_->provider.read_answer(document_, sides_->read, answer);
+  if (!read) return sequencer_->fail(read.error());
+  chat::explode(answer, *sequencer_);
 }
 
 void Transcoder::note_media(const chat::Part& head) {
   const std::string_view kind = dialects::media_word(head.kind);
-  if (kind.empty() || dialects::answers_carry(sides_.client.dialect, head.kind, collector_.has_value())) return;
+  if (kind.empty() || dialects::answers_carry(sides_->client.dialect, head.kind, collector_.has_value())) return;
   dropped_media_ = kind;
 }
 
 void Transcoder::fail(const chat::ClientError& error) {
-  sequencer_.fail(error);
+  sequencer_->fail(error);
 }
 
 void Transcoder::fail_with(std::string_view message) {
-  sequencer_.fail({.kind = ErrorKind::upstream_failed, .message = message});
+  sequencer_->fail({.kind = ErrorKind::upstream_failed, .message = message});
 }
 
 void Transcoder::fail_started(const chat::ClientError& said) {
-  base::Arena& arena = sides_.read.arena;
+  base::Arena& arena = sides_->read.arena;
   error_ = said;
-  error_->message = arena.copy(redact(said.message, sides_.secrets, arena));
+  error_->message = arena.copy(redact(said.message, sides_->secrets, arena));
   error_->param = arena.copy(said.param);
   error_->code = arena.copy(said.code);
+  if (!joiner_) write_failure();
+}
+
+void Transcoder::write_failure() {
   // Before the stream has begun the caller tells it as an HTTP error.
-  if (!started_ || writer_ == nullptr) return;
-  if (sides_.client_wrapped) {
+  if (!started_ || writer_ == nullptr || !error_ || failure_written_) return;
+  failure_written_ = true;
+  if (sides_->client_wrapped) {
     const dialects::StreamException exception = dialects::write_stream_exception(*error_);
     http::append_event_stream_exception(out_, exception.type, exception.payload);
     error_event_written_ = true;
@@ -208,7 +227,7 @@ void Transcoder::event(const chat::StreamEvent& event) {
     if (collector_->error() && !error_) error_ = collector_->error();
     if (event.kind == EventKind::end && !error_) {
       started_ = true;
-      sides_.client.write_answer(collector_->answer(), sides_.write, out_);
+      sides_->client.write_answer(collector_->answer(), sides_->write, out_);
     }
     return;
   }

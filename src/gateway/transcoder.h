@@ -11,6 +11,7 @@
 #include "chat/sequencer.h"
 #include "chat/stream.h"
 #include "dialects/codec.h"
+#include "gateway/failover/joiner.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
 #include "json/array_splitter.h"
@@ -51,6 +52,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     bool upstream_wrapped = false;
     bool client_wrapped = false;
     chat::List<std::string_view> secrets = {};  // what errors must not show: see redact.h
+    // Another upstream may finish what this one begins: see resume().
+    bool continuable = false;
   };
 
   explicit Transcoder(const Sides& sides);
@@ -63,11 +66,23 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void finish();
   // It broke off, or the gateway gives up.
   void fail(const chat::ClientError& error);
+  // Of a continuable stream that has begun and failed: whether another upstream can go on from beginning(). If none
+  // does, write_failure() tells the client; the stream has then no error event yet.
+  bool can_continue() const { return joiner_ && joiner_->can_continue(); }
+  std::string_view beginning() const { return joiner_->beginning(); }
+  size_t bytes_of_instance() const { return joiner_ ? joiner_->bytes_of_instance() : 0; }
+  void write_failure();
+  // What is fed from now on comes from another upstream, whose side this is. `used` by those before.
+  void resume(const Sides& sides, const chat::Usage& used);
+  // The provider has said how the answer ended, though not yet that it is over.
+  bool finish_said() const { return sequencer_->finish_said(); }
+  // Takes it for over.
+  void end() { sequencer_->event({.kind = chat::EventKind::end}); }
 
   // What is ready for the client; take it and clear it. A document is ready after finish().
   std::string& output() { return out_; }
   // Nothing more will come: the answer is complete or has failed.
-  bool over() const { return sequencer_.over(); }
+  bool over() const { return sequencer_->over(); }
   // Set if the answer is no success. If nothing went out yet it can still be told as an HTTP error; in a stream that
   // has begun, output() holds the dialect's own error event.
   const std::optional<chat::ClientError>& error() const { return error_; }
@@ -77,7 +92,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   bool error_event_written() const { return error_event_written_; }
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio"; empty: nothing.
   std::string_view dropped_media() const { return dropped_media_; }
-  const chat::Usage& usage() const { return sequencer_.usage(); }
+  const chat::Usage& usage() const { return sequencer_->usage(); }
 
  private:
   void event(const chat::StreamEvent& event) override;
@@ -87,17 +102,18 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void read_document();
   void note_media(const chat::Part& head);
   void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
-  void read_event(const chat::WireEvent& event) { reader_->read(event, sequencer_); }
+  void read_event(const chat::WireEvent& event) { reader_->read(event, *sequencer_); }
   void fail_with(std::string_view message);
   void fail_started(const chat::ClientError& said);
 
-  Sides sides_;
+  std::optional<Sides> sides_;  // always there; made anew by resume()
   std::string out_;
   WireFramer framer_;
   std::unique_ptr<dialects::StreamReader> reader_;
   std::unique_ptr<dialects::StreamWriter> writer_;  // null: the client gets a document
   std::optional<chat::Collector> collector_;
-  chat::Sequencer sequencer_;
+  std::optional<Joiner> joiner_;
+  std::optional<chat::Sequencer> sequencer_;  // the same
   http::SseReader sse_;
   http::EventStreamReader frames_;
   std::string chunk_;          // of InvokeModel's stream, unwrapped
@@ -107,6 +123,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::string_view dropped_media_;
   std::optional<chat::ClientError> error_;
   bool started_ = false;
+  bool failure_written_ = false;
   bool error_event_written_ = false;
 };
 

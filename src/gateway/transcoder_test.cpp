@@ -153,5 +153,77 @@ TEST_F(TranscoderTest, MediaWithoutAPlaceAreNamed) {
   }
 }
 
+std::string chat_event(std::string_view text) {
+  return R"(data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":")" + std::string(text) +
+         "\"},\"finish_reason\":null}]}\n\n";
+}
+
+// What Claude adds to the beginning it was given.
+constexpr std::string_view kRest =
+    "event: message_start\n"
+    R"(data: {"type":"message_start","message":{"id":"msg_2","role":"assistant","content":[],"usage":{"input_tokens":9}}})"
+    "\n\nevent: content_block_start\n"
+    R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"
+    "\n\nevent: content_block_delta\n"
+    R"(data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" world."}})"
+    "\n\nevent: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\n"
+    R"(data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":4}})"
+    "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+// Whatever the client speaks, it reads one legal stream, with the text whole and the usage of both.
+TEST_F(TranscoderTest, AnotherProviderFinishesAStream) {
+  const std::pair<Dialect, Framing> clients[] = {
+      {Dialect::openai_chat, Framing::sse},   {Dialect::openai_responses, Framing::sse},
+      {Dialect::anthropic, Framing::sse},     {Dialect::gemini, Framing::sse},
+      {Dialect::gemini, Framing::json_array}, {Dialect::bedrock, Framing::event_stream},
+      {Dialect::cohere, Framing::sse}};
+  for (const auto& [client, framing] : clients) {
+    SCOPED_TRACE(static_cast<int>(client));
+    auto first = sides(Dialect::openai_chat, Framing::sse, client, framing);
+    first.continuable = true;
+    Transcoder transcoder(first);
+    transcoder.feed(chat_event("Hello ") + chat_event("big "));
+    transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "broke"});
+    ASSERT_TRUE(transcoder.error() && transcoder.can_continue());
+    EXPECT_EQ(transcoder.beginning(), "Hello big");
+    chat::Usage used;
+    used.input = 5;
+    used.output = 2;
+    auto second = sides(Dialect::anthropic, Framing::sse, client, framing);
+    second.continuable = true;
+    transcoder.resume(second, used);
+    EXPECT_FALSE(transcoder.error() || transcoder.over());
+    transcoder.feed(kRest);
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.over() && !transcoder.error());
+    // As the client reads it.
+    auto back = sides(client, framing, Dialect::anthropic, Framing::json);
+    Transcoder reader(back);
+    reader.feed(transcoder.output());
+    reader.finish();
+    EXPECT_FALSE(reader.error()) << transcoder.output();
+    EXPECT_NE(reader.output().find("Hello big world."), std::string::npos) << transcoder.output();
+    EXPECT_EQ(reader.usage().output, 6u) << transcoder.output();
+    EXPECT_EQ(reader.usage().total_input(), 14u) << transcoder.output();
+  }
+}
+
+TEST_F(TranscoderTest, WhereNobodyFinishesItTheErrorIsTold) {
+  for (const Dialect client : {Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic, Dialect::gemini}) {
+    auto both = sides(Dialect::openai_chat, Framing::sse, client, Framing::sse);
+    both.continuable = true;
+    Transcoder transcoder(both);
+    transcoder.feed(chat_event("Hello "));
+    const size_t before = transcoder.output().size();
+    transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "it broke off"});
+    EXPECT_EQ(transcoder.output().size(), before);
+    transcoder.write_failure();
+    const std::string told = transcoder.output().substr(before);
+    EXPECT_NE(told.find("it broke off"), std::string::npos);
+    transcoder.write_failure();
+    EXPECT_EQ(transcoder.output().size(), before + told.size()) << "told once";
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::gateway

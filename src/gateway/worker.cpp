@@ -153,10 +153,10 @@ void Worker::show_health() {
     if (seen != kModelFit) seen = fit(generation.model_instances[i]) ? kModelFit : kModelOut;
   }
   for (uint32_t i = 0; i < connections.size(); ++i) {
-    metrics_
-        .instance({.generation = static_cast<uint32_t>(generation.snapshot->version), .instance = i},
-                  connections[i].upstream.provider->name, connections[i].name)
-        .set_health(fit(generation.instances[i]) && models[i] != kModelOut);
+    telemetry::InstanceSeries& series =
+        metrics_.instance({.generation = static_cast<uint32_t>(generation.snapshot->version), .instance = i},
+                          connections[i].upstream.provider->name, connections[i].name);
+    series.set_health(fit(generation.instances[i]) && models[i] != kModelOut);
   }
   if (engine_watch_ != nullptr) show_load();
 }
@@ -178,7 +178,8 @@ void Worker::show_load() {
         .instance({.generation = static_cast<uint32_t>(snapshot.version), .instance = i},
                   connection.upstream.provider->name, connection.name)
         .set_load(table.state(slot).requests_in_flight.load(std::memory_order_relaxed),
-                  table.gate(slot).waiting_requests.load(std::memory_order_relaxed));
+                  table.gate(slot).waiting_requests.load(std::memory_order_relaxed),
+                  table.state(slot).tokens_in_flight.load(std::memory_order_relaxed));
   }
   for (const auto& [provider, count] : sessions) metrics_.sessions(provider).set(count);
 }

@@ -133,6 +133,14 @@ class Worker {
   // They are to fail soon: the process ends.
   void stop_background() { background_stopped_ = true; }
   bool background_stopped() const { return background_stopped_; }
+  // Calls made a second time for nobody: see failover/mirror.cpp. Theirs are few, and so are the bytes they hold.
+  static constexpr size_t kMirrorsMax = 128;
+  static constexpr size_t kMirrorBytesMax = size_t{64} << 20;
+  bool may_mirror(size_t bytes) const {
+    return mirrors_.active() < kMirrorsMax && mirror_bytes_ + bytes <= kMirrorBytesMax;
+  }
+  void mirror(net::Task<void> call) { mirrors_.spawn(std::move(call)); }
+  void note_mirror_bytes(int64_t change) { mirror_bytes_ += static_cast<size_t>(change); }
   // No request is being handled, and none goes on in the background.
   bool idle() const { return server_->idle() && background_.active() == 0; }
   // Requests being handled, from the first byte of the head to settlement.
@@ -184,6 +192,8 @@ class Worker {
   net::TaskGroup tasks_;
   net::TaskGroup background_;
   bool background_stopped_ = false;
+  size_t mirror_bytes_ = 0;
+  net::TaskGroup mirrors_;
 };
 
 }  // namespace llmgw::gateway

@@ -128,6 +128,7 @@ void apply(std::span<const Row> rows, Vendors vendor, std::string_view name, Tar
 void narrow_to_responses(Target& target) {
   target.stop_max = 0;
   target.n = false;
+  target.continuation = chat::Continuation::none;
   target.seed = false;
   target.penalties = false;
   target.logit_bias = false;
@@ -161,6 +162,9 @@ chat::Target target_for(const Upstream& upstream, ChatApi api, std::string_view 
   apply(bedrock_rows(), who.vendor, name, target);
   apply(claude_rows(), who.vendor, name, target);
   apply(gemini_rows(), who.vendor, name, target);
+  // Claude goes on from its own turn wherever one may be given (Anthropic, "Prefill Claude's response").
+  const bool claude = who.dialect == Dialect::anthropic || target.bedrock == chat::BedrockFamily::claude;
+  if (claude && target.assistant_prefill) target.continuation = chat::Continuation::last_turn;
   if (who.dialect == Dialect::openai_responses) narrow_to_responses(target);
   target.auto_cache_system = upstream.auto_cache.system && target.cache_marks;
   target.auto_cache_tools = upstream.auto_cache.tools && target.cache_marks;

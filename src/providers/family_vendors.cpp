@@ -31,6 +31,9 @@ constexpr Row kRows[] = {
     {kServers, "*", {set<&T::mid_system>(false), set<&T::reasoning_member>("reasoning_content")}},
     {kVllm | kSglang | kLlamaCpp, "*", {set<&T::top_k>(true), set<&T::stop_max>(255), set<&T::audio>(true)}},
     {kVllm | kOllama, "*", {set<&T::reasoning_member>("reasoning")}},
+    // vLLM's and SGLang's protocol.py; llama.cpp's server goes on from a last assistant message by default.
+    {kVllm | kSglang, "*", {set<&T::continuation>(chat::Continuation::continue_final_message)}},
+    {kLlamaCpp, "*", {set<&T::continuation>(chat::Continuation::last_turn)}},
     {kVllm | kSglang | kLlamaCpp | kTogether | kFireworks | kCerebras | kGroq | kNvidia | kMantle,
      kGptOss,
      {set<&T::reasoning>(ReasoningStyle::effort), set<&T::reasons_by_default>(true)}},

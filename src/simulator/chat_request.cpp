@@ -21,6 +21,12 @@ void Conversation::end() {
   tokens_.mark(mark_of(Role::assistant));
 }
 
+void Conversation::answer_begins(std::string_view text) {
+  hash_ = tokens_.hash();
+  beginning_ = text;
+  tokens_.text(text);
+}
+
 void Conversation::text(std::string_view text) {
   tokens_.text(text);
   if (role_ == Role::user) last_user_text_ += text;

@@ -41,16 +41,23 @@ class Conversation {
   void tool_definition(std::string_view name, std::string_view schema);
   // The mark after which the answer stands.
   void end();
+  // After end(): the answer begins so. It goes on as it would have, had it begun so by itself.
+  void answer_begins(std::string_view text);
 
   const PromptTokens& tokens() const { return tokens_; }
   const std::string& last_user_text() const { return last_user_text_; }
   bool ends_with_tool_result() const { return ends_with_tool_result_; }
+  // What the answer depends on: all but its own beginning.
+  uint64_t hash() const { return beginning_.empty() ? tokens_.hash() : hash_; }
+  const std::string& beginning() const { return beginning_; }
 
  private:
   PromptTokens tokens_;
   std::string last_user_text_;
   Role role_ = Role::system;
   bool ends_with_tool_result_ = false;
+  uint64_t hash_ = 0;
+  std::string beginning_;
 };
 
 struct ToolDefinition {

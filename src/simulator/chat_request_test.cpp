@@ -169,5 +169,27 @@ TEST(Read, TheSameConversationHasTheSameTokensInEveryApi) {
   EXPECT_EQ(chat->conversation.tokens().hash(), gemini->conversation.tokens().hash());
 }
 
+TEST(ReadRequest, TheBeginningOfAnAnswer) {
+  constexpr std::string_view kHistory = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"})";
+  const auto with = [&](std::string_view more) { return std::string(kHistory) + std::string(more); };
+  const auto plain = read_openai_chat(with("]}"), kOptions);
+  const auto chat = read_openai_chat(
+      with(R"(,{"role":"assistant","content":"So"}],"continue_final_message":true,"add_generation_prompt":false})"),
+      kOptions);
+  ASSERT_TRUE(plain && chat);
+  EXPECT_EQ(chat->conversation.beginning(), "So");
+  EXPECT_EQ(chat->conversation.hash(), plain->conversation.hash());
+  EXPECT_EQ(chat->conversation.tokens().count(), plain->conversation.tokens().count() + 1);
+  EXPECT_FALSE(
+      read_openai_chat(with(R"(,{"role":"assistant","content":"So"}],"continue_final_message":true})"), kOptions));
+  EXPECT_FALSE(read_openai_chat(with(R"(],"continue_final_message":true,"add_generation_prompt":false})"), kOptions));
+  const auto messages =
+      read_anthropic(with(R"(,{"role":"assistant","content":[{"type":"text","text":"So"}]}]})"), kOptions, false);
+  ASSERT_TRUE(messages);
+  EXPECT_EQ(messages->conversation.beginning(), "So");
+  EXPECT_EQ(messages->conversation.hash(), plain->conversation.hash());
+  EXPECT_FALSE(read_anthropic(with(R"(,{"role":"assistant","content":"So "}]})"), kOptions, false));
+}
+
 }  // namespace
 }  // namespace llmgw::simulator

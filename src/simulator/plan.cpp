@@ -21,10 +21,10 @@ class Planner {
 
   Choice choice(const Conversation& prompt, std::string_view echoed, uint64_t index) {
     prompt_ = &prompt;
-    seed_ = prompt.tokens().hash() ^ (options_.seed * 0x9E3779B97F4A7C15ULL) ^ (index << 32U);
+    seed_ = prompt.hash() ^ (options_.seed * 0x9E3779B97F4A7C15ULL) ^ (index << 32U);
     choice_ = {};
     if (!echoed.empty()) choice_.parts.push_back({PartKind::text, {}, {}, std::string(echoed)});
-    if (request_.reasoning) {
+    if (request_.reasoning && prompt.beginning().empty()) {
       choice_.parts.push_back(
           {PartKind::reasoning, {}, {}, make_text(kReasoningTokens, seed_ + 1, Vocabulary::words, true)});
     }
@@ -97,6 +97,7 @@ class Planner {
       choice_.finish = Finish::stop_sequence;
       choice_.stop_sequence = stop;
     }
+    if (text.starts_with(prompt_->beginning())) text.erase(0, prompt_->beginning().size());
     if (!text.empty()) choice_.parts.push_back({PartKind::text, {}, {}, std::move(text)});
   }
 

@@ -45,6 +45,18 @@ TEST(Plan, EndsByLengthAtMaxTokens) {
   EXPECT_EQ(text_of(plan.choices[0]).size(), 20u);
 }
 
+TEST(Plan, GoesOnFromItsOwnBeginning) {
+  const std::string whole = text_of(make_plan(request(), {}).choices[0]);
+  for (const size_t cut : {size_t{3}, size_t{7}, whole.size() - 1, whole.size()}) {
+    ChatRequest made = request();
+    made.conversation.answer_begins(std::string_view(whole).substr(0, cut));
+    EXPECT_EQ(text_of(make_plan(made, {}).choices[0]), whole.substr(cut)) << cut;
+  }
+  ChatRequest other = request();
+  other.conversation.answer_begins("nothing it would say");
+  EXPECT_EQ(text_of(make_plan(other, {}).choices[0]), whole);
+}
+
 TEST(Plan, StopsBeforeAStopSequence) {
   ChatRequest made = request("one two three");
   made.stop = {"three", "two"};

@@ -1,4 +1,5 @@
 #include <boost/json.hpp>
+#include <cctype>
 
 #include "simulator/chat_request.h"
 #include "simulator/json_tree.h"
@@ -57,6 +58,18 @@ void read_blocks(const bj::value* content, ChatRequest& request, bool in_result)
   }
 }
 
+// The texts of a message's content.
+std::string text_of(const bj::value& content) {
+  if (const bj::string* text = content.if_string()) return std::string(view(*text));
+  std::string all;
+  const bj::array* blocks = content.if_array();
+  if (blocks == nullptr) return all;
+  for (const bj::value& block : *blocks) {
+    if (const bj::object* object = block.if_object()) all += member_text(*object, "text");
+  }
+  return all;
+}
+
 Answered<void> read_messages(const bj::object& root, ChatRequest& request) {
   const bj::array* messages = member_array(root, "messages");
   if (messages == nullptr) return refuse(400, "messages: Field required");
@@ -69,11 +82,22 @@ Answered<void> read_messages(const bj::object& root, ChatRequest& request) {
     }
     const bj::value* content = member(*message, "content");
     if (content == nullptr) return refuse(400, "messages." + std::to_string(i) + ".content: Field required");
+    // What the assistant said last is the beginning of the answer.
+    if (role == "assistant" && i + 1 == messages->size()) {
+      const std::string beginning = text_of(*content);
+      if (beginning.empty() || std::isspace(static_cast<unsigned char>(beginning.back()))) {
+        return refuse(400, "messages: final assistant content cannot be empty or end with trailing whitespace");
+      }
+      request.conversation.end();
+      request.conversation.answer_begins(beginning);
+      return {};
+    }
     request.conversation.begin_message(role == "user"        ? Role::user
                                        : role == "assistant" ? Role::assistant
                                                              : Role::system);
     read_blocks(content, request, false);
   }
+  request.conversation.end();
   return {};
 }
 
@@ -150,7 +174,6 @@ Answered<ChatRequest> read_anthropic(std::string_view body, const ReadOptions& o
     read_blocks(system, request, false);
   }
   TRY_VOID(read_messages(root, request));
-  request.conversation.end();
   if (const bj::array* stops = member_array(root, "stop_sequences")) {
     for (const bj::value& stop : *stops) {
       if (stop.is_string() && request.stop.size() < kStopsMax) request.stop.emplace_back(view(stop.get_string()));

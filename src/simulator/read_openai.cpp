@@ -82,6 +82,21 @@ Answered<void> read_message(const bj::value& value, size_t index, Conversation& 
   return {};
 }
 
+// vLLM's continue_final_message: the last message is the beginning of the answer.
+Answered<void> read_beginning(const bj::object& root, const bj::value& last, Conversation& conversation) {
+  const bj::value* prompt = member(root, "add_generation_prompt");
+  if (prompt == nullptr || !prompt->is_bool() || prompt->get_bool()) {
+    return refuse(400, "Cannot set both `continue_final_message` and `add_generation_prompt` to True.");
+  }
+  const bj::object* message = last.if_object();
+  if (message == nullptr || member_text(*message, "role") != "assistant") {
+    return refuse(400, "Cannot set `continue_final_message` when the last message is not from the assistant.");
+  }
+  const bj::value* content = member(*message, "content");
+  if (content != nullptr && content->is_string()) conversation.answer_begins(view(content->get_string()));
+  return {};
+}
+
 // Chat completions nests a function's members, responses does not.
 void read_tools(const bj::object& root, ChatRequest& request) {
   const bj::array* tools = member_array(root, "tools");
@@ -196,8 +211,12 @@ Answered<ChatRequest> read_openai_chat(std::string_view body, const ReadOptions&
   if (messages == nullptr) return refuse(400, "'messages' is missing or not a list.", "messages");
   if (messages->empty()) return refuse(400, "'messages' is empty.", "messages", "empty_array");
   read_tools(root, request);
-  for (size_t i = 0; i < messages->size(); ++i) TRY_VOID(read_message((*messages)[i], i, request.conversation));
+  const bool goes_on = member_true(root, "continue_final_message");
+  for (size_t i = 0; i + (goes_on ? 1 : 0) < messages->size(); ++i) {
+    TRY_VOID(read_message((*messages)[i], i, request.conversation));
+  }
   request.conversation.end();
+  if (goes_on) TRY_VOID(read_beginning(root, messages->back(), request.conversation));
   read_tool_choice(root, request);
   if (request.tool_mode == ToolMode::required && request.tools.empty()) {
     return refuse(400, "'tool_choice' asks for a tool but 'tools' has none.", "tool_choice");

@@ -25,6 +25,12 @@ constexpr Label kQueueRefusal{
     "`full`: too many wait; `hopeless`: it would be late; `displaced`: others went before it; "
     "`timeout`: it waited in vain",
     true};
+constexpr Label kFailoverEvent{"event",
+                               "`retry`: another attempt; `fallback`: another model; `hedge`: a second instance asked "
+                               "beside the first; `hedge_won`: and it was quicker; `continuation`: a broken text "
+                               "finished by another instance; `mirror`: a call made a second time for nobody; "
+                               "`budget_spent`: an attempt not made, for too many are",
+                               true};
 constexpr Label kVersion{"version", "version of the program", true};
 
 constexpr std::array<Family, kFamilyCount> kFamilies{{
@@ -155,6 +161,18 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "requests",
      "Calls that got no place.",
      {&kQueueRefusal}},
+    {FamilyId::instance_tokens,
+     "llm_gateway_instance_tokens_in_flight",
+     Kind::gauge,
+     "tokens",
+     "Uncached prompt tokens at an instance that have no first token yet, by the same account.",
+     {&kProvider, &kInstance}},
+    {FamilyId::failover,
+     "llm_gateway_failover_total",
+     Kind::counter,
+     "events",
+     "What was done about instances that failed or were slow.",
+     {&kFailoverEvent}},
     {FamilyId::sessions,
      "llm_gateway_session_count",
      Kind::gauge,

@@ -39,6 +39,8 @@ enum class FamilyId : uint8_t {
   queue_positions,
   queue_wait,
   queue_refusals,
+  instance_tokens,
+  failover,
   sessions,
   warnings,
   connections_open,

@@ -11,6 +11,12 @@ std::string_view or_none(std::string_view value) {
 
 }  // namespace
 
+std::string_view to_string(FailoverEvent event) {
+  static constexpr std::array<std::string_view, kFailoverEventCount> kNames{
+      "retry", "fallback", "hedge", "hedge_won", "continuation", "mirror", "budget_spent"};
+  return kNames[static_cast<size_t>(event)];
+}
+
 std::string_view to_string(InstanceOutcome outcome) {
   switch (outcome) {
     case InstanceOutcome::success: return "success";
@@ -65,14 +71,16 @@ void InstanceSeries::set_health(bool healthy) {
   health_.set(healthy ? 1 : 0);
 }
 
-void InstanceSeries::set_load(int64_t in_flight, int64_t waiting) {
+void InstanceSeries::set_load(int64_t in_flight, int64_t waiting, int64_t tokens) {
   const auto& values = labels_->values;
   if (!in_flight_) {
     in_flight_ = registry_->gauge(*shard_, FamilyId::instance_in_flight, values[0], values[1]);
     waiting_ = registry_->gauge(*shard_, FamilyId::queue_waiting, values[0], values[1]);
+    tokens_ = registry_->gauge(*shard_, FamilyId::instance_tokens, values[0], values[1]);
   }
   in_flight_.set(in_flight);
   waiting_.set(waiting);
+  tokens_.set(tokens);
 }
 
 void InstanceSeries::count_queued(uint32_t position) {
@@ -124,8 +132,12 @@ void WorkerMetrics::forget_instance_health() {
     if (instance->in_flight_) {
       instance->in_flight_.clear();
       instance->waiting_.clear();
+      instance->tokens_.clear();
     }
   }
+
+Counter WorkerMetrics::resolve(FailoverEvent event) {
+  return registry_->counter(*shard_, FamilyId::failover, to_string(event));
 }
 
 Gauge WorkerMetrics::sessions(std::string_view provider) {

@@ -45,6 +45,11 @@ enum class InstanceOutcome : uint8_t { success, failure, business_error };
 inline constexpr size_t kInstanceOutcomeCount = 3;
 std::string_view to_string(InstanceOutcome outcome);
 
+// Values of the label "event" of llm_gateway_failover_total.
+enum class FailoverEvent : uint8_t { retry, fallback, hedge, hedge_won, continuation, mirror, budget_spent };
+inline constexpr size_t kFailoverEventCount = 7;
+std::string_view to_string(FailoverEvent event);
+
 inline constexpr size_t kErrorTypesMax = 64;  // error classes the gateway may number
 
 // Counters of one label set in one worker. Each is resolved on first use, so what never happened has no series.
@@ -111,7 +116,7 @@ class InstanceSeries {
     counter.add();
   }
   void set_health(bool healthy);
-  void set_load(int64_t in_flight, int64_t waiting);
+  void set_load(int64_t in_flight, int64_t waiting, int64_t tokens);
   // A call has to wait behind so many.
   void count_queued(uint32_t position);
   void record_queue_wait(base::Duration time);
@@ -130,6 +135,7 @@ class InstanceSeries {
   Counter queued_;
   Counter positions_;
   Histogram wait_;
+  Gauge tokens_;
   std::array<Counter, kInstanceOutcomeCount> outcomes_;
 };
 
@@ -218,6 +224,12 @@ class WorkerMetrics {
   Counter warning(std::string_view code);
   Counter queue_refusal(std::string_view reason);
   Counter limit_refusal(std::string_view scope, std::string_view limit);
+  void count(FailoverEvent event) {
+    Counter& counter = failover_[static_cast<size_t>(event)];
+    if (!counter) [[unlikely]]
+      counter = resolve(event);
+    counter.add();
+  }
 
   Gauge client_connections;
   Gauge upstream_connections;
@@ -227,12 +239,14 @@ class WorkerMetrics {
 
  private:
   RequestSeries& add_request(const RequestIds& ids, const RequestLabels& labels);
+  Counter resolve(FailoverEvent event);
   InstanceSeries& add_instance(const InstanceIds& ids, std::string_view provider, std::string_view name);
 
   Registry* registry_;
   Shard* shard_;
   IdCache<RequestIds, RequestSeries> requests_;
   IdCache<InstanceIds, InstanceSeries> instances_;
+  std::array<Counter, kFailoverEventCount> failover_;
   // By the registry's series: as many as label sets, whatever the number of ids.
   std::unordered_map<const Series*, std::unique_ptr<RequestSeries>> request_series_;
   std::unordered_map<const Series*, std::unique_ptr<InstanceSeries>> instance_series_;

@@ -206,18 +206,20 @@ void ObjectMerger::trim_routes() {
   for (RouteConfig& route : merged_.routes) {
     Item* const item = item_at(route.at);
     if (item == nullptr) continue;
+    const auto gone = [&](const std::string& name, bool as_pattern) {
+      if (is_served(merged_, name, as_pattern)) return false;
+      item->warning += (item->warning.empty() ? "" : "; ") + ("there is no model '" + name + "'");
+      return true;
+    };
     const auto trim = [&](std::vector<std::string>& names, bool as_pattern) {
-      std::erase_if(names, [&](const std::string& name) {
-        if (is_served(merged_, name, as_pattern)) return false;
-        item->warning += (item->warning.empty() ? "" : "; ") + ("there is no model '" + name + "'");
-        return true;
-      });
+      std::erase_if(names, [&](const std::string& name) { return gone(name, as_pattern); });
     };
     // Where none is left, the check says so.
     const bool any =
         std::ranges::any_of(route.models, [&](const auto& name) { return is_served(merged_, name, true); });
     if (any) trim(route.models, true);
     trim(route.fallbacks, false);
+    if (!route.mirror.empty() && gone(route.mirror, false)) route.mirror.clear();
   }
 }
 

@@ -114,6 +114,9 @@ class RequestWriter {
   void stream() {
     if (!request_.stream) return;
     w_.member("stream", true);
+    if (request_.continues_last && target_.continuation == chat::Continuation::continue_final_message) {
+      w_.member("continue_final_message", true).member("add_generation_prompt", false);
+    }
     // Always asked for: the gateway counts tokens also where the client does not.
     if (target_.stream_options) w_.key("stream_options").begin_object().member("include_usage", true).end_object();
   }

@@ -6,6 +6,8 @@
 namespace llmgw::gateway {
 namespace {
 
+using chat::Framing;
+
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -22,17 +24,23 @@ bool is_error(std::string_view event, std::string_view data) {
          contains(beginning, "\"response.failed\"");
 }
 
-// Events that come before the model has said anything.
+// Events that come before the model has said anything: Anthropic's, the Responses API's, Bedrock's.
+bool is_prelude_name(std::string_view event) {
+  constexpr std::array<std::string_view, 10> kNames{"message_start",
+                                                    "content_block_start",
+                                                    "ping",
+                                                    "response.created",
+                                                    "response.in_progress",
+                                                    "response.queued",
+                                                    "response.output_item.added",
+                                                    "response.content_part.added",
+                                                    "messageStart",
+                                                    "contentBlockStart"};
+  return std::ranges::find(kNames, event) != kNames.end();
+}
+
 bool is_prelude(std::string_view event, std::string_view data) {
-  constexpr std::array<std::string_view, 8> kNames{"message_start",
-                                                   "content_block_start",
-                                                   "ping",
-                                                   "response.created",
-                                                   "response.in_progress",
-                                                   "response.queued",
-                                                   "response.output_item.added",
-                                                   "response.content_part.added"};
-  if (std::ranges::find(kNames, event) != kNames.end()) return true;
+  if (is_prelude_name(event)) return true;
   if (!contains(data, "\"delta\":{") && !contains(data, "\"delta\": {")) return data.empty();
   if (!event.empty()) return false;
   // Chat completions: a chunk with a role and nothing else.
@@ -48,27 +56,74 @@ bool is_prelude(std::string_view event, std::string_view data) {
 
 }  // namespace
 
-HoldBack::State HoldBack::judge(std::string_view event, std::string_view data) {
-  if (is_error(event, data)) return State::failed;
-  if (data == "[DONE]") return State::released;
-  if (data.empty()) return State::holding;
-  // Half a document is no event either.
-  const bool document = (data.front() == '{' && data.back() == '}') || (data.front() == '[' && data.back() == ']');
-  if (!document) return State::failed;
-  if (is_prelude(event, data)) return State::holding;
-  return --contents_left_ == 0 ? State::released : State::holding;
+bool HoldBack::is_json(std::string_view data) {
+  const auto document = parser_.parse(data);
+  if (!document) return false;
+  json::Reader reader(*document);
+  reader.skip();
+  return reader.finish().has_value();
+}
+
+void HoldBack::judge(std::string_view event, std::string_view data) {
+  if (state_ != State::holding) return;
+  if (data == "[DONE]") {
+    state_ = State::released;
+  } else if (data.empty()) {
+    return;
+  } else if (is_error(event, data) || !is_json(data)) {
+    state_ = State::failed;
+  } else if (!is_prelude(event, data)) {
+    any_content_ = true;
+    if (--contents_left_ == 0) state_ = State::released;
+  }
+}
+
+void HoldBack::feed_sse(std::string_view bytes) {
+  while (state_ == State::holding) {
+    auto next = sse_.next(bytes);
+    if (!next) state_ = State::failed;
+    if (!next || !*next) return;
+    judge((*next)->event, (*next)->data);
+  }
+}
+
+void HoldBack::feed_event_stream(std::string_view bytes) {
+  while (state_ == State::holding) {
+    auto next = frames_.next(bytes);
+    if (!next) state_ = State::failed;
+    if (!next || !*next) return;
+    const http::EventStreamMessage& message = **next;
+    if (message.is_event()) {
+      judge(message.text(":event-type"), message.payload);
+    } else {
+      state_ = State::failed;
+    }
+  }
+}
+
+// A whole document that says that it is none, or is no JSON.
+void HoldBack::judge_document() {
+  const size_t start = held_.find_first_not_of(" \t\r\n");
+  if (start == std::string::npos) return;
+  const std::string_view document = std::string_view(held_).substr(start);
+  const bool object = document.front() == '{' || document.front() == '[';
+  if (object && (is_error({}, document) || !is_json(document))) state_ = State::failed;
 }
 
 HoldBack::State HoldBack::feed(std::string_view bytes, bool done) {
   held_.append(bytes);
-  for (;;) {
-    auto next = reader_.next(bytes);
-    if (!next) return State::failed;
-    if (!*next) break;
-    const State state = judge((*next)->event, (*next)->data);
-    if (state != State::holding) return state;
+  switch (framing_) {
+    case Framing::sse: feed_sse(bytes); break;
+    case Framing::event_stream: feed_event_stream(bytes); break;
+    case Framing::json_array:
+      if (!array_.feed(bytes, *this) && state_ == State::holding) state_ = State::failed;
+      break;
+    case Framing::json:
+      if (done) judge_document();
+      break;
   }
-  return done || held_.size() >= kHeldBytesMax ? State::released : State::holding;
+  if (state_ == State::holding && (done || held_.size() >= kHeldBytesMax)) state_ = State::released;
+  return state_;
 }
 
 }  // namespace llmgw::gateway

@@ -1,40 +1,60 @@
 // The first events of a stream, kept back until enough content has come to believe in it: while nothing has gone out,
 // a stream that fails can be begun anew elsewhere and the client sees nothing of it. Knows the providers' prelude
-// events (a role, an id) from content, and their error events. Server-sent events only. Pure; one stream, one thread.
+// events (a role, an id) from content, their error events, and what is no event at all; in every framing that a stream
+// has. Pure: time is the caller's, who asks for the end of the window and calls expire(). One stream, one thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "chat/dialect.h"
+#include "http/event_stream.h"
 #include "http/sse.h"
+#include "json/array_splitter.h"
+#include "json/reader.h"
 
 namespace llmgw::gateway {
 
 // A stream whose beginning is longer is passed on: memory is worth more than another try.
 inline constexpr size_t kHeldBytesMax = 4 << 20;
 
-class HoldBack {
+class HoldBack final : private json::ElementSink {
  public:
   enum class State : uint8_t {
     holding,
     released,  // enough has come, or too much to hold
     failed,    // the stream said so, or is no stream of events
   };
-  // Releases with the content event number `contents`.
-  explicit HoldBack(uint32_t contents) : contents_left_(contents) {}
+  // Releases with the content event number `contents`. `parser` is used while a call of feed() runs. A document
+  // (Framing::json) is held to its end.
+  HoldBack(uint32_t contents, chat::Framing framing, json::Parser& parser)
+      : contents_left_(contents), framing_(framing), parser_(parser) {}
 
   // Takes the next bytes; `done`: the last ones.
   State feed(std::string_view bytes, bool done);
+  // Whether some content has come: from the first on, a window by time runs.
+  bool any_content() const { return any_content_; }
   // All bytes so far.
   std::string& bytes() { return held_; }
 
  private:
-  State judge(std::string_view event, std::string_view data);
+  void element(std::string_view json) override { judge({}, json); }
+  void feed_sse(std::string_view bytes);
+  void feed_event_stream(std::string_view bytes);
+  void judge(std::string_view event, std::string_view data);
+  void judge_document();
+  bool is_json(std::string_view data);
 
   uint32_t contents_left_;
+  chat::Framing framing_;
+  json::Parser& parser_;
+  State state_ = State::holding;
+  bool any_content_ = false;
   std::string held_;
-  http::SseReader reader_;
+  http::SseReader sse_;
+  http::EventStreamReader frames_;
+  json::ArraySplitter array_;
 };
 
 }  // namespace llmgw::gateway

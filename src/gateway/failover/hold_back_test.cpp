@@ -5,7 +5,25 @@
 namespace llmgw::gateway {
 namespace {
 
+using chat::Framing;
 using State = HoldBack::State;
+
+json::Parser& parser() {
+  static json::Parser own;
+  return own;
+}
+
+// Of a stream of server-sent events.
+class Sse {
+ public:
+  explicit Sse(uint32_t contents) : hold_(contents, Framing::sse, parser()) {}
+  State feed(std::string_view bytes, bool done) { return hold_.feed(bytes, done); }
+  bool any_content() const { return hold_.any_content(); }
+  const std::string& bytes() { return hold_.bytes(); }
+
+ private:
+  HoldBack hold_;
+};
 
 std::string event(std::string_view data, std::string_view name = {}) {
   std::string text;
@@ -21,21 +39,21 @@ constexpr std::string_view kTool =
     R"({"id":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":null}]})";
 
 TEST(HoldBack, ReleasesWithTheFirstContent) {
-  HoldBack hold(1);
+  Sse hold(1);
   EXPECT_EQ(hold.feed(event(kRole), false), State::holding);
   EXPECT_EQ(hold.feed(": keep-alive\n\n", false), State::holding);
   const std::string word = event(kWord);
   EXPECT_EQ(hold.feed(word.substr(0, 20), false), State::holding);
   EXPECT_EQ(hold.feed(word.substr(20), false), State::released);
   EXPECT_EQ(hold.bytes(), event(kRole) + ": keep-alive\n\n" + word);
-  EXPECT_EQ(HoldBack(1).feed(event(kTool), false), State::released);
+  EXPECT_EQ(Sse(1).feed(event(kTool), false), State::released);
 }
 
 TEST(HoldBack, CountsContent) {
-  HoldBack hold(3);
+  Sse hold(3);
   EXPECT_EQ(hold.feed(event(kRole) + event(kWord) + event(kWord), false), State::holding);
   EXPECT_EQ(hold.feed(event(kWord), false), State::released);
-  HoldBack whole(1000);
+  Sse whole(1000);
   EXPECT_EQ(whole.feed(event(kWord), false), State::holding);
   EXPECT_EQ(whole.feed(event("[DONE]"), false), State::released);
 }
@@ -46,15 +64,15 @@ TEST(HoldBack, SeesErrorsInsideAStream) {
         event(R"({"type":"error","code":"x"})"),
         event(R"({"type":"response.failed","response":{}})", "response.failed"), event("<html>Bad Gateway</html>"),
         event("{\"broken\": ")}) {
-    HoldBack hold(1);
+    Sse hold(1);
     EXPECT_EQ(hold.feed(error, false), State::failed) << error;
-    HoldBack later(5);
+    Sse later(5);
     EXPECT_EQ(later.feed(event(kWord) + error, false), State::failed) << error;
   }
 }
 
 TEST(HoldBack, KnowsTheOtherDialectsPreludes) {
-  HoldBack anthropic(1);
+  Sse anthropic(1);
   EXPECT_EQ(anthropic.feed(event(R"({"type":"message_start"})", "message_start") + event(R"({"type":"ping"})", "ping") +
                                event(R"({"type":"content_block_start"})", "content_block_start"),
                            false),
@@ -62,18 +80,17 @@ TEST(HoldBack, KnowsTheOtherDialectsPreludes) {
   EXPECT_EQ(
       anthropic.feed(event(R"({"type":"content_block_delta","delta":{"text":"a"}})", "content_block_delta"), false),
       State::released);
-  HoldBack responses(1);
+  Sse responses(1);
   EXPECT_EQ(responses.feed(event(R"({"type":"response.created"})", "response.created"), false), State::holding);
   EXPECT_EQ(responses.feed(event(R"({"type":"response.output_text.delta","delta":"a"})", "response.output_text.delta"),
                            false),
             State::released);
-  EXPECT_EQ(HoldBack(1).feed(event(R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}]})"), false),
-            State::released);
+  EXPECT_EQ(Sse(1).feed(event(R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}]})"), false), State::released);
 }
 
 TEST(HoldBack, AStreamThatEndsIsReleasedAndSoIsOneTooLong) {
-  EXPECT_EQ(HoldBack(9).feed(event(kWord), true), State::released);
-  HoldBack hold(UINT32_MAX);
+  EXPECT_EQ(Sse(9).feed(event(kWord), true), State::released);
+  Sse hold(UINT32_MAX);
   const std::string word = event(kWord);
   State state = State::holding;
   for (size_t sent = 0; state == State::holding && sent < 2 * kHeldBytesMax; sent += word.size()) {
@@ -81,6 +98,58 @@ TEST(HoldBack, AStreamThatEndsIsReleasedAndSoIsOneTooLong) {
   }
   EXPECT_EQ(state, State::released);
   EXPECT_LT(hold.bytes().size(), kHeldBytesMax + word.size());
+}
+
+TEST(HoldBack, GarbageBetweenBracesIsNoEvent) {
+  EXPECT_EQ(Sse(2).feed(event(R"({"id": broken})"), false), State::failed);
+  EXPECT_EQ(Sse(2).feed(event(R"({"choices":[{"delta":{"content":"a"}]})"), false), State::failed);
+}
+
+TEST(HoldBack, ATimeWindowBeginsWithTheFirstContent) {
+  Sse hold(UINT32_MAX);
+  hold.feed(event(kRole), false);
+  EXPECT_FALSE(hold.any_content());
+  hold.feed(event(kWord), false);
+  EXPECT_TRUE(hold.any_content());
+}
+
+TEST(HoldBack, ArraysOfGeminisAreStreamsToo) {
+  HoldBack hold(2, Framing::json_array, parser());
+  EXPECT_EQ(hold.feed(R"([{"candidates":[{"content":{"parts":[{"text":"a"}]}}]})", false), State::holding);
+  EXPECT_EQ(hold.feed(R"(,{"candidates":[{"content":{"parts":[{"text":"b"}]}}]})", false), State::released);
+  HoldBack broken(2, Framing::json_array, parser());
+  EXPECT_EQ(broken.feed(R"([{"error":{"code":503}}])", true), State::failed);
+  HoldBack nothing(1, Framing::json_array, parser());
+  EXPECT_EQ(nothing.feed("<html>", false), State::failed);
+}
+
+TEST(HoldBack, FramesOfBedrockAreEvents) {
+  const auto frame = [](std::string_view name, std::string_view json) {
+    std::string out;
+    http::append_event_stream_event(out, name, json);
+    return out;
+  };
+  HoldBack hold(1, Framing::event_stream, parser());
+  EXPECT_EQ(hold.feed(frame("messageStart", R"({"role":"assistant"})"), false), State::holding);
+  EXPECT_EQ(hold.feed(frame("contentBlockDelta", R"({"delta":{"text":"a"}})"), false), State::released);
+  std::string exception;
+  http::append_event_stream_exception(exception, "throttlingException", R"({"message":"later"})");
+  HoldBack refused(3, Framing::event_stream, parser());
+  EXPECT_EQ(refused.feed(frame("contentBlockDelta", R"({"delta":{"text":"a"}})") + exception, false), State::failed);
+  HoldBack damaged(1, Framing::event_stream, parser());
+  EXPECT_EQ(damaged.feed(std::string(64, 'x'), false), State::failed);
+}
+
+TEST(HoldBack, ADocumentIsHeldToItsEnd) {
+  HoldBack hold(1, Framing::json, parser());
+  EXPECT_EQ(hold.feed(R"({"choices":)", false), State::holding);
+  EXPECT_EQ(hold.feed("[]}", true), State::released);
+  HoldBack cut(1, Framing::json, parser());
+  EXPECT_EQ(cut.feed(R"({"choices":[)", true), State::failed);
+  HoldBack error(1, Framing::json, parser());
+  EXPECT_EQ(error.feed(R"({"error":{"message":"no"}})", true), State::failed);
+  HoldBack speech(1, Framing::json, parser());
+  EXPECT_EQ(speech.feed("\xff\xfbID3", true), State::released);
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ void InstanceTable::release(Slot slot) {
   state.paused_until_ms = 0;
   state.tokens_per_second = 0;
   state.latency = 0;
+  state.late_us = 0;
   state.block_clock = clock;
   state.cache_blocks = 0;
   state.waiting = kUnknownGauge;

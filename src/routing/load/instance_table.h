@@ -35,6 +35,7 @@ struct alignas(64) InstanceState {
   std::atomic<uint32_t> tokens_per_second = 0;    // learnt prefill speed; 0: not yet known
   std::atomic<uint32_t> block_clock = 0;          // blocks that entered its cache, as far as we sent them
   std::atomic<uint32_t> cache_blocks = 0;         // how many it keeps, in our blocks; reported or learnt; 0: not known
+  std::atomic<uint32_t> late_us = 0;              // load/late_first_byte.h; 0: not known
   std::atomic<uint16_t> waiting = kUnknownGauge;  // requests in its own queue, by its metrics
   std::atomic<uint16_t> running = kUnknownGauge;  // being worked on, by its metrics
   std::atomic<uint16_t> kv_permille = kUnknownGauge;  // use of its cache, by its metrics

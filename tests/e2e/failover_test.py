@@ -1,0 +1,320 @@
+"""Hedges, mirrors, hold-back windows, time limits and what sends a call elsewhere; see docs/routing.md."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from harness import fleet as fleets
+from harness import governed, metrics, upstream, waiting
+from harness.fleet import CHAT, MESSAGES, Call, events, text_of
+
+pytestmark = pytest.mark.xdist_group("failover")
+
+STREAM = Call("streamed", CHAT, True)
+DOCUMENT = Call("document", CHAT, False)
+
+
+@upstream.script("by-who")
+async def by_who(connection, request):
+    """Connection "first" answers as x-first says; the other one always does."""
+    if request.header("x-who") == "first":
+        status, body = json.loads(request.header("x-first"))
+        return await connection.answer(json.dumps(body).encode(), status)
+    await upstream.SCRIPTS["json"](connection, request)
+
+
+class Deaf:
+    """Listens, and takes no more connections: the kernel lets the next one wait."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.address = self.listener.getsockname()
+        self.waiting = []
+        for _ in range(4):
+            each = socket.socket()
+            each.setblocking(False)
+            each.connect_ex(self.address)
+            self.waiting.append(each)
+
+    def close(self):
+        for each in (*self.waiting, self.listener):
+            each.close()
+
+
+def settings(scripted, deaf):
+    def own(fleet):
+        def models(name, *names):
+            return [{"name": name, "connection": each} for each in names]
+
+        quick = {"policy": "ordered", "out_time": "200ms", "ramp_time": "0s"}
+        names = fleet.names
+        scripts = [
+            {"name": who, "provider": "openai", "endpoint": f"{scripted.url}/v1", "api": "chat", "api_key": "any"}
+            | {"headers": {"x-who": who}}
+            for who in ("first", "second")
+        ]
+        scripts.append(
+            {"name": "deaf", "provider": "openai", "api_key": "any"}
+            | {"endpoint": f"http://127.0.0.1:{deaf.address[1]}/v1"}
+        )
+        return {
+            "connections": scripts,
+            "models": models("hedged", *names[:2])
+            + models("late", *names[:2])
+            + models("mirrored", names[0])
+            + models("shadow", names[2])
+            + models("windowed", *names[:2])
+            + models("window-by-time", *names[:2])
+            + models("no-window", *names[:2])
+            + models("limited", names[3])
+            + models("short", names[3])
+            + models("deaf", "deaf")
+            + models("paused", *names[:2])
+            + models("scripted", "first")
+            + models("other", "second"),
+            "prices": [{"provider": "*", "model": "*", "input": "2", "output": "10"}],
+            "routes": [
+                {"models": ["hedged"], "hedge": "150ms", **quick},
+                {"models": ["late"], "hedge": "p95", **quick},
+                {"models": ["mirrored"], "mirror": "shadow", **quick},
+                {"models": ["shadow"], "first_byte_timeout": "1s"},
+                {"models": ["windowed"], "hold_back": 8, **quick},
+                {"models": ["window-by-time"], "hold_back_time": "300ms", **quick},
+                {"models": ["no-window"], "hold_back": 0, **quick},
+                {"models": ["limited"], "idle_timeout": "300ms", "last_resort": True, **quick},
+                {"models": ["short"], "first_byte_timeout": "300ms", **quick},
+                {"models": ["deaf"], "connect_timeout": "200ms", **quick},
+                {"models": ["scripted"], "fallbacks": ["other"], "fallback_on": ["context_length", "content_filter"]},
+                {"models": ["paused"], **quick},
+            ],
+        }
+
+    return own
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    scripted, deaf = upstream.Upstream(), Deaf()
+    started = fleets.Fleet(tmp_path_factory.mktemp("failover"), ["openai"] * 4, settings(scripted, deaf), speed=300)
+    started.scripted = scripted
+    yield started
+    problems = started.stop()
+    scripted.stop()
+    deaf.close()
+    assert not problems
+
+
+@pytest.fixture
+def fleet(running):
+    running.clear()
+    yield running
+    running.clear()
+    running.idle()
+
+
+def instance_of(answer):
+    return answer.header("x-simulator-instance")
+
+
+FIRST = "i-1"  # as the simulator calls the instance that goes first
+
+
+def ready(fleet, model):
+    """Until the instance that goes first is well again."""
+    call = Call("ready", CHAT, False, model)
+    waiting.until(lambda: instance_of(fleet.ask(call)) == FIRST, f"{model} is where it begins")
+
+
+def with_model(call, model):
+    return Call(call.name, call.target, call.stream, model)
+
+
+@pytest.mark.parametrize("call", [STREAM, DOCUMENT, Call("converted", MESSAGES, True)], ids=lambda call: call.name)
+def test_a_silent_instance_is_overtaken(fleet, call):
+    call = with_model(call, "hedged")
+    ready(fleet, "hedged")
+    whole = text_of(call, fleet.ask(call))
+    hedges, won = fleet.event("hedge"), fleet.event("hedge_won")
+    fleet.fault(0, "delay=4s; times=1")
+    began = time.monotonic()
+    answer = fleet.ask(call, headers=[("x-request-id", f"hedged-{call.name}")])
+    assert time.monotonic() - began < 3.5
+    assert text_of(call, answer) == whole
+    assert (fleet.event("hedge"), fleet.event("hedge_won")) == (hedges + 1, won + 1)
+    own = waiting.until(lambda: ledger_of(fleet, f"hedged-{call.name}", 2), "both legs are in the ledger")
+    assert sorted(record["outcome"] for record in own) == ["cancelled", "completed"]
+
+
+def ledger_of(fleet, request_id, count):
+    own = [record for record in governed.export(fleet.gateway) if record["id"] == request_id]
+    return own if len(own) == count else None
+
+
+def test_a_quick_answer_is_not_hedged_and_a_failing_hedge_is_not_noticed(fleet):
+    call = with_model(STREAM, "hedged")
+    ready(fleet, "hedged")
+    hedges, won = fleet.event("hedge"), fleet.event("hedge_won")
+    whole = text_of(call, fleet.ask(call))
+    assert fleet.event("hedge") == hedges
+    fleet.fault(0, "delay=500ms; times=1")
+    fleet.fault(1, "status=500; times=1")
+    answer = fleet.ask(call)
+    assert text_of(call, answer) == whole
+    assert (fleet.event("hedge"), fleet.event("hedge_won")) == (hedges + 1, won)
+
+
+def test_a_client_that_leaves_ends_both_legs(fleet):
+    ready(fleet, "hedged")
+    fleet.fault(0, "delay=20s; times=1")
+    fleet.fault(1, "delay=20s; times=1")
+    hedges = fleet.event("hedge")
+    sock_call = with_model(STREAM, "hedged")
+    body = json.dumps({"model": sock_call.model, "stream": True, "messages": fleets.SAY}).encode()
+    head = [("Content-Type", "application/json"), ("Authorization", f"Bearer {fleets.KEY}")]
+    with fleets.raw.connect(fleet.gateway.address) as sock:
+        sock.sendall(fleets.raw.request("POST", CHAT, head, body))
+        waiting.until(lambda: fleet.event("hedge") == hedges + 1, "the second is asked")
+    fleet.idle()
+
+
+def test_what_is_late_is_learnt(fleet):
+    call = with_model(STREAM, "late")
+    whole = text_of(call, fleet.ask(call))
+    for _ in range(5):
+        text_of(call, fleet.ask(call))
+    won = fleet.event("hedge_won")
+    fleet.fault(0, "delay=5s; times=1")
+    began = time.monotonic()
+    assert text_of(call, fleet.ask(call)) == whole
+    assert time.monotonic() - began < 4.5 and fleet.event("hedge_won") == won + 1
+
+
+def served(fleet, number):
+    answer = fleets.raw.call(("127.0.0.1", fleet.ports[number]), "GET", "/metrics")
+    return metrics.total(metrics.samples(answer.body.decode()), "vllm:request_success_total")
+
+
+@pytest.mark.parametrize("rule", ["", "status=500", "hang", "reset", "cut=after:3"])
+def test_a_mirror_is_not_noticed(fleet, rule):
+    if rule:
+        fleet.fault(2, rule)
+    mirrors, made = fleet.event("mirror"), served(fleet, 2)
+    for call in (STREAM, DOCUMENT, Call("converted", MESSAGES, True)):
+        began = time.monotonic()
+        answer = fleet.ask(with_model(call, "mirrored"))
+        text_of(call, answer)
+        assert instance_of(answer) in ("i-1", "i0", None) and time.monotonic() - began < 1
+    assert fleet.event("mirror") == mirrors + 3
+    if not rule:
+        waiting.until(lambda: served(fleet, 2) == made + 3, "the shadow has got the calls")
+        tagged = [record for record in governed.export(fleet.gateway) if "mirror" in record["tags"]]
+        assert {record["model"] for record in tagged} == {"shadow"}
+        found = metrics.scrape(fleet.gateway)
+        assert metrics.total(found, "llm_requests_total", model="shadow", api_key="none") >= 3
+        assert metrics.total(found, "llm_requests_total", model="shadow", api_key="tester") == 0
+
+
+@pytest.mark.parametrize(
+    "model, after, unseen", [("windowed", 5, True), ("windowed", 20, False), ("no-window", 5, False)]
+)
+def test_the_window_hides_what_breaks_inside_it(fleet, model, after, unseen):
+    call = with_model(STREAM, model)
+    whole = text_of(call, fleet.ask(call))
+    retries = fleet.event("retry")
+
+    def seen():
+        ready(fleet, model)
+        fleet.fault(0, f"cut=after:{after}; times=1")
+        answer = fleet.ask(call)
+        broken = "error" in [json.loads(event) for event in events(answer.body) if event != "[DONE]"][-1]
+        assert broken or text_of(call, answer) == whole
+        return broken
+
+    if unseen:
+        assert not seen() and fleet.event("retry") == retries + 1
+    else:
+        waiting.until(seen, "it broke behind the window")
+
+
+def test_a_window_by_time(fleet):
+    call = with_model(STREAM, "window-by-time")
+    ready(fleet, call.model)
+    whole = text_of(call, fleet.ask(call))
+    fleet.fault(0, "hang=after:3; times=1")  # begins, and then nothing: the window ends without a piece
+    body = json.dumps({"model": call.model, "stream": True, "max_tokens": 64, "messages": fleets.SAY}).encode()
+    head = [("Content-Type", "application/json"), ("Authorization", f"Bearer {fleets.KEY}")]
+    with fleets.raw.connect(fleet.gateway.address) as sock:
+        began = time.monotonic()
+        sock.sendall(fleets.raw.request("POST", CHAT, head, body))
+        received = sock.recv(1 << 16)
+        assert received.startswith(b"HTTP/1.1 200") and time.monotonic() - began > 0.25
+    fleet.clear()
+    ready(fleet, call.model)
+    fleet.fault(0, "cut=after:3; times=1")
+    assert text_of(call, fleet.ask(call)) == whole
+
+
+@pytest.mark.parametrize(
+    "model, rule, header, name",
+    [
+        ("short", "delay=2s", None, "first_byte_timeout"),
+        ("deaf", "", None, "connect_timeout"),
+        ("limited", "hang=after:3", None, "idle_timeout"),
+        ("limited", "delay=2s", ("x-llm-gateway-first-byte-timeout-ms", "150"), "first_byte_timeout"),
+        ("limited", "delay=2s", ("x-llm-gateway-total-timeout-ms", "150"), "total_timeout"),
+    ],
+)
+def test_each_time_limit_has_its_error_and_its_metric(fleet, model, rule, header, name):
+    if rule:
+        fleet.fault(3, rule)
+
+    def count():
+        return metrics.total(metrics.scrape(fleet.gateway), "llm_errors_total", error_type=name)
+
+    before = count()
+    answer = fleet.ask(with_model(STREAM, model), headers=[header] if header else [])
+    if name == "idle_timeout":
+        assert name in answer.body.decode()
+    else:
+        assert answer.status == 504 and name in answer.json()["error"]["message"]
+    assert count() == before + 1
+
+
+def test_later_is_no_sickness(fleet):
+    """429 with Retry-After: the instance is left alone so long, and stays healthy."""
+    call = with_model(DOCUMENT, "paused")
+    ready(fleet, "paused")
+    fleet.fault(0, "status=429; retry-after=2; times=1")
+    began = time.monotonic()
+    names = {instance_of(fleet.ask(call)) for _ in range(5)}
+    assert len(names) == 1
+    found = metrics.scrape(fleet.gateway)
+    assert metrics.total(found, "llm_gateway_instance_health_status", instance="i0") == 1
+    assert names != {FIRST}
+    ready(fleet, "paused")
+    assert time.monotonic() - began > 1.5
+
+
+@pytest.mark.parametrize(
+    "status, body, goes_on",
+    [
+        ("400 Bad Request", {"error": {"code": "context_length_exceeded", "message": "too long"}}, True),
+        ("400 Bad Request", {"error": {"code": "content_filter", "message": "no"}}, True),
+        ("400 Bad Request", {"error": {"code": "invalid_value", "message": "bad"}}, False),
+    ],
+)
+def test_what_another_model_may_take_goes_to_it(fleet, status, body, goes_on):
+    call = Call("scripted", CHAT, False, "scripted")
+    headers = [("x-script", "by-who"), ("x-first", json.dumps([status, body])), ("idempotency-key", "once-only")]
+    headers.append(("x-request-id", f"falls-{body['error']['code']}"))
+    before = fleet.event("fallback")
+    answer = fleet.ask(call, headers=headers)
+    assert (answer.status == 200) == goes_on
+    assert fleet.event("fallback") == before + (1 if goes_on else 0)
+    arrived = fleet.scripted.find(headers[-1][1])
+    assert [request.header("idempotency-key") for request in arrived] == ["once-only"] * (2 if goes_on else 1)
+    assert [request.header("x-who") for request in arrived] == ["first", "second"][: len(arrived)]
