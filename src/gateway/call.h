@@ -176,6 +176,7 @@ class Call {
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
+  void warn_of_dropped(const Transcoder& transcoder);
   net::Task<bool> relay_converted(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
   static std::string decode_document(std::string coded, std::string_view coding);

@@ -190,6 +190,12 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
   return bytes->done;
 }
 
+void Call::warn_of_dropped(const Transcoder& transcoder) {
+  const std::string_view media = transcoder.dropped_media();
+  if (media.empty()) return;
+  conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+}
+
 Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& head) {
   if (counts_tokens(match_.operation)) {
     co_await relay_count(upstream, head);
@@ -229,11 +235,8 @@ Task<bool> Call::relay_converted(ClientExchange& upstream, const ResponseHead& h
     if (transcoder.over()) co_await remember(transcoder.output());
     if (!begun) {
       begun = true;
-      if (const std::string_view media = transcoder.dropped_media(); !media.empty()) {
-        conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
-      }
-      const auto size = document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
-      if (!start_converted(head, size)) {
+      warn_of_dropped(transcoder);
+      if (!start_converted(head, document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt)) {
         exchange_.abort();
         co_return false;
       }
