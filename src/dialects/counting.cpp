@@ -85,7 +85,7 @@ bool refuses_to_count(int status, std::string_view message) {
   }
   const auto says = [message](std::string_view words) { return message.find(words) != std::string_view::npos; };
   // That there is no such model is another matter.
-  if (status == kNotFound) return says("ount") || (!says("model") && !says("deployment"));
+  if (status == kNotFound) return !says("model") && !says("deployment");
   // Bedrock: "The provided model doesn't support counting tokens."
   return status == kBadRequest && (message.find("counting tokens") != std::string_view::npos ||
                                    message.find("count tokens") != std::string_view::npos ||

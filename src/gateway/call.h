@@ -137,6 +137,7 @@ class Call {
 
   // call_queue.cpp: its share of an instance's load, and the wait for it
   net::Task<Outcome<bool>> next_attempt();
+  bool take_free_instance();
   bool take_share(const routing::Choice& choice);
   net::Task<Outcome<bool>> wait_in_line(routing::Choice& choice);
   chat::ClientError refused_in_line(const routing::AdmissionQueue::Refused& refused);
@@ -224,6 +225,7 @@ class Call {
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
+  void warn_of_dropped(const Transcoder& transcoder);
   net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
   static std::string decode_document(std::string coded, std::string_view coding);
   // An answer on its way through a Transcoder.

@@ -45,6 +45,18 @@ Task<Outcome<bool>> Call::next_attempt() {
   }
 }
 
+// The same for who would rather do without than wait.
+bool Call::take_free_instance() {
+  const auto choice = choose_instance();
+  if (!choice) return false;
+  if (!take_share(*choice)) {
+    lease_.end();
+    return false;
+  }
+  const auto taken = take_instance(*choice);
+  return taken && *taken;
+}
+
 // True: it may go at once. False: the lease waits.
 bool Call::take_share(const routing::Choice& choice) {
   const Candidate& candidate = candidates_[choice.candidate];
@@ -78,7 +90,7 @@ bool Call::take_share(const routing::Choice& choice) {
 
 // The key's own share is told also of calls that need not wait: it counts when others have to.
 void Call::charge_share() {
-  if (!route().queues || route().queue.order != routing::QueueOrder::fair) return;
+  if (!route().queues || route().queue.order != routing::QueueOrder::fair || second_leg_) return;
   charged_tokens_ = prompt_tokens() + kAssumedOutputTokens;
   routing::FairShares& shares = worker_.shared().routing.shares;
   shares.serve(shares.begin(generation_.snapshot().index_of(*principal_), double(charged_tokens_), principal_->weight));

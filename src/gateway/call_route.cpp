@@ -137,10 +137,11 @@ void Call::take_options(std::span<const Option> options) {
     const Option& option = options_[i] = options[i];
     const Connection& connection = snapshot.connections[option.connection];
     const routing::InstanceHandle& instance = generation_.instance(option.connection);
-    Candidate candidate{.slot = instance.slot(),
-                        .priority = connection.priority * 2 + (option.api.codec != nullptr && !option.read_along ? 1 : 0),
-                        .weight = connection.weight,
-                        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
+    Candidate candidate{
+        .slot = instance.slot(),
+        .priority = connection.priority * 2 + (option.api.codec != nullptr && !option.read_along ? 1 : 0),
+        .weight = connection.weight,
+        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
     const Route& own = route();
     if (own.settings.policy == routing::PolicyKind::cost || own.policy_header) {
       candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens());

@@ -191,6 +191,12 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
   return bytes->done;
 }
 
+void Call::warn_of_dropped(const Transcoder& transcoder) {
+  const std::string_view media = transcoder.dropped_media();
+  if (media.empty()) return;
+  conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+}
+
 Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, const ResponseHead& head) {
   if (counts_tokens(match_.operation)) {
     co_await relay_count(*upstream, head);
@@ -284,9 +290,7 @@ Task<bool> Call::begin_or_end(Relay& relay, const ResponseHead& head) {
   if (transcoder.over()) co_await remember(transcoder.output());
   if (!relay.begun) {
     relay.begun = true;
-    if (const std::string_view media = transcoder.dropped_media(); !media.empty()) {
-      conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
-    }
+    warn_of_dropped(transcoder);
     const auto size = relay.document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
     if (!start_converted(head, size)) {
       exchange_.abort();

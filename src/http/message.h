@@ -117,8 +117,9 @@ struct Header {
 // The header fields of one message in the order they came, duplicates kept. Up to kInline of them need no allocation.
 class Headers {
  public:
-  static constexpr size_t kInline = 64;  // twice what SDKs send behind two proxies and a CDN
-  static constexpr size_t kMax = 128;    // nobody needs more; bounds the work of every filter that walks them
+  static constexpr size_t kInline =
+      32;                              // what SDKs send behind two proxies and a CDN; every stream keeps a few of these
+  static constexpr size_t kMax = 128;  // nobody needs more; bounds the work of every filter that walks them
 
   Headers() : data_(reinterpret_cast<Header*>(inline_.data())) {}
   Headers(const Headers& other) : Headers() { *this = other; }

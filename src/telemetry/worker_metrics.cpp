@@ -135,6 +135,7 @@ void WorkerMetrics::forget_instance_health() {
       instance->tokens_.clear();
     }
   }
+}
 
 Counter WorkerMetrics::resolve(FailoverEvent event) {
   return registry_->counter(*shard_, FamilyId::failover, to_string(event));

@@ -92,7 +92,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
 }
 
 Task<bool> Call::aim_continuation(std::string_view beginning) {
-  auto next = co_await wait_for_instance();
+  auto next = co_await next_attempt();
   if (!next || !*next) co_return false;
   write_beginning(beginning);
   auto body = conversion_->write();

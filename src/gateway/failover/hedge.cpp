@@ -3,6 +3,7 @@
 #include <array>
 
 #include "gateway/call.h"
+#include "gateway/engines/waiting_room.h"
 #include "gateway/failover/prefetched_exchange.h"
 #include "routing/load/late_first_byte.h"
 
@@ -40,7 +41,7 @@ struct Call::Leg {
   Attempt attempt;
   std::unique_ptr<Conversion> conversion;
   routing::Lease lease;
-  std::span<const uint32_t> ages;
+  std::span<uint32_t> ages;
   uint32_t blocks_expected = 0;
   bool probe = false;
   bool read_along = false;
@@ -70,6 +71,7 @@ std::optional<base::Duration> Call::hedge_after() const {
 }
 
 void Call::park(Leg& leg) {
+  if (lease_.held()) worker_.room().forget_guess(lease_);
   leg.attempt = *attempt_;
   leg.conversion = std::move(conversion_);
   leg.lease = std::move(lease_);
@@ -139,9 +141,9 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
 Task<bool> Call::prepare_second() {
   if (attempts_ >= route().attempts || !worker_.shared().routing.retries.take()) co_return false;
   second_leg_ = true;
-  auto next = next_attempt();
+  const bool taken = take_free_instance();
   second_leg_ = false;
-  if (!next || !*next) co_return false;
+  if (!taken) co_return false;
   if (read_along_) {
     if (!co_await read_converted()) conversion_.reset();
     read_along_ = conversion_ != nullptr;
@@ -213,7 +215,10 @@ void Call::lose(Leg& leg) {
     charge_attempt(accounting::CallOutcome::cancelled, 0);
   }
   leg.upstream.reset();
+  // The key's share is the winner's to settle.
+  const auto share = std::exchange(charged_tokens_, 0);
   end_attempt();
+  charged_tokens_ = share;
   conversion_.reset();
   series_ = nullptr;
 }
