@@ -253,6 +253,9 @@ bool Sequencer::finish_said() const {
 
 void Sequencer::finish() {
   if (!started_) start(nullptr);
+  const auto said = [](const ChoiceState& choice) { return choice.finish.finish != Finish::unknown; };
+  // Some providers never say why they end; but one that said it of one choice has left the others unfinished.
+  if (std::ranges::any_of(choices_, said) && !finish_said()) return transport_ended();
   if (choices_.empty()) choices_.push_back({});
   for (ChoiceState& choice : choices_) {
     while (choice.open) stop_part(choice);

@@ -207,6 +207,13 @@ TEST(Sequencer, ACutStreamIsAnError) {
   EXPECT_TRUE(sequencer.failed());
 }
 
+TEST(Sequencer, AChoiceThatDoesNotEndIsAnError) {
+  Script script;
+  Sequencer sequencer(script);
+  Feed(sequencer).start_part(0).delta(0, "half").start_part(0, PartKind::text, {}, 1).finish(Finish::stop, 1).end();
+  EXPECT_EQ(script.text, "start +0.0: 0.0'half' +1.0: error: the provider's answer ended before it was complete");
+}
+
 TEST(Sequencer, BoundsPartsChoicesAndWhatWaits) {
   const auto run = [](auto fill) {
     Script script;
