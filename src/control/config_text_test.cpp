@@ -28,6 +28,7 @@ TEST(Settings, EveryDefaultAndExampleIsValid) {
                                       {"METRICS_KEY", "some-value"},
                                       {"FRONTEND_KEY", "some-value"},
                                       {"ADMIN_KEY", "some-value"},
+                                      {"ENGINE_TOKEN", "some-value-of-16-bytes"},
                                       {"OIDC_CLIENT_SECRET", "some-value"},
                                       {"DATABASE_URL", "sqlite"},
                                       {"LLM_GATEWAY_MASTER_KEY", std::string(64, '0')}},
