@@ -25,7 +25,7 @@ if(LLMGW_PROFILE STREQUAL "generate")
 elseif(LLMGW_PROFILE STREQUAL "use")
   # A profile need not be of today's code.
   target_compile_options(llmgw_flags INTERFACE -fprofile-use=${CMAKE_SOURCE_DIR}/bench/release.profdata
-    -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled)
+    -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
 endif()
 if(LLMGW_FUZZ)
   target_compile_options(llmgw_flags INTERFACE -fsanitize=fuzzer-no-link)
