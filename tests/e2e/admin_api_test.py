@@ -198,10 +198,17 @@ def test_matrix_of_the_rest(admin, role):
     assert tested.status == (200 if role in ("owner", "admin") else 403)
     if tested.status == 200:
         assert not tested.json()["ok"] and tested.json()["connection"] == "of-the-file"
+    for live in ("health", "engines"):
+        assert admin.call(role, "GET", live).status == (403 if role == "team-admin" else 200)
+    registered = admin.call(role, "POST", "engines", {"name": "without-an-endpoint"})
+    assert registered.status in ((400,) if role in ("owner", "admin") else (401, 403))
+    assert admin.call(role, "POST", "engines/nobody/heartbeat").status in (401, 403, 404)
+    assert admin.call(role, "DELETE", "engines/nobody").status in (401, 403, 404)
 
 
 def test_every_operation_of_the_document_is_in_a_matrix(admin):
-    rest = {"audit", "secrets/rotate", "openapi.json", "whoami", "spend", "connections/{id}/test"}
+    rest = {"audit", "secrets/rotate", "openapi.json", "whoami", "spend", "connections/{id}/test", "health", "engines"}
+    rest |= {"engines/{id}", "engines/{id}/heartbeat"}
     for path, operations in admin.document["paths"].items():
         below = path.removeprefix("/admin/v1/")
         kind = below.split("/")[0]
