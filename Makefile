@@ -41,8 +41,8 @@ build:
 
 bench:
 	@scripts/setup bench
-	@scripts/build release llm-gateway bench-tools
-	@python3 bench/run.py
+	@scripts/build release llm-gateway
+	@bench/run
 
 profile:
 	@scripts/setup bench
