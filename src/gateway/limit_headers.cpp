@@ -1,5 +1,7 @@
 #include "gateway/limit_headers.h"
 
+#include <array>
+#include <charconv>
 #include <string>
 
 #include "control/units.h"
@@ -8,6 +10,16 @@ namespace llmgw::gateway {
 namespace {
 
 using chat::Dialect;
+
+struct Names {
+  std::string_view limit, remaining, reset;
+};
+constexpr Names kNames[2][2] = {
+    {{"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"},
+     {"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"}},
+    {{"anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining",
+      "anthropic-ratelimit-requests-reset"},
+     {"anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"}}};
 
 constexpr std::string_view kOpenAiPrefix = "x-ratelimit-";
 constexpr std::string_view kAnthropicPrefix = "anthropic-ratelimit-";
@@ -55,19 +67,23 @@ void write_limit_headers(Dialect dialect, const admission::Allowance& requests, 
     case Dialect::cohere: return;
     default: break;
   }
-  const auto add = [&](std::string_view kind, std::string_view what, const std::string& value) {
-    const std::string name = anthropic ? std::string(kAnthropicPrefix).append(kind).append("-").append(what)
-                                       : std::string(kOpenAiPrefix).append(what).append("-").append(kind);
-    headers.append(arena.copy(name), arena.copy(value));
+  const auto add = [&](std::string_view name, std::string_view value) {
+    headers.append({name, arena.copy(value), http::HeaderId::other, true});
   };
-  for (const auto& [kind, allowance] : {std::pair("requests", &requests), std::pair("tokens", &tokens)}) {
-    if (allowance->limit == 0) continue;
-    const base::Duration reset(allowance->reset);
-    add(kind, "limit", std::to_string(allowance->limit));
-    add(kind, "remaining", std::to_string(allowance->remaining));
+  const auto add_number = [&](std::string_view name, uint64_t value) {
+    std::array<char, 20> digits;
+    add(name, {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr});
+  };
+  for (const bool of_tokens : {false, true}) {
+    const admission::Allowance& allowance = of_tokens ? tokens : requests;
+    if (allowance.limit == 0) continue;
+    const Names& names = kNames[anthropic ? 1 : 0][of_tokens ? 1 : 0];
+    const base::Duration reset(allowance.reset);
+    add_number(names.limit, allowance.limit);
+    add_number(names.remaining, allowance.remaining);
     // Whole seconds, rounded up: never before it is true.
     const auto at = std::chrono::ceil<std::chrono::seconds>(now + reset);
-    add(kind, "reset", anthropic ? control::format_timestamp({at.time_since_epoch().count()}) : reset_text(reset));
+    add(names.reset, anthropic ? control::format_timestamp({at.time_since_epoch().count()}) : reset_text(reset));
   }
 }
 
