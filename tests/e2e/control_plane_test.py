@@ -218,6 +218,16 @@ def test_an_update_changes_what_is_given(site, walked):
     site.cli("model", "remove", "renamed")
 
 
+def test_a_key_whose_model_is_gone_may_not_call_others(site, walked):
+    model = site.add("model", "add", "--conn-id", "main", "--name", "short-lived")
+    key = site.add("vkey", "add", "--name", "narrow")["key"]
+    site.cli("assign", "--vkey-id", "narrow", "--model-id", "short-lived")
+    assert [site.call(key, name).status for name in ("short-lived", "gpt-4-turbo")] == [200, 404]
+    site.cli("model", "remove", model["id"])
+    assert [site.call(key, name).status for name in ("short-lived", "gpt-4-turbo")] == [404, 404]
+    site.cli("vkey", "remove", "narrow", "--cascade")
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [

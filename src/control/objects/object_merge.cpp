@@ -198,7 +198,25 @@ bool ObjectMerger::blame(const ConfigErrors& errors) {
       return item != nullptr && !item->problem.empty();
     });
   });
+  restrict_keys();
   return any;
+}
+
+// A key without assignments may call every model; one whose assignments cannot be used may call none but what it is
+// told.
+void ObjectMerger::restrict_keys() {
+  for (const Item& item : items_) {
+    if (item.problem.empty() || item.hidden || item.kind->section != SectionId::assignment) continue;
+    boost::system::error_code error;
+    const bj::value document = bj::parse(item.object->document, error);
+    const bj::value* const key = !error && document.is_object() ? document.get_object().if_contains("key") : nullptr;
+    if (key == nullptr || !key->is_string()) continue;
+    const std::string_view id(key->get_string().data(), key->get_string().size());
+    const auto target = resolve(id);
+    for (KeyConfig& each : merged_.keys) {
+      if (each.name == (target ? std::string_view(target->name) : id) && !each.models) each.models.emplace();
+    }
+  }
 }
 
 // A route of the store goes on without a model that was removed: calls for its others must not lose their fallbacks.
@@ -231,6 +249,7 @@ void ObjectMerger::check() {
     }
     of_store.clear();
   });
+  restrict_keys();
   // A connection that is taken out takes its models with it, and they their assignments.
   constexpr int kRoundsMax = 10;
   for (int round = 0; round < kRoundsMax; ++round) {

@@ -76,6 +76,7 @@ class ObjectMerger {
   void hide_those_of_the_file();
   void hide_keys_of_the_file(const store::KeyHasher& hasher);
   void trim_routes();
+  void restrict_keys();
   void check();
   std::optional<ReferenceTarget> resolve(std::string_view id) const;
   Item* item_at(Location at);
