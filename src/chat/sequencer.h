@@ -28,10 +28,8 @@ class Sequencer final : public EventSink {
   // Ends the stream with an error of the gateway's own, unless it is over.
   void fail(const ClientError& error);
 
-  bool over() const { return over_; }      // end or error went out: nothing follows
-  bool failed() const { return failed_; }  // the last event was an error
-  // The provider has given every choice its reason to stop, whatever comes.
-  bool finish_said() const;
+  bool over() const { return over_; }                // end or error went out: nothing follows
+  bool failed() const { return failed_; }            // the last event was an error
   bool any_content() const { return any_content_; }  // a part has started
   const Usage& usage() const { return usage_; }
 
@@ -68,6 +66,8 @@ class Sequencer final : public EventSink {
   void stop_part(ChoiceState& choice);
   void release(Waiting& part);
   void note_finish(const StreamEvent& event);
+  // The provider has given every choice its reason to stop.
+  bool finish_said() const;
   void finish();
   void fail_with(std::string_view message);
   bool charge(size_t bytes);

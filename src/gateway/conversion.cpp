@@ -79,6 +79,17 @@ bool is_chat(Operation operation) {
   }
 }
 
+bool only_answers(Operation operation) {
+  switch (operation) {
+    case Operation::completions:
+    case Operation::embeddings:
+    case Operation::rerank:
+    case Operation::count_tokens: return true;
+    case Operation::responses_create: return false;
+    default: return is_chat(operation);
+  }
+}
+
 bool counts_tokens(Operation operation) {
   return operation == Operation::count_tokens || operation == Operation::responses_input_tokens;
 }

@@ -34,6 +34,8 @@ struct ConvertedApi {
 bool counts_tokens(Operation operation);
 // Whether it belongs to the family that is converted between APIs.
 bool is_chat(Operation operation);
+// Nothing is kept of it but its answer, so it may be asked for twice.
+bool only_answers(Operation operation);
 
 // The dialect of the client's body. Claude's own stands in InvokeModel's.
 chat::Dialect body_dialect(Operation operation, chat::Dialect client);

@@ -74,8 +74,6 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void write_failure();
   // What is fed from now on comes from another upstream, whose side this is. `used` by those before.
   void resume(const Sides& sides, const chat::Usage& used);
-  // The provider has said how the answer ended, though not yet that it is over.
-  bool finish_said() const { return sequencer_->finish_said(); }
   // Takes it for over.
   void end() { sequencer_->event({.kind = chat::EventKind::end}); }
 

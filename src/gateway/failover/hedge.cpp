@@ -14,29 +14,6 @@ using base::Result;
 using http::ResponseHead;
 using net::Task;
 
-namespace {
-
-// What may be asked twice: nothing is kept of it but its answer.
-bool may_be_asked_twice(Operation operation) {
-  switch (operation) {
-    case Operation::chat:
-    case Operation::messages:
-    case Operation::generate_content:
-    case Operation::stream_generate_content:
-    case Operation::converse:
-    case Operation::converse_stream:
-    case Operation::invoke:
-    case Operation::invoke_stream:
-    case Operation::completions:
-    case Operation::embeddings:
-    case Operation::rerank:
-    case Operation::count_tokens: return true;
-    default: return false;
-  }
-}
-
-}  // namespace
-
 struct Call::Leg {
   Attempt attempt;
   std::unique_ptr<Conversion> conversion;
@@ -61,7 +38,7 @@ struct Call::Leg {
 };
 
 bool Call::hedges() const {
-  return route().hedge.on && options_.size() > 1 && kind_ == Kind::ordinary && may_be_asked_twice(match_.operation);
+  return route().hedge.on && options_.size() > 1 && kind_ == Kind::ordinary && only_answers(match_.operation);
 }
 
 std::optional<base::Duration> Call::hedge_after() const {

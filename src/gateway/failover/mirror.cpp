@@ -1,6 +1,7 @@
 // A call made a second time, at the model its route names, to try that under real load: beside the call, for nobody,
 // and for no budget. The mirrored call goes its ordinary way but for authorization, limits and retries; its answer is
 // dropped as it comes. Its ledger records are tagged "mirror", its metrics have no API key.
+#include "base/text.h"
 #include "gateway/background.h"
 #include "gateway/call.h"
 #include "json/text.h"
@@ -10,38 +11,15 @@ namespace {
 
 using net::Task;
 
-// What has no effect but its answer.
-bool may_be_repeated(Operation operation) {
+// Of what only answers, what is worth a second model's time.
+bool may_be_mirrored(Operation operation) {
   switch (operation) {
-    case Operation::chat:
-    case Operation::messages:
-    case Operation::generate_content:
-    case Operation::stream_generate_content:
-    case Operation::converse:
-    case Operation::converse_stream:
-    case Operation::completions:
-    case Operation::embeddings: return true;
-    default: return false;
+    case Operation::invoke:
+    case Operation::invoke_stream:
+    case Operation::rerank:
+    case Operation::count_tokens: return false;
+    default: return only_answers(operation);
   }
-}
-
-// Percent-encoded for a path: RFC 3986, section 2.3.
-std::string escape(std::string_view name) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
 }
 
 Task<void> run_mirror(Worker& worker, std::unique_ptr<DetachedExchange> exchange, int64_t bytes) {
@@ -57,14 +35,14 @@ Task<void> run_mirror(Worker& worker, std::unique_ptr<DetachedExchange> exchange
 
 void Call::start_mirror() {
   const control::Route& own = route();
-  if (kind_ == Kind::mirror || claim_ || !body_is_json_ || !may_be_repeated(match_.operation)) return;
+  if (kind_ == Kind::mirror || claim_ || !body_is_json_ || !may_be_mirrored(match_.operation)) return;
   if (worker_.loop().rng().uniform() >= own.mirror_share || !worker_.may_mirror(body_.size())) return;
   const http::RequestHead& head = exchange_.head();
   std::string target(head.target);
   if (match_.model_place == ModelPlace::path) {
     const size_t at = target.find(match_.model);
     if (at == std::string::npos) return;
-    target.replace(at, match_.model.size(), escape(own.mirror));
+    target.replace(at, match_.model.size(), base::percent_encode(own.mirror));
   }
   json::Edit edits[2];
   size_t count = 0;
