@@ -6,6 +6,7 @@ The SDK's own types judge: an answer that is not of its protocol does not parse.
 import json
 
 import anthropic
+import cohere
 import openai
 import pytest
 from google import genai
@@ -48,9 +49,9 @@ class Chat:
         self.last = choice.message
         return Reply(choice.message.content or "", calls, self.finishes[choice.finish_reason], usage)
 
-    def stream(self, model, tools=False):
+    def stream(self, model, history=(), tools=False):
         reply, arguments = Reply(), {}
-        request = self.request(model, (), tools) | {"stream": True, "stream_options": {"include_usage": True}}
+        request = self.request(model, history, tools) | {"stream": True, "stream_options": {"include_usage": True}}
         for chunk in self.client.chat.completions.create(**request):
             if chunk.usage:
                 reply.tokens = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
@@ -63,6 +64,10 @@ class Chat:
                     known[2] += call.function.arguments or ""
                 reply.finish = self.finishes.get(choice.finish_reason, reply.finish)
         reply.calls = [(i, n, json.loads(a)) for i, n, a in arguments.values()]
+        made = [
+            {"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in arguments.values()
+        ]
+        self.last = {"role": "assistant", "content": reply.text or None, "tool_calls": made}
         return reply
 
     def request(self, model, history, tools):
@@ -94,13 +99,14 @@ class Responses(Chat):
         self.last = answer.output
         return self.read(answer)
 
-    def stream(self, model, tools=False):
+    def stream(self, model, history=(), tools=False):
         deltas = ""
-        with self.client.responses.stream(**self.request(model, (), tools)) as stream:
+        with self.client.responses.stream(**self.request(model, history, tools)) as stream:
             for event in stream:
                 deltas += event.delta if event.type == "response.output_text.delta" else ""
             answer = stream.get_final_response()
         assert deltas == answer.output_text
+        self.last = answer.output
         return self.read(answer)
 
     def request(self, model, history, tools):
@@ -135,11 +141,11 @@ class Messages:
         self.last = answer.content
         return self.read(answer)
 
-    def stream(self, model, tools=False):
-        with self.client.messages.stream(**self.request(model, (), tools)) as stream:
+    def stream(self, model, history=(), tools=False):
+        with self.client.messages.stream(**self.request(model, history, tools)) as stream:
             deltas = "".join(stream.text_stream)
             answer = stream.get_final_message()
-        reply = self.read(answer)
+        reply, self.last = self.read(answer), answer.content
         assert deltas == reply.text
         return reply
 
@@ -189,8 +195,12 @@ class Gemini:
         self.last = answer.candidates[0].content
         return self.read([answer])
 
-    def stream(self, model, tools=False):
-        return self.read(self.client.models.generate_content_stream(**self.request(model, (), tools)))
+    def stream(self, model, history=(), tools=False):
+        chunks = list(self.client.models.generate_content_stream(**self.request(model, history, tools)))
+        contents = [chunk.candidates[0].content for chunk in chunks if chunk.candidates[0].content]
+        parts = [part for content in contents for part in content.parts or []]
+        self.last = gemini_types.Content(role="model", parts=parts)
+        return self.read(chunks)
 
     def request(self, model, history, tools):
         config = {"system_instruction": SYSTEM, "max_output_tokens": 300}
@@ -236,9 +246,9 @@ class Converse:
         usage = (answer["usage"]["inputTokens"], answer["usage"]["outputTokens"])
         return Reply(text, calls, self.finishes[answer["stopReason"]], usage)
 
-    def stream(self, model, tools=False):
+    def stream(self, model, history=(), tools=False):
         reply, calls = Reply(), []
-        for event in self.client.converse_stream(**self.request(model, (), tools))["stream"]:
+        for event in self.client.converse_stream(**self.request(model, history, tools))["stream"]:
             if "contentBlockStart" in event:
                 start = event["contentBlockStart"]["start"]["toolUse"]
                 calls.append([start["toolUseId"], start["name"], ""])
@@ -253,6 +263,9 @@ class Converse:
                 usage = event["metadata"]["usage"]
                 reply.tokens = (usage["inputTokens"], usage["outputTokens"])
         reply.calls = [(i, n, json.loads(a or "{}")) for i, n, a in calls]
+        content = [{"text": reply.text}] if reply.text else []
+        content += [{"toolUse": {"toolUseId": i, "name": n, "input": a}} for i, n, a in reply.calls]
+        self.last = {"role": "assistant", "content": content}
         return reply
 
     def request(self, model, history, tools):
@@ -273,7 +286,56 @@ class Converse:
         return [self.last, {"role": "user", "content": results}]
 
 
-CLIENTS = {"chat": Chat, "responses": Responses, "messages": Messages, "gemini": Gemini, "converse": Converse}
+class Cohere(Chat):
+    """Cohere's v2 chat."""
+
+    finishes = {"COMPLETE": "stop", "TOOL_CALL": "tool"}
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.client = cohere.ClientV2(base_url=world.url, api_key=world.keys.full, timeout=60)
+
+    def ask(self, model, history=(), tools=False):
+        answer = self.client.chat(**self.request(model, history, tools))
+        self.last = answer.message
+        calls = [(c.id, c.function.name, json.loads(c.function.arguments)) for c in answer.message.tool_calls or []]
+        text = "".join(part.text for part in answer.message.content or [] if part.type == "text")
+        usage = answer.usage.tokens
+        return Reply(text, calls, self.finishes[answer.finish_reason], (usage.input_tokens, usage.output_tokens))
+
+    def stream(self, model, history=(), tools=False):
+        reply, calls = Reply(), []
+        for event in self.client.chat_stream(**self.request(model, history, tools)):
+            if event.type == "content-delta":
+                reply.text += event.delta.message.content.text or ""
+            elif event.type == "tool-call-start":
+                call = event.delta.message.tool_calls
+                calls.append([call.id, call.function.name, call.function.arguments or ""])
+            elif event.type == "tool-call-delta":
+                calls[-1][2] += event.delta.message.tool_calls.function.arguments or ""
+            elif event.type == "message-end":
+                reply.finish, usage = self.finishes[event.delta.finish_reason], event.delta.usage.tokens
+                reply.tokens = (usage.input_tokens, usage.output_tokens)
+        reply.calls = [(i, n, json.loads(a)) for i, n, a in calls]
+        made = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in calls]
+        self.last = {"role": "assistant"} | ({"tool_calls": made} if made else {"content": reply.text})
+        return reply
+
+    def request(self, model, history, tools):
+        request = super().request(model, history, tools)
+        if tools:
+            request["tool_choice"] = "REQUIRED"
+        return request
+
+
+CLIENTS = {
+    "chat": Chat,
+    "responses": Responses,
+    "messages": Messages,
+    "gemini": Gemini,
+    "converse": Converse,
+    "cohere": Cohere,
+}
 
 
 @pytest.fixture(params=CLIENTS)
@@ -305,7 +367,9 @@ def test_tool_loop(client, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_tools_streamed(client, model):
+def test_tool_loop_streamed(client, model):
     reply = client.stream(model, tools=True)
     assert [name for _, name, _ in reply.calls] == ["get_weather"] and reply.finish == "tool"
     assert set(reply.calls[0][2]) == {"town"}
+    final = client.stream(model, history=client.answered(reply))
+    assert final.text and final.finish == "stop"

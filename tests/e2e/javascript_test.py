@@ -34,7 +34,7 @@ def names_of(script):
     return [json.loads(line)["name"] for line in result.stdout.splitlines()]
 
 
-CHECKS = [(script, name) for script in ("openai", "anthropic", "google") for name in names_of(script)]
+CHECKS = [(script, name) for script in ("openai", "anthropic", "google", "loops") for name in names_of(script)]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """LangChain's four packages, as an application would use them, with models of every provider."""
 
+import functools
+import operator
+
 import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_aws import ChatBedrockConverse
@@ -110,3 +113,21 @@ def test_tool_loops(world, client, model):
     assert call["name"] == "get_weather" and set(call["args"]) == {"town"}
     result = ToolMessage(get_weather.invoke(call["args"]), tool_call_id=call["id"], name="get_weather")
     assert chat.bind_tools([get_weather]).invoke([question, asked, result]).text
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_tool_loops_streamed(world, client, model):
+    @tool
+    def get_weather(town: str) -> str:
+        """Weather of a town."""
+        return f"It rains in {town}."
+
+    chat = CLIENTS[client](world, model)
+    question = HumanMessage("How is the weather?")
+    asked = functools.reduce(operator.add, chat.bind_tools([get_weather], tool_choice="any").stream([question]))
+    [call] = asked.tool_calls
+    assert call["name"] == "get_weather" and set(call["args"]) == {"town"}
+    result = ToolMessage(get_weather.invoke(call["args"]), tool_call_id=call["id"], name="get_weather")
+    history = [question, asked, result]
+    assert "".join(chunk.text for chunk in chat.bind_tools([get_weather]).stream(history))
