@@ -140,7 +140,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(bytes.data(), bytes.size());
   static json::Parser parser;
   base::Arena arena;
-  const auto peeked = gateway::peek(parser, body, arena);
+  const auto peeked = gateway::peek_by_index(parser, body, arena);
+  const auto direct = gateway::peek_directly(body, arena);
+  require(direct.has_value() == peeked.has_value());
+  require(!direct || (*direct == *peeked && direct->model_span.data() == peeked->model_span.data() &&
+                      direct->owned_by_span.data() == peeked->owned_by_span.data()));
 
   boost::json::parse_options options;
   options.max_depth = json::kDepthMax + 2;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "json/direct_reader.h"
 #include "json/text.h"
 
 namespace llmgw::gateway {
@@ -45,9 +46,11 @@ Field field_of(std::string_view key) {
 // The longest name above is 21 characters, each at most six (\u006d) when escaped.
 constexpr size_t kEscapedKeyBytesMax = 21 * 6;
 
+// Reader: json::Reader or json::DirectReader.
+template <class Reader>
 class Pass {
  public:
-  Pass(const json::Document& document, base::Arena& arena) : body_(document.text), reader_(document), arena_(arena) {}
+  Pass(std::string_view body, Reader& reader, base::Arena& arena) : body_(body), reader_(reader), arena_(arena) {}
 
   std::expected<Peek, PeekRefusal> run() {
     if (reader_.kind() != json::Kind::object) return refuse("the request body must be a JSON object");
@@ -252,7 +255,7 @@ class Pass {
   }
 
   std::string_view body_;
-  json::Reader reader_;
+  Reader& reader_;
   base::Arena& arena_;
   Peek peek_;
   PeekRefusal refusal_{nullptr, ""};
@@ -262,10 +265,23 @@ class Pass {
 
 }  // namespace
 
-std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena) {
+std::optional<Peek> peek_directly(std::string_view body, base::Arena& arena) {
+  json::DirectReader reader(body);
+  const auto seen = Pass(body, reader, arena).run();
+  if (!seen || !reader.is_utf8()) return std::nullopt;
+  return *seen;
+}
+
+std::expected<Peek, PeekRefusal> peek_by_index(json::Parser& parser, std::string_view body, base::Arena& arena) {
   const auto document = parser.parse(body);
   if (!document) return std::unexpected(PeekRefusal{document.error().context, ""});
-  return Pass(*document, arena).run();
+  json::Reader reader(*document);
+  return Pass(body, reader, arena).run();
+}
+
+std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena) {
+  if (const auto seen = peek_directly(body, arena)) return *seen;
+  return peek_by_index(parser, body, arena);
 }
 
 }  // namespace llmgw::gateway

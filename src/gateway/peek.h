@@ -40,6 +40,8 @@ struct Peek {
   // The largest of max_tokens, max_completion_tokens, max_output_tokens, Gemini's generationConfig.maxOutputTokens and
   // Bedrock's inferenceConfig.maxTokens; absent if none is a plain whole number.
   std::optional<uint64_t> max_output_tokens;
+
+  bool operator==(const Peek&) const = default;
 };
 
 // Why a body is refused. Static texts, fit for the client's error message.
@@ -51,5 +53,10 @@ struct PeekRefusal {
 // `body` must outlive the result. Fails if the body is not one valid JSON object, has a duplicate of `model`, `stream`
 // or `owned_by`, or one of these with a wrong type. null counts as absent for `stream` and `owned_by`, not for `model`.
 std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena);
+
+// The two ways of it. Without an index: for bodies that are good, at a third of the cost; nothing where there is
+// anything to refuse. With one: knows what is wrong.
+std::optional<Peek> peek_directly(std::string_view body, base::Arena& arena);
+std::expected<Peek, PeekRefusal> peek_by_index(json::Parser& parser, std::string_view body, base::Arena& arena);
 
 }  // namespace llmgw::gateway

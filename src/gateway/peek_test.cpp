@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
 #include "json/splice.h"
@@ -172,6 +173,76 @@ TEST_F(PeekTest, EveryTruncationIsRefused) {
       R"({"model":"gpt-4","stream":true,"stream_options":{"include_usage":true},"owned_by":"x","a":[1,{"b":null}]})";
   for (size_t size = 0; size < body.size(); ++size) EXPECT_FALSE(run(body.substr(0, size))) << size;
   EXPECT_TRUE(run(body));
+}
+
+// Whatever the way without an index takes, the other takes and reads alike; and what is refused is what was refused.
+void expect_same_either_way(json::Parser& parser, const std::vector<char>& bytes) {
+  const std::string_view body(bytes.data(), bytes.size());
+  base::Arena arena;
+  const auto indexed = peek_by_index(parser, body, arena);
+  const auto direct = peek_directly(body, arena);
+  ASSERT_EQ(direct.has_value(), indexed.has_value()) << body;
+  if (!direct) return;
+  EXPECT_EQ(*direct, *indexed) << body;
+  EXPECT_EQ(direct->model_span.data(), indexed->model_span.data()) << body;
+  EXPECT_EQ(direct->owned_by_span.data(), indexed->owned_by_span.data()) << body;
+}
+
+std::vector<std::string> bodies_to_break() {
+  return {
+      R"({"model":"gpt-4","messages":[{"role":"user","content":"a \"quoted\" \\ word"},{"role":"x","content":[]}]})",
+      R"( { "owned_by" : "me" , "n" : -1.5e+3 , "t" : [true, false, null, {}, [[], {"a":{}}]], "model":"m" } )",
+      R"({"stream":true,"stream_options":{"include_usage":false},"max_tokens":12,"metadata":{"tags":["a","b"],"k":"v"}})",
+      "{\"model\":\"gr\u00fc\u00df\",\"content\":\"\u6d77\u306e\u6b74\u53f2 \U0001F600\",\"user\":\"\\u00e9\"}",
+      R"({"model":"m","content":")" + std::string(200, 'x') + R"(\n)" + std::string(70, 'y') + R"(\\"})",
+      R"({"generationConfig":{"maxOutputTokens":7},"inferenceConfig":{"maxTokens":9},"owned_by":null,"a":0,"b":10})",
+  };
+}
+
+TEST_F(PeekTest, BothWaysTakeTheSameWhateverIsBroken) {
+  constexpr std::string_view kBytes = "{}[]\",:\\ \n\t0123-+.eEtrufalsn\x01\x1f\x7f\x80\xc3\xe6\xff";
+  std::minstd_rand random(1);
+  const auto below = [&](size_t bound) { return static_cast<size_t>(random()) % bound; };
+  for (const std::string& body : bodies_to_break()) {
+    expect_same_either_way(parser_, {body.begin(), body.end()});
+    for (size_t cut = 0; cut < body.size(); ++cut) {
+      expect_same_either_way(parser_, {body.begin(), body.begin() + static_cast<ptrdiff_t>(cut)});
+    }
+    for (int round = 0; round < 4000; ++round) {
+      std::vector<char> bytes(body.begin(), body.end());
+      for (size_t edits = 1 + below(3); edits > 0; --edits) {
+        const auto at = bytes.begin() + static_cast<ptrdiff_t>(below(bytes.size()));
+        const char byte = kBytes[below(kBytes.size())];
+        switch (below(3)) {
+          case 0: *at = byte; break;
+          case 1: bytes.insert(at, byte); break;
+          default: bytes.erase(at);
+        }
+      }
+      expect_same_either_way(parser_, bytes);
+    }
+  }
+}
+
+TEST_F(PeekTest, BothWaysFindTheEndOfStringsOfAnyLength) {
+  for (size_t size = 0; size < 200; ++size) {
+    for (const std::string_view last : {"", "\\\"", "\\\\", "\\", "\x1f", "\xc3\xbc", "\xc3", "\\\x01"}) {
+      std::string body = R"({"a":")" + std::string(size, 'z');
+      body += last;
+      body += R"("})";
+      expect_same_either_way(parser_, {body.begin(), body.end()});
+    }
+  }
+}
+
+TEST_F(PeekTest, BothWaysBoundTheDepthAlike) {
+  for (const size_t depth : {json::kDepthMax - 1, json::kDepthMax, json::kDepthMax + 1}) {
+    for (const std::string_view start : {R"({"a":)", R"({"metadata":{"tags":)"}) {
+      std::string body(start);
+      body.append(depth, '[').append(depth, ']').append(start.ends_with("tags\":") ? "}}" : "}");
+      expect_same_either_way(parser_, {body.begin(), body.end()});
+    }
+  }
 }
 
 }  // namespace
