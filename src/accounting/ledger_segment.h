@@ -44,10 +44,8 @@ class Segment {
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
-  // Where the next payload of at most `size` bytes may be written; null when it does not fit any more.
-  char* prepare(size_t size);
-  // Makes the payload just written a record.
-  void commit(size_t size);
+  // False: it does not fit any more.
+  bool append(std::string_view payload);
 
   // Has the file system take in what is to be written next, `ahead` bytes beyond written(): the first write to a page
   // asks it (6 us), and it may wait for its journal. The ledger's thread only.
@@ -70,6 +68,10 @@ class Segment {
   std::atomic<size_t> end_ = kSegmentHeadBytes;
   size_t populated_ = 0;
 };
+
+// Waits until the disk has these bytes of a segment's file. Of them alone: a page that the disk has been given costs
+// its next writer what a new one does, so those populated ahead must stay as they are.
+base::Result<void> sync_segment(int fd, size_t from, size_t to);
 
 // What a segment's bytes hold.
 struct SegmentScan {

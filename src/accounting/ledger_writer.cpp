@@ -25,19 +25,16 @@ bool LedgerWriter::next_segment() {
 bool LedgerWriter::append(const LedgerRecord& record) {
   std::array<char, kLedgerRecordBytesMax> bytes;
   const size_t size = encode(record, bytes);
+  const std::string_view payload(bytes.data(), size);
   Segment* segment = current_.load(std::memory_order_relaxed);
-  char* to = segment == nullptr ? nullptr : segment->prepare(size);
-  if (to == nullptr) {
+  if (segment == nullptr || !segment->append(payload)) {
     if (!next_segment()) {
       lost_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
-    segment = current_.load(std::memory_order_relaxed);
-    to = segment->prepare(size);
+    current_.load(std::memory_order_relaxed)->append(payload);
   }
-  std::copy_n(bytes.data(), size, to);
-  segment->commit(size);
-  appended_.fetch_add(1, std::memory_order_relaxed);
+  appended_.store(appended_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // no other writer
   return true;
 }
 

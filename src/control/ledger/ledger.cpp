@@ -83,7 +83,7 @@ Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
   for (size_t i = 0; i < ledger->options_.workers; ++i) {
     ledger->writers_.push_back(std::make_unique<accounting::LedgerWriter>());
   }
-  ledger->written_before_.resize(ledger->options_.workers);
+  ledger->paces_.resize(ledger->options_.workers);
   ledger->supply();
   Ledger* const raw = ledger.get();
   raw->supplier_ = std::thread([raw] { raw->run_supplier(); });
@@ -137,6 +137,7 @@ void Ledger::supply() {
     if (!writers_[i]->wants_spare()) continue;
     auto segment = make_segment(i);
     if (segment) {
+      (*segment)->populate(paces_[i].ahead());
       const std::lock_guard lock(mutex_);
       readings_.emplace(name_of((*segment)->path()),
                         Reading{.mark = {.name = name_of((*segment)->path())}, .worker = i});
@@ -159,9 +160,11 @@ void Ledger::populate() {
     Segment* const segment = writers_[i]->current();
     if (segment == nullptr) continue;
     const size_t written = segment->written();
-    const size_t added = written - std::min(written, written_before_[i]);
-    segment->populate(std::max(accounting::kPopulatedBytes, 2 * added));
-    written_before_[i] = written;
+    // Of a new segment as much as of the last, until it is known better.
+    Pace& pace = paces_[i];
+    pace.added = written >= pace.written ? written - pace.written : std::max(pace.added, written);
+    pace.written = written;
+    segment->populate(pace.ahead());
   }
 }
 
@@ -194,8 +197,7 @@ void Ledger::rescue_memory() {
     Segment& to = **file;
     accounting::scan_segment(from->bytes(), accounting::kSegmentHeadBytes, [&to](std::string_view payload) {
       // As many as came from a segment of the same size.
-      std::ranges::copy(payload, to.prepare(payload.size()));
-      to.commit(payload.size());
+      to.append(payload);
     });
     const std::string name = name_of(to.path());
     const std::lock_guard lock(mutex_);
@@ -359,18 +361,30 @@ void Ledger::count_waiting() {
 
 // Under descriptors of its own: a segment may be done with while the disk takes its time.
 void Ledger::sync() {
-  std::vector<int> files;
+  struct Part {
+    std::string name;
+    int fd;
+    size_t from, to;
+  };
+  std::vector<Part> parts;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, reading] : readings_) {
       const Segment* const segment = segment_of(reading);
-      if (segment != nullptr && segment->on_disk()) files.push_back(segment->duplicate_descriptor());
+      if (segment == nullptr || !segment->on_disk() || segment->written() == reading.synced) continue;
+      parts.push_back({name, segment->duplicate_descriptor(), reading.synced, segment->written()});
     }
   }
-  for (const int fd : files) {
-    if (fd < 0) continue;
-    if (fdatasync(fd) != 0) complain("the ledger is not on disk", base::os_error(errno, "syncing the ledger"));
-    close(fd);
+  for (const Part& part : parts) {
+    if (part.fd < 0) continue;
+    const auto synced = accounting::sync_segment(part.fd, part.from, part.to);
+    close(part.fd);
+    if (!synced) {
+      complain("the ledger is not on disk", synced.error());
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    if (const auto reading = readings_.find(part.name); reading != readings_.end()) reading->second.synced = part.to;
   }
 }
 

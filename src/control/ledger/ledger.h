@@ -11,6 +11,7 @@
 // A segment that a dead process left is read to its last whole record and summed up like any other.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -78,6 +79,14 @@ class Ledger {
     SegmentMark mark;
     std::unique_ptr<accounting::Segment> full = nullptr;  // of this process, and full; or else
     size_t worker = SIZE_MAX;                             // being filled by that worker, or else a file that was left
+    size_t synced = 0;                                    // bytes the disk has
+  };
+
+  // How fast a worker's segment fills up: at the last look of the supplying thread, and since the one before.
+  struct Pace {
+    size_t written = 0;
+    size_t added = 0;
+    size_t ahead() const { return std::max(accounting::kPopulatedBytes, 2 * added); }
   };
 
   // One step of the summing thread, with its segment if this process has it.
@@ -130,7 +139,7 @@ class Ledger {
 
   // Held while a segment's file is taken in, which may wait for the disk, and to take a segment away. Before mutex_.
   std::mutex populating_;
-  std::vector<size_t> written_before_;  // by worker, of the segment it had then; the supplying thread's
+  std::vector<Pace> paces_;  // by worker; the supplying thread's
 
   // Guards what the threads share; held only for steps that do not wait.
   std::mutex mutex_;
