@@ -137,6 +137,26 @@ StructureMasks scan_structure_narrow(const char* block, size_t size, char letter
   return combine(bytes, quotes, prefix_parity(quotes), size, carry);
 }
 
+size_t plain_bytes(const char* text, size_t size) {
+#if defined(__x86_64__)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const auto hits = [&](const char* at) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    return _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+  };
+  size_t done = 0;
+  for (; size - done >= 32; done += 32) {
+    if (_mm_movemask_epi8(_mm_or_si128(hits(text + done), hits(text + done + 16))) != 0) break;
+  }
+  return done;
+#else
+  size_t done = 0;
+  while (done < size && text[done] != '"' && text[done] != '\\') ++done;
+  return done;
+#endif
+}
+
 StructureMasks scan_structure(const char* block, size_t size, char letter, StructureCarry& carry) {
 #if defined(__x86_64__)
   if (has_wide()) return scan_wide(block, size, letter, carry);

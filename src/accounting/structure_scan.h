@@ -22,6 +22,10 @@ struct StructureMasks {
 
 inline constexpr size_t kScanBlock = 64;
 
+// How many bytes from the front have neither a quote nor a backslash, give or take the last step. Inside a string that
+// begins before `text` and with nothing carried over but that, they need no scan.
+size_t plain_bytes(const char* text, size_t size);
+
 // `block` has kScanBlock readable bytes, of which the first `size` (1 to 64) count; the rest must be zero.
 StructureMasks scan_structure(const char* block, size_t size, char letter, StructureCarry& carry);
 // What it does on a processor without AVX2. For the test that compares the two.

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
+#include <string>
 #include <string_view>
 
 namespace llmgw::accounting {
@@ -27,6 +29,22 @@ TEST(StructureScan, IsTheSameOnEveryProcessor) {
     ASSERT_EQ(carry.in_string, narrow_carry.in_string);
     ASSERT_EQ(carry.escaped, narrow_carry.escaped);
     ASSERT_EQ(carry.opened, narrow_carry.opened);
+  }
+}
+
+// What may be left out of the scan inside a string has nothing the scan would see, and little that has nothing stays.
+TEST(StructureScan, PlainBytesHaveNoQuoteAndNoBackslash) {
+  constexpr size_t kStep = 32;
+  std::mt19937_64 random(20261122);
+  for (int round = 0; round < 2'000; ++round) {
+    std::string text(random() % 300, 'x');
+    for (size_t marks = random() % 3; marks > 0 && !text.empty(); --marks) {
+      text[random() % text.size()] = random() % 2 == 0 ? '"' : '\\';
+    }
+    const size_t first = std::min(text.find_first_of("\"\\"), text.size());
+    const size_t plain = plain_bytes(text.data(), text.size());
+    ASSERT_LE(plain, first) << text;
+    ASSERT_GT(plain + kStep, first) << text;
   }
 }
 

@@ -100,6 +100,10 @@ void UsageScanner::feed_json(std::string_view bytes) {
 
 void UsageScanner::scan(std::string_view& text) {
   while (!text.empty()) {
+    if (carry_.in_string != 0 && carry_.escaped == 0 && carry_.opened == 0) {
+      text.remove_prefix(plain_bytes(text.data(), text.size()));
+      if (text.empty()) return;
+    }
     const size_t size = std::min(text.size(), kScanBlock);
     std::array<char, kScanBlock> padded;
     const char* block = text.data();

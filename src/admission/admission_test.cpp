@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <random>
@@ -181,6 +182,19 @@ TEST(Admission, NothingOverflows) {
   EXPECT_TRUE(call(rich, at(0), {.nano_dollars = INT64_MAX}));
   EXPECT_FALSE(call(rich, at(0), {.nano_dollars = 1}));
   EXPECT_EQ(token_cost(1, 1'000'000'000'000), 1);
+}
+
+// Small numbers are divided in 64 bits, large ones in 128: where they meet, and beyond.
+TEST(Admission, TheCostOfTokensIsExactWhateverTheirNumber) {
+  constexpr uint64_t kMeet = (uint64_t{1} << 62) / static_cast<uint64_t>(kMinute);
+  constexpr unsigned __int128 kYear = static_cast<unsigned __int128>(kMinute) * 60 * 24 * 365;
+  for (const uint64_t tokens : {uint64_t{0}, uint64_t{1}, uint64_t{999}, kMeet - 1, kMeet, kMeet + 1, UINT64_MAX / 3}) {
+    for (const uint64_t limit : {uint64_t{1}, uint64_t{7}, uint64_t{60'000'000'000}, uint64_t{1} << 62, UINT64_MAX}) {
+      const auto product = static_cast<unsigned __int128>(tokens) * static_cast<uint64_t>(kMinute);
+      const auto exact = std::min((product + limit - 1) / limit, kYear);
+      EXPECT_EQ(token_cost(tokens, limit), static_cast<Nanoseconds>(exact)) << tokens << " of " << limit;
+    }
+  }
 }
 
 TEST(Admission, RemainingIsWhatTheTightestScopeHas) {

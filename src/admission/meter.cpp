@@ -5,6 +5,13 @@
 
 namespace llmgw::admission {
 
+namespace {
+
+// Far beyond a window, and far from an overflow when added to a time.
+constexpr Nanoseconds kCostMax = kMinute * 60 * 24 * 365;
+
+}  // namespace
+
 Rate Rate::of_requests_per_second(double rate) {
   if (rate <= 0) return {};
   const auto interval = std::max<Nanoseconds>(1, std::llround(static_cast<double>(kSecond) / rate));
@@ -30,11 +37,16 @@ CompiledLimits CompiledLimits::of(const Limits& limits, ZoneCache& zones) {
 }
 
 Nanoseconds token_cost(uint64_t tokens, uint64_t tokens_per_minute) {
+  // A division of 128 bits takes twenty times as long.
+  constexpr uint64_t kMinuteOf64Bits = static_cast<uint64_t>(kMinute);
+  constexpr uint64_t kTokensOf64Bits = (uint64_t{1} << 62) / kMinuteOf64Bits;
+  if (tokens <= kTokensOf64Bits && tokens_per_minute <= uint64_t{1} << 62) {
+    const uint64_t cost = (tokens * kMinuteOf64Bits + tokens_per_minute - 1) / tokens_per_minute;
+    return static_cast<Nanoseconds>(std::min(cost, static_cast<uint64_t>(kCostMax)));
+  }
   const auto product = static_cast<unsigned __int128>(tokens) * static_cast<uint64_t>(kMinute);
   const auto cost = (product + tokens_per_minute - 1) / tokens_per_minute;
-  // Far beyond a window, and far from an overflow when added to a time.
-  constexpr Nanoseconds kMost = kMinute * 60 * 24 * 365;
-  return cost > static_cast<unsigned __int128>(kMost) ? kMost : static_cast<Nanoseconds>(cost);
+  return cost > static_cast<unsigned __int128>(kCostMax) ? kCostMax : static_cast<Nanoseconds>(cost);
 }
 
 namespace cell {
@@ -68,6 +80,9 @@ void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& take
 Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t limit, Nanoseconds now) {
   const Nanoseconds used = std::max<Nanoseconds>(0, word.load(std::memory_order_relaxed) - now);
   if (used >= window) return {.count = 0, .reset = used};
+  if (uint64_t product = 0; !__builtin_mul_overflow(static_cast<uint64_t>(window - used), limit, &product)) {
+    return {.count = product / static_cast<uint64_t>(window), .reset = used};
+  }
   const auto share = static_cast<unsigned __int128>(window - used) * limit / static_cast<uint64_t>(window);
   return {.count = static_cast<uint64_t>(share), .reset = used};
 }

@@ -33,17 +33,21 @@ uint64_t stream_bytes_per_token(chat::Dialect dialect) {
 uint64_t estimate_prompt_tokens(std::string_view body) {
   uint64_t text_bytes = body.size();
   uint64_t media = 0;
-  size_t at = 0;
-  // Escaped quotation marks only cut a text in two.
-  while (at < body.size()) {
-    const void* const quote = std::memchr(body.data() + at, '"', body.size() - at);
-    if (quote == nullptr) break;
-    const size_t next = static_cast<size_t>(static_cast<const char*>(quote) - body.data());
-    if (is_media(body.substr(at, next - at))) {
-      text_bytes -= next - at;
+  // Escaped quotation marks only cut a text in two. Only a text with no mark in its first kMediaBytesMin bytes can be
+  // media, so it is enough to know the last one of so many.
+  while (body.size() >= kMediaBytesMin) {
+    const void* const last = memrchr(body.data(), '"', kMediaBytesMin);
+    if (last != nullptr) {
+      body.remove_prefix(static_cast<size_t>(static_cast<const char*>(last) - body.data()) + 1);
+      continue;
+    }
+    const size_t end = body.find('"', kMediaBytesMin);
+    if (end == std::string_view::npos) break;
+    if (is_media(body.substr(0, end))) {
+      text_bytes -= end;
       ++media;
     }
-    at = next + 1;
+    body.remove_prefix(end + 1);
   }
   return text_bytes / chat::kBytesPerToken + media * kMediaTokens;
 }

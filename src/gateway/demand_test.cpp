@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
 namespace llmgw::gateway {
@@ -27,6 +28,29 @@ TEST(Demand, NothingIsReadBeyondTheEnd) {
     const std::string body = std::string(size, '"');
     EXPECT_EQ(estimate_prompt_tokens(body), size / 4);
     EXPECT_LE(estimate_prompt_tokens(std::string(size, 'A')), 1000u);
+  }
+}
+
+// As a plain walk from mark to mark has it.
+TEST(Demand, TextsAreToldFromMediaWhereverTheMarksStand) {
+  std::minstd_rand random(7);
+  for (int round = 0; round < 300; ++round) {
+    std::string body;
+    uint64_t media = 0;
+    uint64_t text_bytes = 0;
+    for (size_t pieces = random() % 6; pieces > 0; --pieces) {
+      const bool spaced = random() % 2 == 0;
+      const size_t size = random() % 5000;
+      body += std::string(size, 'A');
+      if (spaced && size > 0) body[body.size() - size] = ' ';
+      const bool counts = !spaced && size >= 2048;
+      media += counts ? 1 : 0;
+      text_bytes += (counts ? 0 : size) + 1;
+      body += '"';
+    }
+    const size_t tail = random() % 5000;
+    body.append(tail, 'B');
+    EXPECT_EQ(estimate_prompt_tokens(body), (text_bytes + tail) / 4 + media * kMediaTokens);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "gateway/limit_headers.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
@@ -40,20 +41,49 @@ void drop_providers(http::Headers& headers) {
 
 }  // namespace
 
-std::string reset_text(base::Duration time) {
-  const int64_t total = std::chrono::ceil<std::chrono::milliseconds>(time).count();
-  if (total < 1000) return std::to_string(total) + "ms";
-  const int64_t minutes = total / 60'000;
-  const int64_t rest = total % 60'000;
-  std::string seconds = std::to_string(rest / 1000);
-  if (rest % 1000 != 0) {
-    std::string decimals = std::to_string(rest % 1000);
-    decimals.insert(0, 3 - decimals.size(), '0');
-    while (decimals.ends_with('0')) decimals.pop_back();
-    seconds += "." + decimals;
+namespace {
+
+constexpr size_t kNumberBytesMax = 20;  // what UINT64_MAX has
+constexpr size_t kResetBytesMax = 32;   // "153722867280h59m59.999s"
+
+char* put_number(char* out, uint64_t value) {
+  return std::to_chars(out, out + kNumberBytesMax, value).ptr;
+}
+
+char* put_reset(char* out, base::Duration time) {
+  const auto total =
+      static_cast<uint64_t>(std::max<int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(time).count()));
+  if (total < 1000) {
+    out = put_number(out, total);
+    *out++ = 'm';
+    *out++ = 's';
+    return out;
   }
-  const std::string hours = minutes >= 60 ? std::to_string(minutes / 60) + "h" : "";
-  return hours + (minutes > 0 ? std::to_string(minutes % 60) + "m" : "") + seconds + "s";
+  const uint64_t minutes = total / 60'000;
+  if (minutes >= 60) {
+    out = put_number(out, minutes / 60);
+    *out++ = 'h';
+  }
+  if (minutes > 0) {
+    out = put_number(out, minutes % 60);
+    *out++ = 'm';
+  }
+  out = put_number(out, total % 60'000 / 1000);
+  if (uint64_t thousandths = total % 1000; thousandths != 0) {
+    *out++ = '.';
+    for (uint64_t place = 100; thousandths != 0; thousandths %= place, place /= 10) {
+      *out++ = static_cast<char>('0' + thousandths / place);
+    }
+  }
+  *out++ = 's';
+  return out;
+}
+
+}  // namespace
+
+std::string reset_text(base::Duration time) {
+  std::array<char, kResetBytesMax> text;
+  return {text.data(), put_reset(text.data(), time)};
 }
 
 void write_limit_headers(Dialect dialect, const admission::Allowance& requests, const admission::Allowance& tokens,
@@ -67,23 +97,27 @@ void write_limit_headers(Dialect dialect, const admission::Allowance& requests, 
     case Dialect::cohere: return;
     default: break;
   }
-  const auto add = [&](std::string_view name, std::string_view value) {
-    headers.append({name, arena.copy(value), http::HeaderId::other, true});
-  };
-  const auto add_number = [&](std::string_view name, uint64_t value) {
-    std::array<char, 20> digits;
-    add(name, {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr});
+  // All values side by side.
+  char* out = arena.bytes(2 * (2 * kNumberBytesMax + kResetBytesMax)).data();
+  const auto add = [&](std::string_view name, char* end) {
+    headers.append({name, {out, end}, http::HeaderId::other, true});
+    out = end;
   };
   for (const bool of_tokens : {false, true}) {
     const admission::Allowance& allowance = of_tokens ? tokens : requests;
     if (allowance.limit == 0) continue;
     const Names& names = kNames[anthropic ? 1 : 0][of_tokens ? 1 : 0];
     const base::Duration reset(allowance.reset);
-    add_number(names.limit, allowance.limit);
-    add_number(names.remaining, allowance.remaining);
+    add(names.limit, put_number(out, allowance.limit));
+    add(names.remaining, put_number(out, allowance.remaining));
+    if (!anthropic) {
+      add(names.reset, put_reset(out, reset));
+      continue;
+    }
     // Whole seconds, rounded up: never before it is true.
     const auto at = std::chrono::ceil<std::chrono::seconds>(now + reset);
-    add(names.reset, anthropic ? control::format_timestamp({at.time_since_epoch().count()}) : reset_text(reset));
+    const std::string text = control::format_timestamp({at.time_since_epoch().count()});
+    add(names.reset, std::ranges::copy(text.substr(0, kResetBytesMax), out).out);
   }
 }
 
