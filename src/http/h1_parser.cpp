@@ -81,7 +81,7 @@ bool read_method(Reading& in, RequestHead& head) {
 bool read_target(Reading& in, size_t target_bytes_max, RequestHead& head) {
   const char* const first = in.at;
   const char* const last_allowed = first + std::min(in.left(), target_bytes_max);
-  in.at = grammar::skip(first, last_allowed, grammar::kTarget);
+  in.at = grammar::skip_target(first, last_allowed);
   if (in.at == in.end) return in.wait();
   if (in.at == last_allowed && is(*in.at, grammar::kTarget)) return in.fail(ParseError::target_too_long);
   if (*in.at == '\n') return in.fail(ParseError::bare_line_feed);
@@ -119,7 +119,7 @@ ParseError split_path(std::string_view text, RequestHead& head) {
   const size_t question = std::min(text.find('?'), text.size());
   head.path = text.substr(0, question);
   head.query = text.substr(std::min(question + 1, text.size()));
-  if (std::any_of(head.path.begin(), head.path.end(), [](char c) { return is(c, grammar::kPathRefused); })) {
+  if (head.path.find('\\') != std::string_view::npos) {
     return ParseError::bad_target;
   }
   return ParseError::none;

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "http/h1_grammar.h"
+
 namespace llmgw::http {
 namespace {
 
@@ -587,6 +589,21 @@ TEST(Message, ReasonPhrasesAreInOrder) {
   EXPECT_EQ(reason_phrase(404), "Not Found");
   EXPECT_EQ(reason_phrase(529), "Overloaded");
   EXPECT_EQ(reason_phrase(418), "Unknown");
+}
+
+// Sixteen bytes at a time or one: every byte, wherever it stands.
+TEST(Grammar, TargetsEndAtTheSameByteEitherWay) {
+  for (size_t size : {1, 15, 16, 17, 40}) {
+    for (size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, '/');
+        text[at] = static_cast<char>(byte);
+        const char* const end = text.data() + text.size();
+        ASSERT_EQ(grammar::skip_target(text.data(), end), grammar::skip(text.data(), end, grammar::kTarget))
+            << byte << " at " << at << " of " << size;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -33,8 +33,37 @@ bool valid_header_value(std::string_view value) {
 }
 
 bool valid_target(std::string_view target) {
-  return !target.empty() && grammar::all(target, grammar::kTarget);
+  return !target.empty() && grammar::skip_target(target.begin(), target.end()) == target.end();
 }
+
+namespace {
+
+template <class Word>
+void copy_ends(char* out, const char* from, size_t size) {
+  Word first;
+  Word last;
+  std::memcpy(&first, from, sizeof first);
+  std::memcpy(&last, from + size - sizeof last, sizeof last);
+  std::memcpy(out, &first, sizeof first);
+  std::memcpy(out + size - sizeof last, &last, sizeof last);
+}
+
+// Names and most values are short: two words that overlap copy 4 to 16 bytes without a call.
+inline char* put_short(char* out, std::string_view text) {
+  const size_t size = text.size();
+  if (size > 16) {
+    std::memcpy(out, text.data(), size);
+  } else if (size >= 8) {
+    copy_ends<uint64_t>(out, text.data(), size);
+  } else if (size >= 4) {
+    copy_ends<uint32_t>(out, text.data(), size);
+  } else {
+    for (size_t i = 0; i < size; ++i) out[i] = text[i];
+  }
+  return out + size;
+}
+
+}  // namespace
 
 template <class Sink>
 void BasicHeadWriter<Sink>::put_line(std::string_view name, std::string_view prefix, std::string_view value) {
@@ -42,10 +71,13 @@ void BasicHeadWriter<Sink>::put_line(std::string_view name, std::string_view pre
     const size_t before = out_->size();
     const size_t after = before + name.size() + prefix.size() + value.size() + 4;  // ": " and the end of the line
     out_->resize_and_overwrite(after, [&](char* text, size_t) {
-      char* out = text + before;
-      for (const std::string_view part : {name, std::string_view(": "), prefix, value, std::string_view("\r\n")}) {
-        out = std::copy(part.begin(), part.end(), out);
-      }
+      char* out = put_short(text + before, name);
+      *out++ = ':';
+      *out++ = ' ';
+      if (!prefix.empty()) out = put_short(out, prefix);
+      out = put_short(out, value);
+      out[0] = '\r';
+      out[1] = '\n';
       return after;
     });
   } else {

@@ -44,6 +44,24 @@ TEST(HeadWriter, WhatItWritesTheParserReads) {
   EXPECT_EQ(head.content_length, 3u);
 }
 
+TEST(HeadWriter, WritesNamesAndValuesOfAnyLength) {
+  std::string letters;
+  for (size_t i = 0; i < 60; ++i) letters += static_cast<char>('a' + i % 26);
+  std::string out;
+  std::string expected = "HTTP/1.1 200 OK\r\n";
+  HeadWriter writer(out);
+  writer.status_line(200);
+  for (size_t name = 1; name < 40; name += 3) {
+    for (size_t value = 0; value < 40; ++value) {
+      const std::string_view prefix = value % 2 == 0 ? "" : "Bearer ";
+      writer.header(letters.substr(0, name), prefix, letters.substr(7, value));
+      expected += letters.substr(0, name) + ": " + std::string(prefix) + letters.substr(7, value) + "\r\n";
+    }
+  }
+  EXPECT_TRUE(writer.finish());
+  EXPECT_EQ(out, expected + "\r\n");
+}
+
 TEST(HeadWriter, RefusesInjection) {
   constexpr std::string_view kValues[] = {"a\r\nX: y", "a\nX: y", "a\rb", "a\0b"sv, "\x7f", "0123456789abcdef\r\n"};
   for (const std::string_view value : kValues) {
