@@ -21,7 +21,7 @@ using net::Task;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
-constexpr size_t kLargeReadBytes = 8 * 1024;  // smaller reads are not worth a second look
+constexpr size_t kLargeReadBytes = 16 * 1024;  // a second look at the head costs more than to keep less
 // What a client may still send into a closed door before it sees a reset: the largest uploads there are, for as long as
 // they keep coming.
 constexpr size_t kLingerBytesMax = 64 << 20;

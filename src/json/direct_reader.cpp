@@ -62,6 +62,18 @@ __attribute__((target("avx2"))) const char* find_stop_wide(const char* p, const 
   const __m256i backslash = _mm256_set1_epi8('\\');
   const __m256i control = _mm256_set1_epi8(0x1F);
   __m256i all = _mm256_setzero_si256();
+  for (; end - p >= 2 * kWide; p += 2 * kWide) {
+    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + kWide));
+    const __m256i least = _mm256_min_epu8(first, second);
+    const __m256i quotes = _mm256_or_si256(_mm256_cmpeq_epi8(first, quote), _mm256_cmpeq_epi8(second, quote));
+    const __m256i backslashes =
+        _mm256_or_si256(_mm256_cmpeq_epi8(first, backslash), _mm256_cmpeq_epi8(second, backslash));
+    const __m256i found = _mm256_or_si256(_mm256_or_si256(quotes, backslashes),
+                                          _mm256_cmpeq_epi8(_mm256_min_epu8(least, control), least));
+    if (_mm256_testz_si256(found, found) == 0) break;
+    all = _mm256_or_si256(all, _mm256_or_si256(first, second));
+  }
   unsigned mask = 0;
   for (; end - p >= kWide; p += kWide) {
     const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -76,6 +88,27 @@ __attribute__((target("avx2"))) const char* find_stop_wide(const char* p, const 
   return mask != 0 ? p + __builtin_ctz(mask) : find_stop_narrow(p, end, ascii);
 }
 #endif
+
+// Names are short: most end within the first step.
+inline const char* find_stop(const char* p, const char* end, bool& ascii) {
+#if defined(__x86_64__)
+  if (end - p >= kNarrow) {
+    const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i found =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')), _mm_cmpeq_epi8(text, _mm_set1_epi8('\\'))),
+                     _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1F)), text));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(found));
+    const int high = _mm_movemask_epi8(text);
+    if (mask != 0) {
+      if ((high & static_cast<int>(mask ^ (mask - 1))) != 0) ascii = false;
+      return p + __builtin_ctz(mask);
+    }
+    if (high != 0) ascii = false;
+    p += kNarrow;
+  }
+#endif
+  return find_string_stop(p, end, ascii);
+}
 
 }  // namespace
 
@@ -173,7 +206,7 @@ inline bool DirectReader::read_string(std::string_view& raw) {
   const char* const start = at_ + 1;
   const char* p = start;
   for (;;) {
-    p = find_string_stop(p, end_, ascii_);
+    p = find_stop(p, end_, ascii_);
     if (p == end_) return fail();
     if (*p == '"') break;
     if (*p != '\\' || end_ - p < 2) return fail();
