@@ -50,9 +50,9 @@ void override_timeout(const http::Headers& headers, std::string_view name, base:
   const std::string_view text = headers.value(name);
   int64_t ms = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
-  constexpr int64_t kDay_ms = 24 * 3600 * 1000;
+  constexpr int64_t kDayMs = 24 * 3600 * 1000;
   if (text.empty() || read.ec != std::errc{} || read.ptr != text.data() + text.size() || ms <= 0) return;
-  timeout = std::chrono::milliseconds(std::min(ms, kDay_ms));
+  timeout = std::chrono::milliseconds(std::min(ms, kDayMs));
 }
 
 }  // namespace

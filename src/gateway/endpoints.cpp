@@ -8,17 +8,13 @@
 #include <vector>
 
 #include "base/text.h"
+#include "gateway/endpoint_rows.h"
 #include "gateway/peek.h"
 #include "json/text.h"
 
 namespace llmgw::gateway {
+namespace endpoint_table {
 namespace {
-
-using chat::Dialect;
-using enum Operation;
-
-enum Method : uint8_t { kGet = 1, kHead = 2, kPost = 4, kDelete = 8 };
-constexpr uint8_t kRead = kGet | kHead;
 
 uint8_t method_bit(std::string_view method) {
   if (method == "POST") return kPost;
@@ -45,64 +41,6 @@ constexpr std::array<std::string_view, 16> kAllow = {"",
                                                      "GET, POST, DELETE",
                                                      "HEAD, POST, DELETE",
                                                      "GET, HEAD, POST, DELETE"};
-
-enum Surface : uint8_t { kOpenAi = 1, kAnthropic = 2, kAzure = 4, kCohere = 8 };
-
-// One method set of one tail. In a pattern {} is one segment, {model} one or more, and a final /** nothing or more
-// segments. Rows of the same tail stand together.
-struct Row {
-  std::string_view pattern;
-  uint8_t surfaces;
-  uint8_t methods;
-  Dialect dialect;
-  Operation operation;
-  ModelPlace place;
-};
-
-constexpr uint8_t kBoth = kOpenAi | kAzure;
-constexpr auto kBody = ModelPlace::body;
-constexpr auto kForm = ModelPlace::multipart;
-constexpr auto kNone = ModelPlace::none;
-
-constexpr Row kRows[] = {
-    {"chat/completions", kBoth, kPost, Dialect::openai_chat, chat, kBody},
-    {"completions", kBoth, kPost, Dialect::openai_completions, completions, kBody},
-    {"embeddings", kBoth, kPost, Dialect::openai_embeddings, embeddings, kBody},
-    {"responses", kOpenAi, kPost, Dialect::openai_responses, responses_create, kBody},
-    {"responses/input_tokens", kOpenAi, kPost, Dialect::openai_responses, responses_input_tokens, kBody},
-    {"responses/compact", kOpenAi, kPost, Dialect::openai_responses, responses_compact, kBody},
-    {"responses/{}", kOpenAi, kGet, Dialect::openai_responses, responses_get, kNone},
-    {"responses/{}", kOpenAi, kDelete, Dialect::openai_responses, responses_delete, kNone},
-    {"responses/{}/cancel", kOpenAi, kPost, Dialect::openai_responses, responses_cancel, kNone},
-    {"responses/{}/input_items", kOpenAi, kGet, Dialect::openai_responses, responses_input_items, kNone},
-    {"conversations", kOpenAi, kPost, Dialect::openai_responses, conversations, kNone},
-    {"conversations/{}", kOpenAi, kGet | kPost | kDelete, Dialect::openai_responses, conversations, kNone},
-    {"conversations/{}/items", kOpenAi, kGet | kPost, Dialect::openai_responses, conversations, kNone},
-    {"conversations/{}/items/{}", kOpenAi, kGet | kDelete, Dialect::openai_responses, conversations, kNone},
-    {"models", kOpenAi | kAnthropic, kRead, Dialect::openai_rest, models_list, kNone},
-    {"models/{model}", kOpenAi | kAnthropic, kRead, Dialect::openai_rest, models_get, ModelPlace::path},
-    {"rerank", kOpenAi, kPost, Dialect::openai_rest, rerank, kBody},
-    {"rerank", kCohere, kPost, Dialect::cohere, rerank, kBody},
-    {"chat", kCohere, kPost, Dialect::cohere, chat, kBody},
-    {"embed", kCohere, kPost, Dialect::cohere, embeddings, kBody},
-    {"moderations", kOpenAi, kPost, Dialect::openai_rest, moderations, kBody},
-    {"images/generations", kBoth, kPost, Dialect::openai_rest, images, kBody},
-    {"images/edits", kBoth, kPost, Dialect::openai_rest, images, kForm},
-    {"images/variations", kOpenAi, kPost, Dialect::openai_rest, images, kForm},
-    {"audio/speech", kBoth, kPost, Dialect::openai_rest, audio_speech, kBody},
-    {"audio/transcriptions", kBoth, kPost, Dialect::openai_rest, audio_transcription, kForm},
-    {"audio/translations", kBoth, kPost, Dialect::openai_rest, audio_transcription, kForm},
-    {"files/**", kOpenAi, kGet | kPost | kDelete, Dialect::openai_rest, files, kNone},
-    {"batches/**", kOpenAi, kGet | kPost, Dialect::openai_rest, batches, kNone},
-    {"fine_tuning/**", kOpenAi, kGet | kPost | kDelete, Dialect::openai_rest, fine_tuning, kNone},
-    {"uploads/**", kOpenAi, kPost, Dialect::openai_rest, uploads, kNone},
-    {"vector_stores/**", kOpenAi, kGet | kPost | kDelete, Dialect::openai_rest, vector_stores, kNone},
-    {"realtime", kOpenAi, kGet, Dialect::openai_rest, realtime, ModelPlace::query},
-    {"messages", kAnthropic, kPost, Dialect::anthropic, messages, kBody},
-    {"messages/count_tokens", kAnthropic, kPost, Dialect::anthropic, count_tokens, kBody},
-    {"messages/batches/**", kAnthropic, kGet | kPost | kDelete, Dialect::anthropic, message_batches, kNone},
-};
-constexpr uint8_t kRowCount = std::size(kRows);
 
 constexpr bool is_pattern(std::string_view pattern) {
   return pattern.find_first_of("{*") != std::string_view::npos;
@@ -447,9 +385,10 @@ class Lookup {
 };
 
 }  // namespace
+}  // namespace endpoint_table
 
 std::expected<Match, EndpointRefusal> find_endpoint(std::string_view method, std::string_view path, ClientHints hints) {
-  return Lookup(method, path, hints).run();
+  return endpoint_table::Lookup(method, path, hints).run();
 }
 
 base::Result<std::string_view> decode_model(std::string_view escaped, base::Arena& arena) {
@@ -475,100 +414,6 @@ base::Result<std::string_view> decode_model(std::string_view escaped, base::Aren
     if (slash == std::string_view::npos) return name;
     rest.remove_prefix(slash + 1);
   }
-}
-
-std::string not_found_message(std::string_view method, std::string_view path) {
-  constexpr size_t kNearMax = 3;
-  constexpr size_t kEchoBytesMax = 128;     // enough to recognise one's own path
-  constexpr size_t kComparedBytesMax = 64;  // bounds the cost of a distance
-  std::string message = "There is no endpoint ";
-  message.append(method.substr(0, 16)).append(" ").append(path.substr(0, kEchoBytesMax)).append(".");
-
-  std::vector<std::string> known = {"/v1beta/models",
-                                    "/v1beta/models/{model}:generateContent",
-                                    "/v1beta/models/{model}:streamGenerateContent",
-                                    "/health",
-                                    "/ready",
-                                    "/metrics"};
-  for (const Row& row : kRows) {
-    std::string tail(row.pattern);
-    if (const size_t hole = tail.find("{}"); hole != std::string::npos) tail.insert(hole + 1, "id");
-    if (tail.ends_with("/**")) tail.resize(tail.size() - 3);
-    known.push_back((row.surfaces == kCohere ? "/v2/" : "/v1/") + tail);
-  }
-  std::vector<std::string_view> near;
-  const auto add = [&near](std::string_view candidate) {
-    if (near.size() < kNearMax && std::find(near.begin(), near.end(), candidate) == near.end())
-      near.push_back(candidate);
-  };
-  // A forgotten or doubled root, or a slash too much: the tail is right.
-  std::string_view bare = path;
-  while (bare.size() > 1 && bare.back() == '/') bare.remove_suffix(1);
-  for (const auto& candidate : known) {
-    if (bare.size() > 3 && (candidate.ends_with(bare) || bare.ends_with(candidate))) add(candidate);
-  }
-  std::vector<std::string_view> comparable;
-  for (const auto& candidate : known) {
-    const size_t difference = std::max(candidate.size(), bare.size()) - std::min(candidate.size(), bare.size());
-    if (bare.size() <= kComparedBytesMax && difference <= 8) comparable.push_back(candidate);
-  }
-  while (near.size() < kNearMax) {
-    const std::string_view best = base::closest(bare, comparable);
-    if (best.empty()) break;
-    add(best);
-    std::erase(comparable, best);
-  }
-  if (near.empty()) return message + " The paths begin with /v1/, /v1beta/, /v2/, /openai/ or /model/.";
-  message += " Near it: ";
-  for (size_t i = 0; i < near.size(); ++i) message.append(i == 0 ? "" : ", ").append(near[i]);
-  return message + ".";
-}
-
-std::string_view to_string(Operation operation) {
-  switch (operation) {
-#define LLMGW_NAME(name) \
-  case Operation::name: return #name
-    LLMGW_NAME(chat);
-    LLMGW_NAME(completions);
-    LLMGW_NAME(embeddings);
-    LLMGW_NAME(responses_create);
-    LLMGW_NAME(responses_get);
-    LLMGW_NAME(responses_delete);
-    LLMGW_NAME(responses_cancel);
-    LLMGW_NAME(responses_input_items);
-    LLMGW_NAME(responses_input_tokens);
-    LLMGW_NAME(responses_compact);
-    LLMGW_NAME(conversations);
-    LLMGW_NAME(rerank);
-    LLMGW_NAME(moderations);
-    LLMGW_NAME(images);
-    LLMGW_NAME(audio_speech);
-    LLMGW_NAME(audio_transcription);
-    LLMGW_NAME(files);
-    LLMGW_NAME(batches);
-    LLMGW_NAME(fine_tuning);
-    LLMGW_NAME(uploads);
-    LLMGW_NAME(vector_stores);
-    LLMGW_NAME(realtime);
-    LLMGW_NAME(models_list);
-    LLMGW_NAME(models_get);
-    LLMGW_NAME(messages);
-    LLMGW_NAME(count_tokens);
-    LLMGW_NAME(message_batches);
-    LLMGW_NAME(generate_content);
-    LLMGW_NAME(stream_generate_content);
-    LLMGW_NAME(embed_content);
-    LLMGW_NAME(batch_embed_contents);
-    LLMGW_NAME(converse);
-    LLMGW_NAME(converse_stream);
-    LLMGW_NAME(invoke);
-    LLMGW_NAME(invoke_stream);
-    LLMGW_NAME(health);
-    LLMGW_NAME(ready);
-    LLMGW_NAME(metrics);
-#undef LLMGW_NAME
-  }
-  return "unknown";
 }
 
 }  // namespace llmgw::gateway

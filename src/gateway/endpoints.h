@@ -2,15 +2,15 @@
 // Pure; any thread; no allocation but in the two functions that say so.
 //
 // A path is a root and a tail. Roots, and whose tails they take:
-//   /v1/                                                OpenAI, Anthropic, Gemini's models/{m}:verb
-//   /openai/v1/  /openai/  /v1beta/openai/              OpenAI (Azure's v1 API, its unscoped classic paths, Google's
-//   copy) /openai/deployments/{alias}/                        OpenAI's tails that Azure scopes to a deployment
-//   /anthropic/v1/                                      Anthropic
-//   /v2/                                                Cohere: chat, rerank, embed
-//   /v1beta/  /gemini/v1beta/                           Gemini: models, models/{m}, models/{m}:verb,
-//   tunedModels/{m}:verb /v1/ or /v1beta1/, then projects/{p}/locations/{l}/publishers/google/ or publishers/google/
-//   Vertex AI /model/  /bedrock/model/                            Bedrock: {id}/converse and its sisters / health,
-//   ready, metrics
+//   - /v1/: OpenAI, Anthropic, Gemini's models/{m}:verb
+//   - /openai/v1/, /openai/, /v1beta/openai/: OpenAI (Azure's v1 API, its unscoped classic paths, Google's copy)
+//   - /openai/deployments/{alias}/: OpenAI's tails that Azure scopes to a deployment
+//   - /anthropic/v1/: Anthropic
+//   - /v2/: Cohere's chat, rerank, embed
+//   - /v1beta/, /gemini/v1beta/: Gemini's models, models/{m}, models/{m}:verb, tunedModels/{m}:verb
+//   - /v1/ or /v1beta1/, then projects/{p}/locations/{l}/publishers/google/ or publishers/google/: Vertex AI
+//   - /model/, /bedrock/model/: Bedrock's {id}/converse and its sisters
+//   - /: health, ready, metrics
 //
 // Paths are taken strictly: no empty or dot segment, plain or escaped, no escaped control byte, percent sign or
 // backslash; an escaped slash only inside a model's name.

@@ -97,7 +97,11 @@ std::unique_ptr<Poller> make_epoll_poller() {
 }
 
 Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  // To close is not enough: while another process holds the socket too (one being started, until it executes its own
+  // program; a successor with our listeners), epoll would go on reporting to who has gone.
+  if (watched_) epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, fd_, nullptr);
+  close(fd_);
 }
 
 base::Result<void> Descriptor::watch() {
@@ -107,6 +111,7 @@ base::Result<void> Descriptor::watch() {
   if (epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_ADD, fd_, &event) != 0) {
     return fail(base::os_error(errno, "epoll_ctl"));
   }
+  watched_ = true;
   return {};
 }
 

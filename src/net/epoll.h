@@ -22,6 +22,7 @@ class Descriptor {
  private:
   Loop& loop_;
   int fd_;
+  bool watched_ = false;
   Readiness readiness_;
 };
 

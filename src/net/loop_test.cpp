@@ -1,6 +1,8 @@
 #include "net/loop.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
@@ -140,6 +142,22 @@ TEST(Socket, AResetNeverTurnsIntoAnEnd) {
       EXPECT_GE(errors, 3);
     });
   }
+}
+
+// As a process does that is being started: it has all sockets until it executes its own program.
+TEST(Socket, AClosedOneIsForgottenThoughAnotherProcessHoldsIt) {
+  SocketWorld world;
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  const int held = dup(ends[0]);
+  auto stream = adopt_stream(world.loop, ends[0], world.listener->address());
+  ASSERT_TRUE(stream.has_value());
+  stream->reset();
+  ASSERT_EQ(write(ends[1], "late", 4), 4);
+  pollfd reported{world.loop.poller().descriptor(), POLLIN, 0};
+  EXPECT_EQ(poll(&reported, 1, 0), 0);
+  close(held);
+  close(ends[1]);
 }
 
 TEST(Socket, ALargeWriteWaitsForItsReader) {

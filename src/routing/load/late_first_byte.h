@@ -16,13 +16,13 @@ namespace llmgw::routing {
 inline void note_first_byte(InstanceState& state, base::Duration took) {
   constexpr double kDown = 0.005;  // some hundred answers until it is known
   constexpr double kUp = 19 * kDown;
-  constexpr double kMost_us = 3.6e9;  // an hour
+  constexpr double kMostMicroseconds = 3.6e9;  // an hour
   const double seen =
-      std::clamp(double(std::chrono::duration_cast<std::chrono::microseconds>(took).count()), 1.0, kMost_us);
+      std::clamp(double(std::chrono::duration_cast<std::chrono::microseconds>(took).count()), 1.0, kMostMicroseconds);
   const double old = state.late_us.load(std::memory_order_relaxed);
   // The first is taken for an ordinary one.
   const double next = old == 0 ? 2 * seen : seen > old ? old * (1 + kUp) : old * (1 - kDown);
-  state.late_us.store(static_cast<uint32_t>(std::clamp(next, 1.0, kMost_us) + 0.5), std::memory_order_relaxed);
+  state.late_us.store(static_cast<uint32_t>(std::clamp(next, 1.0, kMostMicroseconds) + 0.5), std::memory_order_relaxed);
 }
 
 inline std::optional<base::Duration> late_first_byte(const InstanceState& state) {

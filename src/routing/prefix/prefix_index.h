@@ -47,7 +47,7 @@ class PrefixIndex {
   // How long a provider keeps a prefix nobody asks for; engines keep until memory is needed.
   static constexpr base::Duration kForEver = std::chrono::hours(24 * 100);
 
-  PrefixIndex(const InstanceTable& instances, size_t blocks_max = kIndexBlocksMax);
+  explicit PrefixIndex(const InstanceTable& instances, size_t blocks_max = kIndexBlocksMax);
   ~PrefixIndex();
   PrefixIndex(const PrefixIndex&) = delete;
   PrefixIndex& operator=(const PrefixIndex&) = delete;

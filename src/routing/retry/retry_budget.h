@@ -33,9 +33,9 @@ class RetryBudget {
 // Before the same instance is asked again: full jitter (AWS, "Exponential Backoff And Jitter", 2015), or what the
 // instance asked for.
 inline base::Duration backoff(uint32_t round, base::Rng& rng) {
-  constexpr double kFirst_s = 0.1;
-  constexpr double kMost_s = 2;
-  const double most = std::min(kMost_s, kFirst_s * double(1U << std::min(round, 10U)));
+  constexpr double kFirstSeconds = 0.1;
+  constexpr double kMostSeconds = 2;
+  const double most = std::min(kMostSeconds, kFirstSeconds * double(1U << std::min(round, 10U)));
   return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(most * rng.uniform()));
 }
 
