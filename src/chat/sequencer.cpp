@@ -5,6 +5,17 @@
 #include "json/array.h"
 
 namespace llmgw::chat {
+namespace {
+
+constexpr size_t kHalfBytes = 3;  // of a surrogate in WTF-8 (json/text.h)
+
+bool ends_in_half(std::string_view text) {
+  if (text.size() < kHalfBytes) return false;
+  const auto byte = [&](size_t from_end) { return static_cast<unsigned char>(text[text.size() - from_end]); };
+  return byte(3) == 0xED && (byte(2) & 0xF0U) == 0xA0;
+}
+
+}  // namespace
 
 void merge_usage(Usage& usage, const Usage& later) {
   const auto take = [](auto& to, const auto& from) {
@@ -152,10 +163,29 @@ void Sequencer::more(const StreamEvent& event) {
     if (over_) return;
     choice = choice_of(event);
   }
-  if (choice->open && choice->number == event.part) return next_.event(event);
+  if (choice->open && choice->number == event.part) {
+    if (event.kind == EventKind::delta) return pass_whole_characters(*choice, event);
+    return next_.event(event);
+  }
   if (Waiting* const part = waiting_part(event.choice, event.part); part != nullptr && !part->stopped) {
     keep_waiting(*part, event);
   }
+}
+
+// Providers cut between the halves of a surrogate pair; clients that print what they get must not see halves.
+void Sequencer::pass_whole_characters(ChoiceState& choice, const StreamEvent& event) {
+  if (choice.half.empty() && !ends_in_half(event.text)) return next_.event(event);
+  std::string text = std::move(choice.half);
+  text += event.text;
+  choice.half.clear();
+  if (ends_in_half(text)) {
+    choice.half = text.substr(text.size() - kHalfBytes);
+    text.resize(text.size() - kHalfBytes);
+  }
+  if (text.empty() && event.logprobs.empty()) return;
+  StreamEvent whole = event;
+  whole.text = text;
+  next_.event(whole);
 }
 
 void Sequencer::keep_waiting(Waiting& part, const StreamEvent& event) {
@@ -183,6 +213,10 @@ void Sequencer::keep_waiting(Waiting& part, const StreamEvent& event) {
 void Sequencer::stop_part(ChoiceState& choice) {
   const uint32_t index = choice.index;
   choice.open = false;
+  if (!choice.half.empty()) {
+    next_.event({.kind = EventKind::delta, .choice = index, .part = choice.number, .text = choice.half});
+    choice.half.clear();
+  }
   next_.event({.kind = EventKind::part_stop, .choice = index, .part = choice.number});
   // The next one that waited takes its place; what is complete already passes through.
   for (size_t i = 0; i < waiting_.size();) {

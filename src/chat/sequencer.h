@@ -54,6 +54,7 @@ class Sequencer final : public EventSink {
     uint32_t number = 0;   // of the open part
     uint32_t highest = 0;  // number seen so far, plus one
     bool any_tool_call = false;
+    std::string half = {};  // of a character outside the basic plane, whose other half the next delta brings
     Choice finish = {};
   };
 
@@ -63,6 +64,7 @@ class Sequencer final : public EventSink {
   void start_part(const StreamEvent& event);
   void more(const StreamEvent& event);
   void keep_waiting(Waiting& part, const StreamEvent& event);
+  void pass_whole_characters(ChoiceState& choice, const StreamEvent& event);
   void stop_part(ChoiceState& choice);
   void release(Waiting& part);
   void note_finish(const StreamEvent& event);

@@ -329,5 +329,33 @@ TEST(Sequencer, MediaWaitWithTheirBytes) {
   EXPECT_EQ(parts[1].media->media_type, "image/png");
 }
 
+// Halves of a surrogate pair (WTF-8) in two deltas become one character in the second; half a character for good stays.
+TEST(Sequencer, CharactersAreNotCut) {
+  struct Texts final : EventSink {
+    void event(const StreamEvent& event) override {
+      if (event.kind == EventKind::delta) list.emplace_back(event.text);
+    }
+    std::vector<std::string> list;
+  };
+  Texts texts;
+  Sequencer sequencer(texts);
+  const Part words{.kind = PartKind::text};
+  sequencer.event({.kind = EventKind::part_start, .part = 0, .head = &words});
+  for (const std::string_view text : {"a\xED\xA0\xBD",
+                                      "\xED\xB8\x80"
+                                      "b",
+                                      "\xED\xA0\xBD", "c", "\xED\xA0\xBD"}) {
+    sequencer.event({.kind = EventKind::delta, .part = 0, .text = text});
+  }
+  sequencer.event({.kind = EventKind::part_stop, .part = 0});
+  const std::vector<std::string> wanted{"a",
+                                        "\xED\xA0\xBD\xED\xB8\x80"
+                                        "b",
+                                        "\xED\xA0\xBD"
+                                        "c",
+                                        "\xED\xA0\xBD"};
+  EXPECT_EQ(texts.list, wanted);
+}
+
 }  // namespace
 }  // namespace llmgw::chat

@@ -305,6 +305,12 @@ class Arranger {
         for (const Part& part : turn.parts) turns.back().parts.push(arena_, part);
         return;
       }
+      if (rules_.alternate) {
+        warnings_.changed("messages", "this model takes results alone in their turn: the assistant says \".\" between");
+        Turn between{.role = Role::assistant};
+        between.parts.push(arena_, {.kind = PartKind::text, .text = kFirstTurn});
+        turns.push(arena_, between);
+      }
     }
     turns.push(arena_, turn);
   }

@@ -21,6 +21,8 @@ struct TurnRules {
   bool results_in_user_turn = true;
   // Results alone in their turn: other parts follow in a turn of their own (Gemini; Llama and Mistral on Bedrock).
   bool results_alone = false;
+  // Two turns of one role must not follow each other even then: the assistant says "." between (Bedrock).
+  bool alternate = false;
   // Images and documents of results move into a user turn behind all results of the turn, and a text says so.
   bool media_out_of_results = false;
   // A call nobody answered gets a result that says so (is_error).

@@ -1,5 +1,7 @@
 #include "chat/warning.h"
 
+#include "chat/client_field.h"
+
 namespace llmgw::chat {
 namespace {
 
@@ -26,6 +28,7 @@ std::string_view to_string(WarningKind kind) {
 }
 
 void Warnings::add(WarningKind kind, std::string_view field, std::string_view reason) {
+  field = client_field(client_, field);
   for (const Warning& known : list_) {
     if (known.kind == kind && known.field == field) return;
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "chat/dialect.h"
 #include "chat/list.h"
 
 namespace llmgw::chat {
@@ -34,7 +35,8 @@ class Warnings {
   static constexpr size_t kCountMax = 32;          // more says nothing more; the rest is counted
   static constexpr size_t kHeaderBytesMax = 4096;  // half of what common proxies allow for all headers
 
-  explicit Warnings(base::Arena& arena) : arena_(arena) {}
+  // `client`: whose request it is; its own names of the neutral model's fields are told (chat/client_field.h).
+  explicit Warnings(base::Arena& arena, Dialect client = Dialect::openai_chat) : arena_(arena), client_(client) {}
 
   // Texts are copied. The same field with the same kind is noted once.
   void add(WarningKind kind, std::string_view field, std::string_view reason);
@@ -50,6 +52,7 @@ class Warnings {
 
  private:
   base::Arena& arena_;
+  Dialect client_;
   List<Warning> list_;
   size_t left_out_ = 0;
 };

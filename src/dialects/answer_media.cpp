@@ -5,15 +5,15 @@ namespace llmgw::dialects {
 using chat::Dialect;
 using chat::PartKind;
 
-bool answers_carry(Dialect client, PartKind kind, bool document) {
+bool answers_carry(Dialect client, PartKind kind) {
   if (media_word(kind).empty()) return true;
   switch (client) {
     case Dialect::gemini:
     case Dialect::vertex: return true;
     case Dialect::openai_chat:
     case Dialect::azure: return kind == PartKind::image || kind == PartKind::audio;
-    case Dialect::openai_responses: return kind == PartKind::image;
-    case Dialect::bedrock: return kind == PartKind::image && document;
+    case Dialect::openai_responses:
+    case Dialect::bedrock: return kind == PartKind::image;
     default: return false;
   }
 }

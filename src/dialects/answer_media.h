@@ -8,8 +8,8 @@
 
 namespace llmgw::dialects {
 
-// `document`: the whole answer at once, not a stream. True also for parts that are no media.
-bool answers_carry(chat::Dialect client, chat::PartKind kind, bool document);
+// True also for parts that are no media.
+bool answers_carry(chat::Dialect client, chat::PartKind kind);
 
 // "image", "audio", "video", "document"; empty for other parts.
 std::string_view media_word(chat::PartKind kind);

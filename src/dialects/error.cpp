@@ -1,5 +1,9 @@
 #include "dialects/error.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+
 #include "dialects/anthropic/error.h"
 #include "dialects/bedrock/error.h"
 #include "dialects/cohere/error.h"
@@ -11,7 +15,37 @@ namespace llmgw::dialects {
 using chat::Dialect;
 using chat::Framing;
 
-ErrorAnswer write_error(Dialect dialect, Framing framing, const chat::ClientError& error, std::string_view request_id) {
+namespace {
+
+// The statuses that each API answers errors with, and that its SDKs know (their documentation, August 2026).
+constexpr std::array kOpenAi{400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504};
+constexpr std::array kAnthropic{400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 504, 529};
+constexpr std::array kGoogle{400, 401, 403, 404, 405, 408, 409, 413, 429, 499, 500, 501, 502, 503, 504};
+constexpr std::array kBedrock{400, 403, 404, 405, 408, 409, 413, 424, 429, 500, 502, 503, 504};
+constexpr std::array kCohere{400, 401, 402, 403, 404, 405, 408, 413, 422, 429, 498, 499, 500, 501, 502, 503, 504};
+
+std::span<const int> statuses_of(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::anthropic: return kAnthropic;
+    case Dialect::gemini:
+    case Dialect::vertex: return kGoogle;
+    case Dialect::bedrock: return kBedrock;
+    case Dialect::cohere: return kCohere;
+    default: return kOpenAi;
+  }
+}
+
+// Another provider's status gives way to the one that the client's dialect has for the kind.
+chat::ClientError at_home(Dialect dialect, chat::ClientError error) {
+  const std::span<const int> known = statuses_of(dialect);
+  if (std::ranges::find(known, error.status) == known.end()) error.status = 0;
+  return error;
+}
+
+}  // namespace
+
+ErrorAnswer write_error(Dialect dialect, Framing framing, const chat::ClientError& given, std::string_view request_id) {
+  const chat::ClientError error = at_home(dialect, given);
   switch (dialect) {
     case Dialect::anthropic: return anthropic::write_error(error, request_id);
     case Dialect::gemini: return gemini::write_error(gemini::Service::ai_studio, framing, error, request_id);
@@ -28,8 +62,9 @@ ErrorAnswer write_error(Dialect dialect, Framing framing, const chat::ClientErro
   return openai::write_error(openai::Api::chat, error, request_id);
 }
 
-std::string write_stream_error(Dialect dialect, Framing framing, const chat::ClientError& error,
+std::string write_stream_error(Dialect dialect, Framing framing, const chat::ClientError& given,
                                std::string_view request_id, const StreamState& state) {
+  const chat::ClientError error = at_home(dialect, given);
   if (framing == Framing::json || framing == Framing::event_stream) return {};
   switch (dialect) {
     case Dialect::anthropic: return anthropic::write_stream_error(error, request_id);

@@ -148,7 +148,27 @@ TEST(WriteError, CallerMayOverride) {
   const auto answer = write_error(Dialect::openai_chat, Framing::json, error, "");
   EXPECT_EQ(answer.status, 422);
   EXPECT_THAT(answer.body, HasSubstr(R"("code":"string_too_long")"));
-  EXPECT_EQ(write_error(Dialect::gemini, Framing::json, error, "").status, 422);
+  EXPECT_EQ(write_error(Dialect::anthropic, Framing::json, error, "").status, 422);
+}
+
+// A status of another provider's becomes the one that the client's API has for the kind; its own stays.
+TEST(WriteError, StatusesOfOtherProviders) {
+  struct Case {
+    Dialect client;
+    ErrorKind kind;
+    int given, wanted;
+  };
+  constexpr Case kCases[] = {
+      {Dialect::openai_chat, ErrorKind::overloaded, 529, 503}, {Dialect::openai_chat, ErrorKind::internal, 424, 500},
+      {Dialect::anthropic, ErrorKind::overloaded, 503, 529},   {Dialect::anthropic, ErrorKind::internal, 500, 500},
+      {Dialect::gemini, ErrorKind::invalid_request, 422, 400}, {Dialect::vertex, ErrorKind::overloaded, 529, 503},
+      {Dialect::bedrock, ErrorKind::authentication, 401, 403}, {Dialect::bedrock, ErrorKind::rate_limited, 429, 429},
+      {Dialect::cohere, ErrorKind::invalid_request, 422, 422},
+  };
+  for (const Case& c : kCases) {
+    const ErrorAnswer answer = write_error(c.client, Framing::json, {.kind = c.kind, .status = c.given}, "r");
+    EXPECT_EQ(answer.status, c.wanted) << to_string(c.client) << " " << c.given;
+  }
 }
 
 TEST(StreamError, EveryDialectsEvent) {

@@ -1,5 +1,6 @@
 #include "dialects/request_gates.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
@@ -93,6 +94,16 @@ chat::List<std::string_view> gate_stop(const chat::Request& request, const chat:
     }
   }
   return stop;
+}
+
+void gate_cache_marks(const chat::Request& request, const chat::Target& target, WriteContext& context) {
+  if (target.cache_marks) return;
+  const auto marked = [](const auto& each) { return each.cache != chat::CacheMark::none; };
+  const auto holds_mark = [&](const chat::Message& message) { return std::ranges::any_of(message.parts, marked); };
+  if (marked(request) || std::ranges::any_of(request.tools, marked) ||
+      std::ranges::any_of(request.messages, holds_mark)) {
+    context.warnings.dropped("cache_control", "this model's API has no cache marks: it caches by itself or not at all");
+  }
 }
 
 Outcome<void> refuse_openai_parameters(const chat::Request& request, WriteContext& context) {

@@ -30,6 +30,9 @@ std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat
 chat::List<std::string_view> gate_stop(const chat::Request& request, const chat::Target& target, bool no_blank,
                                        WriteContext& context);
 
+// Warns of cache marks where the target takes none: it caches by itself, or not at all.
+void gate_cache_marks(const chat::Request& request, const chat::Target& target, WriteContext& context);
+
 // For dialects that know none of them (Anthropic, Bedrock): warns of penalties, seed, logprobs, logit_bias, verbosity,
 // prompt_cache_key, truncation, ...; refuses n > 1, which would change what comes back.
 Outcome<void> refuse_openai_parameters(const chat::Request& request, WriteContext& context);

@@ -138,7 +138,20 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   }
   request_.model = model;
   request_.stream = streams;
+  if (!read) return named(read.error());
   return read;
+}
+
+// The member at fault by the client's own name; in the message too where the dialect's errors have no place for it.
+std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) const {
+  using chat::Dialect;
+  error.param = chat::client_field(client_.dialect, error.param);
+  const bool has_place = client_.dialect == Dialect::openai_chat || client_.dialect == Dialect::openai_responses;
+  if (!has_place && !error.param.empty() && error.message.find(error.param) == std::string_view::npos) {
+    const std::string message = std::string(error.param) + ": " + std::string(error.message);
+    error.message = arena_.copy(message);
+  }
+  return std::unexpected(error);
 }
 
 // Claude's own body in Bedrock's envelope.
@@ -187,7 +200,9 @@ void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::st
 dialects::Outcome<std::string_view> Conversion::write() {
   body_.clear();
   dialects::WriteContext context{.parser = parser_, .arena = arena_, .warnings = warnings_};
-  if (auto written = write_body(context); !written) return std::unexpected(written.error());
+  if (auto written = write_body(context); !written) {
+    return named(written.error());
+  }
   if (envelope_.any()) {
     if (auto wrapped = wrap(); !wrapped) return std::unexpected(wrapped.error());
   }

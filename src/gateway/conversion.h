@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "chat/client_field.h"
 #include "chat/request.h"
 #include "chat/target.h"
 #include "chat/warning.h"
@@ -48,7 +49,7 @@ ConvertedApi convertible(Operation operation, const control::Connection& connect
 class Conversion {
  public:
   Conversion(const dialects::Codec& client, Operation operation, json::Parser& parser, base::Arena& arena)
-      : client_(client), operation_(operation), parser_(parser), arena_(arena), warnings_(arena) {}
+      : client_(client), operation_(operation), parser_(parser), arena_(arena), warnings_(arena, client.dialect) {}
 
   // `model` and `streams` stand in the path in some dialects: they hold whatever the body says.
   dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
@@ -71,12 +72,15 @@ class Conversion {
   chat::Request& request() { return request_; }
   const chat::Request& request() const { return request_; }
   chat::Warnings& warnings() { return warnings_; }
+  // What the client calls its conversation: messages, input, contents.
+  std::string_view messages_field() const { return chat::client_field(client_.dialect, "messages"); }
   dialects::ReadContext read_context(std::string_view request_id) const {
     return {
         .parser = parser_, .arena = arena_, .minter = target_.minter, .model = target_.model, .id_seed = request_id};
   }
 
  private:
+  std::unexpected<chat::ClientError> named(chat::ClientError error) const;
   dialects::Outcome<void> read_invoked(std::string_view body, const dialects::ReadContext& context);
   dialects::Outcome<void> write_body(dialects::WriteContext& context);
   dialects::Outcome<void> wrap();

@@ -111,15 +111,18 @@ Task<Outcome<void>> Call::fetch_media() {
     if (limits.bytes_max == 0 || !worker_.fetch_media()) {
       co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
                                             .message = "this provider takes no URLs of images or documents, and this "
-                                                       "gateway fetches none: send the bytes in base64"});
+                                                       "gateway fetches none: send the bytes in base64",
+                                            .param = conversion_->messages_field()});
     }
     auto media = co_await worker_.fetch_media()(std::string(part->media->data), limits, &exchange_.cancellation());
     if (!media) {
       const std::string message = "the URL of an image or document cannot be fetched: " +
                                   std::string(media.error().context[0] != '\0' ? std::string_view(media.error().context)
                                                                                : base::to_string(media.error().code));
-      co_return std::unexpected(ClientError{
-          .kind = ErrorKind::invalid_request, .message = arena_.copy(message), .code = "invalid_image_url"});
+      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
+                                            .message = arena_.copy(message),
+                                            .param = conversion_->messages_field(),
+                                            .code = "invalid_image_url"});
     }
     conversion_->replace_media(*part, media->bytes, media->media_type);
   }

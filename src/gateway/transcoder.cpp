@@ -183,7 +183,7 @@ void Transcoder::read_document() {
 
 void Transcoder::note_media(const chat::Part& head) {
   const std::string_view kind = dialects::media_word(head.kind);
-  if (kind.empty() || dialects::answers_carry(sides_->client.dialect, head.kind, collector_.has_value())) return;
+  if (kind.empty() || dialects::answers_carry(sides_->client.dialect, head.kind)) return;
   dropped_media_ = kind;
 }
 

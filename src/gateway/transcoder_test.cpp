@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "base/base64.h"
 
 namespace llmgw::gateway {
@@ -56,6 +59,61 @@ TEST_F(TranscoderTest, AnArrayIsAStream) {
     transcoder.feed(kChunks.substr(at));
     transcoder.finish();
     EXPECT_EQ(transcoder.output(), whole) << at;
+  }
+}
+
+struct Way {
+  Dialect dialect;
+  Framing framing;
+};
+constexpr Way kWays[] = {
+    {Dialect::openai_chat, Framing::sse}, {Dialect::openai_responses, Framing::sse},
+    {Dialect::anthropic, Framing::sse},   {Dialect::gemini, Framing::sse},
+    {Dialect::cohere, Framing::sse},      {Dialect::bedrock, Framing::event_stream},
+};
+
+constexpr std::string_view kTold[] = {
+    R"({"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":3}}})",
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"p\u00f6ng \ud83d\ude00 \"}\n"}})",
+    R"({"type":"content_block_stop","index":0})",
+    R"({"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}})",
+    R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":\"\\u26"}})",
+    R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"3a\"}"}})",
+    R"({"type":"content_block_stop","index":1})",
+    R"({"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":2}})",
+    R"({"type":"message_stop"})",
+};
+
+// Every provider's stream, cut in two at every byte: what a client gets is the same. The clients take turns.
+TEST_F(TranscoderTest, WhereTheBytesAreCutDoesNotMatter) {
+  for (const Way& provider : kWays) {
+    Transcoder maker(sides(Dialect::anthropic, Framing::sse, provider.dialect, provider.framing));
+    for (const std::string_view event : kTold) maker.feed("data: " + std::string(event) + "\n\n");
+    maker.finish();
+    ASSERT_FALSE(maker.error().has_value());
+    const std::string stream = maker.output();
+    const auto read = [&](const Way& client, size_t at) {
+      Transcoder transcoder(sides(provider.dialect, provider.framing, client.dialect, client.framing));
+      transcoder.feed(std::string_view(stream).substr(0, at));
+      transcoder.feed(std::string_view(stream).substr(at));
+      transcoder.finish();
+      EXPECT_FALSE(transcoder.error().has_value()) << to_string(provider.dialect) << " " << at;
+      return transcoder.output();
+    };
+    std::vector<std::string> whole;
+    for (const Way& client : kWays) whole.push_back(read(client, 0));
+    for (size_t at = 1; at < stream.size(); ++at) {
+      const size_t turn = at % std::size(kWays);
+      ASSERT_EQ(read(kWays[turn], at), whole[turn])
+          << to_string(provider.dialect) << " to " << to_string(kWays[turn].dialect) << " cut at " << at;
+    }
+    for (size_t turn = 0; turn < std::size(kWays); ++turn) {
+      Transcoder transcoder(sides(provider.dialect, provider.framing, kWays[turn].dialect, kWays[turn].framing));
+      for (const char& byte : stream) transcoder.feed({&byte, 1});
+      transcoder.finish();
+      EXPECT_EQ(transcoder.output(), whole[turn]) << to_string(provider.dialect) << ", byte by byte";
+    }
   }
 }
 
@@ -139,7 +197,7 @@ TEST_F(TranscoderTest, MediaWithoutAPlaceAreNamed) {
   };
   const Row rows[] = {
       {Dialect::anthropic, Framing::json, false},      {Dialect::anthropic, Framing::sse, false},
-      {Dialect::cohere, Framing::json, false},         {Dialect::bedrock, Framing::event_stream, false},
+      {Dialect::cohere, Framing::json, false},         {Dialect::bedrock, Framing::event_stream, true},
       {Dialect::bedrock, Framing::json, true},         {Dialect::openai_chat, Framing::json, true},
       {Dialect::openai_responses, Framing::sse, true}, {Dialect::gemini, Framing::sse, true},
   };

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/client_field.h"
 #include "dialects/codec.h"
 #include "providers/compatibility_probes.h"
 #include "providers/families.h"
@@ -80,12 +81,14 @@ Said probe(const RequestProbe& probe, const Client& client, const chat::Target& 
   request.messages.push(arena, asked);
   probe.add(request, arena);
   if (is_fetched(request, target)) return {.word = "fetched"};
-  chat::Warnings warnings(arena);
+  chat::Warnings warnings(arena, client.dialect);
   dialects::WriteContext context{.parser = parser, .arena = arena, .warnings = warnings};
   std::string out;
   const auto written = dialects::find_codec(target.dialect)->write_request(request, target, context, out);
-  if (!written)
-    return {.word = "refused", .notes = {note_of("refused", written.error().param, written.error().message)}};
+  if (!written) {
+    const std::string_view field = chat::client_field(client.dialect, written.error().param);
+    return {.word = "refused", .notes = {note_of("refused", field, written.error().message)}};
+  }
   Said said{.word = "yes"};
   for (const chat::Warning& warning : warnings.list()) {
     if (said.word != "dropped") said.word = to_string(warning.kind);

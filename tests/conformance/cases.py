@@ -227,3 +227,23 @@ TARGET_MODELS = {
     },
     COHERE: {"plain": "command-a-03-2025", "reasoning": "command-a-reasoning-08-2025"},
 }
+
+# Models of every kind that a target dialect's table tells apart; varied requests go to them in turn.
+VARIED_MODELS = {
+    CHAT: "gpt-4o gpt-5 gpt-5.1 o3 o1-mini gpt-5-pro gpt-4.1-mini gpt-3.5-turbo unheard-of".split(),
+    RESPONSES: "gpt-4o gpt-5 gpt-5.1 o3 gpt-5.6 gpt-5-pro gpt-5-codex unheard-of".split(),
+    ANTHROPIC: "claude-3-haiku-20240307 claude-3-7-sonnet-latest claude-opus-4-1 claude-sonnet-4-5 claude-opus-4-6 "
+               "claude-opus-4-7 claude-sonnet-5 claude-haiku-4-5 claude-unheard-of".split(),
+    GEMINI: "gemini-2.0-flash gemini-2.5-pro gemini-2.5-flash-lite gemini-3-pro-preview gemini-3-flash-preview "
+            "gemini-1.5-flash gemma-3-27b-it".split(),
+    BEDROCK: "us.anthropic.claude-opus-4-7-v1:0 anthropic.claude-3-haiku-20240307-v1:0 us.amazon.nova-pro-v1:0 "
+             "us.amazon.nova-2-lite-v1:0 us.meta.llama3-3-70b-instruct-v1:0 mistral.mistral-large-2402-v1:0 "
+             "openai.gpt-oss-120b-1:0 us.deepseek.r1-v1:0 qwen.qwen3-32b-v1:0 cohere.command-r-v1:0".split(),
+    COHERE: "command-a-03-2025 command-r7b-12-2024 command-a-reasoning-08-2025 command-a-vision-07-2025".split(),
+}
+
+
+def models_of(dialect):
+    """{kind: the provider's name} of a target's slots."""
+    varied = {f"varied-{number}": name for number, name in enumerate(VARIED_MODELS[dialect])}
+    return TARGET_MODELS[dialect] | varied

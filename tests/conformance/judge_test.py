@@ -1,10 +1,15 @@
 """The judge judged: whole answers pass, every answer with something wrong in it is found out. Needs no recordings."""
 
 import json
+import os
+import pathlib
+import random
+import types
 
 import cases as recordings
 import pytest
-from judge import answers, canned, compare_answer, compare_request, neutral, requests, schemas
+from judge import answers, canned, compare_answer, compare_request, neutral, requests, schemas, silence
+from judge import specified, vary_answers
 from wire import frames
 
 STREAMED = [dialect for dialect in recordings.DIALECTS if dialect != recordings.GEMINI]  # one event is no stream
@@ -152,3 +157,55 @@ def test_schemas_differ_by_what_they_take():
     assert schemas.differences(SCHEMA, upper) == ""
     assert schemas.differences(SCHEMA, {**SCHEMA, "required": []}) != ""
     assert schemas.differences(SCHEMA, {**SCHEMA, "properties": {"town": {"type": "number"}}}) != ""
+
+
+def test_texts_must_come_letter_by_letter():
+    assert compare_request.remainder(["a b", "c"], "<x>a b\n\nc").strip() == "<x>"
+    assert compare_request.remainder([" a "], "a") == ""
+    assert compare_request.remainder(["a  b"], "a b") is None
+    assert compare_request.remainder(["a", "b"], "b a") is None
+
+
+def test_what_is_said_in_silence():
+    body = {"messages": [], "service_tier": "flex", "user": "u", "logit_bias": {}}
+    assert silence.silent(recordings.CHAT, body, {"metadata": {"user_id": "u"}}, "") == [
+        "service_tier is neither sent nor in the warnings"
+    ]
+    assert silence.silent(recordings.CHAT, body, {"x": "u"}, 'dropped;field="service_tier"') == []
+    gemini = {"contents": [], "generation_config": {"media_resolution": "LOW", "top_p": 1}}
+    assert silence.silent(recordings.GEMINI, gemini, {}, "") == ["mediaResolution is neither sent nor in the warnings"]
+
+
+def test_answers_are_held_against_the_specification():
+    folder = pathlib.Path(os.environ.get("LLMGW_CASES", "../shared/cases")) / "_specs"
+    if not folder.is_dir():
+        pytest.skip("no specifications here")
+    specification = specified.Specification(folder)
+    _, events = canned.openai_responses()
+    [delta] = [data for name, data in events if name == "response.output_text.delta"]
+    for told, right in ((delta, True), (delta | {"delta": 7}, False), ({**delta, "type": "response.tomorrow"}, False)):
+        body = f"event: {told['type']}\ndata: {json.dumps(told)}\n\n".encode()
+        assert (specification.problems(recordings.RESPONSES, body, True) == []) is right
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+             "choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]}
+    assert specification.problems(recordings.CHAT, f"data: {json.dumps(chunk)}\n\n".encode(), True) == []
+    chunk["choices"][0]["finish_reason"] = "tomorrow"
+    assert specification.problems(recordings.CHAT, f"data: {json.dumps(chunk)}\n\n".encode(), True)
+
+
+@pytest.mark.parametrize("name", vary_answers.VARIATIONS)
+def test_variations_say_the_same_or_what_they_mean_to(name):
+    """A variation of an answer is still one that the judge's own reader takes, streamed and not."""
+    made = 0
+    for dialect in (recordings.CHAT, recordings.ANTHROPIC, recordings.GEMINI, recordings.BEDROCK, recordings.RESPONSES):
+        for stream in (False, True):
+            reply = canned.reply(dialect, stream)
+            wire = "json" if not stream else "aws_eventstream" if dialect == recordings.BEDROCK else "sse"
+            case = types.SimpleNamespace(dialect=dialect, streaming=stream, wire=wire, number=1)
+            body = vary_answers.VARIATIONS[name](vary_answers.Body(case, reply.body), random.Random(1))
+            if body is None or body == reply.body:
+                continue
+            made += 1
+            found = answers.decode(dialect, body, stream, strict=False)
+            assert found.text.endswith(canned.TEXT) and found.finish == "stop"
+    assert made or name in ("odd_calls", "huge_arguments")

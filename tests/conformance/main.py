@@ -11,23 +11,26 @@ import time
 import cases as recordings
 import results
 import world as worlds
+from families import metering
 from judge import answers
 from wire.gateway import CLIENT_KEY
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FAMILIES = {"A": "answers", "B": "requests", "C": "chains", "D": "same", "E": "errors", "F": "faults"}
+FAMILIES = {"A": "answers", "B": "requests", "C": "chains", "D": "same", "E": "errors", "F": "faults",
+            "I": "quality", "V": "variations", "K": "edges"}
 READ_FINER = "citations"  # the judge counts annotations of streams, the readings do not
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/conformance/run", description=__doc__)
     parser.add_argument("--cases", default=os.environ.get("LLMGW_CASES", str(ROOT.parent / "shared" / "cases")))
-    parser.add_argument("--family", default="ABCDEF", help="letters of the families, such as AE")
+    parser.add_argument("--family", default="ABCDEFIVK", help="letters of the families, such as AE")
     parser.add_argument("--client", choices=recordings.DIALECTS, help="only clients of this dialect")
     parser.add_argument("--provider", help="only recordings of this provider")
     parser.add_argument("--case", help="only recordings whose id contains this")
     parser.add_argument("--quick", action="store_true", help="a sample of the core tier")
+    parser.add_argument("--seed", type=int, default=0, help="other variations of family V than usual")
     parser.add_argument("--out", default=str(ROOT / "build" / "conformance"))
     return parser.parse_args()
 
@@ -35,6 +38,7 @@ def arguments():
 class Options:
     def __init__(self, given):
         self.client, self.provider, self.case, self.quick = given.client, given.provider, given.case, given.quick
+        self.seed = given.seed
 
     def takes(self, case):
         if self.provider and case.provider != self.provider:
@@ -71,6 +75,7 @@ async def run(given, directory):
             print(f"family {letter}: {made} checks in {time.monotonic() - started:.1f} s", flush=True)
     finally:
         problems = await world.stop()
+        metering.judge(world)
     problems += leaks(world) + misread(chosen)
     report.print()
     report.write(where)

@@ -53,12 +53,17 @@ class World:
                 self.upstream.program(key)
                 connections.append(recordings.vertex_connection(key, self.base + key))
                 models.append({"name": key, "connection": key, "remote": case.model})
+                key = f"bedrock-case-{case.number}"
+                self.upstream.program(key)
+                connections.append({"name": key, "endpoint": self.base + key, "api": "invoke"}
+                                   | recordings.bedrock_credentials())
+                models.append({"name": key, "connection": key, "remote": f"us.anthropic.{case.model}-v1:0"})
         for dialect in recordings.DIALECTS:
             for slot in range(SLOTS):
                 key = f"slot-{dialect}-{slot}"
                 self.upstream.program(key)
                 connections.append(recordings.target_connection(dialect, key, self.base + key))
-                for kind, remote in recordings.TARGET_MODELS[dialect].items():
+                for kind, remote in recordings.models_of(dialect).items():
                     models.append({"name": f"{key}-{kind}", "connection": key, "remote": remote})
         refused = unsupported()
         kept = {each["name"] for each in connections if each["provider"] not in refused}

@@ -181,6 +181,7 @@ class RequestWriter {
   }
 
   void call_parameters() {
+    gate_cache_marks(request_, target_, context_);
     const Sampling sampling = gate_sampling(request_, target_, reasoning_.thinks(target_), context_);
     if (!sampling.temperature.empty()) writer_.raw_member("temperature", sampling.temperature);
     if (!sampling.top_p.empty()) writer_.raw_member("top_p", sampling.top_p);

@@ -130,7 +130,7 @@ TEST(AnthropicRequestWriter, Thinking) {
        budget,
        Effort::unset,
        R"(,"thinking":{"type":"enabled","budget_tokens":1999})",
-       {"changed reasoning"}},
+       {"changed reasoning_effort"}},
       {R"(,"thinking":{"type":"disabled"})", budget, Effort::unset, R"(,"thinking":{"type":"disabled"})"},
       {R"(,"thinking":{"type":"adaptive","display":"summarized"})", adaptive, Effort::unset,
        R"(,"thinking":{"type":"adaptive","display":"summarized"})"},
@@ -142,11 +142,11 @@ TEST(AnthropicRequestWriter, Thinking) {
        adaptive,
        Effort::max,
        R"(,"thinking":{"type":"adaptive"},"output_config":{"effort":"high"})",
-       {"changed reasoning"}},
+       {"changed reasoning_effort"}},
       {"", adaptive, Effort::none, ""},
       // No more than half of max_tokens unless the client chose the budget.
       {"", budget, Effort::high, R"(,"thinking":{"type":"enabled","budget_tokens":1024})"},
-      {"", ReasoningStyle::none, Effort::high, "", {"dropped reasoning"}},
+      {"", ReasoningStyle::none, Effort::high, "", {"dropped reasoning_effort"}},
   };
   for (const Case& c : cases) {
     chat::Target target = claude();
@@ -182,7 +182,7 @@ TEST(AnthropicRequestWriter, ThinkingStopsInsideAForeignToolLoop) {
     {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"1"}]}]})";
   const Written written = write(kLoop, target);
   EXPECT_THAT(written.body, Not(HasSubstr("thinking")));
-  EXPECT_THAT(written.warnings, ElementsAre("changed reasoning"));
+  EXPECT_THAT(written.warnings, ElementsAre("changed reasoning_effort"));
 }
 
 constexpr std::string_view kTools = R"(,"tools":[{"name":"f","description":"d","input_schema":{"properties":{}}}])";
@@ -230,7 +230,7 @@ TEST(AnthropicRequestWriter, ForcedToolsEndThinking) {
       std::string(kTools) + R"(,"tool_choice":{"type":"any"},"thinking":{"type":"enabled","budget_tokens":1024})";
   const Written written = write(hi(more), target);
   EXPECT_EQ(written.body, hi_out(std::string(kToolsOut) + R"(,"tool_choice":{"type":"any"})"));
-  EXPECT_THAT(written.warnings, ElementsAre("changed reasoning"));
+  EXPECT_THAT(written.warnings, ElementsAre("changed reasoning_effort"));
   target.reasoning_can_be_off = false;
   EXPECT_THAT(write(hi(more), target).body, HasSubstr(R"("tool_choice":{"type":"auto"},"thinking":{"type":"enabled")"));
 }

@@ -34,6 +34,7 @@ bool results_alone(BedrockFamily family) {
 chat::TurnRules turn_rules(const chat::Target& target) {
   return {
       .results_alone = results_alone(target.bedrock),
+      .alternate = true,
       .media_out_of_results = !target.tool_result_images,
       .allow_prefill = target.assistant_prefill,
       .mid_system = target.mid_system,
@@ -119,7 +120,10 @@ class RequestWriter {
                     asked.effort != Effort::unset || asked.budget_tokens.value_or(0) > 0;
     if (off) {
       effort_ = Effort::none;
-      if (!target_.reasoning_can_be_off) effort_ = std::max(Effort::low, target_.effort_min);
+      if (!target_.reasoning_can_be_off) {
+        effort_ = std::max(Effort::low, target_.effort_min);
+        context_.warnings.changed("reasoning", "this model always reasons: sent with the least effort");
+      }
     } else if (on) {
       const Effort wanted = asked.effort == Effort::unset ? Effort::medium : asked.effort;
       effort_ = std::clamp(wanted, std::max(Effort::low, target_.effort_min), target_.effort_max);
@@ -151,6 +155,15 @@ class RequestWriter {
     return count;
   }
 
+  // Anthropic's mark of the whole request stands behind its last block.
+  bool mark_end() {
+    if (conversation_.turns.empty() || conversation_.turns.back().parts.empty()) return false;
+    Part& last = conversation_.turns.back().parts.back();
+    if (last.cache != CacheMark::none || !BlockWriter::has_block(last)) return false;
+    last.cache = request_.cache;
+    return true;
+  }
+
   void plan_marks() {
     if (!target_.cache_marks) return;
     size_t count = 0;
@@ -159,6 +172,7 @@ class RequestWriter {
     const size_t in_system = marks_of(conversation_.system);
     count += in_system;
     for (const chat::Turn& turn : conversation_.turns) count += marks_of(turn.parts);
+    if (request_.cache != CacheMark::none && count < kCachePointsMax && mark_end()) ++count;
     if (count > kCachePointsMax) {
       context_.warnings.dropped("cache_control", "this model takes four cache points: the earliest were left out");
       message_marks_skipped_ = std::min(count - kCachePointsMax, count - in_tools - in_system);
@@ -215,6 +229,7 @@ class RequestWriter {
 
   void inference() {
     const bool thinks = reasoning_.thinks(target_) || (effort_ != Effort::unset && effort_ != Effort::none);
+    gate_cache_marks(request_, target_, context_);
     sampling_ = gate_sampling(request_, target_, thinks, context_);
     if (nova_high()) {
       if (!sampling_.temperature.empty()) context_.warnings.dropped("temperature", "not with the highest effort");

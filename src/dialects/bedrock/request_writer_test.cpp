@@ -191,6 +191,7 @@ TEST(BedrockRequestWriter, HistoryKeepsItsToolsDeclared) {
   EXPECT_THAT(mistral.body, HasSubstr(tools));
   // Results as JSON, alone in their turn, and no status.
   EXPECT_THAT(mistral.body, HasSubstr(R"({"toolResult":{"toolUseId":"t","content":[{"json":{"error":[1]}}]}}]},)"
+                                      R"({"role":"assistant","content":[{"text":"."}]},)"
                                       R"({"role":"user","content":[{"text":"so?"}]})"));
 }
 

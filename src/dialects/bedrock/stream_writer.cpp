@@ -1,5 +1,5 @@
 // Writes the payloads of ConverseStream's events: messageStart, blocks one after the other, numbered without gaps,
-// messageStop, metadata. Only tools have a contentBlockStart, as Bedrock has it.
+// messageStop, metadata. Only tools and images have a contentBlockStart, as Bedrock has it.
 #include <optional>
 #include <string>
 
@@ -57,7 +57,24 @@ class Writer final : public StreamWriter {
       name_ = head.name;
     }
     if (head.kind == PartKind::refusal) refused_ = true;
+    if (head.kind == PartKind::image) image(head, sink);
     if (head.kind == PartKind::opaque && head.origin == chat::Dialect::bedrock) opaque(head.text, sink);
+  }
+
+  void image(const Part& head, chat::WireSink& sink) {
+    if (head.media == nullptr || head.media->source != chat::MediaSource::base64) return;
+    const std::string_view format = image_format(head.media->media_type);
+    if (format.empty()) return;
+    out_.clear();
+    json::Writer writer(out_);
+    writer.begin_object().member("contentBlockIndex", index_).key("start").begin_object().key("image").begin_object();
+    writer.member("format", format).end_object().end_object().end_object();
+    send("contentBlockStart", out_, sink);
+    open_ = true;
+    json::Writer delta = begin_delta();
+    delta.key("image").begin_object().key("source").begin_object().member("bytes", head.media->data);
+    delta.end_object().end_object();
+    end_delta(delta, sink);
   }
 
   // A server tool's call: its head, then its input as one text. Other kinds have no streamed form.

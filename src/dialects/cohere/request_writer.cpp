@@ -213,6 +213,7 @@ class RequestWriter {
 
   void sampling() {
     if (const auto max_tokens = gate_max_tokens(request_, target_, context_)) w_.member("max_tokens", *max_tokens);
+    gate_cache_marks(request_, target_, context_);
     const Sampling sampling = gate_sampling(request_, target_, reasoning_, context_);
     if (!sampling.temperature.empty()) w_.raw_member("temperature", sampling.temperature);
     // Ranges of the API reference. Everything (1) is what others say for "no limit".

@@ -3,6 +3,7 @@
 #include "dialects/gemini/answer_json.h"
 #include "dialects/gemini/envelope.h"
 #include "dialects/gemini/functions.h"
+#include "json/array.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -29,15 +30,18 @@ void write_candidate(json::Writer& w, const chat::Choice& choice, const AnswerSt
   bool refused = false;
   w.begin_object();
   write_content(w, choice, style);
-  const Part* cited = nullptr;
+  std::string citations;  // of all its texts
+  chat::Dialect origin = chat::Dialect::gemini;
   for (const Part& part : choice.parts) {
     refused |= part.kind == PartKind::refusal;
-    if (!part.citations.empty()) cited = &part;
+    if (part.citations.empty()) continue;
+    origin = part.origin;
+    json::append_elements(citations, part.citations);
   }
   write_finish_members(w, choice, refused, style);
   w.member("index", choice.index);
-  if (cited != nullptr) {
-    write_citations(w, cited->citations, cited->origin, style.service, style.context.parser, style.context.arena);
+  if (!citations.empty()) {
+    write_citations(w, citations, origin, style.service, style.context.parser, style.context.arena);
   }
   write_logprobs(w, choice.logprobs, style.context.parser, style.context.arena);
   w.end_object();

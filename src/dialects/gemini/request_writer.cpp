@@ -71,7 +71,10 @@ void RequestWriter::choose_emulation() {
   const bool schema = kind == FormatKind::json_schema && !request_.format.schema.empty();
   const bool forced =
       request_.tool_choice.mode == ToolChoiceMode::required || request_.tool_choice.mode == ToolChoiceMode::named;
-  if (forced) return;  // the answer is a call: its format does not matter
+  if (forced) {  // the answer is a call
+    context_.warnings.dropped("response_format", "a tool has to be called: there is no text to be formatted");
+    return;
+  }
   emulation_.format_tool = schema && target_.tool_choice_required;
   emulation_.format_instruction = !emulation_.format_tool;
   context_.warnings.emulated("response_format", emulation_.format_tool
@@ -209,6 +212,7 @@ Outcome<void> RequestWriter::write_generation() {
 void RequestWriter::write_sampling() {
   const bool reasoning = target_.reasons_by_default || request_.reasoning.mode == chat::ReasoningMode::on ||
                          request_.reasoning.mode == chat::ReasoningMode::adaptive;
+  gate_cache_marks(request_, target_, context_);
   const Sampling sampling = gate_sampling(request_, target_, reasoning, context_);
   if (!sampling.temperature.empty()) w_.raw_member("temperature", sampling.temperature);
   if (!sampling.top_p.empty()) w_.raw_member("topP", sampling.top_p);

@@ -58,7 +58,7 @@ const Row
                 {"budget_becomes_level", true,
                  R"j({"contents":"x","generationConfig":{"thinkingConfig":{"thinkingBudget":5000,"includeThoughts":true}}})j",
                  R"j({"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingLevel":"MEDIUM","includeThoughts":true}}})j",
-                 "changed reasoning"},
+                 "changed reasoning_effort"},
                 {"level_becomes_budget", false,
                  R"j({"contents":"x","generationConfig":{"thinkingConfig":{"thinkingLevel":"low"}}})j",
                  R"j({"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":1024}}})j"},

@@ -72,6 +72,7 @@ class RequestWriter {
       const bool old_name = target_.max_tokens_name == chat::MaxTokensName::max_tokens;
       w_.member(old_name ? "max_tokens" : "max_completion_tokens", *max_tokens);
     }
+    gate_cache_marks(request_, target_, context_);
     const Sampling sampling = gate_sampling(request_, target_, plan.reasoning, context_);
     raw("temperature", sampling.temperature, true);
     raw("top_p", sampling.top_p, true);

@@ -263,7 +263,8 @@ void RequestWriter::json_schema() {
 Effort RequestWriter::effort() {
   const chat::Reasoning& asked = request_.reasoning;
   if (target_.reasoning != chat::ReasoningStyle::effort) {
-    const bool wanted = asked.effort != Effort::unset || asked.budget_tokens.value_or(0) > 0;
+    const bool on = asked.mode == chat::ReasoningMode::on || asked.budget_tokens.value_or(0) > 0;
+    const bool wanted = on || (asked.effort != Effort::unset && asked.effort != Effort::none);
     if (wanted && asked.mode != chat::ReasoningMode::off) {
       context_.warnings.dropped("reasoning", "this model cannot be told how to reason");
     }
@@ -306,6 +307,7 @@ void RequestWriter::limits() {
     if (*max_tokens < kMaxTokensMin) context_.warnings.changed("max_tokens", "raised to the least this API takes, 16");
     writer_.member("max_output_tokens", std::max(*max_tokens, kMaxTokensMin));
   }
+  gate_cache_marks(request_, target_, context_);
   const Sampling sampling = gate_sampling(request_, target_, reasons(), context_);
   if (!sampling.temperature.empty()) writer_.raw_member("temperature", sampling.temperature);
   if (!sampling.top_p.empty()) writer_.raw_member("top_p", sampling.top_p);

@@ -1,13 +1,17 @@
 """Family A: every recorded answer, read by a client of every other dialect, streamed and not."""
 
 import asyncio
+import secrets
 
 import cases as recordings
-from judge import answers, asks, compare_answer, errors, js_answers, sdk_answers, typed
+from judge import answers, asks, compare_answer, errors, js_answers, sdk_answers, specified, typed
 from results import Check
 from world import WAYS, recorded_reply, varied_reply
 
 ANSWER_BYTES = 20000  # of an SDK's answer that a failure shows
+
+RUN = secrets.token_hex(4)  # the ledger may have an earlier run's calls
+judged_calls = {}  # by request id: those whose metering family H looks at
 
 UNCOUNTED_EVERY = 3  # Chat clients that do not ask for usage in a stream
 
@@ -37,7 +41,8 @@ def plan(world):
 
 async def run(world):
     types = typed.Types(world.everything)
-    await world.all([one(world, types, *each) for each in plan(world)])
+    specification = specified.Specification(world.cases[0].root / "_specs")
+    await world.all([one(world, types, specification, *each) for each in plan(world)])
     await world.all([with_sdk(world, *each) for each in sample(world)])
     await with_javascript(world, [each for each in sample(world) if each[1] in js_answers.CLIENTS])
 
@@ -76,7 +81,7 @@ async def with_sdk(world, case, client, stream):
     world.report.add(check)
 
 
-async def one(world, types, case, client, stream):
+async def one(world, types, specification, case, client, stream):
     told = answers.origin(case)
     array = client == recordings.GEMINI and stream and case.number % 2 == 1
     mode = ("stream" if stream else "unary") + ("" if stream == case.streaming else "-other") + ("-array" * array)
@@ -87,6 +92,7 @@ async def one(world, types, case, client, stream):
     thinking = bool(told.reasoning or told.signatures)
     counted = case.number % UNCOUNTED_EVERY != 0
     call = asks.smallest(client, f"case-{case.number}", stream, names, thinking, array, counted)
+    call.headers["X-Request-ID"] = name = f"a-{RUN}-{case.number}-{client}-{'stream' if stream else 'unary'}"
     if client == recordings.CHAT and stream and not counted:
         told.usage = None  # not asked for: must not come
     program = world.upstream.program(f"case-{case.number}")
@@ -97,7 +103,10 @@ async def one(world, types, case, client, stream):
             answer = await world.ask(call)
             judge(check, case, told, client, stream, array, answer, program.captured)
             if answer.status == 200 and not check.skipped:
+                judged_calls[name] = case, client, mode
                 check.findings += [("typed", each) for each in types.problems(client, answer.body, stream)]
+                found = specification.problems(client, answer.body, stream)
+                check.findings += [("specified", each) for each in found]
         except Exception as error:  # a check that cannot be made has failed
             check.add("harness" if answer else "call", f"{type(error).__name__}: {error}")
         check.keep(call, answer, program.captured)

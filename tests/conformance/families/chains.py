@@ -15,7 +15,7 @@ from world import recorded_reply
 
 MODES = ("one", "replicas")
 # What Google documents for calls that no model of its own made, where a signature has to stand.
-DUMMIES = {"skip/thought/signature/validator", "context/engineering/is/the/way/to/go"}  # in base64's other alphabet
+DUMMIES = {"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"}
 
 
 async def run(world):
@@ -81,13 +81,8 @@ def gemini_places(parts):
         # Other parts are of Google's own tools, which no other dialect has.
         if part.get("thoughtSignature") and ("functionCall" in part or "text" in part):
             place = part["functionCall"]["name"] if "functionCall" in part else "text"
-            found.append((place, (unpadded(part["thoughtSignature"]),)))
+            found.append((place, (part["thoughtSignature"],)))
     return found
-
-
-def unpadded(encoded):
-    """Bytes in JSON: clients may write them in either alphabet of base64."""
-    return encoded.replace("-", "+").replace("_", "/").rstrip("=")
 
 
 def anthropic_signed(body, stream):
@@ -178,7 +173,7 @@ async def one(world, other, checker, name, turns, client, mode):
                 message, _ = errors.read(client, answer)
                 check.add("status", f"turn {number}: {answer.status} {message}")
                 break
-            told = "".join(unpadded(each.response.decode("utf-8", "replace")) for each in turns[:number])
+            told = "".join(each.response.decode("utf-8", "replace") for each in turns[:number])
             judge(check, checker, case, number, captured, minted, told)
             if number + 1 == len(turns):
                 break

@@ -21,18 +21,22 @@ GEMINI, BEDROCK, COHERE = recordings.GEMINI, recordings.BEDROCK, recordings.COHE
 STATUSES = {
     "bad_request": {400, 422},
     "context": {400},
-    "auth": {400, 401, 403, 500, 502},
+    "auth": {401},
     "permission": {403},
     "not_found": {404},
     "too_large": {413},
     "rate_limit": {429},
-    "overloaded": {503, 529},
-    "server": {500, 502, 503},
+    "overloaded": {503},
+    "server": {500, 502},
 }
 OWN_STATUSES = {
+    (ANTHROPIC, "overloaded"): {529},
+    (GEMINI, "auth"): {400, 401},
+    (BEDROCK, "auth"): {403},
+    (GEMINI, "bad_request"): {400},
+    (BEDROCK, "bad_request"): {400},
     (BEDROCK, "not_found"): {400, 404},
     (RESPONSES, "not_found"): {400, 404},
-    (BEDROCK, "server"): {500, 502, 503, 424},
     (BEDROCK, "too_large"): {400, 413},
 }
 KIND_OF_STATUS = {400: "bad_request", 401: "auth", 403: "permission", 404: "not_found"}

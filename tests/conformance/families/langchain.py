@@ -147,7 +147,7 @@ async def one(world, checker, name, turns, client):
                 program.load(recorded_reply(case))
                 calls = await asyncio.to_thread(loop.ask, stream)
                 captured = list(program.captured)
-                told = "".join(chains.unpadded(each.response.decode("utf-8", "replace")) for each in turns[:number])
+                told = "".join(each.response.decode("utf-8", "replace") for each in turns[:number])
                 chains.judge(check, checker, case, number, captured, minted, told)
                 if number + 1 == len(turns):
                     break

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 import cases as recordings
-from judge import asks, canned, compare_request, errors, requests, structure
+from judge import asks, canned, compare_request, errors, requests, silence, structure
 from results import Check
 from wire.gateway import CLIENT_KEY
 from wire.upstream import Reply
@@ -130,6 +130,10 @@ async def one(world, places, checker, remote, case, client, target, body):
         program.load(canned.reply(target, stream))
         answer = await world.ask(call)
         judge(check, checker, client, target, asked, answer, program.captured, remote)
+        if program.captured and answer.status == 200:
+            warnings = answer.headers.get("x-llm-gateway-warnings", "")
+            found = silence.silent(client, body, program.captured[0].json(), warnings)
+            check.findings += [("silent", each) for each in found]
     except Exception as error:
         check.add("call" if answer is None else "harness", f"{type(error).__name__}: {error}")
     finally:
@@ -142,6 +146,8 @@ def judge(check, checker, client, target, asked, answer, captured, remote):
     if answer.status != 200:
         message, problems = errors.read(client, answer)
         check.add("envelope" if problems else "refused", f"{answer.status} {message} {'; '.join(problems)}")
+        if not captured and answer.status == 400 and not errors.names_member(client, answer, message):
+            check.add("unnamed", f"the refusal names no member of the request: {message}")
         return
     if len(captured) != 1:
         check.add("upstream", f"{len(captured)} calls")
@@ -153,9 +159,8 @@ def judge(check, checker, client, target, asked, answer, captured, remote):
     for problem in checker.problems(target, sent_body):
         check.add("structure", problem)
     warnings = answer.headers.get("x-llm-gateway-warnings", "")
-    own = set(compare_request.compare(asked, asked, client, ""))
-    found = compare_request.compare(asked, sent, target, warnings, remote.digests())
-    check.findings += [each for each in found if each[0] != "pairing" or each not in own]
+    claude = {client, target} == {recordings.ANTHROPIC, recordings.BEDROCK}
+    check.findings += compare_request.compare(asked, sent, target, warnings, remote.digests(), claude)
     text = json.dumps(captured[0].headers) + captured[0].target + captured[0].body.decode("utf-8", "replace")
     if CLIENT_KEY in text:
         check.add("credential", "the client's key reached the upstream")

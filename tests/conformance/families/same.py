@@ -1,12 +1,15 @@
 """Family D: the recording's own protocol in and out. Requests arrive JSON-equal but for the model's name, answers
 byte-equal; also with Vertex's envelope around Anthropic's body, and with bytes that arrive in small pieces."""
 
+import base64
 import json
 import urllib.parse
 
 import cases as recordings
 from judge import asks, neutral
 from results import Check
+from wire import frames
+from wire.upstream import Reply
 from world import event_offsets, recorded_reply
 
 MINIMAL = {
@@ -50,6 +53,29 @@ def call(case, name):
 async def run(world):
     await world.all([one(world, case, split) for case, split in plan(world)])
     await world.all([vertex_claude(world, case) for case in world.cases if vertex_key(case) in world.upstream.programs])
+    await world.all([bedrock_claude(world, case) for case in world.cases
+                     if bedrock_key(case) in world.upstream.programs])
+    await world.all([one(world, case, False, shape) for case in world.cases for shape in other_shapes(world, case)])
+
+
+def other_shapes(world, case):
+    """Azure's clients of OpenAI's API, Vertex's of Google's: other paths and headers, the same bodies."""
+    if case.dialect is None or not world.options.wants(case.dialect, case):
+        return
+    if case.endpoint == "chat":
+        yield "azure"
+    elif case.endpoint in ("generateContent", "streamGenerateContent", "countTokens"):
+        yield "vertex"
+
+
+def reshaped(sent, shape):
+    if shape == "azure":
+        path = f"/openai/deployments/{urllib.parse.quote(sent.body['model'], safe='')}/chat/completions"
+        headers = {"Content-Type": "application/json", "Api-Key": asks.CLIENT_KEY}
+        return asks.Call(path + "?api-version=2024-10-21", headers, sent.body)
+    path = sent.target.replace("/v1beta/models/", "/v1/projects/mine/locations/here/publishers/google/models/")
+    return asks.Call(path, {"Content-Type": "application/json", "Authorization": f"Bearer {asks.CLIENT_KEY}"},
+                     sent.body)
 
 
 def vertex_key(case):
@@ -67,10 +93,11 @@ def plan(world):
             yield case, True
 
 
-async def one(world, case, split):
-    mode = ("stream" if case.streaming else "unary") + "-split" * split
+async def one(world, case, split, shape=""):
+    mode = ("stream" if case.streaming else "unary") + "-split" * split + f"-{shape}" * bool(shape)
     check = Check("D", case.dialect or "", case.provider, case.id, mode, case.features, case.dialect)
     sent = call(case, f"case-{case.number}")
+    sent = reshaped(sent, shape) if shape else sent
     program = world.upstream.program(f"case-{case.number}")
     changes = {"split": PIECE_BYTES} if split else {"at": event_offsets(case) if case.streaming else ()}
     async with program.lock:
@@ -131,6 +158,57 @@ async def vertex_claude(world, case):
             check.add("path", f"{captured.path} does not end with {wanted}")
         expected = {key: value for key, value in sent.body.items() if key != "model"}
         expected["anthropic_version"] = VERTEX_VERSION
+        if not neutral.same_json(captured.json(), expected):
+            check.add("request", f"differs: {captured.body[:200]}")
+    except Exception as error:
+        check.add("call", f"{type(error).__name__}: {error}")
+    check.keep(sent, answer, program.captured)
+    world.report.add(check)
+
+
+BEDROCK_VERSION = "bedrock-2023-05-31"
+EVENT_STREAM = {"content-type": "application/vnd.amazon.eventstream"}
+
+
+def bedrock_key(case):
+    return f"bedrock-case-{case.number}"
+
+
+def wrapped(body):
+    """Anthropic's events in the chunks of invoke-with-response-stream."""
+    headers = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+    return b"".join(
+        frames.frame(headers, json.dumps({"bytes": base64.b64encode(event.data.encode()).decode(), "p": "ab"}).encode())
+        for event in frames.sse(body)[0]
+    )
+
+
+async def bedrock_claude(world, case):
+    """Anthropic's client, Claude at Bedrock: InvokeModel's envelope around the same body, and the same events."""
+    check = Check("D", case.dialect, "bedrock-claude", case.id, "bedrock", case.features, case.dialect)
+    sent = call(case, bedrock_key(case))
+    stream = case.streaming and case.wire == "sse"
+    program = world.upstream.program(bedrock_key(case))
+    if stream:
+        program.load(Reply(200, EVENT_STREAM, wrapped(case.response), True))
+    else:
+        program.load(recorded_reply(case))
+    answer = None
+    try:
+        answer = await world.ask(sent)
+        if stream:
+            told, wanted = ([(each.name, each.json()) for each in frames.sse(body)[0]] for body in
+                            (answer.body, case.response))
+            if not neutral.same_json([list(each) for each in told], [list(each) for each in wanted]):
+                check.add("answer", f"the events differ: {answer.text()[:300]}")
+        elif answer.status != case.status or (case.status < 400 and answer.body != case.response):
+            check.add("answer", f"{answer.status}, body equal: {answer.body == case.response}: {answer.text()[:200]}")
+        [captured] = program.captured
+        verb = "invoke-with-response-stream" if case.streaming else "invoke"
+        if not captured.path.endswith(f"/{verb}"):
+            check.add("path", f"{captured.path} does not end with {verb}")
+        expected = {key: value for key, value in sent.body.items() if key not in ("model", "stream")}
+        expected["anthropic_version"] = BEDROCK_VERSION
         if not neutral.same_json(captured.json(), expected):
             check.add("request", f"differs: {captured.body[:200]}")
     except Exception as error:

@@ -1,6 +1,7 @@
 """Compares what a client of one dialect reads with what the provider said in another: findings are (aspect, text)."""
 
 import json
+import re
 
 import cases as recordings
 
@@ -26,8 +27,8 @@ WRITES_COUNTED = (ANTHROPIC, BEDROCK)
 ID_RULES = {
     CHAT: lambda text: len(text) <= 40,
     RESPONSES: lambda text: len(text) <= 64,
-    ANTHROPIC: lambda text: len(text) <= 64 and text.replace("-", "_").replace("_", "a").isalnum() and text.isascii(),
-    BEDROCK: lambda text: len(text) <= 64 and text.replace("-", "_").replace("_", "a").isalnum() and text.isascii(),
+    ANTHROPIC: lambda text: re.fullmatch(r"[a-zA-Z0-9_-]+", text) is not None,
+    BEDROCK: lambda text: re.fullmatch(r"[a-zA-Z0-9_.:-]{1,64}", text) is not None,
     GEMINI: bool,
     COHERE: bool,
 }

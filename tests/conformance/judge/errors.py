@@ -1,6 +1,7 @@
 """Error answers: is this the dialect's own envelope, and which class would its SDK raise."""
 
 import json
+import re
 
 import cases as recordings
 
@@ -109,3 +110,14 @@ def read(dialect, answer):
     if not message:
         problems.append("no message")
     return message or "", problems
+
+
+MEMBER = re.compile(r"\b(messages|contents|input|tools|system|n|model|file|text|generationConfig|inferenceConfig|"
+                    r"toolConfig|conversation|previous_response_id)\b[\w.\[\]]*")
+
+
+def names_member(dialect, answer, message):
+    """Whether a refusal of the gateway's own says which member of the request is at fault."""
+    if dialect in (recordings.CHAT, recordings.RESPONSES):
+        return bool(json.loads(answer.body)["error"].get("param"))
+    return MEMBER.search(message) is not None

@@ -13,7 +13,6 @@ CHAT, RESPONSES, ANTHROPIC = recordings.CHAT, recordings.RESPONSES, recordings.A
 GEMINI, BEDROCK, COHERE = recordings.GEMINI, recordings.BEDROCK, recordings.COHERE
 
 PROBLEMS_MAX = 3
-EVENTS_MAX = 60  # of one stream: the first, the last
 # What vendors added to Chat Completions and clients know: thoughts as text and Google's place for signatures.
 # OpenAI's specification wants `name` in function_call_arguments.done; its SDK does not know it.
 EXTENSIONS = {"name", "reasoning_content", "reasoning", "reasoning_details", "extra_content", "obfuscation", "images"}
@@ -87,7 +86,7 @@ def bedrock(body, stream):
         return bedrock_problems(json.loads(body), bedrock_operation("Converse"))
     members = bedrock_operation("ConverseStream").members["stream"].members
     found = []
-    for event in few(frames.frames(body)[0]):
+    for event in frames.frames(body)[0]:
         if event.headers.get(":message-type") == "event":
             if event.name in members:
                 found += bedrock_problems(event.json(), members[event.name])
@@ -96,14 +95,10 @@ def bedrock(body, stream):
     return found
 
 
-def few(events):
-    return events if len(events) <= EVENTS_MAX else events[: EVENTS_MAX // 2] + events[-EVENTS_MAX // 2 :]
-
-
 def stream_values(dialect, body):
     if dialect == GEMINI and body.lstrip()[:1] == b"[":
-        return [event.json() for event in few(frames.json_array(body)[0])]
-    return [event.json() for event in few(frames.sse(body)[0])
+        return [event.json() for event in frames.json_array(body)[0]]
+    return [event.json() for event in frames.sse(body)[0]
             if event.data.strip() != "[DONE]" and event.name not in ("ping", "error")]
 
 

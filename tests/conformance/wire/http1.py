@@ -76,7 +76,7 @@ class Client:
         answer = Answer(status, headers, b"", True)
         keep = headers.get("connection", "").lower() != "close"
         try:
-            await self._body(reader, answer, started)
+            await self.body(reader, answer, started)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             answer.complete = False
         if keep and answer.complete and ("content-length" in headers or "transfer-encoding" in headers):
@@ -85,7 +85,7 @@ class Client:
             writer.close()
         return answer
 
-    async def _body(self, reader, answer, started):
+    async def body(self, reader, answer, started):
         if "content-length" in answer.headers:
             answer.body = await reader.readexactly(int(answer.headers["content-length"]))
             return

@@ -21,13 +21,14 @@ def decode(dialect, body, stream, strict=True, **options):
     return module.decode_stream(body, strict, **options) if stream else module.decode(body, strict)
 
 
-def origin(case):
-    """The recording's own answer, read leniently: what the provider said."""
+def origin(case, body=None):
+    """The recording's own answer, or `body` instead of it, read leniently: what the provider said."""
+    body = case.response if body is None else body
     if case.invoke and case.wire == "aws_eventstream":
-        return decode(recordings.ANTHROPIC, bedrock.unwrap_invoke(case.response), True, False)
+        return decode(recordings.ANTHROPIC, bedrock.unwrap_invoke(body), True, False)
     if case.dialect == recordings.GEMINI and case.wire == "json" and case.streaming:
-        return decode(recordings.GEMINI, b"[" + case.response + b"]", True, False)
-    return decode(case.dialect, case.response, case.streaming, False)
+        return decode(recordings.GEMINI, b"[" + body + b"]", True, False)
+    return decode(case.dialect, body, case.streaming, False)
 
 
 def self_check(case):

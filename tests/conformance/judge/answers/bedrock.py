@@ -132,6 +132,8 @@ class Stream:
         self.expect(not block, "contentBlockStart inside a block")
         if "toolUse" in start:
             block["tool"] = dict(start["toolUse"], text="")
+        elif "image" in start:
+            self.answer.media += 1
 
     def contentBlockDelta(self, data):
         block, delta = self.block(data["contentBlockIndex"]), data["delta"]

@@ -87,4 +87,6 @@ def read(body):
     kind = "enabled" if isinstance(thinking, str) else thinking.get("type")  # Qwen: the effort alone
     request.reasoning = {"enabled": "on", "adaptive": "adaptive", "disabled": "off"}.get(kind)
     request.effort = (more.get("output_config") or {}).get("effort") or more.get("reasoning_effort")
+    if more.get("reasoning_effort") and request.reasoning is None:
+        request.reasoning = "on"
     return request

@@ -104,5 +104,5 @@ def read_config(request, config):
     thinking = config.get("thinkingConfig") or {}
     budget = number(thinking.get("thinkingBudget"))
     if budget is not None or thinking.get("thinkingLevel"):
-        request.reasoning = "off" if budget == 0 else "on"
+        request.reasoning = "off" if budget == 0 else "adaptive" if budget == -1 else "on"
     request.effort = (thinking.get("thinkingLevel") or "").lower() or None
