@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
+#include "app/usage/usage.h"
 #include "base/money.h"
 #include "control/databases.h"
 #include "control/ledger/ledger.h"
@@ -23,8 +24,14 @@ struct LedgerArguments {
   std::string from;
   std::string to;
   std::string by = "key,model";
-  control::LedgerFormat format = control::LedgerFormat::table;
+  std::string format;
 };
+
+control::LedgerFormat format_of(std::string_view word, control::LedgerFormat otherwise) {
+  if (word == "json") return control::LedgerFormat::json;
+  if (word == "csv") return control::LedgerFormat::csv;
+  return otherwise;
+}
 
 int complain(const std::string& message, int status) {
   std::cerr << "llm-gateway: " << message << "\n";
@@ -82,7 +89,7 @@ int run_report(const LedgerArguments& arguments) {
                                    .from_quarter = span->from / control::kQuarterSeconds,
                                    .to_quarter = span->to / control::kQuarterSeconds});
   if (!rows) return complain(describe(rows.error()), kExitFailed);
-  control::write_report(*columns, *rows, arguments.format, std::cout);
+  control::write_report(*columns, *rows, format_of(arguments.format, control::LedgerFormat::table), std::cout);
   return kExitOk;
 }
 
@@ -91,8 +98,7 @@ int run_export(const LedgerArguments& arguments) {
   if (!places) return complain(places.error(), kExitUsage);
   const auto span = span_of(arguments);
   if (!span) return complain(span.error(), kExitUsage);
-  const auto format =
-      arguments.format == control::LedgerFormat::json ? control::LedgerFormat::json : control::LedgerFormat::csv;
+  const auto format = format_of(arguments.format, control::LedgerFormat::csv);
   const auto written = control::export_ledger(places->data_dir, *span, format, std::cout);
   if (!written) return complain(describe(written.error()), kExitFailed);
   std::cout.flush();
@@ -132,9 +138,6 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
         ->type_name("TIME");
     command->add_option("--to", arguments->to, "First moment that is not meant any more")->type_name("TIME");
   };
-  const std::map<std::string, control::LedgerFormat> formats = {{"table", control::LedgerFormat::table},
-                                                                {"csv", control::LedgerFormat::csv},
-                                                                {"json", control::LedgerFormat::json}};
   CLI::App* report = add("report", "Calls, tokens and dollars, summed up", &run_report);
   add_span(report);
   report
@@ -142,20 +145,16 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
                    "What to sum by: day, organization, team, user, key, model, provider, connection, tags")
       ->capture_default_str()
       ->type_name("NAMES");
-  report->add_option("--format,-f", arguments->format, "table, csv or json")
-      ->transform(CLI::CheckedTransformer(formats))
-      ->type_name("FORMAT");
+  expect_one_of(report->add_option("--format,-f", arguments->format, "For people (the default) or for programs"),
+                {"table", "csv", "json"});
   report->footer(
       "\nExamples:\n  llm-gateway ledger report --by team,model --from 2027-01-01 --to 2027-02-01\n"
       "  llm-gateway ledger report --by day,key --format csv > january.csv\n"
       "Times are rounded down to a quarter of an hour.");
   CLI::App* records = add("export", "Every record that is kept, oldest first", &run_export);
   add_span(records);
-  const std::map<std::string, control::LedgerFormat> export_formats = {{"csv", control::LedgerFormat::csv},
-                                                                       {"json", control::LedgerFormat::json}};
-  records->add_option("--format,-f", arguments->format, "csv (the default), or json: an object a line")
-      ->transform(CLI::CheckedTransformer(export_formats))
-      ->type_name("FORMAT");
+  expect_one_of(records->add_option("--format,-f", arguments->format, "csv is the default; json: an object a line"),
+                {"csv", "json"});
   add("verify", "Read all records and compare them with the sums", &run_verify)
       ->footer("\nExit status 1 if anything is missing, damaged or counted otherwise.");
 }

@@ -11,6 +11,7 @@
 #include "app/service/config_path.h"
 #include "app/service/service.h"
 #include "app/simulate_command.h"
+#include "app/usage/usage.h"
 #include "simulator/arguments.h"
 
 namespace llmgw::app {
@@ -68,8 +69,8 @@ void add_remote(CLI::App& app, Run& run) {
   CLI::App* stop = app.add_subcommand("stop", "Drain the running gateway and wait until it has ended");
   add_target(*stop, *target);
   auto seconds = std::make_shared<double>(kStopSeconds);
-  stop->add_option("--timeout,-t", *seconds, "How many seconds to wait")
-      ->check(CLI::Range(0.0, 86400.0))
+  constexpr double kStopSecondsMax = 86'400;
+  expect_number(stop->add_option("--timeout,-t", *seconds, "How many seconds to wait"), 0, kStopSecondsMax)
       ->capture_default_str()
       ->type_name("SECONDS");
   stop->callback([=, &run] {
@@ -148,16 +149,23 @@ void add_simulate(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("simulate", "Run an engine simulator that answers as OpenAI, Azure, Anthropic and Gemini do");
   const auto number = [command](const char* name, auto& value, const char* help) {
-    command->add_option(name, value, help)->capture_default_str()->check(CLI::NonNegativeNumber);
+    CLI::Option* const option = command->add_option(name, value, help)->capture_default_str();
+    if constexpr (std::is_integral_v<std::remove_reference_t<decltype(value)>>) {
+      expect_whole(option, 0);
+    } else {
+      expect_number(option, 0);
+    }
   };
   command->add_option("--listen,-l", arguments->listen, "Where to listen; repeated: an instance each, a fleet")
       ->capture_default_str()
       ->type_name("ADDRESS");
   command->add_option("--model,-m", arguments->models, "A model it has; may be repeated; without: every name");
   command->add_option("--api-key", arguments->api_key, "The key it wants; without: none");
-  command->add_option("--instances", arguments->instances, "So many instances, on the ports from --listen on")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  constexpr uint64_t kInstancesMax = 16'384;
+  expect_whole(
+      command->add_option("--instances", arguments->instances, "So many instances, on the ports from --listen on"), 1,
+      kInstancesMax)
+      ->capture_default_str();
   command->add_option("--name", arguments->name, "What it calls itself in x-simulator-instance")->capture_default_str();
   number("--prefill-speed", arguments->prefill_speed,
          "Prompt tokens a second; 0: no time at all; several: over the instances in turn");
@@ -173,9 +181,10 @@ void add_simulate(CLI::App& app, Run& run) {
   number("--seed", arguments->seed, "Of everything random");
   number("--tokens-min", arguments->tokens_min, "Shortest answer");
   number("--tokens-max", arguments->tokens_max, "Longest answer");
-  command->add_option("--answers", arguments->answers, "Latin words, characters of many bytes, or the prompt again")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"words", "unicode", "echo"}));
+  expect_one_of(command->add_option("--answers", arguments->answers,
+                                    "Latin words, characters of many bytes, or the prompt again"),
+                {"words", "unicode", "echo"})
+      ->capture_default_str();
   command->add_option("--fault", arguments->faults, "A fault rule, see docs/simulator.md; may be repeated")
       ->type_name("RULE");
   command->footer(
@@ -191,9 +200,12 @@ void add_route_explain(CLI::App& route, Run& run) {
   command->add_option("--model,-m", arguments->model, "The model, as a client names it")->required();
   command->add_option("--key,-k", arguments->key, "The name of the key that calls: its aliases and its models");
   command->add_option("--owned-by", arguments->owned_by, "Only instances of that owner");
-  command->add_option("--policy,-p", arguments->policy, "Another policy than the route's")
-      ->check(CLI::IsMember(route_policies()));
-  command->add_option("--prompt-tokens,-t", arguments->prompt_tokens, "Length of the prompt")->capture_default_str();
+  expect_one_of(command->add_option("--policy,-p", arguments->policy, "Another policy than the route's"),
+                route_policies());
+  constexpr uint64_t kPromptTokensMax = UINT32_MAX;
+  expect_whole(command->add_option("--prompt-tokens,-t", arguments->prompt_tokens, "Length of the prompt"), 0,
+               kPromptTokensMax)
+      ->capture_default_str();
   command->add_option("--config,-c", arguments->config, "Configuration file")->type_name("FILE");
   command->add_option("--data-dir", arguments->data_dir, "Of the gateway to ask")->type_name("DIR");
   command->add_flag("--offline", arguments->offline, "By the configuration file alone, as if nothing had happened yet");
@@ -212,37 +224,40 @@ void add_route(CLI::App& app, Run& run) {
   CLI::App* command =
       route->add_subcommand("simulate", "Run a trace of calls through the router and a simulated fleet of engines");
   const auto number = [command](const char* name, auto& value, const char* help) {
-    return command->add_option(name, value, help)->capture_default_str()->check(CLI::PositiveNumber);
+    CLI::Option* const option = command->add_option(name, value, help)->capture_default_str();
+    constexpr bool is_whole = std::is_integral_v<std::remove_reference_t<decltype(value)>>;
+    return is_whole ? expect_whole(option, 1) : expect_above_zero(option);
   };
   command->add_option("trace", arguments->trace, "Calls, a JSON object a line; docs/routing.md has the format")
       ->required()
       ->type_name("TRACE");
-  number("--instances,-n", arguments->instances, "Engines in the fleet")->check(CLI::Range(1, 16384));
+  constexpr uint64_t kEnginesMax = 16'384;
+  expect_whole(number("--instances,-n", arguments->instances, "Engines in the fleet"), 1, kEnginesMax);
   number("--blocks,-b", arguments->blocks, "Blocks of each engine's prefix cache");
   number("--block-tokens", arguments->block_tokens, "Tokens a block");
   number("--speed,-s", arguments->speed, "Calls come so many times as fast as in the trace");
   number("--prefill-speed", arguments->prefill_speed, "Prompt tokens an engine computes a second");
-  command->add_option("--decode-speed", arguments->decode_speed, "Output tokens a second; 0: no time at all")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  expect_number(
+      command->add_option("--decode-speed", arguments->decode_speed, "Output tokens a second; 0: no time at all"), 0)
+      ->capture_default_str();
   number("--goal,-g", arguments->goal, "Seconds in which a first token counts as in time");
-  command->add_option("--policy,-p", arguments->policy, "How an instance is chosen")
-      ->capture_default_str()
-      ->check(CLI::IsMember(route_policies()));
+  expect_one_of(command->add_option("--policy,-p", arguments->policy, "How an instance is chosen"), route_policies())
+      ->capture_default_str();
   command->add_flag("--all,-a", arguments->all, "Every policy in turn");
-  command
-      ->add_option("--queue,-q", arguments->queue,
-                   "Where calls wait: engine (in the engine, first come first served), or in the gateway, until the "
-                   "engine is free, in the order of the setting `queue`")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"engine", "fifo", "slo", "fair"}));
+  expect_one_of(command->add_option(
+                    "--queue,-q", arguments->queue,
+                    "Where calls wait: engine (in the engine, first come first served), or in the gateway, until the "
+                    "engine is free, in the order of the setting `queue`"),
+                {"engine", "fifo", "slo", "fair"})
+      ->capture_default_str();
   number("--queue-max", arguments->queue_max, "Most calls that wait for one engine; others are refused");
-  command->add_option("--max-in-flight", arguments->max_in_flight, "Most calls at an engine; 0: learnt")
+  expect_whole(command->add_option("--max-in-flight", arguments->max_in_flight, "Most calls at an engine; 0: learnt"),
+               0, UINT16_MAX)
       ->capture_default_str();
   command->add_flag("--refuse-hopeless", arguments->refuse_hopeless, "slo: refuse at once what cannot be in time");
   command->add_flag("--learn-cache", arguments->learn_cache,
                     "Learn the size of caches from answers instead of the engines' metrics");
-  command->add_option("--seed", arguments->seed, "Of everything random")->capture_default_str();
+  expect_whole(command->add_option("--seed", arguments->seed, "Of everything random"), 0)->capture_default_str();
   command->add_flag("--json,-j", arguments->json, "A JSON object a policy");
   command->footer(
       examples("  llm-gateway route simulate trace.jsonl --instances 8 --blocks 600 --speed 1.3 --goal 2\n"
@@ -264,7 +279,7 @@ void describe(const CLI::App& command, const std::string& name, std::vector<Comm
 void add_completion(CLI::App& app, Run& run) {
   auto shell = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("completion", "Print the completion script of a shell");
-  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  expect_one_of(command->add_option("shell", *shell, "Whose"), {"bash", "zsh", "fish"})->required();
   command->footer(examples("  llm-gateway completion bash > /etc/bash_completion.d/llm-gateway"));
   command->callback([&app, shell, &run] {
     run = [&app, shell] {
@@ -274,6 +289,11 @@ void add_completion(CLI::App& app, Run& run) {
       return kExitOk;
     };
   });
+}
+
+int refuse_usage(const std::string& text) {
+  std::cerr << "llm-gateway: " << text << "\n";
+  return kExitUsage;
 }
 
 int run_main(int argc, char** argv) {
@@ -293,11 +313,14 @@ int run_main(int argc, char** argv) {
   add_route(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = &run_version; });
   add_completion(app, run);
+  if (const std::string unknown = unknown_subcommand(app, argc, argv); !unknown.empty()) return refuse_usage(unknown);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Help and version end here too, with status 0.
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    if (error.get_exit_code() != 0) return refuse_usage(explain_usage(app, error));
+    app.exit(error);
+    return kExitOk;
   }
   return run();
 }

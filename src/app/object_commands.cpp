@@ -7,6 +7,7 @@
 #include "app/objects/object_client.h"
 #include "app/objects/object_text.h"
 #include "app/service/service.h"
+#include "app/usage/usage.h"
 #include "base/text.h"
 #include "json/writer.h"
 
@@ -282,7 +283,9 @@ void add_object_commands(CLI::App& app, std::function<int()>& run) {
   arguments->limit = 50;
   CLI::App* audit = add_command(app, "audit", "What was changed in the store, and who was refused; newest first",
                                 arguments, run, [arguments] { return run_audit(*arguments); });
-  audit->add_option("--limit", arguments->limit, "So many entries")->check(CLI::Range(1, 999))->capture_default_str();
+  constexpr uint64_t kAuditEntriesMax = 999;  // of one page
+  expect_whole(audit->add_option("--limit", arguments->limit, "So many entries, at most 999"), 1, kAuditEntriesMax)
+      ->capture_default_str();
   CLI::App* secrets = app.add_subcommand("secrets", "The master key that seals credentials in the store");
   secrets->require_subcommand(1);
   arguments = std::make_shared<Arguments>();

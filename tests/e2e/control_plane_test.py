@@ -251,6 +251,30 @@ def test_wrong_input_says_what_was_expected(site, walked, arguments, says):
     assert result.returncode in (1, 2) and says in result.stderr, result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["conection", "add", "--help"], "did you mean 'connection'?"),
+        (["vkey", "delete", "x"], "did you mean 'remove'?"),
+        (["connection", "add", "--nmae", "x"], "did you mean '--name'?"),
+        (["ledger", "report", "--format", "xml"], "'xml' is none of table, csv, json"),
+        (["stop", "--timeout", "x"], "--timeout: expected a number from 0 to 86400, not 'x'"),
+        (["audit", "--limit", "0"], "--limit: expected a whole number from 1 to 999, not '0'"),
+        (["vkey"], "'vkey' expects a command: add, list, show, update, remove, rotate, block, unblock"),
+        ([], "expected a command: serve"),
+    ],
+)
+def test_a_wrong_command_line_is_told_the_right_one(site, arguments, says):
+    result = site.run(*arguments)
+    assert result.returncode == 2 and says in result.stderr and not result.stdout, result
+    assert "--help` " in result.stderr
+
+
+def test_the_helps_of_choices_can_be_read(site):
+    assert "--format table|csv|json" in site.cli("ledger", "report", "--help")
+    assert "--limit NUMBER=50" in site.cli("audit", "--help")
+
+
 def test_a_connection_is_tested_by_a_real_call(site, walked):
     assert "main answered 200 for gpt-4-turbo-preview in" in site.cli("connection", "test", "main")
     by_id = json.loads(site.cli("connection", "test", walked["connection"]["id"], "--model", "any", "--json"))
