@@ -3,16 +3,18 @@
 route simulate`; prints how far the default's mean time to first token is above the best, and exits 1 where that is more
 than 5 %.
 
-    bench/policies.py [--gateway build/release/llm-gateway] [TRACE...]
+    bench/policies.py [--gateway build/release/llm-gateway] [--seeds 1 2] [--engines 8] [TRACE...]
 
-Without a trace: conversations, and documents that many ask about, made up from seeds. Calls refused because too many
-wait count as an hour each, so that nobody wins by refusing.
+Without a trace: conversations, documents that many ask about, system prompts, agents, prompts that come once, and
+bursts, made up from seeds. Calls refused because too many wait count as an hour each, so that nobody wins by refusing.
 """
 
 import argparse
+import concurrent.futures
 import itertools
 import json
 import math
+import os
 import pathlib
 import random
 import subprocess
@@ -21,8 +23,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIMIT, REFUSED_SECONDS = 1.05, 3600
-SPEEDS, BLOCKS, FLEETS = (0.7, 1.0, 1.3, 1.6), (150, 600, 2500), (8,)
-BLOCK_TOKENS = 512
+SPEEDS, BLOCKS = (0.7, 1.0, 1.3, 1.6), (150, 600, 2500)
+BLOCK_TOKENS, CALLS, RATE = 512, 2500, 12
 
 
 def conversations(seed, calls, rate):
@@ -50,6 +52,48 @@ def documents(seed, calls, rate):
         yield now, document + list(range(next_id, next_id := next_id + rng.randint(1, 3)))
 
 
+def assistants(seed, calls, rate):
+    """Four long system prompts that everybody shares, some far more popular than others, and short questions."""
+    rng, now, next_id = random.Random(seed), 0.0, 100_000
+    for _ in range(calls):
+        now += rng.expovariate(2 * rate)
+        first = 100 * int(4 * rng.random() ** 2)
+        yield now, [*range(first, first + 20), *range(next_id, next_id := next_id + rng.randint(1, 6))]
+
+
+def agents(seed, calls, rate):
+    """Agents that go on for long: a common beginning, and a block or three with every turn."""
+    rng, now, next_id, chains = random.Random(seed), 0.0, 100_000, []
+    for _ in range(calls):
+        now += rng.expovariate(rate)
+        if len(chains) < 40 or rng.random() < 0.02:
+            chains.append([*range(8), *range(next_id, next_id := next_id + rng.randint(2, 10))])
+            chain = chains[-1]
+            del chains[:-60]
+        else:
+            chain = rng.choice(chains)
+            chain += range(next_id, next_id := next_id + rng.randint(1, 3))
+        yield now, chain[:250]
+
+
+def strangers(seed, calls, rate):
+    """Prompts of all lengths that have nothing in common."""
+    rng, now, next_id = random.Random(seed), 0.0, 0
+    for _ in range(calls):
+        now += rng.expovariate(rate)
+        yield now, list(range(next_id, next_id := next_id + min(200, max(1, int(rng.lognormvariate(2.2, 1))))))
+
+
+def bursts(seed, calls, rate):
+    """Conversations that come three times as fast in half of every 40 s."""
+    for at, chain in conversations(seed + 100, calls, rate):
+        phase = at % 40
+        yield at - phase + (phase * 0.5 if phase < 20 else 10 + (phase - 20) * 1.5), chain
+
+
+KINDS = (conversations, documents, assistants, agents, strangers, bursts)
+
+
 def write_trace(path, calls):
     with path.open("w") as out:
         for at, chain in calls:
@@ -58,9 +102,9 @@ def write_trace(path, calls):
     return path
 
 
-def made_up(directory):
-    for kind, rate, seed in itertools.product((conversations, documents), (12,), (1, 2)):
-        yield write_trace(directory / f"{kind.__name__}-{seed}", kind(seed, 2500, rate))
+def made_up(directory, seeds):
+    for kind, seed in itertools.product(KINDS, seeds):
+        yield write_trace(directory / f"{kind.__name__}-{seed}", kind(seed, CALLS, RATE))
 
 
 def simulate(gateway, trace, speed, blocks, instances):
@@ -79,12 +123,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="*", type=pathlib.Path)
     parser.add_argument("--gateway", default=str(ROOT / "build/release/llm-gateway"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--engines", type=int, nargs="+", default=[8])
     arguments = parser.parse_args()
     held, total, logs = 0, 0, 0.0
     with tempfile.TemporaryDirectory() as directory:
-        traces = arguments.traces or list(made_up(pathlib.Path(directory)))
-        for trace, speed, blocks, fleet in itertools.product(traces, SPEEDS, BLOCKS, FLEETS):
-            means = simulate(arguments.gateway, trace, speed, blocks, fleet)
+        traces = arguments.traces or list(made_up(pathlib.Path(directory), arguments.seeds))
+        cells = list(itertools.product(traces, SPEEDS, BLOCKS, arguments.engines))
+        pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        all_means = pool.map(lambda cell: simulate(arguments.gateway, *cell), cells)
+        for (trace, speed, blocks, fleet), means in zip(cells, all_means):
             own = means.pop("adaptive")
             best = min(means, key=means.get)
             ratio = own / max(min(own, means[best]), 1e-9)

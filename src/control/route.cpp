@@ -101,6 +101,9 @@ Route make_route(const RouteConfig& config) {
   route.queue.waiting_max = config.queue_max;
   route.queue.goal = config.queue_goal;
   route.queue.refuse_hopeless = config.queue_refuse;
+  if (route.queues && route.queue.order == routing::QueueOrder::slo) {
+    route.settings.shortest_first_s = std::chrono::duration<double>(config.queue_goal).count();
+  }
   route.connect_timeout = config.connect_timeout;
   route.first_byte_timeout = config.first_byte_timeout;
   route.idle_timeout = config.idle_timeout;

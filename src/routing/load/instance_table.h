@@ -6,7 +6,10 @@
 // path (a mutex); everything else is for any thread at any time.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,13 +48,21 @@ static_assert(sizeof(InstanceState) == 64);
 // What the gateway holds back from an instance, and what it has learnt that the instance takes at a time. Of no use to
 // calls that are never held back, and all zero until one is.
 struct GateState {
-  std::atomic<int64_t> waiting_tokens = 0;    // of InstanceState::tokens_in_flight, those that wait here
-  std::atomic<int32_t> waiting_requests = 0;  // of requests_in_flight
-  std::atomic<int32_t> waiting_prompts = 0;   // of prompts_in_flight
-  std::atomic<float> requests_limit = 0;      // learnt; 0: nothing yet. queue/gate.h
-  std::atomic<float> best_stretch = 0;        // the same
-  std::atomic<bool> grown = false;            // the same
+  // Prompts that wait, by their uncached tokens: up to 256, up to 512, and so on doubled.
+  static constexpr size_t kSizes = 10;
+  std::atomic<int64_t> waiting_by_size[kSizes] = {};  // their tokens
+  std::atomic<int64_t> waiting_tokens = 0;            // of InstanceState::tokens_in_flight, those that wait here
+  std::atomic<int32_t> waiting_requests = 0;          // of requests_in_flight
+  std::atomic<int32_t> waiting_prompts = 0;           // of prompts_in_flight
+  std::atomic<float> requests_limit = 0;              // learnt; 0: nothing yet. queue/gate.h
+  std::atomic<float> best_stretch = 0;                // the same
+  std::atomic<bool> grown = false;                    // the same
 };
+
+inline size_t size_class(int64_t tokens) {
+  const auto scaled = static_cast<uint64_t>(tokens > 0 ? tokens - 1 : 0) >> 8;
+  return std::min<size_t>(static_cast<size_t>(std::bit_width(scaled)), GateState::kSizes - 1);
+}
 
 // A moment in 32 bits: milliseconds modulo 50 days, compared by difference. Never 0.
 inline uint32_t short_ms(base::Instant at) {

@@ -30,9 +30,10 @@ class Lease {
   Lease(InstanceState& state, GateState& gate, int64_t uncached_tokens, base::Instant now)
       : Lease(state, uncached_tokens, now) {
     gate_ = &gate;
-    gate.waiting_requests.fetch_add(1, std::memory_order_relaxed);
+    gate.waiting_requests.fetch_add(1, std::memory_order_release);  // has_place() takes it for later than the above
     gate.waiting_prompts.fetch_add(1, std::memory_order_relaxed);
     gate.waiting_tokens.fetch_add(tokens_, std::memory_order_relaxed);
+    gate.waiting_by_size[size_class(tokens_)].fetch_add(tokens_, std::memory_order_relaxed);
   }
   Lease(Lease&& other) noexcept
       : state_(std::exchange(other.state_, nullptr)),
@@ -73,7 +74,7 @@ class Lease {
     if (state_ == nullptr) return;
     if (gate_ != nullptr) leave_gate();
     end_prompt();
-    state_->requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
+    state_->requests_in_flight.fetch_sub(1, std::memory_order_release);  // and this for later than the gate's
     state_ = nullptr;
   }
   bool held() const { return state_ != nullptr; }
@@ -86,6 +87,7 @@ class Lease {
     GateState& gate = *std::exchange(gate_, nullptr);
     gate.waiting_requests.fetch_sub(1, std::memory_order_relaxed);
     gate.waiting_tokens.fetch_sub(tokens_, std::memory_order_relaxed);
+    gate.waiting_by_size[size_class(tokens_)].fetch_sub(tokens_, std::memory_order_relaxed);
     return gate.waiting_prompts.fetch_sub(1, std::memory_order_relaxed) - 1;
   }
   void end_prompt() {

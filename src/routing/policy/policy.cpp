@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
 
 namespace llmgw::routing {
@@ -19,13 +20,16 @@ constexpr double kTokensPerRequest = 16;
 // A waiting request of somebody else's, about which nothing is known.
 constexpr double kForeignTokens = 1024;
 // See policy.h.
-constexpr double kMovePrice = 3;
+constexpr double kMovePrice = 1;
 constexpr double kMovePricePerMeanQueue = 10;
 // Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): so many times the mean and no more.
 constexpr double kLoadBound = 1.25;
 constexpr double kLoadSlack = 0.05;  // seconds: an idle fleet has no mean to speak of
 // A share of the prompt that is worth a preference.
 constexpr double kWarmShare = 0.9;
+// Of what calls before have lost, this counts, and is forgotten by e in this time.
+constexpr double kRegretShare = 0.5;
+constexpr double kRegretSeconds = 10;
 
 // Groups up to this size are looked at as a whole: some microseconds.
 constexpr size_t kScannedMax = 256;
@@ -121,8 +125,7 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   ask(state);
   if (candidate.model_slot != kUnknown) ask(instances_.state(candidate.model_slot));
   if (admitted == Admission::no) return Fitness::out;
-  const uint32_t paused = state.paused_until_ms.load(std::memory_order_relaxed);
-  if (paused != 0 && since_short(paused, now) < base::Duration::zero()) return Fitness::paused;
+  if (pause_left(state, now) > base::Duration::zero()) return Fitness::paused;
   if (candidate.gate.any() && !full_is_fit_) {
     const uint32_t most = requests_limit(instances_.gate(candidate.slot), candidate.gate);
     if (most != 0 && state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most)) {
@@ -167,7 +170,18 @@ bool Chooser::collect_best(const Settings& settings, std::span<const Candidate> 
   return true;
 }
 
-void Chooser::estimate(std::span<const Candidate> candidates, const Ask& ask) {
+// Of what waits there, that which goes after a prompt of so many tokens: longer ones.
+double Chooser::overtaken_seconds(const Candidate& candidate, uint32_t tokens) const {
+  const GateState& gate = instances_.gate(candidate.slot);
+  if (gate.waiting_requests.load(std::memory_order_relaxed) <= 0) return 0;
+  int64_t longer = 0;
+  for (size_t i = size_class(tokens) + 1; i < GateState::kSizes; ++i) {
+    longer += std::max<int64_t>(gate.waiting_by_size[i].load(std::memory_order_relaxed), 0);
+  }
+  return double(longer) / tokens_per_second(instances_.state(candidate.slot)) / std::max(candidate.weight, 1U);
+}
+
+void Chooser::estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   for (View& view : views_) {
     const Candidate& candidate = candidates[view.index];
     const InstanceState& state = instances_.state(candidate.slot);
@@ -175,6 +189,11 @@ void Chooser::estimate(std::span<const Candidate> candidates, const Ask& ask) {
     view.cached = static_cast<uint32_t>(std::min<uint64_t>(cached, ask.prompt_tokens));
     view.miss = ask.prompt_tokens - view.cached;
     view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight));
+    view.wait = view.queue;
+    if (settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
+      view.wait = std::max(static_cast<float>(settings.shortest_first_s),
+                           view.queue - static_cast<float>(overtaken_seconds(candidate, view.miss)));
+    }
     view.work = static_cast<float>(view.miss / tokens_per_second(state));
   }
 }
@@ -187,7 +206,7 @@ double Chooser::cost(const Settings& settings, std::span<const Candidate> candid
   const auto requests = static_cast<double>(state.requests_in_flight.load(std::memory_order_relaxed));
   switch (settings.policy) {
     case PolicyKind::adaptive: {
-      return view.queue + view.work * (1 + kMovePrice + kMovePricePerMeanQueue * mean_queue);
+      return view.wait + view.work * (1 + kMovePrice + kMovePricePerMeanQueue * mean_queue);
     }
     case PolicyKind::least_tokens:
       return static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed)) / weight;
@@ -268,7 +287,7 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
     double now = 0;
     if (settings.policy == PolicyKind::prefix || settings.policy == PolicyKind::adaptive) {
       if (view.cached < kWarmShare * warmest) continue;
-      now = view.queue + view.work;
+      now = view.wait + view.work;
     } else if (settings.policy == PolicyKind::rendezvous && view.queue > kLoadBound * mean_queue + kLoadSlack) {
       continue;
     } else {
@@ -286,23 +305,36 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
       if (rng_.uniform() * tied_weight < weight) best = i;
     }
   }
-  return settings.policy == PolicyKind::adaptive && warmest != 0 ? leave_if_better(best, mean_queue) : best;
+  return settings.policy == PolicyKind::adaptive && warmest != 0 ? leave_if_better(candidates, ask, best, mean_queue)
+                                                                 : best;
 }
 
-// The warm instance, or the one that answers first if that gains enough for computing more of the prompt again.
-size_t Chooser::leave_if_better(size_t warm, double mean_queue) const {
+// The warm instance, or the one that answers first if that gains enough for computing more of the prompt again. What
+// calls with the same cached part have lost by staying counts too: a copy of what is asked for so often pays.
+size_t Chooser::leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue) {
   size_t best = warm;
-  const auto wait = [](const View& view) { return double(view.queue) + double(view.work); };
+  const auto wait = [](const View& view) { return double(view.wait) + double(view.work); };
   for (size_t i = 0; i < views_.size(); ++i) {
     if (wait(views_[i]) < wait(views_[best])) best = i;
   }
+  if (best == warm) return warm;
   // Where nothing waits, what is computed again delays nobody.
   const double price = kMovePrice + (views_[best].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
   const double gain = wait(views_[warm]) - wait(views_[best]);
-  return gain > price * (views_[best].work - views_[warm].work) ? best : warm;
+  const uint32_t cached = hits_.of(candidates[views_[warm].index].slot);
+  Regret& regret = regrets_[ask.blocks[cached - 1] % kRegrets];
+  const auto tag = static_cast<uint32_t>(ask.blocks[cached - 1] >> 32);
+  const double passed = std::chrono::duration<double>(since_short(regret.at_ms, ask.now)).count();
+  const double lost = regret.tag == tag && passed >= 0 ? regret.seconds * std::exp(-passed / kRegretSeconds) : 0;
+  if (gain + kRegretShare * lost > price * (views_[best].work - views_[warm].work)) {
+    regret = {};
+    return best;
+  }
+  regret = {.tag = tag, .at_ms = short_ms(ask.now), .seconds = lost + gain};
+  return warm;
 }
 
-// None is fit: the one nearest to it. Pauses are kept, for they were asked for.
+// None is fit: the one nearest to it. Who asked to be left alone comes after those that are out.
 std::optional<size_t> Chooser::resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   if (!settings.last_resort) return std::nullopt;
   std::optional<size_t> best;
@@ -340,7 +372,7 @@ void Chooser::explain(const Settings& settings, std::span<const Candidate> candi
     if (view != views_.end()) {
       line.considered = true;
       line.cached_tokens = view->cached;
-      line.cost = settings.policy == PolicyKind::prefix ? view->queue + view->work
+      line.cost = settings.policy == PolicyKind::prefix ? view->wait + view->work
                                                         : cost(settings, candidates, ask, *view, mean_queue);
     }
     lines.push_back(line);
@@ -366,7 +398,7 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
     last = resort(settings, candidates, ask);
     if (last) views_.push_back({.index = static_cast<uint32_t>(*last)});
   }
-  estimate(candidates, ask);
+  estimate(settings, candidates, ask);
   if (explanation != nullptr) explain(settings, candidates, ask, *explanation);
   if (views_.empty()) return std::nullopt;
   const auto pin = last ? std::nullopt : pinned(settings, candidates, ask);

@@ -9,11 +9,13 @@
 // longest part of the prompt it takes the one with the least queue + miss, and leaves it for the one that answers first
 // of all only if that gains more than
 //
-//   (3 + 10 × mean queue) × the miss that is added
+//   (1 + 10 × mean queue) × the miss that is added
 //
-// and where nothing is in flight, 3 × that. An idle fleet answers where a free instance is; in a busy one every token
-// computed twice delays all that wait behind it, so the price grows with the queues until calls wait for the warm
-// instance. docs/routing.md has the measurements behind the numbers.
+// and where nothing is in flight, that alone. What calls have lost by staying with the same cached part counts half
+// until one leaves, so that what many ask for is copied (ski rental), and what nobody else asks for is not. Where
+// shorter prompts go first, only what goes before this one is counted as its wait. An idle fleet answers where a free
+// instance is; in a busy one every token computed twice delays all that wait behind it, so the price grows with the
+// queues until calls wait for the warm instance. docs/routing.md has the measurements behind the numbers.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +51,9 @@ struct Settings {
   HealthOptions health;
   bool sticky = false;  // a session stays on its instance while that is fit, and is pinned anew when it is not
   base::Duration session_lifetime = std::chrono::hours(1);
-  bool last_resort = true;  // all are out: try one rather than refuse
-  bool waits = false;       // where all that are fit have as many calls as they may: one that is, to wait for
+  bool last_resort = true;      // all are out: try one rather than refuse
+  bool waits = false;           // where all that are fit have as many calls as they may: one that is, to wait for
+  double shortest_first_s = 0;  // in lines longer than this shorter prompts go first; 0: in none
 };
 
 struct Ask {
@@ -102,18 +105,20 @@ class Chooser {
     uint32_t cached = 0;
     uint32_t miss = 0;
     float queue = 0;  // seconds
+    float wait = 0;   // of it, what goes before this call
     float work = 0;   // seconds
   };
   Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
   bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
   bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
-  void estimate(std::span<const Candidate> candidates, const Ask& ask);
+  void estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  double overtaken_seconds(const Candidate& candidate, uint32_t tokens) const;
   double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
               double mean_queue) const;
   std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
   size_t pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   size_t pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
-  size_t leave_if_better(size_t warm, double mean_queue) const;
+  size_t leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue);
   size_t pick_weighted(std::span<const Candidate> candidates, double at) const;
   std::optional<size_t> resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
@@ -125,6 +130,14 @@ class Chooser {
   base::Rng& rng_;
   PrefixHits hits_;
   std::vector<View> views_;
+  // What calls have lost by staying where their prompts are cached, by the last block of what is.
+  struct Regret {
+    uint32_t tag = 0;
+    uint32_t at_ms = 0;
+    double seconds = 0;
+  };
+  static constexpr size_t kRegrets = 1024;
+  std::vector<Regret> regrets_ = std::vector<Regret>(kRegrets);
   uint64_t turn_ = 0;
   bool full_is_fit_ = false;
 };

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "routing/load/lease.h"
+#include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
 #include "routing/prefix/block_hash.h"
 
@@ -186,6 +187,55 @@ TEST_F(PolicyTest, SpeedIsLearntFromTheTimeOfPrompts) {
   }
   EXPECT_NEAR(tokens_per_second(learnt), 4000, 200);
   EXPECT_EQ(tokens_per_second(state(1)), 8000);
+}
+
+// Moments of 32 bits turn over after weeks: a pause of then is over.
+TEST_F(PolicyTest, APauseEndsAndDoesNotComeBack) {
+  for (uint32_t i = 1; i < 4; ++i) candidates_[i].excluded = true;
+  settings_.last_resort = false;
+  pause(state(0), at(1000), std::chrono::hours(5));
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+  for (const double days : {0.008, 1.0, 20.0, 25.0, 30.0, 49.0}) {
+    EXPECT_TRUE(choose(PolicyKind::adaptive, {.now = at(1000 + days * 86'400)})) << days;
+  }
+}
+
+// What many wait for is copied before one of them alone would leave.
+TEST_F(PolicyTest, AdaptiveCopiesWhatManyAskFor) {
+  std::vector<uint64_t> chain;
+  for (uint64_t id = 1; id <= 40; ++id) chain.push_back(chain_hash(chain.empty() ? 0 : chain.back(), id));
+  index_.insert(chain, candidates_[0].slot, at(1000));
+  std::vector<Lease> all;
+  all.emplace_back(state(0), 60'000, at(1000));
+  for (uint32_t i = 1; i < 4; ++i) all.emplace_back(state(i), 500, at(1000));
+  Ask ask{.prompt_tokens = 41 * 256, .blocks = chain};
+  EXPECT_EQ(choose(PolicyKind::adaptive, ask)->candidate, 0U);
+  std::vector<uint32_t> taken;
+  for (int i = 0; i < 40 && (taken.empty() || taken.back() == 0); ++i) {
+    taken.push_back(choose(PolicyKind::adaptive, ask)->candidate);
+  }
+  EXPECT_NE(taken.back(), 0U);
+  EXPECT_GT(taken.size(), 1U);
+  // Once that is done, those that stay begin to count anew.
+  EXPECT_EQ(choose(PolicyKind::adaptive, ask)->candidate, 0U);
+}
+
+// A short prompt passes the long ones that wait.
+TEST_F(PolicyTest, AdaptiveCountsOnlyWhatGoesBefore) {
+  settings_.shortest_first_s = 2;
+  std::vector<Lease> all;
+  all.emplace_back(state(0), table_.gate(candidates_[0].slot), 100'000, at(1000));
+  for (uint32_t i = 1; i < 4; ++i) {
+    for (int n = 0; n < 60; ++n) all.emplace_back(state(i), table_.gate(candidates_[i].slot), 500, at(1000));
+  }
+  EXPECT_EQ(choose(PolicyKind::adaptive, {.prompt_tokens = 600})->candidate, 0U);
+  EXPECT_NE(choose(PolicyKind::adaptive, {.prompt_tokens = 200'000})->candidate, 0U);
+  settings_.shortest_first_s = 0;
+  EXPECT_NE(choose(PolicyKind::adaptive, {.prompt_tokens = 600})->candidate, 0U);
+  all.clear();
+  for (uint32_t i = 0; i < 4; ++i) {
+    for (const auto& tokens : table_.gate(candidates_[i].slot).waiting_by_size) EXPECT_EQ(tokens, 0);
+  }
 }
 
 TEST(PolicySample, ALargeGroupIsSampledButTheWarmOneIsSeen) {

@@ -2,6 +2,7 @@
 // prefix. The same prompt of another model is another chain (the seed). XXH3 of 64 bits, xxhash.com.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,5 +21,10 @@ size_t hash_blocks(std::string_view prompt, uint64_t seed, std::span<uint64_t> h
 uint64_t hash_text(std::string_view text, uint64_t seed = 0);
 // The chain's next link where blocks have ids of their own, as in traces.
 uint64_t chain_hash(uint64_t previous, uint64_t block_id);
+// What stands for the first `tokens` of a prompt: the last whole block of them; 0: there is none.
+inline uint64_t prefix_of(std::span<const uint64_t> blocks, uint64_t tokens, uint32_t block_tokens) {
+  const uint64_t count = std::min<uint64_t>(tokens / block_tokens, blocks.size());
+  return count == 0 ? 0 : blocks[count - 1];
+}
 
 }  // namespace llmgw::routing

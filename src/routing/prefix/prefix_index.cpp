@@ -31,12 +31,14 @@ uint32_t seconds_of(Instant now) {
   return static_cast<uint32_t>(static_cast<uint64_t>(seconds) & kSecondsMask);
 }
 
-// Holder: slot + 1 | stamp
-uint64_t holder(Slot slot, uint32_t stamp) {
-  return (uint64_t{slot} + 1) << 32 | stamp;
+// Holder: promised (1) | slot + 1 (31) | stamp (32)
+constexpr uint64_t kPromisedBit = uint64_t{1} << 63;
+
+uint64_t holder(Slot slot, uint32_t stamp, bool promised) {
+  return (promised ? kPromisedBit : 0) | (uint64_t{slot} + 1) << 32 | stamp;
 }
 Slot slot_of(uint64_t held) {
-  return static_cast<Slot>((held >> 32) - 1);
+  return static_cast<Slot>(((held & ~kPromisedBit) >> 32) - 1);
 }
 uint32_t stamp_of(uint64_t held) {
   return static_cast<uint32_t>(held);
@@ -46,8 +48,9 @@ uint32_t stamp_of(uint64_t held) {
 uint32_t age_of(uint64_t held, uint32_t clock) {
   return static_cast<uint32_t>(std::max(static_cast<int32_t>(clock - stamp_of(held)), 0));
 }
-bool is_promised(uint64_t held, uint32_t clock) {
-  return static_cast<int32_t>(clock - stamp_of(held)) < 0;
+// It is so until it is sent: others that go first must not make it look cached.
+bool is_promised(uint64_t held) {
+  return (held & kPromisedBit) != 0;
 }
 
 uint32_t cache_blocks(const InstanceState& state) {
@@ -154,7 +157,7 @@ void PrefixIndex::look_up(std::span<const uint64_t> chain, Instant now, base::Du
 }
 
 void PrefixIndex::insert(std::span<const uint64_t> chain, Slot slot, Instant now) {
-  const uint32_t entered = enter(chain, slot, 0, now);
+  const uint32_t entered = enter(chain, slot, std::nullopt, now);
   if (entered != 0) instances_.state(slot).block_clock.fetch_add(entered, std::memory_order_relaxed);
 }
 
@@ -173,7 +176,7 @@ uint32_t PrefixIndex::held(std::span<const uint64_t> chain, Slot slot) const {
     if (entry == nullptr) return count;
     const bool own = std::ranges::any_of(entry->holders, [&](const auto& place) {
       const uint64_t held = place.load(std::memory_order_relaxed);
-      return held != 0 && slot_of(held) == slot && !is_promised(held, clock) && age_of(held, clock) < size;
+      return held != 0 && slot_of(held) == slot && !is_promised(held) && age_of(held, clock) < size;
     });
     if (!own && (entry->word.load(std::memory_order_relaxed) & kSharedBit) == 0) return count;
     ++count;
@@ -181,12 +184,12 @@ uint32_t PrefixIndex::held(std::span<const uint64_t> chain, Slot slot) const {
   return count;
 }
 
-// With stamps `ahead` of the clock. Returns how many blocks were not there.
-uint32_t PrefixIndex::enter(std::span<const uint64_t> chain, Slot slot, uint32_t ahead, Instant now) {
+// Promised: with stamps so far ahead of the clock. Returns how many blocks were not there.
+uint32_t PrefixIndex::enter(std::span<const uint64_t> chain, Slot slot, std::optional<uint32_t> ahead, Instant now) {
   const InstanceState& state = instances_.state(slot);
   const uint32_t now_s = seconds_of(now);
   const uint32_t size = cache_blocks(state);
-  const uint32_t clock = state.block_clock.load(std::memory_order_relaxed) + ahead;
+  const uint32_t clock = state.block_clock.load(std::memory_order_relaxed) + ahead.value_or(0);
   uint32_t entered = 0;
   // The tail first: engines drop the end of a prefix before its beginning.
   for (size_t i = chain.size(); i-- > 0;) {
@@ -222,10 +225,10 @@ uint32_t PrefixIndex::enter(std::span<const uint64_t> chain, Slot slot, uint32_t
       shared = stalest_fresh;
       ++entered;
     } else if (const uint64_t held = place->load(std::memory_order_relaxed);
-               is_promised(held, clock) || age_of(held, clock + entered) >= size) {
+               is_promised(held) || age_of(held, clock + entered) >= size) {
       ++entered;
     }
-    place->store(holder(slot, clock + entered), std::memory_order_relaxed);
+    place->store(holder(slot, clock + entered, ahead.has_value()), std::memory_order_relaxed);
     const uint64_t word = entry.word.load(std::memory_order_relaxed);
     const uint64_t stays_shared = stalest == nullptr || stalest_fresh ? word & kSharedBit : 0;
     entry.word.store((word & ~(kSecondsMask | kSharedBit)) | stays_shared | (shared ? kSharedBit : 0) | now_s,
@@ -246,7 +249,7 @@ size_t PrefixIndex::ages(std::span<const uint64_t> chain, Slot slot, std::span<u
     });
     if (own == std::end(entry->holders)) break;
     const uint64_t held = own->load(std::memory_order_relaxed);
-    if (is_promised(held, clock)) break;
+    if (is_promised(held)) break;
     out[count] = age_of(held, clock);
   }
   return count;

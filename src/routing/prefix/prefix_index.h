@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -78,7 +79,7 @@ class PrefixIndex {
   struct Entry;
   Entry* find(uint64_t hash) const;
   Entry& find_or_displace(uint64_t hash, uint32_t now_s);
-  uint32_t enter(std::span<const uint64_t> chain, Slot slot, uint32_t ahead, base::Instant now);
+  uint32_t enter(std::span<const uint64_t> chain, Slot slot, std::optional<uint32_t> ahead, base::Instant now);
 
   const InstanceTable& instances_;
   size_t slots_;

@@ -121,5 +121,21 @@ TEST_F(PrefixIndexTest, StaysBounded) {
   EXPECT_EQ(look_up(chain_of({5}), 1000).of(0), 0U);
 }
 
+// Others overtake it: their blocks entering the cache do not bring it there.
+TEST_F(PrefixIndexTest, WhatIsPromisedIsNotThereUntilItIsSent) {
+  const auto waits = chain_of({1, 2, 3});
+  index_.promise(waits, 0, 2, at(1));
+  EXPECT_EQ(look_up(waits).of(0), 3U);
+  for (uint64_t id = 100; id < 130; ++id) index_.insert(chain_of({id}), 0, at(1));
+  EXPECT_EQ(index_.held(waits, 0), 0U);
+  index_.insert(waits, 0, at(1));
+  EXPECT_EQ(index_.held(waits, 0), 3U);
+  // A promise that is never kept is forgotten like anything else.
+  const auto gone = chain_of({7, 8});
+  index_.promise(gone, 0, 0, at(1));
+  for (uint64_t id = 200; id < 400; ++id) index_.insert(chain_of({id}), 0, at(1));
+  EXPECT_EQ(look_up(gone).of(0), 0U);
+}
+
 }  // namespace
 }  // namespace llmgw::routing

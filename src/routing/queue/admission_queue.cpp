@@ -124,6 +124,11 @@ const Waiter* AdmissionQueue::head(Instant now) const {
   return waiting_.empty() ? nullptr : &waiting_[next(now)].waiter;
 }
 
+const Waiter* AdmissionQueue::tail(Instant now) const {
+  const auto last = std::ranges::max_element(waiting_, [&](const Held& a, const Held& b) { return before(a, b, now); });
+  return last == waiting_.end() ? nullptr : &last->waiter;
+}
+
 std::optional<Waiter> AdmissionQueue::pop(Instant now) {
   if (waiting_.empty()) return std::nullopt;
   const size_t best = next(now);
@@ -131,6 +136,15 @@ std::optional<Waiter> AdmissionQueue::pop(Instant now) {
   if (options_.order == QueueOrder::fair) shares_.serve(taken.start_tag);
   forget(best);
   return taken.waiter;
+}
+
+// Out of turn it moves nobody's share on.
+bool AdmissionQueue::take(WaiterId id, Instant now) {
+  const auto found = std::ranges::find(waiting_, id, [](const Held& held) { return held.waiter.id; });
+  if (found == waiting_.end()) return false;
+  if (options_.order == QueueOrder::fair) shares_.serve(waiting_[next(now)].start_tag);
+  forget(static_cast<size_t>(found - waiting_.begin()));
+  return true;
 }
 
 void AdmissionQueue::rework(WaiterId id, double work_s) {

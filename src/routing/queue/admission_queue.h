@@ -43,6 +43,7 @@ struct Waiter {
   uint32_t weight = 1;   // of its tenant
   int32_t priority = 0;  // higher goes first
   uint64_t family = 0;   // of prompts that begin alike; 0: none
+  uint64_t prefix = 0;   // what of it is cached, by its last block; 0: nothing
 };
 
 enum class QueueRefusal : uint8_t { full, hopeless };
@@ -67,6 +68,10 @@ class AdmissionQueue {
   const Waiter* head(base::Instant now) const;
   // Who goes next; nobody if none waits.
   std::optional<Waiter> pop(base::Instant now);
+  // Who would go last.
+  const Waiter* tail(base::Instant now) const;
+  // That one goes, whoever is before it. False if it does not wait any more.
+  bool take(WaiterId id, base::Instant now);
   // The work of those of a family, and of one, is another now.
   template <class WorkOf>  // double(WaiterId)
   void rework(uint64_t family, size_t most, WorkOf work_of) {
@@ -79,6 +84,12 @@ class AdmissionQueue {
   void rework(WaiterId id, double work_s);
   // The client left. False if it does not wait any more.
   bool remove(WaiterId id);
+  // How many wait for the same cached prefix.
+  size_t count_alike(uint64_t prefix) const {
+    if (prefix == 0) return 0;
+    return static_cast<size_t>(
+        std::ranges::count(waiting_, prefix, [](const Held& held) { return held.waiter.prefix; }));
+  }
   size_t size() const { return waiting_.size(); }
   // Of all that wait.
   double work_s() const { return work_s_; }

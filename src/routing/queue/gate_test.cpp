@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "base/rng.h"
 #include "routing/load/lease.h"
 
 namespace llmgw::routing {
@@ -42,6 +47,45 @@ TEST(Gate, CountsWhatWasSentAndNotWhatWaits) {
   EXPECT_EQ(table.requests_in_flight(), 0);
   EXPECT_EQ(table.tokens_in_flight(), 0);
   EXPECT_EQ(state.prompts_in_flight, 0);
+}
+
+TEST(Gate, WorkersTogetherPassALimitByOneEachAtMost) {
+  constexpr int kWorkers = 4;
+  constexpr int kLimit = 3;
+  InstanceTable table(1);
+  InstanceState& state = table.state(0);
+  GateState& gate = table.gate(0);
+  const GateLimits limits{.requests_max = kLimit};
+  std::atomic<int> sent = 0;
+  std::atomic<int> most = 0;
+  std::vector<std::thread> workers;
+  for (uint64_t seed = 1; seed <= kWorkers; ++seed) {
+    workers.emplace_back([&, seed] {
+      base::Rng rng(seed);
+      std::vector<Lease> own;
+      for (int i = 0; i < 30'000; ++i) {
+        if (rng.chance(0.3)) const Lease leaves(state, gate, 5, kNow);
+        Lease waits(state, gate, 5, kNow);
+        if (has_place(state, gate, limits)) {
+          waits.send(5, kNow);
+          const int now = ++sent;
+          for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+          }
+          own.push_back(std::move(waits));
+        }
+        if (!own.empty() && rng.chance(0.6)) {
+          --sent;
+          own.pop_back();
+        }
+      }
+      sent -= static_cast<int>(own.size());
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_GE(most, kLimit);
+  EXPECT_LE(most, kLimit + kWorkers - 1);
+  EXPECT_EQ(table.requests_in_flight(), 0);
+  EXPECT_EQ(gate.waiting_requests, 0);
 }
 
 // An engine that answers as fast as ever up to a knee, and beyond it puts calls into a queue of its own.

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
+
+#include "routing/load/pause.h"
 
 namespace llmgw::routing {
 namespace {
@@ -137,13 +140,15 @@ void WaitingLines::grant(Slot slot, Line& line, const HeldCall& call, uint32_t c
   }
   turn.ages = static_cast<uint32_t>(index_.ages(call.blocks, to, call.ages));
   index_.insert(call.blocks, to, now);
-  line.queue.pop(now);
+  line.queue.take(call.waiter.id, now);
   calls_.erase(turn.id);
   turns_.push_back(turn);
 }
 
-// Whether another instance would answer the call sooner, so much that its prompt may be computed again.
-const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const HeldCall& call) const {
+// Whether another instance would answer the call sooner than one that has `before_s` seconds of others' prompts to
+// compute first, so much sooner that its prompt may be computed again. A copy serves all that wait for the same prefix.
+const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const HeldCall& call, double before_s,
+                                            Instant now) const {
   const Candidate& own = call.candidates[call.chosen];
   const InstanceState& state = instances_.state(slot);
   const GateState& gate = instances_.gate(slot);
@@ -151,29 +156,46 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
   const bool by_requests = !has_place(state, gate, {.requests_max = own.gate.requests_max, .learns = own.gate.learns});
   const auto sent = static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed) -
                                         gate.waiting_tokens.load(std::memory_order_relaxed));
-  const double wait_s = by_requests ? std::max(line.interval_s, 1.0) : sent / tokens_per_second(state);
+  const double wait_s = before_s + (by_requests ? std::max(line.interval_s, 1.0) : sent / tokens_per_second(state));
+  std::optional<size_t> alike;
   for (size_t i = 0; i < std::min(call.candidates.size(), kLookedAt); ++i) {
     const Candidate& other = call.candidates[i];
     if (other.slot == slot || other.excluded || other.weight == 0 || other.priority != own.priority) continue;
     const InstanceState& there = instances_.state(other.slot);
-    if (there.health.load(std::memory_order_relaxed) != 0 ||
-        there.paused_until_ms.load(std::memory_order_relaxed) != 0) {
+    if (there.health.load(std::memory_order_relaxed) != 0 || pause_left(there, now) > base::Duration::zero()) {
       continue;  // it has a history: leave it to the policy
     }
     if (there.tokens_in_flight.load(std::memory_order_relaxed) != 0 || must_wait(other)) continue;
     const double again_s = double(call.prompt_tokens) / tokens_per_second(there) - call.waiter.work_s;
-    if (wait_s > kMovePrice * std::max(again_s, 0.0)) return &other;
+    if (!alike) alike = std::max<size_t>(line.queue.count_alike(call.waiter.prefix), 1);
+    if (wait_s * double(*alike) > kMovePrice * std::max(again_s, 0.0)) return &other;
   }
   return nullptr;
 }
 
+// An idle instance takes over from the head of the line, and from its end: who stands there would be passed by all that
+// come.
 void WaitingLines::take_over(Slot slot, Line& line, Instant now) {
   while (const Waiter* const head = line.queue.head(now)) {
-    const HeldCall call = calls_.at(head->id);
-    const Candidate* const place = better_place(slot, line, call);
-    if (place == nullptr) return;
-    grant(slot, line, call, static_cast<uint32_t>(place - call.candidates.data()), now);
+    const auto& candidates = calls_.at(head->id).candidates;
+    const auto looked_at = candidates.first(std::min(candidates.size(), kLookedAt));
+    const bool idle = std::ranges::any_of(looked_at, [&](const Candidate& other) {
+      return instances_.state(other.slot).tokens_in_flight.load(std::memory_order_relaxed) == 0;
+    });
+    if (!idle) return;
+    if (!move_away(slot, line, *head, 0, now)) break;
   }
+  while (const Waiter* const tail = line.queue.tail(now)) {
+    if (!move_away(slot, line, *tail, line.queue.work_s() - tail->work_s, now)) break;
+  }
+}
+
+bool WaitingLines::move_away(Slot slot, Line& line, const Waiter& waiter, double before_s, Instant now) {
+  const HeldCall call = calls_.at(waiter.id);
+  const Candidate* const place = better_place(slot, line, call, before_s, now);
+  if (place == nullptr) return false;
+  grant(slot, line, call, static_cast<uint32_t>(place - call.candidates.data()), now);
+  return true;
 }
 
 }  // namespace llmgw::routing

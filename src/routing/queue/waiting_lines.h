@@ -68,7 +68,9 @@ class WaitingLines {
   };
   void serve(Slot slot, Line& line, base::Instant now);
   void take_over(Slot slot, Line& line, base::Instant now);
-  const Candidate* better_place(Slot slot, const Line& line, const HeldCall& call) const;
+  bool move_away(Slot slot, Line& line, const Waiter& waiter, double before_s, base::Instant now);
+  const Candidate* better_place(Slot slot, const Line& line, const HeldCall& call, double before_s,
+                                base::Instant now) const;
   uint32_t cached_now(Slot slot, const HeldCall& call) const;
   double work_now(Slot slot, const HeldCall& call) const;
   const Waiter* true_head(Slot slot, Line& line, base::Instant now);

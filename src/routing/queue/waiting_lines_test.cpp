@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "routing/load/pause.h"
 
 namespace llmgw::routing {
 namespace {
@@ -36,7 +37,7 @@ class LinesTest : public testing::Test {
     held.lease = Lease(table_.state(0), table_.gate(0), tokens, at(now));
     more.id = id;
     more.arrived = at(now);
-    more.work_s = tokens / 1000.0;
+    if (more.work_s == 0) more.work_s = tokens / 1000.0;
     more.tokens = tokens;
     more.family = held.blocks.empty() ? 0 : held.blocks.front();
     return lines.enter({.waiter = more,
@@ -89,12 +90,53 @@ TEST_F(LinesTest, OneGoesWhenThereIsAPlace) {
 TEST_F(LinesTest, AnIdleInstanceTakesOverWhatGainsByIt) {
   WaitingLines lines(table_, index_, heads_, shares_);
   Lease busy(table_.state(0), 30'000, at(0));
+  pause(table_.state(1), at(-2), std::chrono::seconds(1));  // a while ago
   ASSERT_TRUE(enter(lines, 1, 2000, 0));
   const auto turns = lines.step(at(0));
   ASSERT_EQ(turns.size(), 1U);
   EXPECT_EQ(turns[0].candidate, 1U);
   EXPECT_EQ(table_.state(0).requests_in_flight, 1);
   EXPECT_EQ(table_.state(1).tokens_in_flight, 2000);
+}
+
+// Its head is warm there and stays; who stands last would be passed by all that come.
+TEST_F(LinesTest, AnIdleInstanceTakesOverFromTheEndOfALine) {
+  WaitingLines lines(table_, index_, heads_, shares_);
+  options_.order = QueueOrder::fair;
+  const std::vector<uint64_t> warm{1, 2, 3, 4};
+  Lease busy(table_.state(0), 1500, at(0));
+  Lease other(table_.state(1), 90'000, at(0));
+  ASSERT_TRUE(enter(lines, 1, 2000, 0, warm, {.tenant = 1}));
+  ASSERT_TRUE(enter(lines, 2, 2000, 0, {}, {.tenant = 1}));
+  busy.end();
+  ASSERT_EQ(ids(lines.step(at(0))), (std::vector<WaiterId>{1}));
+  ASSERT_TRUE(enter(lines, 3, 2000, 0, warm, {.work_s = 0.01, .tenant = 2}));
+  other.end();
+  const auto turns = lines.step(at(0));
+  ASSERT_EQ(ids(turns), (std::vector<WaiterId>{2}));
+  EXPECT_EQ(turns[0].candidate, 1U);
+  lines.leave(3, at(0));
+}
+
+TEST_F(LinesTest, ACopyOfAPrefixIsMadeForAllThatWaitForIt) {
+  WaitingLines lines(table_, index_, heads_, shares_);
+  Lease busy(table_.state(0), 2000, at(0));
+  Lease other(table_.state(1), 90'000, at(0));
+  // 2 s are sent before them and 0.5 s each wait; to compute it there takes 3.5 s more, and has to gain three times
+  // that.
+  for (WaiterId id = 1; id <= 4; ++id) {
+    ASSERT_TRUE(enter(lines, id, 4000, 0, {}, {.work_s = 0.5, .prefix = 77}));
+    other.end();
+    const auto turns = lines.step(at(0));
+    if (id < 4) {
+      EXPECT_TRUE(turns.empty()) << id;
+      other = Lease(table_.state(1), 90'000, at(0));
+    } else {
+      ASSERT_EQ(ids(turns), (std::vector<WaiterId>{4}));
+      EXPECT_EQ(turns[0].candidate, 1U);
+    }
+  }
+  for (WaiterId id = 1; id <= 3; ++id) lines.leave(id, at(0));
 }
 
 TEST_F(LinesTest, APlaceGoesToTheFirstOfAllWorkers) {

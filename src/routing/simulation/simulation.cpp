@@ -6,6 +6,7 @@
 #include <queue>
 
 #include "routing/load/lease.h"
+#include "routing/prefix/block_hash.h"
 #include "routing/simulation/engine_cache.h"
 
 namespace llmgw::routing {
@@ -64,6 +65,7 @@ class Simulation {
     }
     settings_.policy = options.policy;
     settings_.waits = options.hold;
+    if (options.hold && options_.queue.order == QueueOrder::slo) settings_.shortest_first_s = options.goal_s;
   }
 
   SimulationResult run() {
@@ -184,7 +186,8 @@ bool Simulation::hold_back(uint64_t number, uint32_t chosen, const Choice& choic
                                  .work_s = choice.uncached_tokens / tokens_per_second(state),
                                  .tokens = call.input_tokens + call.output_tokens,
                                  .tenant = call.tenant,
-                                 .family = call.blocks.empty() ? 0 : call.blocks.front()},
+                                 .family = call.blocks.empty() ? 0 : call.blocks.front(),
+                                 .prefix = prefix_of(call.blocks, choice.cached_tokens, options_.block_tokens)},
                       .lease = &running.lease,
                       .candidates = candidates_,
                       .chosen = chosen,

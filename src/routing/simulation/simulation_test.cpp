@@ -60,6 +60,24 @@ TEST(Trace, ReadsAndSaysWhatIsWrong) {
   EXPECT_EQ(read_trace("\n[]").error(), "line 2 is not a JSON object");
 }
 
+// What the gateway logs of its decisions, among its other lines.
+TEST(Trace, ReadsTheGatewaysLog) {
+  const auto trace = read_trace(
+      R"({"ts":"2026-01-01T00:00:00Z","level":"info","msg":"serving"}
+{"ts":"2026-01-01T00:00:01Z","level":"debug","msg":"routed","request_id":"a","timestamp":1500.25,"tenant":3,)"
+      R"("input_length":900,"output_length":7,"blocks":"00000001000000ff","more_blocks":"00000002"}
+{"ts":"2026-01-01T00:00:02Z","level":"debug","msg":"routed","timestamp":2500,"input_length":600,"output_length":0,)"
+      R"("blocks":"00000001000000fe","more_blocks":""})");
+  ASSERT_TRUE(trace) << trace.error();
+  ASSERT_EQ(trace->size(), 2U);
+  EXPECT_EQ((*trace)[0].at_s, 1.50025);
+  EXPECT_EQ((*trace)[0].tenant, 3U);
+  ASSERT_EQ((*trace)[0].blocks.size(), 3U);
+  EXPECT_EQ((*trace)[0].blocks[0], (*trace)[1].blocks[0]);
+  EXPECT_NE((*trace)[0].blocks[1], (*trace)[1].blocks[1]);
+  EXPECT_FALSE(read_trace(R"({"level":"debug","msg":"routed","timestamp":1,"input_length":2,"blocks":"zz000000"})"));
+}
+
 // Two calls at one engine of 1,000 tokens a second: times that can be told by hand.
 TEST(Simulation, TimesAreThoseOfTheModel) {
   const std::vector<uint64_t> chain{11, 12};

@@ -1,6 +1,7 @@
 #include "routing/simulation/trace.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/arena.h"
 #include "json/reader.h"
@@ -9,6 +10,14 @@
 
 namespace llmgw::routing {
 namespace {
+
+// Of a block, in the gateway's log.
+constexpr size_t kHashDigits = 8;
+
+// A line of the gateway's log that is about something else.
+bool is_other_line(std::string_view line) {
+  return line.find(R"("ts":")") != std::string_view::npos && line.find(R"("msg":"routed")") == std::string_view::npos;
+}
 
 std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::string_view line, uint64_t number,
                                                 base::Arena& arena) {
@@ -26,6 +35,16 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
                  .tenant = (*root)["tenant"].unsigned_integer().value_or(0),
                  .blocks = {}};
   uint64_t chain = 0;
+  for (const std::string_view part : {"blocks", "more_blocks"}) {
+    const std::string_view hashes = (*root)[part].string(arena);
+    for (size_t from = 0; from + kHashDigits <= hashes.size(); from += kHashDigits) {
+      uint32_t block = 0;
+      const char* const end = hashes.data() + from + kHashDigits;
+      const auto parsed = std::from_chars(hashes.data() + from, end, block, 16);
+      if (parsed.ec != std::errc{} || parsed.ptr != end) return std::unexpected("has \"blocks\" that are no hashes");
+      call.blocks.push_back(chain = chain_hash(chain, block));
+    }
+  }
   for (const json::Value id : (*root)["hash_ids"].elements()) {
     const auto block = id.unsigned_integer();
     if (!block) return std::unexpected("has a \"hash_ids\" that is no list of whole numbers");
@@ -46,7 +65,7 @@ std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view t
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos || is_other_line(line)) continue;
     base::Arena arena;
     auto call = read_call(parser, arena.copy(line), number, arena);
     if (!call) return std::unexpected("line " + std::to_string(number) + " " + call.error());
