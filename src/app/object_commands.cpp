@@ -6,6 +6,7 @@
 
 #include "app/objects/object_client.h"
 #include "app/objects/object_text.h"
+#include "app/remote.h"
 #include "app/service/service.h"
 #include "app/usage/usage.h"
 #include "base/text.h"
@@ -16,6 +17,8 @@ namespace {
 
 using control::ObjectKind;
 using Run = std::function<int()>;
+
+constexpr base::Duration kHealthTimeout = std::chrono::seconds(5);
 
 struct Arguments {
   StoreTarget target;
@@ -157,6 +160,22 @@ int run_connection_test(const Arguments& arguments) {
   return well ? kExitOk : kExitFailed;
 }
 
+// What only a running gateway knows: asked over HTTP, or by the control socket of the one on this machine.
+int run_connection_health(const Arguments& arguments) {
+  std::string body;
+  if (arguments.target.url.empty()) {
+    auto answer = ask_running({.config = arguments.target.config, .data_dir = {}}, "health", kHealthTimeout);
+    if (!answer) return answer.error();
+    body = std::move(*answer);
+  } else {
+    auto answer = call(arguments, "GET", "health");
+    if (!answer) return answer.error();
+    body = std::move(*answer);
+  }
+  std::cout << (arguments.json ? body + "\n" : show_health(body));
+  return kExitOk;
+}
+
 void add_target(CLI::App& command, const Shared& arguments) {
   command
       .add_option("--config,-c", arguments->target.config,
@@ -267,6 +286,9 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
   remove->add_flag("--cascade", arguments->cascade, "And everything that cannot be without it");
   if (kind.has_key()) add_key_commands(*noun, kind, run);
   if (kind.section != control::SectionId::connection) return;
+  arguments = fresh();
+  add_command(*noun, "health", "State, load and queue of each, as the running gateway knows them", arguments, run,
+              [arguments] { return run_connection_health(*arguments); });
   arguments = fresh();
   CLI::App* test = add_which(add_command(*noun, "test", "Make a real call through it, of a few tokens", arguments, run,
                                          [arguments] { return run_connection_test(*arguments); }),

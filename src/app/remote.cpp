@@ -43,19 +43,25 @@ int explain_no_answer(const std::string& data_dir, const base::Error& error) {
   }
 }
 
-int call_and_print(const Target& target, std::string_view command, base::Duration timeout) {
+std::expected<std::string, int> ask_running(const Target& target, std::string_view command, base::Duration timeout) {
   const auto data_dir = find_data_dir(target);
-  if (!data_dir) return kExitUsage;
+  if (!data_dir) return std::unexpected(kExitUsage);
   const auto reply = process::control_call(*data_dir, command, timeout);
-  if (!reply) return explain_no_answer(*data_dir, reply.error());
-  const auto answer = read_answer(*reply);
-  if (!answer) {
-    std::cerr << "llm-gateway: " << answer.error() << "\n";
-    return kExitFailed;
+  if (!reply) return std::unexpected(explain_no_answer(*data_dir, reply.error()));
+  auto answer = read_answer(*reply);
+  if (!answer || !answer->ok) {
+    const std::string why = answer ? answer->message : "llm-gateway: " + std::string(answer.error());
+    std::cerr << why << (why.ends_with('\n') ? "" : "\n");
+    return std::unexpected(kExitFailed);
   }
-  std::ostream& out = answer->ok ? std::cout : std::cerr;
-  out << answer->message << (answer->message.ends_with('\n') ? "" : "\n");
-  return answer->ok ? kExitOk : kExitFailed;
+  return std::move(answer->message);
+}
+
+int call_and_print(const Target& target, std::string_view command, base::Duration timeout) {
+  const auto message = ask_running(target, command, timeout);
+  if (!message) return message.error();
+  std::cout << *message << (message->ends_with('\n') ? "" : "\n");
+  return kExitOk;
 }
 
 }  // namespace llmgw::app

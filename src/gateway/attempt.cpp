@@ -482,6 +482,8 @@ Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& h
     co_return co_await refuse({.kind = ErrorKind::unsupported, .message = "WebSocket needs HTTP/1.1"});
   }
   status_ = 101;
+  note_success();
+  note_computed(worker_.loop().now(), false);
   co_await pump_both_ways({.stream = *client->stream, .early_bytes = client->early_bytes},
                           {.stream = *server, .early_bytes = early_from_upstream}, timeouts_.idle,
                           exchange_.cancellation());

@@ -4,6 +4,7 @@
 
 #include "gateway/call.h"
 #include "gateway/retry_after.h"
+#include "routing/load/pause.h"
 #include "routing/prefix/block_hash.h"
 
 namespace llmgw::gateway {
@@ -18,8 +19,6 @@ namespace {
 
 // A provider that says "later" without saying when.
 constexpr base::Duration kPauseDefault = std::chrono::seconds(1);
-// Nobody is left alone longer for one answer.
-constexpr base::Duration kPauseMax = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -110,7 +109,7 @@ bool Call::suspect() const {
 }
 
 bool Call::may_retry(const ClientError& failure) {
-  if (exchange_.started() || exchange_.cancellation().cancelled() || match_.websocket) return false;
+  if (exchange_.started() || exchange_.cancellation().cancelled()) return false;
   if (kind_ == Kind::mirror) return false;
   if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
   if (!worker_.shared().routing.retries.take()) {
@@ -201,10 +200,9 @@ void Call::note_status(const http::ResponseHead& head) {
     const auto asked = read_retry_after(head.headers);
     routing::InstanceState* const state = instance_state();
     if (state != nullptr && (asked || head.status == 429)) {
-      const base::Duration pause = std::min(asked.value_or(kPauseDefault), kPauseMax);
       routing::learn_concurrency_from_refusal(
           worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()));
-      state->paused_until_ms.store(routing::short_ms(worker_.loop().now() + pause), std::memory_order_relaxed);
+      routing::pause(*state, worker_.loop().now(), asked.value_or(kPauseDefault));
       if (head.status == 429 || asked) return;
     }
   }

@@ -1,6 +1,7 @@
 // A call's share of an instance's load: when it takes it, waits for it, and gives it back.
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "gateway/call.h"
 #include "gateway/engines/waiting_room.h"
@@ -149,15 +150,16 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   routing::InstanceState& state = worker_.shared().routing.instances.state(candidate.slot);
   const Instant since = worker_.loop().now();
   const bool was_fit = still_fit(choice.candidate);
-  WaitingRoom::Stay stay(room);
-  const routing::HeldCall held{.waiter = {.id = stay.id(),
+  std::optional<WaitingRoom::Stay> stay(std::in_place, room);
+  const routing::HeldCall held{.waiter = {.id = stay->id(),
                                           .arrived = exchange_.started_at(),
                                           .work_s = choice.uncached_tokens / routing::tokens_per_second(state),
                                           .tokens = prompt_tokens() + kAssumedOutputTokens,
                                           .tenant = generation_.snapshot().index_of(*principal_),
                                           .weight = principal_->weight,
                                           .priority = priority(),
-                                          .family = blocks_.empty() ? 0 : blocks_.front()},
+                                          .family = blocks_.empty() ? 0 : blocks_.front(),
+                                          .prefix = routing::prefix_of(blocks_, choice.cached_tokens, kBlockTokens)},
                                .lease = &lease_,
                                .candidates = candidates_,
                                .chosen = choice.candidate,
@@ -165,29 +167,32 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
                                .block_tokens = kBlockTokens,
                                .blocks = blocks_,
                                .ages = ages_};
-  const auto entered = room.enter(held, route().queue, stay);
+  const auto entered = room.enter(held, route().queue, *stay);
   if (!entered) {
     lease_.end();
     co_return std::unexpected(refused_in_line(entered.error()));
   }
   telemetry::InstanceSeries& series = instance_series(choice.candidate);
   series.count_queued(entered->position);
-  while (!stay.turn()) {
+  while (!stay->turn()) {
     const Instant now = worker_.loop().now();
     const Instant until = queue_deadline();
     if (exchange_.cancellation().cancelled() || now >= until || (was_fit && !still_fit(choice.candidate))) break;
-    (void)co_await stay.changed().wait({std::min(until, now + kLookInterval), &exchange_.cancellation()});
+    (void)co_await stay->changed().wait({std::min(until, now + kLookInterval), &exchange_.cancellation()});
   }
   queued_ += worker_.loop().now() - since;
   series.record_queue_wait(worker_.loop().now() - since);
-  if (stay.turn() && !stay.turn()->displaced) {
-    went(*stay.turn(), choice);
+  const std::optional<routing::Turn> turn = stay->turn();
+  // Out of the line before a place is given to whoever is next: it must not be this one.
+  stay.reset();
+  if (turn && !turn->displaced) {
+    went(*turn, choice);
     co_return true;
   }
   lease_.end();
   room.changed();
   if (exchange_.cancellation().cancelled()) co_return false;
-  const bool displaced = stay.turn().has_value();
+  const bool displaced = turn.has_value();
   if (!displaced && worker_.loop().now() < queue_deadline()) co_return false;
   worker_.metrics().queue_refusal(displaced ? "displaced" : "timeout").add();
   co_return std::unexpected(ClientError{

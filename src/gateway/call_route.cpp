@@ -1,6 +1,8 @@
 // Where a call goes, and where next when that fails: the shell around routing/.
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdio>
 #include <memory>
 
 #include "base/text.h"
@@ -274,6 +276,34 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
   }
   text.pop_back();
   route_text_ = arena_.copy(text);
+}
+
+// Where the call went and what it asked for, as `route simulate` reads it. The prompt is hashes of its blocks: the
+// lower halves, since the first that differs makes all that follow differ.
+void Call::log_decision() {
+  if (!attempt_ || candidates_.empty()) return;
+  constexpr size_t kBlocksALine = 128;  // a line has room for texts of 1,024 bytes
+  std::string hashes;
+  for (const uint64_t block : blocks_) {
+    std::array<char, 9> digits;
+    std::snprintf(digits.data(), digits.size(), "%08x", static_cast<uint32_t>(block));
+    hashes.append(digits.data(), 8);
+  }
+  const std::string_view all = hashes;
+  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const auto tenant = principal_ == nullptr ? 0 : generation_.snapshot().index_of(*principal_);
+  const auto arrived = std::chrono::duration_cast<std::chrono::microseconds>(exchange_.started_at().time_since_epoch());
+  worker_.log().debug("routed", {{"request_id", id_.view()},
+                                 {"timestamp", double(arrived.count()) / 1000},
+                                 {"model", meant_model_},
+                                 {"connection", attempt_->connection->name},
+                                 {"policy", routing::policy_names()[static_cast<size_t>(route().settings.policy)]},
+                                 {"attempts", retries_ + 1},
+                                 {"tenant", uint64_t{tenant}},
+                                 {"input_length", uint64_t{prompt_tokens()}},
+                                 {"output_length", uint64_t{usage.output.value_or(0)}},
+                                 {"blocks", all.substr(0, kBlocksALine * 8)},
+                                 {"more_blocks", all.size() > kBlocksALine * 8 ? all.substr(kBlocksALine * 8) : ""}});
 }
 
 void Call::set_timeouts(const Route& route) {

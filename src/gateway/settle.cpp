@@ -55,6 +55,7 @@ bool is_probe(Operation operation) {
 
 void Call::settle() {
   account();
+  if (worker_.log().enabled(telemetry::Level::debug)) log_decision();
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
   std::string_view error_type = client_gone_;

@@ -44,19 +44,9 @@ def settings(fleet):
     }
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    started = fleets.Fleet(tmp_path_factory.mktemp("continuation"), PROVIDERS, settings, speed=400)
-    yield started
-    assert not started.stop()
-
-
-@pytest.fixture
-def fleet(running):
-    running.clear()
-    yield running
-    running.clear()
-    running.idle()
+running, fleet = fleets.fixtures(
+    lambda directory: fleets.Fleet(directory, PROVIDERS, settings, speed=400), lambda fleet: fleet.idle()
+)
 
 
 def records(fleet, request_id, count):

@@ -48,6 +48,7 @@ class Fleet:
             {
                 "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data"), "workers": 2},
                 "store": {"url": "none"},
+                "log": {"level": "debug"},
                 "admin": {"engine_token": TOKEN},
                 "connections": [connection("e0", 0), connection("e1", 1)],
                 "models": [{"name": "pair", "connection": each} for each in ("e0", "e1")]
@@ -225,6 +226,45 @@ def test_an_engine_that_is_not_heard_of_is_gone(fleet):
 def explain(fleet, *more):
     command = [processes.binary(), "route", "explain", "--config", str(fleet.config), *more]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_connection_health_is_a_table(fleet):
+    command = [processes.binary(), "connection", "health"]
+    for target in (["--config", str(fleet.config)], ["--url", fleet.gateway.url, "--admin-key", ADMIN]):
+        told = subprocess.run([*command, *target], capture_output=True, text=True, check=False, timeout=60)
+        assert told.returncode == 0, told
+        lines = told.stdout.splitlines()
+        assert lines[0].split()[:2] == ["CONNECTION", "STATE"]
+        assert {line.split()[0]: line.split()[1] for line in lines[1:]} == {"e0": "up", "e1": "up"}
+    wrong = [*command, "--url", fleet.gateway.url, "--admin-key", "wrong"]
+    told = subprocess.run(wrong, capture_output=True, check=False, timeout=60)
+    assert told.returncode != 0
+
+
+def test_decisions_are_replayed_from_the_log(fleet, tmp_path):
+    """Each call is a line of the log; the same prompts have the same blocks, and no text is there."""
+    ids = [f"decision-{number}" for number in range(3)]
+    for each in ids:
+        assert fleet.ask("pair", 2000, mark="replayed", headers=[("x-request-id", each)]).status == 200
+
+    def logged():
+        lines = [json.loads(line) for line in fleet.gateway.text().splitlines() if '"msg":"routed"' in line]
+        own = [line for line in lines if line["request_id"] in ids]
+        return own if len(own) == len(ids) else None
+
+    own = waiting.until(logged, "the decisions are in the log")
+    assert len({line["blocks"] for line in own}) == 1 and len(own[0]["blocks"]) >= 8 * 8
+    assert all(line["model"] == "pair" and line["input_length"] > 2000 for line in own)
+    assert all(line["connection"] in ("e0", "e1") and line["policy"] == "adaptive" for line in own)
+    trace = tmp_path / "gateway.log"
+    trace.write_text(fleet.gateway.text())
+    assert "replayed" not in trace.read_text()
+    command = [processes.binary(), "route", "simulate", str(trace), "--json"]
+    command += ["--block-tokens", "256", "--instances", "2"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 0, told
+    result = json.loads(told.stdout)
+    assert result["requests"] >= 3 and result["hit_rate"] > 0 and result["refused"] == 0
 
 
 def test_explain_says_where_a_call_would_go(fleet):

@@ -96,24 +96,19 @@ def settings(scripted, deaf):
     return own
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    scripted, deaf = upstream.Upstream(), Deaf()
-    started = fleets.Fleet(tmp_path_factory.mktemp("failover"), ["openai"] * 4, settings(scripted, deaf), speed=300)
-    started.scripted = scripted
-    yield started
-    problems = started.stop()
-    scripted.stop()
-    deaf.close()
-    assert not problems
+class FailoverFleet(fleets.Fleet):
+    def __init__(self, directory):
+        self.scripted, self.deaf = upstream.Upstream(), Deaf()
+        super().__init__(directory, ["openai"] * 4, settings(self.scripted, self.deaf), speed=300)
+
+    def stop(self):
+        problems = super().stop()
+        self.scripted.stop()
+        self.deaf.close()
+        return problems
 
 
-@pytest.fixture
-def fleet(running):
-    running.clear()
-    yield running
-    running.clear()
-    running.idle()
+running, fleet = fleets.fixtures(FailoverFleet, lambda fleet: fleet.idle())
 
 
 def instance_of(answer):

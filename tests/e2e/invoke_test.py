@@ -4,6 +4,7 @@ clients of InvokeModel at providers of every protocol."""
 import json
 
 import anthropic
+import botocore.exceptions
 import openai
 import pytest
 
@@ -36,6 +37,9 @@ def answer(request):
         chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
         delta = {"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None}
         last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        if body["model"] == "breaks":
+            only = f"data: {json.dumps(chunk | {'choices': [delta]})}\n\n"
+            return 200, only.encode(), {"Content-Type": "text/event-stream"}
         text = "".join(f"data: {json.dumps(chunk | {'choices': [each]})}\n\n" for each in (delta, last))
         return 200, (text + "data: [DONE]\n\n").encode(), {"Content-Type": "text/event-stream"}
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -71,6 +75,7 @@ def gateway(cloud, others, tmp_path_factory):
         {"name": "nova", "connection": "invoke", "remote": "amazon.nova-pro-v1:0"},
         {"name": "claude-itself", "connection": "anthropic", "remote": "claude-sonnet-4-5"},
         {"name": "gpt", "connection": "openai", "remote": "gpt-4o"},
+        {"name": "breaks", "connection": "openai"},
     ]
     with canned.gateway(tmp_path_factory.mktemp("invoke"), KEY, connections, models) as running:
         yield running
@@ -146,6 +151,15 @@ def test_boto3_streams_from_every_provider(gateway, model):
     assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(delta.get("text", "") for delta in deltas) == "pong"
+
+
+def test_a_stream_that_breaks_ends_with_an_exception(gateway):
+    stream = runtime(gateway).invoke_model_with_response_stream(modelId="breaks", body=json.dumps(BODY))["body"]
+    events = []
+    with pytest.raises(botocore.exceptions.EventStreamError) as failure:
+        events += (json.loads(each["chunk"]["bytes"]) for each in stream)
+    assert "modelStreamErrorException" in str(failure.value)
+    assert not any(event["type"] == "message_stop" for event in events)
 
 
 @pytest.mark.parametrize("model", ["claude", "claude-itself", "gpt"])

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from harness import config, metrics, processes, raw, waiting
+from harness import fleet as fleets
 
 pytestmark = pytest.mark.xdist_group("routing")
 
@@ -125,18 +126,7 @@ class Fleet:
         return problems
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    started = Fleet(tmp_path_factory.mktemp("routing"))
-    yield started
-    assert not started.stop()
-
-
-@pytest.fixture
-def fleet(running):
-    running.clear()
-    yield running
-    running.clear()
+running, fleet = fleets.fixtures(Fleet)
 
 
 def instance_of(answer):

@@ -48,18 +48,7 @@ def settings(fleet):
     }
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    started = fleets.Fleet(tmp_path_factory.mktemp("storm"), ["openai"] * INSTANCES, settings)
-    yield started
-    assert not started.stop()
-
-
-@pytest.fixture
-def fleet(running):
-    running.clear()
-    yield running
-    running.clear()
+running, fleet = fleets.fixtures(lambda directory: fleets.Fleet(directory, ["openai"] * INSTANCES, settings))
 
 
 def storm(fleet, name, bad, step_seconds=0.7):

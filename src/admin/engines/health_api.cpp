@@ -3,6 +3,7 @@
 #include "gateway/instance_identity.h"
 #include "json/writer.h"
 #include "routing/health/health.h"
+#include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
 
 namespace llmgw::admin {
@@ -56,9 +57,7 @@ void HealthWriter::connection(uint32_t index) {
   const control::Route& route = snapshot_.routes.back();
   w_.begin_object().member("connection", connection.name);
   w_.member("provider", connection.upstream.provider->name).member("state", health(state, route));
-  const uint32_t paused = state.paused_until_ms.load(std::memory_order_relaxed);
-  const auto left = paused == 0 ? base::Duration{0} : -routing::since_short(paused, now_);
-  w_.member("paused_seconds", std::max(0.0, std::chrono::duration<double>(left).count()));
+  w_.member("paused_seconds", std::chrono::duration<double>(routing::pause_left(state, now_)).count());
   load(state, routing_.instances.gate(handle.slot()), route.limits(connection.max_in_flight, connection.is_engine));
   models(index);
   w_.end_object();

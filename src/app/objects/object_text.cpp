@@ -1,9 +1,11 @@
 #include "app/objects/object_text.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/objects/object_client.h"
 
@@ -223,6 +225,33 @@ std::string show_table(const ObjectKind& kind, const std::vector<std::string>& o
       const std::string name = member(column + "_name");
       row.push_back(cell(name.empty() ? member(column) : name));
     }
+  }
+  return render_table(rows);
+}
+
+std::string show_health(std::string_view json) {
+  std::vector<std::vector<std::string>> rows = {
+      {"CONNECTION", "STATE", "AT WORK", "LIMIT", "WAITING", "FIRST TOKEN", "MODELS THAT ARE OUT"}};
+  const auto page = read_page(json);
+  if (!page) return page.error() + "\n";
+  for (const std::string& each : page->objects) {
+    const std::string load = member_text(each, "load");
+    std::string out;
+    const bj::value value = parse(each);
+    for (const bj::value& model : value.at("models").as_array()) {
+      const std::string text = bj::serialize(model);
+      const std::string state = member_text(text, "state");
+      if (state != "up") out += (out.empty() ? "" : ", ") + member_text(text, "model") + " (" + state + ")";
+    }
+    const double paused = std::strtod(member_text(each, "paused_seconds").c_str(), nullptr);
+    const std::string limit = member_text(load, "requests_limit");
+    const double first_s = std::strtod(member_text(load, "first_token_seconds").c_str(), nullptr);
+    std::array<char, 32> first;
+    std::snprintf(first.data(), first.size(), "%.2f s", first_s);
+    rows.push_back({member_text(each, "connection"), paused > 0 ? "paused" : member_text(each, "state"),
+                    member_text(load, "requests_in_flight"), limit.empty() || limit == "null" ? "-" : limit,
+                    member_text(member_text(each, "queue"), "waiting"), first_s > 0 ? std::string(first.data()) : "-",
+                    out.empty() ? "-" : out});
   }
   return render_table(rows);
 }

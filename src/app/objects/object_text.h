@@ -30,6 +30,8 @@ std::expected<std::string, std::string> fields_to_json(const control::ObjectKind
 std::string show_lines(std::string_view json);
 // A table of a list's objects, with the columns that matter for the kind.
 std::string show_table(const control::ObjectKind& kind, const std::vector<std::string>& objects);
+// Of /admin/v1/health.
+std::string show_health(std::string_view json);
 std::string show_audit(const std::vector<std::string>& entries);
 
 // An answer's error message; the whole body if it is none of ours.

@@ -21,6 +21,7 @@ constexpr std::array kCommands{
     CommandName{"status", ControlCommand::status},   CommandName{"stop", ControlCommand::stop},
     CommandName{"reload", ControlCommand::reload},   CommandName{"refresh", ControlCommand::refresh},
     CommandName{"upgrade", ControlCommand::upgrade}, CommandName{"explain", ControlCommand::explain},
+    CommandName{"health", ControlCommand::health},
 };
 
 std::optional<ControlCommand> find_command(std::string_view name) {
@@ -123,7 +124,7 @@ void ControlServer::on_request(uint64_t id, std::string_view packet) {
   if (verb == "ready") return on_successor_ready(id);
   const std::optional<ControlCommand> command = find_command(verb);
   if (!command)
-    return refuse(id, "unknown command; this process knows status, stop, reload, refresh, upgrade and explain");
+    return refuse(id, "unknown command; this process knows status, stop, reload, refresh, upgrade, explain and health");
   Client* client = find(id);
   client->awaits_reply = true;
   callbacks_.on_command({id, *command, argument, client->peer});

@@ -23,7 +23,7 @@ inline constexpr const char* kControlSocketName = "control.sock";
 inline constexpr size_t kControlClientsMax = 16;
 inline constexpr size_t kControlRequestBytesMax = 1024;
 
-enum class ControlCommand : uint8_t { status, stop, reload, refresh, upgrade, explain };
+enum class ControlCommand : uint8_t { status, stop, reload, refresh, upgrade, explain, health };
 
 struct ControlRequest {
   uint64_t client;  // for reply()

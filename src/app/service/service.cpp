@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "admin/engines/health_api.h"
 #include "app/service/process_setup.h"
 #include "app/service/route_ask.h"
 #include "net/io.h"
@@ -226,6 +227,11 @@ void Service::on_command(const process::ControlRequest& request) {
     case process::ControlCommand::refresh: refresh(request.client); return;
     case process::ControlCommand::explain: {
       control_->reply(request.client, write_answer(explain(request.argument)));
+      return;
+    }
+    case process::ControlCommand::health: {
+      auto answer = admin::answer_health(gateway_->snapshot(), gateway_->shared().routing, loop_.now());
+      control_->reply(request.client, write_answer({.ok = true, .message = std::move(answer.body)}));
       return;
     }
     case process::ControlCommand::upgrade: start_upgrade(request.client); return;

@@ -27,7 +27,8 @@ constexpr uint64_t kSeedsByDefault = 150;  // of each kind: a few seconds with s
 constexpr std::string_view kKey = "key-of-the-storm";
 const net::Address kGateway = *net::Address::parse("10.0.0.1:8080");
 
-enum class Plan : uint8_t { held, continued, hedged, mirrored };
+enum class Plan : uint8_t { held, continued, hedged, mirrored, narrow };
+constexpr size_t kPlans = 5;
 
 std::shared_ptr<const control::Snapshot> make_snapshot(uint64_t version, Plan plan) {
   std::string text = R"([server]
@@ -53,6 +54,8 @@ key = ")" + std::string(kKey) +
     case Plan::held: text += "hold_back = 100000\n"; break;
     case Plan::continued: text += "hold_back = 1\ncontinuation = true\n"; break;
     case Plan::hedged: text += "hold_back = 100000\nhedge = \"100ms\"\n"; break;
+    // Everybody has to wait, and is hedged where somebody else is free.
+    case Plan::narrow: text += "hold_back = 100000\nhedge = \"100ms\"\nmax_in_flight = 1\nqueue = \"fair\"\n"; break;
     case Plan::mirrored: text += "hold_back = 100000\nmirror = \"shadow\"\n"; break;
   }
   const auto config = control::load_config(text, control::TestWorld().environment());
@@ -125,7 +128,30 @@ class Instance {
       received.append(bytes->data(), bytes->size());
     }
     const auto ailment = world_.rng().chance(ill) ? static_cast<Ailment>(1 + world_.rng().below(9)) : Ailment::none;
+    if (!head.upgrade.empty()) co_return co_await talk(*stream, ailment);
     co_await answer(*stream, received.substr(body_at), ailment);
+  }
+
+  // A WebSocket, as far as the gateway looks at one: bytes both ways.
+  Task<void> talk(net::Stream& stream, Ailment ailment) {
+    switch (ailment) {
+      case Ailment::reset: stream.reset_on_close(); co_return;
+      case Ailment::hang: (void)co_await net::sleep_for(world_.loop(), 1min); co_return;
+      case Ailment::status_500: co_return co_await send(stream, refusal("500 x", ""));
+      case Ailment::status_429: co_return co_await send(stream, refusal("429 x", "retry-after: 1\r\n"));
+      case Ailment::garbage: co_return co_await send(stream, "BOGUS\x01\r\n\r\n");
+      default: break;
+    }
+    co_await send(stream, "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    const base::Instant end = ailment == Ailment::none
+                                  ? base::kNever
+                                  : world_.loop().now() + std::chrono::milliseconds(world_.rng().below(300));
+    for (;;) {
+      char buffer[256];
+      auto count = co_await net::read_some(stream, buffer, {.deadline = end});
+      if (!count || *count == 0) co_return;
+      co_await send(stream, std::string(buffer, *count));
+    }
   }
 
   Task<void> send(net::Stream& stream, std::string text) {
@@ -214,6 +240,7 @@ class Instance {
 struct Figures {
   uint64_t calls = 0;
   uint64_t whole = 0;
+  uint64_t sockets = 0;
   uint64_t told = 0;  // broken after the first byte, with an error event
 };
 
@@ -253,7 +280,7 @@ class Storm {
 
  private:
   const std::shared_ptr<const control::Snapshot>& snapshot(size_t index) const {
-    static std::shared_ptr<const control::Snapshot> all[4][2];
+    static std::shared_ptr<const control::Snapshot> all[kPlans][2];
     auto& own = all[static_cast<size_t>(plan_)][index % 2];
     if (own == nullptr) own = make_snapshot(index % 2 + 1, plan_);
     return own;
@@ -269,6 +296,7 @@ class Storm {
   Task<void> client(size_t number) {
     (void)co_await net::sleep_for(world_.loop(), std::chrono::milliseconds(world_.rng().below(1500)));
     const std::string canary = "c" + std::to_string(seed_) + "x" + std::to_string(number);
+    if (world_.rng().chance(0.15)) co_return co_await talk(canary);
     const bool streams = world_.rng().chance(0.7);
     const bool leaves = world_.rng().chance(0.15);
     auto stream = co_await world_.network().connect(kGateway, {});
@@ -290,6 +318,36 @@ class Storm {
     }
     if (world_.loop().now() >= patience) co_return;
     judge(canary, streams, received);
+  }
+
+  // It is let in whoever is ill, and hears what it says for as long as the instance is well.
+  Task<void> talk(std::string canary) {
+    auto stream = co_await world_.network().connect(kGateway, {});
+    if (!stream) co_return;
+    const std::string request =
+        "GET /v1/realtime?model=m HTTP/1.1\r\nhost: g\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: Bearer " +
+        std::string(kKey) + "\r\n\r\n";
+    (void)co_await net::write_all(**stream, request, {});
+    ++figures_->sockets;
+    const base::Instant end = world_.loop().now() + std::chrono::milliseconds(world_.rng().below(900));
+    const bool stays = world_.rng().chance(0.7);
+    std::string received;
+    bool said = false;
+    for (;;) {
+      char buffer[4096];
+      auto count = co_await net::read_some(**stream, buffer, {.deadline = stays && !said ? base::kNever : end});
+      if (!count || *count == 0) break;
+      received.append(buffer, *count);
+      if (!said && received.find("\r\n\r\n") != std::string::npos) {
+        said = true;
+        (void)co_await net::write_all(**stream, canary, {});
+      }
+    }
+    if (!stays) co_return;
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 101")) << canary << received.substr(0, 400);
+    const std::string_view heard = std::string_view(received).substr(received.find("\r\n\r\n") + 4);
+    EXPECT_TRUE(canary.starts_with(heard)) << heard;
   }
 
   void judge(const std::string& canary, bool streams, const std::string& received) {
@@ -350,6 +408,7 @@ Figures run_seeds(Plan plan) {
 TEST(Storm, WhatIsKeptBackIsWholeAndOnce) {
   const Figures figures = run_seeds(Plan::held);
   EXPECT_EQ(figures.whole, figures.calls);
+  EXPECT_GT(figures.sockets, 0u);
 }
 
 TEST(Storm, WhatHasGoneOutIsFinishedByOthers) {
@@ -360,6 +419,11 @@ TEST(Storm, WhatHasGoneOutIsFinishedByOthers) {
 
 TEST(Storm, HedgesLeaveNothingBehind) {
   const Figures figures = run_seeds(Plan::hedged);
+  EXPECT_EQ(figures.whole, figures.calls);
+}
+
+TEST(Storm, HedgesOfThoseThatWaitLeaveNothingBehind) {
+  const Figures figures = run_seeds(Plan::narrow);
   EXPECT_EQ(figures.whole, figures.calls);
 }
 

@@ -6,6 +6,8 @@ import json
 import threading
 import time
 
+import pytest
+
 from . import config, metrics, processes, raw, waiting
 
 KEY = "fleet-test-key"
@@ -179,6 +181,26 @@ class Fleet:
 
     def stop(self):
         return [problem for process in (self.gateway, self.simulator) for problem in process.stop()]
+
+
+def fixtures(start, afterwards=lambda fleet: None):
+    """A module's `running` and `fleet`: what `start(directory)` gives, once a module, and without faults before each
+    test. It has clear(), and stop() that returns what went wrong."""
+
+    @pytest.fixture(scope="module")
+    def running(tmp_path_factory):
+        started = start(tmp_path_factory.mktemp("fleet"))
+        yield started
+        assert not started.stop()
+
+    @pytest.fixture
+    def fleet(running):
+        running.clear()
+        yield running
+        running.clear()
+        afterwards(running)
+
+    return running, fleet
 
 
 class Weather:
