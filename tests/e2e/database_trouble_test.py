@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import threading
+import tomllib
 
 import openai
 import pytest
@@ -245,6 +246,40 @@ def _found(client, response_id):
         return client.responses.retrieve(response_id).id == response_id
     except openai.InternalServerError:
         return False
+
+
+FULL_BY_TRIGGER = """
+CREATE FUNCTION disk_full() RETURNS trigger AS $$ BEGIN
+  RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+END $$ LANGUAGE plpgsql;
+"""
+
+
+def test_a_full_disk_of_the_database(site, postgres):
+    """PostgreSQL refuses every row with 53100: no call fails, and when there is room again each is summed up once."""
+    key = furnish(site)
+    url = config_url(site)
+    waiting.until(lambda: site.call(key, "m").status == 200 and calls(site) >= 1, "the ledger's tables are there")
+    before = len(site.cli("ledger", "export", "--format", "json").splitlines())
+    tables = postgres.query(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'").split()
+    postgres.query(url, FULL_BY_TRIGGER)
+    for table in tables:
+        trigger = f"CREATE TRIGGER full_{table} BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION disk_full()"
+        postgres.query(url, trigger)
+    with Load(site, key) as load:
+        said(site, "records; they wait in their files")
+        load.more(50)
+        refused = site.run("vkey", "add", "--name", "no-room")
+        assert refused.returncode == 1 and "no room left" in refused.stderr, refused.stderr
+        for table in tables:
+            postgres.query(url, f"DROP TRIGGER full_{table} ON {table}")
+        load.more()
+        site.cli("vkey", "add", "--name", "room-again")
+    settled(site, load.answers + before)
+
+
+def config_url(site):
+    return tomllib.loads(site.config_file.read_text())["store"]["url"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
