@@ -80,9 +80,8 @@ TEST(AdmissionQueue, FairSharesByTokens) {
   base::Rng rng(3);
   std::array<double, 2> served{};
   WaiterId id = 0;
-  for (int turn = 0; turn < 20'000; ++turn) {
+  for (int turn = 0; turn < 600; ++turn) {
     for (int i = 0; i < 21; ++i) {
-      if (queue.size() > 50'000) break;
       const uint64_t tenant = i == 0 ? 1 : 0;
       const auto tokens = static_cast<uint32_t>(100 + rng.below(2000));
       ASSERT_TRUE(queue.push({.id = ++id, .arrived = at(turn), .tokens = tokens, .tenant = tenant}, at(turn), 0));
@@ -91,7 +90,7 @@ TEST(AdmissionQueue, FairSharesByTokens) {
     for (int i = 0; i < 2; ++i) {
       const auto next = queue.pop(at(turn));
       ASSERT_TRUE(next);
-      if (turn < 2000) served[next->tenant] += next->tokens;
+      served[next->tenant] += next->tokens;
     }
   }
   const double sum = served[0] + served[1];
