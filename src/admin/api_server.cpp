@@ -207,7 +207,11 @@ std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapsho
     const std::string_view what = engines ? kEngines : kHealth;
     engine.may_register = access(actor->role, Action::write, what) == Access::granted;
     engine.may_read = access(actor->role, Action::read, what) == Access::granted;
-    if (!engine.may_read) return api_error(403, "forbidden", "this role may not see it");
+    engine.role = role_name(actor->role);
+    if (!engine.may_read) {
+      return api_error(403, "forbidden",
+                       "the role " + std::string(engine.role) + " may not read this: " + std::string(what));
+    }
   }
   if (engines) return answer_engines(*registry, engine, now);
   if (call.method != http::Method::get) return api_error(405, "invalid_request", "here is only GET");

@@ -60,6 +60,7 @@ std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arg
     if (!time) return std::unexpected("'" + *text + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
     *bound = time->seconds;
   }
+  if (!arguments.to.empty() && span.to <= span.from) return std::unexpected("--to is not after --from");
   return span;
 }
 

@@ -30,6 +30,7 @@ struct Arguments {
   std::string overlap;
   std::string if_match;
   bool cascade = false;
+  bool open = false;
   size_t limit = 0;
 };
 using Shared = std::shared_ptr<Arguments>;
@@ -62,15 +63,19 @@ int print_object(const Arguments& arguments, const std::expected<std::string, in
   return kExitOk;
 }
 
+int print_key(const Arguments& arguments, const std::expected<std::string, int>& body) {
+  const int status = print_object(arguments, body);
+  if (status == kExitOk && !arguments.json) {
+    std::cout << "Keep the key: it is shown this once, and stored only as a hash.\n";
+  }
+  return status;
+}
+
 int run_add(const ObjectKind& kind, const Arguments& arguments) {
   const auto fields = fields_to_json(kind, arguments.fields, {});
   if (!fields) return fail(fields.error(), kExitUsage);
   const auto body = call(arguments, "POST", path_of(kind), *fields);
-  const int status = print_object(arguments, body);
-  if (status == kExitOk && kind.has_key() && !arguments.json) {
-    std::cout << "Keep the key: it is shown this once, and stored only as a hash.\n";
-  }
-  return status;
+  return kind.has_key() ? print_key(arguments, body) : print_object(arguments, body);
 }
 
 int run_list(const ObjectKind& kind, const Arguments& arguments) {
@@ -104,20 +109,33 @@ int run_update(const ObjectKind& kind, const Arguments& arguments) {
 }
 
 int run_remove(const ObjectKind& kind, const Arguments& arguments) {
-  const auto body =
-      call(arguments, "DELETE", path_of(kind, arguments.which) + (arguments.cascade ? "?cascade=true" : ""));
+  std::string query;
+  if (arguments.cascade) query = "?cascade=true";
+  if (arguments.open) query += query.empty() ? "?open=true" : "&open=true";
+  const auto body = call(arguments, "DELETE", path_of(kind, arguments.which) + query);
   if (!body) return body.error();
   if (arguments.json) {
     std::cout << *body << "\n";
   } else {
     std::cout << "removed: " << member_text(*body, "removed") << "\n";
+    const std::string closed = member_text(*body, "closed_keys");
+    if (!closed.empty()) {
+      std::cout << "no assignment is left to " << closed << ", which may call nothing now; add one, or let it call "
+                << "every model: llm-gateway vkey update NAME --unset models\n";
+    }
+    const std::string left = member_text(*body, "routes_left");
+    if (!left.empty()) std::cout << "goes on for its other models: route " << left << "\n";
   }
   return kExitOk;
 }
 
 int run_rotate(const ObjectKind& kind, const Arguments& arguments) {
-  const std::string body = arguments.overlap.empty() ? "{}" : "{\"overlap\":\"" + arguments.overlap + "\"}";
-  return print_object(arguments, call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body));
+  std::string body;
+  json::Writer writer(body);
+  writer.begin_object();
+  if (!arguments.overlap.empty()) writer.member("overlap", arguments.overlap);
+  writer.end_object();
+  return print_key(arguments, call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body));
 }
 
 int run_block(const ObjectKind& kind, const Arguments& arguments, bool blocked) {
@@ -156,6 +174,9 @@ int run_connection_test(const Arguments& arguments) {
   } else {
     (well ? std::cout : std::cerr) << what << (well ? "" : ": " + error_message(member_text(*result, "answer")))
                                    << "\n";
+    if (member_text(*result, "recorded") == "false") {
+      std::cerr << "llm-gateway: the call could not be recorded in the ledger\n";
+    }
   }
   return well ? kExitOk : kExitFailed;
 }
@@ -284,6 +305,9 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
                                  [&kind, arguments] { return run_remove(kind, *arguments); });
   add_which(remove, kind, arguments);
   remove->add_flag("--cascade", arguments->cascade, "And everything that cannot be without it");
+  if (kind.section == control::SectionId::assignment) {
+    remove->add_flag("--open", arguments->open, "Its key may call every model if this was the last; else none");
+  }
   if (kind.has_key()) add_key_commands(*noun, kind, run);
   if (kind.section != control::SectionId::connection) return;
   arguments = fresh();

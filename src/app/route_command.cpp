@@ -61,7 +61,9 @@ int run_route_explain(const RouteExplainArguments& arguments, std::ostream& out,
   gateway::RoutingState routing;
   const auto text = gateway::explain_route(*reloader.snapshot(), routing, ask, base::real_now());
   if (!text) {
-    err << "llm-gateway route explain: " << text.error() << "\n";
+    err << "llm-gateway route explain: " << text.error()
+        << "\n--offline looks at the configuration file alone; without it the running gateway is asked, which has the "
+           "store's objects, too\n";
     return kExitFailed;
   }
   out << *text;
@@ -97,8 +99,9 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
   options.requests_max = arguments.max_in_flight;
   options.queue.refuse_hopeless = arguments.refuse_hopeless;
   if (!arguments.json) {
-    out << calls->size() << " requests, " << options.instances << " instances of " << options.blocks
-        << " blocks, arrival speed " << options.speed << ", goal " << options.goal_s << " s, queue " << arguments.queue
+    out << calls->size() << (calls->size() == 1 ? " request, " : " requests, ") << options.instances << " instances of "
+        << options.blocks << " blocks, arrival speed " << options.speed << ", goal " << options.goal_s << " s, queue "
+        << arguments.queue
         << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  fairness  "
            "refused\n";
   }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/address.h"
 #include "control/config_loader.h"
+#include "control/config_place.h"
 #include "providers/families.h"
 #include "providers/upstream.h"
 #include "store/vault/key_ring.h"
@@ -212,7 +213,7 @@ void Checker::check_connections() {
     if (!connection.name.empty() && !connections_.emplace(connection.name, &connection).second) {
       const auto& first = *connections_.at(connection.name);
       fault(connection, SectionId::connection, "name",
-            "'" + connection.name + "' is already the name of the connection on line " + std::to_string(first.at.line));
+            "'" + connection.name + "' is already the name of the connection" + on_line(first.at));
     }
     if (!connection.provider.empty()) check_provider(connection);
     if (connection.proxy) check_proxy(connection, SectionId::connection, *connection.proxy);
@@ -239,15 +240,15 @@ void Checker::check_models() {
       const auto near = base::closest(model.connection, names);
       fault(model, SectionId::model, "connection",
             "there is no connection '" + model.connection + "'" +
-                (near.empty() ? "; add a [[connections]] entry of that name"
+                (near.empty() ? add_or_list(model.at, "connections", "connection")
                               : "; did you mean '" + std::string(near) + "'?"));
       continue;
     }
     const auto [first, is_new] = seen.emplace(model.name + '\n' + model.connection, &model);
     if (!is_new) {
       fault(model, SectionId::model, "name",
-            "'" + model.name + "' is already served by this connection on line " +
-                std::to_string(first->second->at.line) + "; name another connection or remove one of the two");
+            "'" + model.name + "' is already served by this connection" + on_line(first->second->at) +
+                "; name another connection or remove one of the two");
     }
     const auto* info = providers::find_provider(connection->second->provider);
     if (!model.deployment.empty() && info != nullptr && info->kind != ProviderKind::azure) {
@@ -263,13 +264,14 @@ void Checker::check_keys() {
     if (!key.name.empty()) {
       if (const auto [first, is_new] = names.emplace(key.name, &key); !is_new) {
         fault(key, SectionId::key, "name",
-              "'" + key.name + "' is already the name of the key on line " + std::to_string(first->second->at.line));
+              "'" + key.name + "' is already the name of the key" + on_line(first->second->at));
       }
     }
     if (key.key.empty()) continue;
     if (const auto [first, is_new] = secrets.emplace(key.key.reveal(), &key); !is_new) {
       fault(key, SectionId::key, "key",
-            "is the same key as on line " + std::to_string(first->second->at.line) + "; every entry needs its own");
+            "is the same key as" + (is_stored(first->second->at) ? " another's" : on_line(first->second->at)) +
+                "; every entry needs its own");
     }
     if (key.key.reveal().find(' ') != std::string_view::npos) {
       fault(key, SectionId::key, "key", "has a space; no client can send that");
@@ -319,9 +321,8 @@ void Checker::check_admin_keys() {
   std::unordered_map<std::string_view, const AdminKeyConfig*> names;
   for (const auto& key : config_.admin_keys) {
     if (const auto [first, is_new] = names.emplace(key.name, &key); !is_new && !key.name.empty()) {
-      fault(
-          key, SectionId::admin_key, "name",
-          "'" + key.name + "' is already the name of the admin key on line " + std::to_string(first->second->at.line));
+      fault(key, SectionId::admin_key, "name",
+            "'" + key.name + "' is already the name of the admin key" + on_line(first->second->at));
     }
     const bool of_team = key.role == AdminRole::team_admin;
     if (of_team != !key.team.empty()) {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time_zone.h"
 #include "control/config_loader.h"
+#include "control/config_place.h"
 #include "routing/pattern.h"
 #include "store/redis/redis_url.h"
 
@@ -24,10 +25,12 @@ class GovernedChecker {
     index(config_.users, SectionId::user, "user", users_);
     for (const auto& key : config_.keys) keys_.emplace(key.name, &key);
     for (const auto& team : config_.teams) {
-      check_reference(team, SectionId::team, "organization", team.organization, organizations_, "organizations");
+      check_reference(team, SectionId::team, "organization", team.organization, organizations_,
+                      {"organizations", "organization", "org"});
     }
     for (const auto& user : config_.users) {
-      for (const auto& team : user.teams) check_reference(user, SectionId::user, "teams", team, teams_, "teams");
+      for (const auto& team : user.teams)
+        check_reference(user, SectionId::user, "teams", team, teams_, {"teams", "team", "team"});
     }
     for (const auto& key : config_.keys) check_key(key);
     check_time_zones();
@@ -39,6 +42,12 @@ class GovernedChecker {
   }
 
  private:
+  struct Table {
+    std::string_view name;  // in a file
+    std::string_view noun;
+    std::string_view command;
+  };
+
   template <class Section>
   using Index = std::unordered_map<std::string_view, const Section*>;
 
@@ -49,21 +58,21 @@ class GovernedChecker {
       const auto [first, is_new] = by_name.emplace(section.name, &section);
       if (is_new) continue;
       fault(section, id, "name",
-            "'" + section.name + "' is already the name of the " + std::string(noun) + " on line " +
-                std::to_string(first->second->at.line));
+            "'" + section.name + "' is already the name of the " + std::string(noun) + on_line(first->second->at));
     }
   }
 
   template <class Section>
   void check_reference(const SectionBase& section, SectionId id, std::string_view key, std::string_view name,
-                       const Index<Section>& there_are, std::string_view table) {
+                       const Index<Section>& there_are, const Table& table) {
     if (name.empty() || there_are.contains(name)) return;
     std::vector<std::string_view> names;
     for (const auto& [each, unused] : there_are) names.push_back(each);
     const auto near = base::closest(name, names);
     fault(section, id, key,
-          "there is no '" + std::string(name) + "' among [[" + std::string(table) + "]]" +
-              (near.empty() ? "; add an entry of that name" : "; did you mean '" + std::string(near) + "'?"));
+          "there is no " + std::string(table.noun) + " '" + std::string(name) + "'" +
+              (near.empty() ? add_or_list(section.at, table.name, table.command)
+                            : "; did you mean '" + std::string(near) + "'?"));
   }
 
   void check_key(const KeyConfig& key);
@@ -86,8 +95,8 @@ class GovernedChecker {
 };
 
 void GovernedChecker::check_key(const KeyConfig& key) {
-  check_reference(key, SectionId::key, "team", key.team, teams_, "teams");
-  check_reference(key, SectionId::key, "user", key.user, users_, "users");
+  check_reference(key, SectionId::key, "team", key.team, teams_, {"teams", "team", "team"});
+  check_reference(key, SectionId::key, "user", key.user, users_, {"users", "user", "user"});
   const auto user = users_.find(key.user);
   if (user != users_.end() && !key.team.empty() && !user->second->teams.empty() &&
       std::ranges::find(user->second->teams, key.team) == user->second->teams.end()) {
@@ -130,7 +139,7 @@ void GovernedChecker::check_model_limits() {
     const auto [first, is_new] = limited.emplace(model.name, &model);
     if (is_new || first->second->limits() == model.limits()) continue;
     fault(model, SectionId::model, "name",
-          "'" + model.name + "' has other limits on line " + std::to_string(first->second->at.line) +
+          "'" + model.name + "' has other limits" + on_line(first->second->at) +
               "; limits belong to the name, so write them in one entry of it");
   }
 }
@@ -152,18 +161,19 @@ void GovernedChecker::check_assigned_model(const AssignmentConfig& assignment) {
   if (!served) {
     const auto near = base::closest(assignment.model, names);
     fault(assignment, SectionId::assignment, "model",
-          "no [[models]] entry serves '" + assignment.model + "'" +
-              (near.empty() ? "; add one" : "; did you mean '" + std::string(near) + "'?"));
+          "there is no model '" + assignment.model + "'" +
+              (near.empty() ? add_or_list(assignment.at, "models", "model")
+                            : "; did you mean '" + std::string(near) + "'?"));
   } else if (!by_connection) {
     fault(assignment, SectionId::assignment, "connection",
-          "no [[models]] entry serves '" + assignment.model + "' on the connection '" + assignment.connection + "'");
+          "the connection '" + assignment.connection + "' does not serve the model '" + assignment.model + "'");
   }
 }
 
 void GovernedChecker::check_assignments() {
   std::unordered_map<std::string, const AssignmentConfig*> seen;
   for (const auto& assignment : config_.assignments) {
-    check_reference(assignment, SectionId::assignment, "key", assignment.key, keys_, "keys");
+    check_reference(assignment, SectionId::assignment, "key", assignment.key, keys_, {"keys", "key", "vkey"});
     if (assignment.model.empty()) continue;
     check_assigned_model(assignment);
     if (routing::is_pattern(assignment.alias)) {
@@ -173,8 +183,8 @@ void GovernedChecker::check_assignments() {
     const auto [first, is_new] = seen.emplace(assignment.key + '\n' + alias, &assignment);
     if (is_new) continue;
     fault(assignment, SectionId::assignment, assignment.alias.empty() ? "model" : "alias",
-          "the key '" + assignment.key + "' has '" + alias + "' already, on line " +
-              std::to_string(first->second->at.line));
+          "the key '" + assignment.key + "' has '" + alias + "' already" +
+              (is_stored(first->second->at) ? "" : "," + on_line(first->second->at)));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "control/config_loader.h"
+#include "control/config_place.h"
 #include "control/route.h"
 #include "routing/pattern.h"
 
@@ -22,7 +23,7 @@ class RouteChecker {
       if (auto hedge = parse_hedge(route.hedge); !hedge) {
         fault(route, "hedge", "'" + route.hedge + "' is no time to hedge after; " + hedge.error());
       }
-      if (!route.mirror.empty() && !served(route.mirror)) fault(route, "mirror", missing(route.mirror));
+      if (!route.mirror.empty() && !served(route.mirror)) fault(route, "mirror", missing(route, route.mirror));
       for (const auto& word : route.fallback_on) {
         if (word == "error" || word == "context_length" || word == "content_filter") continue;
         fault(route, "fallback_on",
@@ -47,20 +48,20 @@ class RouteChecker {
       const bool any = std::ranges::any_of(config_.models, [&](const ModelConfig& model) {
         return model.name == name || routing::matches(name, model.name);
       });
-      if (!any) fault(route, "models", missing(name));
+      if (!any) fault(route, "models", missing(route, name));
     }
   }
   void check_fallbacks(const RouteConfig& route) {
     for (const auto& name : route.fallbacks) {
-      if (!served(name)) fault(route, "fallbacks", missing(name));
+      if (!served(name)) fault(route, "fallbacks", missing(route, name));
     }
   }
-  std::string missing(const std::string& name) const {
+  std::string missing(const RouteConfig& route, const std::string& name) const {
     std::vector<std::string_view> names;
     for (const auto& model : config_.models) names.emplace_back(model.name);
     const auto near = base::closest(name, names);
-    return "no [[models]] entry has the name '" + name + "'" +
-           (near.empty() ? "; add one" : "; did you mean '" + std::string(near) + "'?");
+    return "there is no model '" + name + "'" +
+           (near.empty() ? add_or_list(route.at, "models", "model") : "; did you mean '" + std::string(near) + "'?");
   }
 
   const Config& config_;

@@ -176,7 +176,7 @@ Assignment GovernanceBuilder::make_assignment(const AssignmentConfig& from) {
                         .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from.limits())};
   const auto group = snapshot_.resolve(from.model);
   if (!group) {
-    errors_.add(location_of(from, SectionId::assignment, "model"), "assignments.model: no [[models]] entry serves it");
+    errors_.add(location_of(from, SectionId::assignment, "model"), "assignments.model: there is no such model");
     return assignment;
   }
   assignment.group = *group;

@@ -172,10 +172,11 @@ TEST_P(GovernedFaults, AreNamedWithTheirPlace) {
 
 constexpr Fault kFaults[] = {
     {"organization", "[[teams]]\nname = \"t\"\norganization = \"acme\"\n[[organizations]]\nname = \"acne\"\n",
-     "test.toml:3:1: teams.organization: there is no 'acme' among [[organizations]]; did you mean 'acne'?\n"},
+     "test.toml:3:1: teams.organization: there is no organization 'acme'; did you mean 'acne'?\n"},
     {"team", "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nteam = \"t\"\n",
-     "test.toml:4:1: keys.team: there is no 't' among [[teams]]; add an entry of that name\n"},
-    {"user", "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nuser = \"u\"\n", "test.toml:4:1: keys.user: there is no 'u'"},
+     "test.toml:4:1: keys.team: there is no team 't'; add a [[teams]] entry of that name\n"},
+    {"user", "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nuser = \"u\"\n",
+     "test.toml:4:1: keys.user: there is no user 'u'"},
     {"membership",
      "[[teams]]\nname = \"a\"\n[[teams]]\nname = \"b\"\n[[users]]\nname = \"u\"\nteams = [\"a\"]\n"
      "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nuser = \"u\"\nteam = \"b\"\n",
@@ -195,8 +196,8 @@ constexpr Fault kFaults[] = {
     {"tag", "[[keys]]\nname = \"k\"\nkey = \"12345678\"\ntags = [\"a,b\"]\n",
      "test.toml:4:1: keys.tags: a tag has at most"},
     {"assignment", "[[assignments]]\nkey = \"k\"\nmodel = \"m\"\n",
-     "test.toml:2:1: assignments.key: there is no 'k' among [[keys]]; add an entry of that name\n"
-     "test.toml:3:1: assignments.model: no [[models]] entry serves 'm'; add one\n"},
+     "test.toml:2:1: assignments.key: there is no key 'k'; add a [[keys]] entry of that name\n"
+     "test.toml:3:1: assignments.model: there is no model 'm'; add a [[models]] entry of that name\n"},
     {"assigned pattern", "[[assignments]]\nkey = \"k\"\nmodel = \"m*\"\nalias = \"n*\"\n",
      "test.toml:3:1: assignments.model: is a pattern; name one model, or write the pattern into the key's models\n"
      "test.toml:4:1: assignments.alias: is a pattern; an alias is one name\n"},

@@ -148,7 +148,8 @@ void Call::tell_memory(chat::Request& request) {
   request.conversation = arena_.copy(memory_->turn.request.conversation_id);
 }
 
-// Before the last byte goes out: the next call may build on this one at once.
+// Before the last byte goes out: the next call may build on this one at once. A database that takes its time is not
+// waited for: then it is kept when that answers.
 Task<void> Call::remember(std::string_view output) {
   if (memory_ == nullptr) co_return;
   const std::string_view response = final_response(output, framing(), memory_->parser, arena_);

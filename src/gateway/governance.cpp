@@ -61,16 +61,20 @@ std::string_view to_string(Dimension dimension) {
   return "budget";
 }
 
+std::string counted(const std::string& number, std::string_view noun) {
+  return number + " " + std::string(noun) + (number == "1" ? "" : "s");
+}
+
 std::string limit_text(const Scope& scope, Dimension dimension) {
   char number[32];
   switch (dimension) {
     case Dimension::requests_per_second:
       std::snprintf(number, sizeof number, "%.15g", scope.limits().requests_per_second);
-      return std::string(number) + " requests a second";
+      return counted(number, "request") + " a second";
     case Dimension::requests_per_minute:
-      return std::to_string(scope.limits().requests_per_minute) + " requests a minute";
-    case Dimension::tokens_per_minute: return std::to_string(scope.limits().tokens_per_minute) + " tokens a minute";
-    case Dimension::concurrency: return std::to_string(scope.limits().concurrency) + " requests at the same time";
+      return counted(std::to_string(scope.limits().requests_per_minute), "request") + " a minute";
+    case Dimension::tokens_per_minute: return counted(std::to_string(scope.limits().tokens_per_minute), "token") + " a minute";
+    case Dimension::concurrency: return counted(std::to_string(scope.limits().concurrency), "request") + " at the same time";
     case Dimension::budget: break;
   }
   static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};

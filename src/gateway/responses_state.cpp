@@ -1,5 +1,7 @@
 #include "gateway/responses_state.h"
 
+#include "store/responses_later.h"
+
 #include <algorithm>
 #include <array>
 
@@ -71,6 +73,9 @@ base::Result<store::PageQuery> page_of(std::string_view query) {
   }
   return page;
 }
+
+// The client's answer waits for it.
+constexpr base::Duration kSaveWait = std::chrono::milliseconds(200);
 
 std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message) {
   return std::unexpected(ClientError{.kind = kind, .message = message});
@@ -336,8 +341,27 @@ net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view r
   if (!root) co_return refusal(ErrorKind::internal, "a response that is to be kept is not JSON");
   record.id = (*root)["id"].string(context_.arena);
   record.status = (*root)["status"].string(context_.arena);
-  const auto saved = co_await call([owner = owner(), record = std::move(record), time = now()](
-                                       store::Responses& responses) { return responses.save(owner, record, time); });
+  const size_t bytes = sizeof record + record.body.size() + record.input.size() + record.output.size();
+  auto save = [owner = owner(), record = std::move(record), time = now()](store::Responses& responses) {
+    return responses.save(owner, record, time);
+  };
+  auto saved = base::Result<bool>(true);
+  if (asked.background) {
+    // Somebody is going to ask for it, so it is there or it is refused.
+    const auto now_or_never = co_await call(std::move(save));
+    if (!now_or_never) saved = std::unexpected(now_or_never.error());
+  } else {
+    net::Wait wait = context_.wait;
+    wait.deadline = std::min(wait.deadline, context_.loop.now() + kSaveWait);
+    saved = co_await store::call_store<store::Responses*>(
+        context_.loop, wait,
+        [save = std::move(save), bytes](store::Responses* responses) mutable {
+          return store::save_now_or_later(responses, bytes, std::move(save));
+        },
+        [this](auto work) { return context_.store.post(std::move(work)); }, "the store's queue");
+    // It is carried out all the same.
+    if (!saved && saved.error().code == ErrorCode::deadline_exceeded) saved = false;
+  }
   if (!saved) co_return failed(saved.error(), state::missing_conversation(asked.conversation_id, context_.arena));
   co_return Outcome<void>{};
 }

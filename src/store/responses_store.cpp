@@ -1,6 +1,58 @@
 #include "store/responses_store.h"
 
+#include <algorithm>
+
+#include "store/responses_later.h"
+
 namespace llmgw::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Later {
+  struct Saving {
+    size_t bytes;
+    std::move_only_function<base::Result<void>(Responses&)> save;
+  };
+  std::deque<Saving> savings;
+  size_t bytes = 0;
+  Clock::time_point next_try{};
+};
+// Of the store whose thread this is.
+thread_local Later* later_here = nullptr;
+
+// What a database that works refuses it will refuse again; but for room on its disk.
+bool may_help(const Responses& responses, const base::Error& error) {
+  return responses.broken() || error.code == base::ErrorCode::exhausted;
+}
+
+void save_what_waits(Later& later, Responses* responses) {
+  while (responses != nullptr && !later.savings.empty()) {
+    const auto saved = later.savings.front().save(*responses);
+    if (!saved && may_help(*responses, saved.error())) break;
+    later.bytes -= later.savings.front().bytes;
+    later.savings.pop_front();
+  }
+  later.next_try = Clock::now() + ResponsesStore::kRetryInterval;
+}
+
+}  // namespace
+
+base::Result<bool> save_now_or_later(Responses* responses, size_t bytes,
+                                     std::move_only_function<base::Result<void>(Responses&)> save) {
+  if (responses != nullptr) {
+    const auto saved = save(*responses);
+    if (saved) return true;
+    if (!may_help(*responses, saved.error())) return std::unexpected(saved.error());
+  }
+  if (later_here == nullptr || later_here->savings.size() >= kLaterJobsMax ||
+      later_here->bytes + bytes > kLaterBytesMax) {
+    return base::fail(base::ErrorCode::refused, "the database is away, and there is no room to wait for it");
+  }
+  later_here->bytes += bytes;
+  later_here->savings.push_back({bytes, std::move(save)});
+  return false;
+}
 
 ResponsesStore::ResponsesStore(Settings settings) : settings_(std::move(settings)), thread_([this] { run(); }) {}
 
@@ -37,15 +89,24 @@ Responses* ResponsesStore::connected() {
 }
 
 void ResponsesStore::run() {
+  Later later;
+  later_here = &later;
   bool sweep_again = true;
   auto next_sweep = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   while (true) {
+    const bool may_save = !later.savings.empty() && (Clock::now() >= later.next_try || stopped_);
+    if (may_save) {
+      lock.unlock();
+      save_what_waits(later, connected());
+      lock.lock();
+    }
     if (!jobs_.empty()) {
       auto job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      job(connected());
+      // Nothing overtakes what waits.
+      job(later.savings.empty() ? connected() : nullptr);
       job = nullptr;
       lock.lock();
       continue;
@@ -60,7 +121,8 @@ void ResponsesStore::run() {
       lock.lock();
       continue;
     }
-    changed_.wait_until(lock, next_sweep, [this] { return stopped_ || !jobs_.empty(); });
+    const auto until = later.savings.empty() ? next_sweep : std::min(next_sweep, later.next_try);
+    changed_.wait_until(lock, until, [this] { return stopped_ || !jobs_.empty(); });
   }
 }
 

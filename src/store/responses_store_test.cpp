@@ -8,6 +8,7 @@
 #include <latch>
 
 #include "net/task.h"
+#include "store/responses_later.h"
 
 namespace llmgw::store {
 namespace {
@@ -107,6 +108,35 @@ TEST_F(ResponsesStoreTest, ATaskMayBeDroppedWhileItWaits) {
   bool ran = false;
   loop_.post([&] { ran = true; });
   EXPECT_TRUE(loop_.run_until([&] { return ran; }));
+}
+
+// In its order, and before anything that is asked later.
+TEST_F(ResponsesStoreTest, WhatCannotBeSavedNowIsSavedWhenTheDatabaseIsBack) {
+  away_ = true;
+  std::latch tried(3);
+  for (const char* id : {"r1", "r2", "r2"}) {
+    ASSERT_TRUE(store_->post([&tried, id = std::string(id)](Responses* responses) {
+      const auto saved = save_now_or_later(responses, 10, [id](Responses& back) {
+        return back.save("me", {.id = id, .status = "completed", .body = "{}"}, kNow);
+      });
+      EXPECT_TRUE(saved && !*saved);
+      tried.count_down();
+    }));
+  }
+  tried.wait();
+  away_ = false;
+  std::atomic<bool> found = false;
+  for (int i = 0; i < 200 && !found; ++i) {
+    std::latch looked(1);
+    ASSERT_TRUE(store_->post([&](Responses* responses) {
+      found = responses != nullptr && responses->get("me", "r1", kNow) && responses->get("me", "r2", kNow);
+      looked.count_down();
+    }));
+    looked.wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(save_now_or_later(nullptr, 1, {}).error().code, base::ErrorCode::refused) << "not the store's thread";
 }
 
 TEST_F(ResponsesStoreTest, AFullQueueSaysSo) {

@@ -223,7 +223,9 @@ def test_a_key_whose_model_is_gone_may_not_call_others(site, walked):
     key = site.add("vkey", "add", "--name", "narrow")["key"]
     site.cli("assign", "--vkey-id", "narrow", "--model-id", "short-lived")
     assert [site.call(key, name).status for name in ("short-lived", "gpt-4-turbo")] == [200, 404]
-    site.cli("model", "remove", model["id"])
+    refused = site.run("model", "remove", model["id"])
+    assert refused.returncode == 1 and "the assignment 'short-lived' (asg_" in refused.stderr
+    assert "may call nothing now" in site.cli("model", "remove", model["id"], "--cascade")
     assert [site.call(key, name).status for name in ("short-lived", "gpt-4-turbo")] == [404, 404]
     site.cli("vkey", "remove", "narrow", "--cascade")
 
@@ -240,7 +242,11 @@ def test_a_key_whose_model_is_gone_may_not_call_others(site, walked):
         (["vkey", "add", "--name", "x", "--tps", "-1"], "out of range"),
         (["vkey", "add", "--name", "x", "--key", "short"], "at least 8 characters"),
         (["vkey", "add", "--name", "x", "--budget", "cheap"], "budget"),
-        (["assign", "--vkey-id", "frontend", "--model-id", "no-such-model"], "no-such-model"),
+        (["assign", "--vkey-id", "frontend", "--model-id", "no-such-model"], "`llm-gateway model list` shows all"),
+        (["assign", "--vkey-id", "frontend", "--model-id", "gpt-4-trubo"], "did you mean 'gpt-4-turbo'?"),
+        (["assign", "--vkey-id", "frontnd", "--model-id", "gpt-4-turbo"], "did you mean 'frontend'?"),
+        (["model", "update", "gpt-4-trubo", "--remote", "x"], "did you mean 'gpt-4-turbo'?"),
+        (["vkey", "rotate", "frontend", "--overlap", 'a"b'], "expected a duration"),
         (["vkey", "show", "nobody"], "there is no key 'nobody'"),
         (["connection", "remove", "main"], "--cascade"),
         (["vkey", "add", "--name", "x", "--key", "env:NOT_SET"], "NOT_SET is not set"),
@@ -273,6 +279,72 @@ def test_a_wrong_command_line_is_told_the_right_one(site, arguments, says):
 def test_the_helps_of_choices_can_be_read(site):
     assert "--format table|csv|json" in site.cli("ledger", "report", "--help")
     assert "--limit NUMBER=50" in site.cli("audit", "--help")
+
+
+def test_a_test_of_a_connection_is_in_the_ledger(site, walked):
+    """The provider charges for it, so reports have it; it is nobody's."""
+    site.cli("connection", "test", "main")
+
+    def records():
+        lines = site.cli("ledger", "export", "--format", "json").splitlines()
+        return [record for record in map(json.loads, lines) if record["tags"] == "test"]
+
+    (last, *_) = reversed(records())
+    assert last["key"] == "" and last["connection"] == "main" and last["model"] == "gpt-4-turbo"
+    assert last["outcome"] == "completed" and last["output"] > 0
+    waiting.until(lambda: "test" in site.cli("ledger", "report", "--by", "tags"), "it is summed up", 30)
+    assert "no fault found" in site.cli("ledger", "verify")
+
+
+def test_the_last_assignment_closes_its_key(site, walked):
+    site.cli("vkey", "add", "--name", "closing", "--key", "closing-key-0815")
+    first = site.add("assign", "--vkey-id", "closing", "--model-id", "gpt-4-turbo", "--alias", "only")
+    assert [site.call("closing-key-0815", name).status for name in ("only", "gpt-4-turbo")] == [200, 404]
+    assert "closing, which may call nothing now" in site.cli("assign", "remove", first["id"])
+    assert [site.call("closing-key-0815", name).status for name in ("only", "gpt-4-turbo")] == [404, 404]
+    site.cli("vkey", "update", "closing", "--unset", "models")
+    assert site.call("closing-key-0815", "gpt-4-turbo").status == 200
+    again = site.add("assign", "--vkey-id", "closing", "--model-id", "gpt-4-turbo", "--alias", "only")
+    site.cli("assign", "remove", again["id"], "--open")
+    assert site.call("closing-key-0815", "gpt-4-turbo").status == 200
+    site.cli("vkey", "remove", "closing")
+
+
+def test_explain_knows_aliases(site, walked):
+    refused = site.run("route", "explain", "--model", "gpt4")
+    assert refused.returncode == 1 and "it is an alias of the key 'frontend': add --key frontend" in refused.stderr
+    assert "main" in site.cli("route", "explain", "--model", "gpt4", "--key", "frontend")
+    offline = site.run("route", "explain", "--model", "gpt-4-turbo", "--offline")
+    assert offline.returncode == 1 and "--offline looks at the configuration file alone" in offline.stderr
+
+
+def test_a_reload_says_what_was_loaded_before(site, walked):
+    assert "nothing changed" in site.cli("reload")
+
+
+def test_odd_names_and_numbers(site, walked):
+    name = "Schlüssel 鍵 🔑 %2F"
+    made = site.add("vkey", "add", "--name", name, "--models", "gpt-4-turbo")
+    assert json.loads(site.cli("vkey", "show", name, "--json"))["id"] == made["id"]
+    assert site.call(made["key"], "gpt-4-turbo").status == 200
+    assert name in site.cli("vkey", "list")
+    site.cli("vkey", "remove", name)
+    for arguments in (["--rpm", "99999999999999999999"], ["--rpm", "1.5"], ["--tps", "nan"], ["--budget", "1e9"]):
+        refused = site.run("vkey", "add", "--name", "odd", *arguments)
+        assert refused.returncode == 2 and arguments[0].strip("-") in refused.stderr, refused.stderr
+    assert site.run("vkey", "add", "--name", "").returncode == 2
+    assert site.run("vkey", "show", "odd").returncode == 1, "none of them was made"
+
+
+def test_two_command_lines_at_once(site, walked):
+    """One of them makes it, the other is told."""
+    command = [processes.binary(), "vkey", "add", "--name", "twice"]
+    environment = os.environ | {"LLM_GATEWAY_CONFIG": str(site.config_file)}
+    both = [subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True) for _ in range(2)]
+    said = [each.communicate(timeout=60)[1] for each in both]
+    assert sorted(each.returncode for each in both) == [0, 1], said
+    assert "there is already such a key" in "".join(said)
+    site.cli("vkey", "remove", "twice")
 
 
 def test_a_connection_is_tested_by_a_real_call(site, walked):

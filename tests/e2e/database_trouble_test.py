@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import threading
+import time
 import tomllib
 
 import openai
@@ -248,6 +249,26 @@ def _found(client, response_id):
         return False
 
 
+def test_responses_do_not_wait_for_a_frozen_database(site, postgres):
+    furnish(site)
+    site.cli("connection", "add", "--name", "a", "--provider", "anthropic", "--endpoint", site.simulator.url,
+             "--api-key", CANARY)  # fmt: skip
+    site.cli("model", "add", "--conn-id", "a", "--name", "claude")
+    key = site.add("vkey", "add", "--name", "r")["key"]
+    client = openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0)
+    client.responses.create(model="claude", input="Before.")
+    postgres.freeze(True)
+    made, slowest = [], 0
+    for number in range(5):
+        began = time.monotonic()
+        made.append(client.responses.create(model="claude", input=f"Remember {number}.").id)
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 2, "an answer waited for the database"
+    postgres.freeze(False)
+    for each in made:
+        waiting.until(lambda: _found(client, each), "what was made meanwhile is remembered", 30)
+
+
 FULL_BY_TRIGGER = """
 CREATE FUNCTION disk_full() RETURNS trigger AS $$ BEGIN
   RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
@@ -276,6 +297,22 @@ def test_a_full_disk_of_the_database(site, postgres):
         load.more()
         site.cli("vkey", "add", "--name", "room-again")
     settled(site, load.answers + before)
+
+
+def test_an_unreachable_database_is_named_without_its_password(tmp_path):
+    site = Site(tmp_path, {"url": "sqlite"})
+    try:
+        for url, says in [
+            ("postgresql://me:the-password@127.0.0.1:1/none", "it cannot be reached: connection to server at"),
+            ("postgresql://me:the-password@[nonsense/none", "its URL cannot be read"),
+        ]:
+            other = tmp_path / "other.toml"
+            other.write_text(site.config_file.read_text().replace('"sqlite"', f'"{url}"'))
+            refused = site.run("vkey", "list", "--config", str(other))
+            assert refused.returncode == 2 and says in refused.stderr, refused.stderr
+            assert "the-password" not in refused.stderr
+    finally:
+        site.stop()
 
 
 def config_url(site):

@@ -45,7 +45,7 @@ def test_requests_a_second_in_every_dialect(world):
     answer = chat(gateway, "slow-client-key")
     assert answer.status == 429
     assert answer.json()["error"]["code"] == "rate_limit_exceeded"
-    assert "key 'slow' may use 1 requests a second" in answer.json()["error"]["message"]
+    assert "key 'slow' may use 1 request a second" in answer.json()["error"]["message"]
     assert answer.header("retry-after") == "1" and 0 < int(answer.header("retry-after-ms")) <= 1000
     assert answer.header("x-ratelimit-limit-requests") == "1"
     assert answer.header("x-ratelimit-remaining-requests") == "0"
@@ -124,7 +124,7 @@ def test_concurrency(slow_world):
     gateway = slow_world.gateway(keys=keys(("k", {"concurrency": 1})))
     sock = open_stream(gateway, "held")
     refused = chat(gateway, "k-client-key")
-    assert refused.status == 429 and "1 requests at the same time" in refused.json()["error"]["message"]
+    assert refused.status == 429 and "1 request at the same time" in refused.json()["error"]["message"]
     raw.reset(sock)
     # A call that was cut off gives its place back.
     waiting.until(lambda: chat(gateway, "k-client-key").status == 200, "the place is free again")

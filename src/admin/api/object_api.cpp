@@ -8,6 +8,7 @@
 #include "admin/api/object_edit.h"
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
+#include "admin/api/removal.h"
 #include "admin/api/secrets_rotation.h"
 #include "admin/probe/try_connection.h"
 #include "admin/spend/spend_report.h"
@@ -22,8 +23,7 @@ using control::ObjectKind;
 using http::Method;
 using store::ObjectChange;
 
-// Of one removal with all that depends on it; more is a mistake, or wants smaller steps.
-constexpr size_t kCascadeMax = 10'000;
+constexpr std::string_view kOfTheFile = "it stands in the configuration file; change it there";
 
 std::string list_of(const std::vector<std::string>& objects, bool more, std::string_view last_id) {
   std::string body;
@@ -54,12 +54,12 @@ class Handler {
   ApiAnswer rotate_all();
   ApiAnswer do_to(const ObjectKind& kind, const std::string& id_or_name, std::string_view what);
   ApiAnswer finish(const ObjectKind& kind, Draft draft, std::string_view action, uint16_t status);
+  ApiAnswer not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const;
   ApiAnswer method_not_allowed(std::string_view allowed) const;
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
   bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
   std::optional<ApiAnswer> precondition(const store::Object& object) const;
   store::AuditEntry entry(std::string_view action, std::string detail) const;
-  std::optional<ApiAnswer> collect_removals(const store::Object& object, std::vector<ObjectChange>& changes);
 
   const ApiContext& context_;
   const ApiRequest& request_;
@@ -206,49 +206,38 @@ ApiAnswer Handler::rotate(const ObjectKind& kind, const store::Object& object) {
   return draft ? finish(kind, std::move(*draft), "rotate", 200) : draft.error();
 }
 
-// What depends on it first, so that every step leaves the store whole.
-std::optional<ApiAnswer> Handler::collect_removals(const store::Object& object, std::vector<ObjectChange>& changes) {
-  const auto dependents = context_.store.referrers(object.id);
-  if (!dependents) return store_failed(dependents.error());
-  const bool cascade = Query(request_.query).text("cascade") == "true";
-  for (const store::Object& each : *dependents) {
-    // An assignment is part of its key.
-    const bool is_part = each.kind == "assignment" && object.kind == "key";
-    if (!cascade && !is_part) {
-      return api_error(409, "referenced",
-                       "the " + each.kind + " '" + each.name + "' (" + each.id + ") cannot be without it, one of " +
-                           std::to_string(dependents->size()) +
-                           "; remove them first, or ask for ?cascade=true (--cascade)");
-    }
-    const auto same = [&](const ObjectChange& change) { return change.object.id == each.id; };
-    if (std::ranges::any_of(changes, same)) continue;
-    if (auto failed = collect_removals(each, changes)) return failed;
-  }
-  if (changes.size() >= kCascadeMax || dependents->size() == store::ObjectStore::kPageMax) {
-    return api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first");
-  }
-  changes.push_back({.action = ObjectChange::Action::remove, .object = {.id = object.id}});
-  return std::nullopt;
-}
-
 ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   if (auto failed = precondition(object)) return *failed;
-  std::vector<ObjectChange> changes;
-  if (auto failed = collect_removals(object, changes)) return *failed;
-  changes.back().expected_version = object.version;
-  const std::vector<store::AuditEntry> audit(changes.size(), entry("remove", "{}"));
-  const auto result = context_.store.apply(changes, audit, request_.now_ms);
+  auto plan = plan_removal(context_, request_, object);
+  if (!plan) return plan.error();
+  std::vector<store::AuditEntry> audit;
+  for (ObjectChange& change : plan->changes) {
+    if (change.object.id == object.id) change.expected_version = object.version;
+    const bool removes = change.action == ObjectChange::Action::remove;
+    audit.push_back(removes ? entry("remove", "{}") : entry("update", R"({"fields":["models"]})"));
+  }
+  const auto result = context_.store.apply(plan->changes, audit, request_.now_ms);
   if (!result) return store_failed(result.error());
   if (result->outcome != store::Applied::done) {
     return api_error(412, "conflict", "somebody changed it, or what depends on it, meanwhile; read it again");
   }
-  bj::array removed;
-  for (const store::Object& each : result->objects) removed.push_back(bj::value(each.id));
-  const bj::object shown({{"id", object.id},
-                          {"kind", bj::string_view(kind.name.data(), kind.name.size())},
-                          {"deleted", true},
-                          {"removed", removed}});
-  ApiAnswer answer{.status = 200, .body = bj::serialize(shown)};
+  ApiAnswer answer{.status = 200, .body = {}};
+  json::Writer writer(answer.body);
+  writer.begin_object().member("id", object.id).member("kind", kind.name).member("deleted", true);
+  writer.key("removed").begin_array();
+  for (size_t i = 0; i < plan->changes.size(); ++i) {
+    if (plan->changes[i].action == ObjectChange::Action::remove) writer.value(result->objects[i].id);
+  }
+  writer.end_array();
+  const auto names = [&writer](std::string_view member, const std::vector<std::string>& all) {
+    if (all.empty()) return;
+    writer.key(member).begin_array();
+    for (const std::string& each : all) writer.value(each);
+    writer.end_array();
+  };
+  names("closed_keys", plan->closed_keys);
+  names("routes_left", plan->trimmed_routes);
+  writer.end_object();
   answer.changed = true;
   return answer;
 }
@@ -286,6 +275,16 @@ ApiAnswer Handler::on_collection(const ObjectKind& kind) {
   return create(kind);
 }
 
+// With the nearest name, for who may see all names.
+ApiAnswer Handler::not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const {
+  if (found.status != 404) return found;
+  if (access(request_.actor.role, Action::read, kind.name) != Access::granted) return found;
+  for (const FileObject& each : show_file_objects(context_.file, kind)) {
+    if (each.name == id_or_name) return api_error(409, "read_only", kOfTheFile);
+  }
+  return api_error(404, "not_found", no_such_object(context_, kind, id_or_name));
+}
+
 ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_name) {
   const Action action = request_.method == Method::get ? Action::read : Action::write;
   if (auto denied = refused(action, kind.name)) return *denied;
@@ -294,11 +293,11 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
       if (each.id != id_or_name && each.name != id_or_name) continue;
       if (access(request_.actor.role, Action::read, kind.name) != Access::granted) break;
       if (action == Action::read) return {.status = 200, .body = each.json};
-      return api_error(409, "read_only", "it stands in the configuration file; change it there");
+      return api_error(409, "read_only", kOfTheFile);
     }
   }
   const auto object = find_object(context_, kind, id_or_name);
-  if (!object) return object.error();
+  if (!object) return not_found(kind, id_or_name, object.error());
   if (!owned_by_team(kind, *object)) {
     return api_error(404, "not_found", "there is no " + std::string(kind.name) + " '" + id_or_name + "'");
   }
@@ -327,7 +326,7 @@ ApiAnswer Handler::do_to(const ObjectKind& kind, const std::string& id_or_name, 
   if (auto denied = refused(Action::write, kind.name)) return *denied;
   if (tests) return test_connection(context_, request_, id_or_name);
   const auto object = find_object(context_, kind, id_or_name);
-  if (!object) return object.error();
+  if (!object) return not_found(kind, id_or_name, object.error());
   if (!owned_by_team(kind, *object)) return api_error(404, "not_found", "there is no such key");
   return rotate(kind, *object);
 }
@@ -357,7 +356,8 @@ ApiAnswer Handler::handle() {
     std::string known;
     for (const ObjectKind& each : control::object_kinds()) known.append(known.empty() ? "" : ", ").append(each.plural);
     return api_error(404, "not_found",
-                     "there is nothing here; under /admin/v1/ are " + known + ", spend, audit and openapi.json");
+                     "there is nothing here; under /admin/v1/ are " + known +
+                         ", engines, health, spend, audit, secrets/rotate, whoami and openapi.json");
   }
   if (parts.size() == 1) return on_collection(*kind);
   if (parts.size() == 2) return on_object(*kind, parts[1]);

@@ -168,6 +168,107 @@ TEST_P(ObjectApiTest, RemovalsAskFirst) {
   EXPECT_TRUE(snapshot()->models.empty());
 }
 
+TEST_P(ObjectApiTest, RemovalsNameWhatGoesByAModelsName) {
+  call(Method::post, "connections", kConnection);
+  for (const char* name : {"m", "n"}) {
+    call(Method::post, "models", R"({"connection":"c","name":")" + std::string(name) + R"("})");
+  }
+  call(Method::post, "keys", R"({"name":"k"})");
+  ASSERT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"m","alias":"a"})").status, 201);
+  ASSERT_EQ(call(Method::post, "routes", R"({"models":["m"]})").status, 201);
+  ASSERT_EQ(call(Method::post, "routes", R"({"models":["n"],"fallbacks":["m"]})").status, 201);
+  const auto refused = call(Method::delete_, "models/m");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, testing::AllOf(HasSubstr("the assignment 'a' (asg_"), HasSubstr("the route 'm' (route_"),
+                                           HasSubstr("the route 'n' (route_"), HasSubstr("--cascade")));
+  EXPECT_EQ(call(Method::delete_, "connections/c").status, 409);
+  const auto removed = json(call(Method::delete_, "models/m?cascade=true"));
+  EXPECT_EQ(removed.at("removed").as_array().size(), 3u);
+  EXPECT_EQ(removed.at("closed_keys"), bj::value(bj::array{"k"}));
+  EXPECT_EQ(removed.at("routes_left"), bj::value(bj::array{"n"}));
+}
+
+TEST_P(ObjectApiTest, AModelThatAnotherConnectionServesMayGo) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "connections", R"({"name":"d","provider":"openai","api_key":"x"})");
+  call(Method::post, "models", R"({"name":"m","connection":"c"})");
+  call(Method::post, "models", R"({"name":"m*","connection":"d"})");
+  call(Method::post, "keys", R"({"name":"k"})");
+  ASSERT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"m"})").status, 201);
+  EXPECT_EQ(call(Method::delete_, "models/m").status, 200);
+  const auto refused = call(Method::delete_, "models/m%2A");
+  EXPECT_EQ(refused.status, 409) << refused.body;
+  EXPECT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"mm"})").status, 201) << "served by the pattern";
+}
+
+// One without assignments may call every model, so the last of them leaves a key that may call none.
+TEST_P(ObjectApiTest, AKeyIsClosedWhenItsLastAssignmentGoes) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"name":"m","connection":"c"})");
+  const auto key = text(json(call(Method::post, "keys", R"({"name":"k"})")), "key");
+  const auto may_call = [&](std::string_view model) {
+    const auto now = snapshot();
+    return now->resolve(*now->authenticate(key), model).has_value();
+  };
+  const auto assign = [&](const char* alias) {
+    return text(
+        json(call(Method::post, "assignments", R"({"key":"k","model":"m","alias":")" + std::string(alias) + R"("})")),
+        "id");
+  };
+  EXPECT_TRUE(may_call("m"));
+  const auto first = assign("a");
+  const auto second = assign("b");
+  EXPECT_FALSE(json(call(Method::delete_, "assignments/" + first)).contains("closed_keys"));
+  EXPECT_EQ(json(call(Method::delete_, "assignments/" + second)).at("closed_keys"), bj::value(bj::array{"k"}));
+  EXPECT_FALSE(may_call("m"));
+  const auto third = assign("c");
+  EXPECT_TRUE(may_call("c"));
+  EXPECT_EQ(call(Method::patch, "keys/k", R"({"models":null})").status, 200);
+  EXPECT_FALSE(may_call("m"));
+  EXPECT_FALSE(json(call(Method::delete_, "assignments/" + third + "?open=true")).contains("closed_keys"));
+  EXPECT_TRUE(may_call("m")) << "as it was asked for";
+  call(Method::post, "keys", R"({"name":"other"})");
+  const auto fourth = assign("d");
+  EXPECT_THAT(call(Method::patch, "assignments/" + fourth, R"({"key":"other"})").body,
+              HasSubstr("an assignment stays with its key"));
+}
+
+TEST_P(ObjectApiTest, NamesTheNearestObject) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"name":"gpt-4o","connection":"c"})");
+  call(Method::post, "keys", R"({"name":"frontend"})");
+  const auto message = [&](Method method, const std::string& path, const std::string& body = "") {
+    return text(json(call(method, path, body)).at("error").as_object(), "message");
+  };
+  EXPECT_EQ(message(Method::get, "keys/fronted"),
+            "there is no key 'fronted'; did you mean 'frontend'? `llm-gateway vkey list` shows all");
+  EXPECT_EQ(message(Method::get, "keys/xyzzyxyzzy"), "there is no key 'xyzzyxyzzy'; `llm-gateway vkey list` shows all");
+  EXPECT_EQ(message(Method::post, "assignments", R"({"key":"frontend","model":"gtp-4o"})"),
+            "model: there is no model 'gtp-4o'; did you mean 'gpt-4o'? `llm-gateway model list` shows all");
+  EXPECT_EQ(message(Method::post, "assignments", R"({"key":"frontnd","model":"gpt-4o"})"),
+            "key: there is no key 'frontnd'; did you mean 'frontend'? `llm-gateway vkey list` shows all");
+  EXPECT_EQ(message(Method::post, "models", R"({"name":"m","connection":"cc"})"),
+            "connection: there is no connection 'cc'; did you mean 'c'? `llm-gateway connection list` shows all");
+  EXPECT_EQ(message(Method::post, "routes", R"({"models":["gpt-4"]})"),
+            "models: there is no model 'gpt-4'; did you mean 'gpt-4o'?");
+  EXPECT_THAT(message(Method::post, "connections", R"({"name":"d","provider":"opnai"})"),
+              testing::StartsWith("provider: no such provider; did you mean \"openai\"?"));
+}
+
+TEST_P(ObjectApiTest, SaysWhereABodyStopsBeingJson) {
+  const auto message = [&](const std::string& body) {
+    const auto answer = call(Method::post, "keys", body);
+    EXPECT_EQ(answer.status, 400);
+    return text(json(answer).at("error").as_object(), "message");
+  };
+  EXPECT_EQ(message(R"({"name":"a",})"), "the body is not JSON: syntax error at byte 13 of 13");
+  EXPECT_EQ(message(R"({"name":)"), "the body is not JSON: incomplete JSON at byte 9 of 8");
+  EXPECT_EQ(message(R"({"name":"a"} x)"), "the body is not JSON: extra data at byte 14 of 14");
+  EXPECT_EQ(message(R"(["a"])"), R"(the body must be a JSON object, as in {"name": "x"})");
+  EXPECT_THAT(json(call(Method::get, "nothing")).at("error").as_object().at("message").as_string().c_str(),
+              HasSubstr("engines, health, spend, audit, secrets/rotate, whoami and openapi.json"));
+}
+
 TEST_P(ObjectApiTest, RenamingKeepsReferences) {
   const auto id = text(json(call(Method::post, "connections", kConnection)), "id");
   call(Method::post, "models", R"({"name":"m","connection":"c"})");
@@ -185,6 +286,10 @@ struct PlainRules {
     std::optional<std::set<std::string>> models = std::nullopt;
     std::map<std::string, std::string> aliases = {};
     bool blocked = false;
+
+    void close_if_empty() {
+      if (aliases.empty() && !models) models.emplace();
+    }
   };
   std::set<std::string> models;
   std::map<std::string, Key> keys;
@@ -211,8 +316,24 @@ class RulesTest : public ObjectApiTest {
     const auto answer = call(Method::delete_, "models/" + model + "?cascade=true");
     ASSERT_EQ(answer.status, plain_.models.erase(model) == 1 ? 200 : 404) << answer.body;
     for (auto& [unused, each] : plain_.keys) {
-      std::erase_if(each.aliases, [&](const auto& alias) { return alias.second == model; });
+      const auto lost = std::erase_if(each.aliases, [&](const auto& alias) { return alias.second == model; });
+      if (lost > 0) each.close_if_empty();
     }
+  }
+  void unassign(const std::string& key) {
+    if (!plain_.keys.contains(key)) return;
+    auto& aliases = plain_.keys[key].aliases;
+    const std::string alias = name("alias", 3);
+    const auto listed = json(call(Method::get, "assignments?limit=1000"));
+    for (const auto& each : listed.at("data").as_array()) {
+      const auto& shown = each.as_object();
+      if (text(shown, "key_name") != key || text(shown, "alias") != alias) continue;
+      ASSERT_EQ(call(Method::delete_, "assignments/" + text(shown, "id")).status, 200);
+      ASSERT_EQ(aliases.erase(alias), 1u);
+      plain_.keys[key].close_if_empty();
+      return;
+    }
+    ASSERT_FALSE(aliases.contains(alias));
   }
   void add_key(const std::string& key) {
     const std::string model = name("m", 4);
@@ -280,10 +401,11 @@ TEST_P(RulesTest, AgreesWithPlainRules) {
   call(Method::post, "connections", kConnection);
   for (int step = 0; step < 150; ++step) {
     const std::string key = name("k", 5);
-    switch (random_.below(4)) {
+    switch (random_.below(5)) {
       case 0: change_models(); break;
       case 1: add_key(key); break;
       case 2: change_key(key); break;
+      case 3: unassign(key); break;
       default: assign(key); break;
     }
     if (HasFatalFailure()) return;

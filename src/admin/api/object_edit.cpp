@@ -4,9 +4,11 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "admin/api/object_view.h"
 #include "control/config_loader.h"
 #include "control/objects/object_document.h"
 #include "control/units.h"
+#include "routing/pattern.h"
 
 namespace llmgw::admin {
 namespace {
@@ -61,47 +63,6 @@ int64_t seconds_now(const ApiRequest& request) {
   return request.now_ms / 1000;
 }
 
-}  // namespace
-
-ApiAnswer store_failed(const base::Error& error) {
-  switch (error.code) {
-    case base::ErrorCode::exhausted:
-      return api_error(507, "storage_full", "the database has no room left; nothing was changed");
-    case base::ErrorCode::too_large: return api_error(413, "too_large", "the object is larger than 1 MiB");
-    case base::ErrorCode::already_exists: return api_error(409, "conflict", "somebody changed the same at this moment");
-    case base::ErrorCode::permission:
-      return api_error(500, "store", "the database may not be written to; nothing was changed");
-    default: {
-      ApiAnswer answer = api_error(503, "store_unavailable",
-                                   "the database did not answer (" + std::string(error.context) +
-                                       "); nothing is known to be changed, try again");
-      answer.retry_after = 1;
-      return answer;
-    }
-  }
-}
-
-std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const ObjectKind& kind,
-                                                    std::string_view id_or_name) {
-  const std::string missing = "there is no " + std::string(kind.name) + " " + in_quotes(id_or_name);
-  if (control::is_object_id(kind, id_or_name)) {
-    auto object = context.store.get(id_or_name);
-    if (!object) return std::unexpected(store_failed(object.error()));
-    if (*object && (*object)->kind == kind.name) return std::move(**object);
-    return std::unexpected(api_error(404, "not_found", missing));
-  }
-  auto found = context.store.list({.kind = kind.name, .name = id_or_name, .limit = 10});
-  if (!found) return std::unexpected(store_failed(found.error()));
-  if (found->empty()) return std::unexpected(api_error(404, "not_found", missing));
-  if (found->size() == 1) return std::move(found->front());
-  std::string ids;
-  for (const store::Object& each : *found) ids += (ids.empty() ? "" : ", ") + each.id;
-  return std::unexpected(
-      api_error(409, "ambiguous", "several have the name " + in_quotes(id_or_name) + "; say which by its id: " + ids));
-}
-
-namespace {
-
 class ObjectEditor {
  public:
   ObjectEditor(const ApiContext& context, const ApiRequest& request, const control::ObjectKind& kind)
@@ -128,6 +89,7 @@ class ObjectEditor {
   Checked gather(const store::Object& object, const std::vector<std::string>& references,
                  std::vector<store::Object>& all);
   Checked gather_models(const store::Object& object, std::vector<store::Object>& all);
+  Checked gather_patterns(std::string_view name, std::vector<store::Object>& all);
 
   const ApiContext& context_;
   const ApiRequest& request_;
@@ -208,8 +170,15 @@ ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::va
   if (!is_id && target.section == control::SectionId::model) return {};
   const auto found = find_object(context_, target, text);
   if (!found) {
-    // One of the configuration file: the loader knows.
-    if (found.error().status == 404 && !is_id) return {};
+    // One of the configuration file is called by its name.
+    if (found.error().status == 404 && !is_id) {
+      const auto of_file = show_file_objects(context_.file, target);
+      if (std::ranges::find(of_file, text, &FileObject::name) != of_file.end()) return {};
+      const bool may_see = access(request_.actor.role, Action::read, target.name) == Access::granted;
+      return invalid(std::string(field.field) + ": " +
+                     (may_see ? no_such_object(context_, target, text)
+                              : "there is no " + std::string(target.name) + " " + in_quotes(text)));
+    }
     ApiAnswer answer = found.error();
     if (answer.status == 404) answer.status = 400;
     return std::unexpected(std::move(answer));
@@ -332,6 +301,7 @@ ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, s
   const std::string_view name = text_of(document.get_object(), "model");
   const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
   if (!models) return std::unexpected(store_failed(models.error()));
+  if (models->empty()) return gather_patterns(name, all);
   for (const store::Object& model : *models) {
     std::vector<std::string> connection;
     const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
@@ -339,6 +309,29 @@ ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, s
     if (auto gathered = gather(model, connection, all); !gathered) return gathered;
   }
   return {};
+}
+
+// Served by none of that name: by one whose name is a pattern, or by nobody.
+ObjectEditor::Checked ObjectEditor::gather_patterns(std::string_view name, std::vector<store::Object>& all) {
+  const auto serves = [&](std::string_view model) { return model == name || routing::matches(model, name); };
+  bool served = std::ranges::any_of(context_.file.models, serves, &control::ModelConfig::name);
+  constexpr size_t kPage = store::ObjectStore::kPageMax;
+  for (std::string after;;) {
+    const auto page = context_.store.list({.kind = "model", .after = after, .limit = kPage});
+    if (!page) return std::unexpected(store_failed(page.error()));
+    for (const store::Object& model : *page) {
+      if (!serves(model.name)) continue;
+      served = true;
+      std::vector<std::string> connection;
+      const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
+      if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
+      if (auto gathered = gather(model, connection, all); !gathered) return gathered;
+    }
+    if (page->size() < kPage) break;
+    after = page->back().id;
+  }
+  if (served || name.empty() || routing::is_pattern(name)) return {};
+  return invalid("model: " + no_such_object(context_, *control::find_kind("model"), name));
 }
 
 ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
@@ -415,7 +408,14 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   draft.change.action = store::ObjectChange::Action::update;
   draft.change.object.id = before.id;
   draft.change.expected_version = before.version;
-  return finish(std::move(document), std::move(draft));
+  const bool is_assignment = kind_.section == control::SectionId::assignment;
+  const std::string key(is_assignment && !error && old.is_object() ? text_of(old.get_object(), "key") : "");
+  auto finished = finish(std::move(document), std::move(draft));
+  if (!finished || !is_assignment) return finished;
+  // The key it came from might be left without any, and so with all models.
+  const bj::value now = bj::parse(finished->change.object.document);
+  if (text_of(now.get_object(), "key") == key) return finished;
+  return invalid("key: an assignment stays with its key; add one for the other key and remove this one");
 }
 
 std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before, int64_t until) {
@@ -443,33 +443,25 @@ std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before
   return finish(std::move(document), std::move(draft));
 }
 
-std::expected<bj::object, ApiAnswer> body_of(const ApiRequest& request) {
-  if (request.body.empty()) return bj::object();
-  boost::system::error_code error;
-  bj::value value = bj::parse(request.body, error);
-  if (!error && value.is_object()) return std::move(value.get_object());
-  return invalid("the body must be a JSON object");
-}
-
 }  // namespace
 
 std::expected<Draft, ApiAnswer> draft_creation(const ApiContext& context, const ApiRequest& request,
                                                const ObjectKind& kind) {
-  auto fields = body_of(request);
+  auto fields = read_fields(request.body);
   if (!fields) return std::unexpected(std::move(fields).error());
   return ObjectEditor(context, request, kind).create(std::move(*fields));
 }
 
 std::expected<Draft, ApiAnswer> draft_update(const ApiContext& context, const ApiRequest& request,
                                              const ObjectKind& kind, const store::Object& before) {
-  const auto patch = body_of(request);
+  const auto patch = read_fields(request.body);
   if (!patch) return std::unexpected(patch.error());
   return ObjectEditor(context, request, kind).update(before, *patch);
 }
 
 std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const ApiRequest& request,
                                                const ObjectKind& kind, const store::Object& before) {
-  const auto body = body_of(request);
+  const auto body = read_fields(request.body);
   if (!body) return std::unexpected(body.error());
   base::Duration overlap = kOverlapDefault;
   if (body->contains("overlap")) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "admin/api/object_api.h"
+#include "admin/api/object_lookup.h"
 
 namespace llmgw::admin {
 
@@ -25,12 +26,5 @@ std::expected<Draft, ApiAnswer> draft_update(const ApiContext& context, const Ap
 // Another key; the ones before are good for what the body's "overlap" says.
 std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const ApiRequest& request,
                                                const control::ObjectKind& kind, const store::Object& before);
-
-// The object of that id or name. Names that several have are refused, with the ids to choose from.
-std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const control::ObjectKind& kind,
-                                                    std::string_view id_or_name);
-
-// What the database said, as an answer.
-ApiAnswer store_failed(const base::Error& error);
 
 }  // namespace llmgw::admin

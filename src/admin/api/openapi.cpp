@@ -139,10 +139,14 @@ void Document::schemas() {
       "Error",
       R"({"type":"object","required":["error"],"properties":{"error":{"type":"object",)"
       R"("required":["message","type"],"properties":{"message":{"type":"string"},"type":{"type":"string"}}}}})");
-  w_.raw_member("Removed",
-                R"({"type":"object","required":["id","deleted","removed"],"additionalProperties":false,"properties":)"
-                R"({"id":{"type":"string"},"kind":{"type":"string"},"deleted":{"const":true},)"
-                R"("removed":{"type":"array","items":{"type":"string"}}}})");
+  w_.raw_member(
+      "Removed",
+      R"({"type":"object","required":["id","deleted","removed"],"additionalProperties":false,"properties":)"
+      R"({"id":{"type":"string"},"kind":{"type":"string"},"deleted":{"const":true},)"
+      R"("removed":{"type":"array","items":{"type":"string"}},)"
+      R"("closed_keys":{"type":"array","items":{"type":"string"},"description":"Names of keys whose last )"
+      R"(assignment it was: they may call nothing any more"},)"
+      R"("routes_left":{"type":"array","items":{"type":"string"},"description":"Routes that go on without it"}}})");
   w_.raw_member("AuditList",
                 R"({"type":"object","required":["object","has_more","data"],"properties":{"object":{"const":"list"},)"
                 R"("has_more":{"type":"boolean"},"last_id":{"type":["string","null"]},"data":{"type":"array","items":)"
@@ -161,8 +165,9 @@ void Document::schemas() {
   w_.raw_member(
       "ConnectionTest",
       R"({"type":"object","additionalProperties":false,"required":["connection","model","ok","status",)"
-      R"("milliseconds","answer"],"properties":{"connection":{"type":"string"},"model":{"type":"string"},)"
-      R"("ok":{"type":"boolean"},"status":{"type":"integer"},"milliseconds":{"type":"integer"},"answer":{}}})");
+      R"("milliseconds","recorded","answer"],"properties":{"connection":{"type":"string"},"model":{"type":"string"},)"
+      R"("ok":{"type":"boolean"},"status":{"type":"integer"},"milliseconds":{"type":"integer"},)"
+      R"("recorded":{"type":"boolean","description":"In the ledger, tagged test"},"answer":{}}})");
   w_.raw_member("Ok", R"({"type":"object","required":["ok"],"properties":{"ok":{"const":true}}})");
   w_.raw_member("Health",
                 R"({"type":"object","required":["object","data"],"properties":{"object":{"const":"list"},"data":)"
@@ -269,6 +274,7 @@ void Document::object(const ObjectKind& kind) {
   w_.key("parameters").begin_array();
   parameter("If-Match", "header", "string", "Only if its ETag is still this one; else 412");
   parameter("cascade", "query", "boolean", "true: and everything that cannot be without it; else that is 409");
+  parameter("open", "query", "boolean", "true: a key whose last assignment goes may call every model, instead of none");
   w_.end_array().key("responses").begin_object();
   answer("200", "What was removed", "Removed");
   errors();

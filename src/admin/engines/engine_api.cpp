@@ -11,7 +11,10 @@ double seconds(base::Duration time) {
   return std::chrono::duration<double>(time).count();
 }
 
-ApiAnswer refused() {
+ApiAnswer refused(const EngineCall& call) {
+  if (!call.role.empty()) {
+    return api_error(403, "forbidden", "the role " + std::string(call.role) + " may not change this: engines");
+  }
   return api_error(401, "authentication",
                    "send the token of admin.engine_token, or an admin key that may change connections, as a bearer "
                    "token: Authorization: Bearer ...");
@@ -44,8 +47,8 @@ ApiAnswer list(const EngineRegistry& engines, base::Instant now) {
   return answer;
 }
 
-ApiAnswer heard(EngineRegistry::Heard heard, std::string_view name) {
-  if (heard == EngineRegistry::Heard::wrong_token) return refused();
+ApiAnswer heard(EngineRegistry::Heard heard, const EngineCall& call, std::string_view name) {
+  if (heard == EngineRegistry::Heard::wrong_token) return refused(call);
   if (heard == EngineRegistry::Heard::unknown) {
     return api_error(404, "not_found", "no engine '" + std::string(name) + "' is registered; register it again");
   }
@@ -60,19 +63,19 @@ bool is_engines_path(std::string_view path) {
 
 ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::Instant now) {
   if (call.path == kEnginesPath) {
-    if (call.method == http::Method::get) return call.may_read ? list(engines, now) : refused();
-    if (call.method == http::Method::post) return call.may_register ? put(engines, call, now) : refused();
+    if (call.method == http::Method::get) return call.may_read ? list(engines, now) : refused(call);
+    if (call.method == http::Method::post) return call.may_register ? put(engines, call, now) : refused(call);
     return api_error(405, "invalid_request", "here are GET and POST");
   }
   std::string_view name = call.path.substr(kEnginesPath.size() + 1);
   if (call.method == http::Method::post && name.ends_with(kHeartbeat)) {
     name.remove_suffix(kHeartbeat.size());
-    return heard(engines.heartbeat(name, call.token, now), name);
+    return heard(engines.heartbeat(name, call.token, now), call, name);
   }
   if (call.method != http::Method::delete_) {
     return api_error(405, "invalid_request", "here are POST .../heartbeat and DELETE");
   }
-  return heard(engines.remove(name, call.may_register ? nullptr : &call.token), name);
+  return heard(engines.remove(name, call.may_register ? nullptr : &call.token), call, name);
 }
 
 }  // namespace llmgw::admin

@@ -24,6 +24,7 @@ struct EngineCall {
   std::string_view token;     // presented, whatever it is
   bool may_register = false;  // an administrator, or whoever has admin.engine_token
   bool may_read = false;
+  std::string_view role = {};  // of who has signed in as an administrator
 };
 ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::Instant now);
 

@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 
 #include "base/rng.h"
+#include "base/text.h"
+#include "control/settings.h"
 #include "control/units.h"
 
 namespace llmgw::admin {
@@ -44,6 +46,23 @@ bool read_model(const bj::value& value, EngineOffer& offer) {
   return true;
 }
 
+// Everything beside models and lifetime is a connection's.
+std::string unknown_field(const bj::object& fields) {
+  std::vector<std::string_view> known = {"models", "lifetime", "tls"};
+  for (const control::Setting& each : control::section_table(control::SectionId::connection).settings) {
+    known.push_back(each.key);
+  }
+  for (const auto& [name, value] : fields) {
+    const std::string_view field(name.data(), name.size());
+    if (std::ranges::find(known, field) != known.end()) continue;
+    const std::string_view near = base::closest(field, known);
+    return std::string(field) + ": unknown field" +
+           (near.empty() ? std::string("; an engine has name, endpoint, models, lifetime and what a connection has")
+                         : "; did you mean '" + std::string(near) + "'?");
+  }
+  return {};
+}
+
 store::Object connection_object(const EngineOffer& offer) {
   return {.id = "conn_engine_" + offer.name,
           .kind = "connection",
@@ -69,7 +88,8 @@ store::Object model_object(const EngineOffer& offer, size_t index) {
 std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body) {
   boost::system::error_code error;
   bj::value document = bj::parse({body.data(), body.size()}, error);
-  if (error || !document.is_object()) return std::unexpected("the body is not a JSON object");
+  if (error) return std::unexpected("the body is not JSON: " + error.message());
+  if (!document.is_object()) return std::unexpected(R"(the body must be a JSON object, as in {"name": "x"})");
   bj::object fields = std::move(document.get_object());
   EngineOffer offer;
   if (const auto* name = fields.if_contains("name")) offer.name = text_of(*name);
@@ -98,6 +118,7 @@ std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body)
   }
   fields.erase("models");
   fields.erase("lifetime");
+  if (std::string unknown = unknown_field(fields); !unknown.empty()) return std::unexpected(std::move(unknown));
   if (fields.if_contains("provider") == nullptr) fields["provider"] = "vllm";
   offer.connection = bj::serialize(fields);
   return offer;

@@ -68,6 +68,9 @@ TEST(EngineRegistry, BecomesAConnectionAndItsModels) {
 TEST(EngineRegistry, SaysWhatIsWrongWithAnOffer) {
   const auto fault = [](std::string_view body) { return read_engine_offer(body).error().substr(0, 9); };
   EXPECT_EQ(fault("[]"), "the body ");
+  EXPECT_EQ(read_engine_offer("{\"name\":").error(), "the body is not JSON: incomplete JSON");
+  EXPECT_EQ(read_engine_offer(R"({"name":"e","endpoint":"http://e","models":["a"],"wieght":3})").error(),
+            "wieght: unknown field; did you mean 'weight'?");
   EXPECT_EQ(fault("{}"), "name: a t");
   EXPECT_EQ(fault(R"({"name":"e"})"), "endpoint:");
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e"})"), "models: t");

@@ -1,8 +1,13 @@
 #include "admin/probe/connection_probe.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "base/temporary_directory.h"
+#include "control/ledger/ledger.h"
 #include "control/settings.h"
 #include "control/snapshot.h"
 #include "gateway/gateway.h"
@@ -13,7 +18,6 @@
 namespace llmgw::admin {
 namespace {
 
-constexpr const char* kModelName = "probe";
 constexpr int kTokensMax = 16;  // the fewest that all providers allow
 
 // Nothing but the connection, one name for a model on it, and one key.
@@ -33,30 +37,59 @@ control::Config probe_config(const control::Config& config, const control::Conne
   probe.teams.clear();
   probe.users.clear();
   probe.keys = {control::default_section<control::KeyConfig>(control::SectionId::key)};
-  probe.keys.front().name = kModelName;
+  probe.keys.front().name.clear();  // it is nobody's
+  probe.keys.front().tags = {"test"};
   probe.keys.front().key = key;
   probe.assignments.clear();
   probe.routes.clear();
-  probe.ledger.enabled = false;
+  probe.store.url.value = base::Secret(control::kSqliteStore);  // in that directory, for a moment
   probe.redis.url = base::Secret();
   probe.admin_keys.clear();
   return probe;
 }
 
-std::string request_body() {
+// What root makes there belongs to whom the gateway runs as.
+void give(const std::string& path, const std::string& data_dir) {
+  struct stat owner{};
+  if (geteuid() != 0 || stat(data_dir.c_str(), &owner) != 0 || owner.st_uid == 0) return;
+  // Where it cannot be given, the gateway says so when it needs it.
+  static_cast<void>(!lchown(path.c_str(), owner.st_uid, owner.st_gid));
+}
+
+// What the provider was paid for belongs into the ledger that reports are made of. The gateway whose it is takes in
+// files that nobody writes any more.
+bool keep_records(const std::string& from, const std::string& data_dir) {
+  namespace fs = std::filesystem;
+  const std::string to = control::ledger_directory(data_dir);
+  std::error_code error;
+  fs::create_directories(to, error);
+  for (const std::string& path : control::ledger_segments(from)) {
+    const std::string target = to + "/" + fs::path(path).filename().string();
+    // Under its name when it is whole.
+    fs::copy_file(path, target + ".part", error);
+    if (!error) fs::rename(target + ".part", target, error);
+    if (error) return false;
+    give(to, data_dir);
+    give(target, data_dir);
+  }
+  return true;
+}
+
+std::string request_body(const std::string& model) {
   std::string body;
   json::Writer writer(body);
-  writer.begin_object().member("model", kModelName).member("max_tokens", kTokensMax);
+  writer.begin_object().member("model", model).member("max_tokens", kTokensMax);
   writer.key("messages").begin_array().begin_object();
   writer.member("role", "user").member("content", "Say OK.").end_object().end_array().end_object();
   return body;
 }
 
-base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key, std::stop_token stop) {
+base::Result<http::FetchAnswer> post(const std::string& address, const base::Secret& key, const std::string& model,
+                                     std::stop_token stop) {
   http::FetchRequest request{.method = "POST", .url = "http://" + address + "/v1/chat/completions"};
   request.headers = {{"content-type", "application/json"}};
   request.authorization = base::Secret("Bearer " + std::string(key.reveal()));
-  request.body = request_body();
+  request.body = request_body(model);
   request.direct = true;
   return http::fetch_and_wait(std::move(request), kProbeLimit, std::move(stop));
 }
@@ -83,7 +116,7 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
   } else {
     return std::unexpected("no model is on '" + connection + "' yet: name one that the provider has, with --model");
   }
-  entry.name = kModelName;
+  entry.name = model.empty() ? entry.name : model;
   entry.connection = connection;
   probe.models = {entry};
   auto snapshot = control::build_snapshot(probe, {.hash_key = {1, 2}});
@@ -91,13 +124,16 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
   auto gateway = gateway::Gateway::start({.snapshot = std::move(*snapshot)});
   if (!gateway) return std::unexpected(std::move(gateway).error());
   const base::Instant began = base::real_now();
-  auto answer = post((*gateway)->addresses().front(), key, std::move(stop));
+  auto answer = post((*gateway)->addresses().front(), key, entry.name, std::move(stop));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::real_now() - began);
+  gateway->reset();  // then its ledger is closed
+  const bool recorded = !config.ledger.enabled || keep_records(directory.path(), config.server.data_dir);
   if (!answer) return std::unexpected("the call came to nothing: " + std::string(answer.error().context));
   return ProbeResult{.status = answer->status,
                      .milliseconds = took.count(),
                      .model = entry.deployment.empty() ? entry.remote : entry.deployment,
-                     .body = std::move(answer->body)};
+                     .body = std::move(answer->body),
+                     .recorded = recorded};
 }
 
 }  // namespace llmgw::admin

@@ -14,8 +14,9 @@ namespace llmgw::admin {
 struct ProbeResult {
   uint16_t status = 0;
   int64_t milliseconds = 0;
-  std::string model;  // the provider's name for it
-  std::string body;   // of the answer
+  std::string model;      // the provider's name for it
+  std::string body;       // of the answer
+  bool recorded = false;  // in the ledger of server.data_dir, or there is none
 };
 
 inline constexpr base::Duration kProbeLimit = std::chrono::seconds(25);  // below what an answer here may take

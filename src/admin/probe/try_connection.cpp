@@ -40,20 +40,27 @@ ApiAnswer answer_of(const std::string& connection, const std::expected<ProbeResu
   boost::system::error_code error;
   bj::value body = bj::parse(result->body, error);
   if (error) body = bj::string(result->body);
-  const bj::object shown{{"connection", bj::string(connection)}, {"model", bj::string(result->model)},
-                         {"ok", result->status == 200},          {"status", result->status},
-                         {"milliseconds", result->milliseconds}, {"answer", std::move(body)}};
+  const bj::object shown{{"connection", bj::string(connection)},
+                         {"model", bj::string(result->model)},
+                         {"ok", result->status == 200},
+                         {"status", result->status},
+                         {"milliseconds", result->milliseconds},
+                         {"recorded", result->recorded},
+                         {"answer", std::move(body)}};
   return {.status = 200, .body = bj::serialize(shown)};
 }
 
 }  // namespace
 
 ApiAnswer test_connection(const ApiContext& context, const ApiRequest& request, const std::string& id_or_name) {
-  boost::system::error_code error;
-  const bj::value body = bj::parse(request.body.empty() ? "{}" : request.body, error);
-  if (error || !body.is_object()) return api_error(400, "invalid_request", "the body must be a JSON object");
+  const auto body = read_fields(request.body);
+  if (!body) return body.error();
   std::string model;
-  if (const bj::value* const given = body.get_object().if_contains("model")) {
+  for (const auto& [field, value] : *body) {
+    if (field == "model") continue;
+    return api_error(400, "invalid_request", "'" + std::string(field) + "' is unknown; there is only model");
+  }
+  if (const bj::value* const given = body->if_contains("model")) {
     if (!given->is_string()) return api_error(400, "invalid_request", "model: expected the provider's name of a model");
     model = std::string(given->get_string());
   }

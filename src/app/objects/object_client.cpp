@@ -19,6 +19,7 @@
 #include "control/reload.h"
 #include "http/fetch.h"
 #include "net/tls.h"
+#include "store/sql/postgres_message.h"
 
 namespace llmgw::app {
 namespace {
@@ -39,6 +40,25 @@ std::string describe(const base::Error& error) {
   if (text.empty()) text = base::to_string(error.code);
   if (error.os_error != 0) text += ": " + std::generic_category().message(error.os_error);
   return text;
+}
+
+// Why the store did not open, and what to look at.
+std::string describe_store(const control::StoreAccess& access, const base::Error& error) {
+  std::string text = "the store at " + access.place() + ": ";
+  switch (error.code) {
+    case base::ErrorCode::exhausted: return text + "there is no room left on its disk";
+    case base::ErrorCode::permission: return text + "it may not be read or written by this user";
+    case base::ErrorCode::unsupported: return text + "a newer llm-gateway made it";
+    case base::ErrorCode::refused:
+    case base::ErrorCode::deadline_exceeded:
+      text += error.code == base::ErrorCode::refused ? "it cannot be reached" : "it does not answer";
+      if (const std::string said = store::last_postgres_message(); !said.empty()) text += ": " + said;
+      return text + "\nstore.url in the configuration says where it is";
+    default: break;
+  }
+  text += describe(error);
+  if (error.os_error == 0) text += " (" + std::string(base::to_string(error.code)) + ")";
+  return text + "; it is damaged, or no database of this program";
 }
 
 std::string who() {
@@ -153,11 +173,11 @@ std::expected<std::unique_ptr<ObjectClient>, std::string> open_local(const std::
     return std::unexpected(path->path + " says store.url = \"none\": there is no store; write objects into that file");
   }
   auto session = access->connect();
-  if (!session) return std::unexpected("the store at " + access->place() + ": " + describe(session.error()));
+  if (!session) return std::unexpected(describe_store(*access, session.error()));
   auto store = store::ObjectStore::open(std::move(*session));
-  if (!store) return std::unexpected("the store at " + access->place() + ": " + describe(store.error()));
+  if (!store) return std::unexpected(describe_store(*access, store.error()));
   if (auto prepared = control::prepare_store(*store, *access->vault(), now_ms()); !prepared) {
-    return std::unexpected("the store at " + access->place() + ": " + describe(prepared.error()));
+    return std::unexpected(describe_store(*access, prepared.error()));
   }
   control::give_to_owner(file->server.data_dir);
   return std::make_unique<LocalClient>(std::move(*file), std::move(environment), std::move(*access), std::move(*store));

@@ -51,7 +51,10 @@ template <class Number>
 std::expected<bj::value, std::string> number_value(const std::string& text, const char* what) {
   Number number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::unexpected(std::string(what));
+  if (error == std::errc::result_out_of_range) return std::unexpected("'" + text + "' is too large");
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::unexpected(std::string(what) + ", not '" + text + "'");
+  }
   return bj::value(number);
 }
 
@@ -117,18 +120,39 @@ std::vector<std::string> columns_of(const ObjectKind& kind) {
   }
 }
 
+// Columns that a terminal takes for it: East Asian characters and pictures take two, marks on others none.
+size_t columns_wide(std::string_view text) {
+  size_t columns = 0;
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const size_t bytes = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    uint32_t code = bytes == 1 ? first : first & (0x7FU >> bytes);
+    for (size_t more = 1; more < bytes && i + more < text.size(); ++more) {
+      code = code << 6 | (static_cast<unsigned char>(text[i + more]) & 0x3FU);
+    }
+    const bool mark = (code >= 0x300 && code <= 0x36F) || code == 0x200D || (code >= 0xFE00 && code <= 0xFE0F);
+    const bool wide = (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) ||
+                      (code >= 0xAC00 && code <= 0xD7A3) || (code >= 0xF900 && code <= 0xFAFF) ||
+                      (code >= 0xFE30 && code <= 0xFE6F) || (code >= 0xFF00 && code <= 0xFF60) ||
+                      (code >= 0x1F300 && code <= 0x1FAFF) || (code >= 0x20000 && code <= 0x3FFFD);
+    columns += mark ? 0 : wide ? 2 : 1;
+    i += bytes;
+  }
+  return columns;
+}
+
 std::string render_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_wide(row[i]));
   }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+      if (i + 1 < row.size()) line.append(widths[i] - columns_wide(row[i]) + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
@@ -137,8 +161,10 @@ std::string render_table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::string cell(std::string text) {
-  if (text.size() > kCellMax) text = text.substr(0, kCellMax - 3) + "...";
-  return text;
+  if (text.size() <= kCellMax) return text;
+  size_t end = kCellMax - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+  return text.substr(0, end) + "...";
 }
 
 std::string upper(std::string text) {

@@ -41,9 +41,10 @@ TEST(FieldsToJson, TypesAreTheSettings) {
   EXPECT_EQ(json("connection", {{"headers", {"X-A: 1", "X-B:2"}}}), R"({"headers":{"X-A":"1","X-B":"2"}})");
   EXPECT_EQ(json("connection", {{"tls.verify", {"false"}}}), R"({"tls":{"verify":false}})");
   EXPECT_EQ(json("connection", {}, {"api-key", "tls-ca-file"}), R"({"api_key":null,"tls":{"ca_file":null}})");
-  EXPECT_EQ(json("key", {{"tps", {"many"}}}), "error: --tps: expected a number");
+  EXPECT_EQ(json("key", {{"tps", {"many"}}}), "error: --tps: expected a number, not 'many'");
   EXPECT_EQ(json("key", {{"blocked", {"maybe"}}}), "error: --blocked: expected true or false");
-  EXPECT_EQ(json("connection", {{"priority", {"1.5"}}}), "error: --priority: expected a whole number");
+  EXPECT_EQ(json("connection", {{"priority", {"1.5"}}}), "error: --priority: expected a whole number, not '1.5'");
+  EXPECT_EQ(json("key", {{"rpm", {"99999999999999999999"}}}), "error: --rpm: '99999999999999999999' is too large");
   EXPECT_EQ(json("connection", {{"headers", {"nothing"}}}), "error: --headers: expected 'Name: value'");
   EXPECT_THAT(json("key", {}, {"nonsense"}), HasSubstr("no field nonsense"));
 }
@@ -63,6 +64,12 @@ TEST(Answers, AsLinesAndTables) {
       show_table(kind("model"), {R"({"id":"m","name":"n","connection":"c1","connection_name":"c"})"});
   EXPECT_THAT(table, HasSubstr("ID  NAME  CONNECTION"));
   EXPECT_THAT(table, HasSubstr("m   n     c\n"));
+  // Columns stand below each other, whatever the alphabet; nothing is cut inside a character.
+  const std::string wide = show_table(
+      kind("model"), {R"({"id":"m","name":"鍵é","remote":"r"})", R"({"id":"m","name":"plain","remote":"r"})"});
+  EXPECT_THAT(wide, HasSubstr("m   鍵é" + std::string(16, ' ') + "r\nm   plain" + std::string(14, ' ') + "r\n"));
+  const std::string cut = show_table(kind("model"), {R"({"name":"x)" + std::string(55, 'y') + R"(鍵鍵鍵"})"});
+  EXPECT_THAT(cut, HasSubstr(std::string(55, 'y') + "..."));
   EXPECT_EQ(error_message(R"({"error":{"message":"no","type":"x"}})"), "no");
   EXPECT_EQ(error_message("<html>"), "<html>");
   const auto page = read_page(R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})");

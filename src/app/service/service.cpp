@@ -170,6 +170,15 @@ CommandAnswer Service::reload(std::string_view cause) {
   reload_metrics_->reload_succeeded(base::real_wall_now());
 
   CommandAnswer answer{.ok = true, .message = "reloaded " + options_.config_path + ": " + diff->summary};
+  const std::string now =
+      control::format_timestamp({.seconds = base::real_wall_now().time_since_epoch() / std::chrono::seconds(1)});
+  if (!diff->empty) {
+    last_change_ = diff->summary + ", at " + now + " (" + std::string(cause) + ")";
+  } else if (!last_change_.empty()) {
+    answer.message += "; the last change was in force before: " + last_change_;
+  } else {
+    answer.message += " since the start";
+  }
   if (!diff->restart_required.empty()) {
     answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(diff->restart_required);
   }

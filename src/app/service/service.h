@@ -130,6 +130,7 @@ class Service {
   std::optional<control::Reloader> reloader_;
   control::FileWatcher watcher_;
   std::string last_reload_error_;
+  std::string last_change_;  // what the last reload that changed something did, when and why
 
   std::unique_ptr<ObjectFeed> feed_;
   admin::EngineRegistry engines_;

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "control/config_loader.h"
+#include "control/config_place.h"
 #include "routing/pattern.h"
 
 namespace llmgw::control {
@@ -13,8 +14,6 @@ namespace {
 
 namespace bj = boost::json;
 
-// Objects of the store stand on lines that no file has: an error's place tells the object.
-constexpr uint32_t kStoreLine = 1U << 30;
 constexpr size_t kHashSecretBytes = 32;
 constexpr size_t kErrorsMax = 1'000'000;  // one for each object there may be
 
@@ -189,7 +188,9 @@ bool ObjectMerger::blame(const ConfigErrors& errors) {
   for (const ConfigError& error : errors.all()) {
     Item* const item = item_at(error.at);
     if (item == nullptr || !item->problem.empty()) continue;
-    item->problem = error.message;
+    // By the field: of a store nobody knows the table.
+    const std::string table = std::string(section_table(item->kind->section).name) + ".";
+    item->problem = error.message.substr(error.message.starts_with(table) ? table.size() : 0);
     any = true;
   }
   for_each_kind(merged_, merged_, [&](auto& sections, auto&) {

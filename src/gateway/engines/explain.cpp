@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/rng.h"
+#include "base/text.h"
 #include "gateway/instance_identity.h"
 #include "routing/policy/policy.h"
 
@@ -19,6 +20,22 @@ using control::Route;
 // A prompt's usual share of a call's tokens.
 constexpr uint64_t kPromptPerOutput = 3;
 
+// An alias is a name of its key alone.
+std::string no_such_model(const control::Snapshot& snapshot, const ExplainAsk& ask) {
+  std::string text =
+      "no connection serves the model '" + ask.model + "'" + (ask.key.empty() ? "" : " for the key '" + ask.key + "'");
+  for (const control::Principal& key : snapshot.principals) {
+    for (uint32_t i = 0; i < key.assignment_count; ++i) {
+      if (snapshot.assignments[key.first_assignment + i].alias != ask.model || key.name == ask.key) continue;
+      return text + "; it is an alias of the key '" + key.name + "': add --key " + key.name;
+    }
+  }
+  std::vector<std::string_view> names;
+  for (const control::Model& model : snapshot.models) names.push_back(model.name);
+  const std::string_view near = base::closest(ask.model, names);
+  return near.empty() ? text : text + "; did you mean '" + std::string(near) + "'?";
+}
+
 std::expected<routing::Group, std::string> find_group(const control::Snapshot& snapshot, const ExplainAsk& ask) {
   std::optional<routing::Group> group;
   if (ask.key.empty()) {
@@ -28,10 +45,7 @@ std::expected<routing::Group, std::string> find_group(const control::Snapshot& s
     if (owner == snapshot.principals.end()) return std::unexpected("there is no key '" + ask.key + "'");
     if (auto resolved = snapshot.resolve(*owner, ask.model, ask.owned_by)) group = resolved->group;
   }
-  if (!group || group->targets.empty()) {
-    return std::unexpected("no connection serves the model '" + ask.model + "'" +
-                           (ask.key.empty() ? "" : " for the key '" + ask.key + "'"));
-  }
+  if (!group || group->targets.empty()) return std::unexpected(no_such_model(snapshot, ask));
   return *group;
 }
 

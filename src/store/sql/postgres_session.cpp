@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 
+#include "store/sql/postgres_message.h"
 #include "store/sql/session.h"
 
 namespace llmgw::store {
@@ -26,6 +27,7 @@ struct Libpq {
   decltype(&::PQconnectStart) PQconnectStart;
   decltype(&::PQconsumeInput) PQconsumeInput;
   decltype(&::PQenterPipelineMode) PQenterPipelineMode;
+  decltype(&::PQerrorMessage) PQerrorMessage;
   decltype(&::PQexitPipelineMode) PQexitPipelineMode;
   decltype(&::PQfinish) PQfinish;
   decltype(&::PQflush) PQflush;
@@ -64,6 +66,7 @@ std::optional<Libpq> load() {
   complete = find(library, "PQconnectStart", functions.PQconnectStart) && complete;
   complete = find(library, "PQconsumeInput", functions.PQconsumeInput) && complete;
   complete = find(library, "PQenterPipelineMode", functions.PQenterPipelineMode) && complete;
+  complete = find(library, "PQerrorMessage", functions.PQerrorMessage) && complete;
   complete = find(library, "PQexitPipelineMode", functions.PQexitPipelineMode) && complete;
   complete = find(library, "PQfinish", functions.PQfinish) && complete;
   complete = find(library, "PQflush", functions.PQflush) && complete;
@@ -302,15 +305,26 @@ base::Result<bool> PostgresSession::wait_for_change(base::Duration limit, int wa
   return heard();
 }
 
+thread_local std::string last_message;
+
+std::unexpected<base::Error> not_connected(const Connection& connection) {
+  last_message = connection == nullptr ? "" : pq().PQerrorMessage(connection.get());
+  while (last_message.ends_with('\n')) last_message.pop_back();
+  // What cannot be read of an URL is repeated, and it may have a password.
+  if (last_message.find("://") != std::string::npos) last_message = "its URL cannot be read";
+  return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
+}
+
 base::Result<Connection> connect(const PostgresOptions& options) {
+  last_message.clear();
   const auto deadline = Clock::now() + options.connect_limit;
   Connection connection(pq().PQconnectStart(options.conninfo.c_str()));
   if (connection == nullptr || pq().PQstatus(connection.get()) == CONNECTION_BAD) {
-    return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
+    return not_connected(connection);
   }
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
-    if (next == PGRES_POLLING_FAILED) return base::fail(base::ErrorCode::refused, "connecting to PostgreSQL");
+    if (next == PGRES_POLLING_FAILED) return not_connected(connection);
     const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (!wait_for(pq().PQsocket(connection.get()), events, deadline)) {
       return base::fail(base::ErrorCode::deadline_exceeded, "connecting to PostgreSQL");
@@ -323,6 +337,10 @@ base::Result<Connection> connect(const PostgresOptions& options) {
 }
 
 }  // namespace
+
+std::string last_postgres_message() {
+  return last_message;
+}
 
 base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options) {
   if (!loaded()) {

@@ -1,0 +1,93 @@
+#include "admin/api/object_lookup.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <vector>
+
+#include "admin/api/object_view.h"
+#include "base/text.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using control::ObjectKind;
+
+std::string in_quotes(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
+
+std::unexpected<ApiAnswer> invalid(const std::string& message) {
+  return std::unexpected(api_error(400, "invalid_request", message));
+}
+
+}  // namespace
+
+ApiAnswer store_failed(const base::Error& error) {
+  switch (error.code) {
+    case base::ErrorCode::exhausted:
+      return api_error(507, "storage_full", "the database has no room left; nothing was changed");
+    case base::ErrorCode::too_large: return api_error(413, "too_large", "the object is larger than 1 MiB");
+    case base::ErrorCode::already_exists: return api_error(409, "conflict", "somebody changed the same at this moment");
+    case base::ErrorCode::permission:
+      return api_error(500, "store", "the database may not be written to; nothing was changed");
+    default: {
+      ApiAnswer answer = api_error(503, "store_unavailable",
+                                   "the database did not answer (" + std::string(error.context) +
+                                       "); nothing is known to be changed, try again");
+      answer.retry_after = 1;
+      return answer;
+    }
+  }
+}
+
+std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const ObjectKind& kind,
+                                                    std::string_view id_or_name) {
+  const std::string missing = "there is no " + std::string(kind.name) + " " + in_quotes(id_or_name);
+  if (control::is_object_id(kind, id_or_name)) {
+    auto object = context.store.get(id_or_name);
+    if (!object) return std::unexpected(store_failed(object.error()));
+    if (*object && (*object)->kind == kind.name) return std::move(**object);
+    return std::unexpected(api_error(404, "not_found", missing));
+  }
+  auto found = context.store.list({.kind = kind.name, .name = id_or_name, .limit = 10});
+  if (!found) return std::unexpected(store_failed(found.error()));
+  if (found->empty()) return std::unexpected(api_error(404, "not_found", missing));
+  if (found->size() == 1) return std::move(found->front());
+  std::string ids;
+  for (const store::Object& each : *found) ids += (ids.empty() ? "" : ", ") + each.id;
+  return std::unexpected(
+      api_error(409, "ambiguous", "several have the name " + in_quotes(id_or_name) + "; say which by its id: " + ids));
+}
+
+std::string no_such_object(const ApiContext& context, const ObjectKind& kind, std::string_view name) {
+  std::vector<std::string> names;
+  for (FileObject& each : show_file_objects(context.file, kind)) names.push_back(std::move(each.name));
+  // A typing error is looked for among the first thousand.
+  if (auto listed = context.store.list({.kind = kind.name, .limit = store::ObjectStore::kPageMax})) {
+    for (store::Object& each : *listed) names.push_back(std::move(each.name));
+  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view near = base::closest(name, views);
+  return "there is no " + std::string(kind.name) + " " + in_quotes(name) +
+         (near.empty() ? "" : "; did you mean " + in_quotes(near) + "?") + (near.empty() ? "; `" : " `") +
+         "llm-gateway " + std::string(kind.command) + " list` shows all";
+}
+
+std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
+  if (body.empty()) return bj::object();
+  bj::stream_parser parser;
+  boost::system::error_code error;
+  const size_t read = parser.write_some(body.data(), body.size(), error);
+  if (!error) parser.finish(error);
+  if (!error && body.find_first_not_of(" \t\r\n", read) != std::string_view::npos) error = bj::error::extra_data;
+  if (error) {
+    return invalid("the body is not JSON: " + error.message() + " at byte " + std::to_string(read + 1) + " of " +
+                   std::to_string(body.size()));
+  }
+  bj::value value = parser.release();
+  if (!value.is_object()) return invalid(R"(the body must be a JSON object, as in {"name": "x"})");
+  return std::move(value.get_object());
+}
+
+}  // namespace llmgw::admin

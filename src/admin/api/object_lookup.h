@@ -1,0 +1,29 @@
+// Objects by id or name, bodies as fields, and what is said where there is none. Blocking: reads the store.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "admin/api/object_api.h"
+
+namespace boost::json {
+class object;
+}
+
+namespace llmgw::admin {
+
+// The object of that id or name. Names that several have are refused, with the ids to choose from.
+std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const control::ObjectKind& kind,
+                                                    std::string_view id_or_name);
+
+// "there is no key 'fronted'; did you mean 'frontend'? `llm-gateway vkey list` shows all"
+std::string no_such_object(const ApiContext& context, const control::ObjectKind& kind, std::string_view name);
+
+// The body's JSON object, empty where there is no body; the error says where the text stops being one.
+std::expected<boost::json::object, ApiAnswer> read_fields(std::string_view body);
+
+// What the database said, as an answer.
+ApiAnswer store_failed(const base::Error& error);
+
+}  // namespace llmgw::admin

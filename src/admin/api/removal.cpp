@@ -1,0 +1,252 @@
+#include "admin/api/removal.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <functional>
+#include <set>
+#include <string_view>
+
+#include "admin/api/object_edit.h"
+#include "admin/api/query.h"
+#include "routing/pattern.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using store::Object;
+using store::ObjectChange;
+using Done = std::expected<void, ApiAnswer>;
+
+// Of one removal with all that depends on it; more is a mistake, or wants smaller steps.
+constexpr size_t kCascadeMax = 10'000;
+constexpr size_t kNamedMax = 10;  // of what still refers to it, in the message
+
+bj::object document_of(const Object& object) {
+  boost::system::error_code error;
+  bj::value parsed = bj::parse(object.document, error);
+  return !error && parsed.is_object() ? std::move(parsed.get_object()) : bj::object();
+}
+
+std::vector<std::string> texts_of(const bj::object& document, const char* field) {
+  std::vector<std::string> texts;
+  const auto add = [&](const bj::value& value) {
+    if (value.is_string()) texts.emplace_back(value.get_string().data(), value.get_string().size());
+  };
+  const bj::value* const value = document.if_contains(field);
+  if (value == nullptr) return texts;
+  if (!value->is_array()) {
+    add(*value);
+  } else {
+    for (const bj::value& each : value->get_array()) add(each);
+  }
+  return texts;
+}
+
+std::string text_of(const bj::object& document, const char* field) {
+  auto texts = texts_of(document, field);
+  return texts.empty() ? std::string() : std::move(texts.front());
+}
+
+std::string called(const Object& object) {
+  return "the " + object.kind + " '" + object.name + "' (" + object.id + ")";
+}
+
+class Planner {
+ public:
+  Planner(const ApiContext& context, const ApiRequest& request)
+      : context_(context),
+        cascade_(Query(request.query).text("cascade") == "true"),
+        open_(Query(request.query).text("open") == "true") {}
+
+  std::expected<RemovalPlan, ApiAnswer> plan(const Object& object) {
+    if (auto done = collect(object); !done) return std::unexpected(std::move(done).error());
+    if (auto done = collect_by_name(); !done) return std::unexpected(std::move(done).error());
+    if (!cascade_ && !in_the_way_.empty()) return std::unexpected(refusal(object));
+    if (auto done = close_keys(); !done) return std::unexpected(std::move(done).error());
+    return std::move(plan_);
+  }
+
+ private:
+  bool goes(std::string_view id) const { return going_.contains(std::string(id)); }
+  Done each_of(std::string_view kind, const std::function<Done(const Object&)>& visit);
+  Done collect(const Object& object);
+  Done take(const Object& object);
+  Done collect_by_name();
+  Done collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left);
+  Done close_keys();
+  Done close_key(const std::string& id_or_name);
+  std::expected<bool, ApiAnswer> has_other_assignment(const std::string& key);
+  ApiAnswer refusal(const Object& object) const;
+
+  const ApiContext& context_;
+  const bool cascade_;
+  const bool open_;
+  std::set<std::string> going_;  // ids
+  std::vector<std::string> gone_models_;
+  std::set<std::string> keys_;  // of assignments that go: ids, or names of the configuration file
+  std::vector<Object> in_the_way_;
+  RemovalPlan plan_;
+};
+
+Done Planner::each_of(std::string_view kind, const std::function<Done(const Object&)>& visit) {
+  constexpr size_t kPage = store::ObjectStore::kPageMax;
+  for (std::string after;;) {
+    const auto page = context_.store.list({.kind = kind, .after = after, .limit = kPage});
+    if (!page) return std::unexpected(store_failed(page.error()));
+    for (const Object& object : *page) {
+      if (auto done = visit(object); !done) return done;
+    }
+    if (page->size() < kPage) return {};
+    after = page->back().id;
+  }
+}
+
+// What depends on it first.
+Done Planner::collect(const Object& object) {
+  if (!going_.insert(object.id).second) return {};
+  const auto dependents = context_.store.referrers(object.id);
+  if (!dependents) return std::unexpected(store_failed(dependents.error()));
+  if (dependents->size() == store::ObjectStore::kPageMax) {
+    return std::unexpected(
+        api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
+  }
+  for (const Object& each : *dependents) {
+    // An assignment is part of its key.
+    const bool is_part = each.kind == "assignment" && object.kind == "key";
+    if (!is_part && !goes(each.id)) in_the_way_.push_back(each);
+    if (auto done = collect(each); !done) return done;
+  }
+  return take(object);
+}
+
+Done Planner::take(const Object& object) {
+  if (plan_.changes.size() >= kCascadeMax) {
+    return std::unexpected(
+        api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
+  }
+  if (object.kind == "model") gone_models_.push_back(object.name);
+  if (object.kind == "assignment") keys_.insert(text_of(document_of(object), "key"));
+  plan_.changes.push_back({.action = ObjectChange::Action::remove, .object = {.id = object.id}});
+  return {};
+}
+
+// Assignments and routes may go by a model's name, which others may serve as well.
+Done Planner::collect_by_name() {
+  if (gone_models_.empty()) return {};
+  std::vector<std::string> left;
+  for (const auto& model : context_.file.models) left.push_back(model.name);
+  auto listed = each_of("model", [&](const Object& model) -> Done {
+    if (!goes(model.id)) left.push_back(model.name);
+    return {};
+  });
+  if (!listed) return listed;
+  std::vector<std::string> gone;
+  for (const std::string& name : gone_models_) {
+    if (std::ranges::find(left, name) == left.end()) gone.push_back(name);
+  }
+  return gone.empty() ? Done{} : collect_nameless(gone, left);
+}
+
+Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left) {
+  const auto lost = [&](const std::string& name) {
+    const auto serves = [&](const std::string& model) {
+      return model == name || routing::matches(model, name) || routing::matches(name, model);
+    };
+    return std::ranges::any_of(gone, serves) && std::ranges::none_of(left, serves);
+  };
+  auto assignments = each_of("assignment", [&](const Object& each) -> Done {
+    if (goes(each.id) || !lost(text_of(document_of(each), "model"))) return {};
+    in_the_way_.push_back(each);
+    going_.insert(each.id);
+    return take(each);
+  });
+  if (!assignments) return assignments;
+  return each_of("route", [&](const Object& each) -> Done {
+    const bj::object document = document_of(each);
+    const auto models = texts_of(document, "models");
+    const auto fallbacks = texts_of(document, "fallbacks");
+    const bool any = std::ranges::any_of(models, lost) || std::ranges::any_of(fallbacks, lost) ||
+                     std::ranges::any_of(texts_of(document, "mirror"), lost);
+    if (!any || goes(each.id)) return {};
+    in_the_way_.push_back(each);
+    if (std::ranges::all_of(models, lost)) {
+      going_.insert(each.id);
+      return take(each);
+    }
+    plan_.trimmed_routes.push_back(each.name);
+    return {};
+  });
+}
+
+std::expected<bool, ApiAnswer> Planner::has_other_assignment(const std::string& key) {
+  if (control::is_object_id(*control::find_kind("key"), key)) {
+    const auto referrers = context_.store.referrers(key);
+    if (!referrers) return std::unexpected(store_failed(referrers.error()));
+    return std::ranges::any_of(*referrers,
+                               [&](const Object& each) { return each.kind == "assignment" && !goes(each.id); });
+  }
+  bool any = false;
+  auto listed = each_of("assignment", [&](const Object& each) -> Done {
+    any = any || (!goes(each.id) && text_of(document_of(each), "key") == key);
+    return {};
+  });
+  if (!listed) return std::unexpected(std::move(listed).error());
+  return any;
+}
+
+Done Planner::close_keys() {
+  if (open_) return {};
+  for (const std::string& key : keys_) {
+    if (key.empty() || goes(key)) continue;
+    const auto other = has_other_assignment(key);
+    if (!other) return std::unexpected(other.error());
+    if (*other) continue;
+    if (auto closed = close_key(key); !closed) return closed;
+  }
+  return {};
+}
+
+Done Planner::close_key(const std::string& id_or_name) {
+  auto key = find_object(context_, *control::find_kind("key"), id_or_name);
+  const std::string name = key ? key->name : id_or_name;
+  if (std::ranges::any_of(context_.file.assignments, [&](const auto& each) { return each.key == name; })) return {};
+  if (!key) {
+    const auto of_file = std::ranges::find(context_.file.keys, name, &control::KeyConfig::name);
+    if (of_file == context_.file.keys.end() || of_file->models) return {};
+    return std::unexpected(api_error(409, "referenced",
+                                     "it is the last assignment of the key '" + name +
+                                         "' of the configuration file, which could then call every model; write "
+                                         "models = [] there first, or ask for ?open=true (--open)"));
+  }
+  bj::object document = document_of(*key);
+  if (document.contains("models")) return {};
+  document["models"] = bj::array();
+  auto references = context_.store.references(key->id);
+  if (!references) return std::unexpected(store_failed(references.error()));
+  ObjectChange change{.action = ObjectChange::Action::update, .object = *key, .references = std::move(*references)};
+  change.object.document = bj::serialize(document);
+  change.expected_version = key->version;
+  plan_.changes.insert(plan_.changes.begin(), std::move(change));
+  plan_.closed_keys.push_back(name);
+  return {};
+}
+
+ApiAnswer Planner::refusal(const Object& object) const {
+  std::string text = called(object) + " is still needed by ";
+  for (size_t i = 0; i < std::min(in_the_way_.size(), kNamedMax); ++i) {
+    text += (i == 0 ? "" : ", ") + called(in_the_way_[i]);
+  }
+  if (in_the_way_.size() > kNamedMax) text += " and " + std::to_string(in_the_way_.size() - kNamedMax) + " more";
+  return api_error(409, "referenced",
+                   text + "; remove them first, or ask for ?cascade=true (--cascade), which removes them too");
+}
+
+}  // namespace
+
+std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, const ApiRequest& request,
+                                                   const store::Object& object) {
+  return Planner(context, request).plan(object);
+}
+
+}  // namespace llmgw::admin

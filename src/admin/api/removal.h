@@ -1,0 +1,24 @@
+// What goes with an object that is removed, and what would break: those that refer to it by id, and the assignments and
+// routes that go by a model's name which nothing serves any more. A key whose last assignment goes is closed, because
+// one without assignments may call every model. Blocking: reads the store, writes nothing.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "admin/api/object_api.h"
+
+namespace llmgw::admin {
+
+struct RemovalPlan {
+  std::vector<store::ObjectChange> changes;  // in an order in which every step leaves the store whole
+  std::vector<std::string> closed_keys;      // names of keys that may call nothing any more
+  std::vector<std::string> trimmed_routes;   // names of routes that go on for their other models
+};
+
+// The error: what still refers to it, where the request does not say ?cascade=true.
+std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, const ApiRequest& request,
+                                                   const store::Object& object);
+
+}  // namespace llmgw::admin
