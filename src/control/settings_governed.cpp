@@ -237,7 +237,9 @@ constexpr Setting required(Setting setting) {
 constexpr std::array kPrice = {
     bind<&PriceConfig::provider>({.key = "provider",
                                   .help = "The word of `provider` in `[[connections]]`, the name of one of them, or "
-                                          "`*`.",
+                                          "`*`. With `:` and a tier behind it (`openai:flex`) what that tier "
+                                          "costs; with `:tools` what the provider's own tools cost, `model` being "
+                                          "the tool (`web_search`) and `request` the price of a use.",
                                   .example = "\"openai\"",
                                   .max = 100,
                                   .required = true,

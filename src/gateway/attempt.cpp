@@ -328,7 +328,10 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
 
 Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, Beginning* beginning) {
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
-  if (head.status < 300) usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+  if (head.status < 300) {
+    usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+    look_for_details(match_.dialect, streams ? chat::Framing::sse : framing());
+  }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
   if (streams && beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
 
@@ -354,6 +357,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
+    if (details_) details_->feed(data);
     boundary.feed(data);
     if (cursor_) cursor_->feed(data);
     if (end && !data.empty()) end->feed(data);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "accounting/answer_details.h"
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "chat/error.h"
@@ -157,6 +158,13 @@ class Call {
   admission::Demand estimate_demand();
   uint64_t assumed_output() const;
   const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
+  // The same at a tier of the provider's ("flex"); "tools": the provider's own, by their names.
+  const control::PriceTable::Tiers* price_at(std::string_view tier, const control::Model* model, uint32_t connection,
+                                             std::string_view name = {});
+  std::optional<int64_t> cost_of_call(const accounting::LedgerRecord& record);
+  std::optional<int64_t> cost_of_tools();
+  // When the answer begins, in the upstream's form: what else of it is needed for its price.
+  void look_for_details(chat::Dialect dialect, chat::Framing framing);
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   void add_limit_headers(http::Headers& headers);
   std::string_view tags();
@@ -375,6 +383,9 @@ class Call {
   std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
+  std::optional<accounting::AnswerDetails> details_;  // where the request may have made it dearer or cheaper
+  // Of a converted answer, where sound and pictures cost apart.
+  std::optional<accounting::UsageScanner> converted_media_;
   bool admitted_ = false;
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;

@@ -373,6 +373,8 @@ Outcome<bool> Call::take_instance(const routing::Choice& choice) {
   series_ = nullptr;
   usage_.reset();
   converted_usage_.reset();
+  details_.reset();
+  converted_media_.reset();
   cursor_.reset();
   upstream_status_ = 0;
   token_replaced_ = false;

@@ -189,6 +189,8 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
     }
     data = decoded;
   }
+  if (details_) details_->feed(data);
+  if (converted_media_) converted_media_->feed(data);
   transcoder.feed(data);
   if (bytes->done) transcoder.finish();
   return bytes->done;
@@ -207,6 +209,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
   }
   if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(*upstream, head);
   Transcoder transcoder(sides(head));
+  look_for_details(conversion_->provider().dialect, framing_of(head.headers.value(HeaderId::content_type)));
   Relay relay{.transcoder = transcoder, .upstream = upstream, .document = framing() == chat::Framing::json};
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);

@@ -73,8 +73,10 @@ std::string limit_text(const Scope& scope, Dimension dimension) {
       return counted(number, "request") + " a second";
     case Dimension::requests_per_minute:
       return counted(std::to_string(scope.limits().requests_per_minute), "request") + " a minute";
-    case Dimension::tokens_per_minute: return counted(std::to_string(scope.limits().tokens_per_minute), "token") + " a minute";
-    case Dimension::concurrency: return counted(std::to_string(scope.limits().concurrency), "request") + " at the same time";
+    case Dimension::tokens_per_minute:
+      return counted(std::to_string(scope.limits().tokens_per_minute), "token") + " a minute";
+    case Dimension::concurrency:
+      return counted(std::to_string(scope.limits().concurrency), "request") + " at the same time";
     case Dimension::budget: break;
   }
   static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};
@@ -104,7 +106,7 @@ admission::Demand Call::estimate_demand() {
   demand.tokens = all_tokens(usage);
   // The first choice; where the call goes in the end is settled.
   const Option& option = options_.front();
-  if (const auto* price = price_of(option.model, option.connection))
+  if (const auto* price = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection))
     demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
   return demand;
 }
@@ -123,6 +125,60 @@ const control::PriceTable::Tiers* Call::price_of(const control::Model* model, ui
   if (model == nullptr || model->price != nullptr) return model == nullptr ? nullptr : model->price;
   const control::Snapshot& snapshot = generation_.snapshot();
   return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(meant_model_));
+}
+
+const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const control::Model* model,
+                                                 uint32_t connection, std::string_view name) {
+  if (tier.empty()) return price_of(model, connection);
+  if (model == nullptr) return nullptr;
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const control::Connection& by = snapshot.connections[connection];
+  const auto at_tier = [tier](std::string_view whose) { return std::string(whose).append(":").append(tier); };
+  return snapshot.prices.find(at_tier(by.name), at_tier(by.upstream.provider->name),
+                              name.empty() ? model->upstream_name(meant_model_) : name);
+}
+
+void Call::look_for_details(chat::Dialect dialect, chat::Framing framing) {
+  if (framing != chat::Framing::json && framing != chat::Framing::sse && framing != chat::Framing::json_array) return;
+  if (peek_.names_tier || peek_.provider_tools) details_.emplace(framing);
+  if (!conversion_) return;
+  const auto* const price = price_of(attempt_->model, attempt_->connection_index);
+  if (price == nullptr) return;
+  const accounting::Price& rates = price->at(0);
+  if (rates.audio_input || rates.image_input || rates.audio_output || rates.image_output) {
+    converted_media_.emplace(dialect, framing);
+  }
+}
+
+// What the provider's tools cost beside their tokens. None: they were used, and nobody knows.
+std::optional<int64_t> Call::cost_of_tools() {
+  if (!details_) return 0;
+  int64_t sum = 0;
+  const auto add = [&](uint32_t uses, std::string_view tool) {
+    if (uses == 0) return true;
+    const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
+    if (price != nullptr) sum += uses * price->at(0).request;
+    return price != nullptr;
+  };
+  if (!add(details_->web_searches(), "web_search") || !add(details_->file_searches(), "file_search")) return {};
+  const uint32_t queries = details_->google_queries();
+  if (queries == 0 || attempt_->model == nullptr) return sum;
+  // Some of its models are charged by the query, others by the prompt that led to any.
+  const std::string model(attempt_->model->upstream_name(meant_model_));
+  if (!add(queries, "google_search_query/" + model) && !add(1, "google_search_prompt/" + model)) return {};
+  return sum;
+}
+
+std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record) {
+  // A tier that was asked for in another API may not have been asked of this provider.
+  std::string_view tier = conversion_ ? std::string_view{} : accounting::price_tier(peek_.service_tier);
+  if (details_ && details_->tier_told()) tier = details_->tier();
+  const auto* const price = price_at(tier, attempt_->model, attempt_->connection_index);
+  const auto tools = cost_of_tools();
+  if (price == nullptr || !tools || !record.usage.known()) return {};
+  const int64_t tokens =
+      accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
+  return tokens > INT64_MAX - *tools ? INT64_MAX : tokens + *tools;
 }
 
 Outcome<void> Call::admit() {
@@ -235,11 +291,11 @@ void Call::account() {
   record.outcome = outcome();
   record.usage = used(record.estimated);
   if (usage_) record.media = usage_->media();
+  if (!usage_ && converted_media_) record.media = converted_media_->media();
   if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
     cost_ = 0;
-  } else if (const auto* price = price_of(attempt_->model, attempt_->connection_index);
-             price != nullptr && record.usage.known()) {
-    cost_ = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
+  } else {
+    cost_ = cost_of_call(record);
   }
   record.priced = cost_.has_value();
   record.nano_dollars = cost_.value_or(0);

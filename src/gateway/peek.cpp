@@ -22,15 +22,19 @@ enum class Field : uint8_t {
   generation_config,
   inference_config,
   metadata,
+  service_tier,
+  tools,
 };
 
 Field field_of(std::string_view key) {
   switch (key.size()) {
     case 4: return key == "user" ? Field::user : Field::other;
-    case 5: return key == "model" ? Field::model : Field::other;
+    case 5: return key == "model" ? Field::model : key == "tools" ? Field::tools : Field::other;
     case 6: return key == "stream" ? Field::stream : Field::other;
     case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
     case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
+    case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
+    case 12: return key == "service_tier" ? Field::service_tier : Field::other;
     case 14: return key == "stream_options" ? Field::stream_options : Field::other;
     case 15: return key == "inferenceConfig" ? Field::inference_config : Field::other;
     case 16: return key == "generationConfig" ? Field::generation_config : Field::other;
@@ -103,6 +107,8 @@ class Pass {
       case Field::generation_config: return options("maxOutputTokens", "max_output_tokens");
       case Field::inference_config: return options("maxTokens", "");
       case Field::metadata: return metadata();
+      case Field::service_tier: return service_tier();
+      case Field::tools: tools(); return true;
     }
     return true;
   }
@@ -178,6 +184,42 @@ class Pass {
     const auto text = json::unescape(reader_.string(), arena_);
     if (text) peek_.user = text->substr(0, kUserBytesMax);
     return true;
+  }
+
+  bool service_tier() {
+    peek_.names_tier = true;
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return true;
+    }
+    if (const auto text = json::unescape(reader_.string(), arena_)) peek_.service_tier = *text;
+    return true;
+  }
+
+  // Only whether there are such: what else stands there is the provider's business.
+  void tools() {
+    if (reader_.kind() != json::Kind::array) {
+      reader_.skip();
+      return;
+    }
+    reader_.enter_array();
+    while (reader_.next_element()) {
+      if (reader_.kind() != json::Kind::object) {
+        reader_.skip();
+        continue;
+      }
+      reader_.enter_object();
+      std::string_view name;
+      while (reader_.next_member(name)) {
+        if (name.starts_with("google_search") || name.starts_with("googleSearch")) peek_.provider_tools = true;
+        if (name != "type" || reader_.kind() != json::Kind::string) {
+          reader_.skip();
+          continue;
+        }
+        const std::string_view type = reader_.string();
+        if (type.starts_with("web_search") || type == "file_search") peek_.provider_tools = true;
+      }
+    }
   }
 
   void raise_max_tokens() {

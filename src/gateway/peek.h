@@ -35,6 +35,11 @@ struct Peek {
   // Of the member `metadata`: "name=value" of its texts, and the texts of a list `tags`, separated by commas.
   std::string_view metadata_tags;
 
+  // How the provider shall process it: `service_tier`, `serviceTier`. Empty if it is no text.
+  std::string_view service_tier;
+  bool names_tier = false;
+  bool provider_tools = false;  // `tools` has some that the provider runs and may charge for: searches
+
   std::optional<bool> stream;
   std::optional<bool> include_usage;  // stream_options.include_usage
   // The largest of max_tokens, max_completion_tokens, max_output_tokens, Gemini's generationConfig.maxOutputTokens and

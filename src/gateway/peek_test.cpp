@@ -75,6 +75,28 @@ TEST_F(PeekTest, LimitsOfOtherDialects) {
   EXPECT_FALSE(run(R"({"tools":[{"max_tokens":9,"model":"x","stream":1}]})")->max_output_tokens);
 }
 
+TEST_F(PeekTest, TiersAndToolsThatAreChargedFor) {
+  const auto flex = run(R"({"model":"m","service_tier":"fl\u0065x"})");
+  EXPECT_TRUE(flex->names_tier);
+  EXPECT_EQ(flex->service_tier, "flex");
+  EXPECT_TRUE(run(R"({"serviceTier":{"type":"priority"}})")->names_tier);
+  EXPECT_EQ(run(R"({"service_tier":null})")->service_tier, "");
+  EXPECT_FALSE(run(R"({"model":"m"})")->names_tier);
+  for (const char* tools :
+       {R"([{"type":"web_search"}])", R"([{"type":"function"},{"max_uses":3,"type":"web_search_20250305"}])",
+        R"([{"type":"file_search","vector_store_ids":["v"]}])", R"([{"google_search":{}}])",
+        R"([7,{"googleSearch":{}}])"}) {
+    EXPECT_TRUE(run(R"({"tools":)" + std::string(tools) + "}")->provider_tools) << tools;
+  }
+  for (const char* tools :
+       {R"([{"type":"function","function":{"name":"web_search","parameters":{"type":"web_search"}}}])", "[]", "null",
+        R"("web_search")", R"([{"name":"google_search"}])", R"([["web_search"]])"}) {
+    const auto result = run(R"({"tools":)" + std::string(tools) + R"(,"model":"behind"})");
+    EXPECT_FALSE(result->provider_tools) << tools;
+    EXPECT_EQ(result->model, "behind") << tools;
+  }
+}
+
 TEST_F(PeekTest, OwnedByCanBeCutOut) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {R"({"owned_by":"vllm"})", "{}"},

@@ -402,7 +402,8 @@ def test_prices_and_routes(site, walked):
     assert near.returncode == 2 and "of-the-deaf" in near.stderr
     site.cli("model", "add", "--conn-id", "main", "--name", "after-me")
     site.cli("route", "update", "of-the-dead", "--fallbacks", "after-me,gpt-4-turbo")
-    site.cli("model", "remove", "after-me")
+    assert "the route 'of-the-dead' (route_" in site.run("model", "remove", "after-me").stderr
+    assert "goes on for its other models: route of-the-dead" in site.cli("model", "remove", "after-me", "--cascade")
     assert site.call(key, "of-the-dead").status == 200, "a route goes on without a model that was removed"
     site.cli("route", "remove", route["id"])
     assert site.call(key, "of-the-dead").status >= 500

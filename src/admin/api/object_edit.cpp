@@ -299,6 +299,7 @@ ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, s
   const bj::value document = bj::parse(object.document, error);
   if (error || !document.is_object()) return {};
   const std::string_view name = text_of(document.get_object(), "model");
+  if (control::is_object_id(*control::find_kind("model"), name)) return {};  // it is a reference
   const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
   if (!models) return std::unexpected(store_failed(models.error()));
   if (models->empty()) return gather_patterns(name, all);

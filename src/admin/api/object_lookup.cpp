@@ -79,8 +79,8 @@ std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
   bj::stream_parser parser;
   boost::system::error_code error;
   const size_t read = parser.write_some(body.data(), body.size(), error);
-  if (!error) parser.finish(error);
   if (!error && body.find_first_not_of(" \t\r\n", read) != std::string_view::npos) error = bj::error::extra_data;
+  if (!error) parser.finish(error);
   if (error) {
     return invalid("the body is not JSON: " + error.message() + " at byte " + std::to_string(read + 1) + " of " +
                    std::to_string(body.size()));

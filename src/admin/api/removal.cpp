@@ -149,12 +149,12 @@ Done Planner::collect_by_name() {
 }
 
 Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left) {
-  const auto lost = [&](const std::string& name) {
-    const auto serves = [&](const std::string& model) {
+  const auto is_in = [](const std::vector<std::string>& models, const std::string& name) {
+    return std::ranges::any_of(models, [&](const std::string& model) {
       return model == name || routing::matches(model, name) || routing::matches(name, model);
-    };
-    return std::ranges::any_of(gone, serves) && std::ranges::none_of(left, serves);
+    });
   };
+  const auto lost = [&](const std::string& name) { return is_in(gone, name) && !is_in(left, name); };
   auto assignments = each_of("assignment", [&](const Object& each) -> Done {
     if (goes(each.id) || !lost(text_of(document_of(each), "model"))) return {};
     in_the_way_.push_back(each);
@@ -170,7 +170,7 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
                      std::ranges::any_of(texts_of(document, "mirror"), lost);
     if (!any || goes(each.id)) return {};
     in_the_way_.push_back(each);
-    if (std::ranges::all_of(models, lost)) {
+    if (std::ranges::none_of(models, [&](const std::string& name) { return is_in(left, name); })) {
       going_.insert(each.id);
       return take(each);
     }

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -54,6 +55,9 @@ std::expected<bj::value, std::string> number_value(const std::string& text, cons
   if (error == std::errc::result_out_of_range) return std::unexpected("'" + text + "' is too large");
   if (error != std::errc() || end != text.data() + text.size()) {
     return std::unexpected(std::string(what) + ", not '" + text + "'");
+  }
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(number)) return std::unexpected(std::string(what) + ", not '" + text + "'");
   }
   return bj::value(number);
 }

@@ -44,6 +44,7 @@ TEST(FieldsToJson, TypesAreTheSettings) {
   EXPECT_EQ(json("key", {{"tps", {"many"}}}), "error: --tps: expected a number, not 'many'");
   EXPECT_EQ(json("key", {{"blocked", {"maybe"}}}), "error: --blocked: expected true or false");
   EXPECT_EQ(json("connection", {{"priority", {"1.5"}}}), "error: --priority: expected a whole number, not '1.5'");
+  EXPECT_EQ(json("key", {{"tps", {"nan"}}}), "error: --tps: expected a number, not 'nan'");
   EXPECT_EQ(json("key", {{"rpm", {"99999999999999999999"}}}), "error: --rpm: '99999999999999999999' is too large");
   EXPECT_EQ(json("connection", {{"headers", {"nothing"}}}), "error: --headers: expected 'Name: value'");
   EXPECT_THAT(json("key", {}, {"nonsense"}), HasSubstr("no field nonsense"));
