@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -98,9 +99,10 @@ class TestPostgres {
     const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(file, STDOUT_FILENO);
     ::dup2(file, STDERR_FILENO);
+    // Its own name whole: the programs look for each other beside it.
     const std::string program = "/usr/lib/postgresql/15/bin/" + command[0];
-    std::vector<char*> arguments;
-    for (const std::string& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
+    std::vector<char*> arguments = {const_cast<char*>(program.c_str())};
+    for (const std::string& each : command | std::views::drop(1)) arguments.push_back(const_cast<char*>(each.c_str()));
     arguments.push_back(nullptr);
     execv(program.c_str(), arguments.data());
     _exit(127);
