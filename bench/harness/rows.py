@@ -79,12 +79,18 @@ class Samples:
             return None
         return statistics.median(a / b for a, b in zip(self.by_name[name], self.by_name[base]))
 
+    def difference(self, name: str, base: str) -> float | None:
+        """Median of the differences of each round."""
+        if name not in self.by_name:
+            return None
+        return statistics.median(a - b for a, b in zip(self.by_name[name], self.by_name[base]))
+
     def median(self, name: str) -> float | None:
         return statistics.median(self.by_name[name]) if name in self.by_name else None
 
 
-def interleaved(lab: Lab, targets: list[Target], measure) -> None:
-    """Rounds of one run each; who goes first changes from round to round."""
+def interleaved(lab: Lab, targets: list, measure) -> None:
+    """Rounds of one run each of what `measure` takes; who goes first changes from round to round."""
     for turn in range(lab.options.rounds):
         shift = turn % len(targets)
         for target in targets[shift:] + targets[:shift]:
@@ -161,9 +167,7 @@ def cpu_stream(lab: Lab) -> Row:
 def first_byte(lab: Lab) -> Row:
     samples = stream_runs(lab)
     first, back = samples["first"], samples["first_return"]
-    added = None
-    if "gateway" in first.by_name:
-        added = statistics.median(a - b for a, b in zip(first.by_name["gateway"], first.by_name["direct"]))
+    added = first.difference("gateway", "direct")
     row = Row("first-byte", f"time to first byte of a stream over the upstream's, p99, {STREAMS} streams",
               [Check("added p99", added, 150, "µs")])
     row.gateway = first.text("gateway", "µs")
@@ -185,8 +189,7 @@ def added_latency(lab: Lab) -> Row:
     interleaved(lab, [lab.direct(), *lab.all_proxies()], measure)
     row = Row("latency", "added latency at 1 connection", [])
     for point, samples in points.items():
-        added = {name: statistics.median(a - b for a, b in zip(values, samples.by_name["direct"]))
-                 for name, values in samples.by_name.items() if name != "direct"}
+        added = {name: samples.difference(name, "direct") for name in samples.by_name if name != "direct"}
         if added["nginx"] <= 0:
             raise BenchError("nginx adds no latency: the machine is too busy to tell")
         ratio = added["gateway"] / added["nginx"] if "gateway" in added else None
@@ -335,7 +338,7 @@ def governed(lab: Lab) -> Row:
         latency.add(target.name, result["latency_us"]["p99"])
 
     interleaved(lab, targets, measure)
-    added = statistics.median(a - b for a, b in zip(latency.by_name["governed"], latency.by_name["ungoverned"]))
+    added = latency.difference("governed", "ungoverned")
     row.checks = [Check("CPU ratio to ungoverned", cost.ratio("governed", "ungoverned"), 1.10),
                   Check("CPU ratio to nginx", cost.ratio("governed", "nginx"), 1.0),
                   Check("added p99 at 1 connection", added, 15, "µs")]
