@@ -40,8 +40,8 @@ T load(const char* from) {
 // The instruction of SSE 4.2, which has this polynomial: 8 bytes in 3 cycles.
 #ifdef __x86_64__
 bool has_crc_instruction() {
-  static const bool has = __builtin_cpu_supports("sse4.2") != 0;
-  return has;
+  static const bool kHas = __builtin_cpu_supports("sse4.2") != 0;
+  return kHas;
 }
 
 [[gnu::target("sse4.2")]] uint32_t crc32c_by_instruction(std::string_view bytes) {

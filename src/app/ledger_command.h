@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's own name
 namespace CLI {
 class App;
 }

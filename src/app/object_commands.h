@@ -4,6 +4,7 @@
 
 #include <functional>
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's own name
 namespace CLI {
 class App;
 }

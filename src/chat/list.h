@@ -25,7 +25,7 @@ class List {
 
   T& push(base::Arena& arena, const T& element) {
     if (size_ == capacity_) grow(arena);
-    return *new (data_ + size_++) T(element);
+    return *new (static_cast<void*>(data_ + size_++)) T(element);
   }
   void clear() { size_ = 0; }
   void pop() { --size_; }
@@ -48,8 +48,9 @@ class List {
   void grow(base::Arena& arena) {
     static_assert(std::is_trivially_destructible_v<T>, "the arena runs no destructors");
     const uint32_t capacity = capacity_ == 0 ? 2 : capacity_ * 2;
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): an element may be a pointer
     T* const bigger = static_cast<T*>(arena.allocate(sizeof(T) * capacity, alignof(T)));
-    for (uint32_t i = 0; i < size_; ++i) new (bigger + i) T(data_[i]);
+    for (uint32_t i = 0; i < size_; ++i) new (static_cast<void*>(bigger + i)) T(data_[i]);
     data_ = bigger;
     capacity_ = capacity;
   }

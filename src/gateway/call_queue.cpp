@@ -11,7 +11,6 @@ namespace llmgw::gateway {
 using base::Instant;
 using chat::ClientError;
 using chat::ErrorKind;
-using control::Route;
 using net::Task;
 using routing::Candidate;
 

@@ -19,7 +19,6 @@ using control::Connection;
 using control::Model;
 using control::Route;
 using http::HeaderId;
-using net::Task;
 using routing::Candidate;
 
 namespace {

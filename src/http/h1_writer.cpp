@@ -54,9 +54,9 @@ inline char* put_short(char* out, std::string_view text) {
   if (size > 16) {
     std::memcpy(out, text.data(), size);
   } else if (size >= 8) {
-    copy_ends<uint64_t>(out, text.data(), size);
+    copy_ends<uint64_t>(out, text.data(), size);  // NOLINT(bugprone-suspicious-stringview-data-usage): it has the size
   } else if (size >= 4) {
-    copy_ends<uint32_t>(out, text.data(), size);
+    copy_ends<uint32_t>(out, text.data(), size);  // NOLINT(bugprone-suspicious-stringview-data-usage): as above
   } else {
     for (size_t i = 0; i < size; ++i) out[i] = text[i];
   }

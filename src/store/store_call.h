@@ -48,7 +48,7 @@ auto call_store(net::Loop& loop, const net::Wait& wait, Job job, Post post, cons
   using Result = std::invoke_result_t<Job&, Store>;
   auto shared = std::make_shared<typename StoreCall<Result>::Shared>();
   const bool taken = post([job = std::move(job), shared, &loop](Store store) mutable {
-    auto result = std::make_shared<Result>(job(store));
+    auto result = std::make_shared<Result>(job(std::move(store)));
     loop.post([shared = std::move(shared), result = std::move(result), &loop] {
       shared->result.emplace(std::move(*result));
       if (shared->waiter != nullptr) loop.make_ready(*shared->waiter);

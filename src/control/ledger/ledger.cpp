@@ -15,7 +15,6 @@
 namespace llmgw::control {
 namespace {
 
-using accounting::LedgerRecord;
 using accounting::Segment;
 using base::Error;
 using base::ErrorCode;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 
@@ -22,7 +23,8 @@ inline void note_first_byte(InstanceState& state, base::Duration took) {
   const double old = state.late_us.load(std::memory_order_relaxed);
   // The first is taken for an ordinary one.
   const double next = old == 0 ? 2 * seen : seen > old ? old * (1 + kUp) : old * (1 - kDown);
-  state.late_us.store(static_cast<uint32_t>(std::clamp(next, 1.0, kMostMicroseconds) + 0.5), std::memory_order_relaxed);
+  state.late_us.store(static_cast<uint32_t>(std::lround(std::clamp(next, 1.0, kMostMicroseconds))),
+                      std::memory_order_relaxed);
 }
 
 inline std::optional<base::Duration> late_first_byte(const InstanceState& state) {
