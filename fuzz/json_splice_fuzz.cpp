@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/peek.h"
+#include "gateway/entrance/peek.h"
 #include "json/splice.h"
 #include "json/text.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/peek.h"
+#include "gateway/entrance/peek.h"
 
 namespace {
 

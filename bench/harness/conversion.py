@@ -93,9 +93,9 @@ def convert_first(lab: Lab) -> Row:
     row.gateway = first["p99"].text("converted", "µs")
     row.reference = f"same protocol {first['p99'].text('same', 'µs')}, direct {first['p99'].text('direct', 'µs')}"
     if target:
+        over = {point: number(samples.difference("converted", "direct"), "µs") for point, samples in first.items()}
         row.notes.append("conversion adds at p50 " + number(first["p50"].difference("converted", "same"), "µs") +
-                         "; over no gateway at all, p50 " + number(first["p50"].difference("converted", "direct"), "µs") +
-                         ", p99 " + number(first["p99"].difference("converted", "direct"), "µs"))
+                         f"; over no gateway at all, p50 {over['p50']}, p99 {over['p99']}")
     return row
 
 

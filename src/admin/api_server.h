@@ -14,7 +14,7 @@
 #include "admin/oidc/sign_in.h"
 #include "base/time.h"
 #include "control/snapshot.h"
-#include "gateway/admin_entrance.h"
+#include "gateway/entrance/admin_entrance.h"
 #include "gateway/routing_state.h"
 #include "net/loop.h"
 #include "net/task.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "gateway/call.h"
+#include "gateway/call/call.h"
 #include "gateway/token_service.h"
 #include "providers/sigv4.h"
 

@@ -60,7 +60,7 @@ std::string note_of(std::string_view kind, std::string_view field, std::string_v
   return note.append(": ").append(reason);
 }
 
-// The gateway fetches what a provider does not (gateway/media_fetcher.h).
+// The gateway fetches what a provider does not (gateway/conversion/media_fetcher.h).
 bool is_fetched(const chat::Request& request, const chat::Target& target) {
   for (const chat::Part& part : request.messages[0].parts) {
     if (part.media == nullptr || part.media->source != chat::MediaSource::url) continue;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "control/snapshot.h"
-#include "gateway/admin_entrance.h"
+#include "gateway/entrance/admin_entrance.h"
 #include "http/exchange.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"

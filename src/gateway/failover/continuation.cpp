@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "chat/token_estimate.h"
-#include "gateway/call.h"
+#include "gateway/call/call.h"
 #include "providers/families.h"
 
 namespace llmgw::gateway {

@@ -2,7 +2,7 @@
 // the other one is cancelled. Each is a leg: what the call knows of an attempt, put aside while both run.
 #include <array>
 
-#include "gateway/call.h"
+#include "gateway/call/call.h"
 #include "gateway/engines/waiting_room.h"
 #include "gateway/failover/prefetched_exchange.h"
 #include "routing/load/late_first_byte.h"

@@ -2,8 +2,8 @@
 // and for no budget. The mirrored call goes its ordinary way but for authorization, limits and retries; its answer is
 // dropped as it comes. Its ledger records are tagged "mirror", its metrics have no API key.
 #include "base/text.h"
-#include "gateway/background.h"
-#include "gateway/call.h"
+#include "gateway/call/call.h"
+#include "gateway/responses/background.h"
 #include "json/text.h"
 
 namespace llmgw::gateway {

@@ -1,0 +1,409 @@
+#include "gateway/call/call.h"
+
+#include "base/text.h"
+#include "dialects/anthropic/host_body.h"
+#include "gateway/conversion/nested_models.h"
+#include "gateway/entrance/auth_key.h"
+#include "gateway/entrance/malformed.h"
+#include "gateway/handler.h"
+#include "http/mime_multipart.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using base::ErrorCode;
+using chat::ClientError;
+using chat::ErrorKind;
+using control::Connection;
+using control::Model;
+using http::HeaderId;
+using net::Task;
+
+// A caller's way to pick among connections where no model says it: files, batches.
+constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
+// Model names listed in a 404: enough to see a typing error, not the whole catalogue.
+constexpr size_t kSuggestedModelsMax = 20;
+
+std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message, std::string_view param = {}) {
+  return std::unexpected(ClientError{.kind = kind, .message = message, .param = param});
+}
+
+class Handler final : public http::RequestHandler {
+ public:
+  explicit Handler(Worker& worker) : worker_(worker) {}
+  Task<void> handle(http::ServerExchange& exchange) override {
+    Call call(worker_, exchange);
+    co_await call.run();
+  }
+  http::MalformedAnswer malformed_request(const http::MalformedRequest& request) override {
+    return answer_malformed(worker_, request);
+  }
+
+ private:
+  Worker& worker_;
+};
+
+}  // namespace
+
+std::unique_ptr<http::RequestHandler> make_handler(Worker& worker) {
+  return std::make_unique<Handler>(worker);
+}
+
+Call::Call(Worker& worker, http::ServerExchange& exchange, Kind kind)
+    : worker_(worker),
+      exchange_(exchange),
+      kind_(kind),
+      admission_{.generation = GenerationRef(worker.current()), .reservation = {}} {}
+
+Call::Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission)
+    : worker_(worker), exchange_(exchange), admission_(std::move(admission)), admitted_(true) {}
+
+Task<void> Call::run() {
+  const http::RequestHead& head = exchange_.head();
+  id_ = telemetry::RequestId::accept_or_mint(head.headers.value(HeaderId::x_request_id), worker_.loop().rng(),
+                                             worker_.loop().wall_now());
+  co_await dispatch();
+  if (!exchange_.ended() && exchange_.cancellation().cancelled()) client_gone_ = "client_closed";
+  settle();
+}
+
+Task<void> Call::dispatch() {
+  const http::RequestHead& head = exchange_.head();
+  AdminEntrance* const admin = worker_.shared().admin;
+  if (admin != nullptr && admin->owns(head.path)) {
+    co_return co_await admin->handle(exchange_, generation_.snapshot());
+  }
+  const ClientHints hints{.anthropic_version = head.headers.has(HeaderId::anthropic_version),
+                          .goog_api_key = head.headers.has(HeaderId::x_goog_api_key)};
+  auto match = find_endpoint(head.method_text, head.path, hints);
+  if (!match) {
+    co_await refuse_endpoint(match.error());
+    co_return;
+  }
+  match_ = *match;
+  matched_ = true;
+  switch (match_.operation) {
+    case Operation::health: co_await answer_health(false); break;
+    case Operation::ready: co_await answer_health(true); break;
+    case Operation::metrics: co_await answer_metrics(); break;
+    case Operation::models_list:
+    case Operation::models_get: co_await answer_models(); break;
+    default: co_await proxy(); break;
+  }
+}
+
+Task<void> Call::proxy() {
+  if (auto allowed = authenticate(); !allowed) co_return co_await refuse(allowed.error());
+  if (match_.websocket && exchange_.head().upgrade.empty()) {
+    co_return co_await refuse({.kind = ErrorKind::invalid_request,
+                               .message = "this endpoint speaks WebSocket: send an Upgrade: websocket request",
+                               .status = 426});
+  }
+  auto body = co_await read_body();
+  if (!body) co_return co_await refuse(body.error());
+  if (auto verified = verify_signature(); !verified) co_return co_await refuse(verified.error());
+  if (auto inspected = inspect_body(); !inspected) co_return co_await refuse(inspected.error());
+  if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
+  if (asks_memory() && co_await answer_from_memory()) co_return;
+  auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
+  if (!planned) co_return co_await refuse(planned.error());
+  if (auto admitted = admit(); !admitted) co_return co_await refuse(admitted.error());
+  if (!route().mirror.empty()) [[unlikely]]
+    start_mirror();
+  co_await try_instances();
+}
+
+Outcome<void> Call::authenticate() {
+  const http::Headers& headers = exchange_.head().headers;
+  const bool is_signed = providers::is_sigv4(headers.value(HeaderId::authorization));
+  auto known = is_signed && !headers.repeated(HeaderId::authorization) ? authenticate_signed() : authenticate_key();
+  return known ? check_standing() : known;
+}
+
+int64_t Call::wall_seconds() const {
+  return std::chrono::floor<std::chrono::seconds>(worker_.loop().wall_now()).time_since_epoch().count();
+}
+
+Outcome<void> Call::check_standing() const {
+  if (principal_->blocked) return refusal(ErrorKind::authentication, "the API key is blocked; ask who gave it to you");
+  if (wall_seconds() >= principal_->expires.seconds) {
+    return refusal(ErrorKind::authentication, "the API key has expired; ask for a new one");
+  }
+  return {};
+}
+
+Outcome<void> Call::authenticate_key() {
+  const http::Headers& headers = exchange_.head().headers;
+  for (const HeaderId id :
+       {HeaderId::authorization, HeaderId::x_api_key, HeaderId::api_key, HeaderId::x_goog_api_key}) {
+    if (headers.repeated(id)) return refusal(ErrorKind::invalid_request, "the credential header is there twice");
+  }
+  auto key = find_key({.authorization = headers.value(HeaderId::authorization),
+                       .x_api_key = headers.value(HeaderId::x_api_key),
+                       .api_key = headers.value(HeaderId::api_key),
+                       .x_goog_api_key = headers.value(HeaderId::x_goog_api_key),
+                       .query = exchange_.head().query},
+                      arena_);
+  std::string_view presented = match_.websocket && !key
+                                   ? websocket_protocol_key(headers.value(HeaderId::sec_websocket_protocol))
+                                   : std::string_view{};
+  if (key) {
+    presented = *key;
+  } else if (presented.empty() && key.error().problem != KeyProblem::missing) {
+    const bool ambiguous = key.error().problem == KeyProblem::ambiguous;
+    return refusal(ambiguous ? ErrorKind::invalid_request : ErrorKind::authentication, key.error().message);
+  }
+  principal_ = generation_.snapshot().authenticate(presented, wall_seconds());
+  if (principal_ != nullptr) return {};
+  if (presented.empty()) return refusal(ErrorKind::authentication, key.error().message);
+  return refusal(ErrorKind::authentication, "the API key is not known to this gateway; check the key and the address");
+}
+
+Task<Outcome<void>> Call::read_body() {
+  const uint64_t bytes_max = generation_.snapshot().server.max_body_bytes.bytes;
+  auto body = co_await exchange_.read_body(bytes_max);
+  if (body) {
+    body_ = *body;
+    bytes_in_ = body_.size();
+    co_return Outcome<void>{};
+  }
+  switch (body.error().code) {
+    case ErrorCode::too_large:
+      co_return refusal(ErrorKind::too_large,
+                        arena_.concat("the request body is larger than this gateway accepts: server.max_body_bytes is ",
+                                      arena_.copy(std::to_string(bytes_max))));
+    case ErrorCode::deadline_exceeded:
+      co_return refusal(ErrorKind::request_timeout, "the request body did not arrive in time");
+    case ErrorCode::protocol: co_return refusal(ErrorKind::invalid_request, arena_.copy(body.error().context));
+    default: co_return refusal(ErrorKind::invalid_request, "the connection ended inside the request body");
+  }
+}
+
+Outcome<void> Call::inspect_body() {
+  if (match_.model_place == ModelPlace::none || match_.model_place == ModelPlace::query || body_.empty()) {
+    if (match_.model_place == ModelPlace::body) return refusal(ErrorKind::invalid_request, "the request has no body");
+    return {};
+  }
+  const std::string_view body(body_.data(), body_.size());
+  if (match_.model_place == ModelPlace::multipart) {
+    const auto type = http::parse_content_type(exchange_.head().headers.value(HeaderId::content_type));
+    if (type && type->is("multipart/form-data")) {
+      auto field = http::find_multipart_field(body, type->boundary, "model");
+      if (!field) return refusal(ErrorKind::invalid_request, field.error().context, "model");
+      if (*field) {
+        body_model_span_ = body.substr((*field)->offset, (*field)->length);
+        model_ = body_model_span_;
+      }
+      return {};
+    }
+  }
+  auto seen = peek(worker_.parser(), body, arena_);
+  if (!seen) return refusal(ErrorKind::invalid_request, seen.error().message, seen.error().param);
+  peek_ = *seen;
+  body_is_json_ = true;
+  body_model_span_ = peek_.model_span;
+  if (match_.model_place != ModelPlace::path) model_ = peek_.model;
+  return {};
+}
+
+Outcome<void> Call::find_model_outside_body() {
+  if (match_.model_place == ModelPlace::path) {
+    auto model = decode_model(match_.model, arena_);
+    if (!model) return refusal(ErrorKind::invalid_request, model.error().context, "model");
+    model_ = *model;
+  } else if (match_.model_place == ModelPlace::query) {
+    std::string_view query = exchange_.head().query;
+    while (!query.empty()) {
+      const std::string_view parameter = query.substr(0, query.find('&'));
+      query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+      const size_t equals = parameter.find('=');
+      const std::string_view name = parameter.substr(0, equals);
+      if (equals == std::string_view::npos || (name != "model" && name != "deployment")) continue;
+      auto model = decode_model(parameter.substr(equals + 1), arena_);
+      if (!model) return refusal(ErrorKind::invalid_request, model.error().context, "model");
+      model_ = *model;
+    }
+  }
+  if (model_.empty() && match_.model_place != ModelPlace::none) {
+    return refusal(ErrorKind::invalid_request, "the request names no model", "model");
+  }
+  return {};
+}
+
+// Names the models this key may use: a typing error is then easy to see.
+ClientError Call::unknown_model() const {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  std::string names;
+  size_t count = 0;
+  const auto add = [&](std::string_view name) {
+    if (++count > kSuggestedModelsMax) return false;
+    if (!names.empty()) names += ", ";
+    names += name;
+    return true;
+  };
+  for (const control::Assignment& own : snapshot.assignments_of(*principal_)) {
+    if (!add(own.alias)) break;
+  }
+  // A name on several connections is one group, and so listed once.
+  for (const routing::Group& model : snapshot.model_table().groups()) {
+    if (snapshot.allows(*principal_, model.name) && !add(model.name)) break;
+  }
+  if (count > kSuggestedModelsMax) names += ", ...";
+  auto& arena = const_cast<base::Arena&>(arena_);
+  const std::string shown(model_.substr(0, 200));
+  const std::string message = names.empty() ? "the model '" + shown + "' does not exist; this key may use no model"
+                                            : "the model '" + shown + "' does not exist; this key may use: " + names;
+  return {.kind = ErrorKind::model_not_found, .message = arena.copy(message), .param = "model"};
+}
+
+// Whether the connection answers the call as it is. One that says which of OpenAI's two APIs it has, has only that.
+bool Call::native(const Connection& connection, std::string_view model) const {
+  if (!providers::speaks(connection.upstream, model, surface())) return false;
+  if (match_.operation == Operation::chat) return connection.api != control::UpstreamApi::responses;
+  const bool responses =
+      match_.operation == Operation::responses_create || match_.operation == Operation::responses_input_tokens;
+  if (responses) return connection.api != control::UpstreamApi::chat;
+  // Bedrock counts for Claude, and has a body of its own for it.
+  const bool bedrock = connection.upstream.provider->kind == providers::ProviderKind::bedrock;
+  if (bedrock && match_.operation == Operation::count_tokens) {
+    return match_.dialect == chat::Dialect::bedrock && providers::is_claude(model);
+  }
+  return true;
+}
+
+// Without a model the key's first connection that speaks the API is meant, or the one named by a header.
+Outcome<uint32_t> Call::find_without_model() const {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const std::string_view wanted = exchange_.head().headers.value(kConnectionHeader);
+  std::optional<uint32_t> best;
+  for (const Model& model : snapshot.models) {
+    const Connection& connection = snapshot.connections[model.connection];
+    if (!snapshot.allows(*principal_, model.name) || (!wanted.empty() && connection.name != wanted)) continue;
+    if (!providers::speaks(connection.upstream, {}, surface())) continue;
+    if (asks_memory() && connection.api == control::UpstreamApi::chat) continue;
+    if (!best || connection.priority < snapshot.connections[*best].priority) best = model.connection;
+  }
+  if (!best) {
+    return refusal(ErrorKind::not_found,
+                   wanted.empty() ? "no connection of this key speaks the API of this endpoint"
+                                  : "no connection of that name speaks the API of this endpoint for this key");
+  }
+  return *best;
+}
+
+providers::Surface Call::surface() const {
+  switch (match_.dialect) {
+    case chat::Dialect::azure: return providers::Surface::azure;
+    case chat::Dialect::anthropic: return providers::Surface::anthropic;
+    case chat::Dialect::gemini: return providers::Surface::gemini;
+    case chat::Dialect::vertex: return providers::Surface::vertex;
+    case chat::Dialect::bedrock: return providers::Surface::bedrock;
+    case chat::Dialect::cohere: return providers::Surface::cohere;
+    default:
+      // Azure's v1 API: its paths are OpenAI's, its query is not.
+      return exchange_.head().path.starts_with("/openai/") ? providers::Surface::azure_v1 : providers::Surface::openai;
+  }
+}
+
+// The client's path under the surface's own root, whatever alias of it the client used.
+std::string_view Call::canonical_path() {
+  const std::string_view path = exchange_.head().path;
+  switch (surface()) {
+    case providers::Surface::openai:
+    case providers::Surface::anthropic: return arena_.concat("/v1/", match_.tail);
+    case providers::Surface::azure_v1: return arena_.concat("/openai/v1/", match_.tail);
+    case providers::Surface::bedrock: return arena_.concat("/model/", match_.tail);
+    case providers::Surface::cohere: return arena_.concat("/v2/", match_.tail);
+    case providers::Surface::gemini: return path.starts_with("/gemini/") ? path.substr(7) : path;
+    default: return path;
+  }
+}
+
+Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_index) {
+  const Connection& connection = generation_.snapshot().connections[connection_index];
+  Attempt attempt{
+      .model = model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
+  const providers::ClientCall call{
+      .surface = surface(),
+      .path = canonical_path(),
+      .query = exchange_.head().query,
+      .model = model != nullptr ? model->upstream_name(meant_model_) : std::string_view{},
+      .deployment = model != nullptr ? std::string_view(model->deployment) : std::string_view{},
+      .stream = streams()};
+  auto target = providers::make_upstream_target(connection.upstream, call, arena_);
+  if (!target) {
+    const bool unsupported = target.error().code == ErrorCode::unsupported;
+    return refusal(unsupported ? ErrorKind::unsupported : ErrorKind::invalid_request, target.error().context);
+  }
+  attempt.target = target->path_and_query;
+  auto body = edit_body(*target);
+  if (!body) return std::unexpected(body.error());
+  attempt.body = *body;
+  return attempt;
+}
+
+// Claude's body as another cloud takes it.
+Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope) {
+  using dialects::anthropic::Host;
+  const dialects::ReadContext context{
+      .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
+  std::string wrapped;
+  const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
+  // A header that Bedrock has a member for.
+  chat::List<std::string_view> betas;
+  std::string_view header = exchange_.head().headers.value(HeaderId::anthropic_beta);
+  while (!header.empty()) {
+    const std::string_view beta = header.substr(0, header.find(','));
+    header.remove_prefix(std::min(header.size(), beta.size() + 1));
+    if (const std::string_view name = base::trim(beta); !name.empty()) betas.push(arena_, name);
+  }
+  if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
+    return std::unexpected(written.error());
+  }
+  auto pieces = json::splice(arena_.copy(wrapped), {});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return *pieces;
+}
+
+// Everything but the model's name and the routing member stays as it came.
+Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
+  std::string_view body(body_.data(), body_.size());
+  const bool gemini = match_.dialect == chat::Dialect::gemini || match_.dialect == chat::Dialect::vertex;
+  if (gemini && body_is_json_ && target.model != model_) {
+    auto replaced = replace_nested_models(worker_.parser(), body, target.model, arena_);
+    if (!replaced) return refusal(ErrorKind::invalid_request, replaced.error().context);
+    if (replaced->data() != body.data()) {
+      // The spans of the peek point into the old text, and none of its members is Gemini's.
+      auto pieces = json::splice(*replaced, {});
+      if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+      return *pieces;
+    }
+  }
+  if (target.envelope.drop_model) return wrap_body(body, target.envelope);
+  json::Edit edits[3];
+  size_t count = 0;
+  if (!target.envelope.anthropic_version.empty()) {
+    const std::string_view version = json::quoted(arena_, target.envelope.anthropic_version);
+    const std::string_view member = arena_.concat("\"anthropic_version\":", version);
+    edits[count++] = {body.substr(body.find('{') + 1, 0), arena_.concat(member, ",")};
+  }
+  if (body_is_json_ && !peek_.owned_by_span.empty()) edits[count++] = {peek_.owned_by_span, {}};
+  if (target.body_model == providers::BodyModel::set && !body.empty()) {
+    if (body_model_span_.data() != nullptr && (!body_is_json_ || peek_.has_model)) {
+      const std::string_view now = body_is_json_ ? peek_.model : body_model_span_;
+      if (now != target.model) {
+        edits[count++] = {body_model_span_, body_is_json_ ? json::quoted(arena_, target.model) : target.model};
+      }
+    } else if (body_is_json_) {
+      const size_t brace = body.find('{');
+      const bool empty_object = body.find_first_not_of(" \t\r\n", brace + 1) == body.find('}', brace);
+      const std::string_view member = arena_.concat("\"model\":", json::quoted(arena_, target.model));
+      edits[count++] = {body.substr(brace + 1, 0), empty_object ? member : arena_.concat(member, ",")};
+    }
+  }
+  auto pieces = json::splice(body, {edits, count});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return *pieces;
+}
+
+}  // namespace llmgw::gateway

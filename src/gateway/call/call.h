@@ -1,0 +1,400 @@
+// One request on its way through the gateway: endpoint, key, body, model, upstream, answer, settlement. Lives in its
+// handler's coroutine; one thread. The steps stand in the order a request takes them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accounting/answer_details.h"
+#include "accounting/usage_scanner.h"
+#include "base/arena.h"
+#include "chat/error.h"
+#include "chat/token_estimate.h"
+#include "dialects/openai/response_cursor.h"
+#include "dialects/stream_boundary.h"
+#include "gateway/call/call_admission.h"
+#include "gateway/conversion/conversion.h"
+#include "gateway/conversion/transcoder.h"
+#include "gateway/entrance/endpoints.h"
+#include "gateway/entrance/peek.h"
+#include "gateway/responses/responses_state.h"
+#include "gateway/worker.h"
+#include "http/client.h"
+#include "http/content_coding.h"
+#include "http/exchange.h"
+#include "json/splice.h"
+#include "providers/sigv4.h"
+#include "providers/surface.h"
+#include "routing/load/lease.h"
+#include "routing/policy/policy.h"
+#include "routing/prefix/block_hash.h"
+#include "routing/queue/waiting_lines.h"
+#include "telemetry/request_id.h"
+
+namespace llmgw::gateway {
+
+struct LiveEvents;
+
+using dialects::Outcome;
+
+// Tells how a call was routed, to whoever sends x-llm-gateway-debug.
+inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
+
+class Call {
+ public:
+  enum class Kind : uint8_t { ordinary, mirror };  // a mirror's answer is nobody's, and no limit is its
+  Call(Worker& worker, http::ServerExchange& exchange, Kind kind = Kind::ordinary);
+  // One that has been let in already.
+  Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  ~Call();
+
+  // Answers the request, whatever it is, and settles it.
+  net::Task<void> run();
+
+ private:
+  // One place a call may go: an instance that has the model, and how it is spoken to.
+  struct Option {
+    const control::Model* model = nullptr;  // null: the call names none
+    uint32_t connection = 0;
+    ConvertedApi api;  // the codec is null: as it came
+    // The request goes as it came, but its answer is read, so that another instance can go on from it.
+    bool read_along = false;
+  };
+  // How much of a stream is kept back.
+  struct HoldWindow {
+    uint32_t contents = 0;
+    base::Duration time{0};  // 0: no limit
+  };
+  // A request as it goes to one upstream.
+  struct Attempt {
+    const control::Model* model = nullptr;
+    const control::Connection* connection = nullptr;
+    uint32_t connection_index = 0;
+    std::string_view target;  // path and query
+    json::Pieces body;
+  };
+
+  // call.cpp: the steps
+  net::Task<void> dispatch();
+  net::Task<void> proxy();
+  Outcome<void> authenticate();
+  Outcome<void> authenticate_key();
+  Outcome<void> check_standing() const;
+  int64_t wall_seconds() const;  // since 1970
+  net::Task<Outcome<void>> read_body();
+  Outcome<void> inspect_body();
+  Outcome<void> find_model_outside_body();
+  Outcome<uint32_t> find_without_model() const;
+  Outcome<Attempt> address(const control::Model* model, uint32_t connection);
+  bool native(const control::Connection& connection, std::string_view model) const;
+  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
+  chat::ClientError unknown_model() const;
+  providers::Surface surface() const;
+  std::string_view canonical_path();
+  void settle();
+  void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
+  uint8_t error_id() const;
+
+  // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
+  Outcome<void> plan();
+  Outcome<void> plan_group(std::string_view model, const routing::Group& group);
+  Outcome<void> plan_without_model();
+  void take_options(std::span<const Option> options);
+  bool plan_fallback();
+  net::Task<void> try_instances();
+  net::Task<bool> try_next();
+  std::optional<routing::Choice> choose_instance();
+  Outcome<bool> take_instance(const routing::Choice& choice);
+  uint32_t prompt_tokens() const;  // a guess, of the body's bytes
+  Outcome<void> aim(uint32_t option);
+  std::optional<routing::Choice> choose(const control::Route& route);
+  void log_decision();
+  void describe_choice(const routing::Choice& choice, const control::Route& route,
+                       std::span<const routing::Score> lines);
+  bool wants_explanation() const;
+  bool find_own_headers() const;
+  void read_prompt(const control::Route& route);
+  uint64_t session(const control::Route& route) const;
+  void set_timeouts(const control::Route& route);
+  const control::Route& route() const;
+  bool could_retry() const;
+  void count_failed_attempt();
+  HoldWindow hold_window() const;
+  bool suspect() const;
+  bool may_retry(const chat::ClientError& failure);
+  bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
+  bool wants_other_model(std::string_view error_body) const;
+  void note_failure(bool whole_instance);
+  void note_success();
+  void note_cached();
+  void note_status(const http::ResponseHead& head);
+  void end_attempt();
+  routing::InstanceState* instance_state() const;
+  routing::InstanceState* model_state() const;
+
+  // call_queue.cpp: its share of an instance's load, and the wait for it
+  net::Task<Outcome<bool>> next_attempt();
+  bool take_free_instance();
+  bool take_share(const routing::Choice& choice);
+  net::Task<Outcome<bool>> wait_in_line(routing::Choice& choice);
+  chat::ClientError refused_in_line(const routing::AdmissionQueue::Refused& refused);
+  void went(const routing::Turn& turn, routing::Choice& choice);
+  bool still_fit(uint32_t candidate) const;
+  base::Instant queue_deadline() const;
+  int32_t priority() const;
+  void charge_share();
+  void settle_share();
+  telemetry::InstanceSeries& instance_series(uint32_t candidate);
+  void note_computed(base::Instant arrived, bool streams);
+  void leave_instance();
+
+  // governance.cpp: limits, budgets, the ledger
+  Outcome<void> admit();
+  admission::Demand estimate_demand();
+  uint64_t assumed_output() const;
+  const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
+  // The same at a tier of the provider's ("flex"); "tools": the provider's own, by their names.
+  const control::PriceTable::Tiers* price_at(std::string_view tier, const control::Model* model, uint32_t connection,
+                                             std::string_view name = {});
+  std::optional<int64_t> cost_of_call(const accounting::LedgerRecord& record);
+  std::optional<int64_t> cost_of_tools();
+  // When the answer begins, in the upstream's form: what else of it is needed for its price.
+  void look_for_details(chat::Dialect dialect, chat::Framing framing);
+  std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
+  void add_limit_headers(http::Headers& headers);
+  std::string_view tags();
+  // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
+  void account();
+  accounting::CallOutcome outcome() const;
+  chat::Usage used(bool& estimated) const;
+  void write_ledger(const accounting::LedgerRecord& settled);
+
+  // local.cpp: what the gateway answers itself
+  net::Task<void> answer_health(bool readiness);
+  net::Task<void> answer_metrics();
+  net::Task<void> answer_models();
+
+  // attempt.cpp: the call to the upstream and the way back
+  // True: it failed, nothing has gone out, and another attempt may be made.
+  net::Task<bool> attempt();
+  net::Task<base::Result<void>> send(http::ClientExchange& upstream, const Attempt& attempt, bool converted,
+                                     net::Wait wait);
+  static bool hit_closed_connection(const http::ClientExchange& upstream, const base::Error& error);
+  net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
+  net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // The beginning of an answer, kept back.
+  struct Beginning {
+    std::string bytes;
+    bool done = false;
+    bool retry = false;
+    bool over = false;  // the client has its answer, or has left
+  };
+  net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
+  net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
+  bool judge_refusal(const http::ResponseHead& head, Beginning& beginning);
+  net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* beginning);
+  net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
+                                     Beginning* beginning);
+  net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
+  base::Result<void> start_answer(const http::ResponseHead& head);
+  net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
+  void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
+  telemetry::RequestSeries& series();
+  chat::ClientError timeout_error();
+  chat::ClientError upstream_error(const base::Error& error);
+  net::Wait until(base::Duration timeout) const;
+  // For the pieces of an answer: those after the first give way to other calls' beginnings.
+  net::Wait until_next_piece(base::Duration timeout, base::Instant last_piece) const;
+
+  // failover/hedge.cpp: two instances are asked, and who begins first answers
+  struct Leg;
+  bool hedges() const;
+  net::Task<base::Result<const http::ResponseHead*>> race_heads(std::unique_ptr<http::ClientExchange>& upstream);
+  net::Task<bool> prepare_second();
+  net::Task<void> run_leg(Leg& leg, net::Signal& changed);
+  net::Task<base::Result<void>> open_leg(Leg& leg);
+  std::optional<base::Duration> hedge_after() const;
+  void park(Leg& leg);
+  void unpark(Leg& leg);
+  void lose(Leg& leg);
+
+  // failover/mirror.cpp: the call made a second time for nobody
+  void start_mirror();
+
+  // convert.cpp: the same for a provider of another protocol
+  Outcome<Attempt> address_converted(const control::Model& model, const ConvertedApi& api);
+  net::Task<Outcome<void>> read_converted();
+  net::Task<Outcome<void>> write_converted();
+  net::Task<Outcome<void>> fetch_media();
+  Transcoder::Sides sides(const http::ResponseHead& head);
+  bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
+                      http::ContentDecoder* decoder);
+  void warn_of_dropped(const Transcoder& transcoder);
+  net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
+  static std::string decode_document(std::string coded, std::string_view coding);
+  // An answer on its way through a Transcoder.
+  struct Relay {
+    Transcoder& transcoder;
+    std::unique_ptr<http::ClientExchange>& upstream;     // the one that sends now
+    std::unique_ptr<http::ContentDecoder> decoder = {};  // null: no coding
+    HoldWindow window = {};
+    base::Instant window_ends = base::kNever;
+    base::Instant last_piece = {};
+    uint32_t pieces = 0;
+    bool document = false;
+    bool begun = false;
+    bool upstream_done = false;
+  };
+  net::Task<base::Result<http::BodyBytes>> next_converted(Relay& relay);
+  bool still_holds(Relay& relay) const;
+  net::Task<bool> begin_or_end(Relay& relay, const http::ResponseHead& head);
+  // failover/continuation.cpp: a broken stream is finished by another instance
+  bool reads_along(const control::Connection& connection, const ConvertedApi& api) const;
+  bool may_continue(const Relay& relay) const;
+  net::Task<bool> continue_elsewhere(Relay& relay);
+  net::Task<bool> aim_continuation(std::string_view beginning);
+  net::Task<bool> open_continuation(Relay& relay, const chat::Usage& used);
+  void write_beginning(std::string_view beginning);
+  void exclude_those_that_cannot_continue(bool said_something);
+  chat::Usage charge_attempt(accounting::CallOutcome outcome, uint64_t text_bytes);
+  net::Task<bool> relay_converted(std::unique_ptr<http::ClientExchange>& upstream, const http::ResponseHead& head);
+  net::Task<std::string> read_document(http::ClientExchange& upstream, const http::ResponseHead& head);
+  chat::ClientError refusal_of(const http::ResponseHead& head, std::string_view body);
+  net::Task<bool> relay_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
+  base::Result<void> start_converted(const http::ResponseHead& head, std::optional<uint64_t> size);
+  net::Task<void> tell_failure(const chat::ClientError& error, Transcoder& transcoder, const http::ResponseHead& head,
+                               bool begun);
+  // count.cpp: how many tokens a prompt has, asked of a provider of another protocol or estimated
+  net::Task<void> answer_estimate();
+  net::Task<void> answer_count(uint64_t input_tokens);
+  net::Task<void> relay_count(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_count_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // invoke.cpp: Claude's stream out of InvokeModel's frames
+  bool unwraps(const http::ResponseHead& head) const;
+  net::Task<void> relay_unwrapped(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // call_responses.cpp: the memory of the Responses API
+  struct Memory;
+  struct MemoryDeleter {
+    void operator()(Memory* memory) const;
+  };
+  using MemoryPointer = std::unique_ptr<Memory, MemoryDeleter>;
+  bool asks_memory() const;
+  MemoryPointer open_memory();
+  net::Task<bool> answer_from_memory();
+  net::Task<Outcome<std::string_view>> recall();
+  net::Task<void> remember(std::string_view output);
+  net::Task<void> start_background();
+  std::string_view background_refusal() const;
+  net::Task<void> relay_background(LiveEvents& events);
+  base::Result<void> start_events();
+  net::Task<bool> answer_events(ResponsesState& memory, bool elsewhere);
+  net::Task<void> stream_from_memory(ResponsesState& memory, std::string id, uint64_t next,
+                                     ResponsesState::Events events);
+  void tell_memory(chat::Request& request);
+
+  bool streams() const { return match_.streams || peek_.stream.value_or(false); }
+
+  // credentials.cpp: signatures and tokens
+  Outcome<void> authenticate_signed();
+  Outcome<void> verify_signature();
+  std::unexpected<chat::ClientError> signature_refused(std::string_view exception, std::string_view message) const;
+  net::Task<base::Result<void>> add_credentials(http::Headers& headers, const Attempt& attempt, bool converted);
+  base::Result<void> sign(const providers::AwsSigning& aws, http::Headers& headers, const Attempt& attempt,
+                          bool converted);
+  bool replace_token();
+
+  // answer.cpp: answers of our own
+  net::Task<void> answer(uint16_t status, std::string_view content_type, std::string_view body,
+                         const http::Headers& headers);
+  net::Task<void> refuse(const chat::ClientError& error);
+  net::Task<void> refuse_endpoint(const EndpointRefusal& refusal);
+  chat::Dialect likely_dialect() const;
+  chat::Framing framing() const;
+
+  Worker& worker_;
+  http::ServerExchange& exchange_;
+  Kind kind_ = Kind::ordinary;
+  CallAdmission admission_;
+  const GenerationRef& generation_ = admission_.generation;
+  base::Arena arena_;
+  telemetry::RequestId id_;
+  Match match_;
+  bool matched_ = false;
+  const control::Principal* principal_ = nullptr;
+  std::optional<providers::SigV4Claim> claim_;  // the request is signed: to be verified with the body
+  std::span<char> body_;
+  Peek peek_;
+  std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
+  bool body_is_json_ = false;
+  std::string_view model_;        // as the client named it
+  std::string_view meant_model_;  // the same, or what stands behind the key's alias
+  const control::Assignment* assignment_ = nullptr;
+  std::optional<Attempt> attempt_;
+
+  // Where it may go. Options and candidates stand side by side, in the arena.
+  std::span<Option> options_;
+  std::span<routing::Candidate> candidates_;
+  std::span<const uint64_t> blocks_;  // of the prompt
+  std::span<uint32_t> ages_;          // of the blocks at the instance chosen, before this call
+  uint32_t blocks_expected_ = 0;      // to be cached there
+  // Tokens of one of the blocks, as far as they are known.
+  static constexpr uint32_t kBlockTokens = routing::kBlockBytes / chat::kBytesPerToken;
+  uint32_t route_index_ = 0;
+  uint32_t fallback_next_ = 0;
+  uint32_t attempts_ = 0;  // at this model
+  uint32_t rounds_ = 0;    // over all its instances
+  bool prompt_read_ = false;
+  bool has_own_headers_ = false;  // x-llm-gateway-...
+  bool skip_model_ = false;       // the model does not take this prompt: its other instances would not either
+  bool probe_ = false;
+  bool read_along_ = false;                   // the attempt's answer is read, its request is not converted
+  bool second_leg_ = false;                   // another instance is being asked already
+  bool continuing_ = false;                   // the attempt goes on from what the client has
+  std::optional<chat::ClientError> failure_;  // of the attempt before
+  routing::Lease lease_;
+  uint64_t charged_tokens_ = 0;  // to the key, in the fair order
+  base::Instant sent_at_{};
+  control::CallTimeouts timeouts_{};
+  std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
+  std::string_view timed_out_;    // "connect_timeout" and the like
+  std::string_view route_text_;   // of the debug header
+  std::string_view token_;        // the access token sent to the provider
+  bool token_replaced_ = false;
+  MemoryPointer memory_;
+  std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
+  std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
+
+  // For settlement
+  base::Instant deadline_ = base::kNever;
+  base::Duration before_{0};  // gateway time until the request was written to the upstream
+  base::Duration queued_{0};  // waited for an instance
+  base::Duration after_{-1};  // gateway time from the upstream's first byte to ours
+  base::Duration first_token_{-1};
+  uint16_t status_ = 0;
+  uint16_t upstream_status_ = 0;
+  uint32_t retries_ = 0;
+  uint64_t bytes_in_ = 0;
+  std::optional<chat::ErrorKind> error_;
+  std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
+  std::optional<accounting::UsageScanner> usage_;
+  std::optional<chat::Usage> converted_usage_;
+  std::optional<accounting::AnswerDetails> details_;  // where the request may have made it dearer or cheaper
+  // Of a converted answer, where sound and pictures cost apart.
+  std::optional<accounting::UsageScanner> converted_media_;
+  bool admitted_ = false;
+  bool handed_over_ = false;  // to a call in the background, which counts in its stead
+  bool accounted_ = false;
+  std::optional<int64_t> cost_;  // nano-dollars; none: unknown
+  // Of attempts before the last that were used, too: a stream that another instance finished.
+  uint64_t tokens_before_ = 0;
+  int64_t cost_before_ = 0;
+  uint64_t bytes_before_ = 0;  // of the answer, when the last attempt took over
+  telemetry::RequestSeries* series_ = nullptr;
+};
+
+}  // namespace llmgw::gateway

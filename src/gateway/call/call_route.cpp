@@ -1,0 +1,384 @@
+// Where a call goes, and where next when that fails: the shell around routing/.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+
+#include "base/text.h"
+#include "chat/token_estimate.h"
+#include "gateway/call/call.h"
+#include "gateway/engines/explain.h"
+#include "routing/prefix/block_hash.h"
+
+namespace llmgw::gateway {
+
+using chat::ClientError;
+using chat::ErrorKind;
+using control::Connection;
+using control::Model;
+using control::Route;
+using http::HeaderId;
+using routing::Candidate;
+
+namespace {
+
+constexpr std::string_view kPolicyHeader = "x-llm-gateway-policy";
+constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
+// A conversation is known by its first kilobyte.
+constexpr size_t kConversationBytes = 1024;
+// Scores of a debug header: enough to understand a choice, not a page.
+constexpr size_t kScoresMax = 16;
+
+template <class T>
+std::span<T> make_list(base::Arena& arena, size_t count) {
+  auto* const first = static_cast<T*>(arena.allocate(count * sizeof(T), alignof(T)));
+  std::uninitialized_value_construct_n(first, count);
+  return {first, count};
+}
+
+// Where the prompt begins in a body: everything before it may differ between calls of one conversation.
+size_t prompt_start(std::string_view body, chat::Dialect dialect) {
+  std::string_view name = "\"messages\"";
+  if (dialect == chat::Dialect::gemini || dialect == chat::Dialect::vertex) name = "\"contents\"";
+  if (dialect == chat::Dialect::openai_responses) name = "\"input\"";
+  const size_t at = body.find(name);
+  return at == std::string_view::npos ? 0 : at;
+}
+
+// A header of the client's that sets a time limit, in milliseconds.
+void override_timeout(const http::Headers& headers, std::string_view name, base::Duration& timeout) {
+  const std::string_view text = headers.value(name);
+  int64_t ms = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
+  constexpr int64_t kDayMs = 24 * 3600 * 1000;
+  if (text.empty() || read.ec != std::errc{} || read.ptr != text.data() + text.size() || ms <= 0) return;
+  timeout = std::chrono::milliseconds(std::min(ms, kDayMs));
+}
+
+}  // namespace
+
+const Route& Call::route() const {
+  return generation_.snapshot().routes[route_index_];
+}
+
+Outcome<void> Call::plan() {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  if (kind_ == Kind::mirror) {
+    const auto group = snapshot.resolve(model_);
+    return group ? plan_group(model_, *group) : std::unexpected(unknown_model());
+  }
+  const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
+  if (!resolved) return std::unexpected(unknown_model());
+  assignment_ = resolved->assignment;
+  worker_.shared().routing.retries.note_call();
+  return plan_group(resolved->model, resolved->group);
+}
+
+// Among connections of one priority, one that speaks the client's protocol is better than one that does not.
+Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  meant_model_ = name;
+  const Model* other_owner = nullptr;
+  const Model* other_protocol = nullptr;
+  const auto options = make_list<Option>(arena_, group.targets.size());
+  size_t count = 0;
+  for (const routing::Target& target : group.targets) {
+    const Model& model = snapshot.models[target.id];
+    const Connection& connection = snapshot.connections[model.connection];
+    if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
+      other_owner = &model;
+      continue;
+    }
+    Option option{.model = &model, .connection = model.connection, .api = {}};
+    if (!native(connection, model.upstream_name(meant_model_))) {
+      option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
+      other_protocol = &model;
+      if (option.api.codec == nullptr) continue;
+    } else if (snapshot.routes[model.route].continuation && streams()) {
+      const ConvertedApi api = convertible(match_.operation, connection, model.upstream_name(meant_model_), true);
+      option.read_along = reads_along(connection, api);
+      if (option.read_along) option.api = api;
+    }
+    options[count++] = option;
+  }
+  if (count != 0) {
+    take_options(options.first(count));
+    return {};
+  }
+  if (other_protocol == nullptr) {
+    const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
+                                other_owner->owned_by + "' here";
+    return std::unexpected(
+        ClientError{.kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
+  }
+  const Connection& connection = snapshot.connections[other_protocol->connection];
+  const std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
+                              std::string(connection.upstream.provider->name) +
+                              "', which does not speak the API of this endpoint";
+  return std::unexpected(
+      ClientError{.kind = ErrorKind::unsupported, .message = arena_.copy(message), .param = "model"});
+}
+
+Outcome<void> Call::plan_without_model() {
+  const auto connection = find_without_model();
+  if (!connection) return std::unexpected(connection.error());
+  const Option option{.model = nullptr, .connection = *connection, .api = {}};
+  take_options({&option, 1});
+  return {};
+}
+
+void Call::take_options(std::span<const Option> options) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  options_ = make_list<Option>(arena_, options.size());
+  candidates_ = make_list<Candidate>(arena_, options.size());
+  route_index_ = static_cast<uint32_t>(snapshot.routes.size() - 1);
+  if (options.front().model != nullptr) route_index_ = options.front().model->route;
+  for (size_t i = 0; i < options.size(); ++i) {
+    const Option& option = options_[i] = options[i];
+    const Connection& connection = snapshot.connections[option.connection];
+    const routing::InstanceHandle& instance = generation_.instance(option.connection);
+    Candidate candidate{
+        .slot = instance.slot(),
+        .priority = connection.priority * 2 + (option.api.codec != nullptr && !option.read_along ? 1 : 0),
+        .weight = connection.weight,
+        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
+    const Route& own = route();
+    if (own.settings.policy == routing::PolicyKind::cost || own.policy_header) {
+      candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens());
+    }
+    if (option.model != nullptr) {
+      const auto& handle = generation_.model_instance(static_cast<uint32_t>(option.model - snapshot.models.data()));
+      if (handle.valid()) candidate.model_slot = handle.slot();
+    }
+    candidates_[i] = candidate;
+  }
+  attempts_ = 0;
+  rounds_ = 0;
+  skip_model_ = false;
+}
+
+// The next model that may answer instead; the operator's choice, whatever models the key may ask for itself.
+bool Call::plan_fallback() {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const Route& from = snapshot.routes[route_index_];
+  if (!from.fallback_on_error && !skip_model_) return false;
+  const auto& names = from.fallbacks;
+  while (fallback_next_ < names.size()) {
+    const std::string& name = names[fallback_next_++];
+    const auto group = snapshot.resolve(name);
+    const uint32_t own_route = route_index_;
+    if (!group || !plan_group(name, *group)) continue;
+    // The fallbacks are those of the model that was asked for.
+    route_index_ = own_route;
+    worker_.metrics().count(telemetry::FailoverEvent::fallback);
+    return true;
+  }
+  return false;
+}
+
+uint64_t Call::session(const Route& route) const {
+  const uint64_t seed = routing::hash_text(meant_model_);
+  switch (route.session) {
+    case control::SessionKind::key: return routing::hash_text(principal_->name, seed);
+    case control::SessionKind::user: return peek_.user.empty() ? 0 : routing::hash_text(peek_.user, seed);
+    case control::SessionKind::header: {
+      const std::string_view value = exchange_.head().headers.value(route.session_header);
+      return value.empty() ? 0 : routing::hash_text(value, seed);
+    }
+    case control::SessionKind::conversation: {
+      const std::string_view body(body_.data(), body_.size());
+      const size_t start = prompt_start(body, match_.dialect);
+      return body.empty() ? 0 : routing::hash_text(body.substr(start, kConversationBytes), seed);
+    }
+    default: return 0;
+  }
+}
+
+// The prompt's blocks, if anything is to be chosen by them.
+void Call::read_prompt(const Route& route) {
+  const bool used =
+      route.settings.policy == routing::PolicyKind::adaptive || route.settings.policy == routing::PolicyKind::prefix;
+  if (!used || !body_is_json_ || body_.size() < routing::kBlockBytes) return;
+  std::string_view prompt(body_.data(), body_.size());
+  prompt.remove_prefix(prompt_start(prompt, match_.dialect));
+  const auto hashes = make_list<uint64_t>(arena_, std::min(prompt.size() / routing::kBlockBytes, routing::kBlocksMax));
+  blocks_ = hashes.first(routing::hash_blocks(prompt, routing::hash_text(meant_model_), hashes));
+}
+
+bool Call::wants_explanation() const {
+  return has_own_headers_ && !exchange_.head().headers.value(kDebugHeader).empty();
+}
+
+// One look over all of them, so that calls without any pay for no other.
+bool Call::find_own_headers() const {
+  constexpr std::string_view kPrefix = "x-llm-gateway-";
+  return std::ranges::any_of(exchange_.head().headers, [kPrefix](const http::Header& header) {
+    return header.id == HeaderId::other && header.name.size() > kPrefix.size() &&
+           base::equals_ignoring_case(header.name.substr(0, kPrefix.size()), kPrefix);
+  });
+}
+
+std::optional<routing::Choice> Call::choose(const Route& route) {
+  const base::Instant now = worker_.loop().now();
+  routing::Settings settings = route.settings;
+  if (may_fall_back(route) && route.fallback_on_error)
+    settings.last_resort = false;  // another model is better than a sick instance
+  if (route.policy_header && has_own_headers_) {
+    const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
+    if (asked) settings.policy = *asked;
+  }
+  routing::Ask ask{.now = now,
+                   .prompt_tokens = prompt_tokens(),
+                   .block_tokens = kBlockTokens,
+                   .blocks = blocks_,
+                   .session = second_leg_ ? 0 : session(route),  // a hedge moves no session
+                   .cache_lifetime = route.cache_lifetime};
+  if (settings.policy == routing::PolicyKind::split && ask.session == 0) {
+    ask.session = routing::hash_text(principal_->name);
+  }
+  const bool debug = wants_explanation();
+  std::vector<routing::Score> lines;
+  for (;;) {
+    const auto choice = worker_.chooser().choose(settings, candidates_, ask, debug ? &lines : nullptr);
+    if (!choice) return std::nullopt;
+    const Candidate& chosen = candidates_[choice->candidate];
+    routing::InstanceTable& table = worker_.shared().routing.instances;
+    probe_ = false;
+    if (choice->probe) {
+      probe_ = routing::begin_probe(table.state(chosen.slot).health, now);
+      if (chosen.model_slot != routing::kUnknown) {
+        probe_ = routing::begin_probe(table.state(chosen.model_slot).health, now) || probe_;
+      }
+      if (!probe_) {
+        candidates_[choice->candidate].excluded = true;  // somebody else was quicker
+        continue;
+      }
+    }
+    if (debug) describe_choice(*choice, route, lines);
+    return choice;
+  }
+}
+
+void Call::describe_choice(const routing::Choice& choice, const Route& route, std::span<const routing::Score> lines) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  std::string text = "connection=" + snapshot.connections[options_[choice.candidate].connection].name;
+  text += "; policy=" + std::string(routing::policy_names()[static_cast<size_t>(route.settings.policy)]);
+  text += "; attempt=" + std::to_string(retries_ + 1) + "; cached=" + std::to_string(choice.cached_tokens);
+  if (choice.pinned) text += "; pinned";
+  if (choice.probe) text += "; probe";
+  if (choice.last_resort) text += "; last-resort";
+  text += "; scores=";
+  for (const routing::Score& line : lines.first(std::min(lines.size(), kScoresMax))) {
+    text += snapshot.connections[options_[line.candidate].connection].name + ":" +
+            (line.considered ? std::to_string(line.cost) : std::string(to_string(line.fitness))) + ",";
+  }
+  text.pop_back();
+  route_text_ = arena_.copy(text);
+}
+
+// Where the call went and what it asked for, as `route simulate` reads it. The prompt is hashes of its blocks: the
+// lower halves, since the first that differs makes all that follow differ.
+void Call::log_decision() {
+  if (!attempt_ || candidates_.empty()) return;
+  constexpr size_t kBlocksALine = 128;  // a line has room for texts of 1,024 bytes
+  std::string hashes;
+  for (const uint64_t block : blocks_) {
+    std::array<char, 9> digits;
+    std::snprintf(digits.data(), digits.size(), "%08x", static_cast<uint32_t>(block));
+    hashes.append(digits.data(), 8);
+  }
+  const std::string_view all = hashes;
+  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const auto tenant = principal_ == nullptr ? 0 : generation_.snapshot().index_of(*principal_);
+  const auto arrived = std::chrono::duration_cast<std::chrono::microseconds>(exchange_.started_at().time_since_epoch());
+  worker_.log().debug("routed", {{"request_id", id_.view()},
+                                 {"timestamp", double(arrived.count()) / 1000},
+                                 {"model", meant_model_},
+                                 {"connection", attempt_->connection->name},
+                                 {"policy", routing::policy_names()[static_cast<size_t>(route().settings.policy)]},
+                                 {"attempts", retries_ + 1},
+                                 {"tenant", uint64_t{tenant}},
+                                 {"input_length", uint64_t{prompt_tokens()}},
+                                 {"output_length", uint64_t{usage.output.value_or(0)}},
+                                 {"blocks", all.substr(0, kBlocksALine * 8)},
+                                 {"more_blocks", all.size() > kBlocksALine * 8 ? all.substr(kBlocksALine * 8) : ""}});
+}
+
+void Call::set_timeouts(const Route& route) {
+  timeouts_ = attempt_->connection->timeouts;
+  timeouts_.connect = route.connect_timeout.value_or(timeouts_.connect);
+  timeouts_.first_byte = route.first_byte_timeout.value_or(timeouts_.first_byte);
+  timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
+  timeouts_.total = route.total_timeout.value_or(timeouts_.total);
+  const http::Headers& headers = exchange_.head().headers;
+  if (has_own_headers_) {
+    override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
+    override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
+    override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
+    override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+  }
+  if (deadline_ == base::kNever) {
+    deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
+  }
+}
+
+Outcome<void> Call::aim(uint32_t chosen) {
+  const Option& option = options_[chosen];
+  if (!continuing_) conversion_.reset();
+  read_along_ = option.read_along && !continuing_;
+  auto addressed = option.api.codec != nullptr ? address_converted(*option.model, option.api)
+                                               : address(option.model, option.connection);
+  if (!addressed) return std::unexpected(addressed.error());
+  attempt_ = *addressed;
+  if (read_along_) {
+    auto own = address(option.model, option.connection);
+    if (!own) return std::unexpected(own.error());
+    attempt_ = *own;
+  }
+  return {};
+}
+
+// Whether there is an instance left, and which.
+std::optional<routing::Choice> Call::choose_instance() {
+  const Route& own = route();
+  if (!prompt_read_) {
+    has_own_headers_ = find_own_headers();
+    if (options_.size() > 1 || candidates_[0].gate.any()) read_prompt(own);
+  }
+  prompt_read_ = true;
+  if (options_.size() == 1 && !may_fall_back(own) && !candidates_[0].gate.any() && !own.policy_header &&
+      !wants_explanation()) {
+    if (candidates_[0].excluded) return std::nullopt;
+    return routing::Choice{.uncached_tokens = prompt_tokens()};
+  }
+  return choose(own);
+}
+
+uint32_t Call::prompt_tokens() const {
+  return static_cast<uint32_t>(body_.size() / chat::kBytesPerToken);
+}
+
+// Sets everything up for the instance.
+Outcome<bool> Call::take_instance(const routing::Choice& choice) {
+  if (auto aimed = aim(choice.candidate); !aimed) {
+    leave_instance();
+    return std::unexpected(aimed.error());
+  }
+  set_timeouts(route());
+  candidates_[choice.candidate].excluded = true;
+  blocks_expected_ = choice.cached_tokens / kBlockTokens;
+  ++attempts_;
+  series_ = nullptr;
+  usage_.reset();
+  converted_usage_.reset();
+  details_.reset();
+  converted_media_.reset();
+  cursor_.reset();
+  upstream_status_ = 0;
+  token_replaced_ = false;
+  timed_out_ = {};
+  return true;
+}
+
+}  // namespace llmgw::gateway

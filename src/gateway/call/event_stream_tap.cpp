@@ -1,0 +1,102 @@
+#include "gateway/call/event_stream_tap.h"
+
+#include <algorithm>
+
+#include "base/base64.h"
+#include "base/text.h"
+
+namespace llmgw::gateway {
+namespace {
+
+// The other member, random padding, holds no quote.
+constexpr std::string_view kMember = "\"bytes\"";
+
+int base64_value(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (base::is_digit(c)) return c - '0' + 52;
+  if (c == '+') return 62;
+  return c == '/' ? 63 : -1;
+}
+
+}  // namespace
+
+void ChunkDecoder::reset() {
+  *this = {};
+}
+
+void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usage) {
+  constexpr size_t kPieceBytes = 512;  // decoded at a time
+  std::array<char, kPieceBytes> decoded;
+  size_t size = 0;
+  for (const char c : payload) {
+    if (place_ == Place::behind) break;
+    if (place_ == Place::before) {
+      // No prefix of the name occurs in it again but for its first byte.
+      matched_ = c == kMember[matched_] ? matched_ + 1 : (c == kMember[0] ? 1 : 0);
+      if (matched_ == kMember.size()) place_ = Place::value;
+      continue;
+    }
+    if (place_ == Place::value) {
+      if (c == '"') {
+        place_ = Place::inside;
+      } else if (c != ':' && c != ' ') {
+        place_ = Place::before;  // it was a text of that name
+        matched_ = 0;
+      }
+      continue;
+    }
+    const int value = base64_value(c);
+    if (value < 0) {
+      if (c == '"') place_ = Place::behind;
+      continue;
+    }
+    bits_ = bits_ << 6 | static_cast<uint32_t>(value);
+    bit_count_ = static_cast<uint8_t>(bit_count_ + 6);
+    if (bit_count_ < 8) continue;
+    bit_count_ = static_cast<uint8_t>(bit_count_ - 8);
+    decoded[size++] = static_cast<char>(bits_ >> bit_count_ & 0xFF);
+    if (size == kPieceBytes) {
+      usage.feed({decoded.data(), size});
+      size = 0;
+    }
+  }
+  usage.feed({decoded.data(), size});
+}
+
+bool unwrap_chunk(std::string_view payload, std::string& event) {
+  for (size_t name = payload.find(kMember); name != std::string_view::npos; name = payload.find(kMember, name + 1)) {
+    const size_t start = payload.find_first_not_of(" :", name + kMember.size());
+    // Else it was a text of that name.
+    if (start == name + kMember.size() || start == std::string_view::npos || payload[start] != '"') continue;
+    const size_t end = payload.find('"', start + 1);
+    if (end == std::string_view::npos) return false;
+    const std::string_view text = payload.substr(start + 1, end - start - 1);
+    const size_t before = event.size();
+    event.resize(before + text.size());
+    const auto size = base::base64_decode(text, event.data() + before);
+    event.resize(before + size.value_or(0));
+    return size.has_value();
+  }
+  return false;
+}
+
+void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage) {
+  while (const auto step = walker_.next(bytes)) {
+    if (step->starts) {
+      const auto type = walker_.event_type();
+      // Usage comes behind the stop, in the metadata.
+      ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || type == "metadata";
+      chunk_.reset();
+      if (usage != nullptr) usage->next_document();
+    }
+    if (usage == nullptr || step->payload.empty()) continue;
+    if (payload_ == Payload::plain) {
+      usage->feed(step->payload);
+    } else {
+      chunk_.feed(step->payload, *usage);
+    }
+  }
+}
+
+}  // namespace llmgw::gateway

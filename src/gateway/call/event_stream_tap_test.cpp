@@ -1,0 +1,100 @@
+#include "gateway/call/event_stream_tap.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/base64.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using accounting::UsageScanner;
+using Payload = EventStreamTap::Payload;
+
+std::string event(std::string_view type, std::string_view json) {
+  std::string out;
+  EXPECT_TRUE(http::append_event_stream_event(out, type, json));
+  return out;
+}
+
+std::string chunk(std::string_view json, const char* member = R"("bytes":)") {
+  std::string text(base::base64_size(json.size()), '\0');
+  base::base64_encode(json, text.data());
+  return event("chunk", R"({"p":"bytes",)" + std::string(member) + "\"" + text + "\"}");
+}
+
+struct Seen {
+  chat::Usage usage;
+  bool ended;
+  bool at_boundary;
+};
+
+Seen tap(std::string_view stream, Payload payload, chat::Dialect dialect, size_t step) {
+  EventStreamTap tapped(payload);
+  UsageScanner usage(dialect, chat::Framing::event_stream);
+  for (size_t at = 0; at < stream.size(); at += step) tapped.feed(stream.substr(at, step), &usage);
+  return {usage.usage(), tapped.ended(), tapped.at_boundary()};
+}
+
+TEST(EventStreamTap, ReadsConversesUsageBehindTheStop) {
+  const std::string start = event("messageStart", R"({"role":"assistant"})") +
+                            event("contentBlockDelta", R"({"delta":{"text":"\"usage\":{\"inputTokens\":9}"}})") +
+                            event("messageStop", R"({"stopReason":"end_turn"})");
+  const std::string stream = start + event("metadata", R"({"usage":{"inputTokens":7,"outputTokens":3,"totalTokens":10,)"
+                                                       R"("cacheReadInputTokens":2},"metrics":{"latencyMs":5}})");
+  for (const size_t step : {size_t{1}, size_t{3}, size_t{50}, stream.size()}) {
+    const Seen seen = tap(stream, Payload::plain, chat::Dialect::bedrock, step);
+    EXPECT_EQ(seen.usage.input, 7U) << step;
+    EXPECT_EQ(seen.usage.output, 3U);
+    EXPECT_EQ(seen.usage.cache_read, 2U);
+    EXPECT_TRUE(seen.ended);
+    EXPECT_TRUE(seen.at_boundary);
+    const Seen cut = tap(start, Payload::plain, chat::Dialect::bedrock, step);
+    EXPECT_FALSE(cut.usage.known());
+    EXPECT_FALSE(cut.ended);
+    EXPECT_TRUE(cut.at_boundary);
+    EXPECT_FALSE(tap(stream.substr(0, stream.size() - 1), Payload::plain, chat::Dialect::bedrock, step).at_boundary);
+  }
+}
+
+TEST(EventStreamTap, ReadsClaudesUsageOutOfInvokesChunks) {
+  const std::string stream =
+      chunk(R"({"type":"message_start","message":{"usage":{"input_tokens":11,"output_tokens":1}}})") +
+      chunk(R"({"type":"content_block_delta","delta":{"text":")" + std::string(2000, 'x') + R"("}})") +
+      chunk(R"({"type":"message_delta","usage":{"output_tokens":42}})", "\"bytes\" : ") +
+      chunk(R"({"type":"message_stop"})");
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{64}, stream.size()}) {
+    const Seen seen = tap(stream, Payload::wrapped, chat::Dialect::anthropic, step);
+    EXPECT_EQ(seen.usage.input, 11U) << step;
+    EXPECT_EQ(seen.usage.output, 42U);
+    EXPECT_TRUE(seen.ended);
+  }
+}
+
+TEST(EventStreamTap, AnExceptionEndsAStream) {
+  std::string stream = event("messageStart", R"({"role":"assistant"})");
+  ASSERT_TRUE(http::append_event_stream_exception(stream, "throttlingException", R"({"message":"slow"})"));
+  EXPECT_TRUE(tap(stream, Payload::plain, chat::Dialect::bedrock, 10).ended);
+}
+
+TEST(EventStreamTap, WhatIsNoEventStreamHasNoBoundary) {
+  EXPECT_FALSE(tap("<html>not an event stream</html>", Payload::plain, chat::Dialect::bedrock, 5).at_boundary);
+}
+
+TEST(UnwrapChunk, WhateverStandsAroundIt) {
+  const auto unwrapped = [](std::string_view payload) {
+    std::string out = "+";
+    return unwrap_chunk(payload, out) ? out : "none";
+  };
+  EXPECT_EQ(unwrapped(R"({"bytes":"YWI="})"), "+ab");
+  EXPECT_EQ(unwrapped(R"({"p":"bytes","bytes" : "YWI=","q":"x"})"), "+ab");
+  EXPECT_EQ(unwrapped(R"({"bytes":""})"), "+");
+  for (const char* const none :
+       {"", "{}", R"({"bytes"})", R"({"bytes":"YWI=)", R"({"bytes":"?"})", R"({"p":"bytes"})"}) {
+    EXPECT_EQ(unwrapped(none), "none") << none;
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::gateway

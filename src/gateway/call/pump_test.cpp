@@ -1,0 +1,104 @@
+#include "gateway/call/pump.h"
+
+#include <gtest/gtest.h>
+
+#include "http/h1_test_world.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using http::Peer;
+
+// Two connections joined in the middle; the test speaks both outer ends.
+struct Joined {
+  net::sim::World world;
+  net::Cancellation cancellation;
+  std::unique_ptr<Peer> client;
+  std::unique_ptr<Peer> server;
+  bool done = false;
+  net::TaskGroup tasks;
+
+  explicit Joined(const net::sim::Faults& faults = {}, std::string_view early = {}, uint64_t seed = 1) : world(seed) {
+    auto [client_end, near_client] = world.network().pair(faults);
+    auto [near_server, server_end] = world.network().pair(faults);
+    client = std::make_unique<Peer>(world, std::move(client_end));
+    server = std::make_unique<Peer>(world, std::move(server_end));
+    tasks.spawn(run(std::move(near_client), std::move(near_server), early));
+  }
+  ~Joined() { tasks.cancel_all(); }
+
+ private:
+  net::Task<void> run(std::unique_ptr<net::Stream> a, std::unique_ptr<net::Stream> b, std::string_view early) {
+    co_await pump_both_ways({.stream = *a, .early_bytes = early}, {.stream = *b, .early_bytes = {}}, 30s, cancellation);
+    done = true;
+  }
+};
+
+TEST(Pump, CarriesBothWays) {
+  Joined joined({}, "early ");
+  joined.client->send("bird");
+  EXPECT_EQ(joined.server->receive(), "early bird");
+  joined.server->send("worm");
+  EXPECT_EQ(joined.client->receive(), "worm");
+  EXPECT_FALSE(joined.done);
+}
+
+TEST(Pump, NothingIsLostInSmallPipes) {
+  net::sim::Faults faults;
+  faults.to_server = {.delay_max = 3ms, .write_split = 0.5, .read_split = 0.5, .capacity_min = 60, .capacity_max = 900};
+  faults.to_client = faults.to_server;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Joined joined(faults, {}, seed);
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += "line " + std::to_string(i) + '\n';
+    std::string back;
+    for (size_t at = 0; at < text.size(); at += 50) {
+      joined.client->send(text.substr(at, 50));
+      back += joined.server->receive(20ms);
+    }
+    for (int i = 0; i < 2000 && back.size() < text.size(); ++i) back += joined.server->receive(20ms);
+    ASSERT_FALSE(joined.client->failed());
+    ASSERT_TRUE(back == text) << joined.world.trace();
+  }
+}
+
+TEST(Pump, EitherEndEndsBoth) {
+  for (const bool by_client : {false, true}) {
+    for (const bool hard : {false, true}) {
+      Joined joined;
+      Peer& leaves = by_client ? *joined.client : *joined.server;
+      Peer& stays = by_client ? *joined.server : *joined.client;
+      leaves.send("last");
+      joined.world.run_for(1ms);
+      if (hard) {
+        leaves.reset();
+      } else {
+        leaves.close();
+      }
+      EXPECT_EQ(stays.receive(), "last");
+      EXPECT_TRUE(stays.gone());
+      EXPECT_TRUE(joined.done);
+      EXPECT_EQ(joined.world.network().open_streams(), 1u);
+    }
+  }
+}
+
+TEST(Pump, IdlenessAndCancellationEndIt) {
+  Joined idle;
+  idle.world.run_for(20s);
+  idle.client->send("alive");
+  EXPECT_EQ(idle.server->receive(), "alive");
+  idle.world.run_for(20s);
+  EXPECT_FALSE(idle.client->gone()) << "one direction may be silent while the other is not";
+  idle.world.run_for(31s);
+  EXPECT_TRUE(idle.done);
+
+  Joined stopped;
+  stopped.cancellation.cancel();
+  stopped.world.run_for(1ms);
+  EXPECT_TRUE(stopped.done);
+}
+
+}  // namespace
+}  // namespace llmgw::gateway

@@ -1,0 +1,233 @@
+#include "gateway/conversion/conversion.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/base64.h"
+#include "dialects/anthropic/host_body.h"
+#include "dialects/counting.h"
+#include "json/writer.h"
+
+namespace llmgw::gateway {
+
+using chat::Dialect;
+using providers::ProviderKind;
+using providers::Surface;
+
+namespace {
+
+// Servers lie about types, providers refuse what does not match: the first bytes know better (WHATWG MIME Sniffing,
+// section 6.1, 2024).
+std::string_view sniff_media_type(std::string_view bytes) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kMagic{{
+      {"\x89PNG\r\n\x1a\n", "image/png"},
+      {"\xff\xd8\xff", "image/jpeg"},
+      {"GIF87a", "image/gif"},
+      {"GIF89a", "image/gif"},
+      {"%PDF-", "application/pdf"},
+  }};
+  for (const auto& [magic, type] : kMagic) {
+    if (bytes.starts_with(magic)) return type;
+  }
+  if (bytes.starts_with("RIFF") && bytes.substr(std::min<size_t>(8, bytes.size())).starts_with("WEBP")) {
+    return "image/webp";
+  }
+  return {};
+}
+
+ConvertedApi make(Dialect dialect, Surface surface, std::string_view path, std::string_view query = {}) {
+  return {.codec = dialects::find_codec(dialect), .surface = surface, .path = path, .query = query};
+}
+
+// How the connection counts a prompt's tokens. Bedrock does so for Claude only, and by Converse's body whichever way
+// Claude is called.
+ConvertedApi counting_api(const control::Connection& connection, std::string_view model) {
+  const ProviderKind kind = connection.upstream.provider->kind;
+  if (kind == ProviderKind::bedrock) {
+    return make(Dialect::bedrock, Surface::bedrock, providers::is_claude(model) ? "/model/m/count-tokens" : "");
+  }
+  if (providers::speaks(connection.upstream, model, Surface::anthropic)) {
+    return make(Dialect::anthropic, Surface::anthropic, "/v1/messages/count_tokens");
+  }
+  switch (kind) {
+    case ProviderKind::openai:
+    case ProviderKind::azure:
+      return connection.api == control::UpstreamApi::chat
+                 ? make(Dialect::openai_chat, Surface::openai, "")
+                 : make(Dialect::openai_responses, Surface::openai, "/v1/responses/input_tokens");
+    case ProviderKind::google:
+    case ProviderKind::vertex: return make(Dialect::gemini, Surface::gemini, "/v1beta/models/m:countTokens");
+    case ProviderKind::cohere: return make(Dialect::cohere, Surface::cohere, "");
+    default: return {};
+  }
+}
+
+}  // namespace
+
+bool is_chat(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+    case Operation::responses_create:
+    case Operation::messages:
+    case Operation::generate_content:
+    case Operation::stream_generate_content:
+    case Operation::converse:
+    case Operation::converse_stream:
+    case Operation::invoke:
+    case Operation::invoke_stream: return true;
+    default: return false;
+  }
+}
+
+bool only_answers(Operation operation) {
+  switch (operation) {
+    case Operation::completions:
+    case Operation::embeddings:
+    case Operation::rerank:
+    case Operation::count_tokens: return true;
+    case Operation::responses_create: return false;
+    default: return is_chat(operation);
+  }
+}
+
+bool counts_tokens(Operation operation) {
+  return operation == Operation::count_tokens || operation == Operation::responses_input_tokens;
+}
+
+Dialect body_dialect(Operation operation, Dialect client) {
+  return operation == Operation::invoke || operation == Operation::invoke_stream ? Dialect::anthropic : client;
+}
+
+ConvertedApi convertible(Operation operation, const control::Connection& connection, std::string_view model,
+                         bool streams) {
+  if (counts_tokens(operation)) return counting_api(connection, model);
+  if (!is_chat(operation)) return {};
+  const ProviderKind kind = connection.upstream.provider->kind;
+  if (providers::speaks(connection.upstream, model, Surface::anthropic)) {
+    return make(Dialect::anthropic, Surface::anthropic, "/v1/messages");
+  }
+  switch (kind) {
+    case ProviderKind::openai:
+    case ProviderKind::azure:
+      return connection.api == control::UpstreamApi::responses
+                 ? make(Dialect::openai_responses, Surface::openai, "/v1/responses")
+                 : make(Dialect::openai_chat, Surface::openai, "/v1/chat/completions");
+    case ProviderKind::google:
+    case ProviderKind::vertex:
+      return streams ? make(Dialect::gemini, Surface::gemini, "/v1beta/models/m:streamGenerateContent", "alt=sse")
+                     : make(Dialect::gemini, Surface::gemini, "/v1beta/models/m:generateContent");
+    case ProviderKind::bedrock:
+      return make(Dialect::bedrock, Surface::bedrock, streams ? "/model/m/converse-stream" : "/model/m/converse");
+    case ProviderKind::cohere: return make(Dialect::cohere, Surface::cohere, "/v2/chat");
+    default: return {};
+  }
+}
+
+dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view model, bool streams) {
+  const dialects::ReadContext context{
+      .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};
+  request_ = {.from = client_.dialect};
+  request_.model = model;
+  dialects::Outcome<void> read;
+  if (counts_tokens(operation_)) {
+    read = dialects::find_counting(client_.dialect)->read_request(body, context, request_);
+  } else if (operation_ == Operation::invoke || operation_ == Operation::invoke_stream) {
+    read = read_invoked(body, context);
+  } else {
+    read = client_.read_request(body, context, request_);
+  }
+  request_.model = model;
+  request_.stream = streams;
+  if (!read) return named(read.error());
+  return read;
+}
+
+// The member at fault by the client's own name; in the message too where the dialect's errors have no place for it.
+std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) const {
+  using chat::Dialect;
+  error.param = chat::client_field(client_.dialect, error.param);
+  const bool has_place = client_.dialect == Dialect::openai_chat || client_.dialect == Dialect::openai_responses;
+  if (!has_place && !error.param.empty() && error.message.find(error.param) == std::string_view::npos) {
+    const std::string message = std::string(error.param) + ": " + std::string(error.message);
+    error.message = arena_.copy(message);
+  }
+  return std::unexpected(error);
+}
+
+// Claude's own body in Bedrock's envelope.
+dialects::Outcome<void> Conversion::read_invoked(std::string_view body, const dialects::ReadContext& context) {
+  std::string plain;
+  chat::List<std::string_view> betas;
+  auto written = dialects::anthropic::write_plain_body(body, request_.model, client_wraps(), context, plain, betas);
+  if (!written) return written;
+  for (const std::string_view beta : betas) warnings_.dropped("anthropic_beta", beta);
+  return client_.read_request(arena_.copy(plain), context, request_);
+}
+
+void Conversion::aim(const dialects::Codec& provider, const chat::Target& target,
+                     const providers::BodyEnvelope& envelope) {
+  provider_ = &provider;
+  target_ = target;
+  envelope_ = envelope;
+}
+
+chat::List<chat::Part*> Conversion::remote_media() {
+  chat::List<chat::Part*> found;
+  const auto visit = [&](auto& self, chat::List<chat::Part>& parts) -> void {
+    for (chat::Part& part : parts) {
+      if (part.kind == chat::PartKind::tool_result) self(self, part.content);
+      const bool fetched_there = part.kind == chat::PartKind::image      ? target_.image_urls
+                                 : part.kind == chat::PartKind::document ? target_.document_urls
+                                                                         : true;
+      if (fetched_there || part.media == nullptr || part.media->source != chat::MediaSource::url) continue;
+      const std::string_view url = part.media->data;
+      if (url.starts_with("http://") || url.starts_with("https://")) found.push(arena_, &part);
+    }
+  };
+  for (chat::Message& message : request_.messages) visit(visit, message.parts);
+  return found;
+}
+
+void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::string_view media_type) {
+  chat::Media media = *part.media;
+  media.source = chat::MediaSource::base64;
+  media.data = base::base64_encode(bytes, arena_);
+  const std::string_view sniffed = sniff_media_type(bytes);
+  media.media_type = arena_.copy(!sniffed.empty() ? sniffed : media_type);
+  part.media = arena_.make<chat::Media>(media);
+}
+
+dialects::Outcome<std::string_view> Conversion::write() {
+  body_.clear();
+  dialects::WriteContext context{.parser = parser_, .arena = arena_, .warnings = warnings_};
+  if (auto written = write_body(context); !written) {
+    return named(written.error());
+  }
+  if (envelope_.any()) {
+    if (auto wrapped = wrap(); !wrapped) return std::unexpected(wrapped.error());
+  }
+  return std::string_view(body_);
+}
+
+dialects::Outcome<void> Conversion::write_body(dialects::WriteContext& context) {
+  if (!counts_tokens(operation_)) return provider_->write_request(request_, target_, context, body_);
+  return dialects::find_counting(provider_->dialect)->write_request(request_, target_, context, body_);
+}
+
+// Claude on another cloud.
+dialects::Outcome<void> Conversion::wrap() {
+  namespace anthropic = dialects::anthropic;
+  if (!envelope_.drop_model) {
+    std::string version(R"("anthropic_version":)");
+    json::append_quoted(version, envelope_.anthropic_version);
+    body_.insert(1, version + ",");
+    return {};
+  }
+  const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
+  std::string wrapped;
+  if (auto written = anthropic::write_host_body(body_, host, {}, read_context({}), wrapped); !written) return written;
+  body_ = std::move(wrapped);
+  return {};
+}
+
+}  // namespace llmgw::gateway

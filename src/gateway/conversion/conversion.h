@@ -1,0 +1,100 @@
+// A request of one dialect on its way to a provider of another: what the client asked in neutral form, the upstream's
+// body, the warnings on the way. Made only for calls that need it; lives as long as its call. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "chat/client_field.h"
+#include "chat/request.h"
+#include "chat/target.h"
+#include "chat/warning.h"
+#include "control/snapshot.h"
+#include "dialects/codec.h"
+#include "gateway/entrance/endpoints.h"
+#include "providers/upstream.h"
+
+namespace llmgw::gateway {
+
+// What a conversion could not carry: see chat/warning.h.
+inline constexpr std::string_view kWarningsHeader = "x-llm-gateway-warnings";
+
+// Where a converted call goes: the provider's own chat API.
+struct ConvertedApi {
+  const dialects::Codec* codec = nullptr;
+  providers::Surface surface = providers::Surface::openai;
+  // As a client of that API would call it, the model's name left out. Empty: a prompt is to be counted, and the
+  // provider has no API for that.
+  std::string_view path;
+  std::string_view query;
+};
+
+// Whether the operation asks how many tokens a prompt has.
+bool counts_tokens(Operation operation);
+// Whether it belongs to the family that is converted between APIs.
+bool is_chat(Operation operation);
+// Nothing is kept of it but its answer, so it may be asked for twice.
+bool only_answers(Operation operation);
+
+// The dialect of the client's body. Claude's own stands in InvokeModel's.
+chat::Dialect body_dialect(Operation operation, chat::Dialect client);
+
+// The API through which that connection answers converted calls for a model. The codec is null if it has none, or if
+// the operation is none that is converted.
+ConvertedApi convertible(Operation operation, const control::Connection& connection, std::string_view model,
+                         bool streams);
+
+class Conversion {
+ public:
+  Conversion(const dialects::Codec& client, Operation operation, json::Parser& parser, base::Arena& arena)
+      : client_(client), operation_(operation), parser_(parser), arena_(arena), warnings_(arena, client.dialect) {}
+
+  // `model` and `streams` stand in the path in some dialects: they hold whatever the body says.
+  dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
+  // Who is to answer; again for every attempt.
+  void aim(const dialects::Codec& provider, const chat::Target& target, const providers::BodyEnvelope& envelope);
+  // Images and documents given as URLs that the target does not fetch itself.
+  chat::List<chat::Part*> remote_media();
+  // Puts the bytes, in base64, in the place of the URL.
+  void replace_media(chat::Part& part, std::string_view bytes, std::string_view media_type);
+  // The upstream's body, valid until the next one is written.
+  dialects::Outcome<std::string_view> write();
+
+  // Whether the provider wraps its own stream into InvokeModel's chunks.
+  bool provider_wraps() const { return envelope_.drop_stream; }
+  // Whether the client wants its stream so.
+  bool client_wraps() const { return operation_ == Operation::invoke_stream; }
+  const dialects::Codec& client() const { return client_; }
+  const dialects::Codec& provider() const { return *provider_; }
+  const chat::Target& target() const { return target_; }
+  chat::Request& request() { return request_; }
+  const chat::Request& request() const { return request_; }
+  chat::Warnings& warnings() { return warnings_; }
+  // What the client calls its conversation: messages, input, contents.
+  std::string_view messages_field() const { return chat::client_field(client_.dialect, "messages"); }
+  dialects::ReadContext read_context(std::string_view request_id) const {
+    return {
+        .parser = parser_, .arena = arena_, .minter = target_.minter, .model = target_.model, .id_seed = request_id};
+  }
+
+ private:
+  std::unexpected<chat::ClientError> named(chat::ClientError error) const;
+  dialects::Outcome<void> read_invoked(std::string_view body, const dialects::ReadContext& context);
+  dialects::Outcome<void> write_body(dialects::WriteContext& context);
+  dialects::Outcome<void> wrap();
+
+  const dialects::Codec& client_;
+  Operation operation_;
+  json::Parser& parser_;
+  base::Arena& arena_;
+  chat::Warnings warnings_;
+  chat::Request request_;
+  chat::Target target_;
+  providers::BodyEnvelope envelope_;
+  const dialects::Codec* provider_ = nullptr;
+  std::string body_;
+};
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,382 @@
+// A call to a provider of another protocol: the request is written anew, the answer is read and written again.
+#include "base/text.h"
+#include "dialects/provider_error.h"
+#include "gateway/call/call.h"
+#include "gateway/call/redact.h"
+#include "gateway/call/retry_after.h"
+#include "gateway/conversion/transcoder.h"
+#include "gateway/entrance/header_rules.h"
+#include "gateway/failover/hold_back.h"
+#include "http/content_coding.h"
+#include "providers/families.h"
+
+namespace llmgw::gateway {
+
+using base::Result;
+using chat::ClientError;
+using chat::Dialect;
+using chat::ErrorKind;
+using http::ClientExchange;
+using http::HeaderId;
+using http::ResponseHead;
+using net::Task;
+
+namespace {
+
+// Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
+constexpr size_t kErrorBodyBytesMax = 256 << 10;
+// What comes behind the end of a stream is its framing; a connection that needs longer is not worth keeping.
+constexpr base::Duration kDrainTime = std::chrono::milliseconds(100);
+
+// What each dialect's SDK reads as the id of the request.
+std::string_view id_header(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::anthropic: return "request-id";
+    case Dialect::bedrock: return "x-amzn-requestid";
+    default: return {};
+  }
+}
+
+std::string_view upstream_id(const http::Headers& headers) {
+  for (const std::string_view name : {"x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"}) {
+    if (const std::string_view id = headers.value(name); !id.empty()) return id;
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome<Call::Attempt> Call::address_converted(const control::Model& model, const ConvertedApi& api) {
+  const auto connection_index = model.connection;
+  const control::Connection& connection = generation_.snapshot().connections[connection_index];
+  if (conversion_ == nullptr) {
+    const dialects::Codec* const client = dialects::find_codec(body_dialect(match_.operation, match_.dialect));
+    if (client == nullptr)
+      return std::unexpected(ClientError{.kind = ErrorKind::unsupported,
+                                         .message = "this API is not converted to other providers' APIs",
+                                         .param = "model"});
+    conversion_ = std::make_unique<Conversion>(*client, match_.operation, worker_.parser(), arena_);
+  }
+  const std::string_view remote = model.upstream_name(meant_model_);
+  Attempt attempt{
+      .model = &model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
+  const providers::ClientCall call{.surface = api.surface,
+                                   .path = api.path,
+                                   .query = api.query,
+                                   .model = remote,
+                                   .deployment = model.deployment,
+                                   .stream = streams()};
+  providers::BodyEnvelope envelope;
+  if (!api.path.empty()) {
+    auto target = providers::make_upstream_target(connection.upstream, call, arena_);
+    if (!target) return std::unexpected(ClientError{.kind = ErrorKind::unsupported, .message = target.error().context});
+    attempt.target = target->path_and_query;
+    envelope = target->envelope;
+  }
+  const auto kind =
+      api.codec->dialect == Dialect::openai_responses ? providers::ChatApi::responses : providers::ChatApi::chat;
+  conversion_->aim(*api.codec, providers::target_for(connection.upstream, kind, remote), envelope);
+  return attempt;
+}
+
+Task<Outcome<void>> Call::read_converted() {
+  std::string_view asked(body_.data(), body_.size());
+  if (match_.dialect == Dialect::openai_responses) {
+    auto recalled = co_await recall();
+    if (!recalled) co_return std::unexpected(recalled.error());
+    asked = *recalled;
+  }
+  co_return conversion_->read(asked, model_, streams());
+}
+
+Task<Outcome<void>> Call::write_converted() {
+  if (auto read = co_await read_converted(); !read) co_return read;
+  if (auto fetched = co_await fetch_media(); !fetched) co_return fetched;
+  auto body = conversion_->write();
+  if (!body) co_return std::unexpected(body.error());
+  auto pieces = json::splice(*body, {});
+  if (!pieces) co_return std::unexpected(ClientError{.kind = ErrorKind::internal, .message = pieces.error().context});
+  attempt_->body = *pieces;
+  // What was resolved before is told to the client all the same.
+  if (memory_ != nullptr) tell_memory(conversion_->request());
+  co_return Outcome<void>{};
+}
+
+// Providers that take no URLs get the bytes.
+Task<Outcome<void>> Call::fetch_media() {
+  const control::ServerSettings& settings = generation_.snapshot().server;
+  const FetchLimits limits{.bytes_max = settings.fetch_media_max_bytes.bytes,
+                           .private_addresses = settings.fetch_private_addresses};
+  for (chat::Part* const part : conversion_->remote_media()) {
+    if (limits.bytes_max == 0 || !worker_.fetch_media()) {
+      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
+                                            .message = "this provider takes no URLs of images or documents, and this "
+                                                       "gateway fetches none: send the bytes in base64",
+                                            .param = conversion_->messages_field()});
+    }
+    auto media = co_await worker_.fetch_media()(std::string(part->media->data), limits, &exchange_.cancellation());
+    if (!media) {
+      const std::string message = "the URL of an image or document cannot be fetched: " +
+                                  std::string(media.error().context[0] != '\0' ? std::string_view(media.error().context)
+                                                                               : base::to_string(media.error().code));
+      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
+                                            .message = arena_.copy(message),
+                                            .param = conversion_->messages_field(),
+                                            .code = "invalid_image_url"});
+    }
+    conversion_->replace_media(*part, media->bytes, media->media_type);
+  }
+  co_return Outcome<void>{};
+}
+
+Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint64_t> size) {
+  http::Headers headers;
+  headers.append(HeaderId::content_type, content_type_of(framing()));
+  headers.append(HeaderId::x_request_id, id_.view());
+  if (const std::string_view name = id_header(match_.dialect); !name.empty()) headers.append(name, id_.view());
+  if (const std::string_view id = upstream_id(head.headers); !id.empty()) headers.append(kUpstreamRequestIdHeader, id);
+  const std::string warnings = conversion_->warnings().header();
+  if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
+  if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
+  if (framing() == chat::Framing::sse) headers.append("cache-control", "no-cache");
+  add_limit_headers(headers);
+  status_ = 200;
+  return exchange_.start({.status = 200,
+                          .headers = &headers,
+                          .framing = size ? http::Framing::content_length : http::Framing::until_close,
+                          .content_length = size.value_or(0)});
+}
+
+Transcoder::Sides Call::sides(const ResponseHead& head) {
+  const int64_t now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(worker_.loop().wall_now().time_since_epoch()).count();
+  return {.provider = conversion_->provider(),
+          .client = conversion_->client(),
+          .read = conversion_->read_context(id_.view()),
+          .write = {.parser = worker_.writer_parser(),
+                    .arena = arena_,
+                    .request_id = id_.view(),
+                    .model = model_,
+                    .now = now_ms / 1000,
+                    .started_ms = now_ms,
+                    .request = &conversion_->request(),
+                    .framing = framing()},
+          .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
+          .upstream_wrapped = conversion_->provider_wraps(),
+          .client_wrapped = conversion_->client_wraps(),
+          .secrets = secrets_of(attempt_->connection->upstream, arena_),
+          .continuable = route().continuation && framing() != chat::Framing::json};
+}
+
+// Hands a piece, or what became of it, to the transcoder. True: it was the last one.
+bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& transcoder, http::ContentDecoder* decoder) {
+  if (!bytes) {
+    worker_.log().warn(
+        "upstream broke off",
+        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", bytes.error()}});
+    ClientError told = upstream_error(bytes.error());
+    if (bytes.error().code != base::ErrorCode::deadline_exceeded) {
+      told.message = "the connection to the provider broke before its answer was complete";
+    }
+    transcoder.fail(told);
+    return false;
+  }
+  std::string_view data(bytes->data.data(), bytes->data.size());
+  std::string decoded;
+  if (decoder != nullptr) {
+    if (!decoder->feed(data, decoded)) {
+      transcoder.fail({.kind = ErrorKind::upstream_failed, .message = "the provider's answer is badly compressed"});
+    }
+    data = decoded;
+  }
+  if (details_) details_->feed(data);
+  if (converted_media_) converted_media_->feed(data);
+  transcoder.feed(data);
+  if (bytes->done) transcoder.finish();
+  return bytes->done;
+}
+
+void Call::warn_of_dropped(const Transcoder& transcoder) {
+  const std::string_view media = transcoder.dropped_media();
+  if (media.empty()) return;
+  conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+}
+
+Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, const ResponseHead& head) {
+  if (counts_tokens(match_.operation)) {
+    co_await relay_count(*upstream, head);
+    co_return false;
+  }
+  if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(*upstream, head);
+  Transcoder transcoder(sides(head));
+  look_for_details(conversion_->provider().dialect, framing_of(head.headers.value(HeaderId::content_type)));
+  Relay relay{.transcoder = transcoder, .upstream = upstream, .document = framing() == chat::Framing::json};
+  // Nobody asked for a coding, but some proxies do not ask either.
+  auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
+  if (!decoder) {
+    co_await refuse({.kind = ErrorKind::upstream_failed,
+                     .message = "the provider's answer is in a coding the gateway cannot read"});
+    co_return false;
+  }
+  relay.decoder = std::move(*decoder);
+  if (!relay.document && could_retry()) relay.window = hold_window();
+  waiting_for_ = "idle_timeout";
+  while (!transcoder.over()) {
+    Result<http::BodyBytes> bytes = http::BodyBytes{};
+    if (relay.begun) {
+      bytes = co_await relay.upstream->read_body(until_next_piece(timeouts_.idle, relay.last_piece));
+    } else {
+      bytes = co_await next_converted(relay);
+    }
+    const base::Instant arrived = worker_.loop().now();
+    if (!bytes && exchange_.cancellation().cancelled()) break;
+    relay.upstream_done = feed_converted(bytes, transcoder, relay.decoder.get());
+    converted_usage_ = transcoder.usage();
+    if (transcoder.error()) {
+      note_failure(false);
+      if (!relay.begun && may_retry(*transcoder.error())) co_return true;
+      if (relay.begun && co_await continue_elsewhere(relay)) continue;
+      co_await tell_failure(*transcoder.error(), transcoder, head, relay.begun);
+      co_return false;
+    }
+    if (!transcoder.started() || transcoder.output().empty() || still_holds(relay)) continue;
+    const bool first_or_last = !relay.begun || transcoder.over();
+    if (first_or_last && !co_await begin_or_end(relay, head)) co_return false;
+    // The beginnings of other calls go first.
+    net::SendTurn turn(worker_.loop(), net::Order::continuation);
+    if (relay.last_piece != base::Instant{} && !turn.await_ready()) co_await turn;
+    const iovec buffer = net::buffer_of(transcoder.output());
+    auto written = co_await exchange_.write({&buffer, 1}, transcoder.over());
+    if (!written) {
+      exchange_.abort();
+      co_return false;
+    }
+    transcoder.output().clear();
+    note_piece(!relay.document, arrived, relay.last_piece);
+  }
+  if (!transcoder.over()) {
+    exchange_.abort();
+    co_return false;
+  }
+  note_success();
+  // The rest is the transfer's own end: with it the connection can be used again.
+  while (!relay.upstream_done) {
+    auto bytes = co_await relay.upstream->read_body(until(kDrainTime));
+    relay.upstream_done = !bytes || bytes->done;
+  }
+  co_return false;
+}
+
+// The next piece; an empty one when the time is over for which content is kept back.
+Task<Result<http::BodyBytes>> Call::next_converted(Relay& relay) {
+  net::Wait wait = until_next_piece(timeouts_.idle, relay.last_piece);
+  if (!relay.begun) wait.deadline = std::min(wait.deadline, relay.window_ends);
+  auto bytes = co_await relay.upstream->read_body(wait);
+  if (!bytes && !relay.begun && bytes.error().code == base::ErrorCode::deadline_exceeded &&
+      worker_.loop().now() >= relay.window_ends) {
+    relay.window.contents = 0;
+    relay.window_ends = base::kNever;
+    co_return http::BodyBytes{};
+  }
+  co_return bytes;
+}
+
+// Whether what there is of the answer is kept back a while longer.
+bool Call::still_holds(Relay& relay) const {
+  if (relay.begun || relay.document || relay.transcoder.over()) return false;
+  if (++relay.pieces >= relay.window.contents || relay.transcoder.output().size() >= kHeldBytesMax) return false;
+  const base::Instant now = worker_.loop().now();
+  if (relay.window.time.count() != 0 && relay.window_ends == base::kNever) relay.window_ends = now + relay.window.time;
+  return now < relay.window_ends;
+}
+
+// Before the first and the last piece go out. False: the answer cannot be begun.
+Task<bool> Call::begin_or_end(Relay& relay, const ResponseHead& head) {
+  Transcoder& transcoder = relay.transcoder;
+  if (transcoder.over()) co_await remember(transcoder.output());
+  if (!relay.begun) {
+    relay.begun = true;
+    warn_of_dropped(transcoder);
+    const auto size = relay.document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
+    if (!start_converted(head, size)) {
+      exchange_.abort();
+      co_return false;
+    }
+  }
+  if (transcoder.over()) account();
+  co_return true;
+}
+
+// The provider's answer failed with status 200. Before the first byte it is an HTTP error like any other.
+Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, const ResponseHead& head, bool begun) {
+  transcoder.write_failure();
+  // What was kept back goes out first, with the event that says that it broke.
+  if (!begun && transcoder.started() && framing() != chat::Framing::json && !start_converted(head, std::nullopt)) {
+    co_return exchange_.abort();
+  }
+  if (!exchange_.started()) co_return co_await refuse(error);
+  error_ = error.kind;
+  account();
+  const iovec buffer = net::buffer_of(transcoder.output());
+  if (transcoder.error_event_written()) {
+    // Cohere's SDK takes the event for an end like any other: only the broken transfer tells.
+    const bool tells = match_.dialect != Dialect::cohere;
+    auto written = co_await exchange_.write({&buffer, 1}, tells);
+    if (written && tells) co_return;
+  }
+  exchange_.abort();
+}
+
+// A short answer whole, of a long one the beginning; as it is coded.
+Task<Call::Beginning> Call::read_beginning(ClientExchange& upstream) {
+  Beginning beginning;
+  while (!beginning.done && beginning.bytes.size() < kErrorBodyBytesMax) {
+    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
+    if (!bytes) break;
+    beginning.bytes.append(bytes->data.data(), bytes->data.size());
+    beginning.done = bytes->done;
+  }
+  co_return beginning;
+}
+
+// Empty if it cannot be read.
+std::string Call::decode_document(std::string coded, std::string_view coding) {
+  auto decoder = http::ContentDecoder::create(coding, kErrorBodyBytesMax);
+  if (decoder && *decoder == nullptr) return coded;
+  std::string body;
+  if (!decoder || !(*decoder)->feed(coded, body)) body.clear();
+  return body;
+}
+
+Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
+  Beginning beginning = co_await read_beginning(upstream);
+  co_return decode_document(std::move(beginning.bytes), head.headers.value("content-encoding"));
+}
+
+// What the provider said no to, without its address and credential.
+ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
+  ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
+                                                         conversion_->read_context(id_.view()));
+  if (!dialects::status_says(error.status, error.kind)) error.status = 0;
+  if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
+  error.message = redact(error.message, secrets_of(attempt_->connection->upstream, arena_), arena_);
+  return error;
+}
+
+// The provider said no: in the client's dialect, with its words.
+Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
+  const std::string body = co_await read_document(upstream, head);
+  if (exchange_.cancellation().cancelled()) {
+    exchange_.abort();
+    co_return false;
+  }
+  const ClientError error = refusal_of(head, body);
+  if (wants_other_model(body)) {
+    skip_model_ = true;
+    if (may_retry(error)) co_return true;
+  }
+  co_await refuse(error);
+  co_return false;
+}
+
+}  // namespace llmgw::gateway

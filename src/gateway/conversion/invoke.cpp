@@ -1,0 +1,117 @@
+// Claude on Bedrock by InvokeModel: the stream's frames hold Anthropic's own events, which its clients get as such.
+#include "dialects/codec.h"
+#include "dialects/error.h"
+#include "gateway/call/call.h"
+#include "gateway/call/event_stream_tap.h"
+#include "gateway/entrance/header_rules.h"
+#include "http/sse.h"
+#include "json/tree.h"
+
+namespace llmgw::gateway {
+
+using base::Error;
+using base::ErrorCode;
+using chat::Dialect;
+using http::ClientExchange;
+using http::HeaderId;
+using http::ResponseHead;
+using net::Task;
+
+namespace {
+
+// Frames in, server-sent events out.
+class Unwrapper {
+ public:
+  // Appends what the bytes complete to `out`. An error ends it: damaged frames, or an exception of the service.
+  dialects::Outcome<void> feed(std::string_view bytes, std::string& out) {
+    while (!bytes.empty()) {
+      auto next = frames_.next(bytes);
+      if (!next) return damaged();
+      if (!*next) return {};
+      const http::EventStreamMessage& message = **next;
+      if (!message.is_event()) return std::unexpected(exception(message));
+      chunk_.clear();
+      if (!unwrap_chunk(message.payload, chunk_)) return damaged();
+      arena_.reset();
+      const auto event = json::parse_tree(parser_, chunk_, arena_);
+      if (!event || !event->is_object()) return damaged();
+      const std::string_view type = (*event)["type"].string(arena_);
+      ended_ = ended_ || type == "message_stop" || type == "error";
+      http::append_event(out, type, chunk_);
+    }
+    return {};
+  }
+  bool ended() const { return ended_; }
+
+ private:
+  static std::unexpected<chat::ClientError> damaged() {
+    return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::upstream_failed,
+                                             .message = "the provider's event stream is damaged"});
+  }
+
+  chat::ClientError exception(const http::EventStreamMessage& message) {
+    constexpr int kServerError = 500;
+    const bool framed = message.text(":message-type") == "exception";
+    const dialects::ReadContext context{.parser = parser_, .arena = arena_};
+    arena_.reset();
+    const dialects::Codec& codec = *dialects::find_codec(Dialect::bedrock);
+    if (framed) return codec.read_error(kServerError, message.payload, message.text(":exception-type"), context);
+    return {.kind = chat::ErrorKind::upstream_failed, .message = arena_.copy(message.text(":error-message"))};
+  }
+
+  http::EventStreamReader frames_;
+  json::Parser parser_;
+  base::Arena arena_;
+  std::string chunk_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+bool Call::unwraps(const ResponseHead& head) const {
+  return match_.dialect == Dialect::anthropic && head.status == 200 &&
+         framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::event_stream;
+}
+
+Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& head) {
+  http::Headers headers;
+  if (!client_response_headers(head.headers, id_.view(), headers)) {
+    co_return co_await refuse(upstream_error({ErrorCode::too_large, "too many headers"}));
+  }
+  headers.remove(HeaderId::content_type);
+  headers.append(HeaderId::content_type, content_type_of(chat::Framing::sse));
+  status_ = head.status;
+  if (!exchange_.start({.status = head.status, .headers = &headers, .framing = http::Framing::until_close})) {
+    co_return exchange_.abort();
+  }
+  usage_.emplace(Dialect::anthropic, chat::Framing::sse);
+  if (!upstream.body_at_hand()) co_await exchange_.flush();
+  waiting_for_ = "idle_timeout";
+  Unwrapper unwrapper;
+  std::string out;
+  base::Instant last_piece{};
+  for (;;) {
+    auto bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    if (!bytes) co_return co_await break_off(bytes.error(), chat::Framing::sse, true);
+    const base::Instant arrived = worker_.loop().now();
+    const bool done = bytes->done;
+    out.clear();
+    auto fed = unwrapper.feed({bytes->data.data(), bytes->data.size()}, out);
+    usage_->feed(out);
+    if (!fed) {
+      error_ = fed.error().kind;
+      out += dialects::write_stream_error(Dialect::anthropic, chat::Framing::sse, fed.error(), id_.view(), {});
+    } else if (done && !unwrapper.ended()) {
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, chat::Framing::sse, true);
+    }
+    const bool over = done || !fed;
+    if (done && fed) account();
+    const iovec buffer = net::buffer_of(out);
+    auto written = co_await exchange_.write({&buffer, out.empty() ? size_t{0} : size_t{1}}, over);
+    if (!written) co_return exchange_.abort();
+    if (!out.empty()) note_piece(true, arrived, last_piece);
+    if (over) co_return;
+  }
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,287 @@
+#include "gateway/conversion/transcoder.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/base64.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using chat::Dialect;
+using chat::Framing;
+
+class TranscoderTest : public testing::Test {
+ protected:
+  Transcoder::Sides sides(Dialect provider, Framing upstream, Dialect client, Framing framing) {
+    return {.provider = *dialects::find_codec(provider),
+            .client = *dialects::find_codec(client),
+            .read = {.parser = parser_, .arena = arena_, .model = "m", .id_seed = "seed"},
+            .write = {.parser = writer_parser_,
+                      .arena = arena_,
+                      .request_id = "req",
+                      .model = "alias",
+                      .request = &request_,
+                      .framing = framing},
+            .upstream_framing = upstream};
+  }
+
+  json::Parser parser_;
+  json::Parser writer_parser_;
+  base::Arena arena_;
+  chat::Request request_;
+};
+
+constexpr std::string_view kChunks = R"([{"candidates":[{"content":{"parts":[{"text":"one "}]}}]},
+{"candidates":[{"content":{"parts":[{"text":"two"}]},"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":3}}])";
+
+// Gemini's stream without alt=sse: an element goes on as soon as it is whole.
+TEST_F(TranscoderTest, AnArrayIsAStream) {
+  const auto both = sides(Dialect::gemini, Framing::json, Dialect::anthropic, Framing::sse);
+  std::string whole;
+  {
+    Transcoder transcoder(both);
+    const size_t half = kChunks.find('\n');
+    transcoder.feed(kChunks.substr(0, half));
+    EXPECT_TRUE(transcoder.started());
+    EXPECT_NE(transcoder.output().find("one "), std::string::npos) << "before the array's end";
+    transcoder.feed(kChunks.substr(half));
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.over());
+    EXPECT_FALSE(transcoder.error().has_value());
+    whole = transcoder.output();
+  }
+  for (size_t at = 0; at <= kChunks.size(); ++at) {
+    Transcoder transcoder(both);
+    transcoder.feed(kChunks.substr(0, at));
+    transcoder.feed(kChunks.substr(at));
+    transcoder.finish();
+    EXPECT_EQ(transcoder.output(), whole) << at;
+  }
+}
+
+struct Way {
+  Dialect dialect;
+  Framing framing;
+};
+constexpr Way kWays[] = {
+    {Dialect::openai_chat, Framing::sse}, {Dialect::openai_responses, Framing::sse},
+    {Dialect::anthropic, Framing::sse},   {Dialect::gemini, Framing::sse},
+    {Dialect::cohere, Framing::sse},      {Dialect::bedrock, Framing::event_stream},
+};
+
+constexpr std::string_view kTold[] = {
+    R"({"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":3}}})",
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"p\u00f6ng \ud83d\ude00 \"}\n"}})",
+    R"({"type":"content_block_stop","index":0})",
+    R"({"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}})",
+    R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":\"\\u26"}})",
+    R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"3a\"}"}})",
+    R"({"type":"content_block_stop","index":1})",
+    R"({"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":2}})",
+    R"({"type":"message_stop"})",
+};
+
+// Every provider's stream, cut in two at every byte: what a client gets is the same. The clients take turns.
+TEST_F(TranscoderTest, WhereTheBytesAreCutDoesNotMatter) {
+  for (const Way& provider : kWays) {
+    Transcoder maker(sides(Dialect::anthropic, Framing::sse, provider.dialect, provider.framing));
+    for (const std::string_view event : kTold) maker.feed("data: " + std::string(event) + "\n\n");
+    maker.finish();
+    ASSERT_FALSE(maker.error().has_value());
+    const std::string stream = maker.output();
+    const auto read = [&](const Way& client, size_t at) {
+      Transcoder transcoder(sides(provider.dialect, provider.framing, client.dialect, client.framing));
+      transcoder.feed(std::string_view(stream).substr(0, at));
+      transcoder.feed(std::string_view(stream).substr(at));
+      transcoder.finish();
+      EXPECT_FALSE(transcoder.error().has_value()) << to_string(provider.dialect) << " " << at;
+      return transcoder.output();
+    };
+    std::vector<std::string> whole;
+    for (const Way& client : kWays) whole.push_back(read(client, 0));
+    for (size_t at = 1; at < stream.size(); ++at) {
+      const size_t turn = at % std::size(kWays);
+      ASSERT_EQ(read(kWays[turn], at), whole[turn])
+          << to_string(provider.dialect) << " to " << to_string(kWays[turn].dialect) << " cut at " << at;
+    }
+    for (size_t turn = 0; turn < std::size(kWays); ++turn) {
+      Transcoder transcoder(sides(provider.dialect, provider.framing, kWays[turn].dialect, kWays[turn].framing));
+      for (const char& byte : stream) transcoder.feed({&byte, 1});
+      transcoder.finish();
+      EXPECT_EQ(transcoder.output(), whole[turn]) << to_string(provider.dialect) << ", byte by byte";
+    }
+  }
+}
+
+TEST_F(TranscoderTest, ACutArrayIsNoEnd) {
+  for (const size_t at : {size_t{1}, kChunks.find('\n'), kChunks.size() - 1}) {
+    Transcoder transcoder(sides(Dialect::gemini, Framing::json, Dialect::openai_chat, Framing::sse));
+    transcoder.feed(kChunks.substr(0, at));
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.error().has_value()) << at;
+    EXPECT_EQ(transcoder.output().find("[DONE]"), std::string::npos) << at;
+  }
+}
+
+std::string chunk(std::string_view json) {
+  std::string text(base::base64_size(json.size()), '\0');
+  base::base64_encode(json, text.data());
+  std::string out;
+  http::append_event_stream_event(out, "chunk", R"({"p":"bytes","bytes":")" + text + R"("})");
+  return out;
+}
+
+constexpr std::string_view kMessage[] = {
+    R"({"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":3}}})",
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"pong"}})",
+    R"({"type":"content_block_stop","index":0})",
+    R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}})",
+    R"({"type":"message_stop"})",
+};
+
+// InvokeModel's stream to a client of InvokeModel: unwrapped, read, written, wrapped.
+TEST_F(TranscoderTest, InvokeModelOnBothSides) {
+  auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::anthropic, Framing::event_stream);
+  both.upstream_wrapped = both.client_wrapped = true;
+  Transcoder transcoder(both);
+  for (const std::string_view event : kMessage) transcoder.feed(chunk(event));
+  transcoder.finish();
+  ASSERT_TRUE(transcoder.over());
+  ASSERT_FALSE(transcoder.error().has_value());
+  // What came out is such a stream again.
+  const std::string out = transcoder.output();
+  auto to_text = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::json);
+  to_text.upstream_wrapped = true;
+  Transcoder again(to_text);
+  again.feed(out);
+  again.finish();
+  EXPECT_NE(again.output().find(R"("content":"pong")"), std::string::npos) << again.output();
+}
+
+TEST_F(TranscoderTest, AnErrorInInvokeModelsStreamIsAnException) {
+  auto both = sides(Dialect::anthropic, Framing::sse, Dialect::anthropic, Framing::event_stream);
+  both.client_wrapped = true;
+  Transcoder transcoder(both);
+  for (size_t i = 0; i < 3; ++i) transcoder.feed("data: " + std::string(kMessage[i]) + "\n\n");
+  transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "gone"});
+  EXPECT_TRUE(transcoder.error_event_written());
+  EXPECT_NE(transcoder.output().find(":exception-type"), std::string::npos);
+  EXPECT_NE(transcoder.output().find("gone"), std::string::npos);
+}
+
+TEST_F(TranscoderTest, DamagedChunksAreAnError) {
+  for (const char* const payload : {"{}", R"({"bytes":"!"})", R"({"bytes":3})"}) {
+    auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::sse);
+    both.upstream_wrapped = true;
+    Transcoder transcoder(both);
+    std::string frame;
+    http::append_event_stream_event(frame, "chunk", payload);
+    transcoder.feed(frame);
+    EXPECT_TRUE(transcoder.error().has_value()) << payload;
+  }
+}
+
+// An image goes where answers have a place for it, and is named where they have none.
+TEST_F(TranscoderTest, MediaWithoutAPlaceAreNamed) {
+  constexpr std::string_view kImage =
+      R"({"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]},"finishReason":"STOP"}]})";
+  struct Row {
+    Dialect client;
+    Framing framing;
+    bool carried;
+  };
+  const Row rows[] = {
+      {Dialect::anthropic, Framing::json, false},      {Dialect::anthropic, Framing::sse, false},
+      {Dialect::cohere, Framing::json, false},         {Dialect::bedrock, Framing::event_stream, true},
+      {Dialect::bedrock, Framing::json, true},         {Dialect::openai_chat, Framing::json, true},
+      {Dialect::openai_responses, Framing::sse, true}, {Dialect::gemini, Framing::sse, true},
+  };
+  for (const Row& row : rows) {
+    Transcoder transcoder(sides(Dialect::gemini, Framing::json, row.client, row.framing));
+    transcoder.feed(kImage);
+    transcoder.finish();
+    ASSERT_TRUE(transcoder.over());
+    EXPECT_EQ(transcoder.dropped_media(), row.carried ? "" : "image") << chat::to_string(row.client);
+    EXPECT_EQ(transcoder.output().find("AAAA") != std::string::npos, row.carried) << transcoder.output();
+  }
+}
+
+std::string chat_event(std::string_view text) {
+  return R"(data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":")" + std::string(text) +
+         "\"},\"finish_reason\":null}]}\n\n";
+}
+
+// What Claude adds to the beginning it was given.
+constexpr std::string_view kRest =
+    "event: message_start\n"
+    R"(data: {"type":"message_start","message":{"id":"msg_2","role":"assistant","content":[],"usage":{"input_tokens":9}}})"
+    "\n\nevent: content_block_start\n"
+    R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"
+    "\n\nevent: content_block_delta\n"
+    R"(data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" world."}})"
+    "\n\nevent: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\n"
+    R"(data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":4}})"
+    "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+// Whatever the client speaks, it reads one legal stream, with the text whole and the usage of both.
+TEST_F(TranscoderTest, AnotherProviderFinishesAStream) {
+  const std::pair<Dialect, Framing> clients[] = {
+      {Dialect::openai_chat, Framing::sse},   {Dialect::openai_responses, Framing::sse},
+      {Dialect::anthropic, Framing::sse},     {Dialect::gemini, Framing::sse},
+      {Dialect::gemini, Framing::json_array}, {Dialect::bedrock, Framing::event_stream},
+      {Dialect::cohere, Framing::sse}};
+  for (const auto& [client, framing] : clients) {
+    SCOPED_TRACE(static_cast<int>(client));
+    auto first = sides(Dialect::openai_chat, Framing::sse, client, framing);
+    first.continuable = true;
+    Transcoder transcoder(first);
+    transcoder.feed(chat_event("Hello ") + chat_event("big "));
+    transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "broke"});
+    ASSERT_TRUE(transcoder.error() && transcoder.can_continue());
+    EXPECT_EQ(transcoder.beginning(), "Hello big");
+    chat::Usage used;
+    used.input = 5;
+    used.output = 2;
+    auto second = sides(Dialect::anthropic, Framing::sse, client, framing);
+    second.continuable = true;
+    transcoder.resume(second, used);
+    EXPECT_FALSE(transcoder.error() || transcoder.over());
+    transcoder.feed(kRest);
+    transcoder.finish();
+    EXPECT_TRUE(transcoder.over() && !transcoder.error());
+    // As the client reads it.
+    auto back = sides(client, framing, Dialect::anthropic, Framing::json);
+    Transcoder reader(back);
+    reader.feed(transcoder.output());
+    reader.finish();
+    EXPECT_FALSE(reader.error()) << transcoder.output();
+    EXPECT_NE(reader.output().find("Hello big world."), std::string::npos) << transcoder.output();
+    EXPECT_EQ(reader.usage().output, 6u) << transcoder.output();
+    EXPECT_EQ(reader.usage().total_input(), 14u) << transcoder.output();
+  }
+}
+
+TEST_F(TranscoderTest, WhereNobodyFinishesItTheErrorIsTold) {
+  for (const Dialect client : {Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic, Dialect::gemini}) {
+    auto both = sides(Dialect::openai_chat, Framing::sse, client, Framing::sse);
+    both.continuable = true;
+    Transcoder transcoder(both);
+    transcoder.feed(chat_event("Hello "));
+    const size_t before = transcoder.output().size();
+    transcoder.fail({.kind = chat::ErrorKind::upstream_failed, .message = "it broke off"});
+    EXPECT_EQ(transcoder.output().size(), before);
+    transcoder.write_failure();
+    const std::string told = transcoder.output().substr(before);
+    EXPECT_NE(told.find("it broke off"), std::string::npos);
+    transcoder.write_failure();
+    EXPECT_EQ(transcoder.output().size(), before + told.size()) << "told once";
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::gateway

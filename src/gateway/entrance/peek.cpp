@@ -1,0 +1,329 @@
+#include "gateway/entrance/peek.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "json/direct_reader.h"
+#include "json/text.h"
+
+namespace llmgw::gateway {
+namespace {
+
+enum class Field : uint8_t {
+  other,
+  model,
+  stream,
+  stream_options,
+  owned_by,
+  user,
+  max_tokens,
+  generation_config,
+  inference_config,
+  metadata,
+  service_tier,
+  tools,
+};
+
+Field field_of(std::string_view key) {
+  switch (key.size()) {
+    case 4: return key == "user" ? Field::user : Field::other;
+    case 5: return key == "model" ? Field::model : key == "tools" ? Field::tools : Field::other;
+    case 6: return key == "stream" ? Field::stream : Field::other;
+    case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
+    case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
+    case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
+    case 12: return key == "service_tier" ? Field::service_tier : Field::other;
+    case 14: return key == "stream_options" ? Field::stream_options : Field::other;
+    case 15: return key == "inferenceConfig" ? Field::inference_config : Field::other;
+    case 16: return key == "generationConfig" ? Field::generation_config : Field::other;
+    case 17:
+      return key == "max_output_tokens"   ? Field::max_tokens
+             : key == "generation_config" ? Field::generation_config
+                                          : Field::other;
+    case 21: return key == "max_completion_tokens" ? Field::max_tokens : Field::other;
+    default: return Field::other;
+  }
+}
+
+// The longest name above is 21 characters, each at most six (\u006d) when escaped.
+constexpr size_t kEscapedKeyBytesMax = 21 * 6;
+
+// Reader: json::Reader or json::DirectReader.
+template <class Reader>
+class Pass {
+ public:
+  Pass(std::string_view body, Reader& reader, base::Arena& arena) : body_(body), reader_(reader), arena_(arena) {}
+
+  std::expected<Peek, PeekRefusal> run() {
+    if (reader_.kind() != json::Kind::object) return refuse("the request body must be a JSON object");
+    reader_.enter_object();
+    std::string_view key;
+    while (reader_.next_member(key) && member(key)) {
+    }
+    if (refusal_.message == nullptr) {
+      if (auto end = reader_.finish(); !end) return refuse(end.error().context);
+      return peek_;
+    }
+    return std::unexpected(refusal_);
+  }
+
+ private:
+  std::unexpected<PeekRefusal> refuse(const char* message) { return std::unexpected(PeekRefusal{message, ""}); }
+  bool refuse_member(const char* message, const char* param) {
+    refusal_ = {message, param};
+    return false;
+  }
+
+  // Where there is no value at all, the document is broken, and the reader knows how.
+  bool wrong_type(const char* message, const char* param) {
+    if (reader_.kind() != json::Kind::invalid) return refuse_member(message, param);
+    reader_.skip();
+    return true;
+  }
+
+  // The key unescaped where that can matter, in `buffer`; the key itself otherwise.
+  std::optional<std::string_view> plain_key(std::string_view key, std::array<char, kEscapedKeyBytesMax>& buffer) {
+    if (key.size() > kEscapedKeyBytesMax) return key;
+    if (std::memchr(key.data(), '\\', key.size()) == nullptr) return key;
+    const auto size = json::unescape(key, buffer.data());
+    if (!size) return std::nullopt;
+    return std::string_view(buffer.data(), *size);
+  }
+
+  bool member(std::string_view raw_key) {
+    std::array<char, kEscapedKeyBytesMax> buffer;
+    const auto key = plain_key(raw_key, buffer);
+    if (!key) return refuse_member("a member's name has a broken escape", "");
+    switch (field_of(*key)) {
+      case Field::other: reader_.skip(); return true;
+      case Field::model: return model();
+      case Field::stream: return stream();
+      case Field::owned_by: return owned_by(raw_key);
+      case Field::user: return user();
+      case Field::max_tokens: raise_max_tokens(); return true;
+      case Field::stream_options: return options("include_usage", "");
+      case Field::generation_config: return options("maxOutputTokens", "max_output_tokens");
+      case Field::inference_config: return options("maxTokens", "");
+      case Field::metadata: return metadata();
+      case Field::service_tier: return service_tier();
+      case Field::tools: tools(); return true;
+    }
+    return true;
+  }
+
+  bool model() {
+    if (peek_.has_model) return refuse_member("'model' is given twice", "model");
+    if (reader_.kind() != json::Kind::string) return wrong_type("'model' must be a string", "model");
+    const std::string_view raw = reader_.string();
+    const auto text = json::unescape(raw, arena_);
+    if (!text) return refuse_member("'model' has a broken escape", "model");
+    if (text->empty()) return refuse_member("'model' must not be empty", "model");
+    if (text->size() > kModelNameBytesMax) return refuse_member("'model' is too long", "model");
+    if (!acceptable(*text)) return refuse_member("'model' contains a character that no model name has", "model");
+    peek_.model = *text;
+    peek_.model_span = {raw.data() - 1, raw.size() + 2};
+    peek_.has_model = true;
+    return true;
+  }
+
+  // No control characters, which would reach logs and metric labels, and no lone surrogates.
+  static bool acceptable(std::string_view text) {
+    const bool printable = std::none_of(text.begin(), text.end(),
+                                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    return printable && json::is_utf8(text);
+  }
+
+  bool stream() {
+    if (std::exchange(has_stream_, true)) return refuse_member("'stream' is given twice", "stream");
+    if (reader_.kind() == json::Kind::null) {
+      reader_.null();
+      return true;
+    }
+    if (reader_.kind() != json::Kind::boolean) return wrong_type("'stream' must be true or false", "stream");
+    peek_.stream = reader_.boolean();
+    return true;
+  }
+
+  bool owned_by(std::string_view raw_key) {
+    if (peek_.owned_by_span.data() != nullptr) return refuse_member("'owned_by' is given twice", "owned_by");
+    if (reader_.kind() == json::Kind::null) {
+      reader_.null();
+    } else if (reader_.kind() != json::Kind::string) {
+      return wrong_type("'owned_by' must be a string", "owned_by");
+    } else {
+      const auto text = json::unescape(reader_.string(), arena_);
+      if (!text) return refuse_member("'owned_by' has a broken escape", "owned_by");
+      if (text->size() > kOwnedByBytesMax) return refuse_member("'owned_by' is too long", "owned_by");
+      if (!acceptable(*text)) return refuse_member("'owned_by' contains a character that no owner has", "owned_by");
+      peek_.owned_by = *text;
+    }
+    if (reader_.failed()) return true;
+    peek_.owned_by_span = with_comma(static_cast<size_t>(raw_key.data() - 1 - body_.data()), reader_.consumed());
+    return true;
+  }
+
+  // The member and the comma behind it, or else the one before it.
+  std::string_view with_comma(size_t start, size_t end) const {
+    const size_t next = reader_.position();
+    if (next < body_.size() && body_[next] == ',') {
+      end = next + 1;
+    } else {
+      const size_t before = body_.find_last_not_of(" \t\r\n", start - 1);
+      if (before != std::string_view::npos && body_[before] == ',') start = before;
+    }
+    return body_.substr(start, end - start);
+  }
+
+  bool user() {
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return true;
+    }
+    const auto text = json::unescape(reader_.string(), arena_);
+    if (text) peek_.user = text->substr(0, kUserBytesMax);
+    return true;
+  }
+
+  bool service_tier() {
+    peek_.names_tier = true;
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return true;
+    }
+    if (const auto text = json::unescape(reader_.string(), arena_)) peek_.service_tier = *text;
+    return true;
+  }
+
+  // Only whether there are such: what else stands there is the provider's business.
+  void tools() {
+    if (reader_.kind() != json::Kind::array) {
+      reader_.skip();
+      return;
+    }
+    reader_.enter_array();
+    while (reader_.next_element()) {
+      if (reader_.kind() != json::Kind::object) {
+        reader_.skip();
+        continue;
+      }
+      reader_.enter_object();
+      std::string_view name;
+      while (reader_.next_member(name)) {
+        if (name.starts_with("google_search") || name.starts_with("googleSearch")) peek_.provider_tools = true;
+        if (name != "type" || reader_.kind() != json::Kind::string) {
+          reader_.skip();
+          continue;
+        }
+        const std::string_view type = reader_.string();
+        if (type.starts_with("web_search") || type == "file_search") peek_.provider_tools = true;
+      }
+    }
+  }
+
+  void raise_max_tokens() {
+    const auto value = reader_.unsigned_integer();
+    if (value) peek_.max_output_tokens = std::max(*value, peek_.max_output_tokens.value_or(0));
+  }
+
+  void add_tag(std::string_view name, std::string_view value) {
+    const std::string_view tag = name.empty() ? value : arena_.concat(arena_.concat(name, "="), value);
+    if (tag.empty() || tag.size() > kMetadataTagBytesMax || ++tags_ > kMetadataTagsMax) return;
+    // What separates tags, and what would break a line of a report, cannot be part of one.
+    if (!acceptable(tag) || tag.find(',') != std::string_view::npos) return;
+    peek_.metadata_tags =
+        peek_.metadata_tags.empty() ? tag : arena_.concat(arena_.concat(peek_.metadata_tags, ","), tag);
+  }
+
+  void add_tag_value(std::string_view name) {
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return;
+    }
+    const std::string_view raw = reader_.string();
+    // Escapes can make a text six times as long as it is.
+    if (raw.size() > 6 * kMetadataTagBytesMax) return;
+    if (const auto text = json::unescape(raw, arena_)) add_tag(name, *text);
+  }
+
+  // Calls `take` with the name of each member of the object at hand; it must consume the value. Other values are
+  // skipped.
+  template <class Take>
+  bool each_member(Take take) {
+    if (reader_.kind() != json::Kind::object) {
+      reader_.skip();
+      return true;
+    }
+    reader_.enter_object();
+    std::string_view raw_key;
+    while (reader_.next_member(raw_key)) {
+      std::array<char, kEscapedKeyBytesMax> buffer;
+      const auto key = plain_key(raw_key, buffer);
+      if (!key) return refuse_member("a member's name has a broken escape", "");
+      take(*key);
+    }
+    return true;
+  }
+
+  bool metadata() {
+    return each_member([&](std::string_view key) {
+      if (key == "user_id") {
+        user();
+      } else if (key == "tags" && reader_.kind() == json::Kind::array) {
+        reader_.enter_array();
+        while (reader_.next_element()) add_tag_value({});
+      } else if (key.size() > kMetadataTagBytesMax) {
+        reader_.skip();
+      } else {
+        add_tag_value(key);
+      }
+    });
+  }
+
+  // One level down: reads the member of either name and skips the others.
+  bool options(std::string_view name, std::string_view other_name) {
+    return each_member([&](std::string_view key) {
+      if (key != name && key != other_name) {
+        reader_.skip();
+      } else if (name != "include_usage") {
+        raise_max_tokens();
+      } else if (reader_.kind() == json::Kind::boolean) {
+        peek_.include_usage = reader_.boolean();
+      } else {
+        reader_.skip();
+      }
+    });
+  }
+
+  std::string_view body_;
+  Reader& reader_;
+  base::Arena& arena_;
+  Peek peek_;
+  PeekRefusal refusal_{nullptr, ""};
+  bool has_stream_ = false;
+  size_t tags_ = 0;
+};
+
+}  // namespace
+
+std::optional<Peek> peek_directly(std::string_view body, base::Arena& arena) {
+  json::DirectReader reader(body);
+  const auto seen = Pass(body, reader, arena).run();
+  if (!seen || !reader.is_utf8()) return std::nullopt;
+  return *seen;
+}
+
+std::expected<Peek, PeekRefusal> peek_by_index(json::Parser& parser, std::string_view body, base::Arena& arena) {
+  const auto document = parser.parse(body);
+  if (!document) return std::unexpected(PeekRefusal{document.error().context, ""});
+  json::Reader reader(*document);
+  return Pass(body, reader, arena).run();
+}
+
+std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena) {
+  if (const auto seen = peek_directly(body, arena)) return *seen;
+  return peek_by_index(parser, body, arena);
+}
+
+}  // namespace llmgw::gateway

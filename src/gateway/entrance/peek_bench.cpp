@@ -1,0 +1,34 @@
+#include "gateway/entrance/peek.h"
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+namespace llmgw::gateway {
+namespace {
+
+// A chat request: `messages` turns of prose, so that the body comes near `bytes`.
+std::string chat_body(size_t bytes) {
+  std::string body =
+      R"({"model": "gpt-4-turbo", "messages": [{"role": "system", "content": "You are a helpful assistant."})";
+  const std::string turn =
+      R"(, {"role": "user", "content": "Summarise the following notes in three sentences.\nKeep names and \"quotes\" as they are, and say what is missing in them."})";
+  while (body.size() + turn.size() + 80 < bytes) body += turn;
+  return body + R"(], "temperature": 0.7, "max_tokens": 256, "stream": true, "user": "u-123"})";
+}
+
+void BM_Peek(benchmark::State& state) {
+  const std::string body = chat_body(static_cast<size_t>(state.range(0)));
+  json::Parser parser;
+  base::Arena arena;
+  for (auto _ : state) {
+    auto result = peek(parser, body, arena);
+    if (!result || result->model != "gpt-4-turbo") state.SkipWithError("peek failed");
+    benchmark::DoNotOptimize(result);
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(body.size()));
+}
+BENCHMARK(BM_Peek)->Arg(300)->Arg(1 << 10)->Arg(10 << 10)->Arg(150 << 10)->Arg(10 << 20);
+
+}  // namespace
+}  // namespace llmgw::gateway

@@ -1,0 +1,59 @@
+#include "gateway/governance/demand.h"
+
+#include "chat/token_estimate.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace llmgw::gateway {
+namespace {
+
+// Longer texts without a space at their beginning are not language.
+constexpr size_t kMediaBytesMin = 2048;
+constexpr size_t kLookedAt = 256;
+
+bool is_media(std::string_view text) {
+  return text.size() >= kMediaBytesMin && std::memchr(text.data(), ' ', kLookedAt) == nullptr;
+}
+
+// Bytes of an event for each token: OpenAI's chunks carry one token or few in some 250 bytes of JSON, the others'
+// events hold several.
+uint64_t stream_bytes_per_token(chat::Dialect dialect) {
+  switch (dialect) {
+    case chat::Dialect::openai_chat:
+    case chat::Dialect::openai_completions:
+    case chat::Dialect::azure: return 200;
+    case chat::Dialect::openai_responses: return 150;
+    default: return 40;
+  }
+}
+
+}  // namespace
+
+uint64_t estimate_prompt_tokens(std::string_view body) {
+  uint64_t text_bytes = body.size();
+  uint64_t media = 0;
+  // Escaped quotation marks only cut a text in two. Only a text with no mark in its first kMediaBytesMin bytes can be
+  // media, so it is enough to know the last one of so many.
+  while (body.size() >= kMediaBytesMin) {
+    const void* const last = memrchr(body.data(), '"', kMediaBytesMin);
+    if (last != nullptr) {
+      body.remove_prefix(static_cast<size_t>(static_cast<const char*>(last) - body.data()) + 1);
+      continue;
+    }
+    const size_t end = body.find('"', kMediaBytesMin);
+    if (end == std::string_view::npos) break;
+    if (is_media(body.substr(0, end))) {
+      text_bytes -= end;
+      ++media;
+    }
+    body.remove_prefix(end + 1);
+  }
+  return text_bytes / chat::kBytesPerToken + media * kMediaTokens;
+}
+
+uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes) {
+  return bytes / stream_bytes_per_token(dialect);
+}
+
+}  // namespace llmgw::gateway

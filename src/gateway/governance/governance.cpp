@@ -1,0 +1,386 @@
+// Limits, budgets and the ledger: what a call needs before it goes out, and what it used when it is over.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "chat/token_estimate.h"
+#include "control/snapshot.h"
+#include "gateway/call/call.h"
+#include "gateway/governance/demand.h"
+#include "gateway/governance/limit_headers.h"
+#include "json/text.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using accounting::CallOutcome;
+using accounting::LedgerText;
+using admission::Dimension;
+using chat::ClientError;
+using chat::ErrorKind;
+using control::Scope;
+
+constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
+// What the ledger's records of mirrored calls are known by.
+constexpr std::string_view kMirrorTag = "mirror";
+// A place frees up when some other call ends: soon, as calls go, and nobody knows when.
+constexpr base::Duration kConcurrencyRetry = std::chrono::seconds(1);
+
+// Calls that generate nothing and cost nothing.
+bool is_free(Operation operation) {
+  switch (operation) {
+    case Operation::responses_get:
+    case Operation::responses_delete:
+    case Operation::responses_cancel:
+    case Operation::responses_input_items:
+    case Operation::responses_input_tokens:
+    case Operation::conversations:
+    case Operation::files:
+    case Operation::uploads:
+    case Operation::batches:
+    case Operation::message_batches:
+    case Operation::count_tokens: return true;
+    default: return false;
+  }
+}
+
+bool generates(Operation operation) {
+  return is_chat(operation) || operation == Operation::completions;
+}
+
+// As the setting is called.
+std::string_view to_string(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::requests_per_second: return "tps";
+    case Dimension::requests_per_minute: return "rpm";
+    case Dimension::tokens_per_minute: return "tpm";
+    case Dimension::concurrency: return "concurrency";
+    case Dimension::budget: break;
+  }
+  return "budget";
+}
+
+std::string counted(const std::string& number, std::string_view noun) {
+  return number + " " + std::string(noun) + (number == "1" ? "" : "s");
+}
+
+std::string limit_text(const Scope& scope, Dimension dimension) {
+  char number[32];
+  switch (dimension) {
+    case Dimension::requests_per_second:
+      std::snprintf(number, sizeof number, "%.15g", scope.limits().requests_per_second);
+      return counted(number, "request") + " a second";
+    case Dimension::requests_per_minute:
+      return counted(std::to_string(scope.limits().requests_per_minute), "request") + " a minute";
+    case Dimension::tokens_per_minute:
+      return counted(std::to_string(scope.limits().tokens_per_minute), "token") + " a minute";
+    case Dimension::concurrency:
+      return counted(std::to_string(scope.limits().concurrency), "request") + " at the same time";
+    case Dimension::budget: break;
+  }
+  static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};
+  return "$" + base::format_usd(*scope.limits().budget) + " a " +
+         std::string(kPeriods[static_cast<size_t>(scope.limits().budget_period)]);
+}
+
+admission::Moment moment_of(net::Loop& loop) {
+  return {.now = loop.now().time_since_epoch().count(),
+          .wall = std::chrono::floor<std::chrono::seconds>(loop.wall_now()).time_since_epoch().count()};
+}
+
+uint64_t all_tokens(const chat::Usage& usage) {
+  return usage.total_input().value_or(0) + usage.output.value_or(0);
+}
+
+}  // namespace
+
+admission::Demand Call::estimate_demand() {
+  admission::Demand demand;
+  const std::string_view body(body_.data(), body_.size());
+  admission_.estimated_input = body_is_json_ ? estimate_prompt_tokens(body) : 0;
+  chat::Usage usage;
+  usage.input = admission_.estimated_input;
+  usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(assumed_output()) : 0;
+  if (is_free(match_.operation)) return demand;
+  demand.tokens = all_tokens(usage);
+  // The first choice; where the call goes in the end is settled.
+  const Option& option = options_.front();
+  if (const auto* price = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection))
+    demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
+  return demand;
+}
+
+// A guess alone must not make a call impossible.
+uint64_t Call::assumed_output() const {
+  uint64_t tokens = kAssumedOutputTokens;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    const uint64_t limit = admission_.scopes[i]->compiled().tokens_per_minute;
+    if (limit != 0) tokens = std::min(tokens, limit / kAssumedShareOfMinute);
+  }
+  return tokens;
+}
+
+const control::PriceTable::Tiers* Call::price_of(const control::Model* model, uint32_t connection) {
+  if (model == nullptr || model->price != nullptr) return model == nullptr ? nullptr : model->price;
+  const control::Snapshot& snapshot = generation_.snapshot();
+  return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(meant_model_));
+}
+
+const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const control::Model* model,
+                                                 uint32_t connection, std::string_view name) {
+  if (tier.empty()) return price_of(model, connection);
+  if (model == nullptr) return nullptr;
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const control::Connection& by = snapshot.connections[connection];
+  const auto at_tier = [tier](std::string_view whose) { return std::string(whose).append(":").append(tier); };
+  return snapshot.prices.find(at_tier(by.name), at_tier(by.upstream.provider->name),
+                              name.empty() ? model->upstream_name(meant_model_) : name);
+}
+
+void Call::look_for_details(chat::Dialect dialect, chat::Framing framing) {
+  if (framing != chat::Framing::json && framing != chat::Framing::sse && framing != chat::Framing::json_array) return;
+  if (peek_.names_tier || peek_.provider_tools) details_.emplace(framing);
+  if (!conversion_) return;
+  const auto* const price = price_of(attempt_->model, attempt_->connection_index);
+  if (price == nullptr) return;
+  const accounting::Price& rates = price->at(0);
+  if (rates.audio_input || rates.image_input || rates.audio_output || rates.image_output) {
+    converted_media_.emplace(dialect, framing);
+  }
+}
+
+// What the provider's tools cost beside their tokens. None: they were used, and nobody knows.
+std::optional<int64_t> Call::cost_of_tools() {
+  if (!details_) return 0;
+  int64_t sum = 0;
+  const auto add = [&](uint32_t uses, std::string_view tool) {
+    if (uses == 0) return true;
+    const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
+    if (price != nullptr) sum += uses * price->at(0).request;
+    return price != nullptr;
+  };
+  if (!add(details_->web_searches(), "web_search") || !add(details_->file_searches(), "file_search")) return {};
+  const uint32_t queries = details_->google_queries();
+  if (queries == 0 || attempt_->model == nullptr) return sum;
+  // Some of its models are charged by the query, others by the prompt that led to any.
+  const std::string model(attempt_->model->upstream_name(meant_model_));
+  if (!add(queries, "google_search_query/" + model) && !add(1, "google_search_prompt/" + model)) return {};
+  return sum;
+}
+
+std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record) {
+  // A tier that was asked for in another API may not have been asked of this provider.
+  std::string_view tier = conversion_ ? std::string_view{} : accounting::price_tier(peek_.service_tier);
+  if (details_ && details_->tier_told()) tier = details_->tier();
+  const auto* const price = price_at(tier, attempt_->model, attempt_->connection_index);
+  const auto tools = cost_of_tools();
+  if (price == nullptr || !tools || !record.usage.known()) return {};
+  const int64_t tokens =
+      accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
+  return tokens > INT64_MAX - *tools ? INT64_MAX : tokens + *tools;
+}
+
+Outcome<void> Call::admit() {
+  admitted_ = admitted_ || kind_ == Kind::mirror;
+  if (admitted_) return {};
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const auto add = [&](uint32_t scope) {
+    if (scope != control::kNone) admission_.scopes[admission_.scope_count++] = &snapshot.scopes[scope];
+  };
+  for (const uint32_t scope : principal_->governing_scopes()) add(scope);
+  if (assignment_ != nullptr) add(assignment_->scope);
+  if (options_.front().model != nullptr) add(options_.front().model->scope);
+  if (admission_.scope_count > 0) {
+    std::array<admission::Governed, admission::kScopesMax> governed;
+    bool by_size = false;
+    for (size_t i = 0; i < admission_.scope_count; ++i) {
+      governed[i] = {&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
+      by_size = by_size || admission_.scopes[i]->compiled().has_budget ||
+                admission_.scopes[i]->compiled().tokens_per_minute != 0;
+    }
+    const admission::Demand demand = by_size ? estimate_demand() : admission::Demand{};
+    const auto denial =
+        admission_.reservation.take({governed.data(), admission_.scope_count}, demand, moment_of(worker_.loop()));
+    if (denial) return over_limit(*denial);
+  }
+  admitted_ = true;
+  return {};
+}
+
+std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
+  const Scope& scope = *admission_.scopes[denial.scope];
+  worker_.metrics().limit_refusal(control::to_string(scope.kind), to_string(denial.dimension)).add();
+  // Of an assignment the client knows the alias; the key's name before it is its own.
+  std::string message = "the " + std::string(control::to_string(scope.kind)) + " '" + scope.name + "' may use " +
+                        limit_text(scope, denial.dimension);
+  ClientError error{.kind = ErrorKind::rate_limited};
+  if (denial.dimension == Dimension::budget) {
+    error.kind = ErrorKind::quota_exceeded;
+    message += "; what is left of the budget is less than this request may cost";
+  }
+  if (denial.retry_after == admission::cell::kForever) {
+    message += ", which is less than this request needs; shorten it or lower its limit of output tokens";
+  } else {
+    error.retry_after =
+        denial.dimension == Dimension::concurrency ? kConcurrencyRetry : base::Duration(denial.retry_after);
+  }
+  error.message = arena_.copy(message);
+  return std::unexpected(error);
+}
+
+void Call::add_limit_headers(http::Headers& headers) {
+  if (admission_.scope_count == 0) return;
+  const int64_t now = worker_.loop().now().time_since_epoch().count();
+  admission::Allowance requests;
+  admission::Allowance tokens;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    const admission::Governed governed{&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
+    admission::tighten_requests(requests, governed, now);
+    admission::tighten_tokens(tokens, governed, now);
+  }
+  if (requests.limit == 0 && tokens.limit == 0) return;
+  write_limit_headers(match_.dialect, requests, tokens, worker_.loop().wall_now(), arena_, headers);
+}
+
+CallOutcome Call::outcome() const {
+  if (!client_gone_.empty() || (!exchange_.ended() && exchange_.cancellation().cancelled())) {
+    return CallOutcome::cancelled;
+  }
+  // The gateway's own estimate is an answer.
+  if (upstream_status_ == 0 && counts_tokens(match_.operation) && !error_) return CallOutcome::completed;
+  if (upstream_status_ == 0 || upstream_status_ >= 400) return CallOutcome::failed;
+  if (error_) return exchange_.started() ? CallOutcome::cut : CallOutcome::failed;
+  return CallOutcome::completed;
+}
+
+// What the provider said, and for what it did not get to say or does not say at all, an estimate.
+chat::Usage Call::used(bool& estimated) const {
+  chat::Usage usage;
+  if (usage_ || converted_usage_) usage = usage_ ? usage_->usage() : *converted_usage_;
+  const CallOutcome how = outcome();
+  const bool sent = before_.count() > 0;
+  if (!generates(match_.operation) || !sent || how == CallOutcome::failed) return usage;
+  const bool whole = how == CallOutcome::completed;
+  if (whole && (!streams() || (usage.output && usage.total_input()))) return usage;
+  if (!usage.total_input()) {
+    estimated = true;
+    usage.input = admission_.estimated_input != 0 ? admission_.estimated_input
+                                                  : estimate_prompt_tokens({body_.data(), body_.size()});
+  }
+  const uint64_t bytes = exchange_.bytes_written() - bytes_before_;
+  const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, bytes) : 0;
+  // Some say at the start what they have generated so far.
+  if (seen > usage.output.value_or(0)) {
+    estimated = true;
+    usage.output = seen;
+  }
+  return usage;
+}
+
+void Call::account() {
+  if (accounted_ || !admitted_) return;
+  accounted_ = true;
+  if (!attempt_) {
+    // No instance could be asked: nothing was used.
+    cost_ = 0;
+    return admission_.reservation.settle({.tokens = tokens_before_, .nano_dollars = cost_before_},
+                                         moment_of(worker_.loop()));
+  }
+  accounting::LedgerRecord record;
+  record.outcome = outcome();
+  record.usage = used(record.estimated);
+  if (usage_) record.media = usage_->media();
+  if (!usage_ && converted_media_) record.media = converted_media_->media();
+  if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
+    cost_ = 0;
+  } else {
+    cost_ = cost_of_call(record);
+  }
+  record.priced = cost_.has_value();
+  record.nano_dollars = cost_.value_or(0);
+  if (admission_.reservation.held()) {
+    admission_.reservation.settle(
+        {.tokens = all_tokens(record.usage) + tokens_before_, .nano_dollars = record.nano_dollars + cost_before_},
+        moment_of(worker_.loop()));
+  }
+  if (worker_.ledger() != nullptr) write_ledger(record);
+}
+
+// An attempt that will not be the call's last, but that its provider will charge: a record of its own, and the rest
+// with the call's. `text_bytes`: what it sent before it broke off.
+chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
+  if (is_free(match_.operation)) return {};
+  accounting::LedgerRecord record;
+  record.outcome = outcome;
+  record.estimated = true;
+  record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
+  const std::string_view body(body_.data(), body_.size());
+  if (!record.usage.total_input()) record.usage.input = estimate_prompt_tokens(body);
+  record.usage.output = std::max(record.usage.output.value_or(0), text_bytes / chat::kBytesPerToken);
+  if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
+    record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
+    record.priced = true;
+    series().count_cost(static_cast<uint64_t>(record.nano_dollars));
+  }
+  series().count_tokens(telemetry::TokenType::input, record.usage.input.value_or(0));
+  series().count_tokens(telemetry::TokenType::output, *record.usage.output);
+  tokens_before_ += all_tokens(record.usage);
+  cost_before_ += record.nano_dollars;
+  bytes_before_ = exchange_.bytes_written();
+  if (worker_.ledger() != nullptr) write_ledger(record);
+  return record.usage;
+}
+
+// The key's, the header's and those of the body, separated by commas.
+std::string_view Call::tags() {
+  std::string_view all;
+  const auto add = [&](std::string_view more) {
+    if (!more.empty()) all = all.empty() ? more : arena_.concat(arena_.concat(all, ","), more);
+  };
+  if (kind_ == Kind::mirror) add(kMirrorTag);
+  for (const std::string& tag : principal_->tags) add(tag);
+  // Databases take no other text.
+  const std::string_view header = exchange_.head().headers.value(kTagsHeader);
+  if (json::is_utf8(header)) add(header);
+  add(peek_.metadata_tags);
+  return all;
+}
+
+void Call::write_ledger(const accounting::LedgerRecord& settled) {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const control::Principal& principal = *principal_;
+  accounting::LedgerRecord record = settled;
+  record.time = worker_.loop().wall_now().time_since_epoch().count();
+  record.duration = (worker_.loop().now() - exchange_.started_at()).count();
+  record.status = status_;
+  record.upstream_status = upstream_status_;
+  record.streamed = streams();
+  record.retries = static_cast<uint8_t>(std::min<uint32_t>(retries_, UINT8_MAX));
+  record.text(LedgerText::id) = id_.view();
+  record.text(LedgerText::key) = principal.name;
+  if (principal.user != control::kNone) record.text(LedgerText::user) = snapshot.users[principal.user].name;
+  if (principal.team != control::kNone) record.text(LedgerText::team) = snapshot.teams[principal.team].name;
+  if (principal.organization != control::kNone) {
+    record.text(LedgerText::organization) = snapshot.organizations[principal.organization].name;
+  }
+  record.text(LedgerText::asked_model) = model_;
+  if (attempt_->model != nullptr) {
+    record.text(LedgerText::model) = attempt_->model->name;
+    record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(meant_model_);
+  }
+  record.text(LedgerText::provider) = attempt_->connection->upstream.provider->name;
+  record.text(LedgerText::connection) = attempt_->connection->name;
+  record.text(LedgerText::operation) = to_string(match_.operation);
+  record.text(LedgerText::end_user) = peek_.user;
+  record.text(LedgerText::tags) = tags();
+  std::array<uint64_t, admission::kScopesMax> charged;
+  size_t count = 0;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    if (admission_.scopes[i]->compiled().has_budget) charged[count++] = admission_.scopes[i]->identity;
+  }
+  record.text(LedgerText::charged) = {reinterpret_cast<const char*>(charged.data()), count * sizeof charged[0]};
+  worker_.ledger()->append(record);
+}
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,156 @@
+// The end of a call: what happened goes into counters and the access log, exactly once.
+#include <algorithm>
+#include <array>
+
+#include "gateway/call/call.h"
+#include "gateway/entrance/client_address.h"
+
+namespace llmgw::gateway {
+
+using telemetry::InstanceOutcome;
+using telemetry::TokenType;
+
+telemetry::RequestSeries& Call::series() {
+  if (series_ != nullptr) return *series_;
+  const control::Snapshot& snapshot = generation_.snapshot();
+  telemetry::RequestIds ids{.generation = static_cast<uint32_t>(snapshot.version)};
+  telemetry::RequestLabels labels;
+  labels.endpoint = matched_ ? to_string(match_.operation) : std::string_view("unknown");
+  ids.endpoint = matched_ ? static_cast<uint32_t>(match_.operation) : telemetry::kNoId;
+  if (principal_ != nullptr && kind_ == Kind::ordinary) {
+    ids.api_key = snapshot.index_of(*principal_);
+    labels.api_key = principal_->name;
+  }
+  if (attempt_) {
+    ids.connection = attempt_->connection_index;
+    labels.provider = attempt_->connection->upstream.provider->name;
+    if (attempt_->model != nullptr) {
+      // The configured name, not the client's: a pattern must not let clients invent label values.
+      ids.model = static_cast<uint32_t>(attempt_->model - snapshot.models.data());
+      labels.model = attempt_->model->name;
+    }
+  }
+  series_ = &worker_.metrics().request(ids, labels);
+  return *series_;
+}
+
+namespace {
+
+std::array<int64_t, telemetry::kTokenTypeCount> token_counts(const chat::Usage& usage) {
+  const auto count = [](const std::optional<uint64_t>& tokens) { return tokens ? static_cast<int64_t>(*tokens) : -1; };
+  std::array<int64_t, telemetry::kTokenTypeCount> counts{};
+  counts[static_cast<size_t>(TokenType::input)] = count(usage.input);
+  counts[static_cast<size_t>(TokenType::output)] = count(usage.output);
+  counts[static_cast<size_t>(TokenType::cache_read)] = count(usage.cache_read);
+  counts[static_cast<size_t>(TokenType::cache_write)] = count(usage.cache_write);
+  counts[static_cast<size_t>(TokenType::reasoning)] = count(usage.reasoning);
+  return counts;
+}
+
+bool is_probe(Operation operation) {
+  return operation == Operation::health || operation == Operation::ready || operation == Operation::metrics;
+}
+
+}  // namespace
+
+void Call::settle() {
+  account();
+  if (worker_.log().enabled(telemetry::Level::debug)) log_decision();
+  const base::Instant now = worker_.loop().precise_now();
+  const base::Duration duration = now - exchange_.started_at();
+  std::string_view error_type = client_gone_;
+  if (error_type.empty() && error_ && !timed_out_.empty()) error_type = timed_out_;
+  if (error_type.empty() && error_) error_type = chat::to_string(*error_);
+  if (error_type.empty() && upstream_status_ >= 400)
+    error_type = upstream_status_ >= 500 ? "provider_5xx" : "provider_4xx";
+
+  telemetry::AccessRecord record;
+  const http::RequestHead& head = exchange_.head();
+  record.request_id = id_.view();
+  record.method = head.method_text;
+  record.target = head.target;
+  record.endpoint = matched_ ? to_string(match_.operation) : std::string_view{};
+  record.status = status_;
+  record.upstream_status = upstream_status_;
+  record.retries = retries_;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = exchange_.bytes_written();
+  record.duration = duration;
+  record.error_type = error_type;
+  if (principal_ != nullptr) record.key = principal_->name;
+  record.model = model_;
+  const std::string client = client_address(exchange_.peer(), head.headers.value(http::HeaderId::x_forwarded_for),
+                                            generation_.snapshot().trusted_proxies);
+  record.client = client;
+
+  const bool probe = matched_ && is_probe(match_.operation);
+  if (!probe && !handed_over_) {
+    auto& counters = series();
+    counters.count_request();
+    counters.record_duration(duration);
+    if (!error_type.empty()) {
+      counters.count_error(error_id(), error_type);
+    }
+    if (attempt_) settle_upstream(record, counters);
+  }
+  if (!probe || status_ >= 400) worker_.log().access(record);
+}
+
+void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters) {
+  record.connection = attempt_->connection->name;
+  if (cost_) {
+    if (*cost_ > 0) counters.count_cost(static_cast<uint64_t>(*cost_));
+  } else if (admitted_) {
+    counters.count_unpriced();
+  }
+  if (usage_ || converted_usage_) {
+    const chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
+    record.tokens = token_counts(usage);
+    for (size_t i = 0; i < record.tokens.size(); ++i) {
+      if (record.tokens[i] > 0) {
+        counters.count_tokens(static_cast<TokenType>(i), static_cast<uint64_t>(record.tokens[i]));
+      }
+    }
+  }
+  if (after_.count() >= 0) {
+    record.added = before_ + after_;
+    record.upstream = record.duration - record.added;
+    counters.record_added(record.added);
+    counters.record_upstream(record.upstream);
+  }
+  if (first_token_.count() >= 0) {
+    record.first_token = first_token_;
+    counters.record_first_token(first_token_);
+  }
+  auto outcome = InstanceOutcome::success;
+  if (error_ || upstream_status_ >= 500) {
+    outcome = InstanceOutcome::failure;
+  } else if (upstream_status_ >= 400) {
+    outcome = InstanceOutcome::business_error;
+  }
+  if (client_gone_.empty()) {
+    worker_.metrics()
+        .instance({.generation = static_cast<uint32_t>(generation_.snapshot().version),
+                   .instance = attempt_->connection_index},
+                  attempt_->connection->upstream.provider->name, attempt_->connection->name)
+        .count(outcome);
+  }
+}
+
+// Numbers the classes of error_type for the counters' cache.
+uint8_t Call::error_id() const {
+  constexpr uint8_t kClientClosed = 40;
+  constexpr uint8_t kProvider4xx = 41;
+  constexpr uint8_t kProvider5xx = 42;
+  constexpr uint8_t kTimeout = 43;  // and the three after it
+  if (!client_gone_.empty()) return kClientClosed;
+  if (error_ && !timed_out_.empty()) {
+    constexpr std::array<std::string_view, 3> kTimeouts{"connect_timeout", "first_byte_timeout", "idle_timeout"};
+    const auto* const found = std::ranges::find(kTimeouts, timed_out_);
+    return static_cast<uint8_t>(kTimeout + (found - kTimeouts.begin()));
+  }
+  if (error_) return static_cast<uint8_t>(*error_);
+  return upstream_status_ >= 500 ? kProvider5xx : kProvider4xx;
+}
+
+}  // namespace llmgw::gateway

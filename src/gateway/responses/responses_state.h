@@ -1,0 +1,91 @@
+// The memory of the Responses API as clients see it: responses that can be fetched, continued and deleted, and
+// conversations, kept by the gateway whoever answers. It joins the bodies (dialects/openai_responses/state.h) with the
+// store (store/responses_store.h). One request of one client; one thread.
+//
+// A call that creates a response takes three steps:
+//   begin()  before it is routed: what it builds on is put into its body, which then stands alone;
+//   keep()   with the finished Response, before its last byte goes to the client: the next call may come at once.
+// For a call that wants nothing remembered and builds on nothing, begin() changes nothing and keep() does nothing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/arena.h"
+#include "dialects/codec.h"
+#include "dialects/openai_responses/state.h"
+#include "gateway/entrance/endpoints.h"
+#include "net/task.h"
+#include "store/responses_store.h"
+
+namespace llmgw::gateway {
+
+struct StateTurn {
+  dialects::openai_responses::StateRequest request;
+  std::string body;  // stands alone; empty: the client's own goes on as it is
+  std::vector<dialects::openai_responses::StateItem> input;
+};
+
+class ResponsesState {
+ public:
+  struct Context {
+    store::ResponsesStore& store;
+    net::Loop& loop;
+    json::Parser& parser;
+    base::Arena& arena;
+    std::string_view owner;       // the virtual key's name
+    std::string_view request_id;  // seed of ids
+    net::Wait wait;
+    // A response that has been in progress for longer was lost with the process that made it.
+    int64_t lost_after_seconds = 24 * 3600;
+  };
+
+  explicit ResponsesState(const Context& context)
+      : context_(context), bodies_(context.parser, context.arena, context.request_id) {}
+
+  // The body of the answer (200) to everything about responses and conversations but creating a response. `tail` is the
+  // path behind the root: "responses/resp_1/input_items", "conversations".
+  net::Task<dialects::Outcome<std::string>> answer(Operation operation, std::string_view method, std::string_view tail,
+                                                   std::string_view query, std::string_view body);
+
+  struct Events {
+    std::string text;   // as they are sent
+    bool over = false;  // there will be no more
+  };
+  // The events of a response that is streamed from the background, from number `next` on, as far as they have come;
+  // `next` moves behind them.
+  net::Task<dialects::Outcome<Events>> read_events(std::string id, uint64_t& next);
+  // For the calls from now on.
+  void set_wait(const net::Wait& wait) { context_.wait = wait; }
+
+  net::Task<dialects::Outcome<StateTurn>> begin(std::string_view body);
+  // `response` is the whole Response object as the client gets it.
+  // `events`: the first of one that is streamed from the background.
+  net::Task<dialects::Outcome<void>> keep(StateTurn turn, std::string_view response, std::string events = {});
+
+ private:
+  using Answer = net::Task<dialects::Outcome<std::string>>;
+
+  Answer response(Operation operation, std::string id, std::string_view query);
+  Answer conversations(std::string_view method, std::string_view tail, std::string_view query, std::string_view body);
+  Answer create_conversation(std::string_view body);
+  Answer one_conversation(std::string_view method, std::string id, std::string_view body);
+  Answer items(std::string_view method, std::string id, std::string_view query, std::string_view body);
+  Answer one_item(std::string_view method, std::string id, std::string item_id);
+
+  template <class Job>
+  auto call(Job job) {
+    return context_.store.call(context_.loop, context_.wait, std::move(job));
+  }
+  // `missing` where the store has no such thing, else what went wrong in it.
+  std::unexpected<chat::ClientError> failed(const base::Error& error, const chat::ClientError& missing) const;
+  bool is_lost(std::string_view body);
+  int64_t now() const;
+  std::string owner() const { return std::string(context_.owner); }
+
+  Context context_;
+  dialects::openai_responses::StateBodies bodies_;
+};
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,156 @@
+#include "gateway/responses/responses_state.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <deque>
+#include <filesystem>
+#include <optional>
+
+#include "json/tree.h"
+
+namespace llmgw::gateway {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view kResponse =
+    R"({"id":"resp_1","object":"response","status":"completed","output":[{"id":"msg_o","type":"message","role":"assistant",)"
+    R"("status":"completed","content":[{"type":"output_text","text":"yo","annotations":[],"logprobs":[]}]}]})";
+
+class ResponsesStateFor : public testing::Test {
+ protected:
+  ResponsesStateFor() {
+    folder_ = std::filesystem::temp_directory_path() / ("llmgw-state-" + std::to_string(::getpid()));
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    store_ = std::make_unique<store::ResponsesStore>(store::ResponsesStore::Settings{
+        .connect = [path = (folder_ / "responses.db").string()] { return store::open_sqlite(path); }});
+  }
+  ~ResponsesStateFor() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  template <class T>
+  T wait(net::Task<T> task) {
+    std::optional<T> result;
+    auto run = [&]() -> net::Task<> { result.emplace(co_await std::move(task)); };
+    auto running = run();
+    running.start();
+    EXPECT_TRUE(loop_.run_until([&] { return result.has_value(); }));
+    return std::move(*result);
+  }
+  ResponsesState state(std::string_view owner = "me") {
+    ids_.push_back("req" + std::to_string(ids_.size()));
+    return ResponsesState({.store = *store_,
+                           .loop = loop_,
+                           .parser = parser_,
+                           .arena = arena_,
+                           .owner = owner,
+                           .request_id = ids_.back(),
+                           .wait = {}});
+  }
+  // The answer's body, or "<kind>: <message>".
+  std::string ask(Operation operation, std::string_view method, std::string_view tail, std::string_view query = {},
+                  std::string_view body = {}, std::string_view owner = "me") {
+    ResponsesState asked = state(owner);
+    auto answer = wait(asked.answer(operation, method, tail, query, body));
+    if (answer) return *answer;
+    return std::string(chat::to_string(answer.error().kind)) + ": " + std::string(answer.error().message);
+  }
+  dialects::Outcome<StateTurn> begin(std::string_view body, std::string_view owner = "me") {
+    ResponsesState asked = state(owner);
+    return wait(asked.begin(body));
+  }
+  void keep(std::string_view body, std::string_view response) {
+    ResponsesState asked = state();
+    auto turn = wait(asked.begin(body));
+    ASSERT_TRUE(turn) << turn.error().message;
+    const auto kept = wait(asked.keep(std::move(*turn), response));
+    ASSERT_TRUE(kept) << kept.error().message;
+  }
+  std::string field(std::string_view json, std::string_view name) {
+    const auto root = json::parse_tree(parser_, json, arena_);
+    return root ? std::string((*root)[name].string(arena_)) : std::string("not JSON");
+  }
+
+  std::filesystem::path folder_;
+  net::Loop loop_{net::make_epoll_poller(), 1};
+  std::unique_ptr<store::ResponsesStore> store_;
+  json::Parser parser_;
+  base::Arena arena_;
+  std::deque<std::string> ids_;  // of requests
+};
+
+TEST_F(ResponsesStateFor, AResponseIsKeptFetchedAndDeleted) {
+  keep(R"({"model":"m","input":"hi"})", kResponse);
+  EXPECT_EQ(ask(Operation::responses_get, "GET", "responses/resp_1"), kResponse);
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1", {}, {}, "you"),
+              StartsWith("not_found: Response with id 'resp_1' not found"));
+  const std::string list = ask(Operation::responses_input_items, "GET", "responses/resp_1/input_items", "limit=1");
+  EXPECT_THAT(list, HasSubstr(R"("text":"hi")"));
+  EXPECT_THAT(list, HasSubstr(R"("has_more":false)"));
+  EXPECT_THAT(ask(Operation::responses_input_items, "GET", "responses/resp_1/input_items", "limit=0"),
+              StartsWith("invalid_request"));
+  EXPECT_THAT(ask(Operation::responses_input_items, "GET", "responses/resp_1/input_items", "order=up"),
+              StartsWith("invalid_request"));
+  EXPECT_THAT(ask(Operation::responses_cancel, "POST", "responses/resp_1/cancel"), StartsWith("invalid_request"));
+  EXPECT_THAT(ask(Operation::responses_delete, "DELETE", "responses/resp_1"), HasSubstr(R"("deleted":true)"));
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found"));
+}
+
+TEST_F(ResponsesStateFor, TheNextTurnStandsAlone) {
+  keep(R"({"model":"m","input":"hi"})", kResponse);
+  const auto turn = begin(R"({"model":"m","previous_response_id":"resp_1","input":"more"})");
+  ASSERT_TRUE(turn);
+  EXPECT_THAT(turn->body, HasSubstr(R"("text":"hi")"));
+  EXPECT_THAT(turn->body, HasSubstr(R"("text":"yo")"));
+  EXPECT_THAT(turn->body, HasSubstr(R"({"role":"user","content":"more"})"));
+  EXPECT_THAT(turn->body, testing::Not(HasSubstr("previous_response_id")));
+  const auto referenced = begin(R"({"input":[{"type":"item_reference","id":"msg_o"}]})");
+  ASSERT_TRUE(referenced);
+  EXPECT_THAT(referenced->body, HasSubstr(R"("text":"yo")"));
+  EXPECT_EQ(begin(R"({"input":"a","previous_response_id":"resp_1"})", "you").error().code,
+            "previous_response_not_found");
+  EXPECT_EQ(begin(R"({"input":[{"id":"msg_none"}]})").error().kind, chat::ErrorKind::not_found);
+  EXPECT_EQ(begin(R"({"input":"a"})")->body, "");
+}
+
+TEST_F(ResponsesStateFor, WhatIsNotToBeStoredIsNot) {
+  keep(R"({"model":"m","input":"hi","store":false})", kResponse);
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found"));
+}
+
+TEST_F(ResponsesStateFor, ConversationsFromBeginningToEnd) {
+  const auto conversations = [this](std::string_view method, const std::string& tail, std::string_view body = {}) {
+    return ask(Operation::conversations, method, tail, {}, body);
+  };
+  const std::string made =
+      conversations("POST", "conversations", R"({"metadata":{"a":"b"},"items":[{"role":"user","content":"first"}]})");
+  const std::string id = field(made, "id");
+  ASSERT_THAT(id, StartsWith("conv_"));
+  const std::string path = "conversations/" + id;
+  EXPECT_EQ(conversations("GET", path), made);
+  EXPECT_THAT(conversations("POST", path, R"({"metadata":{"c":"d"}})"), HasSubstr(R"({"c":"d"})"));
+  keep(R"({"model":"m","input":"hi","conversation":")" + id + "\"}", kResponse);
+  const auto turn = begin(R"({"input":"more","conversation":{"id":")" + id + "\"}}");
+  ASSERT_TRUE(turn);
+  EXPECT_THAT(turn->body, HasSubstr("first"));
+  EXPECT_THAT(turn->body, HasSubstr(R"("text":"yo")"));
+  EXPECT_THAT(conversations("GET", path + "/items"), HasSubstr(R"("first_id":"msg_o")"));
+  EXPECT_THAT(conversations("GET", path + "/items/msg_o"), HasSubstr(R"("text":"yo")"));
+  EXPECT_THAT(conversations("POST", path + "/items", R"({"items":[{"role":"user","content":"new"}]})"),
+              HasSubstr(R"("text":"new")"));
+  EXPECT_THAT(conversations("POST", path + "/items", "{}"), StartsWith("invalid_request"));
+  EXPECT_EQ(field(conversations("DELETE", path + "/items/msg_o"), "id"), id);
+  EXPECT_THAT(conversations("GET", path + "/items/msg_o"), StartsWith("not_found"));
+  EXPECT_THAT(conversations("PUT", path + "/items"), StartsWith("method_not_allowed"));
+  EXPECT_THAT(conversations("DELETE", path), HasSubstr("conversation.deleted"));
+  EXPECT_THAT(conversations("GET", path), StartsWith("not_found: Conversation with id"));
+  EXPECT_EQ(begin(R"({"input":"a","conversation":")" + id + "\"}").error().kind, chat::ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace llmgw::gateway
