@@ -86,7 +86,7 @@ def test_the_log_is_json_with_request_ids_and_without_secrets(wire, request_id):
     assert answer.status == 200
 
     def lines():
-        return [line for line in wire.gateway.text().splitlines() if request_id in line]
+        return [line for line in wire.gateway.text().splitlines() if request_id in line and '"msg":"request"' in line]
 
     waiting.until(lines, "the request is in the log")
     [record] = [json.loads(line) for line in lines()]

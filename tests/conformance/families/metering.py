@@ -39,11 +39,12 @@ def judge(world):
 def compare(check, given, told):
     record = {name: value or 0 for name, value in given.items()}
     written = record["cache_write"] + record["cache_write_1h"]
+    # Sound and pictures are parts of input and output.
     metered = {
-        "input": record["input"] + record["cache_read"] + written + record["audio_input"] + record["image_input"],
+        "input": record["input"] + record["cache_read"] + written,
         "cached": record["cache_read"],
         "written": written,
-        "output": record["output"] + record["audio_output"] + record["image_output"],
+        "output": record["output"],
     }
     for name, value in metered.items():
         wanted = told[name] or 0
