@@ -53,7 +53,7 @@ def convert_stream(lab: Lab) -> Row:
     if not lab.has_gateway():
         return row
     if not BENCHMARK.exists():
-        raise BenchError(f"convert-stream: {BENCHMARK} is not built: scripts/build bench gateway_bench")
+        raise BenchError("convert-stream: gateway_bench is not built: scripts/build bench gateway_bench")
     output = subprocess.run([BENCHMARK, "--benchmark_filter=^Stream/", "--benchmark_format=json",
                              "--benchmark_min_time=0.02", f"--benchmark_repetitions={lab.options.rounds}"],
                             check=True, capture_output=True, text=True).stdout
