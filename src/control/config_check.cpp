@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/did_you_mean.h"
 #include "base/text.h"
 #include "control/address.h"
 #include "control/config_loader.h"
@@ -237,11 +238,10 @@ void Checker::check_models() {
     if (model.connection.empty() || model.name.empty()) continue;
     const auto connection = connections_.find(model.connection);
     if (connection == connections_.end()) {
-      const auto near = base::closest(model.connection, names);
+      const std::string near = base::did_you_mean(model.connection, names);
       fault(model, SectionId::model, "connection",
             "there is no connection '" + model.connection + "'" +
-                (near.empty() ? add_or_list(model.at, "connections", "connection")
-                              : "; did you mean '" + std::string(near) + "'?"));
+                (near.empty() ? add_or_list(model.at, "connections", "connection") : near));
       continue;
     }
     const auto [first, is_new] = seen.emplace(model.name + '\n' + model.connection, &model);

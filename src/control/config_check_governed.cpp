@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/text.h"
+#include "base/did_you_mean.h"
 #include "base/time_zone.h"
 #include "control/config_loader.h"
 #include "control/config_place.h"
@@ -68,11 +68,10 @@ class GovernedChecker {
     if (name.empty() || there_are.contains(name)) return;
     std::vector<std::string_view> names;
     for (const auto& [each, unused] : there_are) names.push_back(each);
-    const auto near = base::closest(name, names);
+    const std::string near = base::did_you_mean(name, names);
     fault(section, id, key,
           "there is no " + std::string(table.noun) + " '" + std::string(name) + "'" +
-              (near.empty() ? add_or_list(section.at, table.name, table.command)
-                            : "; did you mean '" + std::string(near) + "'?"));
+              (near.empty() ? add_or_list(section.at, table.name, table.command) : near));
   }
 
   void check_key(const KeyConfig& key);
@@ -159,11 +158,10 @@ void GovernedChecker::check_assigned_model(const AssignmentConfig& assignment) {
     by_connection = by_connection || model.connection == assignment.connection;
   }
   if (!served) {
-    const auto near = base::closest(assignment.model, names);
+    const std::string near = base::did_you_mean(assignment.model, names);
     fault(assignment, SectionId::assignment, "model",
           "there is no model '" + assignment.model + "'" +
-              (near.empty() ? add_or_list(assignment.at, "models", "model")
-                            : "; did you mean '" + std::string(near) + "'?"));
+              (near.empty() ? add_or_list(assignment.at, "models", "model") : near));
   } else if (!by_connection) {
     fault(assignment, SectionId::assignment, "connection",
           "the connection '" + assignment.connection + "' does not serve the model '" + assignment.model + "'");

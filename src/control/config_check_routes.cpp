@@ -1,7 +1,7 @@
 // The part of check_config about routes.
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/did_you_mean.h"
 #include "control/config_loader.h"
 #include "control/config_place.h"
 #include "control/route.h"
@@ -59,9 +59,8 @@ class RouteChecker {
   std::string missing(const RouteConfig& route, const std::string& name) const {
     std::vector<std::string_view> names;
     for (const auto& model : config_.models) names.emplace_back(model.name);
-    const auto near = base::closest(name, names);
-    return "there is no model '" + name + "'" +
-           (near.empty() ? add_or_list(route.at, "models", "model") : "; did you mean '" + std::string(near) + "'?");
+    const std::string near = base::did_you_mean(name, names);
+    return "there is no model '" + name + "'" + (near.empty() ? add_or_list(route.at, "models", "model") : near);
   }
 
   const Config& config_;

@@ -3,16 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
+#include "base/did_you_mean.h"
 #include "control/toml_tree.h"
 
 namespace llmgw::control {
 namespace {
-
-std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
-  const auto near = base::closest(word, candidates);
-  return near.empty() ? std::string() : "; did you mean '" + std::string(near) + "'?";
-}
 
 // Keys can be anything a TOML string can hold; a message shows no more than this of one.
 std::string shown_key(std::string_view key) {
@@ -54,7 +49,7 @@ void Loader::unknown_key(SectionId id, const TomlMember& member, bool has_tls) {
   for (const auto& setting : table.settings) keys.push_back(setting.key);
   if (has_tls) keys.emplace_back("tls");
   errors_.add(member.at, std::string(table.name) + ": unknown key '" + shown_key(member.key) + "'" +
-                             did_you_mean(member.key, keys));
+                             base::did_you_mean(member.key, keys));
 }
 
 template <class Section, class Nested>
@@ -154,7 +149,7 @@ void Loader::unknown_section(const TomlMember& member) {
   for (const auto& table : section_tables()) {
     if (table.name.find('.') == std::string_view::npos) names.push_back(table.name);
   }
-  errors_.add(member.at, "unknown section '" + shown_key(member.key) + "'" + did_you_mean(member.key, names));
+  errors_.add(member.at, "unknown section '" + shown_key(member.key) + "'" + base::did_you_mean(member.key, names));
 }
 
 // The file's content is part of the configuration: whoever changes it means a reload.

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "json/number.h"
+#include "json/token.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -14,10 +15,6 @@
 
 namespace llmgw::json {
 namespace {
-
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 constexpr bool stops_string(char c) {
   return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
@@ -143,15 +140,7 @@ inline void DirectReader::advance(const char* to) {
 }
 
 Kind DirectReader::kind() const {
-  switch (const char c = current()) {
-    case '{': return Kind::object;
-    case '[': return Kind::array;
-    case '"': return Kind::string;
-    case 't':
-    case 'f': return Kind::boolean;
-    case 'n': return Kind::null;
-    default: return c == '-' || base::is_digit(c) ? Kind::number : Kind::invalid;
-  }
+  return kind_of(current());
 }
 
 bool DirectReader::enter_object() {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "json/number.h"
+#include "json/token.h"
 
 namespace llmgw::json {
 
@@ -58,14 +59,6 @@ void Parser::shrink() {
   capacity_ = 0;
 }
 
-namespace {
-
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-}  // namespace
-
 bool Reader::fail(const char* what) {
   if (error_ == nullptr) error_ = at_end() ? "the JSON document ends too early" : what;
   token_ = document_.token_count;
@@ -89,15 +82,7 @@ size_t Reader::consumed() const {
 }
 
 Kind Reader::kind() const {
-  switch (const char c = current()) {
-    case '{': return Kind::object;
-    case '[': return Kind::array;
-    case '"': return Kind::string;
-    case 't':
-    case 'f': return Kind::boolean;
-    case 'n': return Kind::null;
-    default: return c == '-' || base::is_digit(c) ? Kind::number : Kind::invalid;
-  }
+  return kind_of(current());
 }
 
 bool Reader::enter_object() {

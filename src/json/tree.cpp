@@ -5,16 +5,12 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/text.h"
 #include "json/number.h"
 #include "json/text.h"
+#include "json/token.h"
 
 namespace llmgw::json {
 namespace {
-
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 // From the token to the last byte before the next one that is not white space.
 std::string_view token_text(const TreeIndex& index, uint32_t token) {

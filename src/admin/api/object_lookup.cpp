@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "admin/api/object_view.h"
-#include "base/text.h"
+#include "base/did_you_mean.h"
 
 namespace llmgw::admin {
 namespace {
@@ -68,9 +68,8 @@ std::string no_such_object(const ApiContext& context, const ObjectKind& kind, st
     for (store::Object& each : *listed) names.push_back(std::move(each.name));
   }
   const std::vector<std::string_view> views(names.begin(), names.end());
-  const std::string_view near = base::closest(name, views);
-  return "there is no " + std::string(kind.name) + " " + in_quotes(name) +
-         (near.empty() ? "" : "; did you mean " + in_quotes(near) + "?") + (near.empty() ? "; `" : " `") +
+  const std::string near = base::did_you_mean(name, views);
+  return "there is no " + std::string(kind.name) + " " + in_quotes(name) + (near.empty() ? ";" : near) + " `" +
          "llm-gateway " + std::string(kind.command) + " list` shows all";
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/did_you_mean.h"
 #include "base/rng.h"
-#include "base/text.h"
 #include "control/settings.h"
 #include "control/units.h"
 
@@ -55,10 +55,10 @@ std::string unknown_field(const bj::object& fields) {
   for (const auto& [name, value] : fields) {
     const std::string_view field(name.data(), name.size());
     if (std::ranges::find(known, field) != known.end()) continue;
-    const std::string_view near = base::closest(field, known);
+    const std::string near = base::did_you_mean(field, known);
     return std::string(field) + ": unknown field" +
            (near.empty() ? std::string("; an engine has name, endpoint, models, lifetime and what a connection has")
-                         : "; did you mean '" + std::string(near) + "'?");
+                         : near);
   }
   return {};
 }

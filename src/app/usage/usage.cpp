@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/did_you_mean.h"
 #include "base/text.h"
 
 namespace llmgw::app {
@@ -44,14 +45,12 @@ std::string see_help(const CLI::App& app, std::string_view what) {
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& names) {
-  std::string_view near;
   for (const auto& [other, ours] : kOtherWords) {
     const bool is_known = ours.starts_with("-") || std::ranges::find(names, ours) != names.end();
-    if (other == word && is_known) near = ours;
+    if (other == word && is_known) return "; did you mean " + in_quotes(ours) + "?";
   }
   const std::vector<std::string_view> views(names.begin(), names.end());
-  if (near.empty()) near = base::closest(word, views);
-  return near.empty() ? "" : "; did you mean " + in_quotes(near) + "?";
+  return base::did_you_mean(word, views);
 }
 
 std::string no_such_subcommand(const CLI::App& app, std::string_view word) {

@@ -74,8 +74,6 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void write_failure();
   // What is fed from now on comes from another upstream, whose side this is. `used` by those before.
   void resume(const Sides& sides, const chat::Usage& used);
-  // Takes it for over.
-  void end() { sequencer_->event({.kind = chat::EventKind::end}); }
 
   // What is ready for the client; take it and clear it. A document is ready after finish().
   std::string& output() { return out_; }

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/did_you_mean.h"
 #include "base/rng.h"
-#include "base/text.h"
 #include "gateway/instance_identity.h"
 #include "routing/policy/policy.h"
 
@@ -32,8 +32,7 @@ std::string no_such_model(const control::Snapshot& snapshot, const ExplainAsk& a
   }
   std::vector<std::string_view> names;
   for (const control::Model& model : snapshot.models) names.push_back(model.name);
-  const std::string_view near = base::closest(ask.model, names);
-  return near.empty() ? text : text + "; did you mean '" + std::string(near) + "'?";
+  return text + base::did_you_mean(ask.model, names);
 }
 
 std::expected<routing::Group, std::string> find_group(const control::Snapshot& snapshot, const ExplainAsk& ask) {

@@ -3,11 +3,10 @@ tomorrow, nulls, floats, other pieces; requests with other settings, models and 
 
 import asyncio
 import dataclasses
-import json
 
 import cases as recordings
 from families import requests as family_b
-from judge import answers, asks, compare_answer, compare_request, errors, requests, specified, structure, vary_answers
+from judge import answers, asks, compare_answer, errors, requests, specified, structure, vary_answers
 from judge import canned, vary_requests
 from results import Check
 from wire.upstream import Reply
@@ -129,29 +128,10 @@ async def request(world, places, remote, checker, case, target, number):
         asked.stream = case.streaming
         program.load(canned.reply(target, case.streaming))
         given = await world.ask(call)
-        judge_request(check, checker, client, target, asked, given, program.captured, remote)
+        family_b.judge(check, checker, client, target, asked, given, program.captured, remote)
     except Exception as error:
         check.add("call" if given is None else "harness", f"{type(error).__name__}: {error}")
     finally:
         check.keep(call, given, program.captured)
         places.queues[target].put_nowait(slot)
     world.report.add(check)
-
-
-def judge_request(check, checker, client, target, asked, given, captured, remote):
-    if given.status != 200:
-        message, problems = errors.read(client, given)
-        check.add("envelope" if problems else "refused", f"{given.status} {message} {'; '.join(problems)}")
-        return
-    if len(captured) != 1:
-        check.add("upstream", f"{len(captured)} calls")
-        return
-    sent_body = captured[0].json()
-    sent = requests.read(target, sent_body)
-    if captured[0].path.rpartition("/")[2].rpartition(":")[2] in family_b.STREAM_PATHS:
-        sent.stream = True
-    for problem in checker.problems(target, sent_body):
-        check.add("structure", problem)
-    warnings = given.headers.get("x-llm-gateway-warnings", "")
-    claude = {client, target} == {recordings.ANTHROPIC, recordings.BEDROCK}
-    check.findings += compare_request.compare(asked, sent, target, warnings, remote.digests(), claude)
