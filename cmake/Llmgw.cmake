@@ -27,8 +27,13 @@ if(LLMGW_PROFILE STREQUAL "generate")
   target_compile_options(llmgw_flags INTERFACE -fprofile-generate -fprofile-update=atomic)
   target_link_options(llmgw_flags INTERFACE -fprofile-generate)
 elseif(LLMGW_PROFILE STREQUAL "use")
-  # A profile need not be of today's code.
-  target_compile_options(llmgw_flags INTERFACE -fprofile-use=${CMAKE_SOURCE_DIR}/bench/release.profdata
+  # A profile need not be of today's code, but all objects must be of one profile: its digest stands in every command
+  # line, so that another profile compiles everything anew.
+  set(profile ${CMAKE_SOURCE_DIR}/bench/release.profdata)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${profile})
+  file(SHA256 ${profile} profile_digest)
+  target_compile_definitions(llmgw_flags INTERFACE LLMGW_PROFILE_DIGEST="${profile_digest}")
+  target_compile_options(llmgw_flags INTERFACE -fprofile-use=${profile}
     -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
 endif()
 if(LLMGW_FUZZ)
