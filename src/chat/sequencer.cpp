@@ -290,7 +290,10 @@ void Sequencer::finish() {
   const auto said = [](const ChoiceState& choice) { return choice.finish.finish != Finish::unknown; };
   // Some providers never say why they end; but one that said it of one choice has left the others unfinished.
   if (std::ranges::any_of(choices_, said) && !finish_said()) return transport_ended();
-  if (choices_.empty()) choices_.push_back({});
+  // Clients are promised a first choice.
+  if (std::ranges::none_of(choices_, [](const ChoiceState& choice) { return choice.index == 0; })) {
+    choices_.insert(choices_.begin(), ChoiceState{});
+  }
   for (ChoiceState& choice : choices_) {
     while (choice.open) stop_part(choice);
   }

@@ -156,6 +156,13 @@ TEST(Sequencer, InterleavedCallsComeOneAfterTheOther) {
             "start +0.0:one 0.0'[' 0.0']' -0.0 +0.1:two 0.1'{}' 0.1!sig -0.1 +0.2:three 0.2'x' -0.2 tool usage=0 end");
 }
 
+TEST(Sequencer, TheFirstChoiceEndsThoughItSaidNothing) {
+  Script script;
+  Sequencer sequencer(script);
+  Feed(sequencer).start_part(0, PartKind::text, {}, 1).delta(0, "b", 1).finish(Finish::length, 1).end();
+  EXPECT_EQ(script.text, "start +1.0: 1.0'b' -1.0 unknown length usage=0 end");
+}
+
 TEST(Sequencer, CitationsOfAPartThatWaitsAddUp) {
   Script script;
   Sequencer sequencer(script);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -229,6 +230,11 @@ class ChatStreamReader final : public StreamReader {
     if (over_ || data.empty()) return;
     if (data.starts_with("[DONE]")) {
       over_ = true;
+      const auto finished = [](const ChoiceStream& choice) { return choice.finished(); };
+      // Some vendors never say why; but who said it of one choice has left the others unfinished.
+      if (std::ranges::any_of(choices_, finished) && !std::ranges::all_of(choices_, finished)) {
+        return fail("the provider's answer ended before every choice was complete", sink);
+      }
       return sink.event({.kind = EventKind::end});
     }
     scratch_.reset();

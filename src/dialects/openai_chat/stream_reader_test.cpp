@@ -261,6 +261,15 @@ TEST(OpenaiChatStream, ACutIsNoEnd) {
   EXPECT_FALSE(run(world, {chunk(R"({"content":"Hi"})"), chunk("{}", R"("finish_reason":"stop")")}, false).error);
 }
 
+// A choice that only began, while another one was said to be over.
+TEST(OpenaiChatStream, AChoiceWithoutAnEndIsACut) {
+  World world(codec());
+  const std::string other = R"({"id":"x","choices":[{"index":1,"delta":{"content":"B"},"finish_reason":"stop"}]})";
+  EXPECT_TRUE(run(world, {chunk(R"({"role":"assistant"})"), other}).error);
+  EXPECT_FALSE(run(world, {chunk(R"({"role":"assistant"})"), other, chunk("{}", R"("finish_reason":"stop")")}).error);
+  EXPECT_FALSE(run(world, {chunk(R"({"content":"Hi"})")}).error) << "who never says why may end without";
+}
+
 TEST(OpenaiChatStream, TheAnswerInAToolIsText) {
   World world(codec());
   const auto streamed = run(
