@@ -40,6 +40,16 @@ if(LLMGW_FUZZ)
   target_compile_options(llmgw_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Tests are compiled the cheap way: not optimised, and with GoogleTest read once for all of them. The folders they test are
+# optimised as the preset says.
+if(LLMGW_TESTS)
+  add_library(test_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/test_headers.cpp)
+  target_link_libraries(test_headers PUBLIC llmgw_flags GTest::gtest GTest::gmock)
+  target_compile_options(test_headers PUBLIC -O0 "SHELL:-Xclang -fno-pch-timestamp")  # without a time ccache can keep it
+  target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  set_target_properties(test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+endif()
+
 # llmgw_library(<folder> USES <folders it may include> LIBRARIES <third-party targets of its .cpp files>)
 function(llmgw_library folder)
   cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
@@ -58,7 +68,9 @@ function(llmgw_library folder)
   endif()
   if(LLMGW_TESTS AND tests)
     add_executable(${folder}_test ${tests})
-    target_link_libraries(${folder}_test PRIVATE ${folder} ${arg_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_link_libraries(${folder}_test PRIVATE ${folder} ${arg_LIBRARIES} test_headers GTest::gtest_main)
+    target_precompile_headers(${folder}_test REUSE_FROM test_headers)
+    set_target_properties(${folder}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     add_test(NAME ${folder} COMMAND ${folder}_test --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
   if(LLMGW_BENCH AND benches)
