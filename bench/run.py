@@ -23,8 +23,8 @@ QUICK_ROUNDS, QUICK_SECONDS = 2, 0.5
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help="one of: " + " ".join(ROWS))
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds, default 5")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a measurement, default 2")
+    parser.add_argument("--rounds", type=int, default=11, help="interleaved rounds, default 11")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a measurement, default 1")
     parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works")
     parser.add_argument("--gateway", default=str(ROOT / "build/release/llm-gateway"), help="the binary to measure")
     parser.add_argument("--tools", default=str(ROOT / "build/release/bench"), help="directory of the two tools")
