@@ -40,12 +40,13 @@ if(LLMGW_FUZZ)
   target_compile_options(llmgw_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Tests are compiled the cheap way: not optimised, and with GoogleTest read once for all of them. The folders they test are
-# optimised as the preset says.
+# Tests are compiled the cheap way: not optimised, and with GoogleTest read once for all of them. The folders they
+# test are optimised as the preset says.
 if(LLMGW_TESTS)
   add_library(test_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/test_headers.cpp)
   target_link_libraries(test_headers PUBLIC llmgw_flags GTest::gtest GTest::gmock)
-  target_compile_options(test_headers PUBLIC -O0 "SHELL:-Xclang -fno-pch-timestamp")  # without a time ccache can keep it
+  # Without a time in it ccache can keep what is compiled after it.
+  target_compile_options(test_headers PUBLIC -O0 "SHELL:-Xclang -fno-pch-timestamp")
   target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
   set_target_properties(test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endif()
