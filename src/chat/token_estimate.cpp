@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "chat/tokens/media_tokens.h"
+#include "chat/tokens/schema_script.h"
 #include "json/tree.h"
 
 namespace llmgw::chat {
@@ -77,6 +78,9 @@ namespace {
 // OpenAI's sealed reasoning of no words at all, in base64.
 constexpr size_t kSealedEmpty = 900;
 
+// Bedrock marks what a guardrail is to look at with tags before and behind ("Tag user input to filter content").
+constexpr uint64_t kGuardTags = 5;
+
 // Whether the user speaks in it; results of tools do not count.
 bool is_spoken(const Message& message) {
   if (message.role != Role::user) return false;
@@ -88,6 +92,16 @@ bool looks_like_json(std::string_view text) {
   return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
 }
 
+// Models that see tools and formats as scripts.
+bool reads_scripts(TokenFamily family) {
+  return family == TokenFamily::openai || family == TokenFamily::openai_reasoning || family == TokenFamily::gpt_oss;
+}
+
+// xAI puts what it sealed back into every later prompt; others leave out what was thought before the user spoke.
+bool keeps_seals(TokenFamily family) {
+  return family == TokenFamily::grok || family == TokenFamily::grok_4_3;
+}
+
 class Counter {
  public:
   Counter(PromptCounts& counts, const TokenModel& model) : counts_(counts), model_(model) {}
@@ -97,31 +111,47 @@ class Counter {
     const bool system = message.role == Role::system || message.role == Role::developer;
     ++(system ? counts_.systems : counts_.messages);
     live_ = live;
+    assistant_ = message.role == Role::assistant;
+    const uint64_t calls_before = counts_.calls;
     for (const Part& part : message.parts) this->part(part, false);
+    if (counts_.calls > calls_before + 1) counts_.joined_calls += counts_.calls - calls_before;
   }
 
-  void tool(const Tool& tool) {
-    ++counts_.tools;
-    counts_.described_tools += tool.description.empty() ? 0 : 1;
-    counts_.prose.add(tool.name);
-    counts_.prose.add(tool.description);
-    counts_.tools_schema.add(tool.schema);
+  // Vertex AI lets Gemini 2.5 look at a document five times where nothing else is to be seen (as reported; AI Studio
+  // does not, and beside an image a page is a page).
+  void documents() {
+    constexpr uint64_t kMoreLooks = 4;
+    if (model_.dialect == Dialect::vertex && model_.family == TokenFamily::gemini && media_ == 1) {
+      counts_.media_tokens += kMoreLooks * document_tokens_;
+    }
+  }
+
+  void tools(const List<Tool>& tools) {
+    for (const Tool& one : tools) {
+      if (one.kind != ToolKind::opaque) tool(one);
+    }
+    if (counts_.tools > 0 && reads_scripts(model_.family)) counts_.tools_script.add(tools_script(tools));
   }
 
  private:
+  void tool(const Tool& tool) {
+    ++counts_.tools;
+    counts_.described_tools += tool.description.empty() ? 0 : 1;
+    counts_.tools_schema.add(tool.schema);
+    if (reads_scripts(model_.family)) return;
+    counts_.prose.add(tool.name);
+    counts_.prose.add(tool.description);
+  }
+
   void part(const Part& part, bool result) {
-    if (live_ && part.has_signature()) seal(part.signature->data.size());
+    if ((live_ || keeps_seals(model_.family)) && part.has_signature()) seal(part.signature->data.size());
+    if (part.kind == PartKind::text && part.media != nullptr) counts_.media_tokens += kGuardTags;
     switch (part.kind) {
       case PartKind::text:
       case PartKind::refusal:
-        result&& looks_like_json(part.text) ? counts_.code.add_json(part.text) : counts_.prose.add(part.text);
+        result&& looks_like_json(part.text) ? counts_.code.add_json(part.text) : counts_.prose.add(spoken(part.text));
         break;
-      case PartKind::thinking: {
-        TextCounts thought;
-        thought.add(part.text);
-        (live_ ? counts_.thought_words : counts_.old_thought_words) += thought.words + thought.capitals;
-        break;
-      }
+      case PartKind::thinking: (live_ ? counts_.thoughts : counts_.old_thoughts).add(part.text); break;
       case PartKind::tool_call:
         ++counts_.calls;
         counts_.prose.add(part.name);
@@ -129,7 +159,9 @@ class Counter {
         break;
       case PartKind::tool_result:
         ++counts_.results;
-        for (const Part& inner : part.content) this->part(inner, true);
+        for (const Part& inner : part.content) {
+          if (!is_lost(inner, part.content)) this->part(inner, true);
+        }
         break;
       case PartKind::opaque: counts_.code.add_json(part.text); break;
       default:
@@ -139,9 +171,28 @@ class Counter {
         } else if (part.media->source == MediaSource::base64 && part.media->media_type.starts_with("text/")) {
           add_base64(part.media->data);
         } else {
-          counts_.media_tokens += media_tokens(part, model_);
+          const uint64_t tokens = media_tokens(part, model_);
+          counts_.media_tokens += tokens;
+          ++media_;
+          if (part.kind == PartKind::document) document_tokens_ += tokens;
         }
     }
+  }
+
+  // Bedrock shows Claude no document that is all a tool has to say.
+  bool is_lost(const Part& part, const List<Part>& result) const {
+    return part.kind == PartKind::document && result.size() == 1 && model_.dialect == Dialect::bedrock &&
+           vendor_of(model_.family) == TokenVendor::claude;
+  }
+
+  // What models in the open think aloud: their templates cut it out of what they said before the user spoke last; Groq
+  // does so for gpt-oss everywhere.
+  std::string_view spoken(std::string_view text) const {
+    constexpr std::string_view kThoughtEnds = "</think>";
+    if (!assistant_ || vendor_of(model_.family) != TokenVendor::other || !text.starts_with("<think>")) return text;
+    if (live_ && model_.family != TokenFamily::gpt_oss) return text;
+    const size_t end = text.find(kThoughtEnds);
+    return end == std::string_view::npos ? text : text.substr(end + kThoughtEnds.size());
   }
 
   void add_base64(std::string_view data) {
@@ -158,7 +209,10 @@ class Counter {
 
   PromptCounts& counts_;
   const TokenModel& model_;
+  uint64_t media_ = 0;
+  uint64_t document_tokens_ = 0;
   bool live_ = false;
+  bool assistant_ = false;
 };
 
 }  // namespace
@@ -169,9 +223,8 @@ PromptCounts count_prompt(const Request& request, const TokenModel& model) {
   size_t spoken = request.messages.size();
   while (spoken > 0 && !is_spoken(request.messages[spoken - 1])) --spoken;
   for (size_t i = 0; i < request.messages.size(); ++i) counter.message(request.messages[i], i >= spoken);
-  for (const Tool& tool : request.tools) {
-    if (tool.kind != ToolKind::opaque) counter.tool(tool);
-  }
+  counter.documents();
+  counter.tools(request.tools);
   if (counts.tools > 0) {
     counts.required = request.tool_choice.mode == ToolChoiceMode::required ? 1 : 0;
     counts.named = request.tool_choice.mode == ToolChoiceMode::named ? 1 : 0;
@@ -182,10 +235,13 @@ PromptCounts count_prompt(const Request& request, const TokenModel& model) {
     counts.has_format = 1;
     counts.format_name.add(request.format.name);
     counts.format_schema.add(request.format.schema);
+    if (reads_scripts(model.family))
+      counts.format_script.add(format_script(request.format.name, request.format.schema));
   }
   counts.json_object = request.format.kind == FormatKind::json_object ? 1 : 0;
   counts.thinks = request.reasoning.mode == ReasoningMode::on ? 1 : 0;
   counts.adapts = request.reasoning.mode == ReasoningMode::adaptive ? 1 : 0;
+  counts.thoughtless = request.reasoning.mode == ReasoningMode::off ? 1 : 0;
   counts.streams = request.stream ? 1 : 0;
   counts.prefill = !request.messages.empty() && request.messages.back().role == Role::assistant ? 1 : 0;
   return counts;

@@ -23,8 +23,9 @@ enum class TokenFamily : uint8_t {
   claude_3,
   claude_35,  // and 3.7
   claude_35_haiku,
-  claude_4,   // and 4.1
-  claude_45,  // and 4.6
+  claude_4,  // and 4.1
+  claude_45,
+  claude_46,  // and Opus 4.5: old thoughts stay
   claude_opus_46,
   claude_5,  // and Opus 4.7, 4.8
   gemini_2,  // 2.0 and before
@@ -39,6 +40,8 @@ enum class TokenFamily : uint8_t {
   kimi,
   deepseek,
   mistral,
+  llama,
+  command,
   other,
 };
 enum class TokenVendor : uint8_t { openai, claude, gemini, other };
@@ -70,28 +73,32 @@ struct PromptCounts {
   TextCounts prose;  // messages, system, names and descriptions of tools
   TextCounts code;   // arguments of calls, results in JSON
   SchemaCounts tools_schema;
+  TextCounts tools_script;  // tools as TypeScript, for models that see them so; their names are not in `prose` then
   SchemaCounts format_schema;
   TextCounts format_name;
+  TextCounts format_script;  // the schema as those models see it
   uint64_t messages = 0;
   uint64_t systems = 0;
   uint64_t tools = 0;
   uint64_t described_tools = 0;
-  uint64_t required = 0;    // 1: some tool must be called
-  uint64_t named = 0;       // 1: this tool must be called
-  uint64_t sequential = 0;  // 1: one tool at a time
-  uint64_t calls = 0;       // in the history
+  uint64_t required = 0;      // 1: some tool must be called
+  uint64_t named = 0;         // 1: this tool must be called
+  uint64_t sequential = 0;    // 1: one tool at a time
+  uint64_t calls = 0;         // in the history
+  uint64_t joined_calls = 0;  // of them, those that were made together
   uint64_t results = 0;
   uint64_t media_tokens = 0;
-  // Thoughts that are sent back: words of those since the user spoke last, of those before, and of what is encrypted
-  // since then: how many, their bytes, all of them and those above what an empty one has.
-  uint64_t thought_words = 0;
-  uint64_t old_thought_words = 0;
+  // Thoughts that are sent back: those since the user spoke last, those before, and of what is encrypted since then how
+  // many, their bytes, all of them and those above what an empty one has.
+  TextCounts thoughts;
+  TextCounts old_thoughts;
   uint64_t seals = 0;
   uint64_t sealed_bytes = 0;
   uint64_t sealed_bytes_above = 0;
   uint64_t has_format = 0;   // 1: a schema for the answer
   uint64_t json_object = 0;  // 1: any JSON
   uint64_t thinks = 0;       // 1: thinking within a budget was asked for
+  uint64_t thoughtless = 0;  // 1: no thinking was asked for
   uint64_t adapts = 0;       // 1: thinking as the model likes
   uint64_t streams = 0;      // 1: the answer is a stream
   uint64_t prefill = 0;      // 1: the answer has been begun

@@ -18,13 +18,13 @@ bool contains(std::string_view text, std::string_view part) {
 double multiply(const StructureWeights& n, const StructureWeights& w) {
   return n.base * w.base + n.message * w.message + n.system * w.system + n.tools * w.tools + n.tool * w.tool +
          n.described_tool * w.described_tool + n.required * w.required + n.named * w.named +
-         n.sequential * w.sequential + n.call * w.call + n.member * w.member + n.optional * w.optional +
-         n.described * w.described + n.enum_item * w.enum_item + n.object * w.object + n.format * w.format +
-         n.format_member * w.format_member + n.format_described * w.format_described + n.format_title * w.format_title +
-         n.format_object * w.format_object + n.json_object * w.json_object + n.seal * w.seal +
-         n.sealed_byte * w.sealed_byte + n.sealed_byte_above * w.sealed_byte_above + n.streamed_seal * w.streamed_seal +
-         n.thinks * w.thinks + n.adapts * w.adapts + n.thought_word * w.thought_word +
-         n.old_thought_word * w.old_thought_word + n.prefill * w.prefill;
+         n.sequential * w.sequential + n.call * w.call + n.joined_call * w.joined_call + n.member * w.member +
+         n.optional * w.optional + n.described * w.described + n.enum_item * w.enum_item + n.object * w.object +
+         n.format * w.format + n.format_member * w.format_member + n.format_described * w.format_described +
+         n.format_title * w.format_title + n.format_object * w.format_object + n.json_object * w.json_object +
+         n.seal * w.seal + n.sealed_byte * w.sealed_byte + n.sealed_byte_above * w.sealed_byte_above +
+         n.streamed_seal * w.streamed_seal + n.thinks * w.thinks + n.adapts * w.adapts + n.thoughtless * w.thoughtless +
+         n.prefill * w.prefill;
 }
 
 TokenFamily claude_family(std::string_view model) {
@@ -32,7 +32,9 @@ TokenFamily claude_family(std::string_view model) {
     if (contains(model, name)) return TokenFamily::claude_5;
   for (const std::string_view name : {"opus-4-6", "opus-4.6"})
     if (contains(model, name)) return TokenFamily::claude_opus_46;
-  for (const std::string_view name : {"4-5", "4-6", "4.5", "4.6"})
+  for (const std::string_view name : {"-4-6", "-4.6", "opus-4-5", "opus-4.5"})
+    if (contains(model, name)) return TokenFamily::claude_46;
+  for (const std::string_view name : {"4-5", "4.5"})
     if (contains(model, name)) return TokenFamily::claude_45;
   for (const std::string_view name : {"3-5-haiku", "3.5-haiku"})
     if (contains(model, name)) return TokenFamily::claude_35_haiku;
@@ -55,19 +57,12 @@ struct Name {
 };
 // The first that fits.
 constexpr Name kNames[] = {
-    {"gpt-oss", TokenFamily::gpt_oss},
-    {"grok-4.3", TokenFamily::grok_4_3},
-    {"grok", TokenFamily::grok},
-    {"nova-2", TokenFamily::nova_2},
-    {"nova", TokenFamily::nova},
-    {"qwen", TokenFamily::qwen},
-    {"kimi", TokenFamily::kimi},
-    {"deepseek", TokenFamily::deepseek},
-    {"mistral", TokenFamily::mistral},
-    {"ministral", TokenFamily::mistral},
-    {"pixtral", TokenFamily::mistral},
-    {"voxtral", TokenFamily::mistral},
-    {"gpt-5", TokenFamily::openai_reasoning},
+    {"gpt-oss", TokenFamily::gpt_oss},   {"grok-4.3", TokenFamily::grok_4_3}, {"grok", TokenFamily::grok},
+    {"nova-2", TokenFamily::nova_2},     {"nova", TokenFamily::nova},         {"qwen", TokenFamily::qwen},
+    {"kimi", TokenFamily::kimi},         {"deepseek", TokenFamily::deepseek}, {"mistral", TokenFamily::mistral},
+    {"ministral", TokenFamily::mistral}, {"pixtral", TokenFamily::mistral},   {"voxtral", TokenFamily::mistral},
+    {"codestral", TokenFamily::mistral}, {"devstral", TokenFamily::mistral},  {"magistral", TokenFamily::mistral},
+    {"llama", TokenFamily::llama},       {"command", TokenFamily::command},   {"gpt-5", TokenFamily::openai_reasoning},
     {"gpt-", TokenFamily::openai},
 };
 
@@ -106,6 +101,7 @@ StructureWeights structure_of(const PromptCounts& counts) {
       .named = number(counts.named),
       .sequential = number(counts.sequential),
       .call = number(counts.calls),
+      .joined_call = number(counts.joined_calls),
       .member = number(counts.tools_schema.members),
       .optional = number(counts.tools_schema.optional),
       .described = number(counts.tools_schema.described),
@@ -123,8 +119,7 @@ StructureWeights structure_of(const PromptCounts& counts) {
       .streamed_seal = number(counts.streams * counts.sealed_bytes),
       .thinks = number(counts.thinks),
       .adapts = number(counts.adapts),
-      .thought_word = number(counts.thought_words),
-      .old_thought_word = number(counts.old_thought_words),
+      .thoughtless = number(counts.thoughtless),
       .prefill = number(counts.prefill),
   };
 }
@@ -134,10 +129,17 @@ uint64_t estimate_tokens(const PromptCounts& counts, const TokenModel& model) {
   const TextWeights& text = text_weights(vendor_of(model.family));
   double tokens = multiply(structure_of(counts), structure) + number(counts.media_tokens) +
                   structure.text * weigh(counts.prose, text);
-  tokens += structure.code * weigh(counts.code, text) + structure.tools_raw * weigh(counts.tools_schema.raw, text) +
-            structure.tools_words * weigh(counts.tools_schema.words, text) +
-            structure.format_raw * weigh(counts.format_schema.raw, text) +
-            structure.format_words * (weigh(counts.format_schema.words, text) + weigh(counts.format_name, text));
+  const auto add = [&](double factor, const TextCounts& counted) { tokens += factor * weigh(counted, text); };
+  add(structure.code, counts.code);
+  add(structure.thoughts, counts.thoughts);
+  add(structure.old_thoughts, counts.old_thoughts);
+  add(structure.tools_raw, counts.tools_schema.raw);
+  add(structure.tools_words, counts.tools_schema.words);
+  add(structure.tools_script, counts.tools_script);
+  add(structure.format_raw, counts.format_schema.raw);
+  add(structure.format_words, counts.format_schema.words);
+  add(structure.format_words, counts.format_name);
+  add(structure.format_script, counts.format_script);
   return static_cast<uint64_t>(std::llround(tokens));
 }
 

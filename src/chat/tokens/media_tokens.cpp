@@ -149,61 +149,110 @@ uint64_t claude_image(Size size) {
   return rounded_up(static_cast<double>(size.width * size.height) * fit * fit / 750) + kAround;
 }
 
-uint64_t image_tokens(const Media& media, TokenVendor vendor, std::string_view model) {
-  constexpr uint64_t kGeminiTile = 258;  // larger images are cut into more, by the model's own judgement
+// Nova ("Image understanding", Amazon Nova user guide): scaled up to one of its formats, 900 pixels on the short side,
+// or on the long side of what is twice as long; 800 tokens for 900 x 450, 1300 for 900 x 900, 1800 for 1400 x 900.
+uint64_t nova_image(Size size) {
+  constexpr double kLong = 1.75;  // closer to 2:1 than to 3:2
+  const auto longest = static_cast<double>(std::max(size.width, size.height));
+  const auto shortest = static_cast<double>(std::min(size.width, size.height));
+  const double ratio = longest / shortest;
+  const double least = ratio < kLong ? 900 : 450;
+  const double scaled = std::max(shortest, least);
+  return 300 + rounded_up(scaled * scaled * ratio / 810);
+}
+
+// Gemini, "Media resolution" (August 2026), the defaults: an image is a tile of 258 tokens, whatever its size, a page
+// too; Gemini 3 takes 1120 for an image and 560 for a page.
+constexpr uint64_t kGeminiTile = 258;
+constexpr uint64_t kGemini3Image = 1120;
+constexpr uint64_t kGemini3Page = 560;
+
+uint64_t image_tokens(const Media& media, TokenFamily family, std::string_view model) {
   constexpr uint64_t kGrokTile = 256;
-  constexpr uint64_t kNovaImage = 1300;  // about; the sizes do not matter much
   constexpr uint64_t kPixelsMax = 65'535;
   Size size = kUsualImage;
   if (media.source == MediaSource::base64) size = image_size(media.data).value_or(kUsualImage);
   if (size.width == 0 || size.height == 0 || size.width > kPixelsMax || size.height > kPixelsMax) size = kUsualImage;
-  switch (vendor) {
+  switch (vendor_of(family)) {
     case TokenVendor::claude: return claude_image(size);
-    case TokenVendor::gemini: return kGeminiTile;
+    case TokenVendor::gemini: return family == TokenFamily::gemini_3 ? kGemini3Image : kGeminiTile;
     case TokenVendor::openai: return openai_image(size, media.detail, model);
     case TokenVendor::other: break;
   }
-  if (contains(model, "nova")) return kNovaImage;
-  if (contains(model, "grok")) return kGrokTile * std::max<uint64_t>(1, size.width * size.height / (448 * 448));
+  if (family == TokenFamily::nova || family == TokenFamily::nova_2) return nova_image(size);
+  if (family == TokenFamily::grok || family == TokenFamily::grok_4_3)
+    return kGrokTile * std::max<uint64_t>(1, size.width * size.height / (448 * 448));
   return openai_image(size, media.detail, {});
 }
 
-// Claude gets picture and text of a page, OpenAI the text and, in chat completions, a thumbnail, Gemini the picture.
-uint64_t pdf_tokens(const PdfCounts& pdf, TokenVendor vendor, Dialect dialect) {
+// Claude gets picture and text of a page, OpenAI the text and, in chat completions, a thumbnail, Gemini the picture;
+// Bedrock takes the text out for models that read nothing else, and says whose it is.
+uint64_t pdf_tokens(const PdfCounts& pdf, const TokenModel& model) {
   constexpr uint64_t kClaudePage = 1570;
-  constexpr uint64_t kGeminiPage = 258;
   constexpr uint64_t kChatPage = 220;
+  constexpr uint64_t kBedrockAround = 60;
+  constexpr uint64_t kName = 4;
   constexpr double kClaudeCharacters = 2.7;  // a token; other tokenizers make more of the same text
   constexpr double kCharacters = 3.9;
   const auto characters = static_cast<double>(pdf.characters);
-  switch (vendor) {
+  switch (vendor_of(model.family)) {
     case TokenVendor::claude: return kClaudePage * pdf.pages + rounded_up(characters / kClaudeCharacters);
-    case TokenVendor::gemini: return kGeminiPage * pdf.pages;
+    case TokenVendor::gemini: return (model.family == TokenFamily::gemini_3 ? kGemini3Page : kGeminiTile) * pdf.pages;
     case TokenVendor::openai:
-      return (dialect == Dialect::openai_responses ? 0 : kChatPage * pdf.pages) + rounded_up(characters / kCharacters);
+      return (model.dialect == Dialect::openai_responses ? kName : kChatPage * pdf.pages) +
+             rounded_up(characters / kCharacters);
     case TokenVendor::other: break;
   }
-  return kChatPage * pdf.pages + rounded_up(characters / kCharacters);
+  const uint64_t around = model.dialect == Dialect::bedrock ? kBedrockAround : kChatPage * pdf.pages;
+  return around + rounded_up(characters / kCharacters);
 }
 
 uint64_t document_tokens(const Media& media, const TokenModel& model) {
   constexpr PdfCounts kUsual{.pages = 1, .characters = 1500};  // of one that is not at hand
-  const TokenVendor vendor = vendor_of(model.family);
-  if (media.source != MediaSource::base64) return pdf_tokens(kUsual, vendor, model.dialect);
-  return pdf_tokens(count_pdf(decoded(media.data, media.data.size())), vendor, model.dialect);
+  if (media.source != MediaSource::base64) return pdf_tokens(kUsual, model);
+  return pdf_tokens(count_pdf(decoded(media.data, media.data.size())), model);
+}
+
+// WAV by its byte rate (RIFF; WAVE form of IBM and Microsoft, 1991, "fmt"), everything else as 128 kbit/s.
+uint64_t audio_seconds(const Media& media) {
+  constexpr uint64_t kUsualSeconds = 5;  // of one that is not at hand
+  constexpr uint64_t kByteRate = 16'000;
+  constexpr size_t kWavHeader = 32;
+  if (media.source != MediaSource::base64) return kUsualSeconds;
+  const std::string head = decoded(media.data, kWavHeader * 4 / 3 + 4);
+  uint64_t rate = kByteRate;
+  if (head.starts_with("RIFF") && head.size() >= kWavHeader) rate = std::max<uint64_t>(1, little_endian(head, 28, 4));
+  const uint64_t bytes = media.data.size() / 4 * 3;
+  return (bytes + rate - 1) / rate;
+}
+
+// Gemini: 32 tokens a second, Gemini 3 25 ("Audio understanding", and as reported); Voxtral hears windows of 30 seconds
+// in frames of 80 ms; OpenAI's hear ten frames a second.
+uint64_t audio_tokens(const Media& media, TokenFamily family) {
+  const uint64_t seconds = audio_seconds(media);
+  if (family == TokenFamily::mistral) return (seconds + 29) / 30 * 375;
+  if (family == TokenFamily::gemini_3) return seconds * 25;
+  return seconds * (vendor_of(family) == TokenVendor::openai ? 10 : 32);
+}
+
+// A frame a second, and its sound.
+uint64_t video_tokens(const Media& media, TokenFamily family) {
+  constexpr uint64_t kUsualSeconds = 5;
+  constexpr uint64_t kByteRate = 100'000;
+  const uint64_t seconds =
+      media.source == MediaSource::base64 ? media.data.size() / 4 * 3 / kByteRate + 1 : kUsualSeconds;
+  return seconds * (family == TokenFamily::gemini_3 ? 70 + 25 : kGeminiTile + 32);
 }
 
 }  // namespace
 
 uint64_t media_tokens(const Part& part, const TokenModel& model) {
   const Media& media = *part.media;
-  constexpr uint64_t kClipBytes = 60'000;  // of one that is not at hand
-  const uint64_t bytes = media.source == MediaSource::base64 ? media.data.size() : kClipBytes;
   switch (part.kind) {
-    case PartKind::image: return image_tokens(media, vendor_of(model.family), model.name);
+    case PartKind::image: return image_tokens(media, model.family, model.name);
     case PartKind::document: return document_tokens(media, model);
-    case PartKind::audio: return bytes / 700 + 32;  // 32 a second of 16 kHz WAV
-    default: return 300 * (bytes / 100'000 + 1);    // some seconds of video
+    case PartKind::audio: return audio_tokens(media, model.family);
+    default: return video_tokens(media, model.family);
   }
 }
 

@@ -65,6 +65,12 @@ bool is_letter(uint32_t point) {
   return point >= 0xC0 && point < 0x2000;
 }
 
+// Thai, Lao, Burmese, Khmer: no blanks between words.
+bool is_unspaced(uint32_t point) {
+  return (point >= 0x0E00 && point <= 0x0EFF) || (point >= 0x1000 && point <= 0x109F) ||
+         (point >= 0x1780 && point <= 0x17FF);
+}
+
 void add_word(TextCounts& counts, std::string_view word) {
   if (word.size() >= kShortCapital && std::ranges::all_of(word, is_capital)) {
     ++counts.capitals;
@@ -72,10 +78,44 @@ void add_word(TextCounts& counts, std::string_view word) {
     return;
   }
   ++counts.words;
-  uint64_t humps = 0;
-  for (size_t i = 1; i < word.size(); ++i) humps += is_capital(word[i]) && !is_capital(word[i - 1]) ? 1 : 0;
-  counts.humps += humps;
-  if (humps == 0 && word.size() > kShortWord) counts.long_letters += word.size() - kShortWord;
+  size_t begin = 0;
+  for (size_t i = 1; i <= word.size(); ++i) {
+    const bool ends = i == word.size();
+    if (!ends && (!is_capital(word[i]) || is_capital(word[i - 1]))) continue;
+    if (i - begin > kShortWord) counts.long_letters += i - begin - kShortWord;
+    counts.humps += ends ? 0 : 1;
+    begin = i;
+  }
+}
+
+// A run of letters of any alphabet but the wide ones, from `at` on; where it ends.
+size_t add_letters(TextCounts& counts, std::string_view text, size_t at) {
+  constexpr uint64_t kUnspacedWord = 6;
+  uint64_t plain = 0;
+  uint64_t foreign = 0;
+  uint64_t unspaced = 0;
+  size_t end = at;
+  while (end < text.size()) {
+    if (class_of(text[end]) == Class::letter) {
+      ++plain;
+      ++end;
+      continue;
+    }
+    const size_t size = character_size(text, end);
+    const uint32_t point = class_of(text[end]) == Class::high ? code_point(text, end, size) : 0;
+    if (!is_letter(point)) break;
+    ++foreign;
+    unspaced += is_unspaced(point) ? 1 : 0;
+    end += size;
+  }
+  if (foreign == 0) {
+    add_word(counts, text.substr(at, end - at));
+    return end;
+  }
+  counts.letters += plain > 0 ? 2 * foreign : foreign;
+  counts.words += 1 + unspaced / kUnspacedWord;
+  if (plain > 0 && plain + foreign > kShortWord) counts.long_letters += plain + foreign - kShortWord;
+  return end;
 }
 
 bool is_joint(std::string_view text, size_t at) {
@@ -97,27 +137,35 @@ void TextCounts::add(std::string_view text) {
     if (kind == Class::high) {
       const size_t size = character_size(text, i);
       const uint32_t point = code_point(text, i, size);
-      ++(is_wide(point) ? wide : is_letter(point) ? letters : symbols);
+      if (is_letter(point)) {
+        i = add_letters(*this, text, i);
+        continue;
+      }
+      ++(is_wide(point) ? wide : symbols);
       i += size;
+      continue;
+    }
+    if (kind == Class::letter) {
+      i = add_letters(*this, text, i);
       continue;
     }
     size_t end = i + 1;
     while (end < text.size() && class_of(text[end]) == kind) ++end;
     const uint64_t length = end - i;
     switch (kind) {
-      case Class::letter: add_word(*this, text.substr(i, length)); break;
       case Class::digit:
         digits += (length + kDigitGroup - 1) / kDigitGroup;
         digit_chars += length;
         spaced_digits += i > 0 && text[i - 1] == ' ' ? 1 : 0;
         break;
-      case Class::line: ++lines; break;
+      case Class::line: ++(i > 0 && class_of(text[i - 1]) == Class::mark ? mark_lines : lines); break;
       case Class::blank: indents += length > 1 ? 1 : 0; break;
       case Class::mark:
         ++marks;
         more_marks += length - 1;
         joints += length == 1 && is_joint(text, i) ? 1 : 0;
         break;
+      case Class::letter:
       case Class::high: break;
     }
     i = end;
@@ -145,8 +193,8 @@ double weigh(const TextCounts& text, const TextWeights& w) {
          number(text.digits) * w.digits + number(text.digit_chars) * w.digit_char +
          number(text.spaced_digits) * w.spaced_digits + number(text.marks) * w.mark +
          number(text.more_marks) * w.more_marks + number(text.joints) * w.joint + number(text.lines) * w.line +
-         number(text.indents) * w.indent + number(text.letters) * w.letter + number(text.wide) * w.wide +
-         number(text.symbols) * w.symbol;
+         number(text.mark_lines) * w.mark_line + number(text.indents) * w.indent + number(text.letters) * w.letter +
+         number(text.wide) * w.wide + number(text.symbols) * w.symbol;
 }
 
 }  // namespace llmgw::chat
