@@ -193,6 +193,9 @@ def test_answers_are_held_against_the_specification():
     assert specification.problems(recordings.CHAT, f"data: {json.dumps(chunk)}\n\n".encode(), True)
 
 
+ENDS = {"strange_finish": (None, "unknown")}
+
+
 @pytest.mark.parametrize("name", vary_answers.VARIATIONS)
 def test_variations_say_the_same_or_what_they_mean_to(name):
     """A variation of an answer is still one that the judge's own reader takes, streamed and not."""
@@ -207,5 +210,5 @@ def test_variations_say_the_same_or_what_they_mean_to(name):
                 continue
             made += 1
             found = answers.decode(dialect, body, stream, strict=False)
-            assert found.text.endswith(canned.TEXT) and found.finish == "stop"
-    assert made or name in ("odd_calls", "huge_arguments")
+            assert found.text.endswith(canned.TEXT) and found.finish in ENDS.get(name, ("stop",))
+    assert made or name in ("odd_calls", "huge_arguments", "usage_everywhere")

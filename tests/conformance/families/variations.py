@@ -61,6 +61,8 @@ async def answer(world, specification, case, name, client, stream):
                   case.dialect)
     told = answers.origin(case, body)
     whole(told)
+    if told.finish == "unknown":  # any reason is as good as another
+        told.finish = None
     names = [tool.name for tool in told.tools]
     call = asks.smallest(client, f"case-{case.number}", stream, names, bool(told.reasoning or told.signatures))
     program = world.upstream.program(f"case-{case.number}")

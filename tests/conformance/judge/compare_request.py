@@ -271,7 +271,8 @@ class Comparison:
                 self.lost(name, [name, name.replace("_", "").lower(), "topP", "topK"], f"{found} instead of {wanted}")
         if asked.stop and sent.stop != asked.stop:
             self.lost("stop", ["stop"], f"{sent.stop} instead of {asked.stop}")
-        if asked.parallel is False and sent.parallel is not False and sent.tools and sent.choice != "none":
+        calls = sent.tools and "none" not in (sent.choice, asked.choice)
+        if asked.parallel is False and sent.parallel is not False and calls:
             self.lost("parallel", ["parallel"], "parallel calls are not switched off")
         if asked.stream != sent.stream and self.target not in (GEMINI, BEDROCK):
             self.add("stream", f"{sent.stream} instead of {asked.stream}")

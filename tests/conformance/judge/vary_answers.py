@@ -8,6 +8,8 @@ import random
 import cases as recordings
 from wire import frames
 
+from . import vary_streams
+
 CHAT, RESPONSES, ANTHROPIC = recordings.CHAT, recordings.RESPONSES, recordings.ANTHROPIC
 GEMINI, BEDROCK = recordings.GEMINI, recordings.BEDROCK
 
@@ -376,7 +378,7 @@ def no_usage(body, _):
 
 VARIATIONS = {each.__name__: each for each in (
     unknown_members, unknown_events, nulls, floats, escapes, surrogates, small_pieces, odd_calls, huge_arguments, bare,
-    no_usage)}
+    no_usage)} | vary_streams.VARIATIONS
 
 
 def varied(case, name):
