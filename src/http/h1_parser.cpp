@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "http/authority.h"
 #include "http/h1_grammar.h"
 
 namespace llmgw::http {
@@ -90,29 +91,6 @@ bool read_target(Reading& in, size_t target_bytes_max, RequestHead& head) {
   head.target = between(first, in.at);
   ++in.at;
   return true;
-}
-
-// host [ ":" port ], with nothing a host name, IPv4 or bracketed IPv6 address does not have.
-bool valid_authority(std::string_view authority) {
-  std::string_view port;
-  size_t host_end;
-  if (authority.starts_with('[')) {
-    host_end = authority.find(']');
-    if (host_end == std::string_view::npos || host_end < 3) return false;
-    for (const char c : authority.substr(1, host_end - 1)) {
-      const char lower = base::to_lower(c);
-      if (!base::is_digit(c) && !(lower >= 'a' && lower <= 'f') && c != ':' && c != '.') return false;
-    }
-    ++host_end;
-  } else {
-    host_end = std::min(authority.find(':'), authority.size());
-    if (host_end == 0 || !grammar::all(authority.substr(0, host_end), grammar::kHostName)) return false;
-  }
-  if (host_end == authority.size()) return true;
-  if (authority[host_end] != ':') return false;
-  port = authority.substr(host_end + 1);
-  const auto number = base::parse_decimal(port);
-  return port.size() <= 5 && number.has_value() && *number <= 65535;
 }
 
 ParseError split_path(std::string_view text, RequestHead& head) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "http/authority.h"
 #include "http/h1_grammar.h"
 
 namespace llmgw::http {
@@ -14,30 +15,6 @@ namespace {
 
 // What the same line costs in HTTP/1.1 (": " and the line's end), so that one limit means the same for both.
 constexpr size_t kFieldOverheadBytes = 4;
-
-bool valid_port(std::string_view port) {
-  const auto number = base::parse_decimal(port);
-  return port.size() <= 5 && number.has_value() && *number <= 65535;
-}
-
-// host [ ":" port ], as the HTTP/1.1 parser takes it.
-bool valid_authority(std::string_view authority) {
-  size_t host_end = 0;
-  if (authority.starts_with('[')) {
-    host_end = authority.find(']');
-    if (host_end == std::string_view::npos || host_end < 3) return false;
-    for (const char c : authority.substr(1, host_end - 1)) {
-      const char lower = base::to_lower(c);
-      if (!base::is_digit(c) && !(lower >= 'a' && lower <= 'f') && c != ':' && c != '.') return false;
-    }
-    ++host_end;
-  } else {
-    host_end = std::min(authority.find(':'), authority.size());
-    if (host_end == 0 || !grammar::all(authority.substr(0, host_end), grammar::kHostName)) return false;
-  }
-  if (host_end == authority.size()) return true;
-  return authority[host_end] == ':' && valid_port(authority.substr(host_end + 1));
-}
 
 ParseError split_target(size_t target_bytes_max, RequestHead& head) {
   const std::string_view target = head.target;

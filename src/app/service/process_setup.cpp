@@ -30,7 +30,9 @@ int drop_code(dl_phdr_info* object, size_t, void*) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || (segment.p_flags & PF_W) != 0) continue;
     const uintptr_t start = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
-    (void)madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+    // The loader gives numbers.
+    auto* const first = reinterpret_cast<void*>(start);  // NOLINT(performance-no-int-to-ptr)
+    (void)madvise(first, end - start, MADV_DONTNEED);
   }
   return 0;
 }
