@@ -1,5 +1,6 @@
 // The authority of a request: what Host, :authority and the absolute form carry (RFC 9112 section 3.2, RFC 9113 section
-// 8.3.1, RFC 3986 section 3.2). One grammar for both versions, so that no name passes one that the other refuses. Pure; any thread.
+// 8.3.1, RFC 3986 section 3.2). One grammar for both versions, so that no name passes one that the other refuses.
+// Pure; any thread.
 #pragma once
 
 #include <string_view>
