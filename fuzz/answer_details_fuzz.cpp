@@ -7,6 +7,8 @@
 #include "accounting/answer_details.h"
 
 using llmgw::accounting::AnswerDetails;
+using llmgw::accounting::kProviderTools;
+using llmgw::accounting::ProviderTool;
 using llmgw::chat::Framing;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -18,11 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   whole.feed(text);
   AnswerDetails pieces(framing);
   for (size_t at = 0; at < text.size(); at += step) pieces.feed(text.substr(at, step));
-  const bool same = whole.tier_told() == pieces.tier_told() && whole.tier() == pieces.tier() &&
-                    whole.web_searches() == pieces.web_searches() && whole.file_searches() == pieces.file_searches() &&
-                    whole.google_queries() == pieces.google_queries();
+  if (whole.tier_told() != pieces.tier_told() || whole.tier() != pieces.tier()) std::abort();
   constexpr size_t kNumbersMax = 10'000;
-  const bool bounded = whole.web_searches() <= kNumbersMax + size && whole.google_queries() <= kNumbersMax;
-  if (!same || !bounded) std::abort();
+  for (size_t i = 0; i < kProviderTools; ++i) {
+    const auto tool = static_cast<ProviderTool>(i);
+    if (whole.uses(tool) != pieces.uses(tool) || whole.uses(tool) > kNumbersMax + size) std::abort();
+  }
   return 0;
 }

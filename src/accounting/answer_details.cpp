@@ -27,6 +27,10 @@ AnswerDetails::Key AnswerDetails::key_of(std::string_view text) {
   if (text == "trafficType") return Key::traffic;
   if (text == "type") return Key::type;
   if (text == "web_search_requests") return Key::searches;
+  if (text == "speed") return Key::speed;
+  if (text == "inference_geo") return Key::geo;
+  if (text == "latency") return Key::latency;
+  if (text == "maps") return Key::maps;
   return text == "webSearchQueries" ? Key::queries : Key::other;
 }
 
@@ -68,10 +72,15 @@ void AnswerDetails::structure(char c) {
       return;
     case '[': in_queries_ = key_ == Key::queries; break;
     case ']': in_queries_ = false; break;
-    case '{': in_tier_object_ = key_ == Key::tier_object; break;
+    case '{':
+      in_tier_object_ = key_ == Key::tier_object;
+      if (key_ == Key::maps) now_[ProviderTool::google_maps] = 1;
+      break;
     case '}': in_tier_object_ = false; [[fallthrough]];
     case ',':
-      if (key_ == Key::searches) now_.web_searches = std::max(now_.web_searches, std::min(number_, kUsesMax));
+      if (key_ == Key::searches) {
+        now_[ProviderTool::web_search] = std::max(now_[ProviderTool::web_search], std::min(number_, kUsesMax));
+      }
       break;
     case '\n':
       if (lines_) end_document();
@@ -84,7 +93,7 @@ void AnswerDetails::structure(char c) {
 // A string has ended: a name, until a colon follows, or a value.
 void AnswerDetails::text() {
   if (in_queries_) {
-    now_.google_queries += now_.google_queries < kUsesMax ? 1 : 0;
+    now_[ProviderTool::google_query] += now_[ProviderTool::google_query] < kUsesMax ? 1 : 0;
     return;
   }
   const Key key = std::exchange(key_, Key::other);
@@ -93,32 +102,53 @@ void AnswerDetails::text() {
   if (key == Key::tier || key == Key::tier_object || (key == Key::type && in_tier_object_)) return note_tier(word);
   // Vertex says both, and this says less.
   if (key == Key::traffic && !(price_tier(word).empty() && tier_told_)) return note_tier(word);
-  if (key != Key::type) return;
-  now_.web_searches += word == "web_search_call" ? 1 : 0;
-  now_.file_searches += word == "file_search_call" ? 1 : 0;
+  if (key == Key::type) return note_type(word);
+  if (key == Key::geo && word != "global" && word != "not_available") special_ = "regional";
+  if (key == Key::latency && word == "optimized") special_ = "optimized";
+  // A stream says so again at its end, when it is known.
+  if (key == Key::speed && word == "fast") special_ = "fast";
+  if (key == Key::speed && word != "fast" && special_ == "fast") special_ = {};
+}
+
+void AnswerDetails::note_type(std::string_view word) {
+  if (word == "web_search_call") ++now_[ProviderTool::web_search];
+  if (word == "file_search_call") ++now_[ProviderTool::file_search];
+  if (word == "image_generation_call") ++now_[ProviderTool::image_generation];
+  if (word == "advisor_tool_result") now_[ProviderTool::advisor] = 1;
+  if (word == "code_interpreter_call" || word == "container_reference" ||
+      word.ends_with("code_execution_tool_result")) {
+    now_[ProviderTool::container] = 1;
+  }
   now_.only_looked += word == "open_page" || word == "find_in_page" || word == "find" ? 1 : 0;
 }
 
+void AnswerDetails::tier_in_head(std::string_view word) {
+  if (word.empty() || word.size() > tier_.size()) return;
+  note_tier(word);
+  tier_fixed_ = tier_told_;
+}
+
 void AnswerDetails::note_tier(std::string_view word) {
-  if (word == "auto") return;  // what was asked for
+  if (word == "auto" || tier_fixed_) return;  // what was asked for
   tier_told_ = true;
   tier_size_ = static_cast<uint8_t>(word.size());
   std::memcpy(tier_.data(), word.data(), word.size());
 }
 
 void AnswerDetails::end_document() {
-  before_ = {.web_searches = most(&Uses::web_searches),
-             .file_searches = most(&Uses::file_searches),
-             .google_queries = most(&Uses::google_queries)};
+  Uses most;
+  for (size_t i = 0; i < kProviderTools; ++i) most.counts[i] = uses(static_cast<ProviderTool>(i));
+  before_ = most;
   now_ = {};
   key_ = Key::other;
   in_queries_ = in_tier_object_ = false;
 }
 
-uint32_t AnswerDetails::most(uint32_t Uses::* count) const {
-  uint32_t now = now_.*count;
-  if (count == &Uses::web_searches) now -= std::min(now, now_.only_looked);
-  return std::max(before_.*count, now);
+uint32_t AnswerDetails::uses(ProviderTool tool) const {
+  const auto index = static_cast<size_t>(tool);
+  uint32_t now = now_.counts[index];
+  if (tool == ProviderTool::web_search) now -= std::min(now, now_.only_looked);
+  return std::max(before_.counts[index], now);
 }
 
 }  // namespace llmgw::accounting

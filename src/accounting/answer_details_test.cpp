@@ -16,6 +16,10 @@ struct Case {
   uint32_t web_searches = 0;
   uint32_t file_searches = 0;
   uint32_t google_queries = 0;
+  uint32_t google_maps = 0;
+  uint32_t containers = 0;
+  uint32_t images = 0;
+  uint32_t advisors = 0;
 };
 
 constexpr auto kJson = chat::Framing::json;
@@ -56,6 +60,32 @@ constexpr Case kCases[] = {
      "{\"item\":{\"type\":\"web_search_call\",\"action\":{\"type\":\"search\"}}}\n\n"
      "data: {\"response\":{\"output\":[{\"type\":\"web_search_call\"},{\"type\":\"web_search_call\"}]}}\n\n",
      "", false, 2},
+    {"code_ran_at_openai", kSse,
+     "data: {\"item\":{\"type\":\"code_interpreter_call\"}}\n\n"
+     "data: {\"response\":{\"output\":[{\"type\":\"code_interpreter_call\"},{\"type\":\"code_interpreter_call\"},"
+     "{\"type\":\"image_generation_call\"},{\"type\":\"image_generation_call\"}],"
+     "\"tools\":[{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}]}}\n\n",
+     "", false, 0, 0, 0, 0, 1, 2},
+    {"a_tool_that_was_offered_is_not_used", kJson,
+     R"({"output":[{"type":"message"}],"tools":[{"type":"code_interpreter","container":{"type":"auto"}}]})"},
+    {"a_shell_in_a_container", kJson,
+     R"({"output":[{"type":"shell_call","environment":{"type":"container_reference","container_id":"c"}}]})", "", false,
+     0, 0, 0, 0, 1},
+    {"code_ran_at_anthropic", kSse,
+     "data: {\"content_block\":{\"type\":\"text_editor_code_execution_tool_result\",\"content\":{}}}\n\n"
+     "data: {\"content_block\":{\"type\":\"advisor_tool_result\"}}\n\ndata: {\"usage\":{\"speed\":\"standard\"}}\n\n",
+     "", false, 0, 0, 0, 0, 1, 0, 1},
+    {"maps", kJson, R"({"groundingMetadata":{"groundingChunks":[{"maps":{"uri":"u"}},{"maps":{"uri":"v"}}]}})", "",
+     false, 0, 0, 0, 1},
+    {"fast", kJson, R"({"usage":{"service_tier":"standard","speed":"fast","inference_geo":"global"}})", "fast", true},
+    {"one_part_of_the_world", kJson, R"({"usage":{"service_tier":"standard","inference_geo":"us"}})", "regional", true},
+    {"and_at_the_usual_speed", kJson, R"({"usage":{"inference_geo":"us","speed":"standard"}})", "regional", true},
+    {"not_fast_after_all", kSse,
+     "data: {\"usage\":{\"service_tier\":\"standard\",\"speed\":\"fast\"}}\n\ndata: "
+     "{\"usage\":{\"speed\":\"standard\"}}\n\n",
+     "", true},
+    {"optimized", kJson, R"({"metrics":{"latencyMs":5},"performanceConfig":{"latency":"optimized"}})", "optimized",
+     true},
     {"a_comment_with_a_quote", kSse, ": it\"s alive\n\ndata: {\"service_tier\":\"flex\"}\n\n", "flex", true},
 };
 
@@ -68,11 +98,23 @@ TEST_P(AnswerDetailsTest, InAnyCuts) {
     for (size_t at = 0; at < each.text.size(); at += step) details.feed(each.text.substr(at, step));
     EXPECT_EQ(details.tier_told(), each.told) << step;
     if (each.told) EXPECT_EQ(details.tier(), each.tier) << step;
-    EXPECT_EQ(details.web_searches(), each.web_searches) << step;
-    EXPECT_EQ(details.file_searches(), each.file_searches) << step;
-    EXPECT_EQ(details.google_queries(), each.google_queries) << step;
+    const std::array<uint32_t, kProviderTools> uses = {each.web_searches, each.file_searches, each.google_queries,
+                                                       each.google_maps,  each.containers,    each.images,
+                                                       each.advisors};
+    for (size_t i = 0; i < kProviderTools; ++i) {
+      EXPECT_EQ(details.uses(static_cast<ProviderTool>(i)), uses[i]) << step << " " << i;
+    }
   }
 }
+TEST(AnswerDetails, WhatTheHeadSaysStands) {
+  AnswerDetails details(kJson);
+  details.tier_in_head("");
+  EXPECT_FALSE(details.tier_told());
+  details.tier_in_head("flex");
+  details.feed(R"({"usage":{"service_tier":"standard"}})");
+  EXPECT_EQ(details.tier(), "flex");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, AnswerDetailsTest, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
 

@@ -36,4 +36,8 @@ OpenDatabase responses_database(const StoreSettings& settings, const std::string
   };
 }
 
+std::string responses_spool(const std::string& data_dir) {
+  return data_dir + "/responses";
+}
+
 }  // namespace llmgw::control

@@ -25,7 +25,8 @@ struct LedgerAccess {
 
 LedgerAccess ledger_access(const StoreSettings& settings, const std::string& data_dir);
 
-// What the Responses API remembers.
+// What the Responses API remembers, and the folder where that waits which the database cannot take.
 OpenDatabase responses_database(const StoreSettings& settings, const std::string& data_dir);
+std::string responses_spool(const std::string& data_dir);
 
 }  // namespace llmgw::control

@@ -49,6 +49,11 @@ TEST(Prices, AModelIsFoundByTheNamesItHas) {
   EXPECT_EQ(input_price(table, "vertex", "claude-opus-4-1@20250805"), 15'000'000'000);
   EXPECT_EQ(input_price(table, "anthropic", "claude-opus-4-5"), 5'000'000'000);
   EXPECT_EQ(input_price(table, "anthropic", "claude-opus-5-5"), 4'000'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-5.1"), 1'250'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-5.1-2025-11-13"), 1'250'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-5.4-mini"), 750'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-5.6-sol"), -1) << "its price was promised for a time that is over";
+  EXPECT_EQ(input_price(table, "openai", "gpt-5.4-pro"), -1) << "not the price of another model";
   EXPECT_EQ(input_price(table, "vllm", "gpt-4o"), -1) << "an engine that calls its model so is not OpenAI";
 }
 
@@ -56,6 +61,8 @@ TEST(Prices, ByTheLengthOfThePrompt) {
   const auto table = PriceTable::build({}, shipped_prices());
   EXPECT_EQ(input_price(table, "google", "gemini-2.5-pro", 200'000), 1'250'000'000);
   EXPECT_EQ(input_price(table, "google", "gemini-2.5-pro", 200'001), 2'500'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-6-sol", 272'000), 2'000'000'000);
+  EXPECT_EQ(input_price(table, "openai", "gpt-6-sol", 272'001), 4'000'000'000);
 }
 
 TEST(Prices, TheOperatorsComeFirst) {

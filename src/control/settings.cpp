@@ -5,6 +5,7 @@
 #include "control/settings_governed.h"
 #include "control/settings_routes.h"
 #include "control/settings_store.h"
+#include "control/settings_upstream.h"
 
 namespace llmgw::control {
 namespace {
@@ -202,48 +203,15 @@ constexpr Setting kMetrics[] = {
 };
 
 constexpr Setting kUpstream[] = {
-    bind<&UpstreamSettings::connect_timeout>({.key = "connect_timeout",
-                                              .help = "For name, TCP and TLS of a new connection together.",
-                                              .fallback = "\"5s\"",
-                                              .min = 10,
-                                              .max = kHour}),
-    bind<&UpstreamSettings::first_byte_timeout>(
-        {.key = "first_byte_timeout",
-         .help = "From the request sent to the first byte of the answer: long, since models think.",
-         .fallback = "\"5m\"",
-         .min = 10,
-         .max = kDay}),
-    bind<&UpstreamSettings::idle_timeout>({.key = "idle_timeout",
-                                           .help = "Longest pause between two pieces of an answer.",
-                                           .fallback = "\"2m\"",
-                                           .min = 10,
-                                           .max = kDay}),
-    bind<&UpstreamSettings::total_timeout>({.key = "total_timeout",
-                                            .help = "Longest time for the whole call.",
-                                            .fallback = "\"30m\"",
-                                            .min = 10,
-                                            .max = 7 * kDay}),
-    bind<&UpstreamSettings::max_connections>({.key = "max_connections",
-                                              .help = "Most connections a worker keeps to one host; more calls wait.",
-                                              .fallback = "1024",
-                                              .min = 1,
-                                              .max = 100'000}),
-    bind<&UpstreamSettings::idle_connections>({.key = "idle_connections",
-                                               .help = "Most idle connections a worker keeps to one host.",
-                                               .fallback = "64",
-                                               .max = 100'000}),
-    bind<&UpstreamSettings::idle_keepalive>(
-        {.key = "idle_keepalive", .help = "How long an idle connection is kept.", .fallback = "\"1m\"", .max = kDay}),
-    bind<&UpstreamSettings::http2>(
-        {.key = "http2",
-         .help = "`auto` takes it where TLS negotiates it, `on` insists (without TLS by prior knowledge), `off` never.",
-         .fallback = "\"auto\""}),
-    bind<&UpstreamSettings::proxy>(
-        {.key = "proxy",
-         .help = "`environment` obeys HTTP_PROXY, HTTPS_PROXY and NO_PROXY; `none` goes direct; a URL names the proxy.",
-         .fallback = "\"environment\"",
-         .example = "\"http://proxy.example:3128\"",
-         .max = 2048}),
+    bind<&UpstreamSettings::connect_timeout>(shared_settings::kConnectTimeout),
+    bind<&UpstreamSettings::first_byte_timeout>(shared_settings::kFirstByteTimeout),
+    bind<&UpstreamSettings::idle_timeout>(shared_settings::kIdleTimeout),
+    bind<&UpstreamSettings::total_timeout>(shared_settings::kTotalTimeout),
+    bind<&UpstreamSettings::max_connections>(shared_settings::kMaxConnections),
+    bind<&UpstreamSettings::idle_connections>(shared_settings::kIdleConnections),
+    bind<&UpstreamSettings::idle_keepalive>(shared_settings::kIdleKeepalive),
+    bind<&UpstreamSettings::http2>(shared_settings::kHttp2),
+    bind<&UpstreamSettings::proxy>(shared_settings::kProxy),
     bind<&UpstreamSettings::dns_ttl_min>(
         {.key = "dns_ttl_min", .help = "A resolved name is kept at least so long.", .fallback = "\"5s\"", .max = kDay}),
     bind<&UpstreamSettings::dns_ttl_max>({.key = "dns_ttl_max",
@@ -254,26 +222,11 @@ constexpr Setting kUpstream[] = {
 };
 
 constexpr Setting kUpstreamTls[] = {
-    bind<&UpstreamTls::verify>(
-        {.key = "verify", .help = "Check certificate and name of upstreams.", .fallback = "true"}),
-    bind<&UpstreamTls::ca_file>({.key = "ca_file",
-                                 .help = "PEM file of authorities to trust instead of the system's.",
-                                 .example = "\"/etc/llm-gateway/tls/upstream-ca.pem\"",
-                                 .references = References::none,
-                                 .path = PathKind::file}),
-    bind<&UpstreamTls::client_certificate>({.key = "client_certificate",
-                                            .help = "PEM file of the certificate shown to upstreams that ask.",
-                                            .example = "\"/etc/llm-gateway/tls/client.pem\"",
-                                            .references = References::none,
-                                            .path = PathKind::file}),
-    bind<&UpstreamTls::client_key>({.key = "client_key",
-                                    .help = "PEM file of its private key.",
-                                    .example = "\"/etc/llm-gateway/tls/client-key.pem\"",
-                                    .references = References::none,
-                                    .path = PathKind::file}),
-    bind<&UpstreamTls::server_name>({.key = "server_name",
-                                     .help = "Name to ask for and verify instead of the endpoint's host.",
-                                     .example = "\"models.internal\""}),
+    bind<&UpstreamTls::verify>(shared_settings::kVerify),
+    bind<&UpstreamTls::ca_file>(shared_settings::kCaFile),
+    bind<&UpstreamTls::client_certificate>(shared_settings::kClientCertificate),
+    bind<&UpstreamTls::client_key>(shared_settings::kClientKey),
+    bind<&UpstreamTls::server_name>(shared_settings::kServerName),
 };
 
 }  // namespace

@@ -1,14 +1,11 @@
 #include "control/settings_connection.h"
 
 #include "control/settings_binding.h"
+#include "control/settings_upstream.h"
 
 namespace llmgw::control {
 namespace {
 
-constexpr int64_t kSecond = 1000;  // bounds of durations are in milliseconds
-constexpr int64_t kMinute = 60 * kSecond;
-constexpr int64_t kHour = 60 * kMinute;
-constexpr int64_t kDay = 24 * kHour;
 constexpr int64_t kKiB = 1 << 10;
 
 constexpr Setting kConnection[] = {
@@ -146,69 +143,30 @@ constexpr Setting kConnection[] = {
                                               "secrets.",
                                       .example = "{ X-Team = \"search\" }",
                                       .max = 32}),
-    bind<&ConnectionConfig::connect_timeout>({.key = "connect_timeout",
-                                              .help = "As in `[upstream]`, for this connection.",
-                                              .example = "\"2s\"",
-                                              .min = 10,
-                                              .max = kHour}),
-    bind<&ConnectionConfig::first_byte_timeout>({.key = "first_byte_timeout",
-                                                 .help = "As in `[upstream]`, for this connection.",
-                                                 .example = "\"30s\"",
-                                                 .min = 10,
-                                                 .max = kDay}),
-    bind<&ConnectionConfig::idle_timeout>({.key = "idle_timeout",
-                                           .help = "As in `[upstream]`, for this connection.",
-                                           .example = "\"1m\"",
-                                           .min = 10,
-                                           .max = kDay}),
-    bind<&ConnectionConfig::total_timeout>({.key = "total_timeout",
-                                            .help = "As in `[upstream]`, for this connection.",
-                                            .example = "\"10m\"",
-                                            .min = 10,
-                                            .max = 7 * kDay}),
-    bind<&ConnectionConfig::max_connections>({.key = "max_connections",
-                                              .help = "As in `[upstream]`, for this connection.",
-                                              .example = "256",
-                                              .min = 1,
-                                              .max = 100'000}),
-    bind<&ConnectionConfig::idle_connections>({.key = "idle_connections",
-                                               .help = "As in `[upstream]`, for this connection.",
-                                               .example = "16",
-                                               .max = 100'000}),
-    bind<&ConnectionConfig::idle_keepalive>({.key = "idle_keepalive",
-                                             .help = "As in `[upstream]`, for this connection.",
-                                             .example = "\"30s\"",
-                                             .max = kDay}),
-    bind<&ConnectionConfig::http2>(
-        {.key = "http2", .help = "As in `[upstream]`, for this connection.", .example = "\"off\""}),
-    bind<&ConnectionConfig::proxy>({.key = "proxy",
-                                    .help = "As in `[upstream]`, for this connection.",
-                                    .example = "\"none\"",
-                                    .min = 1,
-                                    .max = 2048}),
+    bind<&ConnectionConfig::connect_timeout>(
+        shared_settings::for_connection(shared_settings::kConnectTimeout, "\"2s\"")),
+    bind<&ConnectionConfig::first_byte_timeout>(
+        shared_settings::for_connection(shared_settings::kFirstByteTimeout, "\"30s\"")),
+    bind<&ConnectionConfig::idle_timeout>(shared_settings::for_connection(shared_settings::kIdleTimeout, "\"1m\"")),
+    bind<&ConnectionConfig::total_timeout>(shared_settings::for_connection(shared_settings::kTotalTimeout, "\"10m\"")),
+    bind<&ConnectionConfig::max_connections>(shared_settings::for_connection(shared_settings::kMaxConnections, "256")),
+    bind<&ConnectionConfig::idle_connections>(shared_settings::for_connection(shared_settings::kIdleConnections, "16")),
+    bind<&ConnectionConfig::idle_keepalive>(
+        shared_settings::for_connection(shared_settings::kIdleKeepalive, "\"30s\"")),
+    bind<&ConnectionConfig::http2>(shared_settings::for_connection(shared_settings::kHttp2, "\"off\"")),
+    bind<&ConnectionConfig::proxy>(shared_settings::for_connection(shared_settings::kProxy, "\"none\"")),
 };
 
 constexpr Setting kConnectionTls[] = {
-    bind<&ConnectionTls::verify>(
-        {.key = "verify", .help = "As in `[upstream.tls]`, for this connection.", .example = "false"}),
-    bind<&ConnectionTls::ca_file>({.key = "ca_file",
-                                   .help = "As in `[upstream.tls]`, for this connection.",
-                                   .example = "\"/etc/llm-gateway/tls/engine-ca.pem\"",
-                                   .references = References::none,
-                                   .path = PathKind::file}),
-    bind<&ConnectionTls::client_certificate>({.key = "client_certificate",
-                                              .help = "As in `[upstream.tls]`, for this connection.",
-                                              .example = "\"/etc/llm-gateway/tls/engine.pem\"",
-                                              .references = References::none,
-                                              .path = PathKind::file}),
-    bind<&ConnectionTls::client_key>({.key = "client_key",
-                                      .help = "As in `[upstream.tls]`, for this connection.",
-                                      .example = "\"/etc/llm-gateway/tls/engine-key.pem\"",
-                                      .references = References::none,
-                                      .path = PathKind::file}),
-    bind<&ConnectionTls::server_name>({.key = "server_name",
-                                       .help = "As in `[upstream.tls]`, for this connection.",
-                                       .example = "\"engine.internal\""}),
+    bind<&ConnectionTls::verify>(shared_settings::for_connection_tls(shared_settings::kVerify, "false")),
+    bind<&ConnectionTls::ca_file>(
+        shared_settings::for_connection_tls(shared_settings::kCaFile, "\"/etc/llm-gateway/tls/engine-ca.pem\"")),
+    bind<&ConnectionTls::client_certificate>(shared_settings::for_connection_tls(
+        shared_settings::kClientCertificate, "\"/etc/llm-gateway/tls/engine.pem\"")),
+    bind<&ConnectionTls::client_key>(
+        shared_settings::for_connection_tls(shared_settings::kClientKey, "\"/etc/llm-gateway/tls/engine-key.pem\"")),
+    bind<&ConnectionTls::server_name>(
+        shared_settings::for_connection_tls(shared_settings::kServerName, "\"engine.internal\"")),
 };
 
 }  // namespace

@@ -61,7 +61,8 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   gateway->snapshot_ = options.snapshot;
   gateway->shared_.admin = options.admin;
   gateway->shared_.responses.set_database(
-      control::responses_database(options.snapshot->store, options.snapshot->server.data_dir));
+      control::responses_database(options.snapshot->store, options.snapshot->server.data_dir),
+      control::responses_spool(options.snapshot->server.data_dir));
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);
   if (fault.empty()) fault = gateway->open_ledger();

@@ -78,12 +78,12 @@ class Site:
     def add(self, *arguments):
         return json.loads(self.cli(*arguments, "--json"))
 
-    def call(self, key, model):
+    def call(self, key, model, headers=None):
         return raw.post_json(
             self.address,
             "/v1/chat/completions",
             {"model": model, "messages": MESSAGES},
-            {"Authorization": f"Bearer {key}"},
+            {"Authorization": f"Bearer {key}"} | (headers or {}),
         )
 
     def stop(self):

@@ -5,10 +5,13 @@ import csv
 import io
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 import tomllib
+import uuid
 
 import openai
 import pytest
@@ -21,8 +24,8 @@ pytestmark = pytest.mark.xdist_group("database-trouble")
 class Load:
     """Calls, one after the other on two threads, until it is stopped; what did not answer 200."""
 
-    def __init__(self, site, key):
-        self.site, self.key = site, key
+    def __init__(self, site, key, tagged=False):
+        self.site, self.key, self.tagged = site, key, tagged
         self.answers, self.failures = 0, []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(2)]
@@ -30,12 +33,17 @@ class Load:
     def _run(self):
         while not self._stop.is_set():
             try:
-                status = self.site.call(self.key, "m").status
+                status = self.site.call(self.key, "m", self._tags()).status
             except OSError as error:
                 status = error
             if status != 200:
                 self.failures.append(status)
             self.answers += 1
+
+    def _tags(self):
+        # Of every call others: so each is a row of the ledger's sums by itself.
+        tags = ",".join(f"{uuid.uuid4()}-{uuid.uuid4().hex[:20]}" for _ in range(8))
+        return {"X-LLM-Gateway-Tags": tags} if self.tagged else {}
 
     def __enter__(self):
         for thread in self._threads:
@@ -250,12 +258,7 @@ def _found(client, response_id):
 
 
 def test_responses_do_not_wait_for_a_frozen_database(site, postgres):
-    furnish(site)
-    site.cli("connection", "add", "--name", "a", "--provider", "anthropic", "--endpoint", site.simulator.url,
-             "--api-key", CANARY)  # fmt: skip
-    site.cli("model", "add", "--conn-id", "a", "--name", "claude")
-    key = site.add("vkey", "add", "--name", "r")["key"]
-    client = openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0)
+    client = claude(site)
     client.responses.create(model="claude", input="Before.")
     postgres.freeze(True)
     made, slowest = [], 0
@@ -267,6 +270,40 @@ def test_responses_do_not_wait_for_a_frozen_database(site, postgres):
     postgres.freeze(False)
     for each in made:
         waiting.until(lambda: _found(client, each), "what was made meanwhile is remembered", 30)
+
+
+def claude(site):
+    site.cli("connection", "add", "--name", "a", "--provider", "anthropic", "--endpoint", site.simulator.url,
+             "--api-key", CANARY)  # fmt: skip
+    site.cli("model", "add", "--conn-id", "a", "--name", "claude")
+    key = site.add("vkey", "add", "--name", "r")["key"]
+    return openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0)
+
+
+@pytest.mark.parametrize("trouble", ["frozen", "killed"])
+def test_a_killed_gateway_forgets_no_response(site, postgres, trouble):
+    """Responses that the database could not take survive kill -9, are there after another start, and only once."""
+    client = claude(site)
+    conversation = client.conversations.create()
+    before = client.responses.create(model="claude", input="Before.", conversation=conversation.id).id
+    postgres.freeze(True) if trouble == "frozen" else postgres.kill()
+    # What goes on in the conversation has to be read first; these begin their own.
+    made = [client.responses.create(model="claude", input=f"Remember {number}.").id for number in range(5)]
+    site.gateway.kill()
+    spooled = list((site.directory / "data" / "responses").glob("*.spool"))
+    assert len(spooled) == 1 and spooled[0].stat().st_mode & 0o777 == 0o600
+    postgres.freeze(False) if trouble == "frozen" else postgres.start()
+    site.start()
+    for each in [before, *made]:
+        waiting.until(lambda: _found(client, each), "what was made is remembered", 30)
+    url = config_url(site)
+    assert postgres.query(url, "SELECT COUNT(*) FROM responses").strip() == str(len(made) + 1)
+    assert postgres.query(url, "SELECT COUNT(*) FROM response_items").strip() == str(2 * (len(made) + 1))
+    after = client.responses.create(model="claude", input="Go on.", previous_response_id=made[-1])
+    assert after.previous_response_id == made[-1]
+    waiting.until(lambda: not list((site.directory / "data" / "responses").glob("*.spool")) or
+                  all(each.stat().st_size <= 16 for each in (site.directory / "data" / "responses").glob("*.spool")),
+                  "nothing waits any more")  # fmt: skip
 
 
 FULL_BY_TRIGGER = """
@@ -299,6 +336,63 @@ def test_a_full_disk_of_the_database(site, postgres):
     settled(site, load.answers + before)
 
 
+@pytest.fixture
+def small_disk():
+    """A function that mounts a file system of so many megabytes; skips where that is not allowed."""
+    mounted = []
+
+    def mount(path, megabytes, mode="700"):
+        path.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode={mode}", "tmpfs", str(path)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+            pytest.skip("mounting a small disk is not allowed here")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "-l", str(path)], check=False)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def fill(directory):
+    """Takes all the room there is; the file to remove."""
+    filler = directory / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
+    return filler
+
+
+def test_a_full_disk_under_the_database(postgres, small_disk, tmp_path):
+    """PostgreSQL's own disk, really full: no call fails, and when there is room again each is summed up once."""
+    # Not below pytest's own directories, which the server's user may not enter.
+    disk = small_disk(pathlib.Path(tempfile.mkdtemp(prefix="llmgw-disk-", dir="/tmp")), 24, "777")
+    space = disk / "space"
+    space.mkdir()
+    postgres.own(space)
+    url = postgres.new_database(space)
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site", {"url": url})
+    try:
+        key = furnish(site)
+        with Load(site, key, tagged=True) as load:
+            waiting.until(lambda: calls(site) >= 1, "the ledger's tables are there")
+            filler = fill(disk)
+            said(site, "records; they wait in their files")
+            load.more(100)
+            filler.unlink()
+            load.more()
+        settled(site, load.answers)
+    finally:
+        site.stop()
+        postgres.kill()
+
+
 def test_an_unreachable_database_is_named_without_its_password(tmp_path):
     site = Site(tmp_path, {"url": "sqlite"})
     try:
@@ -319,39 +413,24 @@ def config_url(site):
     return tomllib.loads(site.config_file.read_text())["store"]["url"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk(tmp_path):
-    data = tmp_path / "data"
-    data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", str(data)]
-    mounted = subprocess.run(mount, capture_output=True)
-    if mounted.returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
-        site = Site(tmp_path, {"url": "sqlite"})
-        key = furnish(site)
-        with Load(site, key) as load:
-            filler = data / "filler"
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while file.write(b"x" * (1 << 20)):
-                        pass
-                except OSError:
-                    pass
-                try:
-                    while file.write(b"x" * 4096):
-                        pass
-                except OSError:
-                    pass
-            refused = [site.run("vkey", "add", "--name", f"n{number}") for number in range(3)]
-            assert any(each.returncode != 0 for each in refused)
-            load.more(200)
-            filler.unlink()
-            site.cli("vkey", "add", "--name", "after")
-        settled(site, load.answers)
-        site.stop()
-    finally:
-        subprocess.run(["umount", str(data)], check=False)
+def test_a_full_disk(small_disk, tmp_path):
+    """The data directory's disk, with the database, the ledger's files and the responses' on it."""
+    data = small_disk(tmp_path / "data", 48)
+    site = Site(tmp_path, {"url": "sqlite"})
+    client = claude(site)
+    key = furnish(site)
+    with Load(site, key) as load:
+        filler = fill(data)
+        refused = [site.run("vkey", "add", "--name", f"n{number}") for number in range(3)]
+        assert any(each.returncode != 0 for each in refused)
+        made = [client.responses.create(model="claude", input="x" * 50_000).id for _ in range(3)]
+        load.more(200)
+        filler.unlink()
+        site.cli("vkey", "add", "--name", "after")
+        for each in made:
+            waiting.until(lambda: _found(client, each), "what was made meanwhile is remembered", 30)
+    settled(site, load.answers + len(made))
+    site.stop()
 
 
 def test_a_corrupt_database_does_not_stop_what_was_saved(tmp_path):

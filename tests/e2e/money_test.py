@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import canned, governed, raw
+from harness import canned, governed, metrics, raw
 
 KEY = "money-client-key"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -35,17 +35,28 @@ def completion(request, tier=None, usage=None):
 
 
 def answer(request):
+    if "batches" in request.path:
+        return 200, {"id": "batch_1", "object": "batch", "status": "validating"}
     asked = request.json()
     model = asked.get("model", "")
     if "messages" in request.path:
         used = {"input_tokens": 1000, "output_tokens": 100, "service_tier": "standard"}
         used |= {"server_tool_use": {"web_search_requests": 3}}
         said = {"id": "m", "type": "message", "role": "assistant", "model": model, "stop_reason": "end_turn"}
-        return 200, said | {"content": [{"type": "text", "text": "Hello"}], "usage": used}
+        content = [{"type": "text", "text": "Hello"}]
+        if asked.get("tools") == [CODE]:
+            content.insert(0, {"type": "bash_code_execution_tool_result", "tool_use_id": "s", "content": {}})
+            used["server_tool_use"] = {"web_search_requests": 0}
+        if asked.get("speed"):
+            used |= {"speed": asked["speed"], "server_tool_use": {"web_search_requests": 0}}
+        return 200, said | {"content": content, "usage": used}
     if "responses" in request.path:
         actions = ({"type": "search", "query": "q"}, {"type": "open_page", "url": "u"})
         searched = [{"type": "web_search_call", "id": "w", "status": "completed", "action": each} for each in actions]
         searched.append({"type": "file_search_call", "id": "f", "status": "completed", "queries": ["q"]})
+        if asked["tools"][0]["type"] == "code_interpreter":
+            searched = [{"type": "code_interpreter_call", "id": "c", "status": "completed", "container_id": "x"}]
+            searched = searched if asked["input"] == "use it" else []
         used = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
         said = {"id": "r", "object": "response", "created_at": 1, "status": "completed", "model": model}
         return 200, said | {"output": searched, "usage": used, "service_tier": "default"}
@@ -53,9 +64,13 @@ def answer(request):
         grounded = {"webSearchQueries": ["one", "two"]}
         said = {"content": {"role": "model", "parts": [{"text": "Hello"}]}, "finishReason": "STOP"}
         used = {"promptTokenCount": 1000, "candidatesTokenCount": 100, "totalTokenCount": 1100}
+        if "projects/" in request.path:
+            grounded, used["trafficType"] = {}, asked["labels"]["traffic"]
         return 200, {"candidates": [said | {"groundingMetadata": grounded}], "usageMetadata": used}
     if model == "gpt-audio":
         return completion(request, usage=SOUND)
+    if model == "gpt-5.4":
+        return completion(request, usage={"prompt_tokens": int(asked["user"]), "completion_tokens": 100})
     # A tier that is asked for need not be the one that is given.
     tier = {"priority-that-is-none": "default", "unheard-of": "scale"}.get(asked.get("user"), asked.get("service_tier"))
     return completion(request, tier)
@@ -64,15 +79,17 @@ def answer(request):
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     upstream = canned.Canned(answer)
+    vertex = {"provider": "vertex", "endpoint": upstream.url, "access_token": "t", "project": "p", "location": "l"}
     connections = [
+        vertex | {"name": "vertex"},
         {"name": "openai", "provider": "openai", "endpoint": upstream.url, "api_key": "k"},
         {"name": "anthropic", "provider": "anthropic", "endpoint": upstream.url, "api_key": "k"},
         {"name": "google", "provider": "google", "endpoint": upstream.url, "api_key": "k"},
     ]
     on = {"gpt-5": "openai", "gpt-audio": "openai", "o3-pro": "openai", "claude-sonnet-4-5": "anthropic"}
-    on |= {"gemini-2.5-pro": "google", "gemini-3-pro": "google"}
+    on |= {"gemini-2.5-pro": "google", "gemini-3-pro": "google", "gemini-2.5-flash": "vertex", "gpt-5.4": "openai"}
     models = [{"name": name, "connection": connection} for name, connection in on.items()]
-    connections.append(connections[0] | {"name": "both", "api": "both"})
+    connections.append(connections[1] | {"name": "both", "api": "both"})
     models.append({"name": "gpt-5-searching", "remote": "gpt-5", "connection": "both"})
     directory = tmp_path_factory.mktemp("money")
     with canned.gateway(directory, KEY, connections, models) as running:
@@ -80,8 +97,8 @@ def gateway(tmp_path_factory):
         yield running
 
 
-def cost(gateway, name, path, body):
-    headers = {"Authorization": f"Bearer {KEY}", "X-Request-ID": name, "x-goog-api-key": KEY}
+def cost(gateway, name, path, body, **more):
+    headers = {"Authorization": f"Bearer {KEY}", "X-Request-ID": name, "x-goog-api-key": KEY} | more
     sent = raw.post_json(gateway.address, path, body, headers)
     assert sent.status == 200, sent.body
     (record,) = [each for each in governed.export(gateway) if each["id"] == name]
@@ -91,6 +108,8 @@ def cost(gateway, name, path, body):
 CHAT, MESSAGES = "/v1/chat/completions", [{"role": "user", "content": "Hello"}]
 WEB = {"type": "web_search_20250305", "name": "web_search"}
 SEARCHING = {"model": "gpt-5-searching", "input": "x", "tools": [{"type": "web_search"}]}
+CODE = {"type": "code_execution_20250825", "name": "code_execution"}
+INTERPRETING = SEARCHING | {"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}
 GOOGLE = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}], "tools": [{"google_search": {}}]}
 
 
@@ -116,6 +135,19 @@ def chat(model, **more):
         ("responses", "/v1/responses", SEARCHING, STANDARD + 10_000_000 + 2_500_000),
         # By the prompt: 3.5 cents, however many queries it took.
         ("gemini-2", "/v1beta/models/gemini-2.5-pro:generateContent", GOOGLE, STANDARD + 35_000_000),
+        # The provider charges for the container's time, which nobody is told.
+        ("code", "/v1/responses", INTERPRETING | {"input": "use it"}, None),
+        ("code-not-used", "/v1/responses", INTERPRETING, STANDARD),
+        ("code-anthropic", "/v1/messages", chat("claude-sonnet-4-5", max_tokens=9, tools=[CODE]), None),
+        ("anthropic-fast", "/v1/messages", chat("claude-sonnet-4-5", max_tokens=9, speed="fast"), None),
+        ("anthropic-not-fast", "/v1/messages", chat("claude-sonnet-4-5", max_tokens=9, speed="standard"), 4_500_000),
+        # 2,500 and 15,000 nano-dollars a token; for prompts above 272,000 tokens 5,000 and 22,500.
+        ("short", CHAT, chat("gpt-5.4", user="272000"), 272_000 * 2500 + 100 * 15_000),
+        ("long", CHAT, chat("gpt-5.4", user="272001"), 272_001 * 5000 + 100 * 22_500),
+        # What a batch comes to is known later, and elsewhere.
+        ("batch", "/v1/batches", {"input_file_id": "f", "endpoint": CHAT, "completion_window": "24h"}, None),
+        ("batch-cancelled", "/v1/batches/batch_1/cancel", {}, 0),
+        ("batch-anthropic", "/v1/messages/batches", {"requests": []}, None),
         ("sound", CHAT, chat("gpt-audio"), WITH_SOUND),
         ("sound-converted", "/v1/messages", chat("gpt-audio", max_tokens=9), WITH_SOUND),
         ("sound-converted-stream", "/v1/messages", chat("gpt-audio", max_tokens=9, stream=True), WITH_SOUND),
@@ -123,3 +155,28 @@ def chat(model, **more):
 )
 def test_cost(gateway, name, path, body, nano):
     assert cost(gateway, name, path, body) == nano
+
+
+VERTEX = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent"
+# 1,000 tokens at 300 nano-dollars and 100 at 2,500.
+FLASH = 1000 * 300 + 100 * 2500
+
+
+@pytest.mark.parametrize(
+    "name, asked, given, nano",
+    [
+        ("vertex", {}, "ON_DEMAND", FLASH),
+        ("vertex-flex", {"X-Vertex-AI-LLM-Shared-Request-Type": "flex"}, "ON_DEMAND_FLEX", None),
+        ("vertex-not-flex", {"X-Vertex-AI-LLM-Shared-Request-Type": "flex"}, "ON_DEMAND", FLASH),
+    ],
+)
+def test_a_tier_in_the_head(gateway, name, asked, given, nano):
+    body = {"contents": GOOGLE["contents"], "labels": {"traffic": given}}
+    assert cost(gateway, name, VERTEX, body, **asked) == nano
+
+
+def test_what_is_unpriced_is_counted(gateway):
+    headers = {"Authorization": f"Bearer {KEY}"}
+    before = metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total")
+    assert raw.post_json(gateway.address, "/v1/batches", {"input_file_id": "f"}, headers).status == 200
+    assert metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total") == before + 1

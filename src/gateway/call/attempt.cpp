@@ -330,7 +330,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   if (head.status < 300) {
     usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    look_for_details(match_.dialect, streams ? chat::Framing::sse : framing());
+    look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
   if (streams && beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
@@ -390,6 +390,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   constexpr auto kShape = chat::Framing::event_stream;
   const bool invoked = match_.operation == Operation::invoke_stream;
   usage_.emplace(invoked ? chat::Dialect::anthropic : match_.dialect, kShape);
+  look_for_details(kShape, head.headers);
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
   const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
   if (beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
@@ -405,7 +406,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     }
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
-    tap.feed(data, &*usage_);
+    tap.feed(data, &*usage_, details_ ? &*details_ : nullptr);
     const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
     const iovec buffer = net::buffer_of(data);
     const Instant arrived = worker_.loop().now();

@@ -164,7 +164,8 @@ class Call {
   std::optional<int64_t> cost_of_call(const accounting::LedgerRecord& record);
   std::optional<int64_t> cost_of_tools();
   // When the answer begins, in the upstream's form: what else of it is needed for its price.
-  void look_for_details(chat::Dialect dialect, chat::Framing framing);
+  void look_for_details(chat::Framing framing, const http::Headers& answer);
+  void look_for_media(chat::Dialect dialect, chat::Framing framing);
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   void add_limit_headers(http::Headers& headers);
   std::string_view tags();

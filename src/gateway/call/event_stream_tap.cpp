@@ -25,10 +25,15 @@ void ChunkDecoder::reset() {
   *this = {};
 }
 
-void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usage) {
+void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usage, accounting::AnswerDetails* details) {
   constexpr size_t kPieceBytes = 512;  // decoded at a time
   std::array<char, kPieceBytes> decoded;
   size_t size = 0;
+  const auto give = [&] {
+    usage.feed({decoded.data(), size});
+    if (details != nullptr) details->feed({decoded.data(), size});
+    size = 0;
+  };
   for (const char c : payload) {
     if (place_ == Place::behind) break;
     if (place_ == Place::before) {
@@ -56,12 +61,9 @@ void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usag
     if (bit_count_ < 8) continue;
     bit_count_ = static_cast<uint8_t>(bit_count_ - 8);
     decoded[size++] = static_cast<char>(bits_ >> bit_count_ & 0xFF);
-    if (size == kPieceBytes) {
-      usage.feed({decoded.data(), size});
-      size = 0;
-    }
+    if (size == kPieceBytes) give();
   }
-  usage.feed({decoded.data(), size});
+  give();
 }
 
 bool unwrap_chunk(std::string_view payload, std::string& event) {
@@ -81,7 +83,7 @@ bool unwrap_chunk(std::string_view payload, std::string& event) {
   return false;
 }
 
-void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage) {
+void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage, accounting::AnswerDetails* details) {
   while (const auto step = walker_.next(bytes)) {
     if (step->starts) {
       const auto type = walker_.event_type();
@@ -93,8 +95,9 @@ void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usag
     if (usage == nullptr || step->payload.empty()) continue;
     if (payload_ == Payload::plain) {
       usage->feed(step->payload);
+      if (details != nullptr) details->feed(step->payload);
     } else {
-      chunk_.feed(step->payload, *usage);
+      chunk_.feed(step->payload, *usage, details);
     }
   }
 }

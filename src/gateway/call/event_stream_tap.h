@@ -8,18 +8,19 @@
 #include <string>
 #include <string_view>
 
+#include "accounting/answer_details.h"
 #include "accounting/usage_scanner.h"
 #include "http/event_stream.h"
 
 namespace llmgw::gateway {
 
 // Takes the base64 text out of InvokeModel's payloads, {"bytes":"..."}, in whatever pieces they come, and gives what it
-// says to the scanner: the model's own events.
+// says to those who look for something in it: the model's own events.
 class ChunkDecoder {
  public:
   // A new payload begins.
   void reset();
-  void feed(std::string_view payload, accounting::UsageScanner& usage);
+  void feed(std::string_view payload, accounting::UsageScanner& usage, accounting::AnswerDetails* details);
 
  private:
   enum class Place : uint8_t { before, value, inside, behind };
@@ -41,7 +42,7 @@ class EventStreamTap {
   };
   explicit EventStreamTap(Payload payload) : payload_(payload) {}
 
-  void feed(std::string_view bytes, accounting::UsageScanner* usage);
+  void feed(std::string_view bytes, accounting::UsageScanner* usage, accounting::AnswerDetails* details = nullptr);
   // Between two messages: one may be appended.
   bool at_boundary() const { return walker_.between_messages(); }
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any

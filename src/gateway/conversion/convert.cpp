@@ -209,7 +209,9 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
   }
   if (head.status < 200 || head.status >= 300) co_return co_await relay_refusal(*upstream, head);
   Transcoder transcoder(sides(head));
-  look_for_details(conversion_->provider().dialect, framing_of(head.headers.value(HeaderId::content_type)));
+  const chat::Framing upstream_framing = framing_of(head.headers.value(HeaderId::content_type));
+  look_for_details(upstream_framing, head.headers);
+  look_for_media(conversion_->provider().dialect, upstream_framing);
   Relay relay{.transcoder = transcoder, .upstream = upstream, .document = framing() == chat::Framing::json};
   // Nobody asked for a coding, but some proxies do not ask either.
   auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);

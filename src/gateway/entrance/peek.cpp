@@ -23,28 +23,47 @@ enum class Field : uint8_t {
   inference_config,
   metadata,
   service_tier,
+  other_tier,
   tools,
 };
 
 Field field_of(std::string_view key) {
   switch (key.size()) {
     case 4: return key == "user" ? Field::user : Field::other;
-    case 5: return key == "model" ? Field::model : key == "tools" ? Field::tools : Field::other;
+    case 5:
+      return key == "model"   ? Field::model
+             : key == "tools" ? Field::tools
+             : key == "speed" ? Field::other_tier
+                              : Field::other;
     case 6: return key == "stream" ? Field::stream : Field::other;
     case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
     case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
     case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
     case 12: return key == "service_tier" ? Field::service_tier : Field::other;
+    case 13: return key == "inference_geo" ? Field::other_tier : Field::other;
     case 14: return key == "stream_options" ? Field::stream_options : Field::other;
     case 15: return key == "inferenceConfig" ? Field::inference_config : Field::other;
     case 16: return key == "generationConfig" ? Field::generation_config : Field::other;
     case 17:
       return key == "max_output_tokens"   ? Field::max_tokens
              : key == "generation_config" ? Field::generation_config
+             : key == "performanceConfig" ? Field::other_tier
                                           : Field::other;
     case 21: return key == "max_completion_tokens" ? Field::max_tokens : Field::other;
     default: return Field::other;
   }
+}
+
+// Tools that a provider runs itself and charges for: Google's stand as members, others' as types.
+bool charges_as_member(std::string_view name) {
+  constexpr std::string_view kNames[] = {"google_search", "googleSearch",          "google_maps",
+                                         "googleMaps",    "enterprise_web_search", "enterpriseWebSearch"};
+  return std::ranges::any_of(kNames, [name](std::string_view each) { return name.starts_with(each); });
+}
+
+bool charges_as_type(std::string_view type) {
+  constexpr std::string_view kTypes[] = {"web_search", "file_search", "code_", "image_generation", "shell", "advisor"};
+  return std::ranges::any_of(kTypes, [type](std::string_view each) { return type.starts_with(each); });
 }
 
 // The longest name above is 21 characters, each at most six (\u006d) when escaped.
@@ -108,6 +127,10 @@ class Pass {
       case Field::inference_config: return options("maxTokens", "");
       case Field::metadata: return metadata();
       case Field::service_tier: return service_tier();
+      case Field::other_tier:
+        peek_.names_tier = true;
+        reader_.skip();
+        return true;
       case Field::tools: tools(); return true;
     }
     return true;
@@ -211,13 +234,13 @@ class Pass {
       reader_.enter_object();
       std::string_view name;
       while (reader_.next_member(name)) {
-        if (name.starts_with("google_search") || name.starts_with("googleSearch")) peek_.provider_tools = true;
+        if (charges_as_member(name)) peek_.provider_tools = true;
         if (name != "type" || reader_.kind() != json::Kind::string) {
           reader_.skip();
           continue;
         }
         const std::string_view type = reader_.string();
-        if (type.starts_with("web_search") || type == "file_search") peek_.provider_tools = true;
+        if (charges_as_type(type)) peek_.provider_tools = true;
       }
     }
   }

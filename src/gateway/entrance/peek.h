@@ -37,8 +37,8 @@ struct Peek {
 
   // How the provider shall process it: `service_tier`, `serviceTier`. Empty if it is no text.
   std::string_view service_tier;
-  bool names_tier = false;
-  bool provider_tools = false;  // `tools` has some that the provider runs and may charge for: searches
+  bool names_tier = false;      // there is one, or `speed`, `inference_geo`, `performanceConfig`
+  bool provider_tools = false;  // `tools` has some that the provider runs and may charge for: searches, containers
 
   std::optional<bool> stream;
   std::optional<bool> include_usage;  // stream_options.include_usage

@@ -82,10 +82,16 @@ TEST_F(PeekTest, TiersAndToolsThatAreChargedFor) {
   EXPECT_TRUE(run(R"({"serviceTier":{"type":"priority"}})")->names_tier);
   EXPECT_EQ(run(R"({"service_tier":null})")->service_tier, "");
   EXPECT_FALSE(run(R"({"model":"m"})")->names_tier);
+  for (const char* body : {R"({"speed":"fast"})", R"({"inference_geo":"us"})",
+                           R"({"performanceConfig":{"latency":"optimized"},"model":"behind"})"}) {
+    EXPECT_TRUE(run(body)->names_tier) << body;
+  }
   for (const char* tools :
        {R"([{"type":"web_search"}])", R"([{"type":"function"},{"max_uses":3,"type":"web_search_20250305"}])",
         R"([{"type":"file_search","vector_store_ids":["v"]}])", R"([{"google_search":{}}])",
-        R"([7,{"googleSearch":{}}])"}) {
+        R"([7,{"googleSearch":{}}])", R"([{"googleMaps":{}}])", R"([{"enterpriseWebSearch":{}}])",
+        R"([{"type":"code_interpreter","container":{"type":"auto"}}])", R"([{"type":"code_execution_20250825"}])",
+        R"([{"type":"image_generation"}])"}) {
     EXPECT_TRUE(run(R"({"tools":)" + std::string(tools) + "}")->provider_tools) << tools;
   }
   for (const char* tools :

@@ -38,11 +38,50 @@ bool is_free(Operation operation) {
     case Operation::conversations:
     case Operation::files:
     case Operation::uploads:
-    case Operation::batches:
-    case Operation::message_batches:
     case Operation::count_tokens: return true;
     default: return false;
   }
+}
+
+// Calls about work and storage that the provider charges by itself, later: what they come to is in nobody's answer. To
+// make some is unpriced; to look at them, to stop or to remove them costs nothing.
+bool is_charged_later(Operation operation) {
+  switch (operation) {
+    case Operation::batches:
+    case Operation::message_batches:
+    case Operation::fine_tuning:
+    case Operation::vector_stores: return true;
+    default: return false;
+  }
+}
+
+bool makes(std::string_view method, std::string_view tail) {
+  return method == "POST" && !tail.ends_with("/cancel") && !tail.ends_with("/pause");
+}
+
+struct ToolName {
+  accounting::ProviderTool tool;
+  std::string_view name;  // of its price
+  bool by_model;          // its price depends on the model
+};
+constexpr ToolName kTools[] = {
+    {accounting::ProviderTool::web_search, "web_search", false},
+    {accounting::ProviderTool::file_search, "file_search", false},
+    {accounting::ProviderTool::google_maps, "google_maps_prompt/", true},
+    {accounting::ProviderTool::container, "container", false},
+    {accounting::ProviderTool::image_generation, "image_generation", false},
+    {accounting::ProviderTool::advisor, "advisor", false},
+};
+
+// Where the request's tier stands in its head.
+constexpr std::string_view kVertexTier = "x-vertex-ai-llm-shared-request-type";
+constexpr std::string_view kBedrockTier = "x-amzn-bedrock-service-tier";
+constexpr std::string_view kBedrockLatency = "x-amzn-bedrock-performanceconfig-latency";
+
+std::string_view tier_in_head(const http::Headers& headers, std::string_view provider) {
+  if (provider == "vertex") return headers.value(kVertexTier);
+  if (provider != "bedrock") return {};
+  return headers.value(kBedrockLatency) == "optimized" ? "optimized" : headers.value(kBedrockTier);
 }
 
 bool generates(Operation operation) {
@@ -102,7 +141,7 @@ admission::Demand Call::estimate_demand() {
   chat::Usage usage;
   usage.input = admission_.estimated_input;
   usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(assumed_output()) : 0;
-  if (is_free(match_.operation)) return demand;
+  if (is_free(match_.operation) || is_charged_later(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
   // The first choice; where the call goes in the end is settled.
   const Option& option = options_.front();
@@ -138,10 +177,20 @@ const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const co
                               name.empty() ? model->upstream_name(meant_model_) : name);
 }
 
-void Call::look_for_details(chat::Dialect dialect, chat::Framing framing) {
+void Call::look_for_details(chat::Framing framing, const http::Headers& answer) {
+  // Of a converted stream of binary frames nobody takes the payloads out on the way.
+  if (conversion_ && framing == chat::Framing::event_stream) return;
+  const std::string_view asked =
+      conversion_ ? std::string_view{}
+                  : tier_in_head(exchange_.head().headers, attempt_->connection->upstream.provider->name);
+  if (!asked.empty()) peek_.service_tier = asked;
+  if (asked.empty() && !peek_.names_tier && !peek_.provider_tools) return;
+  details_.emplace(framing);
+  details_->tier_in_head(answer.value(kBedrockTier));
+}
+
+void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
   if (framing != chat::Framing::json && framing != chat::Framing::sse && framing != chat::Framing::json_array) return;
-  if (peek_.names_tier || peek_.provider_tools) details_.emplace(framing);
-  if (!conversion_) return;
   const auto* const price = price_of(attempt_->model, attempt_->connection_index);
   if (price == nullptr) return;
   const accounting::Price& rates = price->at(0);
@@ -160,11 +209,15 @@ std::optional<int64_t> Call::cost_of_tools() {
     if (price != nullptr) sum += uses * price->at(0).request;
     return price != nullptr;
   };
-  if (!add(details_->web_searches(), "web_search") || !add(details_->file_searches(), "file_search")) return {};
-  const uint32_t queries = details_->google_queries();
+  const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(meant_model_)
+                                                     : std::string_view{});
+  for (const ToolName& each : kTools) {
+    const std::string name = std::string(each.name).append(each.by_model ? model : std::string());
+    if (!add(details_->uses(each.tool), name)) return {};
+  }
+  const uint32_t queries = details_->uses(accounting::ProviderTool::google_query);
   if (queries == 0 || attempt_->model == nullptr) return sum;
   // Some of its models are charged by the query, others by the prompt that led to any.
-  const std::string model(attempt_->model->upstream_name(meant_model_));
   if (!add(queries, "google_search_query/" + model) && !add(1, "google_search_prompt/" + model)) return {};
   return sum;
 }
@@ -292,8 +345,12 @@ void Call::account() {
   record.usage = used(record.estimated);
   if (usage_) record.media = usage_->media();
   if (!usage_ && converted_media_) record.media = converted_media_->media();
-  if (is_free(match_.operation) || (!record.usage.known() && record.outcome == CallOutcome::failed)) {
+  const bool later = is_charged_later(match_.operation);
+  if (is_free(match_.operation) || (later && !makes(exchange_.head().method_text, match_.tail)) ||
+      (!record.usage.known() && record.outcome == CallOutcome::failed)) {
     cost_ = 0;
+  } else if (later) {
+    cost_.reset();
   } else {
     cost_ = cost_of_call(record);
   }
@@ -310,7 +367,7 @@ void Call::account() {
 // An attempt that will not be the call's last, but that its provider will charge: a record of its own, and the rest
 // with the call's. `text_bytes`: what it sent before it broke off.
 chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
-  if (is_free(match_.operation)) return {};
+  if (is_free(match_.operation) || is_charged_later(match_.operation)) return {};
   accounting::LedgerRecord record;
   record.outcome = outcome;
   record.estimated = true;

@@ -169,10 +169,11 @@ Task<void> run_in_background(Worker& worker, store::ResponsesStore& store, std::
   }
   json::Parser parser;
   auto record = record_of(*run, parser);
-  const auto kept =
-      co_await store.call(loop, store_wait(loop),
-                          [owner = run->owner, record = std::move(record), now = seconds_now(loop)](
-                              store::Responses& responses) { return responses.complete(owner, record, now); });
+  const auto kept = co_await store.save(loop, store_wait(loop),
+                                        {.kind = store::SpooledSave::Kind::complete,
+                                         .owner = run->owner,
+                                         .now = seconds_now(loop),
+                                         .record = std::move(record)});
   // A response that was cancelled or deleted meanwhile stays so.
   const bool over =
       !kept && (kept.error().code == ErrorCode::already_exists || kept.error().code == ErrorCode::not_found);

@@ -1,7 +1,5 @@
 #include "gateway/responses/responses_state.h"
 
-#include "store/responses_later.h"
-
 #include <algorithm>
 #include <array>
 
@@ -341,24 +339,19 @@ net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view r
   if (!root) co_return refusal(ErrorKind::internal, "a response that is to be kept is not JSON");
   record.id = (*root)["id"].string(context_.arena);
   record.status = (*root)["status"].string(context_.arena);
-  const size_t bytes = sizeof record + record.body.size() + record.input.size() + record.output.size();
-  auto save = [owner = owner(), record = std::move(record), time = now()](store::Responses& responses) {
-    return responses.save(owner, record, time);
-  };
   auto saved = base::Result<bool>(true);
   if (asked.background) {
     // Somebody is going to ask for it, so it is there or it is refused.
-    const auto now_or_never = co_await call(std::move(save));
+    const auto now_or_never =
+        co_await call([owner = owner(), record = std::move(record), time = now()](store::Responses& responses) {
+          return responses.save(owner, record, time);
+        });
     if (!now_or_never) saved = std::unexpected(now_or_never.error());
   } else {
     net::Wait wait = context_.wait;
     wait.deadline = std::min(wait.deadline, context_.loop.now() + kSaveWait);
-    saved = co_await store::call_store<store::Responses*>(
-        context_.loop, wait,
-        [save = std::move(save), bytes](store::Responses* responses) mutable {
-          return store::save_now_or_later(responses, bytes, std::move(save));
-        },
-        [this](auto work) { return context_.store.post(std::move(work)); }, "the store's queue");
+    saved = co_await context_.store.save(context_.loop, wait,
+                                         {.owner = owner(), .now = now(), .record = std::move(record)});
     // It is carried out all the same.
     if (!saved && saved.error().code == ErrorCode::deadline_exceeded) saved = false;
   }

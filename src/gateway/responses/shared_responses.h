@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "store/responses_store.h"
 
@@ -13,13 +14,19 @@ class SharedResponses {
  public:
   using Connect = std::function<base::Result<std::unique_ptr<store::SqlSession>>()>;
 
-  // How to reach the database; before the first get().
-  void set_database(Connect connect) { connect_ = std::move(connect); }
+  // How to reach the database, and where waits what it cannot take; before the first get(). What an earlier process
+  // left there is saved at once.
+  void set_database(Connect connect, std::string spool_directory) {
+    connect_ = std::move(connect);
+    spool_directory_ = std::move(spool_directory);
+    if (!store::spool_files(spool_directory_).empty()) (void)get();
+  }
   // Null if there is none. Does not wait: the store's thread connects.
   store::ResponsesStore* get() {
     std::call_once(made_, [this] {
       if (connect_)
-        store_ = std::make_unique<store::ResponsesStore>(store::ResponsesStore::Settings{.connect = connect_});
+        store_ = std::make_unique<store::ResponsesStore>(
+            store::ResponsesStore::Settings{.connect = connect_, .spool_directory = spool_directory_});
     });
     return store_.get();
   }
@@ -28,6 +35,7 @@ class SharedResponses {
 
  private:
   Connect connect_;
+  std::string spool_directory_;
   std::once_flag made_;
   std::unique_ptr<store::ResponsesStore> store_;
 };

@@ -83,10 +83,22 @@ class Postgres:
             self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
 
-    def new_database(self):
+    def own(self, directory):
+        """Makes it the server's."""
+        if self._user:
+            entry = pwd.getpwnam(self._user)
+            os.chown(directory, entry.pw_uid, entry.pw_gid)
+
+    def new_database(self, tablespace=None):
+        """`tablespace`: an empty directory for its files."""
         self._databases += 1
         name = f"db{self._databases}"
-        self._run("createdb", "-h", str(self.directory), "-U", "test", name)
+        where = []
+        if tablespace is not None:
+            server = f"postgresql://test@/postgres?host={self.directory}"
+            self.query(server, f"CREATE TABLESPACE t LOCATION '{tablespace}'")
+            where = ["-D", "t"]
+        self._run("createdb", "-h", str(self.directory), "-U", "test", *where, name)
         return f"postgresql://test@/{name}?host={self.directory}"
 
     def query(self, url, sql):
