@@ -66,6 +66,29 @@ def test_refusals_come_before_the_upgrade(wire, request_id, model, key, status):
     asyncio.run(talk())
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_a_browsers_key_among_the_protocols_stays_here(wire, request_id, right):
+    key = wire.keys.full if right else "wrong-key-wrong"
+
+    async def talk():
+        protocols = ["realtime", f"openai-insecure-api-key.{key}", "openai-beta.realtime-v1"]
+        own = {"X-Request-ID": request_id}
+        async with connect(url(wire), additional_headers=own, subprotocols=protocols, proxy=None) as socket:
+            assert socket.subprotocol == "realtime"
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+
+    if right:
+        asyncio.run(talk())
+        [seen] = wire.upstream.find(request_id)
+        assert seen.header("sec-websocket-protocol") == "realtime, openai-beta.realtime-v1"
+        assert seen.header("authorization") == f"Bearer {wire.keys.scripted}" and key.encode() not in seen.head
+    else:
+        with pytest.raises(InvalidStatus) as error:
+            asyncio.run(talk())
+        assert error.value.response.status_code == 401 and not wire.upstream.find(request_id)
+
+
 def test_a_client_that_leaves_ends_the_upstream_connection(wire, request_id):
     before = wire.upstream.open_connections
 

@@ -1,6 +1,7 @@
 """No secret in anything the program writes: error bodies, headers, metrics, lists, config show, status, logs."""
 
 import json
+import pathlib
 import subprocess
 
 import pytest
@@ -59,7 +60,23 @@ def test_what_the_gateway_says_of_itself(wire, target):
     assert not holds_a_secret(wire, answer.body.decode())
 
 
-@pytest.mark.parametrize("arguments", [["config", "show"], ["config", "validate"], ["status"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "show"],
+        ["config", "validate"],
+        ["status"],
+        ["status", "--json"],
+        ["reload"],
+        ["route", "explain", "--model", "scripted"],
+        ["connection", "list"],
+        ["connection", "list", "--json"],
+        ["vkey", "list", "--json"],
+        ["ledger", "export", "--format", "json"],
+        ["audit"],
+    ],
+    ids=" ".join,
+)
 def test_commands(wire, arguments):
     result = subprocess.run(
         [processes.binary(), *arguments, "--config", str(wire.config_file)], capture_output=True, text=True, timeout=60
@@ -67,6 +84,17 @@ def test_commands(wire, arguments):
     assert result.returncode == 0, result.stderr
     assert not holds_a_secret(wire, result.stdout + result.stderr)
     assert not processes.SANITIZER_REPORT.search(result.stderr)
+
+
+def test_nothing_the_process_keeps_holds_a_secret(wire):
+    """Neither its command line, which everybody can read, nor a file of its data directory; the keys are in use."""
+    assert raw.post_json(wire.address, "/v1/chat/completions", {"model": "scripted"}, wire.bearer()).status == 200
+    command_line = (pathlib.Path("/proc") / str(wire.gateway.process.pid) / "cmdline").read_bytes().decode()
+    assert "serve" in command_line and not holds_a_secret(wire, command_line)
+    files = [each for each in (wire.directory / "data").rglob("*") if each.is_file()]
+    assert files
+    for file in files:
+        assert not holds_a_secret(wire, file.read_bytes().decode("latin-1")), file
 
 
 def test_a_faulty_configuration_is_refused_without_its_secrets(wire, tmp_path):
