@@ -121,10 +121,13 @@ class Arranger {
     }
     if (rules_.mid_system) {
       Turn turn{.role = Role::system, .name = message.name};
-      for (const Part& part : message.parts) turn.parts.push(arena_, part);
+      for (const Part& part : message.parts) {
+        if (!drops_opaque(part)) turn.parts.push(arena_, part);
+      }
       if (!turn.parts.empty()) waiting_.push(arena_, turn);
       return;
     }
+    for (const Part& part : message.parts) (void)drops_opaque(part);
     const std::string_view text = joined_text(message.parts, "\n", arena_);
     if (is_blank(text)) return;
     warnings_.changed(field(), "a system message inside the conversation became the user's, in <system> tags");

@@ -84,6 +84,20 @@ TEST_F(Turns, LeavesNoEmptyTurnWhereAnotherProvidersItemsStood) {
   EXPECT_EQ(warnings_.list().size(), 2U);
 }
 
+// Nothing stands between the results and what the assistant says to them, so nothing has to be said there.
+TEST_F(Turns, ResultsAloneAndAnotherProvidersItemsBehindThem) {
+  say(Role::user, "q");
+  call(say(Role::assistant, ""), "a", "f");
+  result(say(Role::tool), "a", "1");
+  say(Role::user, "").parts.push(arena_, {.kind = PartKind::opaque, .origin = Dialect::openai_responses});
+  say(Role::developer, "").parts.push(arena_, {.kind = PartKind::opaque, .origin = Dialect::openai_responses});
+  say(Role::assistant, "b");
+  rules_.results_alone = rules_.alternate = true;
+  rules_.opaque_of = Dialect::bedrock;
+  EXPECT_EQ(shape(), "u[q] a[call:a] u[result:a=1] a[b]");
+  EXPECT_EQ(warnings_.list().size(), 2U);
+}
+
 TEST_F(Turns, ResultsComeFirstInTheOrderOfTheCalls) {
   say(Role::user, "q");
   Message& calls = say(Role::assistant, "");

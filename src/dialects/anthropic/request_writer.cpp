@@ -31,6 +31,7 @@ chat::TurnRules turn_rules(const chat::Target& target) {
       .allow_prefill = target.assistant_prefill,
       .mid_system = target.mid_system,
       .drop_blank_text = true,
+      .opaque_of = chat::Dialect::anthropic,
       .minter = target.minter,
       .model = target.model,
       .id_rule = target.tool_id_rule,
@@ -82,9 +83,6 @@ class RequestWriter {
         const bool media = part.media != nullptr || !part.content.empty();
         if (media || part.kind == PartKind::image || part.kind == PartKind::document) {
           TRY_VOID(check_media(part, request_.from, target_, part_path(request_.from, i, j, arena_), arena_));
-        }
-        if (part.kind == PartKind::opaque && part.origin != chat::Dialect::anthropic) {
-          context_.warnings.dropped(part_path(request_.from, i, j, arena_), "only the client's own API understands it");
         }
       }
     }

@@ -39,6 +39,7 @@ chat::TurnRules turn_rules(const chat::Target& target) {
       .allow_prefill = target.assistant_prefill,
       .mid_system = target.mid_system,
       .drop_blank_text = true,
+      .opaque_of = chat::Dialect::bedrock,
       .minter = target.minter,
       .model = target.model,
       .keep_thinking = target.bedrock == BedrockFamily::claude || target.bedrock == BedrockFamily::nova,
@@ -96,9 +97,6 @@ class RequestWriter {
         const Part& part = parts[j];
         if (part.media != nullptr || !part.content.empty()) {
           TRY_VOID(check_media(part, request_.from, target_, part_path(request_.from, i, j, arena_), arena_));
-        }
-        if (part.kind == PartKind::opaque && part.origin != chat::Dialect::bedrock) {
-          context_.warnings.dropped(part_path(request_.from, i, j, arena_), "only the client's own API understands it");
         }
       }
     }
