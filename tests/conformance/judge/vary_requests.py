@@ -1,6 +1,7 @@
 """Recorded requests with other settings and another history: what clients of the same dialect could have sent."""
 
 import copy
+import json
 import random
 
 import cases as recordings
@@ -171,19 +172,50 @@ TURNS = {
 }
 
 
+ARGUMENTS = [{}, {"city": "Z\u00fcrich \U0001f600", "\u4e00 b.c": [1.5, None, {"d": "\\\""}]},
+             {"n": 9007199254740993, "f": 0.1, "deep": [[[{"a": []}]]]}, {"text": "l\u00e4nger \u2028 " * 9000}]
+RESULTS = ["", "ok", "30\u00b0C \U0001f324\n", '{"a": [1.0, null]}', "[1, 2]", "x" * 150_000]
+
+
+def loop(dialect, name, rng):
+    """A call that the model made before, and its result."""
+    arguments, result = rng.choice(ARGUMENTS), rng.choice(RESULTS)
+    made = rng.choice(["call_1", "toolu_" + "x" * 30, "a-b_c", "0"])
+    text = json.dumps(arguments, ensure_ascii=False)
+    if dialect == CHAT:
+        call = {"id": made, "type": "function", "function": {"name": name, "arguments": text}}
+        return [{"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": made, "content": result}]
+    if dialect == RESPONSES:
+        return [{"type": "function_call", "call_id": made, "name": name, "arguments": text},
+                {"type": "function_call_output", "call_id": made, "output": result}]
+    if dialect == ANTHROPIC:
+        return [{"role": "assistant", "content": [{"type": "tool_use", "id": made, "name": name, "input": arguments}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": made, "content": result}]}]
+    if dialect == GEMINI:
+        said = json.loads(result) if result.startswith("{") else {"result": result}
+        return [{"role": "model", "parts": [{"functionCall": {"name": name, "args": arguments}}]},
+                {"role": "user", "parts": [{"functionResponse": {"name": name, "response": said}}]}]
+    return [{"role": "assistant", "content": [{"toolUse": {"toolUseId": made, "name": name, "input": arguments}}]},
+            {"role": "user", "content": [{"toolResult": {"toolUseId": made, "content": [{"text": result}]}}]}]
+
+
 def history(dialect, body, rng):
-    """The conversation goes on, the user insists, or the model said nothing."""
+    """The conversation goes on, the user insists, the model said nothing, or it called a tool."""
     name, turn = TURNS[dialect]
     turns = body.get(name)
     if not isinstance(turns, list) or rng.random() < 0.4:
         return None
-    what = rng.choice(["goes_on", "insists", "blank", "system"])
+    names = tool_names(dialect, body)
+    what = rng.choice(["goes_on", "insists", "blank", "system"] + ["loop", "loop"] * bool(names))
     if what == "goes_on":
         turns += [turn("assistant", "Well.  \n"), turn("user", "And\u2028 then? \U0001f600")]
     elif what == "insists":
         turns += [turn("user", "Please."), turn("user", "  Now! ")]
     elif what == "blank":
         turns += [turn("assistant", " " if dialect in (BEDROCK, ANTHROPIC) else ""), turn("user", "Hello?")]
+    elif what == "loop":
+        turns += [turn("user", "Use it."), *loop(dialect, rng.choice(names), rng), turn("user", "And now?")]
     elif dialect in (CHAT, RESPONSES):
         turns += [turn("system", "Answer in French."), turn("user", "Go on.")]
     else:
