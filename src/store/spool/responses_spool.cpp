@@ -71,8 +71,10 @@ Result<ResponsesSpool> ResponsesSpool::adopt(const std::string& path) {
     ::close(fd);
     return base::fail(ErrorCode::already_exists, "the spool of a process that lives");
   }
-  // Somebody else was faster, and done with it.
-  if (status.st_nlink == 0) {
+  // Somebody else was faster and done with it; or its process died before it had a head.
+  const bool headless = status.st_size < static_cast<off_t>(kHeadBytes);
+  if (status.st_nlink == 0 || headless) {
+    if (headless) ::unlink(path.c_str());
     ::close(fd);
     return base::fail(ErrorCode::not_found, "opening a spool of responses");
   }

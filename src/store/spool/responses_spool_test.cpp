@@ -89,6 +89,9 @@ TEST_F(ResponsesSpoolTest, ATornEndIsTheEnd) {
   std::ofstream(folder() + "/0-1.spool") << "something else that is long enough";
   EXPECT_EQ(ResponsesSpool::adopt(folder() + "/0-1.spool").error().code, base::ErrorCode::protocol);
   EXPECT_TRUE(std::filesystem::exists(folder() + "/0-1.spool")) << "what is not ours is left alone";
+  std::ofstream(folder() + "/0-2.spool") << "LLMGW";
+  EXPECT_EQ(ResponsesSpool::adopt(folder() + "/0-2.spool").error().code, base::ErrorCode::not_found);
+  EXPECT_FALSE(std::filesystem::exists(folder() + "/0-2.spool")) << "its process died before there was anything";
 }
 
 // A disk without room: what does not fit is refused whole, and what was there before stays.
