@@ -107,6 +107,24 @@ void write_message(json::Writer& w, const Choice& choice) {
   w.null_member("refusal").key("annotations").begin_array().end_array().end_object();
 }
 
+// The last lines of a stream: a chunk of usage where it was asked for, and the end.
+void close_stream(bool with_usage, std::string_view prefix, const UsageCount& usage, std::string& out) {
+  if (with_usage) {
+    out += prefix;
+    out += R"([],"usage":)";
+    json::Writer w(out);
+    write_usage(w, usage);
+    out += "}\n\n";
+  }
+  out += "data: [DONE]\n\n";
+}
+
+void fail_stream(const Surface& surface, const ApiError& error, std::string& out) {
+  out += "data: ";
+  write_error_body(surface, error, {}, out);
+  out += "\n\n";
+}
+
 class ChatStream final : public StreamWriter {
  public:
   explicit ChatStream(const AnswerContext& context) : context_(context) {
@@ -147,21 +165,10 @@ class ChatStream final : public StreamWriter {
       out += '}';
       close_choice({}, finish_reason(context_.plan.choices[i]), 0, out);
     }
-    if (context_.request.include_usage) {
-      out += prefix_;
-      out += R"([],"usage":)";
-      json::Writer w(out);
-      write_usage(w, usage);
-      out += "}\n\n";
-    }
-    out += "data: [DONE]\n\n";
+    close_stream(context_.request.include_usage, prefix_, usage, out);
   }
 
-  void fail(const ApiError& error, std::string& out) override {
-    out += "data: ";
-    write_error_body(context_.surface, error, {}, out);
-    out += "\n\n";
-  }
+  void fail(const ApiError& error, std::string& out) override { fail_stream(context_.surface, error, out); }
 
  private:
   struct Progress {
@@ -274,21 +281,10 @@ class CompletionsStream final : public StreamWriter {
 
   void end(const UsageCount& usage, std::string& out) override {
     for (size_t i = 0; i < cursors_.size(); ++i) chunk(i, {}, finish_reason(context_.plan.choices[i]), out);
-    if (context_.request.include_usage) {
-      out += prefix_;
-      out += R"([],"usage":)";
-      json::Writer w(out);
-      write_usage(w, usage);
-      out += "}\n\n";
-    }
-    out += "data: [DONE]\n\n";
+    close_stream(context_.request.include_usage, prefix_, usage, out);
   }
 
-  void fail(const ApiError& error, std::string& out) override {
-    out += "data: ";
-    write_error_body(context_.surface, error, {}, out);
-    out += "\n\n";
-  }
+  void fail(const ApiError& error, std::string& out) override { fail_stream(context_.surface, error, out); }
 
  private:
   void chunk(size_t index, std::string_view text, std::string_view finish, std::string& out) const {
