@@ -54,7 +54,7 @@ class Take {
   template <class T>
   T number() {
     T value{};
-    std::memcpy(&value, left_.data(), sizeof value);
+    left_.copy(reinterpret_cast<char*>(&value), sizeof value);
     left_.remove_prefix(sizeof value);
     return value;
   }

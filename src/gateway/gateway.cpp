@@ -272,7 +272,7 @@ void Gateway::apply_log_settings() {
   }
 }
 
-std::expected<void, std::string> Gateway::publish(std::shared_ptr<const control::Snapshot> snapshot) {
+std::expected<void, std::string> Gateway::publish(const std::shared_ptr<const control::Snapshot>& snapshot) {
   if (draining()) return Failure("the gateway is stopping");
   snapshot_ = snapshot;
   apply_log_settings();

@@ -48,7 +48,7 @@ class Gateway {
 
   // Gives every worker the snapshot, which has passed check(), and returns when all serve by it. The error names
   // workers that hang; they will take it when they run again.
-  std::expected<void, std::string> publish(std::shared_ptr<const control::Snapshot> snapshot);
+  std::expected<void, std::string> publish(const std::shared_ptr<const control::Snapshot>& snapshot);
   const control::Snapshot& snapshot() const { return *snapshot_; }
 
   // Stops accepting, in all workers, before it returns; requests that run finish, at most for `limit`. `on_drained` is
