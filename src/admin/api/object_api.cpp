@@ -372,6 +372,14 @@ ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view mes
   return {.status = status, .body = bj::serialize(bj::object{{"error", error}})};
 }
 
+std::unexpected<ApiAnswer> invalid_request(std::string_view message) {
+  return std::unexpected(api_error(400, "invalid_request", message));
+}
+
+std::string in_quotes(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
+
 ApiAnswer store_away() {
   ApiAnswer answer = api_error(503, "store_unavailable",
                                "the database is away; calls are served as before, but nothing can be read or changed "

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -68,6 +69,12 @@ struct ApiContext {
 
 // An error as every endpoint here shows it: {"error": {"message", "type"}}.
 ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view message);
+
+// The request cannot be taken as it is; `message` says what was expected.
+std::unexpected<ApiAnswer> invalid_request(std::string_view message);
+
+// As names stand in messages: 'name'.
+std::string in_quotes(std::string_view text);
 // While the database is away.
 ApiAnswer store_away();
 

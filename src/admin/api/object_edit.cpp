@@ -51,14 +51,6 @@ bj::string_view bjs(std::string_view text) {
   return {text.data(), text.size()};
 }
 
-std::string in_quotes(std::string_view text) {
-  return "'" + std::string(text) + "'";
-}
-
-std::unexpected<ApiAnswer> invalid(const std::string& message) {
-  return std::unexpected(api_error(400, "invalid_request", message));
-}
-
 int64_t seconds_now(const ApiRequest& request) {
   return request.now_ms / 1000;
 }
@@ -98,7 +90,7 @@ class ObjectEditor {
 
 ObjectEditor::Checked ObjectEditor::refuse_reserved(const bj::object& fields) const {
   for (const auto& [key, value] : fields) {
-    if (key.starts_with('$')) return invalid("a field's name cannot begin with '$'");
+    if (key.starts_with('$')) return invalid_request("a field's name cannot begin with '$'");
   }
   return {};
 }
@@ -113,7 +105,7 @@ ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft)
     const std::string_view key = text_of(document, "key");
     const bool visible = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
     if (key.size() < kKeyBytesMin || key.size() > kKeyBytesMax || !visible) {
-      return invalid(
+      return invalid_request(
           "key: at least 8 characters, at most 512, all visible ASCII without blanks; leave it out to have "
           "one made");
     }
@@ -132,9 +124,9 @@ ObjectEditor::Checked ObjectEditor::seal_text(bj::value& value, std::string_view
   const std::string_view text{value.get_string().data(), value.get_string().size()};
   if (text.starts_with(store::kSealedPrefix)) return {};
   if (text.starts_with("env:") || text.starts_with("file:")) {
-    return invalid(field +
-                   ": env: and file: are read by the command line and in the configuration file only; send the "
-                   "value itself");
+    return invalid_request(field +
+                           ": env: and file: are read by the command line and in the configuration file only; send the "
+                           "value itself");
   }
   const bool is_plain_proxy = field == "proxy" && text.find('@') == std::string_view::npos;
   if (!is_plain_proxy && !text.empty()) {
@@ -175,9 +167,9 @@ ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::va
       const auto of_file = show_file_objects(context_.file, target);
       if (std::ranges::find(of_file, text, &FileObject::name) != of_file.end()) return {};
       const bool may_see = access(request_.actor.role, Action::read, target.name) == Access::granted;
-      return invalid(std::string(field.field) + ": " +
-                     (may_see ? no_such_object(context_, target, text)
-                              : "there is no " + std::string(target.name) + " " + in_quotes(text)));
+      return invalid_request(std::string(field.field) + ": " +
+                             (may_see ? no_such_object(context_, target, text)
+                                      : "there is no " + std::string(target.name) + " " + in_quotes(text)));
     }
     ApiAnswer answer = found.error();
     if (answer.status == 404) answer.status = 400;
@@ -187,7 +179,7 @@ ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::va
   if (std::ranges::find(change.references, found->id) == change.references.end()) {
     change.references.push_back(found->id);
   }
-  if (change.references.size() > kReferencesMax) return invalid(std::string(field.field) + ": more than 64");
+  if (change.references.size() > kReferencesMax) return invalid_request(std::string(field.field) + ": more than 64");
   return {};
 }
 
@@ -236,8 +228,8 @@ ObjectEditor::Checked ObjectEditor::identify(const bj::object& document, store::
   object.kind = kind_.name;
   if (kind_.has_name()) {
     object.name = text_of(document, "name");
-    if (object.name.empty()) return invalid("name: expected a text of at least one character");
-    if (control::is_object_id(kind_, object.name)) return invalid("name: looks like an id; choose another");
+    if (object.name.empty()) return invalid_request("name: expected a text of at least one character");
+    if (control::is_object_id(kind_, object.name)) return invalid_request("name: looks like an id; choose another");
     object.natural_key = object.name;
     if (!kind_.also_unique.empty()) object.natural_key += "\n" + std::string(text_of(document, kind_.also_unique));
     return {};
@@ -276,7 +268,7 @@ ObjectEditor::Checked ObjectEditor::gather(const store::Object& object, const st
     if (std::ranges::find(all, id, &store::Object::id) != all.end()) continue;
     auto target = context_.store.get(id);
     if (!target) return std::unexpected(store_failed(target.error()));
-    if (!*target) return invalid("there is no " + id);
+    if (!*target) return invalid_request("there is no " + id);
     const ObjectKind* const kind = control::find_kind((*target)->kind);
     std::vector<std::string> further;
     boost::system::error_code error;
@@ -332,7 +324,7 @@ ObjectEditor::Checked ObjectEditor::gather_patterns(std::string_view name, std::
     after = page->back().id;
   }
   if (served || name.empty() || routing::is_pattern(name)) return {};
-  return invalid("model: " + no_such_object(context_, *control::find_kind("model"), name));
+  return invalid_request("model: " + no_such_object(context_, *control::find_kind("model"), name));
 }
 
 ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
@@ -353,7 +345,7 @@ ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
   const control::ObjectMerger merger(context_.file, all, context_.secrets, context_.environment);
   for (const control::ObjectNote& note : merger.notes()) {
     if (note.id != draft.change.object.id) continue;
-    return note.hidden ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid(note.problem);
+    return note.hidden ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid_request(note.problem);
   }
   return {};
 }
@@ -416,7 +408,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   // The key it came from might be left without any, and so with all models.
   const bj::value now = bj::parse(finished->change.object.document);
   if (text_of(now.get_object(), "key") == key) return finished;
-  return invalid("key: an assignment stays with its key; add one for the other key and remove this one");
+  return invalid_request("key: an assignment stays with its key; add one for the other key and remove this one");
 }
 
 std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before, int64_t until) {
@@ -468,7 +460,7 @@ std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const 
   if (body->contains("overlap")) {
     const auto given = control::parse_duration(text_of(*body, "overlap"));
     if (!given || *given < base::Duration{0} || *given > kOverlapMax) {
-      return invalid("overlap: expected a duration of at most a year, such as \"24h\" or \"0s\"");
+      return invalid_request("overlap: expected a duration of at most a year, such as \"24h\" or \"0s\"");
     }
     overlap = *given;
   }

@@ -13,14 +13,6 @@ namespace {
 namespace bj = boost::json;
 using control::ObjectKind;
 
-std::string in_quotes(std::string_view text) {
-  return "'" + std::string(text) + "'";
-}
-
-std::unexpected<ApiAnswer> invalid(const std::string& message) {
-  return std::unexpected(api_error(400, "invalid_request", message));
-}
-
 }  // namespace
 
 ApiAnswer store_failed(const base::Error& error) {
@@ -81,11 +73,11 @@ std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
   if (!error && body.find_first_not_of(" \t\r\n", read) != std::string_view::npos) error = bj::error::extra_data;
   if (!error) parser.finish(error);
   if (error) {
-    return invalid("the body is not JSON: " + error.message() + " at byte " + std::to_string(read + 1) + " of " +
-                   std::to_string(body.size()));
+    return invalid_request("the body is not JSON: " + error.message() + " at byte " + std::to_string(read + 1) +
+                           " of " + std::to_string(body.size()));
   }
   bj::value value = parser.release();
-  if (!value.is_object()) return invalid(R"(the body must be a JSON object, as in {"name": "x"})");
+  if (!value.is_object()) return invalid_request(R"(the body must be a JSON object, as in {"name": "x"})");
   return std::move(value.get_object());
 }
 

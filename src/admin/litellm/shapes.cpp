@@ -17,10 +17,6 @@ namespace {
 namespace bj = boost::json;
 using http::Method;
 
-std::unexpected<ApiAnswer> invalid(const std::string& message) {
-  return std::unexpected(api_error(400, "invalid_request", message));
-}
-
 std::string_view view(const bj::value& value) {
   return value.is_string() ? std::string_view(value.get_string().data(), value.get_string().size())
                            : std::string_view();
@@ -90,7 +86,7 @@ Shapes::Object Shapes::read(const ApiAnswer& answer) const {
 Shapes::Object Shapes::body(bool keep_null) const {
   boost::system::error_code error;
   bj::value value = bj::parse(request_.body.empty() ? "{}" : request_.body, error);
-  if (error || !value.is_object()) return invalid("the body must be a JSON object");
+  if (error || !value.is_object()) return invalid_request("the body must be a JSON object");
   bj::object fields = std::move(value.get_object());
   if (keep_null) return fields;
   for (auto* at = fields.begin(); at != fields.end();) at = at->value().is_null() ? fields.erase(at) : at + 1;
@@ -109,7 +105,7 @@ ApiAnswer Shapes::call(Method method, const std::string& path, std::string body)
 
 std::expected<Shapes::Taken, ApiAnswer> Shapes::take(LitellmKind kind, const bj::object& from, bool keep_null) const {
   auto taken = take_fields(kind, bj::serialize(from), request_.now_ms, keep_null);
-  if (!taken) return invalid(taken.error());
+  if (!taken) return invalid_request(taken.error());
   return Taken{bj::parse(taken->fields).get_object(), std::move(taken->ignored)};
 }
 
@@ -223,14 +219,14 @@ std::expected<std::vector<store::Object>, ApiAnswer> Shapes::keys_to_delete(cons
   for (const char* const field : {"keys", "key_aliases"}) {
     const bj::value* const list = from.if_contains(field);
     if (list == nullptr) continue;
-    if (!list->is_array()) return invalid(std::string(field) + ": expected a list of keys");
+    if (!list->is_array()) return invalid_request(std::string(field) + ": expected a list of keys");
     for (const bj::value& each : list->get_array()) {
       auto object = find_key(view(each));
       if (!object) return std::unexpected(std::move(object).error());
       keys.push_back(std::move(*object));
     }
   }
-  if (keys.empty()) return invalid("keys, or key_aliases: say which keys to delete");
+  if (keys.empty()) return invalid_request("keys, or key_aliases: say which keys to delete");
   return keys;
 }
 
