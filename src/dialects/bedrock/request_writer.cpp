@@ -232,6 +232,7 @@ class RequestWriter {
     if (nova_high()) {
       if (!sampling_.temperature.empty()) context_.warnings.dropped("temperature", "not with the highest effort");
       if (!sampling_.top_p.empty()) context_.warnings.dropped("top_p", "not with the highest effort");
+      if (!sampling_.top_k.empty()) context_.warnings.dropped("top_k", "not with the highest effort");
       if (request_.max_tokens) context_.warnings.dropped("max_tokens", "not with the highest effort");
       sampling_ = {};
       max_tokens_ = {};

@@ -87,6 +87,13 @@ TEST(BedrockRequestWriter, Parameters) {
   const Written nova = write_openai(target_of(BedrockFamily::nova), change);
   EXPECT_THAT(nova.body, HasSubstr(R"("additionalModelRequestFields":{"inferenceConfig":{"topK":7}})"));
   EXPECT_THAT(nova.warnings, ElementsAre("dropped seed", "changed temperature", "dropped user", "dropped metadata"));
+  // At its highest effort it takes none of them, and says so of each.
+  const Written high = write_openai(target_of(BedrockFamily::nova), [&](chat::Request& request, base::Arena& arena) {
+    change(request, arena);
+    request.reasoning.effort = Effort::high;
+  });
+  EXPECT_THAT(high.warnings, testing::IsSupersetOf({"dropped temperature", "dropped top_k"}));
+  EXPECT_THAT(high.body, Not(HasSubstr("topK")));
   EXPECT_EQ(write_openai(target_of(BedrockFamily::llama), {}).body, hi_out(""));
 }
 
