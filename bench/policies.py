@@ -3,7 +3,8 @@
 route simulate`; prints how far the default's mean time to first token is above the best, and exits 1 where that is more
 than 5 %.
 
-    bench/policies.py [--gateway build/release/llm-gateway] [--seeds 1 2] [--engines 8] [TRACE...]
+    bench/policies.py [--gateway build/release/llm-gateway] [--seeds 1 2] [--engines 8] [--blocks 150 600 2500]
+                      [--speeds 0.7 1 1.3 1.6] [TRACE...]
 
 Without a trace: conversations, documents that many ask about, system prompts, agents, prompts that come once, and
 bursts, made up from seeds. Calls refused because too many wait count as an hour each, so that nobody wins by refusing.
@@ -125,11 +126,13 @@ def main():
     parser.add_argument("--gateway", default=str(ROOT / "build/release/llm-gateway"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--engines", type=int, nargs="+", default=[8])
+    parser.add_argument("--blocks", type=int, nargs="+", default=BLOCKS)
+    parser.add_argument("--speeds", type=float, nargs="+", default=SPEEDS)
     arguments = parser.parse_args()
     held, total, logs = 0, 0, 0.0
     with tempfile.TemporaryDirectory() as directory:
         traces = arguments.traces or list(made_up(pathlib.Path(directory), arguments.seeds))
-        cells = list(itertools.product(traces, SPEEDS, BLOCKS, arguments.engines))
+        cells = list(itertools.product(traces, arguments.speeds, arguments.blocks, arguments.engines))
         pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
         all_means = pool.map(lambda cell: simulate(arguments.gateway, *cell), cells)
         for (trace, speed, blocks, fleet), means in zip(cells, all_means):

@@ -221,8 +221,8 @@ void add_route(CLI::App& app, Run& run) {
   route->description("How calls find an instance: the routes of the store, and what the router would do");
   add_route_explain(*route, run);
   auto arguments = std::make_shared<RouteSimulateArguments>();
-  CLI::App* command =
-      route->add_subcommand("simulate", "Run a trace of calls through the router and a simulated fleet of engines");
+  CLI::App* command = route->add_subcommand(
+      "simulate", "Run a trace of calls, or a gateway's log, through the router and a simulated fleet");
   const auto number = [command](const char* name, auto& value, const char* help) {
     CLI::Option* const option = command->add_option(name, value, help)->capture_default_str();
     constexpr bool is_whole = std::is_integral_v<std::remove_reference_t<decltype(value)>>;
@@ -259,9 +259,11 @@ void add_route(CLI::App& app, Run& run) {
                     "Learn the size of caches from answers instead of the engines' metrics");
   expect_whole(command->add_option("--seed", arguments->seed, "Of everything random"), 0)->capture_default_str();
   command->add_flag("--json,-j", arguments->json, "A JSON object a policy");
-  command->footer(
-      examples("  llm-gateway route simulate trace.jsonl --instances 8 --blocks 600 --speed 1.3 --goal 2\n"
-               "  llm-gateway route simulate trace.jsonl --all --queue engine"));
+  command->footer(examples(
+      "  llm-gateway route simulate trace.jsonl --instances 8 --blocks 600 --speed 1.3 --goal 2\n"
+      "  llm-gateway route simulate trace.jsonl --all --queue engine\n"
+      "  llm-gateway route simulate gateway.log --block-tokens 256 --all      decisions of a gateway's log, at "
+      "log.level debug"));
   command->callback([=, &run] { run = [=] { return run_route_simulate(*arguments, std::cout, std::cerr); }; });
 }
 

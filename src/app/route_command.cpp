@@ -1,9 +1,11 @@
 #include "app/route_command.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
 #include <ostream>
+#include <span>
 #include <sstream>
 
 #include "app/remote.h"
@@ -17,17 +19,47 @@ namespace {
 
 constexpr base::Duration kExplainTimeout = std::chrono::seconds(5);
 
-void print_row(const routing::SimulationResult& result, std::string_view policy, bool json, std::ostream& out) {
+// How often the policy would have done what the log says was done.
+struct Agreement {
+  uint64_t decided = 0;
+  uint64_t agreed = 0;
+};
+
+Agreement compare_with_log(std::span<const routing::TraceCall> calls, routing::SimulationOptions options) {
+  uint32_t connections = 0;
+  for (const routing::TraceCall& call : calls) {
+    if (call.connection != routing::TraceCall::kNowhere) connections = std::max(connections, call.connection + 1);
+  }
+  if (connections == 0) return {};
+  options.instances = connections;
+  options.follow_log = true;
+  const routing::SimulationResult result = routing::simulate(calls, options);
+  return {.decided = result.decided, .agreed = result.agreed};
+}
+
+void print_agreement(const Agreement& agreement, std::string_view policy, std::ostream& out) {
+  if (agreement.decided == 0) return;
+  std::array<char, 128> line;
+  const int length = std::snprintf(
+      line.data(), line.size(), "%-15.*s %9llu of %llu logged decisions (%.1f %%)\n", static_cast<int>(policy.size()),
+      policy.data(), static_cast<unsigned long long>(agreement.agreed),
+      static_cast<unsigned long long>(agreement.decided), 100.0 * double(agreement.agreed) / double(agreement.decided));
+  out.write(line.data(), length);
+}
+
+void print_row(const routing::SimulationResult& result, const Agreement& log, std::string_view policy, bool json,
+               std::ostream& out) {
   std::array<char, 512> line;
   const char* const format =
       json ? "{\"policy\":\"%.*s\",\"ttft_mean_s\":%.4f,\"ttft_p50_s\":%.4f,\"ttft_p90_s\":%.4f,\"ttft_p99_s\":%.4f,"
              "\"goodput\":%.4f,\"hit_rate\":%.4f,\"misjudged\":%.4f,\"fairness\":%.4f,\"refused\":%llu,"
-             "\"requests\":%llu}\n"
+             "\"requests\":%llu,\"decided\":%llu,\"agreed\":%llu}\n"
            : "%-15.*s %9.2f %8.2f %8.2f %8.2f %9.3f %9.3f %9.3f %9.3f %8llu\n";
   const int length = std::snprintf(
       line.data(), line.size(), format, static_cast<int>(policy.size()), policy.data(), result.mean_s, result.p50_s,
       result.p90_s, result.p99_s, result.goodput, result.hit, result.expected_error, result.fairness,
-      static_cast<unsigned long long>(result.refused), static_cast<unsigned long long>(result.calls));
+      static_cast<unsigned long long>(result.refused), static_cast<unsigned long long>(result.calls),
+      static_cast<unsigned long long>(log.decided), static_cast<unsigned long long>(log.agreed));
   out.write(line.data(), length);
 }
 
@@ -105,11 +137,16 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
         << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  fairness  "
            "refused\n";
   }
+  std::vector<std::pair<std::string_view, Agreement>> agreements;
   for (const std::string_view name : routing::policy_names()) {
     if (!arguments.all && name != arguments.policy) continue;
     options.policy = routing::policy_by_name(name).value_or(routing::PolicyKind::adaptive);
-    print_row(routing::simulate(*calls, options), name, arguments.json, out);
+    agreements.emplace_back(name, compare_with_log(*calls, options));
+    print_row(routing::simulate(*calls, options), agreements.back().second, name, arguments.json, out);
   }
+  if (arguments.json || agreements.front().second.decided == 0) return kExitOk;
+  out << "\nwould have sent the calls where they went:\n";
+  for (const auto& [name, agreement] : agreements) print_agreement(agreement, name, out);
   return kExitOk;
 }
 

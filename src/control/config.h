@@ -233,6 +233,7 @@ struct KeyConfig : SectionBase, LimitFields {
   int32_t priority;
   int32_t priority_max;
   uint32_t weight;
+  bool policy_header;
   std::vector<HashedKey> hashes;  // instead of `key`; no setting
 };
 

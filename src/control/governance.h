@@ -85,6 +85,7 @@ struct Principal {
   int32_t priority = 0;  // where calls wait
   int32_t priority_max = 10;
   uint32_t weight = 1;
+  bool policy_header = true;      // may choose a policy, where the route allows it
   uint32_t first_assignment = 0;  // in Snapshot::assignments, sorted by alias
   uint32_t assignment_count = 0;
   // The scopes above a call of this key, widest first: organization, team, user, key.

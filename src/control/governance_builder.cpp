@@ -157,6 +157,7 @@ void GovernanceBuilder::add_principals() {
     principal.priority = from.priority;
     principal.priority_max = from.priority_max;
     principal.weight = from.weight;
+    principal.policy_header = from.policy_header;
     const auto governed_by = [&](uint32_t scope) {
       if (scope != kNone) principal.scopes[principal.scope_count++] = scope;
     };

@@ -198,6 +198,10 @@ constexpr std::array kKey = {
                               .example = "2",
                               .min = 1,
                               .max = 1000}),
+    bind<&KeyConfig::policy_header>({.key = "policy_header",
+                                     .help = "Its calls may name a policy in `x-llm-gateway-policy`, where the route "
+                                             "allows it.",
+                                     .fallback = "true"}),
 };
 
 constexpr std::array kAssignment = {

@@ -120,6 +120,8 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   if (server_ != nullptr) {
     server_->set_options(server_options());
     metrics_.forget_instance_health();
+    for (const telemetry::Gauge& gauge : model_health_) gauge.clear();
+    model_health_.clear();
   }
 }
 
@@ -135,16 +137,19 @@ void Worker::take_instances(Generation& generation) {
   }
 }
 
+bool Worker::is_fit(const routing::InstanceHandle& handle, const routing::HealthOptions& options) const {
+  if (!handle.valid()) return true;
+  const auto health =
+      routing::health_state(shared_.routing.instances.state(handle.slot()).health, loop_.now(), options);
+  return health == routing::HealthState::up || health == routing::HealthState::ramp;
+}
+
 void Worker::show_health() {
   enum : uint8_t { kNoModel, kModelOut, kModelFit };
   const Generation& generation = *generations_.back();
   const auto& connections = generation.snapshot->connections;
-  const routing::HealthOptions& options = generation.snapshot->routes.back().settings.health;
   const auto fit = [&](const routing::InstanceHandle& handle) {
-    if (!handle.valid()) return true;
-    const auto health =
-        routing::health_state(shared_.routing.instances.state(handle.slot()).health, loop_.now(), options);
-    return health == routing::HealthState::up || health == routing::HealthState::ramp;
+    return is_fit(handle, generation.snapshot->routes.back().settings.health);
   };
   // An instance is well while one of its models is.
   std::vector<uint8_t> models(connections.size(), kNoModel);
@@ -174,14 +179,32 @@ void Worker::show_load() {
     if (!generation.instances[i].valid()) continue;
     const routing::Slot slot = generation.instances[i].slot();
     sessions[connection.upstream.provider->name] += pinned[slot];
+    const int64_t waiting = table.gate(slot).waiting_requests.load(std::memory_order_relaxed);
     metrics_
         .instance({.generation = static_cast<uint32_t>(snapshot.version), .instance = i},
                   connection.upstream.provider->name, connection.name)
-        .set_load(table.state(slot).requests_in_flight.load(std::memory_order_relaxed),
-                  table.gate(slot).waiting_requests.load(std::memory_order_relaxed),
+        .set_load(table.state(slot).requests_in_flight.load(std::memory_order_relaxed) + waiting, waiting,
                   table.state(slot).tokens_in_flight.load(std::memory_order_relaxed));
   }
   for (const auto& [provider, count] : sessions) metrics_.sessions(provider).set(count);
+  show_model_health();
+}
+
+void Worker::show_model_health() {
+  const Generation& generation = *generations_.back();
+  const control::Snapshot& snapshot = *generation.snapshot;
+  for (uint32_t i = static_cast<uint32_t>(model_health_.size()); i < snapshot.models.size(); ++i) {
+    const control::Connection& connection = snapshot.connections[snapshot.models[i].connection];
+    model_health_.push_back(
+        metrics_.model_health(connection.upstream.provider->name, connection.name, snapshot.models[i].name));
+  }
+  for (uint32_t i = 0; i < snapshot.models.size(); ++i) {
+    const control::Model& model = snapshot.models[i];
+    const routing::HealthOptions& options = snapshot.routes[model.route].settings.health;
+    const bool fit =
+        is_fit(generation.instances[model.connection], options) && is_fit(generation.model_instances[i], options);
+    model_health_[i].set(fit ? 1 : 0);
+  }
 }
 
 Generation::PlainProxy Worker::plain_proxy(const control::Connection& connection) const {

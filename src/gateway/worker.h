@@ -163,8 +163,10 @@ class Worker {
   TokenService* tokens_for(const control::Connection& connection);
   http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
   void take_instances(Generation& generation);
+  bool is_fit(const routing::InstanceHandle& handle, const routing::HealthOptions& options) const;
   void show_health();
   void show_load();
+  void show_model_health();
   void housekeep();
   net::Task<void> housekeeping();
   http::ServerOptions server_options() const;
@@ -173,6 +175,7 @@ class Worker {
   SharedState& shared_;
   telemetry::Log& log_;
   telemetry::WorkerMetrics metrics_;
+  std::vector<telemetry::Gauge> model_health_;  // by model index; in the worker that watches engines
   ConnectUpstream connect_;
   ProxyOf proxy_of_;
   FetchMedia fetch_media_;

@@ -32,6 +32,7 @@ enum class FamilyId : uint8_t {
   time_to_first_token,
   time_between_tokens,
   instance_health,
+  model_health,
   instance_requests,
   instance_in_flight,
   queue_waiting,

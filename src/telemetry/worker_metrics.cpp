@@ -141,6 +141,10 @@ Counter WorkerMetrics::resolve(FailoverEvent event) {
   return registry_->counter(*shard_, FamilyId::failover, to_string(event));
 }
 
+Gauge WorkerMetrics::model_health(std::string_view provider, std::string_view instance, std::string_view model) {
+  return registry_->gauge(*shard_, FamilyId::model_health, or_none(provider), or_none(instance), or_none(model));
+}
+
 Gauge WorkerMetrics::sessions(std::string_view provider) {
   return registry_->gauge(*shard_, FamilyId::sessions, or_none(provider));
 }

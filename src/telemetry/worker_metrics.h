@@ -220,6 +220,7 @@ class WorkerMetrics {
   void forget_instance_health();
 
   // Off the hot path: look the handle up once and keep it.
+  Gauge model_health(std::string_view provider, std::string_view instance, std::string_view model);
   Gauge sessions(std::string_view provider);
   Counter warning(std::string_view code);
   Counter queue_refusal(std::string_view reason);

@@ -6,7 +6,7 @@ import pytest
 
 from harness import fleet as fleets
 from harness import governed, waiting
-from harness.fleet import CHAT, GEMINI, MESSAGES, RESPONSES, Call, events, text_of
+from harness.fleet import CHAT, GEMINI, INVOKE, MESSAGES, RESPONSES, Call, aws_frames, events, text_of
 
 pytestmark = pytest.mark.xdist_group("continuation")
 
@@ -16,6 +16,7 @@ CLIENTS = [
     Call("messages", MESSAGES, True, "goes-on"),
     Call("gemini", GEMINI, True, "goes-on"),
     Call("responses", RESPONSES, True, "goes-on"),
+    Call("invoke", INVOKE, True, "goes-on"),
 ]
 PROVIDERS = ["vllm", "anthropic", "vllm", "anthropic"]
 CLAUDE = "claude-3-5-haiku-20241022"  # may be given the beginning of its answer
@@ -32,13 +33,15 @@ def settings(fleet):
 
     models = everywhere("goes-on") + everywhere("ends") + everywhere("only-vllm", ("vllm",))
     models += [{"name": "plain", "connection": name} for name in ("openai-0", "openai-1")]
+    models += [{"name": "native", "connection": name} for name in ("responses-0", "responses-1")]
     common = {"policy": "ordered", "hold_back": 1, "attempts": 6, "out_time": "100ms", "ramp_time": "0s"}
     return {
-        "connections": [fleet.connection(f"openai-{n}", "openai", fleet.ports[n]) for n in range(2)],
+        "connections": [fleet.connection(f"openai-{n}", "openai", fleet.ports[n]) for n in range(2)]
+        + [fleet.connection(f"responses-{n}", "openai", fleet.ports[n]) | {"api": "both"} for n in range(2)],
         "models": models,
         "prices": [{"provider": "*", "model": "*", "input": str(INPUT_USD), "output": str(OUTPUT_USD)}],
         "routes": [
-            {"models": ["goes-on", "plain", "only-vllm"], "continuation": True, "idle_timeout": "700ms", **common},
+            {"models": ["goes-on", "plain", "only-vllm", "native"], "continuation": True, "idle_timeout": "700ms", **common},
             {"models": ["ends"], **common},
         ],
     }
@@ -130,6 +133,39 @@ def test_where_nobody_goes_on_the_stream_ends_with_an_error(fleet, model, target
         fleet.fault(number, "cut=after:9; times=1")
     assert broken(call, fleet.ask(call)) == whole[:36]
     assert fleet.event("continuation") == before
+
+
+def test_a_responses_api_of_the_providers_own_ends_with_its_error(fleet):
+    """The response is the provider's: what it has of it, no other one can go on with."""
+    call = Call("responses", RESPONSES, True, "native")
+    whole = text_of(call, fleet.ask(call))
+    before = fleet.event("continuation")
+
+    def broke():
+        fleet.clear()
+        for number in range(2):
+            fleet.fault(number, "error-event=after:9; times=1")
+        found = [json.loads(event) for event in events(fleet.ask(call).body)]
+        return found if found[-1]["type"] == "response.failed" else None
+
+    found = waiting.until(broke, "an answer broke after it had begun")
+    assert found[-2]["type"] == "error"
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))
+    said = "".join(event["delta"] for event in found if event["type"] == "response.output_text.delta")
+    assert said and whole.startswith(said) and fleet.event("continuation") == before
+
+
+def test_a_client_of_invoke_model_is_told_with_an_exception(fleet):
+    call = Call("invoke", INVOKE, True, "ends")
+    whole = text_of(call, fleet.ask(call))
+    for number in range(4):
+        fleet.fault(number, "cut=after:9; times=1")
+    answer = fleet.ask(call)
+    assert answer.status == 200 and answer.complete
+    *chunks, (last, _) = aws_frames(answer.body)
+    assert last == "modelStreamErrorException" and {kind for kind, _ in chunks} == {"chunk"}
+    deltas = [event["delta"]["text"] for _, event in chunks if event["type"] == "content_block_delta"]
+    assert "".join(deltas) == whole[:36]
 
 
 def test_what_is_no_plain_text_is_not_gone_on_with(fleet):

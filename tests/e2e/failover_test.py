@@ -1,13 +1,13 @@
 """Hedges, mirrors, hold-back windows, time limits and what sends a call elsewhere; see docs/routing.md."""
 
 import json
-import socket
 import time
 
 import pytest
 
 from harness import fleet as fleets
 from harness import governed, metrics, upstream, waiting
+from harness.deaf import Deaf
 from harness.fleet import CHAT, MESSAGES, Call, events, text_of
 
 pytestmark = pytest.mark.xdist_group("failover")
@@ -23,26 +23,6 @@ async def by_who(connection, request):
         status, body = json.loads(request.header("x-first"))
         return await connection.answer(json.dumps(body).encode(), status)
     await upstream.SCRIPTS["json"](connection, request)
-
-
-class Deaf:
-    """Listens, and takes no more connections: the kernel lets the next one wait."""
-
-    def __init__(self):
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(0)
-        self.address = self.listener.getsockname()
-        self.waiting = []
-        for _ in range(4):
-            each = socket.socket()
-            each.setblocking(False)
-            each.connect_ex(self.address)
-            self.waiting.append(each)
-
-    def close(self):
-        for each in (*self.waiting, self.listener):
-            each.close()
 
 
 def settings(scripted, deaf):

@@ -2,13 +2,17 @@
 
 STORM_SECONDS=120 makes each of them longer; `make storm` does so and prints the figures."""
 
+import concurrent.futures
 import os
 import time
 
 import pytest
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from harness import fleet as fleets
-from harness.fleet import CHAT, MESSAGES, Call
+from harness import upstream
+from harness.fleet import CHAT, KEY, MESSAGES, Call
 
 pytestmark = pytest.mark.xdist_group("storm")
 
@@ -38,27 +42,72 @@ CALLS = [
 ]
 
 
-def settings(fleet):
-    return {
-        "models": [{"name": "storm", "connection": name} for name in fleet.names],
-        "routes": [
-            {"models": ["storm"], "hold_back": 100000, "attempts": 20, "out_time": "2s", "ramp_time": "500ms"}
-            | {"first_byte_timeout": "1500ms", "idle_timeout": "1500ms"}
-        ],
-    }
+SOCKETS = [f"socket-{number}" for number in range(6)]
+SOCKET_FAULTS = ["reset", "close", "refused", "hang", "garbage", "cut-in-body"]
+_socket_faults = {}
 
 
-running, fleet = fleets.fixtures(lambda directory: fleets.Fleet(directory, ["openai"] * INSTANCES, settings))
+@upstream.script("socket")
+async def socket(connection, request):
+    """Echoes what a WebSocket says, unless the connection it is for has a fault."""
+    fault = _socket_faults.get(request.header("x-who"), "json")
+    if fault == "refused":
+        return await connection.answer(b"{}", "500 Internal Server Error")
+    if fault != "cut":
+        return await upstream.SCRIPTS[fault](connection, request)
+    await upstream.begin_websocket(connection, request)
+    await upstream.echo_frame(connection)
+    connection.reset()
+
+
+def settings(scripted):
+    def own(fleet):
+        quick = {"attempts": 20, "out_time": "2s", "ramp_time": "500ms", "first_byte_timeout": "1500ms"}
+        return {
+            "connections": [
+                {"name": name, "provider": "openai", "endpoint": f"{scripted.url}/v1", "api_key": "any"}
+                | {"headers": {"x-who": name, "x-script": "socket"}}
+                for name in SOCKETS
+            ],
+            "models": [{"name": "storm", "connection": name} for name in fleet.names]
+            + [{"name": "sockets", "connection": name} for name in SOCKETS],
+            "routes": [
+                {"models": ["storm"], "hold_back": 100000, "idle_timeout": "1500ms", **quick},
+                {"models": ["sockets"], "policy": "least-requests", **quick},
+            ],
+        }
+
+    return own
+
+
+class StormFleet(fleets.Fleet):
+    def __init__(self, directory):
+        self.scripted = upstream.Upstream()
+        super().__init__(directory, ["openai"] * INSTANCES, settings(self.scripted))
+
+    def stop(self):
+        problems = super().stop()
+        self.scripted.stop()
+        return problems
+
+
+running, fleet = fleets.fixtures(StormFleet)
 
 
 def storm(fleet, name, bad, step_seconds=0.7):
     before, began = fleet.event("retry"), time.monotonic()
     with fleets.Weather(fleet, bad, RULES, step_seconds):
-        calls, wrong = fleets.hammer(fleet, CALLS, SECONDS)
-    retries = fleet.event("retry") - before
-    took = time.monotonic() - began
-    print(f"{name}: {calls} calls in {took:.0f} s, {len(wrong)} failed, {retries:.0f} retries ({retries / calls:.1%})")
-    assert not wrong, wrong[:3]
+        calls, failed, altered = fleets.hammer(fleet, CALLS, SECONDS)
+    judge(fleet, name, calls, failed, altered, fleet.event("retry") - before, time.monotonic() - began)
+
+
+def judge(fleet, name, calls, failed, altered, retries, took):
+    print(
+        f"{name}: {calls} calls in {took:.0f} s, {len(failed)} failed, {len(altered)} with lost or duplicated text, "
+        f"{retries:.0f} retries ({retries / calls:.1%})"
+    )
+    assert not failed, failed[:3]
+    assert not altered, altered[:3]
     assert 0 < retries <= 0.2 * calls
     fleet.idle()
 
@@ -80,4 +129,66 @@ def test_clients_that_leave_and_reloads_leave_nothing_behind(fleet):
                 fleet.gateway.process.send_signal(1)  # SIGHUP
             if number % 6 == 0:
                 fleet.ask(CALLS[number % 4], headers=[("x-llm-gateway-total-timeout-ms", "20")])
+    fleet.idle()
+
+
+def talk(fleet, messages):
+    """One WebSocket that says so much: whether all of it came back, in order."""
+    head = {"Authorization": f"Bearer {KEY}"}
+    url = f"ws://127.0.0.1:{fleet.gateway.port}/v1/realtime?model=sockets"
+    with connect(url, additional_headers=head, proxy=None, open_timeout=20) as own:
+        for message in messages:
+            own.send(message)
+            if own.recv(timeout=20) != message:
+                return False
+    return True
+
+
+def talkers(fleet, seconds, threads=8):
+    """WebSockets, one after the other in each thread. (number, those that failed, those with other text)."""
+    end = time.monotonic() + seconds
+    failed, altered = [], []
+
+    def talker(first):
+        count = 0
+        while time.monotonic() < end:
+            messages = [f"{first} {count} {number} " + "x" * (number * 700) for number in range(6)]
+            count += 1
+            try:
+                if not talk(fleet, messages):
+                    altered.append(messages[0])
+            except (WebSocketException, OSError) as error:
+                failed.append(repr(error))
+        return count
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(talker, range(threads))), failed, altered
+
+
+class SocketWeather(fleets.Weather):
+    """The same over the connections that WebSockets go to."""
+
+    def _blow(self):
+        step = 0
+        while not self.over.is_set():
+            wanted = self.bad(step)
+            _socket_faults.clear()
+            _socket_faults.update({SOCKETS[each]: self.rules[(step + each) % len(self.rules)] for each in wanted})
+            step += 1
+            self.over.wait(self.step_seconds)
+        _socket_faults.clear()
+
+
+def test_websockets_find_the_healthy_instance(fleet):
+    before, began = fleet.event("retry"), time.monotonic()
+    with SocketWeather(fleet, lambda step: range(1, len(SOCKETS)), SOCKET_FAULTS, 0.7):
+        sockets, failed, altered = talkers(fleet, SECONDS)
+    retries = fleet.event("retry") - before
+    judge(fleet, "WebSockets, one healthy", sockets, failed, altered, retries, time.monotonic() - began)
+
+
+def test_websockets_that_break_leave_nothing_behind(fleet):
+    with SocketWeather(fleet, lambda step: range(step % 2, len(SOCKETS), 2), ["cut", "cut", "reset"], 0.5):
+        sockets, failed, altered = talkers(fleet, min(SECONDS, 6))
+    assert sockets > len(failed) > 0 and not altered
     fleet.idle()

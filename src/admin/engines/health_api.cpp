@@ -66,7 +66,7 @@ void HealthWriter::connection(uint32_t index) {
 void HealthWriter::load(const InstanceState& state, const routing::GateState& gate, const routing::GateLimits& limits) {
   const int64_t waiting = number(gate.waiting_requests);
   w_.key("load").begin_object();
-  w_.member("requests_in_flight", number(state.requests_in_flight) - waiting);
+  w_.member("requests_in_flight", number(state.requests_in_flight));
   w_.member("prompt_tokens_in_flight", number(state.tokens_in_flight) - number(gate.waiting_tokens));
   if (const uint32_t most = routing::requests_limit(gate, limits); most != 0) {
     w_.member("requests_limit", most).member("limit_is_learnt", limits.requests_max == 0);

@@ -140,7 +140,10 @@ class Call {
   // call_queue.cpp: its share of an instance's load, and the wait for it
   net::Task<Outcome<bool>> next_attempt();
   bool take_free_instance();
-  bool take_share(const routing::Choice& choice);
+  // Of an instance's load: it may go at once; it waits; another call was quicker.
+  enum class Share : uint8_t { taken, waits, gone };
+  Share take_share(const routing::Choice& choice);
+  void abandon_probe(uint32_t candidate);
   net::Task<Outcome<bool>> wait_in_line(routing::Choice& choice);
   chat::ClientError refused_in_line(const routing::AdmissionQueue::Refused& refused);
   void went(const routing::Turn& turn, routing::Choice& choice);

@@ -37,7 +37,12 @@ Task<Outcome<bool>> Call::next_attempt() {
   for (;;) {
     auto choice = choose_instance();
     if (!choice) co_return false;
-    if (take_share(*choice)) co_return take_instance(*choice);
+    const Share share = take_share(*choice);
+    if (share == Share::taken) co_return take_instance(*choice);
+    if (share == Share::gone) {
+      candidates_[choice->candidate].excluded = true;
+      continue;
+    }
     auto went = co_await wait_in_line(*choice);
     if (!went) co_return std::unexpected(went.error());
     if (exchange_.cancellation().cancelled()) co_return false;
@@ -49,19 +54,19 @@ Task<Outcome<bool>> Call::next_attempt() {
 bool Call::take_free_instance() {
   const auto choice = choose_instance();
   if (!choice) return false;
-  if (!take_share(*choice)) {
+  if (take_share(*choice) != Share::taken) {
     lease_.end();
+    abandon_probe(choice->candidate);
     return false;
   }
   const auto taken = take_instance(*choice);
   return taken && *taken;
 }
 
-// True: it may go at once. False: the lease waits.
-bool Call::take_share(const routing::Choice& choice) {
+Call::Share Call::take_share(const routing::Choice& choice) {
   const Candidate& candidate = candidates_[choice.candidate];
   const routing::InstanceHandle& instance = generation_.instance(options_[choice.candidate].connection);
-  if (!instance.valid()) return true;
+  if (!instance.valid()) return Share::taken;
   RoutingState& shared = worker_.shared().routing;
   const Instant now = worker_.loop().now();
   routing::InstanceState& state = shared.instances.state(candidate.slot);
@@ -69,23 +74,43 @@ bool Call::take_share(const routing::Choice& choice) {
     auto* const first = static_cast<uint32_t*>(arena_.allocate(blocks_.size() * sizeof(uint32_t), alignof(uint32_t)));
     ages_ = {first, blocks_.size()};
   }
-  // A probe is there to find out whether anything comes back at all.
-  if (route().queues && !choice.probe && candidate.gate.any() && worker_.room().must_wait(candidate)) {
+  // A probe is there to find out whether anything comes back at all: it waits for no other's prompt.
+  const bool gated = candidate.gate.any();
+  std::optional<routing::Lease> taken;
+  if (!route().queues || choice.probe || !gated || !worker_.room().must_wait(candidate)) {
+    const uint32_t most = gated ? routing::requests_limit(shared.instances.gate(candidate.slot), candidate.gate) : 0;
+    taken = routing::Lease::take(state, most, choice.uncached_tokens, now);
+  }
+  if (!taken && !route().queues) {
+    abandon_probe(choice.candidate);
+    return Share::gone;
+  }
+  if (!taken) {
     lease_ = routing::Lease(state, shared.instances.gate(candidate.slot), choice.uncached_tokens, now);
-    return false;
+    return Share::waits;
   }
   if (!blocks_.empty()) {
     ages_ = ages_.first(shared.index.ages(blocks_, candidate.slot, ages_));
     shared.index.insert(blocks_, candidate.slot, now);
   }
-  lease_ = routing::Lease(state, choice.uncached_tokens, now);
+  lease_ = std::move(*taken);
   charge_share();
   if (candidate.gate.prompt_tokens_max != 0 && !streams()) {
     const double seconds = routing::queue_seconds(state, now, 1);
     worker_.room().guess_first_token(
         lease_, now + std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds)));
   }
-  return true;
+  return Share::taken;
+}
+
+// It is not made after all: whoever comes next may be the probe.
+void Call::abandon_probe(uint32_t candidate) {
+  if (!std::exchange(probe_, false)) return;
+  const routing::InstanceTable& table = worker_.shared().routing.instances;
+  const Candidate& own = candidates_[candidate];
+  routing::abandon_probe(table.state(own.slot).health, worker_.loop().now());
+  if (own.model_slot == routing::kUnknown) return;
+  routing::abandon_probe(table.state(own.model_slot).health, worker_.loop().now());
 }
 
 // The key's own share is told also of calls that need not wait: it counts when others have to.
@@ -169,6 +194,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   const auto entered = room.enter(held, route().queue, *stay);
   if (!entered) {
     lease_.end();
+    abandon_probe(choice.candidate);
     co_return std::unexpected(refused_in_line(entered.error()));
   }
   telemetry::InstanceSeries& series = instance_series(choice.candidate);
@@ -185,10 +211,12 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   // Out of the line before a place is given to whoever is next: it must not be this one.
   stay.reset();
   if (turn && !turn->displaced) {
+    if (turn->candidate != choice.candidate) abandon_probe(choice.candidate);
     went(*turn, choice);
     co_return true;
   }
   lease_.end();
+  abandon_probe(choice.candidate);
   room.changed();
   if (exchange_.cancellation().cancelled()) co_return false;
   const bool displaced = turn.has_value();
@@ -233,8 +261,7 @@ void Call::note_computed(Instant arrived, bool streams) {
   if (streams && connection.is_engine) {
     routing::GateState& gate =
         worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot());
-    const int32_t sent = state->requests_in_flight.load(std::memory_order_relaxed) -
-                         gate.waiting_requests.load(std::memory_order_relaxed);
+    const int32_t sent = state->requests_in_flight.load(std::memory_order_relaxed);
     routing::learn_concurrency(gate, arrived - sent_at_, lease_.tokens(), sent);
   }
   worker_.room().changed();

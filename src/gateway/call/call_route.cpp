@@ -224,7 +224,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
-  if (route.policy_header && has_own_headers_) {
+  if (route.policy_header && has_own_headers_ && (principal_ == nullptr || principal_->policy_header)) {
     const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
     if (asked) settings.policy = *asked;
   }

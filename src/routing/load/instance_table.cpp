@@ -101,7 +101,10 @@ void InstanceTable::release(Slot slot) {
 
 int64_t InstanceTable::requests_in_flight() const {
   int64_t sum = 0;
-  for (uint32_t i = 0; i < capacity_; ++i) sum += states_[i].requests_in_flight.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < capacity_; ++i) {
+    sum += states_[i].requests_in_flight.load(std::memory_order_relaxed) +
+           gates_[i].waiting_requests.load(std::memory_order_relaxed);
+  }
   return sum;
 }
 

@@ -28,10 +28,10 @@ inline constexpr uint32_t kUnknown = UINT32_MAX;
 inline constexpr uint16_t kUnknownGauge = UINT16_MAX;
 
 struct alignas(64) InstanceState {
-  std::atomic<uint64_t> health = 0;           // health/health.h
-  std::atomic<uint64_t> latency = 0;          // policy/peak_ewma.h
-  std::atomic<int64_t> tokens_in_flight = 0;  // uncached prompt tokens that have no first token yet
-  std::atomic<int32_t> requests_in_flight = 0;
+  std::atomic<uint64_t> health = 0;               // health/health.h
+  std::atomic<uint64_t> latency = 0;              // policy/peak_ewma.h
+  std::atomic<int64_t> tokens_in_flight = 0;      // uncached prompt tokens that have no first token yet
+  std::atomic<int32_t> requests_in_flight = 0;    // sent there; what waits in the gateway is GateState's
   std::atomic<int32_t> prompts_in_flight = 0;     // of them, those without a first token
   std::atomic<uint32_t> progress_ms = 0;          // since when the oldest prompt is computed; of the loops' clock
   std::atomic<uint32_t> paused_until_ms = 0;      // the same clock; 0: not
@@ -52,7 +52,7 @@ struct GateState {
   static constexpr size_t kSizes = 10;
   std::atomic<int64_t> waiting_by_size[kSizes] = {};  // their tokens
   std::atomic<int64_t> waiting_tokens = 0;            // of InstanceState::tokens_in_flight, those that wait here
-  std::atomic<int32_t> waiting_requests = 0;          // of requests_in_flight
+  std::atomic<int32_t> waiting_requests = 0;          // beside InstanceState::requests_in_flight
   std::atomic<int32_t> waiting_prompts = 0;           // of prompts_in_flight
   std::atomic<float> requests_limit = 0;              // learnt; 0: nothing yet. queue/gate.h
   std::atomic<float> best_stretch = 0;                // the same
@@ -111,7 +111,7 @@ class InstanceTable {
   InstanceState& state(Slot slot) const { return states_[slot]; }
   GateState& gate(Slot slot) const { return gates_[slot]; }
   uint32_t capacity() const { return capacity_; }
-  // Sum over all instances; after every storm both are 0.
+  // Sums over all instances, what waits included; after every storm both are 0.
   int64_t requests_in_flight() const;
   int64_t tokens_in_flight() const;
 

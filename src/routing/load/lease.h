@@ -4,10 +4,12 @@
 //
 //   held back -> send() -> first_token() -> end()
 //
-// Each step may be left out; a lease made without a gate begins as sent.
+// Each step may be left out; a lease made without a gate begins as sent. Where the instance takes only so many calls, a
+// place is taken by one compare-and-exchange or not at all, so that workers together never pass the limit.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "routing/load/instance_table.h"
@@ -18,19 +20,20 @@ class Lease {
  public:
   Lease() = default;
   // `uncached_tokens` of the prompt are to be computed there before its first token.
-  Lease(InstanceState& state, int64_t uncached_tokens, base::Instant now)
-      : state_(&state), tokens_(uncached_tokens), prompt_(true) {
+  Lease(InstanceState& state, int64_t uncached_tokens, base::Instant now) : Lease(uncached_tokens, state, now) {
     state.requests_in_flight.fetch_add(1, std::memory_order_relaxed);
-    state.tokens_in_flight.fetch_add(tokens_, std::memory_order_relaxed);
-    if (state.prompts_in_flight.fetch_add(1, std::memory_order_relaxed) == 0) {
-      state.progress_ms.store(short_ms(now), std::memory_order_relaxed);
-    }
+  }
+  // The same if fewer than `requests_max` calls are there; 0: no limit.
+  static std::optional<Lease> take(InstanceState& state, uint32_t requests_max, int64_t uncached_tokens,
+                                   base::Instant now) {
+    if (!take_place(state, requests_max)) return std::nullopt;
+    return Lease(uncached_tokens, state, now);
   }
   // The request waits in the gateway until send().
   Lease(InstanceState& state, GateState& gate, int64_t uncached_tokens, base::Instant now)
-      : Lease(state, uncached_tokens, now) {
+      : Lease(uncached_tokens, state, now) {
     gate_ = &gate;
-    gate.waiting_requests.fetch_add(1, std::memory_order_release);  // has_place() takes it for later than the above
+    gate.waiting_requests.fetch_add(1, std::memory_order_relaxed);
     gate.waiting_prompts.fetch_add(1, std::memory_order_relaxed);
     gate.waiting_tokens.fetch_add(tokens_, std::memory_order_relaxed);
     gate.waiting_by_size[size_class(tokens_)].fetch_add(tokens_, std::memory_order_relaxed);
@@ -53,9 +56,11 @@ class Lease {
   Lease& operator=(const Lease&) = delete;
   ~Lease() { end(); }
 
-  // It waits no longer; `uncached_tokens` are what is to be computed now.
-  void send(int64_t uncached_tokens, base::Instant now) {
-    if (gate_ == nullptr) return;
+  // It waits no longer; `uncached_tokens` are what is to be computed now. False, and nothing has changed:
+  // `requests_max` calls are there already.
+  bool send(uint32_t requests_max, int64_t uncached_tokens, base::Instant now) {
+    if (gate_ == nullptr) return true;
+    if (!take_place(*state_, requests_max)) return false;
     const int32_t waiting = leave_gate();
     state_->tokens_in_flight.fetch_add(uncached_tokens - tokens_, std::memory_order_relaxed);
     tokens_ = uncached_tokens;
@@ -63,6 +68,7 @@ class Lease {
     if (state_->prompts_in_flight.load(std::memory_order_relaxed) - waiting <= 1) {
       state_->progress_ms.store(short_ms(now), std::memory_order_relaxed);
     }
+    return true;
   }
   // The first token has come: the prompt is computed, the answer is not.
   void first_token(base::Instant now) {
@@ -72,9 +78,12 @@ class Lease {
   }
   void end() {
     if (state_ == nullptr) return;
-    if (gate_ != nullptr) leave_gate();
+    if (gate_ != nullptr) {
+      leave_gate();
+    } else {
+      state_->requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
+    }
     end_prompt();
-    state_->requests_in_flight.fetch_sub(1, std::memory_order_release);  // and this for later than the gate's
     state_ = nullptr;
   }
   bool held() const { return state_ != nullptr; }
@@ -82,6 +91,21 @@ class Lease {
   int64_t tokens() const { return tokens_; }
 
  private:
+  // All but the request itself.
+  Lease(int64_t uncached_tokens, InstanceState& state, base::Instant now)
+      : state_(&state), tokens_(uncached_tokens), prompt_(true) {
+    state.tokens_in_flight.fetch_add(tokens_, std::memory_order_relaxed);
+    if (state.prompts_in_flight.fetch_add(1, std::memory_order_relaxed) == 0) {
+      state.progress_ms.store(short_ms(now), std::memory_order_relaxed);
+    }
+  }
+  static bool take_place(InstanceState& state, uint32_t requests_max) {
+    int32_t seen = state.requests_in_flight.load(std::memory_order_relaxed);
+    do {
+      if (requests_max != 0 && seen >= static_cast<int64_t>(requests_max)) return false;
+    } while (!state.requests_in_flight.compare_exchange_weak(seen, seen + 1, std::memory_order_relaxed));
+    return true;
+  }
   // How many prompts wait still.
   int32_t leave_gate() {
     GateState& gate = *std::exchange(gate_, nullptr);

@@ -20,8 +20,10 @@ constexpr double kTokensPerRequest = 16;
 // A waiting request of somebody else's, about which nothing is known.
 constexpr double kForeignTokens = 1024;
 // See policy.h.
-constexpr double kMovePrice = 1;
-constexpr double kMovePricePerMeanQueue = 10;
+constexpr double kMovePrice = 4;
+constexpr double kMovePricePerMeanQueue = 20;
+// Of the calls that wait where a new one goes before them, so many are still there when it is its turn.
+constexpr double kBehindShare = 0.33;
 // Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): so many times the mean and no more.
 constexpr double kLoadBound = 1.25;
 constexpr double kLoadSlack = 0.05;  // seconds: an idle fleet has no mean to speak of
@@ -56,6 +58,12 @@ double mixed_unit(uint64_t a, uint64_t b) {
   return double(folded >> 11) * 0x1p-53;
 }
 
+// What a call costs itself and those that wait there, in seconds.
+template <class View>
+double delay(const View& view) {
+  return double(view.wait) + double(view.work) * (1 + double(view.behind));
+}
+
 bool uses_prefix(PolicyKind policy) {
   return policy == PolicyKind::adaptive || policy == PolicyKind::prefix;
 }
@@ -80,7 +88,7 @@ double tokens_per_second(const InstanceState& state) {
 
 double queue_seconds(const InstanceState& state, Instant now, uint32_t weight) {
   const double speed = tokens_per_second(state);
-  const double requests = std::max(state.requests_in_flight.load(std::memory_order_relaxed), 0);
+  const double sent = std::max(state.requests_in_flight.load(std::memory_order_relaxed), 0);
   const double prompts = std::max(state.prompts_in_flight.load(std::memory_order_relaxed), 0);
   auto tokens = static_cast<double>(std::max<int64_t>(state.tokens_in_flight.load(std::memory_order_relaxed), 0));
   if (prompts > 0) {
@@ -91,8 +99,9 @@ double queue_seconds(const InstanceState& state, Instant now, uint32_t weight) {
   }
   // What others sent there shows in its own queue only.
   const uint16_t waiting = state.waiting.load(std::memory_order_relaxed);
-  const double foreign = waiting == kUnknownGauge ? 0 : std::max(0.0, waiting - requests) * kForeignTokens;
-  return (tokens + foreign + requests * kTokensPerRequest) / speed / std::max(weight, 1U);
+  const double foreign = waiting == kUnknownGauge ? 0 : std::max(0.0, waiting - sent) * kForeignTokens;
+  // Prompts are also those that wait in the gateway.
+  return (tokens + foreign + std::max(sent, prompts) * kTokensPerRequest) / speed / std::max(weight, 1U);
 }
 
 void note_first_token(InstanceState& state, int64_t computed_tokens, Instant sent, Instant now) {
@@ -113,6 +122,13 @@ void note_first_token(InstanceState& state, int64_t computed_tokens, Instant sen
 Chooser::Chooser(const InstanceTable& instances, const PrefixIndex& index, SessionTable& sessions, base::Rng& rng)
     : instances_(instances), index_(index), sessions_(sessions), rng_(rng), hits_(instances.capacity()) {}
 
+// Calls at an instance, and those that wait for it.
+int64_t Chooser::requests_at(const Candidate& candidate) const {
+  const int64_t sent = instances_.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed);
+  if (!candidate.gate.any()) return sent;
+  return sent + instances_.gate(candidate.slot).waiting_requests.load(std::memory_order_relaxed);
+}
+
 Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, Instant now) {
   if (candidate.excluded || candidate.weight == 0) return Fitness::excluded;
   const InstanceState& state = instances_.state(candidate.slot);
@@ -128,9 +144,7 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   if (pause_left(state, now) > base::Duration::zero()) return Fitness::paused;
   if (candidate.gate.any() && !full_is_fit_) {
     const uint32_t most = requests_limit(instances_.gate(candidate.slot), candidate.gate);
-    if (most != 0 && state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most)) {
-      return Fitness::full;
-    }
+    if (most != 0 && requests_at(candidate) >= static_cast<int64_t>(most)) return Fitness::full;
   }
   return admitted == Admission::probe ? Fitness::probe : Fitness::fit;
 }
@@ -195,6 +209,10 @@ void Chooser::estimate(const Settings& settings, std::span<const Candidate> cand
                            view.queue - static_cast<float>(overtaken_seconds(candidate, view.miss)));
     }
     view.work = static_cast<float>(view.miss / tokens_per_second(state));
+    if (candidate.gate.any() && settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
+      const auto waiting = instances_.gate(candidate.slot).waiting_requests.load(std::memory_order_relaxed);
+      view.behind = static_cast<float>(kBehindShare * std::max(waiting, 0));
+    }
   }
 }
 
@@ -203,10 +221,10 @@ double Chooser::cost(const Settings& settings, std::span<const Candidate> candid
   const Candidate& candidate = candidates[view.index];
   const InstanceState& state = instances_.state(candidate.slot);
   const double weight = std::max(candidate.weight, 1U);
-  const auto requests = static_cast<double>(state.requests_in_flight.load(std::memory_order_relaxed));
+  const auto requests = static_cast<double>(requests_at(candidate));
   switch (settings.policy) {
     case PolicyKind::adaptive: {
-      return view.wait + view.work * (1 + kMovePrice + kMovePricePerMeanQueue * mean_queue);
+      return delay(view) + view.work * (kMovePrice + kMovePricePerMeanQueue * mean_queue);
     }
     case PolicyKind::least_tokens:
       return static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed)) / weight;
@@ -287,7 +305,7 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
     double now = 0;
     if (settings.policy == PolicyKind::prefix || settings.policy == PolicyKind::adaptive) {
       if (view.cached < kWarmShare * warmest) continue;
-      now = view.wait + view.work;
+      now = settings.policy == PolicyKind::adaptive ? delay(view) : view.wait + view.work;
     } else if (settings.policy == PolicyKind::rendezvous && view.queue > kLoadBound * mean_queue + kLoadSlack) {
       continue;
     } else {
@@ -313,14 +331,13 @@ size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidat
 // calls with the same cached part have lost by staying counts too: a copy of what is asked for so often pays.
 size_t Chooser::leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue) {
   size_t best = warm;
-  const auto wait = [](const View& view) { return double(view.wait) + double(view.work); };
   for (size_t i = 0; i < views_.size(); ++i) {
-    if (wait(views_[i]) < wait(views_[best])) best = i;
+    if (delay(views_[i]) < delay(views_[best])) best = i;
   }
   if (best == warm) return warm;
   // Where nothing waits, what is computed again delays nobody.
   const double price = kMovePrice + (views_[best].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
-  const double gain = wait(views_[warm]) - wait(views_[best]);
+  const double gain = delay(views_[warm]) - delay(views_[best]);
   const uint32_t cached = hits_.of(candidates[views_[warm].index].slot);
   Regret& regret = regrets_[ask.blocks[cached - 1] % kRegrets];
   const auto tag = static_cast<uint32_t>(ask.blocks[cached - 1] >> 32);
@@ -367,7 +384,7 @@ void Chooser::explain(const Settings& settings, std::span<const Candidate> candi
     Score line{.candidate = i,
                .fitness = fitness(settings, candidates[i], ask.now),
                .tokens_in_flight = state.tokens_in_flight.load(std::memory_order_relaxed),
-               .requests_in_flight = state.requests_in_flight.load(std::memory_order_relaxed)};
+               .requests_in_flight = static_cast<int32_t>(requests_at(candidates[i]))};
     const auto view = std::ranges::find(views_, i, &View::index);
     if (view != views_.end()) {
       line.considered = true;

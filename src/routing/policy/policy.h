@@ -5,17 +5,22 @@
 // Where none is fit, the last resort takes the one that will be fit soonest, or none.
 //
 // The default, `adaptive`, counts in seconds of prompt computation: queue is the uncached tokens in flight at an
-// instance, miss the tokens of this prompt that it has not cached, both over its speed. Of those that hold nearly the
-// longest part of the prompt it takes the one with the least queue + miss, and leaves it for the one that answers first
-// of all only if that gains more than
+// instance, miss the tokens of this prompt that it has not cached, both over its speed. Where shorter prompts go first
+// a new call goes before those that wait already, so its miss delays them, too; a third of them are still there when it
+// is its turn. Of the instances that hold nearly the longest part of the prompt it takes the one with the least
 //
-//   (1 + 10 × mean queue) × the miss that is added
+//   delay = queue + miss × (1 + calls that wait / 3)
 //
-// and where nothing is in flight, that alone. What calls have lost by staying with the same cached part counts half
-// until one leaves, so that what many ask for is copied (ski rental), and what nobody else asks for is not. Where
-// shorter prompts go first, only what goes before this one is counted as its wait. An idle fleet answers where a free
-// instance is; in a busy one every token computed twice delays all that wait behind it, so the price grows with the
-// queues until calls wait for the warm instance. docs/routing.md has the measurements behind the numbers.
+// and leaves it for the one of the least delay of all only if that gains more than
+//
+//   (4 + 20 × mean queue) × the miss that is added
+//
+// and where nothing is in flight, 4 times that: what is computed again drives something else out of the cache. What
+// calls have lost by staying with the same cached part counts half until one leaves, so that what many ask for is
+// copied (ski rental), and what nobody else asks for is not. Where shorter prompts go first, only what goes before this
+// one is counted as its wait. An idle fleet answers where a free instance is; in a busy one every token computed twice
+// delays all that wait behind it, so the price grows with the queues until calls wait for the warm instance.
+// docs/routing.md has the measurements behind the numbers.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +82,7 @@ struct Score {
   double cost = 0;          // less is better; in the policy's own unit
   uint32_t cached_tokens = 0;
   int64_t tokens_in_flight = 0;
-  int32_t requests_in_flight = 0;
+  int32_t requests_in_flight = 0;  // and waiting for it
 };
 
 struct Choice {
@@ -104,10 +109,12 @@ class Chooser {
     bool probe = false;
     uint32_t cached = 0;
     uint32_t miss = 0;
-    float queue = 0;  // seconds
-    float wait = 0;   // of it, what goes before this call
-    float work = 0;   // seconds
+    float queue = 0;   // seconds
+    float wait = 0;    // of it, what goes before this call
+    float work = 0;    // seconds
+    float behind = 0;  // calls that would wait for it
   };
+  int64_t requests_at(const Candidate& candidate) const;
   Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
   bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
   bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);

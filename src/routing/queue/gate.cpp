@@ -26,21 +26,6 @@ void set_limit(GateState& gate, float limit) {
                             std::memory_order_relaxed);
 }
 
-// Calls that were sent, by two counters that others change meanwhile. Who begins to wait is in the first one earlier,
-// who stops in the second one: while that stays the same, no call is missed.
-int64_t sent_requests(const InstanceState& state, const GateState& gate) {
-  constexpr int kTries = 8;
-  int64_t all = 0;
-  int32_t waiting = gate.waiting_requests.load(std::memory_order_acquire);
-  for (int i = 0; i < kTries; ++i) {
-    all = state.requests_in_flight.load(std::memory_order_acquire);
-    const int32_t again = gate.waiting_requests.load(std::memory_order_acquire);
-    if (again == waiting) return all - waiting;
-    waiting = again;
-  }
-  return all;
-}
-
 }  // namespace
 
 uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
@@ -50,7 +35,7 @@ uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
 
 bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits) {
   if (const uint32_t most = requests_limit(gate, limits); most != 0) {
-    if (sent_requests(state, gate) >= static_cast<int64_t>(most)) return false;
+    if (state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most)) return false;
   }
   if (limits.prompt_tokens_max == 0) return true;
   const int64_t sent =

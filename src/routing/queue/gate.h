@@ -33,8 +33,8 @@ struct GateLimits {
 
 // As it stands; 0: none.
 uint32_t requests_limit(const GateState& gate, const GateLimits& limits);
-// Whether the instance may be sent another call. A look and no reservation: of n workers that look at once all may send
-// one, so that n - 1 too many are there at most.
+// Whether the instance may be sent another call. A look and no reservation: Lease keeps to the number of requests, of
+// the prompts each of n workers that look at once may send one.
 bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits);
 
 // A first token came `took` after its prompt of `tokens` uncached ones was sent, with `in_flight` calls there.

@@ -13,7 +13,7 @@ namespace {
 using base::Instant;
 
 // A call moves only if it gains so many times what computing its cached prompt again costs: that work delays others.
-constexpr double kMovePrice = 3;
+constexpr double kTakeOverPrice = 3;
 // Of a large group only so many are looked at for a place; the call that finds none looks again in milliseconds.
 constexpr size_t kLookedAt = 32;
 // Calls judged anew for one that goes: microseconds each.
@@ -121,7 +121,7 @@ void WaitingLines::serve(Slot slot, Line& line, Instant now) {
     const Waiter* const head = true_head(slot, line, now);
     if (!heads_.first(slot, worker_, *line.queue.head_rank(now), now)) return;
     const HeldCall call = calls_.at(head->id);
-    grant(slot, line, call, call.chosen, now);
+    if (!grant(slot, line, call, call.chosen, now)) return;
     // What it leaves in the cache makes those that begin alike cheaper.
     line.queue.rework(call.waiter.family, kReworkedMax, [&](WaiterId id) { return work_now(slot, calls_.at(id)); });
     const double passed = std::chrono::duration<double>(now - std::exchange(line.last_turn, now)).count();
@@ -129,20 +129,25 @@ void WaitingLines::serve(Slot slot, Line& line, Instant now) {
   }
 }
 
-void WaitingLines::grant(Slot slot, Line& line, const HeldCall& call, uint32_t candidate, Instant now) {
+// False: another worker has taken the place.
+bool WaitingLines::grant(Slot slot, Line& line, const HeldCall& call, uint32_t candidate, Instant now) {
   const Slot to = call.candidates[candidate].slot;
+  const uint32_t most = requests_limit(instances_.gate(to), call.candidates[candidate].gate);
   Turn turn{.id = call.waiter.id, .candidate = candidate, .cached_tokens = cached_now(to, call)};
   const uint32_t uncached = call.prompt_tokens - turn.cached_tokens;
   if (to == slot) {
-    call.lease->send(uncached, now);
+    if (!call.lease->send(most, uncached, now)) return false;
   } else {
-    *call.lease = Lease(instances_.state(to), uncached, now);
+    auto moved = Lease::take(instances_.state(to), most, uncached, now);
+    if (!moved) return false;
+    *call.lease = std::move(*moved);
   }
   turn.ages = static_cast<uint32_t>(index_.ages(call.blocks, to, call.ages));
   index_.insert(call.blocks, to, now);
   line.queue.take(call.waiter.id, now);
   calls_.erase(turn.id);
   turns_.push_back(turn);
+  return true;
 }
 
 // Whether another instance would answer the call sooner than one that has `before_s` seconds of others' prompts to
@@ -168,7 +173,7 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
     if (there.tokens_in_flight.load(std::memory_order_relaxed) != 0 || must_wait(other)) continue;
     const double again_s = double(call.prompt_tokens) / tokens_per_second(there) - call.waiter.work_s;
     if (!alike) alike = std::max<size_t>(line.queue.count_alike(call.waiter.prefix), 1);
-    if (wait_s * double(*alike) > kMovePrice * std::max(again_s, 0.0)) return &other;
+    if (wait_s * double(*alike) > kTakeOverPrice * std::max(again_s, 0.0)) return &other;
   }
   return nullptr;
 }
@@ -194,8 +199,7 @@ bool WaitingLines::move_away(Slot slot, Line& line, const Waiter& waiter, double
   const HeldCall call = calls_.at(waiter.id);
   const Candidate* const place = better_place(slot, line, call, before_s, now);
   if (place == nullptr) return false;
-  grant(slot, line, call, static_cast<uint32_t>(place - call.candidates.data()), now);
-  return true;
+  return grant(slot, line, call, static_cast<uint32_t>(place - call.candidates.data()), now);
 }
 
 }  // namespace llmgw::routing

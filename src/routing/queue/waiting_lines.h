@@ -74,7 +74,7 @@ class WaitingLines {
   uint32_t cached_now(Slot slot, const HeldCall& call) const;
   double work_now(Slot slot, const HeldCall& call) const;
   const Waiter* true_head(Slot slot, Line& line, base::Instant now);
-  void grant(Slot slot, Line& line, const HeldCall& call, uint32_t candidate, base::Instant now);
+  bool grant(Slot slot, Line& line, const HeldCall& call, uint32_t candidate, base::Instant now);
   void publish(Slot slot, const Line& line, base::Instant now);
 
   const InstanceTable& instances_;

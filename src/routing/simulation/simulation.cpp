@@ -33,6 +33,19 @@ double jain_index(const std::unordered_map<uint64_t, double>& shares) {
   return squares == 0 ? 1 : sum * sum / (double(shares.size()) * squares);
 }
 
+// Whether two instances of equal cost are alike to it.
+bool compares_costs(PolicyKind policy) {
+  switch (policy) {
+    case PolicyKind::adaptive:
+    case PolicyKind::prefix:
+    case PolicyKind::least_tokens:
+    case PolicyKind::least_requests:
+    case PolicyKind::latency:
+    case PolicyKind::cost: return true;
+    default: return false;
+  }
+}
+
 // Room for what all caches hold and as much again; what is forgotten beyond is no part of the model.
 size_t index_blocks(const SimulationOptions& options) {
   constexpr size_t kLeast = 1 << 14;
@@ -48,6 +61,7 @@ class Simulation {
         index_(table_, index_blocks(options)),
         rng_(options.seed),
         chooser_(table_, index_, sessions_, rng_),
+        follower_(table_, index_, sessions_, follower_rng_),
         heads_(table_.capacity()),
         lines_(table_, index_, heads_, shares_) {
     options_.queue.goal = span_of(options.goal_s);
@@ -63,6 +77,7 @@ class Simulation {
       engines_.emplace_back(options_);
       if (!options.learn_cache) table_.state(candidates_.back().slot).cache_blocks = options.blocks;
     }
+    if (options.follow_log) read_groups();
     settings_.policy = options.policy;
     settings_.waits = options.hold;
     if (options.hold && options_.queue.order == QueueOrder::slo) settings_.shortest_first_s = options.goal_s;
@@ -81,6 +96,7 @@ class Simulation {
  private:
   struct Running {
     uint64_t call = 0;
+    uint32_t first = 0;  // of candidates_ that it may go to
     double arrived = 0;
     double sent = 0;
     uint32_t expected = 0;
@@ -102,6 +118,8 @@ class Simulation {
     bool operator>(const Event& other) const { return at > other.at; }
   };
 
+  void read_groups();
+  std::optional<Choice> follow(const TraceCall& call, const Ask& ask);
   void arrive(uint64_t number, double now);
   void begin(uint32_t engine, uint64_t call, double now);
   void send(uint32_t engine, uint64_t call, double now);
@@ -125,6 +143,14 @@ class Simulation {
   SessionTable sessions_{64};
   base::Rng rng_;
   Chooser chooser_;
+  // As the log says: with its own chances, so that following changes no later opinion.
+  base::Rng follower_rng_{1};
+  Chooser follower_;
+  std::vector<std::vector<bool>> groups_;  // by model: the connections it was at
+  std::vector<Score> scores_;
+  uint64_t decided_ = 0;
+  uint64_t agreed_ = 0;
+  std::vector<uint32_t> chosen_;
   LineHeads heads_;
   FairShares shares_;
   WaitingLines lines_;
@@ -142,6 +168,31 @@ class Simulation {
   std::unordered_map<uint64_t, double> served_;  // tokens by tenant
 };
 
+void Simulation::read_groups() {
+  for (const TraceCall& call : calls_) {
+    if (call.connection >= candidates_.size()) continue;
+    if (call.model >= groups_.size()) groups_.resize(call.model + 1);
+    groups_[call.model].resize(candidates_.size());
+    groups_[call.model][call.connection] = true;
+  }
+}
+
+// Where the log says it went, after the policy was asked.
+std::optional<Choice> Simulation::follow(const TraceCall& call, const Ask& ask) {
+  if (call.connection >= candidates_.size()) return std::nullopt;
+  const std::vector<bool>& group = groups_[call.model];
+  for (size_t i = 0; i < candidates_.size(); ++i) candidates_[i].excluded = !group[i];
+  const auto own = chooser_.choose(settings_, candidates_, ask, &scores_);
+  for (size_t i = 0; i < candidates_.size(); ++i) candidates_[i].excluded = i != call.connection;
+  if (own && call.attempts == 1 && std::ranges::count(group, true) > 1) {
+    const bool same_cost = compares_costs(settings_.policy) && scores_[call.connection].considered &&
+                           scores_[call.connection].cost == scores_[own->candidate].cost;
+    ++decided_;
+    if (own->candidate == call.connection || same_cost) ++agreed_;
+  }
+  return follower_.choose(settings_, candidates_, ask);
+}
+
 void Simulation::arrive(uint64_t number, double now) {
   const TraceCall& call = calls_[number];
   const Ask ask{.now = at(now),
@@ -149,8 +200,9 @@ void Simulation::arrive(uint64_t number, double now) {
                 .block_tokens = options_.block_tokens,
                 .blocks = call.blocks,
                 .session = call.blocks.empty() ? 0 : call.blocks.front()};
-  const auto choice = chooser_.choose(settings_, candidates_, ask);
+  const auto choice = options_.follow_log ? follow(call, ask) : chooser_.choose(settings_, candidates_, ask);
   prompt_tokens_ += call.input_tokens;
+  chosen_.push_back(choice ? choice->candidate : TraceCall::kNowhere);
   if (!choice) {
     ++refused_;
     return;
@@ -158,7 +210,13 @@ void Simulation::arrive(uint64_t number, double now) {
   const uint32_t chosen = choice->candidate;
   const Slot slot = candidates_[chosen].slot;
   Running& running = running_[number];
-  running = {.call = number, .arrived = now, .sent = now, .expected = choice->cached_tokens, .lease = {}, .ages = {}};
+  running = {.call = number,
+             .first = options_.follow_log ? chosen : 0,
+             .arrived = now,
+             .sent = now,
+             .expected = choice->cached_tokens,
+             .lease = {},
+             .ages = {}};
   if (options_.learn_cache) running.ages.resize(call.blocks.size());
   const bool waits = lines_.must_wait(candidates_[chosen]);
   InstanceState& state = table_.state(slot);
@@ -181,20 +239,22 @@ bool Simulation::hold_back(uint64_t number, uint32_t chosen, const Choice& choic
   const TraceCall& call = calls_[number];
   const InstanceState& state = table_.state(candidates_[chosen].slot);
   Running& running = running_.at(number);
-  const HeldCall held{.waiter = {.id = number,
-                                 .arrived = at(now),
-                                 .work_s = choice.uncached_tokens / tokens_per_second(state),
-                                 .tokens = call.input_tokens + call.output_tokens,
-                                 .tenant = call.tenant,
-                                 .family = call.blocks.empty() ? 0 : call.blocks.front(),
-                                 .prefix = prefix_of(call.blocks, choice.cached_tokens, options_.block_tokens)},
-                      .lease = &running.lease,
-                      .candidates = candidates_,
-                      .chosen = chosen,
-                      .prompt_tokens = call.input_tokens,
-                      .block_tokens = options_.block_tokens,
-                      .blocks = call.blocks,
-                      .ages = running.ages};
+  const HeldCall held{
+      .waiter = {.id = number,
+                 .arrived = at(now),
+                 .work_s = choice.uncached_tokens / tokens_per_second(state),
+                 .tokens = call.input_tokens + call.output_tokens,
+                 .tenant = call.tenant,
+                 .family = call.blocks.empty() ? 0 : call.blocks.front(),
+                 .prefix = prefix_of(call.blocks, choice.cached_tokens, options_.block_tokens)},
+      .lease = &running.lease,
+      .candidates =
+          std::span<const Candidate>(candidates_).subspan(running.first, options_.follow_log ? 1 : candidates_.size()),
+      .chosen = chosen - running.first,
+      .prompt_tokens = call.input_tokens,
+      .block_tokens = options_.block_tokens,
+      .blocks = call.blocks,
+      .ages = running.ages};
   return lines_.enter(held, options_.queue, at(now)).has_value();
 }
 
@@ -210,7 +270,7 @@ void Simulation::step(double now) {
     running.sent = now;
     running.expected = turn.cached_tokens;
     if (!running.ages.empty()) running.ages.resize(turn.ages);
-    send(turn.candidate, turn.id, now);
+    send(running.first + turn.candidate, turn.id, now);
   }
 }
 
@@ -292,6 +352,9 @@ SimulationResult Simulation::result() {
     result.expected_error = double(misjudged_tokens_) / double(prompt_tokens_);
   }
   result.fairness = jain_index(served_);
+  result.decided = decided_;
+  result.agreed = agreed_;
+  result.chosen = std::move(chosen_);
   result.left_in_flight = table_.requests_in_flight() + table_.tokens_in_flight();
   return result;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "routing/policy/policy.h"
 #include "routing/queue/waiting_lines.h"
@@ -32,6 +33,7 @@ struct SimulationOptions {
   QueueOptions queue = {};
   bool learn_cache = false;  // the size of caches is learnt from answers, not read from the engines' metrics
   uint64_t seed = 1;
+  bool follow_log = false;  // calls go where the log says; the policy is asked for its opinion only
 };
 
 struct SimulationResult {
@@ -46,6 +48,11 @@ struct SimulationResult {
   double expected_error = 0;   // mean of |expected - found| cached tokens, as a share of the prompts
   double fairness = 1;         // Jain's index of the tokens that tenants got before the last call came
   int64_t left_in_flight = 0;  // must be 0
+  // With follow_log: decisions between several instances that the log has, and those in which the policy would have
+  // done the same, or something that costs the same.
+  uint64_t decided = 0;
+  uint64_t agreed = 0;
+  std::vector<uint32_t> chosen = {};  // by call, the instance each was bound to when it came; kNowhere: refused
 };
 
 SimulationResult simulate(std::span<const TraceCall> calls, const SimulationOptions& options);

@@ -65,8 +65,9 @@ TEST(Trace, ReadsTheGatewaysLog) {
   const auto trace = read_trace(
       R"({"ts":"2026-01-01T00:00:00Z","level":"info","msg":"serving"}
 {"ts":"2026-01-01T00:00:01Z","level":"debug","msg":"routed","request_id":"a","timestamp":1500.25,"tenant":3,)"
+      R"("model":"chat","connection":"east","attempts":2,)"
       R"("input_length":900,"output_length":7,"blocks":"00000001000000ff","more_blocks":"00000002"}
-{"ts":"2026-01-01T00:00:02Z","level":"debug","msg":"routed","timestamp":2500,"input_length":600,"output_length":0,)"
+{"ts":"2026-01-01T00:00:02Z","level":"debug","msg":"routed","timestamp":2500,"connection":"west","input_length":600,"output_length":0,)"
       R"("blocks":"00000001000000fe","more_blocks":""})");
   ASSERT_TRUE(trace) << trace.error();
   ASSERT_EQ(trace->size(), 2U);
@@ -75,6 +76,10 @@ TEST(Trace, ReadsTheGatewaysLog) {
   ASSERT_EQ((*trace)[0].blocks.size(), 3U);
   EXPECT_EQ((*trace)[0].blocks[0], (*trace)[1].blocks[0]);
   EXPECT_NE((*trace)[0].blocks[1], (*trace)[1].blocks[1]);
+  EXPECT_EQ((*trace)[0].connection, 0U);
+  EXPECT_EQ((*trace)[0].attempts, 2U);
+  EXPECT_EQ((*trace)[1].connection, 1U);
+  EXPECT_NE((*trace)[0].model, (*trace)[1].model);
   EXPECT_FALSE(read_trace(R"({"level":"debug","msg":"routed","timestamp":1,"input_length":2,"blocks":"zz000000"})"));
 }
 
@@ -134,6 +139,37 @@ TEST(Simulation, TheDefaultNeedsNoTuning) {
     }
   }
   for (size_t i = 0; i + 1 < kPolicyCount; ++i) EXPECT_LE(sums[kOwn] / 8, sums[i] / 8 + 0.05) << policy_names()[i];
+}
+
+// What a policy has done it would do again; what another one has done, less often.
+TEST(Simulation, DecisionsOfALogAreComparedWithThoseOfThePolicy) {
+  auto trace = mixed_trace(3, 1500, 12);
+  for (size_t i = 0; i < kPolicyCount; ++i) {
+    auto options = options_of(static_cast<PolicyKind>(i), false);
+    options.follow_log = false;
+    const SimulationResult made = simulate(trace, options);
+    ASSERT_EQ(made.chosen.size(), trace.size());
+    for (size_t call = 0; call < trace.size(); ++call) trace[call].connection = made.chosen[call];
+    options.follow_log = true;
+    const SimulationResult same = simulate(trace, options);
+    const bool all_at_one = static_cast<PolicyKind>(i) == PolicyKind::ordered;
+    EXPECT_EQ(same.decided, all_at_one ? 0 : trace.size()) << policy_names()[i];
+    EXPECT_EQ(same.agreed, same.decided) << policy_names()[i];
+    EXPECT_EQ(same.mean_s, made.mean_s) << policy_names()[i];
+    EXPECT_EQ(same.left_in_flight, 0);
+  }
+  // As round robin would have it, and a third of the calls after a failure.
+  for (size_t call = 0; call < trace.size(); ++call) {
+    trace[call].connection = call % 8;
+    trace[call].attempts = call % 3 == 0 ? 2 : 1;
+  }
+  auto options = options_of(PolicyKind::adaptive, true);
+  options.follow_log = true;
+  const SimulationResult other = simulate(trace, options);
+  EXPECT_EQ(other.decided, 1000U);
+  EXPECT_GT(other.agreed, 100U);
+  EXPECT_LT(other.agreed, 600U);
+  EXPECT_EQ(other.left_in_flight, 0);
 }
 
 TEST(Simulation, HoldingCallsBackServesMoreInTime) {

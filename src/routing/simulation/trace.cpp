@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 
 #include "base/arena.h"
 #include "json/reader.h"
@@ -19,8 +20,33 @@ bool is_other_line(std::string_view line) {
   return line.find(R"("ts":")") != std::string_view::npos && line.find(R"("msg":"routed")") == std::string_view::npos;
 }
 
+// Numbers for names, in the order in which they are asked for.
+class Names {
+ public:
+  uint32_t number(std::string_view name) {
+    return numbers_.try_emplace(std::string(name), static_cast<uint32_t>(numbers_.size())).first->second;
+  }
+
+ private:
+  std::unordered_map<std::string, uint32_t> numbers_;
+};
+
+struct LogNames {
+  Names connections;
+  Names models;
+};
+
+void read_decision(json::Value root, LogNames& names, base::Arena& arena, TraceCall& call) {
+  const std::string_view connection = root["connection"].string(arena);
+  if (connection.empty()) return;
+  call.connection = names.connections.number(connection);
+  call.model = names.models.number(root["model"].string(arena));
+  call.attempts =
+      static_cast<uint32_t>(std::min<uint64_t>(root["attempts"].unsigned_integer().value_or(1), UINT32_MAX));
+}
+
 std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::string_view line, uint64_t number,
-                                                base::Arena& arena) {
+                                                LogNames& names, base::Arena& arena) {
   auto root = json::parse_tree(parser, line, arena);
   if (!root || !root->is_object()) return std::unexpected("is not a JSON object");
   const auto at = (*root)["timestamp"].real();
@@ -34,6 +60,7 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
                  .line = number,
                  .tenant = (*root)["tenant"].unsigned_integer().value_or(0),
                  .blocks = {}};
+  read_decision(*root, names, arena, call);
   uint64_t chain = 0;
   for (const std::string_view part : {"blocks", "more_blocks"}) {
     const std::string_view hashes = (*root)[part].string(arena);
@@ -59,6 +86,7 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
 std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view text) {
   std::vector<TraceCall> calls;
   json::Parser parser;
+  LogNames names;
   uint64_t number = 0;
   while (!text.empty()) {
     ++number;
@@ -67,7 +95,7 @@ std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view t
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.find_first_not_of(" \t\r") == std::string_view::npos || is_other_line(line)) continue;
     base::Arena arena;
-    auto call = read_call(parser, arena.copy(line), number, arena);
+    auto call = read_call(parser, arena.copy(line), number, names, arena);
     if (!call) return std::unexpected("line " + std::to_string(number) + " " + call.error());
     if (calls.size() == kTraceCallsMax) return std::unexpected("has more calls than can be simulated");
     calls.push_back(std::move(*call));

@@ -1,5 +1,6 @@
 """Many simulated instances in one process, a gateway in front of them, and callers that compare what they get."""
 
+import base64
 import concurrent.futures
 import dataclasses
 import json
@@ -7,6 +8,7 @@ import threading
 import time
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 
 from . import config, metrics, processes, raw, waiting
 
@@ -27,14 +29,15 @@ class Call:
 
 CHAT, MESSAGES, GEMINI = "/v1/chat/completions", "/v1/messages", "/v1beta/models/{}:{}"
 RESPONSES = "/v1/responses"
+INVOKE = "/model/{}/{}"
 
 
 def text_of(call, answer):
     """The whole text of an answer, which must be complete and in order; AssertionError says what is wrong."""
     assert answer.status == 200, (call.name, answer.status, answer.body[:500])
     assert answer.complete, (call.name, "cut", answer.body[-300:])
-    read = {CHAT: chat_text, MESSAGES: messages_text, RESPONSES: responses_text}.get(call.target, gemini_text)
-    return read(call.stream, answer.body)
+    own = {CHAT: chat_text, MESSAGES: messages_text, RESPONSES: responses_text, INVOKE: invoke_text}
+    return own.get(call.target, gemini_text)(call.stream, answer.body)
 
 
 def events(body):
@@ -58,7 +61,32 @@ def chat_text(stream, body):
 def messages_text(stream, body):
     if not stream:
         return "".join(block["text"] for block in json.loads(body)["content"])
-    found = [json.loads(event) for event in events(body)]
+    return text_of_messages([json.loads(event) for event in events(body)])
+
+
+def invoke_text(stream, body):
+    if not stream:
+        return messages_text(False, body)
+    frames = aws_frames(body)
+    assert {kind for kind, _ in frames} == {"chunk"}, frames[-1]
+    return text_of_messages([event for _, event in frames])
+
+
+def aws_frames(body):
+    """[(type, event)] of an answer of InvokeModel; an exception has a type of its own."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(body)
+    found = []
+    for message in buffer:
+        payload = json.loads(message.payload)
+        if message.headers[":message-type"] == "event":
+            found.append((message.headers[":event-type"], json.loads(base64.b64decode(payload["bytes"]))))
+        else:
+            found.append((message.headers[":exception-type"], payload))
+    return found
+
+
+def text_of_messages(found):
     kinds = [event["type"] for event in found if event["type"] not in ("content_block_delta", "ping")]
     legal = ["message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"]
     assert kinds == legal, (kinds, found[-1])
@@ -135,6 +163,9 @@ class Fleet:
             target = target.format(call.model, verb)
             body = {"contents": [{"role": "user", "parts": [{"text": SAY[0]["content"]}]}]}
             body["generationConfig"] = {"maxOutputTokens": 64}
+        if target == INVOKE:
+            target = target.format(call.model, "invoke-with-response-stream" if call.stream else "invoke")
+            body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": SAY}
         if target == RESPONSES:
             body["input"], body["max_output_tokens"] = body.pop("messages"), body.pop("max_tokens")
             body["store"] = False
@@ -235,10 +266,11 @@ class Weather:
 
 
 def hammer(fleet, calls, seconds, threads=12):
-    """Makes the calls in turn for so long. (number of calls, what went wrong)."""
+    """Makes the calls in turn for so long. (number of calls, those that failed, texts that are not as they should be:
+    something is missing, or there twice)."""
     whole = {call.name: text_of(call, fleet.ask(call)) for call in calls}
     end = time.monotonic() + seconds
-    wrong = []
+    failed, altered = [], []
 
     def caller(first):
         count = 0
@@ -247,10 +279,11 @@ def hammer(fleet, calls, seconds, threads=12):
             count += 1
             try:
                 said = text_of(call, fleet.ask(call))
-                assert said == whole[call.name], (call.name, said, whole[call.name])
+                if said != whole[call.name]:
+                    altered.append((call.name, said, whole[call.name]))
             except (AssertionError, raw.Malformed, OSError, KeyError) as error:
-                wrong.append(repr(error))
+                failed.append(repr(error))
         return count
 
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(caller, range(threads))), wrong
+        return sum(pool.map(caller, range(threads))), failed, altered

@@ -448,6 +448,13 @@ WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 async def echo_websocket(connection, request):
+    await begin_websocket(connection, request)
+    while await echo_frame(connection):
+        pass
+    connection.writer.close()
+
+
+async def begin_websocket(connection, request):
     key = request.header("sec-websocket-key").encode()
     accept = base64.b64encode(hashlib.sha1(key + WEBSOCKET_GUID).digest()).decode()
     protocols = (request.header("sec-websocket-protocol") or "").split(",")[0].strip()
@@ -460,9 +467,6 @@ async def echo_websocket(connection, request):
     if protocols:
         lines.append(f"Sec-WebSocket-Protocol: {protocols}")
     await connection.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-    while await echo_frame(connection):
-        pass
-    connection.writer.close()
 
 
 async def echo_frame(connection):
