@@ -41,7 +41,8 @@ def settings(fleet):
         "models": models,
         "prices": [{"provider": "*", "model": "*", "input": str(INPUT_USD), "output": str(OUTPUT_USD)}],
         "routes": [
-            {"models": ["goes-on", "plain", "only-vllm", "native"], "continuation": True, "idle_timeout": "700ms", **common},
+            {"models": ["goes-on", "plain", "only-vllm", "native"], "continuation": True, "idle_timeout": "700ms"}
+            | common,
             {"models": ["ends"], **common},
         ],
     }

@@ -145,15 +145,10 @@ Task<bool> Call::attempt() {
   }
   upstream_status_ = (*head)->status;
   note_status(**head);
-  if (another_may_answer(upstream_status_) && may_retry(status_error(**head))) co_return true;
-  if (match_.websocket && upstream_status_ >= 200 && upstream_status_ < 300) {
-    // Neither the upgrade nor an error: it does not know what it was asked.
-    const chat::ClientError told{.kind = ErrorKind::upstream_failed, .message = "the provider's upgrade failed"};
-    note_failure(false);
-    if (may_retry(told)) co_return true;
-    co_await refuse(told);
-    co_return false;
-  }
+  // Neither the upgrade nor an error: it does not know what it was asked.
+  const bool odd = match_.websocket && upstream_status_ / 100 == 2;
+  if (odd) note_failure(false);
+  if ((odd || another_may_answer(upstream_status_)) && may_retry(status_error(**head))) co_return true;
   co_await net::send_turn(worker_.loop());
   const bool reads = conversion_ != nullptr && (!read_along_ || upstream_status_ < 300);
   if (reads) co_return co_await relay_converted(upstream, **head);
