@@ -265,6 +265,8 @@ def test_decisions_are_replayed_from_the_log(fleet, tmp_path):
     assert told.returncode == 0, told
     result = json.loads(told.stdout)
     assert result["requests"] >= 3 and result["hit_rate"] > 0 and result["refused"] == 0
+    # Of the logged decisions between two engines, those that the policy would repeat.
+    assert result["decided"] >= 3 and result["decided"] / 4 <= result["agreed"] <= result["decided"]
 
 
 def test_explain_says_where_a_call_would_go(fleet):

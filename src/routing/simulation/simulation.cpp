@@ -33,15 +33,14 @@ double jain_index(const std::unordered_map<uint64_t, double>& shares) {
   return squares == 0 ? 1 : sum * sum / (double(shares.size()) * squares);
 }
 
-// Whether two instances of equal cost are alike to it.
+// Whether two instances of equal cost are alike to it. No prices are simulated.
 bool compares_costs(PolicyKind policy) {
   switch (policy) {
     case PolicyKind::adaptive:
     case PolicyKind::prefix:
     case PolicyKind::least_tokens:
     case PolicyKind::least_requests:
-    case PolicyKind::latency:
-    case PolicyKind::cost: return true;
+    case PolicyKind::latency: return true;
     default: return false;
   }
 }
