@@ -12,7 +12,7 @@ namespace {
 using chat::Dialect;
 using chat::Minter;
 using chat::Target;
-using namespace families;
+using namespace families;  // NOLINT(google-build-using-namespace): the words of this folder's own table
 
 constexpr size_t kModelBytesCompared = 256;  // no family is told apart by what stands behind
 
