@@ -34,7 +34,8 @@ constexpr Setting kServer[] = {
          .example = "\"127.0.0.1:8081\"",
          .needs_restart = true}),
     bind<&ServerSettings::data_dir>({.key = "data_dir",
-                                     .help = "Directory for what the program keeps: PID file, control socket.",
+                                     .help = "Directory for what the program keeps: master key, objects, ledger, "
+                                             "responses (back these up), PID file, control socket.",
                                      .fallback = "\"/var/lib/llm-gateway\"",
                                      .needs_restart = true,
                                      .path = PathKind::file}),

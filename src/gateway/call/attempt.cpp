@@ -10,6 +10,7 @@
 #include "gateway/call/pump.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
+#include "gateway/failover/first_content.h"
 #include "gateway/failover/hold_back.h"
 #include "routing/load/late_first_byte.h"
 
@@ -348,6 +349,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   std::optional<dialects::StreamEnd> end;
   if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
+  FirstContent content;
   Instant last_piece{};
   for (;;) {
     Result<http::BodyBytes> bytes;
@@ -376,7 +378,8 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (done && whole) account();
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
-    note_piece(streams, arrived, last_piece);
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (!streams || content.feed(data)) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
     }
@@ -433,7 +436,7 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
       }
     }
     if (lease_.held()) note_computed(arrived, streams);
-    after_ = worker_.loop().precise_now() - arrived;
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (streams) first_token_ = arrived - exchange_.started_at();
   } else if (streams) {
     series().record_token_gap(arrived - last_piece);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/failover/first_content.h"
+
 namespace llmgw::gateway {
 namespace {
 
@@ -22,36 +24,6 @@ bool is_error(std::string_view event, std::string_view data) {
                                                    "\"type\": \"error\""};
   return std::ranges::any_of(kSigns, [&](std::string_view sign) { return contains(beginning, sign); }) ||
          contains(beginning, "\"response.failed\"");
-}
-
-// Events that come before the model has said anything: Anthropic's, the Responses API's, Bedrock's.
-bool is_prelude_name(std::string_view event) {
-  constexpr std::array<std::string_view, 10> kNames{"message_start",
-                                                    "content_block_start",
-                                                    "ping",
-                                                    "response.created",
-                                                    "response.in_progress",
-                                                    "response.queued",
-                                                    "response.output_item.added",
-                                                    "response.content_part.added",
-                                                    "messageStart",
-                                                    "contentBlockStart"};
-  return std::ranges::find(kNames, event) != kNames.end();
-}
-
-bool is_prelude(std::string_view event, std::string_view data) {
-  if (is_prelude_name(event)) return true;
-  if (!contains(data, "\"delta\":{") && !contains(data, "\"delta\": {")) return data.empty();
-  if (!event.empty()) return false;
-  // Chat completions: a chunk with a role and nothing else.
-  const bool says = contains(data, "\"tool_calls\"") || contains(data, "\"reasoning") ||
-                    contains(data, "\"refusal\":\"") || contains(data, "\"finish_reason\":\"") ||
-                    contains(data, "\"finish_reason\": \"");
-  if (says) return false;
-  const size_t content = data.find("\"content\":");
-  if (content == std::string_view::npos) return true;
-  const std::string_view value = data.substr(data.find_first_not_of(' ', content + 10));
-  return value.starts_with("\"\"") || value.starts_with("null");
 }
 
 }  // namespace

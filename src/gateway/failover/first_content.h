@@ -1,0 +1,29 @@
+// Tells the events with which a stream announces itself from the first that says something: Anthropic and the Responses
+// API announce long before the model has read its prompt, so that the first byte tells nothing about the first token.
+// Pure. One stream, one thread.
+#pragma once
+
+#include <string_view>
+
+#include "http/sse.h"
+
+namespace llmgw::gateway {
+
+// Whether an event comes before the model has said anything (a role, an id, a ping), by its name and its data; facts of
+// 2026-08. An event that nobody knows says something.
+bool is_prelude(std::string_view event, std::string_view data);
+
+// Looks for the first event with content in server-sent events, however they are cut. Copies nothing but an event that
+// comes in several pieces, and looks at nothing any more once it has been seen.
+class FirstContent {
+ public:
+  // Takes the next bytes; whether content has come, in these or before. An error counts as
+  // content, and so does what is no stream of events.
+  bool feed(std::string_view bytes);
+
+ private:
+  http::SseReader sse_;
+  bool seen_ = false;
+};
+
+}  // namespace llmgw::gateway

@@ -1,0 +1,193 @@
+"""What an operator sees of calls: times apart in the metrics, the slow-request log, request ids."""
+
+import asyncio
+import json
+import re
+
+import pytest
+
+from harness import config, metrics, processes, raw, waiting, world
+from harness.upstream import Upstream, chat_chunk, script, sse
+
+pytestmark = pytest.mark.xdist_group("observability")
+
+KEY = world.canary("observed")
+WAIT_SECONDS, GAP_SECONDS, GAPS = 0.4, 0.15, 3
+
+
+@script("thinks-first")
+async def thinks_first(connection, request):
+    """Says at once that it is there, and nothing for a while."""
+    await connection.begin_stream()
+    role = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
+    await connection.chunk(sse(role, done=False)[0])
+    await asyncio.sleep(WAIT_SECONDS)
+    await tokens(connection)
+
+
+@script("talks-long")
+async def talks_long(connection, request):
+    await connection.begin_stream()
+    await tokens(connection)
+
+
+async def tokens(connection):
+    *words, done = sse(*[chat_chunk("word ")] * (1 + GAPS))
+    for number, word in enumerate(words):
+        await asyncio.sleep(GAP_SECONDS if number else 0)
+        await connection.chunk(word)
+    await connection.chunk(done)
+    await connection.write(b"0\r\n\r\n")
+
+
+@pytest.fixture(scope="module", name="gateway")
+def make_gateway(tmp_path_factory):
+    """A gateway that takes a quarter of a second for slow, before a simulator whose faults make it wait."""
+    directory = tmp_path_factory.mktemp("observed")
+    port, simulator_port = processes.free_ports(2)
+    simulator = processes.Process(
+        "simulator", ["simulate", "--listen", f"127.0.0.1:{simulator_port}"], simulator_port, "/health", directory
+    )
+    upstream = Upstream()
+    (directory / "data").mkdir(mode=0o700)
+    file = directory / "gateway.toml"
+    endpoints = {"simulated": f"http://127.0.0.1:{simulator_port}", "scripted": upstream.url}
+    file.write_text(
+        config.toml(
+            {
+                "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data"), "workers": 2},
+                "log": {"slow_request": "250ms"},
+                "connections": [
+                    {"name": name, "provider": "openai", "endpoint": endpoint, "api_key": "any"}
+                    for name, endpoint in endpoints.items()
+                ],
+                "models": [{"name": name, "connection": name} for name in endpoints],
+                "keys": [{"name": "observed", "key": KEY}],
+            }
+        )
+    )
+    gateway = processes.Process("gateway", ["serve", "--config", str(file)], port, "/ready", directory)
+    gateway.upstream = upstream
+    yield gateway
+    problems = gateway.stop() + simulator.stop()
+    upstream.stop()
+    assert not problems, "\n".join(problems)
+
+
+def ask(gateway, request_id, model="simulated", how=None, **more):
+    headers = [("Authorization", f"Bearer {KEY}"), ("X-Request-ID", request_id)]
+    if how:
+        headers.append(("x-simulate" if model == "simulated" else "x-script", how))
+    body = {"model": model, "messages": [{"role": "user", "content": "x"}], "max_tokens": 4} | more
+    return raw.post_json(gateway.address, "/v1/chat/completions", body, headers)
+
+
+def lines(gateway, request_id, message):
+    """The log's lines about a request, when there are some."""
+
+    def found():
+        parsed = (json.loads(line) for line in gateway.text().splitlines() if request_id in line)
+        return [line for line in parsed if line["msg"] == message]
+
+    return waiting.until(found, f"{request_id} has a line {message!r}")
+
+
+def histogram(gateway, family, **labels):
+    found = metrics.scrape(gateway)
+    return [metrics.total(found, f"{family}_{part}", **labels) for part in ("count", "sum")]
+
+
+def grown(gateway, call, family, **labels):
+    before = histogram(gateway, family, **labels)
+    call()
+    return [now - then for now, then in zip(histogram(gateway, family, **labels), before)]
+
+
+def test_the_gateways_own_time_is_apart_from_the_upstreams(gateway, request_id):
+    before = histogram(gateway, "llm_upstream_seconds", model="simulated")
+
+    def call():
+        assert ask(gateway, request_id, how="delay=400ms").status == 200
+        lines(gateway, request_id, "request")
+
+    count, added = grown(gateway, call, "llm_gateway_added_seconds", endpoint="chat")
+    after = histogram(gateway, "llm_upstream_seconds", model="simulated")
+    assert count == 1 and 0 < added < WAIT_SECONDS / 2
+    assert after[0] - before[0] == 1 and after[1] - before[1] >= WAIT_SECONDS
+    [line] = lines(gateway, request_id, "request")
+    assert line["duration_ms"] == pytest.approx(line["upstream_ms"] + line["added_us"] / 1000, abs=0.01)
+    assert line["added_us"] / 1e6 == pytest.approx(added, abs=1e-6)
+
+
+def test_first_token_and_the_time_between_tokens(gateway, request_id):
+    labels = {"provider": "openai", "model": "scripted"}
+    before = histogram(gateway, "llm_time_between_tokens_seconds", **labels)
+
+    def call():
+        answer = ask(gateway, request_id, "scripted", "thinks-first", stream=True)
+        assert answer.status == 200 and answer.body.count(b"word ") == 1 + GAPS
+        lines(gateway, request_id, "request")
+
+    count, first = grown(gateway, call, "llm_time_to_first_token_seconds", **labels)
+    assert count == 1 and WAIT_SECONDS <= first < 5
+    [line] = lines(gateway, request_id, "request")
+    assert line["ttft_ms"] / 1000 == pytest.approx(first, abs=1e-4)
+    after = histogram(gateway, "llm_time_between_tokens_seconds", **labels)
+    # A word that comes late makes the gap before it longer and the next one shorter.
+    assert after[0] - before[0] >= GAPS and GAPS * GAP_SECONDS - 0.1 <= after[1] - before[1] < 5
+
+
+@pytest.mark.parametrize(
+    "model, how, stream, slow",
+    [
+        ("simulated", "delay=400ms", False, True),
+        ("simulated", "tokens=1", False, False),
+        ("scripted", "thinks-first", True, True),
+        # Longer than the limit, but its first token was not.
+        ("scripted", "talks-long", True, False),
+    ],
+    ids=["document", "quick document", "stream", "long stream"],
+)
+def test_slow_requests_stand_in_the_log_twice(gateway, request_id, model, how, stream, slow):
+    assert ask(gateway, request_id, model, how, stream=stream).status == 200
+    [line] = lines(gateway, request_id, "request")
+    assert line["level"] == "info"
+    assert line["duration_ms"] > 250 or how == "tokens=1"
+    if slow:
+        [again] = lines(gateway, request_id, "slow request")
+        assert again.pop("level") == "warn" and line.pop("level") == "info"
+        for each in (again, line):
+            del each["msg"], each["ts"]
+        assert again == line
+    else:
+        # A later call's slow line has been written, this one's has not.
+        assert ask(gateway, request_id + "-later", how="delay=400ms").status == 200
+        lines(gateway, request_id + "-later", "slow request")
+        own = [json.loads(each) for each in gateway.text().splitlines() if f'"{request_id}"' in each]
+        assert [each["msg"] for each in own] == ["request"]
+
+
+@pytest.mark.parametrize("given", ["a", "x" * 128, "job:7/step=2+a@b.c_d-e"])
+def test_a_request_id_goes_all_the_way(gateway, given):
+    answer = ask(gateway, given, "scripted")
+    assert answer.status == 200 and answer.header("x-request-id") == given
+    assert gateway.upstream.find(given)
+    waiting.until(lambda: f'"request_id":"{given}"' in gateway.text(), "the log has it")
+
+
+@pytest.mark.parametrize("given", ["x" * 129, "two words", "", 'quote"', "umlaut-\u00e4"])
+def test_a_request_id_that_could_do_harm_is_replaced(gateway, given):
+    answer = ask(gateway, given, "scripted")
+    made = answer.header("x-request-id")
+    assert answer.status == 200 and re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}", made)
+    assert gateway.upstream.find(made)
+    [line] = lines(gateway, made, "request")
+    assert line["request_id"] == made
+
+
+def test_every_line_about_a_failure_has_the_request_id(gateway, request_id):
+    assert ask(gateway, request_id, "scripted", "garbage").status == 502
+    [failed] = lines(gateway, request_id, "upstream failed")
+    [line] = lines(gateway, request_id, "request")
+    assert failed["request_id"] == line["request_id"] == request_id
+    assert line["status"] == 502 and line["error_type"] == "upstream_failed"
