@@ -73,6 +73,8 @@ function(llmgw_library folder)
     target_precompile_headers(${folder}_test REUSE_FROM test_headers)
     set_target_properties(${folder}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     add_test(NAME ${folder} COMMAND ${folder}_test --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    list(LENGTH tests files)
+    set_tests_properties(${folder} PROPERTIES COST ${files})  # the longest first
   endif()
   if(LLMGW_BENCH AND benches)
     add_executable(${folder}_bench ${benches})

@@ -1,10 +1,13 @@
 #include "net/loop.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <thread>
 
 #include "net/io.h"
@@ -158,6 +161,34 @@ TEST(Socket, AClosedOneIsForgottenThoughAnotherProcessHoldsIt) {
   EXPECT_EQ(poll(&reported, 1, 0), 0);
   close(held);
   close(ends[1]);
+}
+
+// Whether a descriptor is one end of a TCP connection, and whether what is written to it leaves at once.
+std::optional<bool> leaves_at_once(int fd) {
+  sockaddr_storage peer{};
+  socklen_t peer_size = sizeof peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return std::nullopt;
+  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return std::nullopt;
+  int no_delay = 0;
+  socklen_t size = sizeof no_delay;
+  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size) == 0 && no_delay != 0;
+}
+
+TEST(Socket, BothEndsSendAtOnce) {
+  SocketWorld world;
+  world.run([&]() -> Task<void> {
+    auto client = co_await world.network->connect(world.listener->address(), {});
+    auto server = co_await accept(*world.listener, {});
+    constexpr int kDescriptorsMax = 1024;  // looked at; a test has a handful
+    int ends = 0;
+    for (int fd = 0; fd < kDescriptorsMax; ++fd) {
+      const auto at_once = leaves_at_once(fd);
+      if (!at_once) continue;
+      EXPECT_TRUE(*at_once);
+      ++ends;
+    }
+    EXPECT_EQ(ends, 2);
+  });
 }
 
 TEST(Socket, ALargeWriteWaitsForItsReader) {

@@ -21,7 +21,7 @@ namespace {
 using dialects::testing_support::Case;
 using dialects::testing_support::recorded_cases;
 
-// LLMGW_EVERY_CUT=1 cuts at every byte of everything: half a minute with sanitizers. Without it that is done to the
+// LLMGW_EVERY_CUT=1 cuts at every byte of everything: many minutes with sanitizers. Without it that is done to the
 // first and last events of a stream, where all kinds of them stand; further ones (which are alike), and the middle of a
 // long event (a picture, a page of search results), are cut at steps that meet every offset within the scanner's 64
 // bytes.
