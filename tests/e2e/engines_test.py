@@ -246,11 +246,15 @@ def test_decisions_are_replayed_from_the_log(fleet, tmp_path):
     ids = [f"decision-{number}" for number in range(3)]
     for each in ids:
         assert fleet.ask("pair", 2000, mark="replayed", headers=[("x-request-id", each)]).status == 200
+    # Several at once, so that both engines are in the log: else there was nothing to decide.
+    answers = together([lambda n=n: fleet.ask("pair", 2000, mark=f"of-its-own-{n}") for n in range(8)])
+    assert all(answer.status == 200 for answer in answers)
 
     def logged():
         lines = [json.loads(line) for line in fleet.gateway.text().splitlines() if '"msg":"routed"' in line]
         own = [line for line in lines if line["request_id"] in ids]
-        return own if len(own) == len(ids) else None
+        both = {line["connection"] for line in lines if line["model"] == "pair"} == {"e0", "e1"}
+        return own if len(own) == len(ids) and both else None
 
     own = waiting.until(logged, "the decisions are in the log")
     assert len({line["blocks"] for line in own}) == 1 and len(own[0]["blocks"]) >= 8 * 8
