@@ -234,6 +234,7 @@ TEST_P(ResponsesStoreTest, WhatWasToldIsFinished) {
 
 TEST_P(ResponsesStoreTest, WhileTheDatabaseIsAwayCallsFailAtOnceAndLaterTheyDoNot) {
   away_ = true;
+  start(false);  // it looks for its database as soon as it is made
   const auto ask = [&] {
     base::ErrorCode code = base::ErrorCode::internal;
     bool done = false;
