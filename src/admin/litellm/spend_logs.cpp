@@ -182,7 +182,7 @@ ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const
   }
   const bool summed = spanned && query.text("summarize") != "false" && wanted.request.empty();
   ApiAnswer answer;
-  answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted), summed](std::stop_token) {
+  answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted), summed](const std::stop_token&) {
     return summed ? days(ledger, wanted) : single_calls(ledger.data_dir, wanted);
   };
   return answer;
@@ -194,7 +194,7 @@ ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, ReportColumn c
   control::ReportQuery query{.by = {}, .where = {{column, name}}};
   ApiAnswer whole;
   whole.rest = [ledger = ledger_of(context.file), query = std::move(query), inside,
-                answer = std::move(answer)](std::stop_token) {
+                answer = std::move(answer)](const std::stop_token&) {
     const auto rows = read_sums(ledger, query);
     if (!rows) return rows.error();
     ApiAnswer out = answer;
