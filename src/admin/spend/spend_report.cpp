@@ -79,7 +79,7 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
     report.where.emplace_back(ReportColumn::team, ledger_name(context, "team", request.actor.team));
   }
   ApiAnswer answer;
-  answer.rest = [ledger = ledger_of(context.file), report = std::move(report)](std::stop_token) -> ApiAnswer {
+  answer.rest = [ledger = ledger_of(context.file), report = std::move(report)](const std::stop_token&) -> ApiAnswer {
     const auto rows = read_sums(ledger, report);
     if (!rows) return rows.error();
     std::ostringstream out;
