@@ -146,15 +146,7 @@ base::Result<Value> parse_tree(Parser& parser, std::string_view text, base::Aren
 
 Kind Value::kind() const {
   if (index_ == nullptr) return Kind::invalid;
-  switch (first_byte()) {
-    case '{': return Kind::object;
-    case '[': return Kind::array;
-    case '"': return Kind::string;
-    case 't':
-    case 'f': return Kind::boolean;
-    case 'n': return Kind::null;
-    default: return Kind::number;
-  }
+  return kind_of(first_byte());
 }
 
 std::string_view Value::scalar() const {

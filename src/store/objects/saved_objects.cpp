@@ -9,11 +9,12 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "store/netstrings.h"
 
 namespace llmgw::store {
 namespace {
 
-// A line of what it is, fields as "<length>:<bytes>" (netstrings without their comma), and a SHA-256 of all before.
+// A line of what it is, fields (store/netstrings.h), and a SHA-256 of all before.
 constexpr std::string_view kMagic = "llm-gateway objects 1\n";
 constexpr size_t kDigestBytes = 64;  // in hex
 
@@ -22,41 +23,6 @@ std::string digest_of(std::string_view text) {
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return base::hex(digest);
 }
-
-void put(std::string& out, std::string_view field) {
-  out.append(std::to_string(field.size())).append(":").append(field);
-}
-void put(std::string& out, int64_t number) {
-  put(out, std::to_string(number));
-}
-
-class Fields {
- public:
-  explicit Fields(std::string_view text) : left_(text) {}
-  std::string_view next() {
-    const size_t colon = left_.find(':');
-    const auto length = base::parse_decimal(left_.substr(0, colon));
-    if (colon == std::string_view::npos || !length || *length > left_.size() - colon - 1) {
-      broken_ = true;
-      left_ = {};
-      return {};
-    }
-    const std::string_view field = left_.substr(colon + 1, *length);
-    left_.remove_prefix(colon + 1 + *length);
-    return field;
-  }
-  int64_t number() {
-    const auto value = base::parse_decimal(next());
-    if (!value || *value > INT64_MAX) broken_ = true;
-    return value && !broken_ ? static_cast<int64_t>(*value) : 0;
-  }
-  bool broken() const { return broken_; }
-  bool at_end() const { return left_.empty(); }
-
- private:
-  std::string_view left_;
-  bool broken_ = false;
-};
 
 class Descriptor {
  public:
@@ -86,17 +52,17 @@ base::Result<void> write_all(int fd, std::string_view text) {
 
 std::string write_saved(const ObjectStore::Everything& everything) {
   std::string out(kMagic);
-  put(out, everything.revision);
-  put(out, static_cast<int64_t>(everything.objects.size()));
+  put_field(out, everything.revision);
+  put_field(out, static_cast<int64_t>(everything.objects.size()));
   for (const Object& object : everything.objects) {
-    put(out, object.id);
-    put(out, object.kind);
-    put(out, object.name);
-    put(out, object.natural_key);
-    put(out, object.document);
-    put(out, object.version);
-    put(out, object.created_ms);
-    put(out, object.updated_ms);
+    put_field(out, object.id);
+    put_field(out, object.kind);
+    put_field(out, object.name);
+    put_field(out, object.natural_key);
+    put_field(out, object.document);
+    put_field(out, object.version);
+    put_field(out, object.created_ms);
+    put_field(out, object.updated_ms);
   }
   out += digest_of(out);
   return out;
@@ -107,23 +73,23 @@ base::Result<ObjectStore::Everything> parse_saved(std::string_view text) {
       digest_of(text.substr(0, text.size() - kDigestBytes)) != text.substr(text.size() - kDigestBytes)) {
     return base::fail(base::ErrorCode::protocol, "the saved objects are not whole");
   }
-  Fields fields(text.substr(kMagic.size(), text.size() - kMagic.size() - kDigestBytes));
-  ObjectStore::Everything everything{.revision = fields.number(), .objects = {}};
-  const int64_t count = fields.number();
+  FieldReader fields(text.substr(kMagic.size(), text.size() - kMagic.size() - kDigestBytes));
+  const auto number = [&fields] { return static_cast<int64_t>(fields.number(INT64_MAX)); };
+  ObjectStore::Everything everything{.revision = number(), .objects = {}};
+  const int64_t count = number();
   for (int64_t i = 0; i < count && !fields.broken(); ++i) {
     Object object;
-    object.id = fields.next();
-    object.kind = fields.next();
-    object.name = fields.next();
-    object.natural_key = fields.next();
-    object.document = fields.next();
-    object.version = fields.number();
-    object.created_ms = fields.number();
-    object.updated_ms = fields.number();
+    object.id = fields.text();
+    object.kind = fields.text();
+    object.name = fields.text();
+    object.natural_key = fields.text();
+    object.document = fields.text();
+    object.version = number();
+    object.created_ms = number();
+    object.updated_ms = number();
     everything.objects.push_back(std::move(object));
   }
-  if (fields.broken() || !fields.at_end())
-    return base::fail(base::ErrorCode::protocol, "the saved objects are not whole");
+  if (!fields.whole()) return base::fail(base::ErrorCode::protocol, "the saved objects are not whole");
   return everything;
 }
 
