@@ -204,7 +204,6 @@ std::optional<int64_t> Call::cost_of_tools() {
   if (!details_) return 0;
   int64_t sum = 0;
   const auto add = [&](uint32_t uses, std::string_view tool) {
-    if (uses == 0) return true;
     const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
     if (price != nullptr) sum += uses * price->at(0).request;
     return price != nullptr;
@@ -212,8 +211,8 @@ std::optional<int64_t> Call::cost_of_tools() {
   const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(meant_model_)
                                                      : std::string_view{});
   for (const ToolName& each : kTools) {
-    const std::string name = std::string(each.name).append(each.by_model ? model : std::string());
-    if (!add(details_->uses(each.tool), name)) return {};
+    const uint32_t uses = details_->uses(each.tool);
+    if (uses != 0 && !add(uses, each.by_model ? std::string(each.name) + model : std::string(each.name))) return {};
   }
   const uint32_t queries = details_->uses(accounting::ProviderTool::google_query);
   if (queries == 0 || attempt_->model == nullptr) return sum;
