@@ -40,12 +40,22 @@ if(LLMGW_FUZZ)
   target_compile_options(llmgw_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# What half of all files include is read once for all of them. Not so in releases: there each file has to include what
+# it uses, and is compiled as it stands.
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_library(std_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/std_headers.cpp)
+  target_link_libraries(std_headers PUBLIC llmgw_flags)
+  # Without a time in it ccache can keep what is compiled after it.
+  target_compile_options(std_headers PUBLIC "SHELL:-Xclang -fno-pch-timestamp")
+  target_precompile_headers(std_headers PRIVATE <algorithm> <array> <charconv> <chrono> <cstdint> <cstring> <expected>
+    <functional> <map> <memory> <optional> <span> <string> <string_view> <unordered_map> <utility> <vector>)
+endif()
+
 # Tests are compiled the cheap way: not optimised, and with GoogleTest read once for all of them. The folders they
 # test are optimised as the preset says.
 if(LLMGW_TESTS)
   add_library(test_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/test_headers.cpp)
   target_link_libraries(test_headers PUBLIC llmgw_flags GTest::gtest GTest::gmock)
-  # Without a time in it ccache can keep what is compiled after it.
   target_compile_options(test_headers PUBLIC -O0 "SHELL:-Xclang -fno-pch-timestamp")
   target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
   set_target_properties(test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
@@ -63,6 +73,10 @@ function(llmgw_library folder)
   if(sources)
     add_library(${folder} STATIC ${sources})
     target_link_libraries(${folder} PUBLIC llmgw_flags ${arg_USES} PRIVATE ${arg_LIBRARIES})
+    if(TARGET std_headers)
+      target_compile_options(${folder} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+      target_precompile_headers(${folder} REUSE_FROM std_headers)
+    endif()
   else()
     add_library(${folder} INTERFACE)
     target_link_libraries(${folder} INTERFACE llmgw_flags ${arg_USES})
