@@ -39,8 +39,11 @@ std::string pool_key(const control::Connection& connection) {
   return key;
 }
 
-http::PoolOptions pool_options(const control::Connection& connection) {
+// `direct`: whoever takes the connection is the upstream itself.
+http::PoolOptions pool_options(const control::Connection& connection, bool direct) {
   http::PoolOptions options;
+  // A forward proxy that reads requests speaks HTTP/1.1.
+  options.http2_prior_knowledge = connection.pool.http2 == control::Http2Mode::on && direct;
   options.connections_max = connection.pool.max_connections;
   options.idle_max = connection.pool.idle_connections;
   options.idle_time = connection.pool.idle_keepalive;
@@ -108,7 +111,7 @@ void Worker::adopt(std::shared_ptr<const control::Snapshot> snapshot) {
   const auto& connections = generation->snapshot->connections;
   generation->pools.reserve(connections.size());
   for (uint32_t i = 0; i < connections.size(); ++i) {
-    generation->pools.push_back(pool_for(generation->snapshot, i));
+    generation->pools.push_back(pool_for({generation->snapshot, &connections[i]}));
     generation->plain_proxies.push_back(plain_proxy(connections[i]));
     generation->tokens.push_back(tokens_for(connections[i]));
   }
@@ -225,20 +228,26 @@ TokenService* Worker::tokens_for(const control::Connection& connection) {
   return entry.service.get();
 }
 
-http::Pool* Worker::pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index) {
-  const control::Connection& connection = snapshot->connections[index];
-  PoolEntry& entry = pools_[pool_key(connection)];
+http::Pool* Worker::pool_for(std::shared_ptr<const control::Connection> connection) {
+  PoolEntry& entry = pools_[pool_key(*connection)];
   entry.current = true;
+  const http::PoolOptions options = pool_options(*connection, plain_proxy(*connection).origin.empty());
   if (entry.pool == nullptr) {
     // The pool may outlive the snapshot it was made for, so it keeps it.
     entry.pool = std::make_unique<http::Pool>(
-        loop_, [this, snapshot, index](net::Wait wait) { return connect_(snapshot->connections[index], wait); },
-        pool_options(connection));
+        loop_, [this, connection = std::move(connection)](net::Wait wait) { return connect_(*connection, wait); },
+        options);
   } else {
-    entry.pool->set_options(pool_options(connection));
+    entry.pool->set_options(options);
     entry.pool->revive();
   }
   return entry.pool.get();
+}
+
+http::Pool& Worker::http1_pool(const GenerationRef& generation, uint32_t connection) {
+  auto http1 = std::make_shared<control::Connection>(generation.snapshot().connections[connection]);
+  http1->pool.http2 = control::Http2Mode::off;
+  return *pool_for(std::move(http1));
 }
 
 size_t Worker::upstream_connections() const {

@@ -106,6 +106,10 @@ class Worker {
   Generation& current() { return *generations_.back(); }
   const control::Snapshot& snapshot() const { return *generations_.back()->snapshot; }
 
+  // The connection's pool for what HTTP/2 cannot carry, WebSocket's upgrade: all in it speak HTTP/1.1. As long as
+  // `generation` holds.
+  http::Pool& http1_pool(const GenerationRef& generation, uint32_t connection);
+
   http::Server& server() { return *server_; }
   net::Loop& loop() { return loop_; }
   // Ready for a line: with the time of this turn of the loop.
@@ -161,7 +165,7 @@ class Worker {
   };
   Generation::PlainProxy plain_proxy(const control::Connection& connection) const;
   TokenService* tokens_for(const control::Connection& connection);
-  http::Pool* pool_for(const std::shared_ptr<const control::Snapshot>& snapshot, uint32_t index);
+  http::Pool* pool_for(std::shared_ptr<const control::Connection> connection);
   void take_instances(Generation& generation);
   bool is_fit(const routing::InstanceHandle& handle, const routing::HealthOptions& options) const;
   void show_health();

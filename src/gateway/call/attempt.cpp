@@ -160,7 +160,8 @@ Task<bool> Call::attempt() {
 
 Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExchange>& upstream) {
   const control::CallTimeouts& timeouts = timeouts_;
-  http::Pool& pool = generation_.pool(attempt_->connection_index);
+  const uint32_t index = attempt_->connection_index;
+  http::Pool& pool = match_.websocket ? worker_.http1_pool(generation_, index) : generation_.pool(index);
   for (bool fresh = false;; fresh = true) {
     base::Duration connecting{0};
     if (!fresh) upstream = pool.acquire_ready();
