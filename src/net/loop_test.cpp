@@ -174,20 +174,45 @@ std::optional<bool> leaves_at_once(int fd) {
   return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size) == 0 && no_delay != 0;
 }
 
+// The ends of TCP connections that this process has, and whether all of them send at once.
+std::pair<int, bool> tcp_ends() {
+  constexpr int kDescriptorsMax = 1024;  // looked at; a test has a handful
+  int ends = 0;
+  bool all = true;
+  for (int fd = 0; fd < kDescriptorsMax; ++fd) {
+    const auto at_once = leaves_at_once(fd);
+    if (!at_once) continue;
+    all = all && *at_once;
+    ++ends;
+  }
+  return {ends, all};
+}
+
 TEST(Socket, BothEndsSendAtOnce) {
   SocketWorld world;
   world.run([&]() -> Task<void> {
     auto client = co_await world.network->connect(world.listener->address(), {});
     auto server = co_await accept(*world.listener, {});
-    constexpr int kDescriptorsMax = 1024;  // looked at; a test has a handful
-    int ends = 0;
-    for (int fd = 0; fd < kDescriptorsMax; ++fd) {
-      const auto at_once = leaves_at_once(fd);
-      if (!at_once) continue;
-      EXPECT_TRUE(*at_once);
-      ++ends;
-    }
-    EXPECT_EQ(ends, 2);
+    EXPECT_EQ(tcp_ends(), std::pair(2, true));
+  });
+}
+
+// As with a service manager's sockets, which do not have the option, and whose first client waits already.
+TEST(Socket, AConnectionToAnInheritedListenerSendsAtOnce) {
+  SocketWorld world;
+  const int inherited = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(inherited, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(inherited, 1), 0);
+  const auto bound = Address::local_of(inherited);
+  ASSERT_TRUE(bound.has_value());
+  world.run([&]() -> Task<void> {
+    auto client = co_await world.network->connect(*bound, {});
+    world.listener = std::move(*adopt_listener(world.loop, inherited));
+    auto server = co_await accept(*world.listener, {});
+    EXPECT_EQ(tcp_ends(), std::pair(2, true));
   });
 }
 

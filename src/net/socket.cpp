@@ -202,7 +202,6 @@ Result<int> open_listening_socket(const Address& address, const ListenOptions& o
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reuse_port) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (address.family() == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted connections inherit it
   }
   if (bind(fd, address.data(), address.size()) != 0 || ::listen(fd, options.backlog) != 0) {
     const int error = errno;
@@ -229,6 +228,9 @@ Result<std::unique_ptr<Listener>> adopt_listener(Loop& loop, int fd) {
 }
 
 Result<std::unique_ptr<Stream>> adopt_stream(Loop& loop, int fd, const Address& peer) {
+  // Not once at the listening socket: one that a service manager opened has it not, and the connections that wait there
+  // already would never have it.
+  if (!peer.is_unix()) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   auto stream = std::make_unique<SocketStream>(loop, fd, peer);
   TRY_VOID(stream->watch());
   return stream;
