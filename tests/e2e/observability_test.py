@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import config, metrics, processes, raw, waiting, world
+from harness import clouds, config, metrics, processes, raw, waiting, world
 from harness.upstream import Upstream, chat_chunk, script, sse
 
 pytestmark = pytest.mark.xdist_group("observability")
@@ -31,6 +31,30 @@ async def talks_long(connection, request):
     await tokens(connection)
 
 
+CONVERSE = [
+    clouds.event("messageStart", {"role": "assistant"}),
+    clouds.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "word"}}),
+    clouds.event("messageStop", {"stopReason": "end_turn"}),
+    clouds.event("metadata", {"usage": {"inputTokens": 3, "outputTokens": 1, "totalTokens": 4}, "metrics": {}}),
+]
+CLAUDE = [
+    clouds.chunk({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}}),
+    clouds.chunk({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word"}}),
+    clouds.chunk({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}),
+    clouds.chunk({"type": "message_stop"}),
+]
+
+
+@script("frames-think-first")
+async def frames_think_first(connection, request):
+    """The same of Bedrock's binary frames."""
+    await connection.begin_stream("application/vnd.amazon.eventstream")
+    for number, frame in enumerate(CONVERSE if "/converse-stream" in request.target else CLAUDE):
+        await asyncio.sleep(WAIT_SECONDS if number == 1 else 0)
+        await connection.chunk(frame)
+    await connection.write(b"0\r\n\r\n")
+
+
 async def tokens(connection):
     *words, done = sse(*[chat_chunk("word ")] * (1 + GAPS))
     for number, word in enumerate(words):
@@ -51,6 +75,8 @@ def make_gateway(tmp_path_factory):
     upstream = Upstream()
     (directory / "data").mkdir(mode=0o700)
     file = directory / "gateway.toml"
+    aws = {"provider": "bedrock", "endpoint": upstream.url, "region": clouds.REGION, "api_key": "any"}
+    aws["headers"] = {"x-script": "frames-think-first"}  # a client's is not sent on where requests are rewritten
     endpoints = {"simulated": f"http://127.0.0.1:{simulator_port}", "scripted": upstream.url}
     file.write_text(
         config.toml(
@@ -58,10 +84,17 @@ def make_gateway(tmp_path_factory):
                 "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data"), "workers": 2},
                 "log": {"slow_request": "250ms"},
                 "connections": [
-                    {"name": name, "provider": "openai", "endpoint": endpoint, "api_key": "any"}
-                    for name, endpoint in endpoints.items()
+                    *(
+                        {"name": name, "provider": "openai", "endpoint": endpoint, "api_key": "any"}
+                        for name, endpoint in endpoints.items()
+                    ),
+                    aws | {"name": "converse"},
+                    aws | {"name": "invoke", "api": "invoke"},
                 ],
-                "models": [{"name": name, "connection": name} for name in endpoints],
+                "models": [
+                    *({"name": name, "connection": name} for name in [*endpoints, "converse"]),
+                    {"name": "invoke", "connection": "invoke", "remote": "anthropic.claude-sonnet-4-5"},
+                ],
                 "keys": [{"name": "observed", "key": KEY}],
             }
         )
@@ -135,6 +168,32 @@ def test_first_token_and_the_time_between_tokens(gateway, request_id):
     after = histogram(gateway, "llm_time_between_tokens_seconds", **labels)
     # A word that comes late makes the gap before it longer and the next one shorter.
     assert after[0] - before[0] >= GAPS and GAPS * GAP_SECONDS - 0.1 <= after[1] - before[1] < 5
+
+
+@pytest.mark.parametrize(
+    "model, path, body",
+    [
+        ("converse", "/model/converse/converse-stream", {"messages": [{"role": "user", "content": [{"text": "x"}]}]}),
+        ("invoke", "/model/invoke/invoke-with-response-stream", {"anthropic_version": "bedrock-2023-05-31"}),
+        ("invoke", "/v1/messages", {"model": "invoke", "stream": True}),
+    ],
+    ids=["Converse", "InvokeModel", "InvokeModel's events for a client of Anthropic's"],
+)
+def test_a_frame_that_announces_is_no_first_token(gateway, request_id, model, path, body):
+    if "converse" not in path:
+        body = body | {"max_tokens": 4, "messages": [{"role": "user", "content": "x"}]}
+    headers = [("Authorization", f"Bearer {KEY}"), ("X-Request-ID", request_id)]
+
+    def call():
+        answer = raw.post_json(gateway.address, path, body, headers)
+        assert answer.status == 200 and answer.complete and answer.body.startswith((b"event: message_start", b"\0"))
+        lines(gateway, request_id, "request")
+
+    count, first = grown(gateway, call, "llm_time_to_first_token_seconds", provider="bedrock", model=model)
+    assert count == 1 and WAIT_SECONDS <= first < 5
+    [line] = lines(gateway, request_id, "request")
+    assert line["ttft_ms"] / 1000 == pytest.approx(first, abs=1e-4) and line["input_tokens"] == 3
+    assert 0 < line["added_us"] < WAIT_SECONDS / 2 * 1e6
 
 
 @pytest.mark.parametrize(

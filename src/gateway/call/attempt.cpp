@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <array>
 
-#include "base/memory_pool.h"
 #include "dialects/error.h"
 #include "dialects/stream_end.h"
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
+#include "gateway/call/kept_piece.h"
 #include "gateway/call/pump.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
@@ -50,27 +50,6 @@ chat::ClientError status_error(const ResponseHead& head) {
           .message = "no provider of the model gave an answer",
           .retry_after = read_retry_after(head.headers)};
 }
-
-// A copy of a stream's piece, which lies in memory that the next reader of this turn uses.
-class KeptPiece {
- public:
-  KeptPiece() = default;
-  KeptPiece(const KeptPiece&) = delete;
-  KeptPiece& operator=(const KeptPiece&) = delete;
-  ~KeptPiece() { base::MemoryPool::release(memory_, kBytesMax); }
-
-  // Points `data` to the copy. False if it is too large: to copy it would cost more than to send it at once.
-  bool keep(std::string_view& data) {
-    if (data.size() > kBytesMax) return false;
-    memory_ = static_cast<char*>(base::MemoryPool::allocate(kBytesMax));
-    data = {memory_, static_cast<size_t>(std::copy(data.begin(), data.end(), memory_) - memory_)};
-    return true;
-  }
-
- private:
-  static constexpr size_t kBytesMax = 2048;  // some events
-  char* memory_ = nullptr;
-};
 
 }  // namespace
 
@@ -380,7 +359,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
-    if (!streams || content.feed(data)) note_piece(streams, arrived, last_piece);
+    if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
     }
@@ -421,7 +400,8 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (done && may_end) account();
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
-    note_piece(true, arrived, last_piece);
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (!data.empty() && tap.content()) note_piece(true, arrived, last_piece);
     if (done && !may_end) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
     }

@@ -25,30 +25,31 @@ void ChunkDecoder::reset() {
   *this = {};
 }
 
-void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usage, accounting::AnswerDetails* details) {
-  constexpr size_t kPieceBytes = 512;  // decoded at a time
-  std::array<char, kPieceBytes> decoded;
+// Looks for the member and the quote before its value.
+void ChunkDecoder::find(char c) {
+  if (place_ == Place::before) {
+    // No prefix of the name occurs in it again but for its first byte.
+    matched_ = c == kMember[matched_] ? matched_ + 1 : (c == kMember[0] ? 1 : 0);
+    if (matched_ == kMember.size()) place_ = Place::value;
+  } else if (c == '"') {
+    place_ = Place::inside;
+  } else if (c != ':' && c != ' ') {
+    place_ = Place::before;  // it was a text of that name
+    matched_ = 0;
+  }
+}
+
+std::string_view ChunkDecoder::decode(std::string_view& payload, std::span<char> buffer) {
   size_t size = 0;
-  const auto give = [&] {
-    usage.feed({decoded.data(), size});
-    if (details != nullptr) details->feed({decoded.data(), size});
-    size = 0;
-  };
-  for (const char c : payload) {
-    if (place_ == Place::behind) break;
-    if (place_ == Place::before) {
-      // No prefix of the name occurs in it again but for its first byte.
-      matched_ = c == kMember[matched_] ? matched_ + 1 : (c == kMember[0] ? 1 : 0);
-      if (matched_ == kMember.size()) place_ = Place::value;
-      continue;
+  size_t taken = 0;
+  while (taken < payload.size() && size < buffer.size()) {
+    if (place_ == Place::behind) {
+      taken = payload.size();
+      break;
     }
-    if (place_ == Place::value) {
-      if (c == '"') {
-        place_ = Place::inside;
-      } else if (c != ':' && c != ' ') {
-        place_ = Place::before;  // it was a text of that name
-        matched_ = 0;
-      }
+    const char c = payload[taken++];
+    if (place_ != Place::inside) {
+      find(c);
       continue;
     }
     const int value = base64_value(c);
@@ -60,10 +61,10 @@ void ChunkDecoder::feed(std::string_view payload, accounting::UsageScanner& usag
     bit_count_ = static_cast<uint8_t>(bit_count_ + 6);
     if (bit_count_ < 8) continue;
     bit_count_ = static_cast<uint8_t>(bit_count_ - 8);
-    decoded[size++] = static_cast<char>(bits_ >> bit_count_ & 0xFF);
-    if (size == kPieceBytes) give();
+    buffer[size++] = static_cast<char>(bits_ >> bit_count_ & 0xFF);
   }
-  give();
+  payload.remove_prefix(taken);
+  return {buffer.data(), size};
 }
 
 bool unwrap_chunk(std::string_view payload, std::string& event) {
@@ -83,23 +84,54 @@ bool unwrap_chunk(std::string_view payload, std::string& event) {
   return false;
 }
 
+void EventStreamTap::begin_message() {
+  end_message();
+  chunk_.reset();
+  const bool chunk = payload_ == Payload::wrapped && walker_.is_event();
+  // Usage comes behind the stop, in the metadata.
+  ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || walker_.event_type() == "metadata";
+  if (content_) return;
+  inside_size_ = 0;
+  says_ = is_prelude_name(walker_.event_type()) ? Says::nothing : Says::something;
+  if (chunk) says_ = Says::what_is_inside;
+}
+
+void EventStreamTap::end_message() {
+  if (says_ == Says::what_is_inside && is_prelude_name(name_inside({inside_.data(), inside_size_}))) {
+    says_ = Says::nothing;
+  }
+  content_ = content_ || says_ != Says::nothing;
+  says_ = Says::nothing;
+}
+
+void EventStreamTap::read_chunk(std::string_view payload, accounting::UsageScanner* usage,
+                                accounting::AnswerDetails* details) {
+  constexpr size_t kPieceBytes = 512;  // decoded at a time
+  std::array<char, kPieceBytes> buffer;
+  while (!payload.empty()) {
+    const std::string_view text = chunk_.decode(payload, buffer);
+    const std::string_view first = text.substr(0, inside_.size() - inside_size_);
+    if (!content_) inside_size_ += first.copy(inside_.data() + inside_size_, first.size());
+    if (usage != nullptr) usage->feed(text);
+    if (details != nullptr) details->feed(text);
+  }
+}
+
 void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage, accounting::AnswerDetails* details) {
   while (const auto step = walker_.next(bytes)) {
     if (step->starts) {
-      const auto type = walker_.event_type();
-      // Usage comes behind the stop, in the metadata.
-      ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || type == "metadata";
-      chunk_.reset();
+      begin_message();
       if (usage != nullptr) usage->next_document();
     }
-    if (usage == nullptr || step->payload.empty()) continue;
-    if (payload_ == Payload::plain) {
-      usage->feed(step->payload);
-      if (details != nullptr) details->feed(step->payload);
-    } else {
-      chunk_.feed(step->payload, *usage, details);
+    if (step->payload.empty()) continue;
+    if (payload_ == Payload::wrapped) {
+      read_chunk(step->payload, usage, details);
+      continue;
     }
+    if (usage != nullptr) usage->feed(step->payload);
+    if (details != nullptr) details->feed(step->payload);
   }
+  if (walker_.between_messages()) end_message();
 }
 
 }  // namespace llmgw::gateway

@@ -1,29 +1,33 @@
-// Looks into an AWS event stream that passes through: the tokens in it, where it may be ended, whether it has said that
-// it is over. Keeps no payload; under a kilobyte of state. One answer, one thread.
+// Looks into an AWS event stream that passes through: the tokens in it, when the model begins to speak, where it may be
+// ended, whether it has said that it is over. Keeps no payload; under a kilobyte of state. One answer, one thread.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "accounting/answer_details.h"
 #include "accounting/usage_scanner.h"
+#include "gateway/failover/first_content.h"
 #include "http/event_stream.h"
 
 namespace llmgw::gateway {
 
-// Takes the base64 text out of InvokeModel's payloads, {"bytes":"..."}, in whatever pieces they come, and gives what it
-// says to those who look for something in it: the model's own events.
+// Takes the base64 text out of InvokeModel's payloads, {"bytes":"..."}, in whatever pieces they come: the model's own
+// events.
 class ChunkDecoder {
  public:
   // A new payload begins.
   void reset();
-  void feed(std::string_view payload, accounting::UsageScanner& usage, accounting::AnswerDetails* details);
+  // Takes bytes from the front of `payload` until `buffer` is full, or all of them; what they say.
+  std::string_view decode(std::string_view& payload, std::span<char> buffer);
 
  private:
   enum class Place : uint8_t { before, value, inside, behind };
+  void find(char c);
 
   Place place_ = Place::before;
   size_t matched_ = 0;  // of the member's name
@@ -48,12 +52,24 @@ class EventStreamTap {
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
   // may be the last.
   bool ended() const { return ended_; }
+  // A message has come, whole, that says something; see first_content.h. What is no event stream says something, too.
+  bool content() const { return content_ || walker_.broken(); }
 
  private:
+  // The message at hand, before all of it has come.
+  enum class Says : uint8_t { nothing, something, what_is_inside };
+  void begin_message();
+  void end_message();
+  void read_chunk(std::string_view payload, accounting::UsageScanner* usage, accounting::AnswerDetails* details);
+
   Payload payload_;
   http::EventStreamWalker walker_;
   ChunkDecoder chunk_;
   bool ended_ = false;
+  bool content_ = false;
+  Says says_ = Says::nothing;
+  std::array<char, kNameInsideBytes> inside_;  // the first bytes of the event inside
+  size_t inside_size_ = 0;
 };
 
 }  // namespace llmgw::gateway

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/base64.h"
 
@@ -80,6 +81,59 @@ TEST(EventStreamTap, AnExceptionEndsAStream) {
 
 TEST(EventStreamTap, WhatIsNoEventStreamHasNoBoundary) {
   EXPECT_FALSE(tap("<html>not an event stream</html>", Payload::plain, chat::Dialect::bedrock, 5).at_boundary);
+}
+
+struct ContentRow {
+  const char* what;
+  Payload payload;
+  std::string prelude;
+  std::string content;
+};
+
+std::vector<ContentRow> content_rows() {
+  std::string exception;
+  EXPECT_TRUE(http::append_event_stream_exception(exception, "throttlingException", R"({"message":"slow"})"));
+  const std::string start = event("messageStart", R"({"role":"assistant"})");
+  const std::string text = event("contentBlockDelta", R"({"delta":{"text":"a"}})");
+  const std::string claude = chunk(R"({"type":"message_start","message":{}})") +
+                             chunk(R"({"type": "ping"})", "\"bytes\" : ") +
+                             chunk(R"({"type":"content_block_start","content_block":{"text":"content_block_delta"}})");
+  return {
+      {"Converse", Payload::plain, start, text},
+      {"a tool", Payload::plain, start + event("contentBlockStart", R"({"start":{"toolUse":{"name":"f"}}})"), text},
+      {"nothing but an end", Payload::plain, start, event("messageStop", R"({"stopReason":"end_turn"})")},
+      {"an exception", Payload::plain, start, exception},
+      {"Claude", Payload::wrapped, claude, chunk(R"({"type":"content_block_delta","delta":{"text":"a"}})")},
+      {"Nova", Payload::wrapped, chunk(R"({"messageStart":{"role":"assistant"}})"),
+       chunk(R"({"contentBlockDelta":{"delta":{"text":"a"}}})")},
+      {"a model nobody knows", Payload::wrapped, "", chunk(R"({"generation":"a","type":"message_start"})")},
+      {"an exception instead of a chunk", Payload::wrapped, claude, exception},
+      {"a name without an end", Payload::wrapped, claude, chunk(R"({"type":")" + std::string(500, 'p') + "\"}")},
+  };
+}
+
+TEST(EventStreamTap, ContentIsNotTheFirstFrameWhereverTheBytesAreCut) {
+  for (const ContentRow& row : content_rows()) {
+    const std::string stream = row.prelude + row.content;
+    for (size_t cut = 0; cut < stream.size(); ++cut) {
+      EventStreamTap tapped(row.payload);
+      tapped.feed(std::string_view(stream).substr(0, cut), nullptr);
+      EXPECT_FALSE(tapped.content()) << row.what << " cut at " << cut;
+      tapped.feed(std::string_view(stream).substr(cut), nullptr);
+      EXPECT_TRUE(tapped.content()) << row.what << " cut at " << cut;
+      tapped.feed(row.prelude, nullptr);
+      EXPECT_TRUE(tapped.content()) << row.what << ": it stays so";
+    }
+    EventStreamTap by_bytes(row.payload);
+    for (const char& byte : row.prelude) by_bytes.feed({&byte, 1}, nullptr);
+    EXPECT_FALSE(by_bytes.content()) << row.what;
+  }
+}
+
+TEST(EventStreamTap, WhatIsNoEventStreamIsTakenForContent) {
+  EventStreamTap tapped(Payload::plain);
+  tapped.feed("<html>not an event stream</html>", nullptr);
+  EXPECT_TRUE(tapped.content());
 }
 
 TEST(UnwrapChunk, WhateverStandsAroundIt) {

@@ -4,6 +4,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/entrance/header_rules.h"
+#include "gateway/failover/first_content.h"
 #include "http/sse.h"
 #include "json/tree.h"
 
@@ -88,6 +89,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
   if (!upstream.body_at_hand()) co_await exchange_.flush();
   waiting_for_ = "idle_timeout";
   Unwrapper unwrapper;
+  FirstContent content;
   std::string out;
   base::Instant last_piece{};
   for (;;) {
@@ -109,7 +111,8 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     const iovec buffer = net::buffer_of(out);
     auto written = co_await exchange_.write({&buffer, out.empty() ? size_t{0} : size_t{1}}, over);
     if (!written) co_return exchange_.abort();
-    if (!out.empty()) note_piece(true, arrived, last_piece);
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (!out.empty() && content.feed(out)) note_piece(true, arrived, last_piece);
     if (over) co_return;
   }
 }

@@ -11,6 +11,7 @@
 #include "dialects/codec_test_support.h"
 #include "dialects/stream_boundary.h"
 #include "dialects/stream_end.h"
+#include "gateway/call/event_stream_tap.h"
 #include "gateway/failover/first_content.h"
 #include "gateway/failover/hold_back.h"
 #include "http/sse.h"
@@ -202,6 +203,53 @@ TEST(RecordedStreams, AreBelievedAtTheSameEventWhereverTheyAreCut) {
   }
   if (streams == 0) GTEST_SKIP() << "no recorded traffic: set LLMGW_CASES";
   EXPECT_GT(released * 10, streams * 9) << released << " of " << streams;
+}
+
+// Bedrock's frames: where a frame says something for the first time, by what the reader that checks everything makes of
+// it, and nowhere before, however the frames are cut.
+TEST(RecordedStreams, OfBedrockBeginToSpeakAtTheSameFrameWhereverTheyAreCut) {
+  using Payload = EventStreamTap::Payload;
+  struct Api {
+    const char* collection;
+    Payload payload;
+  };
+  size_t streams = 0, with_prelude = 0;
+  for (const Api& api : {Api{"bedrock_converse", Payload::plain}, Api{"bedrock_invoke", Payload::wrapped}}) {
+    for (const Case& one : recorded_cases(api.collection)) {
+      if (one.status != 200 || !one.streaming) continue;
+      SCOPED_TRACE(one.id);
+      const std::string_view stream = one.response;
+      http::EventStreamReader reader;
+      std::string_view rest = stream;
+      std::string inside;
+      size_t silent = 0, spoken = 0;  // where the frames before the first content end, and where it ends
+      while (spoken == 0) {
+        auto next = reader.next(rest);
+        ASSERT_TRUE(next.has_value());
+        if (!next->has_value()) break;
+        inside.clear();
+        const bool chunk = unwrap_chunk((*next)->payload, inside);
+        ASSERT_EQ(chunk, api.payload == Payload::wrapped);
+        const bool announces = inside.find("\"message_start\"") != std::string::npos ||
+                               inside.find("\"content_block_start\"") != std::string::npos ||
+                               (*next)->text(":event-type") == "messageStart" ||
+                               (*next)->text(":event-type") == "contentBlockStart";
+        (announces ? silent : spoken) = stream.size() - rest.size();
+      }
+      ASSERT_GT(spoken, silent);
+      ++streams;
+      with_prelude += silent > 0 ? 1 : 0;
+      for (size_t cut = 1; cut < spoken; ++cut) {
+        EventStreamTap tap(api.payload);
+        tap.feed(stream.substr(0, cut), nullptr);
+        ASSERT_FALSE(tap.content()) << "cut at byte " << cut;
+        tap.feed(stream.substr(cut, spoken - cut), nullptr);
+        ASSERT_TRUE(tap.content()) << "cut at byte " << cut;
+      }
+    }
+  }
+  if (streams == 0) GTEST_SKIP() << "no recorded traffic: set LLMGW_CASES";
+  EXPECT_GT(with_prelude * 10, streams * 8) << with_prelude << " of " << streams;
 }
 
 }  // namespace

@@ -47,6 +47,32 @@ TEST(FirstContent, IsNotTheFirstByteWhereverTheBytesAreCut) {
   }
 }
 
+TEST(FirstContent, NamesOfEventsWithoutFramingStandInside) {
+  struct Named {
+    std::string_view json;
+    std::string_view name;
+  };
+  constexpr Named kNamed[] = {
+      {R"({"type":"message_start","message":{}})", "message_start"},
+      {"\n{ \"type\" :\t\"ping\" }", "ping"},
+      {R"({"type":"content_block_delta")", "content_block_delta"},
+      {R"({"messageStart":{"role":"assistant"}})", "messageStart"},
+      {R"({"contentBlockDelta":{}})", ""},
+      {R"({"delta":{"type":"message_start"}})", ""},
+      {R"({"type":7})", ""},
+      {R"({"type":"message_st)", ""},
+      {R"({"type)", ""},
+      {R"(["type","ping"])", ""},
+      {"{}", ""},
+      {" ", ""},
+      {"", ""},
+  };
+  for (const Named& row : kNamed) EXPECT_EQ(name_inside(row.json), row.name) << row.json;
+  const std::string longest = R"({ "type" : "response.content_part.added")";
+  EXPECT_LE(longest.size(), kNameInsideBytes);
+  EXPECT_TRUE(is_prelude_name(name_inside(longest)));
+}
+
 TEST(FirstContent, AnEndWithoutAnyIsNone) {
   FirstContent content;
   EXPECT_FALSE(content.feed(kRows[0].prelude));

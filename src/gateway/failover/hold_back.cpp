@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/call/event_stream_tap.h"
 #include "gateway/failover/first_content.h"
 
 namespace llmgw::gateway {
@@ -65,8 +66,12 @@ void HoldBack::feed_event_stream(std::string_view bytes) {
     if (!next) state_ = State::failed;
     if (!next || !*next) return;
     const http::EventStreamMessage& message = **next;
-    if (message.is_event()) {
-      judge(message.text(":event-type"), message.payload);
+    const std::string_view type = message.text(":event-type");
+    if (type == "chunk" && unwrap_chunk(message.payload, unwrapped_)) {
+      judge(name_inside(unwrapped_), unwrapped_);
+      unwrapped_.clear();
+    } else if (message.is_event()) {
+      judge(type, message.payload);
     } else {
       state_ = State::failed;
     }

@@ -54,6 +54,7 @@ class HoldBack final : private json::ElementSink {
   std::string held_;
   http::SseReader sse_;
   http::EventStreamReader frames_;
+  std::string unwrapped_;  // the event inside a chunk of InvokeModel's
   json::ArraySplitter array_;
 };
 

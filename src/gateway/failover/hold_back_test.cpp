@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace llmgw::gateway {
 namespace {
 
@@ -138,6 +140,30 @@ TEST(HoldBack, FramesOfBedrockAreEvents) {
   EXPECT_EQ(refused.feed(frame("contentBlockDelta", R"({"delta":{"text":"a"}})") + exception, false), State::failed);
   HoldBack damaged(1, Framing::event_stream, parser());
   EXPECT_EQ(damaged.feed(std::string(64, 'x'), false), State::failed);
+}
+
+TEST(HoldBack, ChunksOfInvokeModelHoldTheModelsOwnEvents) {
+  const auto chunk = [](std::string_view json) {
+    std::string text(base::base64_size(json.size()), '\0');
+    base::base64_encode(json, text.data());
+    std::string out;
+    http::append_event_stream_event(out, "chunk", R"({"bytes":")" + text + R"(","p":"abc"})");
+    return out;
+  };
+  const std::string start = chunk(R"({"type":"message_start","message":{}})");
+  const std::string word = chunk(R"({"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}})");
+  HoldBack hold(2, Framing::event_stream, parser());
+  EXPECT_EQ(hold.feed(start, false), State::holding);
+  EXPECT_FALSE(hold.any_content());
+  EXPECT_EQ(hold.feed(word, false), State::holding);
+  EXPECT_TRUE(hold.any_content());
+  EXPECT_EQ(hold.feed(word, false), State::released);
+  EXPECT_EQ(hold.bytes(), start + word + word);
+  HoldBack refused(1, Framing::event_stream, parser());
+  EXPECT_EQ(refused.feed(start + chunk(R"({"type":"error","error":{"type":"overloaded_error"}})"), false),
+            State::failed);
+  HoldBack cut(1, Framing::event_stream, parser());
+  EXPECT_EQ(cut.feed(chunk(R"({"type":"content_block_delta",)"), false), State::failed);
 }
 
 TEST(HoldBack, ADocumentIsHeldToItsEnd) {
