@@ -23,16 +23,16 @@ TEST(ModelsList, OpenAi) {
 TEST(ModelsList, Anthropic) {
   EXPECT_EQ(
       write_models(Dialect::anthropic, kModels, "limit=2").value(),
-      R"({"data":[{"type":"model","id":"gpt-4","display_name":"gpt-4","created_at":"2023-11-14T22:13:20Z","owned_by":"openai"},)"
-      R"({"type":"model","id":"llama \"3\"","display_name":"llama \"3\"","created_at":"1970-01-01T00:00:00Z","owned_by":"vllm"}],)"
+      R"({"data":[{"type":"model","id":"gpt-4","display_name":"gpt-4","created_at":"2023-11-14T22:13:20Z","lifecycle":"active","owned_by":"openai"},)"
+      R"({"type":"model","id":"llama \"3\"","display_name":"llama \"3\"","created_at":"1970-01-01T00:00:00Z","lifecycle":"active","owned_by":"vllm"}],)"
       R"("has_more":true,"first_id":"gpt-4","last_id":"llama \"3\""})");
   EXPECT_EQ(
       write_models(Dialect::anthropic, kModels, "after_id=llama%20%223%22").value(),
-      R"({"data":[{"type":"model","id":"embed","display_name":"embed","created_at":"2000-02-29T00:00:00Z","owned_by":"cohere"}],)"
+      R"({"data":[{"type":"model","id":"embed","display_name":"embed","created_at":"2000-02-29T00:00:00Z","lifecycle":"active","owned_by":"cohere"}],)"
       R"("has_more":false,"first_id":"embed","last_id":"embed"})");
   EXPECT_EQ(
       write_models(Dialect::anthropic, kModels, "limit=1&before_id=embed").value(),
-      R"({"data":[{"type":"model","id":"llama \"3\"","display_name":"llama \"3\"","created_at":"1970-01-01T00:00:00Z","owned_by":"vllm"}],)"
+      R"({"data":[{"type":"model","id":"llama \"3\"","display_name":"llama \"3\"","created_at":"1970-01-01T00:00:00Z","lifecycle":"active","owned_by":"vllm"}],)"
       R"("has_more":true,"first_id":"llama \"3\"","last_id":"llama \"3\""})");
   EXPECT_EQ(write_models(Dialect::anthropic, {}, "").value(),
             R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");

@@ -32,7 +32,8 @@ std::string timestamp(int64_t seconds_since_1970) {
 
 void write(json::Writer& w, const ModelInfo& model) {
   w.begin_object().member("type", "model").member("id", model.name).member("display_name", model.name);
-  w.member("created_at", timestamp(model.created)).member("owned_by", model.owned_by).end_object();
+  w.member("created_at", timestamp(model.created)).member("lifecycle", "active");  // it is there to be called
+  w.member("owned_by", model.owned_by).end_object();
 }
 
 }  // namespace
