@@ -85,23 +85,21 @@ bool unwrap_chunk(std::string_view payload, std::string& event) {
 }
 
 void EventStreamTap::begin_message() {
-  end_message();
-  chunk_.reset();
-  const bool chunk = payload_ == Payload::wrapped && walker_.is_event();
+  const bool named = payload_ == Payload::plain || !walker_.is_event();
   // Usage comes behind the stop, in the metadata.
   ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || walker_.event_type() == "metadata";
-  if (content_) return;
+  content_ = content_ || unnamed_ || (named && !is_prelude_name(walker_.event_type()));
+  unnamed_ = !named;
   inside_size_ = 0;
-  says_ = is_prelude_name(walker_.event_type()) ? Says::nothing : Says::something;
-  if (chunk) says_ = Says::what_is_inside;
+  chunk_.reset();
 }
 
-void EventStreamTap::end_message() {
-  if (says_ == Says::what_is_inside && is_prelude_name(name_inside({inside_.data(), inside_size_}))) {
-    says_ = Says::nothing;
-  }
-  content_ = content_ || says_ != Says::nothing;
-  says_ = Says::nothing;
+void EventStreamTap::read_name(std::string_view text) {
+  inside_size_ += text.copy(inside_.data() + inside_size_, inside_.size() - inside_size_);
+  const auto name = name_inside({inside_.data(), inside_size_});
+  if (!name && inside_size_ < inside_.size()) return;
+  unnamed_ = false;
+  content_ = content_ || !is_prelude_name(name.value_or(""));
 }
 
 void EventStreamTap::read_chunk(std::string_view payload, accounting::UsageScanner* usage,
@@ -110,8 +108,7 @@ void EventStreamTap::read_chunk(std::string_view payload, accounting::UsageScann
   std::array<char, kPieceBytes> buffer;
   while (!payload.empty()) {
     const std::string_view text = chunk_.decode(payload, buffer);
-    const std::string_view first = text.substr(0, inside_.size() - inside_size_);
-    if (!content_) inside_size_ += first.copy(inside_.data() + inside_size_, first.size());
+    if (unnamed_ && !content_) read_name(text);
     if (usage != nullptr) usage->feed(text);
     if (details != nullptr) details->feed(text);
   }
@@ -131,7 +128,6 @@ void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usag
     if (usage != nullptr) usage->feed(step->payload);
     if (details != nullptr) details->feed(step->payload);
   }
-  if (walker_.between_messages()) end_message();
 }
 
 }  // namespace llmgw::gateway

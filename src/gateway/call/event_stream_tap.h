@@ -52,23 +52,22 @@ class EventStreamTap {
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
   // may be the last.
   bool ended() const { return ended_; }
-  // A message has come, whole, that says something; see first_content.h. What is no event stream says something, too.
+  // A message has begun that says something, as far as its name tells: see first_content.h. What is no event stream
+  // says something, too.
   bool content() const { return content_ || walker_.broken(); }
 
  private:
-  // The message at hand, before all of it has come.
-  enum class Says : uint8_t { nothing, something, what_is_inside };
   void begin_message();
-  void end_message();
   void read_chunk(std::string_view payload, accounting::UsageScanner* usage, accounting::AnswerDetails* details);
+  void read_name(std::string_view text);
 
   Payload payload_;
   http::EventStreamWalker walker_;
   ChunkDecoder chunk_;
   bool ended_ = false;
   bool content_ = false;
-  Says says_ = Says::nothing;
-  std::array<char, kNameInsideBytes> inside_;  // the first bytes of the event inside
+  bool unnamed_ = false;                       // the message at hand: its name is inside and has not come
+  std::array<char, kNameInsideBytes> inside_;  // its first bytes
   size_t inside_size_ = 0;
 };
 

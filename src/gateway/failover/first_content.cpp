@@ -10,14 +10,14 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// What stands in quotes behind `before`, blanks around it or not; `text` is then what follows. Empty: it does not.
-std::string_view take_quoted(std::string_view& text, char before) {
+// What stands in quotes behind `before`, blanks around it or not; `text` is then what follows.
+std::optional<std::string_view> take_quoted(std::string_view& text, char before) {
   size_t at = text.find_first_not_of(" \t\r\n");
-  if (at == std::string_view::npos || text[at] != before) return {};
+  if (at == std::string_view::npos || text[at] != before) return std::nullopt;
   at = text.find_first_not_of(" \t\r\n", at + 1);
-  if (at == std::string_view::npos || text[at] != '"') return {};
+  if (at == std::string_view::npos || text[at] != '"') return std::nullopt;
   const size_t end = text.find('"', at + 1);
-  if (end == std::string_view::npos) return {};
+  if (end == std::string_view::npos) return std::nullopt;
   const std::string_view quoted = text.substr(at + 1, end - at - 1);
   text.remove_prefix(end + 1);
   return quoted;
@@ -40,10 +40,11 @@ bool is_prelude_name(std::string_view event) {
   return std::ranges::find(kNames, event) != kNames.end();
 }
 
-std::string_view name_inside(std::string_view json) {
-  const std::string_view member = take_quoted(json, '{');
+std::optional<std::string_view> name_inside(std::string_view json) {
+  const auto member = take_quoted(json, '{');
   if (member == "type") return take_quoted(json, ':');
-  return is_prelude_name(member) ? member : std::string_view{};
+  if (!member || is_prelude_name(*member)) return member;
+  return std::string_view{};
 }
 
 bool is_prelude(std::string_view event, std::string_view data) {

@@ -242,7 +242,7 @@ TEST(RecordedStreams, OfBedrockBeginToSpeakAtTheSameFrameWhereverTheyAreCut) {
       for (size_t cut = 1; cut < spoken; ++cut) {
         EventStreamTap tap(api.payload);
         tap.feed(stream.substr(0, cut), nullptr);
-        ASSERT_FALSE(tap.content()) << "cut at byte " << cut;
+        if (cut <= silent) ASSERT_FALSE(tap.content()) << "cut at byte " << cut;
         tap.feed(stream.substr(cut, spoken - cut), nullptr);
         ASSERT_TRUE(tap.content()) << "cut at byte " << cut;
       }

@@ -68,7 +68,7 @@ void HoldBack::feed_event_stream(std::string_view bytes) {
     const http::EventStreamMessage& message = **next;
     const std::string_view type = message.text(":event-type");
     if (type == "chunk" && unwrap_chunk(message.payload, unwrapped_)) {
-      judge(name_inside(unwrapped_), unwrapped_);
+      judge(name_inside(unwrapped_).value_or(""), unwrapped_);
       unwrapped_.clear();
     } else if (message.is_event()) {
       judge(type, message.payload);
