@@ -1,7 +1,7 @@
 # One library a folder of src/: sources are found by name, what it may use is listed where it is declared.
 #   foo.cpp        part of the library
 #   foo_test.cpp   part of <folder>_test (GoogleTest)
-#   foo_bench.cpp  part of <folder>_bench (Google Benchmark, with LLMGW_BENCH)
+#   foo_bench.cpp  part of <folder>_bench (Google Benchmark; of release code, built when asked for)
 
 add_library(llmgw_flags INTERFACE)
 target_include_directories(llmgw_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -90,8 +90,8 @@ function(llmgw_library folder)
     list(LENGTH tests files)
     set_tests_properties(${folder} PROPERTIES COST ${files})  # the longest first
   endif()
-  if(LLMGW_BENCH AND benches)
-    add_executable(${folder}_bench ${benches})
+  if(benchmark_FOUND AND benches)
+    add_executable(${folder}_bench EXCLUDE_FROM_ALL ${benches})
     target_link_libraries(${folder}_bench PRIVATE ${folder} ${arg_LIBRARIES}
       benchmark::benchmark benchmark::benchmark_main)
   endif()

@@ -13,7 +13,7 @@ from .rows import (CONNECTIONS, HELD_BYTES, MIB, REQUEST_BYTES, STREAM_MS, STREA
                    number)
 
 EVENTS = 100  # of a benchmark's stream
-BENCHMARK = Path(__file__).resolve().parents[2] / "build/bench/src/gateway/gateway_bench"
+BENCHMARK = Path(__file__).resolve().parents[2] / "build/release/src/gateway/gateway_bench"
 HELD_REQUESTS = 500
 # The load generator's body is one that both APIs take; the answer is another than the canned one.
 CONVERTED = ["--path", "/v1/messages", "--expect-any"]
@@ -53,7 +53,7 @@ def convert_stream(lab: Lab) -> Row:
     if not lab.has_gateway():
         return row
     if not BENCHMARK.exists():
-        raise BenchError("convert-stream: gateway_bench is not built: scripts/build bench gateway_bench")
+        raise BenchError("convert-stream: gateway_bench is not built: scripts/build release gateway_bench")
     output = subprocess.run([BENCHMARK, "--benchmark_filter=^Stream/", "--benchmark_format=json",
                              "--benchmark_min_time=0.02", f"--benchmark_repetitions={lab.options.rounds}"],
                             check=True, capture_output=True, text=True).stdout
