@@ -55,6 +55,25 @@ async def frames_think_first(connection, request):
     await connection.write(b"0\r\n\r\n")
 
 
+@script("part-thinks-first")
+async def part_thinks_first(connection, request):
+    """The same of a stream that is translated for its client: a part has begun, and holds nothing yet."""
+    told = sse(
+        {"type": "message_start", "message": {"id": "m", "content": [], "usage": {"input_tokens": 3}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+        done=False,
+    )
+    await connection.begin_stream()
+    for number, event in enumerate(told):
+        await asyncio.sleep(WAIT_SECONDS if number == 2 else 0)
+        await connection.chunk(event)
+    await connection.write(b"0\r\n\r\n")
+
+
 async def tokens(connection):
     *words, done = sse(*[chat_chunk("word ")] * (1 + GAPS))
     for number, word in enumerate(words):
@@ -88,11 +107,13 @@ def make_gateway(tmp_path_factory):
                         {"name": name, "provider": "openai", "endpoint": endpoint, "api_key": "any"}
                         for name, endpoint in endpoints.items()
                     ),
+                    {"name": "claude", "provider": "anthropic", "endpoint": upstream.url, "api_key": "any"}
+                    | {"headers": {"x-script": "part-thinks-first"}},
                     aws | {"name": "converse"},
                     aws | {"name": "invoke", "api": "invoke"},
                 ],
                 "models": [
-                    *({"name": name, "connection": name} for name in [*endpoints, "converse"]),
+                    *({"name": name, "connection": name} for name in [*endpoints, "claude", "converse"]),
                     {"name": "invoke", "connection": "invoke", "remote": "anthropic.claude-sonnet-4-5"},
                 ],
                 "keys": [{"name": "observed", "key": KEY}],
@@ -193,6 +214,18 @@ def test_a_frame_that_announces_is_no_first_token(gateway, request_id, model, pa
     assert count == 1 and WAIT_SECONDS <= first < 5
     [line] = lines(gateway, request_id, "request")
     assert line["ttft_ms"] / 1000 == pytest.approx(first, abs=1e-4) and line["input_tokens"] == 3
+    assert 0 < line["added_us"] < WAIT_SECONDS / 2 * 1e6
+
+
+def test_a_translated_part_that_has_begun_is_no_first_token(gateway, request_id):
+    def call():
+        answer = ask(gateway, request_id, "claude", stream=True)
+        assert answer.status == 200 and answer.complete and answer.body.count(b"word") == 1
+        lines(gateway, request_id, "request")
+
+    count, first = grown(gateway, call, "llm_time_to_first_token_seconds", provider="anthropic", model="claude")
+    assert count == 1 and WAIT_SECONDS <= first < 5
+    [line] = lines(gateway, request_id, "request")
     assert 0 < line["added_us"] < WAIT_SECONDS / 2 * 1e6
 
 

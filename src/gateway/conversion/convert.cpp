@@ -254,7 +254,8 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
       co_return false;
     }
     transcoder.output().clear();
-    note_piece(!relay.document, arrived, relay.last_piece);
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (transcoder.take_content()) note_piece(!relay.document, arrived, relay.last_piece);
   }
   if (!transcoder.over()) {
     exchange_.abort();

@@ -18,6 +18,15 @@ namespace {
 // As large as the answers a Collector takes.
 constexpr size_t kDocumentBytesMax = chat::Collector::kAnswerBytesMax;
 
+bool says_something(const chat::StreamEvent& event) {
+  switch (event.kind) {
+    case EventKind::delta: return !event.text.empty();
+    case EventKind::part_start: return !event.head->text.empty();  // media, and what only its own dialect can read
+    case EventKind::finish: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 Framing framing_of(std::string_view content_type) {
@@ -222,6 +231,7 @@ void Transcoder::write_failure() {
 void Transcoder::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::error) return fail_started(*event.error);
   if (event.kind == EventKind::part_start) note_media(*event.head);
+  content_ |= says_something(event);
   if (collector_) {
     collector_->event(event);
     if (collector_->error() && !error_) error_ = collector_->error();

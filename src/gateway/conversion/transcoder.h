@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "chat/collector.h"
 #include "chat/sequencer.h"
@@ -84,6 +85,9 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   const std::optional<chat::ClientError>& error() const { return error_; }
   // Some of the answer has been written: an HTTP error is too late.
   bool started() const { return started_; }
+  // Whether what has come since the last call says something: text, arguments, thoughts, an end; a head or the start of
+  // a part does not.
+  bool take_content() { return std::exchange(content_, false); }
   // The dialect of the client has an event that says that the stream broke; else the connection must break.
   bool error_event_written() const { return error_event_written_; }
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio"; empty: nothing.
@@ -119,6 +123,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::string_view dropped_media_;
   std::optional<chat::ClientError> error_;
   bool started_ = false;
+  bool content_ = false;
   bool failure_written_ = false;
   bool error_event_written_ = false;
 };

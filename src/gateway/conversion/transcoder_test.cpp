@@ -62,6 +62,32 @@ TEST_F(TranscoderTest, AnArrayIsAStream) {
   }
 }
 
+TEST_F(TranscoderTest, WhatSaysSomethingIsToldApart) {
+  struct Piece {
+    std::string_view event;
+    bool says;
+  };
+  constexpr Piece kPieces[] = {
+      {R"({"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"usage":{"input_tokens":3}}})",
+       false},
+      {R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})", false},
+      {R"({"type":"ping"})", false},
+      {R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"word"}})", true},
+      {R"({"type":"content_block_stop","index":0})", false},
+      {R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}})", false},
+      {R"({"type":"message_stop"})", true},  // only now is the client told of the end
+  };
+  for (const Dialect client : {Dialect::openai_chat, Dialect::openai_responses, Dialect::cohere}) {
+    Transcoder transcoder(sides(Dialect::anthropic, Framing::sse, client, Framing::sse));
+    for (const Piece& piece : kPieces) {
+      transcoder.feed("data: " + std::string(piece.event) + "\n\n");
+      EXPECT_EQ(transcoder.take_content(), piece.says) << piece.event;
+      EXPECT_FALSE(transcoder.take_content());
+    }
+    EXPECT_TRUE(transcoder.over());
+  }
+}
+
 struct Way {
   Dialect dialect;
   Framing framing;
