@@ -3,9 +3,7 @@ asyncio in a thread, answers as a request's header x-script says, and keeps what
 connection and stream, and how each stream and connection ended. Where TLS chooses HTTP/1.1 it speaks that."""
 
 import asyncio
-import collections
 import json
-import threading
 
 import h2.config
 import h2.connection
@@ -16,8 +14,8 @@ import h2.settings
 import hyperframe.frame
 
 from . import upstream as http1
+from .scripted import START_SECONDS, ScriptedServer
 
-START_SECONDS = 10
 STREAM_ID_MAX = 2**31 - 1
 
 SCRIPTS = {}
@@ -187,36 +185,15 @@ class Connection:
             self.streams.pop(stream.number, None)
 
 
-class H2Upstream:
-    """`context`: an ssl.SSLContext with its ALPN, or None for prior knowledge. Thread-safe to read from tests."""
+class H2Upstream(ScriptedServer):
+    """`context`: an ssl.SSLContext with its ALPN, or None for prior knowledge. Requests are streams, in the order in
+    which they were complete."""
 
     def __init__(self, context=None, streams_max=100):
         self.streams_max = streams_max
-        self.requests = collections.deque(maxlen=10_000)  # streams, in the order their requests were complete
         self.connections = []
-        self.malformed = []  # what was not HTTP, and failures of scripts
         self.prefaces = 0  # of HTTP/2, where it had not been chosen
-        self.port = 0
-        self._context = context
-        self._gates = {}
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="h2-upstream", daemon=True)
-        self._thread.start()
-        assert self._started.wait(START_SECONDS), "the HTTP/2 upstream did not start"
-
-    @property
-    def url(self):
-        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
-
-    def find(self, request_id):
-        return [stream for stream in list(self.requests) if stream.request_id == request_id]
-
-    def release(self, request_id):
-        """Lets a script that waits for this request's test go on."""
-        self._loop.call_soon_threadsafe(lambda: self.gate(request_id).set())
-
-    def gate(self, request_id):
-        return self._gates.setdefault(request_id, asyncio.Event())
+        super().__init__(10_000, ssl=context, backlog=1024)
 
     def go_away(self, connection, last_stream):
         asyncio.run_coroutine_threadsafe(connection.go_away(last_stream), self._loop).result(START_SECONDS)
@@ -224,20 +201,6 @@ class H2Upstream:
     def break_connection(self, connection):
         """At once, without a word of HTTP/2 or TLS."""
         self._loop.call_soon_threadsafe(connection.writer.transport.abort)
-
-    def stop(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(START_SECONDS)
-
-    def _run(self):
-        self._loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context, backlog=1024)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        self._loop.run_forever()
 
     async def _serve(self, reader, writer):
         connection = Connection(self, len(self.connections) + 1, reader, writer)

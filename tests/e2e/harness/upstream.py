@@ -9,10 +9,10 @@ import hashlib
 import json
 import socket
 import struct
-import threading
+
+from .scripted import ScriptedServer
 
 HEAD_BYTES_MAX = 1 << 17
-START_SECONDS = 10
 
 SCRIPTS = {}
 
@@ -37,6 +37,10 @@ class Request:
     def header(self, name):
         values = [value for key, value in self.headers if key == name]
         return values[0] if values else None
+
+    @property
+    def request_id(self):
+        return self.header("x-request-id")
 
     def json(self):
         return json.loads(self.body)
@@ -118,54 +122,18 @@ async def read_body(reader, request):
         await reader.readuntil(b"\r\n")
 
 
-class Upstream:
-    """Thread-safe to read from tests: `requests`, `malformed`, `open_connections`, `accepted`."""
+class Upstream(ScriptedServer):
+    """Thread-safe to read from tests, too: `open_connections`, `accepted`."""
 
     def __init__(self):
-        self.requests = collections.deque(maxlen=20_000)
-        self.malformed = []  # what was not HTTP, and failures of scripts
         self.by_script = collections.Counter()
         self.waiting = collections.Counter()  # requests a script holds now, by script
         self.open_connections = 0
         self.accepted = 0
-        self.port = 0
-        self._gates = {}
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upstream", daemon=True)
-        self._thread.start()
-        assert self._started.wait(START_SECONDS), "the scripted upstream did not start"
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def find(self, request_id):
-        """The requests that came with this x-request-id."""
-        return [request for request in list(self.requests) if request.header("x-request-id") == request_id]
-
-    def release(self, request_id):
-        """Lets a script that waits for this request's test go on."""
-        self._loop.call_soon_threadsafe(lambda: self._gate(request_id).set())
+        super().__init__(20_000, limit=HEAD_BYTES_MAX, backlog=4096)
 
     async def released(self, request):
-        await self._gate(request.header("x-request-id")).wait()
-
-    def _gate(self, request_id):
-        return self._gates.setdefault(request_id, asyncio.Event())
-
-    def stop(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(START_SECONDS)
-
-    def _run(self):
-        self._loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_BYTES_MAX, backlog=4096)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        self._loop.run_forever()
+        await self.gate(request.request_id).wait()
 
     async def _serve(self, reader, writer):
         self.accepted += 1
