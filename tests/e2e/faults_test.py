@@ -42,6 +42,28 @@ def error_of(answer, target):
 
 
 @pytest.mark.parametrize("target, model", [(CHAT, "scripted"), (MESSAGES, "scripted-claude"), (GEMINI, "-")])
+@pytest.mark.parametrize("how", ["clean", "plain", "gzip", "large", "moved"])
+def test_a_refusal_keeps_its_words_but_for_what_is_the_operators(wire, request_id, how, target, model):
+    headers = wire.bearer(("X-Request-ID", request_id), ("x-script", "tells-all"), ("x-tells", how))
+    answer = raw.post_json(wire.address, target, {"model": model, "max_tokens": 1}, headers)
+    [sent] = wire.upstream.find(request_id)
+    shown = f"{answer.headers} {answer.body}"
+    assert wire.keys.scripted not in shown and sent.header("host") not in shown
+    assert answer.complete
+    if how == "large":
+        assert answer.status == 502 and "too long" in error_of(answer, target)
+        return
+    assert answer.header("x-kept") == "kept"
+    if how == "moved":
+        assert answer.status == 307 and answer.body == b"moved" and answer.header("location") is None
+        return
+    assert answer.status == 401 and answer.body.endswith(b'"type": "authentication_error", "extra": 1.5}}')
+    assert answer.header("content-encoding") is None
+    if how != "clean":
+        assert answer.json()["error"]["message"] == "Incorrect API key provided: [redacted], at [redacted]"
+
+
+@pytest.mark.parametrize("target, model", [(CHAT, "scripted"), (MESSAGES, "scripted-claude"), (GEMINI, "-")])
 @pytest.mark.parametrize(
     "script",
     [

@@ -166,6 +166,7 @@ def test_responses_get_and_delete(client):
 
 def test_moderations_and_images(client):
     assert client.moderations.create(model="gpt-moderation", input="kind words").results
+    assert client.moderations.create(input="kind words").model == "omni-moderation-latest"
     image = client.images.generate(model="gpt-image", prompt="a gate", response_format="b64_json")
     assert base64.b64decode(image.data[0].b64_json)
 
@@ -184,6 +185,7 @@ def test_models(client):
     assert models["renamed-gpt"].owned_by == "the-house"
     assert models["gpt-4o-mini"].owned_by == "openai"
     assert client.models.retrieve("gpt-4o-mini").id == "gpt-4o-mini"
+    assert client.models.retrieve("text-embedding-new").id == "text-embedding-new"
 
 
 def test_models_are_those_of_the_key(world):

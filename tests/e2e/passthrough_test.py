@@ -1,5 +1,6 @@
 """What the upstream is sent and what the client gets back, byte for byte, on every surface."""
 
+import gzip
 import json
 
 import pytest
@@ -67,6 +68,13 @@ def test_only_the_model_name_changes(wire, request_id, target, model, upstream_m
     request = seen(wire, request_id)
     assert request.target == upstream_target
     assert request.body == BODY % json.dumps(upstream_model).encode()
+
+
+def test_a_coded_body_is_refused_by_its_coding(wire, request_id):
+    coded = gzip.compress(BODY % b'"scripted"')
+    answer = send(wire, "/v1/chat/completions", coded, request_id, ("Content-Encoding", "gzip"))
+    assert answer.status == 415 and "Content-Encoding: gzip" in answer.json()["error"]["message"]
+    assert not wire.upstream.find(request_id)
 
 
 @pytest.mark.parametrize("spelling", [b'"scripted"', b'"scri\\u0070ted"', b'"\\u0073cripted"'])

@@ -298,6 +298,10 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     if (beginning->retry) co_return true;
     if (beginning->over) co_return false;
   }
+  if (head.status >= 300 && framed == chat::Framing::json) {
+    co_await relay_words(upstream, head, beginning ? &*beginning : nullptr);
+    co_return false;
+  }
   if (auto started = start_answer(head); !started) {
     co_await refuse(upstream_error(started.error()));
     co_return false;

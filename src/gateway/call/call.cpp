@@ -23,6 +23,8 @@ using net::Task;
 constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
 // Model names listed in a 404: enough to see a typing error, not the whole catalogue.
 constexpr size_t kSuggestedModelsMax = 20;
+// What OpenAI takes where a request names none (API reference, moderations, 2026-11).
+constexpr std::string_view kModerationsModel = "omni-moderation-latest";
 
 std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message, std::string_view param = {}) {
   return std::unexpected(ClientError{.kind = kind, .message = message, .param = param});
@@ -184,6 +186,13 @@ Outcome<void> Call::inspect_body() {
     if (match_.model_place == ModelPlace::body) return refusal(ErrorKind::invalid_request, "the request has no body");
     return {};
   }
+  const std::string_view coding = exchange_.head().headers.value(HeaderId::content_encoding);
+  if (!coding.empty() && !base::equals_ignoring_case(coding, "identity")) {
+    return std::unexpected(ClientError{
+        .kind = ErrorKind::invalid_request,
+        .message = arena_.concat("the request body is coded: send it without Content-Encoding: ", coding.substr(0, 40)),
+        .status = 415});
+  }
   const std::string_view body(body_.data(), body_.size());
   if (match_.model_place == ModelPlace::multipart) {
     const auto type = http::parse_content_type(exchange_.head().headers.value(HeaderId::content_type));
@@ -224,6 +233,7 @@ Outcome<void> Call::find_model_outside_body() {
       model_ = *model;
     }
   }
+  if (model_.empty() && match_.operation == Operation::moderations) model_ = kModerationsModel;
   if (model_.empty() && match_.model_place != ModelPlace::none) {
     return refusal(ErrorKind::invalid_request, "the request names no model", "model");
   }

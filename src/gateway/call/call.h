@@ -212,6 +212,12 @@ class Call {
   chat::ClientError timeout_error();
   chat::ClientError upstream_error(const base::Error& error);
   net::Wait until(base::Duration timeout) const;
+  // refusal.cpp: what the provider says no with
+  // Passes it on in the provider's own words; `held` is what has been read of it.
+  net::Task<void> relay_words(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* held);
+  // A short answer whole, of a long one the beginning; as it is coded.
+  net::Task<void> read_beginning(http::ClientExchange& upstream, Beginning& beginning);
+  static std::string decode_document(std::string coded, std::string_view coding);
   // For the pieces of an answer: those after the first give way to other calls' beginnings.
   net::Wait until_next_piece(base::Duration timeout, base::Instant last_piece) const;
 
@@ -239,8 +245,6 @@ class Call {
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
   void warn_of_dropped(const Transcoder& transcoder);
-  net::Task<Beginning> read_beginning(http::ClientExchange& upstream);
-  static std::string decode_document(std::string coded, std::string_view coding);
   // An answer on its way through a Transcoder.
   struct Relay {
     Transcoder& transcoder;

@@ -23,8 +23,6 @@ using net::Task;
 
 namespace {
 
-// Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
-constexpr size_t kErrorBodyBytesMax = 256 << 10;
 // What comes behind the end of a stream is its framing; a connection that needs longer is not worth keeping.
 constexpr base::Duration kDrainTime = std::chrono::milliseconds(100);
 
@@ -330,29 +328,9 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   exchange_.abort();
 }
 
-// A short answer whole, of a long one the beginning; as it is coded.
-Task<Call::Beginning> Call::read_beginning(ClientExchange& upstream) {
-  Beginning beginning;
-  while (!beginning.done && beginning.bytes.size() < kErrorBodyBytesMax) {
-    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
-    if (!bytes) break;
-    beginning.bytes.append(bytes->data.data(), bytes->data.size());
-    beginning.done = bytes->done;
-  }
-  co_return beginning;
-}
-
-// Empty if it cannot be read.
-std::string Call::decode_document(std::string coded, std::string_view coding) {
-  auto decoder = http::ContentDecoder::create(coding, kErrorBodyBytesMax);
-  if (decoder && *decoder == nullptr) return coded;
-  std::string body;
-  if (!decoder || !(*decoder)->feed(coded, body)) body.clear();
-  return body;
-}
-
 Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
-  Beginning beginning = co_await read_beginning(upstream);
+  Beginning beginning;
+  co_await read_beginning(upstream, beginning);
   co_return decode_document(std::move(beginning.bytes), head.headers.value("content-encoding"));
 }
 

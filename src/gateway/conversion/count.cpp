@@ -46,7 +46,8 @@ Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head)
 
 // Of a provider of the client's own protocol. Many that are compatible with an API do not have this part of it.
 Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHead& head) {
-  Beginning beginning = co_await read_beginning(upstream);
+  Beginning beginning;
+  co_await read_beginning(upstream, beginning);
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
   const control::Model* const model = attempt_->model;
   const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);
@@ -61,8 +62,7 @@ Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHea
     co_return co_await answer_estimate();
   }
   conversion_.reset();
-  if (!start_answer(head)) co_return exchange_.abort();
-  co_await relay_body(upstream, head, &beginning);
+  co_await relay_words(upstream, head, &beginning);
 }
 
 }  // namespace llmgw::gateway

@@ -94,8 +94,9 @@ Task<void> Call::answer_metrics() {
 
 Task<void> Call::answer_models() {
   if (auto allowed = authenticate(); !allowed) co_return co_await refuse(allowed.error());
-  const auto models = visible_models(generation_.snapshot(), *principal_);
+  const control::Snapshot& snapshot = generation_.snapshot();
   if (match_.operation == Operation::models_list) {
+    const auto models = visible_models(snapshot, *principal_);
     auto body = dialects::write_models(match_.dialect, models, exchange_.head().query);
     if (!body) co_return co_await refuse({.kind = ErrorKind::invalid_request, .message = body.error().context});
     co_return co_await answer(200, "application/json", *body, {});
@@ -103,9 +104,12 @@ Task<void> Call::answer_models() {
   auto wanted = decode_model(match_.model, arena_);
   if (!wanted) co_return co_await refuse({.kind = ErrorKind::invalid_request, .message = wanted.error().context});
   model_ = *wanted;
-  const auto found = std::ranges::find(models, model_, &ModelInfo::name);
-  if (found == models.end()) co_return co_await refuse(unknown_model());
-  co_await answer(200, "application/json", dialects::write_model(match_.dialect, *found), {});
+  // Whatever may be called can be asked for, also what only a pattern serves.
+  const auto resolved = snapshot.resolve(*principal_, model_);
+  if (!resolved || resolved->group.targets.empty()) co_return co_await refuse(unknown_model());
+  const control::Model& model = snapshot.models[resolved->group.targets.front().id];
+  const ModelInfo info{.name = model_, .owned_by = model.owned_by, .created = model.created};
+  co_await answer(200, "application/json", dialects::write_model(match_.dialect, info), {});
 }
 
 }  // namespace llmgw::gateway

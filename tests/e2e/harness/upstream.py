@@ -5,6 +5,7 @@ import asyncio
 import base64
 import collections
 import dataclasses
+import gzip
 import hashlib
 import json
 import socket
@@ -307,6 +308,24 @@ async def drip_a_second(connection, request):
 async def garbage(connection, request):
     await connection.write(b"\x16\x03\x01 this is not HTTP at all\r\n\r\n")
     connection.writer.close()
+
+
+@script("tells-all")
+async def tells_all(connection, request):
+    """Refuses, with what the gateway sent and where it sent it, as the header x-tells says."""
+    sent = request.header("authorization") or request.header("x-api-key") or request.header("x-goog-api-key")
+    where = request.header("host")
+    how = request.header("x-tells")
+    message = f"Incorrect API key provided: {sent.removeprefix('Bearer ')}, at {where}" if how != "clean" else "no"
+    body = json.dumps({"error": {"message": message, "type": "authentication_error", "extra": 1.50}}).encode()
+    headers = ["x-kept: kept"]
+    if how == "gzip":
+        body, headers = gzip.compress(body), [*headers, "Content-Encoding: gzip"]
+    if how == "large":
+        body = body[:-1] + b" " * (300 << 10) + b"}"
+    if how == "moved":
+        return await connection.answer(b"moved", "307 Moved", [*headers, f"Location: http://{where}/elsewhere"])
+    await connection.answer(body, "401 Unauthorized", headers)
 
 
 @script("bad-status-line")

@@ -103,6 +103,7 @@ MODELS = [
     {"name": "gpt-*", "connection": "sim-openai"},
     {"name": "renamed-gpt", "connection": "sim-openai", "remote": "gpt-remote-name", "owned_by": "the-house"},
     {"name": "text-embedding-*", "connection": "sim-openai"},
+    {"name": "omni-moderation-*", "connection": "sim-openai"},
     {"name": "house/*-chat", "connection": "sim-openai"},
     {"name": "azure-gpt", "connection": "sim-azure", "deployment": "deployed-gpt"},
     {"name": "claude-sonnet", "connection": "sim-anthropic", "remote": "claude-sonnet-remote"},
