@@ -8,9 +8,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/temporary_directory.h"
+#include "control/ledger/ledger_merge.h"
 #include "control/ledger/ledger_reader.h"
+#include "control/ledger/ledger_text.h"
 #include "control/test_support.h"
 
 namespace llmgw::control {
@@ -236,6 +239,64 @@ TEST_F(LedgerTest, NewestRecordsAndChosenSums) {
       store->report({.by = {}, .where = {{ReportColumn::team, "second"}, {ReportColumn::key, "odd' OR '1' = '1"}}});
   ASSERT_TRUE(one);
   EXPECT_TRUE(one->empty());
+}
+
+// However they end, calls of a model that a pattern serves stand in one line; names that nobody knows in the pattern's.
+TEST_F(LedgerTest, CallsOfAPatternAreSummedByTheirModel) {
+  auto ledger = start();
+  const auto call = [&](std::string_view model, CallOutcome outcome, uint16_t status) {
+    LedgerRecord record = record_of("k", 1);
+    record.text(LedgerText::model) = "claude-*";
+    record.text(LedgerText::upstream_model) = model;
+    record.outcome = outcome;
+    record.upstream_status = status;
+    ledger->writer(0).append(record);
+  };
+  call("claude-x", CallOutcome::completed, 200);
+  call("claude-x", CallOutcome::failed, 529);
+  call("claude-x", CallOutcome::failed, 0);
+  call("claude-x", CallOutcome::cut, 200);
+  call("claude-made-up", CallOutcome::failed, 404);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto rows = store->report({.by = {ReportColumn::model}});
+  ASSERT_TRUE(rows);
+  std::map<std::string, std::pair<int64_t, int64_t>> calls_and_failures;
+  for (const ReportRow& row : *rows) calls_and_failures[row.names[0]] = {row.sums.calls, row.sums.failed};
+  EXPECT_THAT(calls_and_failures, testing::UnorderedElementsAre(testing::Pair("claude-x", testing::Pair(4, 3)),
+                                                                testing::Pair("claude-*", testing::Pair(1, 1))));
+}
+
+// Of three workers, one of whom went on to a second segment while the others wrote to their first.
+TEST_F(LedgerTest, ExportIsOldestFirstOverAllSegments) {
+  std::filesystem::create_directories(ledger_directory(directory_));
+  const auto segment = [&](std::string_view name, std::initializer_list<int> times) {
+    auto made = accounting::Segment::create(ledger_directory(directory_) + "/" + std::string(name) + ".seg", kTime);
+    ASSERT_TRUE(made);
+    for (const int time : times) {
+      LedgerRecord record = record_of("k", time);
+      record.time += time * 1'000'000'000LL;
+      std::array<char, accounting::kLedgerRecordBytesMax> bytes;
+      ASSERT_TRUE((*made)->append({bytes.data(), accounting::encode(record, bytes)}));
+    }
+  };
+  segment("1-a-0", {1, 5, 9, 12});
+  segment("1-a-1", {2, 3, 11});
+  segment("1-a-2", {});
+  segment("4-a-1", {11, 13});
+  segment("9-b-0", {4});  // written out late: it had waited for room on the disk
+  const auto seen = [&](TimeSpan span) {
+    std::vector<int64_t> costs;
+    EXPECT_TRUE(visit_oldest_first(directory_, span,
+                                   [&](const LedgerRecord& record) { costs.push_back(record.nano_dollars); }));
+    return costs;
+  };
+  EXPECT_THAT(seen({}), testing::ElementsAre(1, 2, 3, 4, 5, 9, 11, 11, 12, 13));
+  constexpr int64_t kSeconds = kTime / 1'000'000'000;
+  EXPECT_THAT(seen({.from = kSeconds + 3, .to = kSeconds + 12}), testing::ElementsAre(3, 4, 5, 9, 11, 11));
+  std::ostringstream out;
+  EXPECT_EQ(export_ledger(directory_, {}, LedgerFormat::json, out), 10u);
+  EXPECT_LT(out.str().find("\"nano_dollars\":4}"), out.str().find("\"nano_dollars\":5}"));
 }
 
 TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {

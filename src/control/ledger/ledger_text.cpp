@@ -145,17 +145,12 @@ base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan
                                      std::ostream& out) {
   uint64_t written = 0;
   if (format == LedgerFormat::csv) write_csv(cells_of(LedgerRecord{}), true, out);
-  for (const std::string& path : ledger_segments(data_dir)) {
-    TRY(file, accounting::read_segment(path));
-    accounting::scan_segment(file.bytes, accounting::kSegmentHeadBytes, [&](std::string_view payload) {
-      const auto record = accounting::decode(payload);
-      if (!record || record->time / 1'000'000'000 < span.from || record->time / 1'000'000'000 >= span.to) return;
-      ++written;
-      if (format == LedgerFormat::csv) return write_csv(cells_of(*record), false, out);
-      write_json(cells_of(*record), out);
-      out << "\n";
-    });
-  }
+  TRY_VOID(visit_oldest_first(data_dir, span, [&](const LedgerRecord& record) {
+    ++written;
+    if (format == LedgerFormat::csv) return write_csv(cells_of(record), false, out);
+    write_json(cells_of(record), out);
+    out << "\n";
+  }));
   return written;
 }
 

@@ -4,25 +4,18 @@
 #include <cstdint>
 #include <expected>
 #include <iosfwd>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/ledger/ledger_merge.h"
 #include "control/ledger/ledger_store.h"
 
 namespace llmgw::control {
 
 enum class LedgerFormat : uint8_t { table, csv, json };
 
-// Times in seconds since 1970; the end is not included.
-struct TimeSpan {
-  int64_t from = 0;
-  int64_t to = std::numeric_limits<int64_t>::max();
-};
-
-// All records of the span, oldest segment first: CSV with a line of names, or a JSON object a line. Files that somebody
-// writes are read as far as they are.
+// All records of the span, the oldest first: CSV with a line of names, or a JSON object a line.
 base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan& span, LedgerFormat format,
                                      std::ostream& out);
 

@@ -40,11 +40,13 @@ RollupSums sums_of(const LedgerRecord& record) {
 
 namespace {
 
-// Where a pattern serves the call, the name that the provider knows; but not one that clients made up.
+// Where a pattern serves the call, the name that was asked of the provider, however the call ended, so that a model's
+// failures stand beside its successes; but not one that clients made up and the provider does not know.
 std::string_view model_of(const LedgerRecord& record) {
   const auto model = record.text(LedgerText::model);
   const bool pattern = model.find('*') != std::string_view::npos;
-  return pattern && record.outcome == CallOutcome::completed ? record.text(LedgerText::upstream_model) : model;
+  constexpr uint16_t kNotFound = 404;
+  return pattern && record.upstream_status != kNotFound ? record.text(LedgerText::upstream_model) : model;
 }
 
 // Makes `key` that of the record; whether it was that already.
