@@ -27,6 +27,8 @@ void read_one(std::string_view bytes) {
   require_agreement(bytes, whole, oracle);
   // llhttp reads Proxy-Connection, which no standard knows, like Connection.
   if (whole.head.headers.has(HeaderId::proxy_connection)) return;
+  // A tab behind a word of Connection is white space (RFC 9110, 5.6.3); to llhttp it is part of the word.
+  if (bytes.contains('\t')) return;
   // It also keeps an HTTP/1.0 connection that says both keep-alive and close; closing more often does no harm.
   require(!whole.head.keep_alive || oracle.keep_alive, "no connection kept that llhttp would close");
 }
