@@ -10,6 +10,7 @@
 
 namespace {
 
+using llmgw::accounting::TextScanner;
 using llmgw::accounting::UsageScanner;
 using llmgw::chat::Dialect;
 using llmgw::chat::Framing;
@@ -18,6 +19,7 @@ using Payload = EventStreamTap::Payload;
 
 struct Seen {
   llmgw::chat::Usage usage;
+  uint64_t text_bytes = 0;
   bool content = false;
   bool ended = false;
   bool at_boundary = false;
@@ -26,14 +28,20 @@ struct Seen {
 
 Seen tap(std::string_view bytes, Payload payload, size_t piece) {
   EventStreamTap tapped(payload);
-  UsageScanner usage(payload == Payload::wrapped ? Dialect::anthropic : Dialect::bedrock, Framing::event_stream);
+  const Dialect dialect = payload == Payload::wrapped ? Dialect::anthropic : Dialect::bedrock;
+  UsageScanner usage(dialect, Framing::event_stream);
+  TextScanner text(dialect);
   bool content = false;
   for (size_t at = 0; at < bytes.size(); at += piece) {
-    tapped.feed(bytes.substr(at, piece), &usage);
+    tapped.feed(bytes.substr(at, piece), {.usage = &usage, .text = &text});
     if (content && !tapped.content()) std::abort();
     content = tapped.content();
   }
-  return {.usage = usage.usage(), .content = content, .ended = tapped.ended(), .at_boundary = tapped.at_boundary()};
+  return {.usage = usage.usage(),
+          .text_bytes = text.bytes(),
+          .content = content,
+          .ended = tapped.ended(),
+          .at_boundary = tapped.at_boundary()};
 }
 
 bool says_something(std::string_view bytes) {

@@ -1,5 +1,6 @@
 // links: accounting Boost::json
-// The usage scanner finds the same whatever the cuts, and for one plain document what Boost.JSON finds.
+// The scanners of usage and of text find the same whatever the cuts, and the former for one plain document what
+// Boost.JSON finds.
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdint>
@@ -8,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "accounting/text_scanner.h"
 #include "accounting/usage_scanner.h"
 #include "base/rng.h"
 
 using namespace llmgw;
+using accounting::TextScanner;
 using accounting::UsageScanner;
 using chat::Dialect;
 using chat::Framing;
@@ -63,17 +66,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(bytes.data(), bytes.size());
 
   UsageScanner whole(dialect, framing);
+  TextScanner whole_text(dialect);
   whole.feed(text);
+  whole_text.feed(text);
   UsageScanner bytewise(dialect, framing);
-  for (const char& byte : bytes) bytewise.feed({&byte, 1});
+  TextScanner bytewise_text(dialect);
+  for (const char& byte : bytes) {
+    bytewise.feed({&byte, 1});
+    bytewise_text.feed({&byte, 1});
+  }
   UsageScanner cut(dialect, framing);
+  TextScanner cut_text(dialect);
   for (std::string_view rest = text; !rest.empty();) {
     const size_t part = std::min<size_t>(rest.size(), 1 + rng.below(80));
     cut.feed(rest.substr(0, part));
+    cut_text.feed(rest.substr(0, part));
     rest.remove_prefix(part);
   }
   require(whole.usage() == bytewise.usage() && whole.seen() == bytewise.seen());
   require(whole.usage() == cut.usage() && whole.seen() == cut.seen());
+  require(whole_text.bytes() == bytewise_text.bytes() && whole_text.bytes() == cut_text.bytes());
+  require(whole_text.bytes() <= text.size());
   if (dialect == Dialect::openai_chat && framing == Framing::json) compare_with_boost(text, whole.usage());
   return 0;
 }

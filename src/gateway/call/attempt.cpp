@@ -34,6 +34,9 @@ constexpr std::string_view kConnecting = "connect_timeout";
 constexpr std::string_view kFirstByte = "first_byte_timeout";
 constexpr std::string_view kNextPiece = "idle_timeout";
 
+// Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
+constexpr uint64_t kCodedBytesPerTextByte = 4;
+
 // Statuses that say something of the instance, not of the request.
 bool another_may_answer(uint16_t status) {
   return status >= 500 || status == 401 || status == 403 || status == 404 || status == 408 || status == 429;
@@ -104,6 +107,8 @@ bool Call::hit_closed_connection(const ClientExchange& upstream, const Error& er
 }
 
 Task<bool> Call::attempt() {
+  text_.reset();
+  text_bytes_ = 0;
   std::unique_ptr<ClientExchange> upstream;
   auto head = hedges() ? co_await race_heads(upstream) : co_await exchange_heads(upstream);
   if (!head) {
@@ -318,6 +323,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   if (head.status < 300) {
     usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+    if (Call::streams() && head.headers.value("content-encoding").empty()) text_.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -346,6 +352,11 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
+    if (text_) {
+      text_->feed(data);
+    } else if (usage_) {
+      text_bytes_ += data.size() / kCodedBytesPerTextByte;
+    }
     if (details_) details_->feed(data);
     boundary.feed(data);
     if (cursor_) cursor_->feed(data);
@@ -379,7 +390,9 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   using Payload = EventStreamTap::Payload;
   constexpr auto kShape = chat::Framing::event_stream;
   const bool invoked = match_.operation == Operation::invoke_stream;
-  usage_.emplace(invoked ? chat::Dialect::anthropic : match_.dialect, kShape);
+  const chat::Dialect dialect = invoked ? chat::Dialect::anthropic : match_.dialect;
+  usage_.emplace(dialect, kShape);
+  text_.emplace(dialect);
   look_for_details(kShape, head.headers);
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
   const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
@@ -396,7 +409,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     }
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     const std::string_view data(bytes->data.data(), bytes->data.size());
-    tap.feed(data, &*usage_, details_ ? &*details_ : nullptr);
+    tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
     const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
     const iovec buffer = net::buffer_of(data);
     const Instant arrived = worker_.loop().now();

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "accounting/answer_details.h"
+#include "accounting/text_scanner.h"
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "chat/error.h"
@@ -391,6 +392,9 @@ class Call {
   std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
+  // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.
+  std::optional<accounting::TextScanner> text_;
+  uint64_t text_bytes_ = 0;
   std::optional<accounting::AnswerDetails> details_;  // where the request may have made it dearer or cheaper
   // Of a converted answer, where sound and pictures cost apart.
   std::optional<accounting::UsageScanner> converted_media_;
@@ -401,7 +405,6 @@ class Call {
   // Of attempts before the last that were used, too: a stream that another instance finished.
   uint64_t tokens_before_ = 0;
   int64_t cost_before_ = 0;
-  uint64_t bytes_before_ = 0;  // of the answer, when the last attempt took over
   telemetry::RequestSeries* series_ = nullptr;
 };
 

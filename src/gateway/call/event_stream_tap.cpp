@@ -19,6 +19,12 @@ int base64_value(char c) {
   return c == '/' ? 63 : -1;
 }
 
+void pass_on(std::string_view payload, const EventStreamTap::Scanners& scanners) {
+  if (scanners.usage != nullptr) scanners.usage->feed(payload);
+  if (scanners.text != nullptr) scanners.text->feed(payload);
+  if (scanners.details != nullptr) scanners.details->feed(payload);
+}
+
 }  // namespace
 
 void ChunkDecoder::reset() {
@@ -102,31 +108,29 @@ void EventStreamTap::read_name(std::string_view text) {
   content_ = content_ || !is_prelude_name(name.value_or(""));
 }
 
-void EventStreamTap::read_chunk(std::string_view payload, accounting::UsageScanner* usage,
-                                accounting::AnswerDetails* details) {
+void EventStreamTap::read_chunk(std::string_view payload, const Scanners& scanners) {
   constexpr size_t kPieceBytes = 512;  // decoded at a time
   std::array<char, kPieceBytes> buffer;
   while (!payload.empty()) {
     const std::string_view text = chunk_.decode(payload, buffer);
     if (unnamed_ && !content_) read_name(text);
-    if (usage != nullptr) usage->feed(text);
-    if (details != nullptr) details->feed(text);
+    pass_on(text, scanners);
   }
 }
 
-void EventStreamTap::feed(std::string_view bytes, accounting::UsageScanner* usage, accounting::AnswerDetails* details) {
+void EventStreamTap::feed(std::string_view bytes, const Scanners& scanners) {
   while (const auto step = walker_.next(bytes)) {
     if (step->starts) {
       begin_message();
-      if (usage != nullptr) usage->next_document();
+      if (scanners.usage != nullptr) scanners.usage->next_document();
+      if (scanners.text != nullptr) scanners.text->next_document();
     }
     if (step->payload.empty()) continue;
     if (payload_ == Payload::wrapped) {
-      read_chunk(step->payload, usage, details);
+      read_chunk(step->payload, scanners);
       continue;
     }
-    if (usage != nullptr) usage->feed(step->payload);
-    if (details != nullptr) details->feed(step->payload);
+    pass_on(step->payload, scanners);
   }
 }
 

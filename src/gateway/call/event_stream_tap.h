@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "accounting/answer_details.h"
+#include "accounting/text_scanner.h"
 #include "accounting/usage_scanner.h"
 #include "gateway/failover/first_content.h"
 #include "http/event_stream.h"
@@ -46,7 +47,13 @@ class EventStreamTap {
   };
   explicit EventStreamTap(Payload payload) : payload_(payload) {}
 
-  void feed(std::string_view bytes, accounting::UsageScanner* usage, accounting::AnswerDetails* details = nullptr);
+  // Who is given the payloads; null: nobody.
+  struct Scanners {
+    accounting::UsageScanner* usage = nullptr;
+    accounting::TextScanner* text = nullptr;
+    accounting::AnswerDetails* details = nullptr;
+  };
+  void feed(std::string_view bytes, const Scanners& scanners);
   // Between two messages: one may be appended.
   bool at_boundary() const { return walker_.between_messages(); }
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
@@ -58,7 +65,7 @@ class EventStreamTap {
 
  private:
   void begin_message();
-  void read_chunk(std::string_view payload, accounting::UsageScanner* usage, accounting::AnswerDetails* details);
+  void read_chunk(std::string_view payload, const Scanners& scanners);
   void read_name(std::string_view text);
 
   Payload payload_;

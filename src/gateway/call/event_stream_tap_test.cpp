@@ -27,6 +27,7 @@ std::string chunk(std::string_view json, const char* member = R"("bytes":)") {
 
 struct Seen {
   chat::Usage usage;
+  uint64_t text_bytes;
   bool ended;
   bool at_boundary;
 };
@@ -34,8 +35,11 @@ struct Seen {
 Seen tap(std::string_view stream, Payload payload, chat::Dialect dialect, size_t step) {
   EventStreamTap tapped(payload);
   UsageScanner usage(dialect, chat::Framing::event_stream);
-  for (size_t at = 0; at < stream.size(); at += step) tapped.feed(stream.substr(at, step), &usage);
-  return {usage.usage(), tapped.ended(), tapped.at_boundary()};
+  accounting::TextScanner text(dialect);
+  for (size_t at = 0; at < stream.size(); at += step) {
+    tapped.feed(stream.substr(at, step), {.usage = &usage, .text = &text});
+  }
+  return {usage.usage(), text.bytes(), tapped.ended(), tapped.at_boundary()};
 }
 
 TEST(EventStreamTap, ReadsConversesUsageBehindTheStop) {
@@ -53,6 +57,7 @@ TEST(EventStreamTap, ReadsConversesUsageBehindTheStop) {
     EXPECT_TRUE(seen.at_boundary);
     const Seen cut = tap(start, Payload::plain, chat::Dialect::bedrock, step);
     EXPECT_FALSE(cut.usage.known());
+    EXPECT_EQ(cut.text_bytes, std::string_view(R"("usage":{"inputTokens":9})").size());
     EXPECT_FALSE(cut.ended);
     EXPECT_TRUE(cut.at_boundary);
     EXPECT_FALSE(tap(stream.substr(0, stream.size() - 1), Payload::plain, chat::Dialect::bedrock, step).at_boundary);
@@ -117,15 +122,15 @@ TEST(EventStreamTap, ContentIsNotTheFirstFrameWhereverTheBytesAreCut) {
     const std::string stream = row.prelude + row.content;
     for (size_t cut = 0; cut < stream.size(); ++cut) {
       EventStreamTap tapped(row.payload);
-      tapped.feed(std::string_view(stream).substr(0, cut), nullptr);
+      tapped.feed(std::string_view(stream).substr(0, cut), {});
       if (cut <= row.prelude.size()) EXPECT_FALSE(tapped.content()) << row.what << " cut at " << cut;
-      tapped.feed(std::string_view(stream).substr(cut), nullptr);
+      tapped.feed(std::string_view(stream).substr(cut), {});
       EXPECT_TRUE(tapped.content()) << row.what << " cut at " << cut;
-      tapped.feed(row.prelude, nullptr);
+      tapped.feed(row.prelude, {});
       EXPECT_TRUE(tapped.content()) << row.what << ": it stays so";
     }
     EventStreamTap by_bytes(row.payload);
-    for (const char& byte : row.prelude) by_bytes.feed({&byte, 1}, nullptr);
+    for (const char& byte : row.prelude) by_bytes.feed({&byte, 1}, {});
     EXPECT_FALSE(by_bytes.content()) << row.what;
   }
 }
@@ -133,16 +138,16 @@ TEST(EventStreamTap, ContentIsNotTheFirstFrameWhereverTheBytesAreCut) {
 TEST(EventStreamTap, AnEventWithoutANameSaysSomethingOnceTheNextBegins) {
   for (const std::string_view json : {"{}", "", R"({"type":7})"}) {
     EventStreamTap tapped(Payload::wrapped);
-    tapped.feed(chunk(json), nullptr);
+    tapped.feed(chunk(json), {});
     EXPECT_FALSE(tapped.content()) << json;
-    tapped.feed(chunk(R"({"type":"ping"})"), nullptr);
+    tapped.feed(chunk(R"({"type":"ping"})"), {});
     EXPECT_TRUE(tapped.content()) << json;
   }
 }
 
 TEST(EventStreamTap, WhatIsNoEventStreamIsTakenForContent) {
   EventStreamTap tapped(Payload::plain);
-  tapped.feed("<html>not an event stream</html>", nullptr);
+  tapped.feed("<html>not an event stream</html>", {});
   EXPECT_TRUE(tapped.content());
 }
 

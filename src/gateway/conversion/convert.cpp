@@ -232,6 +232,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     if (!bytes && exchange_.cancellation().cancelled()) break;
     relay.upstream_done = feed_converted(bytes, transcoder, relay.decoder.get());
     converted_usage_ = transcoder.usage();
+    text_bytes_ = transcoder.text_bytes();
     if (transcoder.error()) {
       note_failure(false);
       if (!relay.begun && may_retry(*transcoder.error())) co_return true;

@@ -86,6 +86,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     co_return exchange_.abort();
   }
   usage_.emplace(Dialect::anthropic, chat::Framing::sse);
+  text_.emplace(Dialect::anthropic);
   if (!upstream.body_at_hand()) co_await exchange_.flush();
   waiting_for_ = "idle_timeout";
   Unwrapper unwrapper;
@@ -100,6 +101,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     out.clear();
     auto fed = unwrapper.feed({bytes->data.data(), bytes->data.size()}, out);
     usage_->feed(out);
+    text_->feed(out);
     if (!fed) {
       error_ = fed.error().kind;
       out += dialects::write_stream_error(Dialect::anthropic, chat::Framing::sse, fed.error(), id_.view(), {});

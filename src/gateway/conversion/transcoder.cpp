@@ -83,7 +83,7 @@ Transcoder::Transcoder(const Sides& sides)
       framer_(sides.write.framing, sides.client_wrapped, out_),
       reader_(sides.provider.make_stream_reader(sides.read)) {
   if (sides.continuable) joiner_.emplace(static_cast<chat::EventSink&>(*this));
-  sequencer_.emplace(joiner_ ? static_cast<chat::EventSink&>(*joiner_) : *this);
+  make_sequencer(joiner_ ? static_cast<chat::EventSink&>(*joiner_) : *this);
   if (sides.write.framing == Framing::json) {
     collector_.emplace(sides.read.arena);
   } else {
@@ -91,11 +91,22 @@ Transcoder::Transcoder(const Sides& sides)
   }
 }
 
+void Transcoder::TextCounter::event(const chat::StreamEvent& event) {
+  if (event.kind == EventKind::delta) bytes += event.text.size();
+  next->event(event);
+}
+
+void Transcoder::make_sequencer(chat::EventSink& next) {
+  sequencer_.emplace(next);
+  said_.next = &*sequencer_;
+  said_.bytes = 0;
+}
+
 void Transcoder::resume(const Sides& sides, const chat::Usage& used) {
   joiner_->resume(used);
   reader_ = sides.provider.make_stream_reader(sides.read);
   sides_.emplace(sides);
-  sequencer_.emplace(*joiner_);
+  make_sequencer(*joiner_);
   sse_ = http::SseReader();
   frames_ = http::EventStreamReader();
   array_ = json::ArraySplitter();
@@ -167,12 +178,12 @@ void Transcoder::finish() {
       // JSON, which the reader notices.
       const auto tail = sse_.finish();
       if (tail.event) read_event({.name = tail.event->event, .data = tail.event->data});
-      reader_->transport_ended(*sequencer_);
+      reader_->transport_ended(said_);
       break;
     }
     case Framing::event_stream:
       if (!frames_.between_messages()) return fail_with("the provider's answer ended inside an event");
-      reader_->transport_ended(*sequencer_);
+      reader_->transport_ended(said_);
       break;
     default: read_document();
   }
@@ -182,12 +193,12 @@ void Transcoder::finish() {
 void Transcoder::read_document() {
   if (is_array_) {
     if (!array_.finish()) return fail_with("the provider's answer ended before it was complete");
-    return reader_->transport_ended(*sequencer_);
+    return reader_->transport_ended(said_);
   }
   chat::Answer answer;
   auto read = sides_->provider.read_answer(document_, sides_->read, answer);
   if (!read) return sequencer_->fail(read.error());
-  chat::explode(answer, *sequencer_);
+  chat::explode(answer, said_);
 }
 
 void Transcoder::note_media(const chat::Part& head) {

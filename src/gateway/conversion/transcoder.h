@@ -71,7 +71,6 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // does, write_failure() tells the client; the stream has then no error event yet.
   bool can_continue() const { return joiner_ && joiner_->can_continue(); }
   std::string_view beginning() const { return joiner_->beginning(); }
-  size_t bytes_of_instance() const { return joiner_ ? joiner_->bytes_of_instance() : 0; }
   void write_failure();
   // What is fed from now on comes from another upstream, whose side this is. `used` by those before.
   void resume(const Sides& sides, const chat::Usage& used);
@@ -93,8 +92,18 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio"; empty: nothing.
   std::string_view dropped_media() const { return dropped_media_; }
   const chat::Usage& usage() const { return sequencer_->usage(); }
+  // Text, thoughts and arguments that this upstream has sent, also what was not passed on.
+  uint64_t text_bytes() const { return said_.bytes; }
 
  private:
+  // Between reader and Sequencer.
+  struct TextCounter final : chat::EventSink {
+    void event(const chat::StreamEvent& event) override;
+    chat::Sequencer* next = nullptr;
+    uint64_t bytes = 0;
+  };
+
+  void make_sequencer(chat::EventSink& next);
   void event(const chat::StreamEvent& event) override;
   void feed_sse(std::string_view bytes);
   void feed_event_stream(std::string_view bytes);
@@ -102,7 +111,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void read_document();
   void note_media(const chat::Part& head);
   void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
-  void read_event(const chat::WireEvent& event) { reader_->read(event, *sequencer_); }
+  void read_event(const chat::WireEvent& event) { reader_->read(event, said_); }
   void fail_with(std::string_view message);
   void fail_started(const chat::ClientError& said);
 
@@ -114,6 +123,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::optional<chat::Collector> collector_;
   std::optional<Joiner> joiner_;
   std::optional<chat::Sequencer> sequencer_;  // the same
+  TextCounter said_;
   http::SseReader sse_;
   http::EventStreamReader frames_;
   std::string chunk_;          // of InvokeModel's stream, unwrapped

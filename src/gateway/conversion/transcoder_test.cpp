@@ -62,6 +62,18 @@ TEST_F(TranscoderTest, AnArrayIsAStream) {
   }
 }
 
+// Tokens are estimated from it, so it must not depend on the client's protocol or on where the stream was cut.
+TEST_F(TranscoderTest, TextIsCountedAsTheProviderSentIt) {
+  for (const Dialect client : {Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic, Dialect::cohere}) {
+    Transcoder transcoder(sides(Dialect::gemini, Framing::json, client, Framing::sse));
+    transcoder.feed(kChunks.substr(0, kChunks.find('\n')));
+    EXPECT_EQ(transcoder.text_bytes(), 4u);
+    transcoder.feed(kChunks.substr(kChunks.find('\n')));
+    transcoder.finish();
+    EXPECT_EQ(transcoder.text_bytes(), 7u);
+  }
+}
+
 TEST_F(TranscoderTest, WhatSaysSomethingIsToldApart) {
   struct Piece {
     std::string_view event;

@@ -63,7 +63,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
   if (!may_continue(relay)) co_return false;
   Transcoder& transcoder = relay.transcoder;
   const std::string beginning(transcoder.beginning());
-  const chat::Usage used = charge_attempt(CallOutcome::cut, transcoder.bytes_of_instance());
+  const chat::Usage used = charge_attempt(CallOutcome::cut, transcoder.text_bytes());
   count_failed_attempt();
   if (!transcoder.output().empty()) {
     const iovec buffer = net::buffer_of(transcoder.output());

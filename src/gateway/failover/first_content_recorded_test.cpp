@@ -241,9 +241,9 @@ TEST(RecordedStreams, OfBedrockBeginToSpeakAtTheSameFrameWhereverTheyAreCut) {
       with_prelude += silent > 0 ? 1 : 0;
       for (size_t cut = 1; cut < spoken; ++cut) {
         EventStreamTap tap(api.payload);
-        tap.feed(stream.substr(0, cut), nullptr);
+        tap.feed(stream.substr(0, cut), {});
         if (cut <= silent) ASSERT_FALSE(tap.content()) << "cut at byte " << cut;
-        tap.feed(stream.substr(cut, spoken - cut), nullptr);
+        tap.feed(stream.substr(cut, spoken - cut), {});
         ASSERT_TRUE(tap.content()) << "cut at byte " << cut;
       }
     }

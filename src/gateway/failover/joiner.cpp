@@ -38,7 +38,6 @@ void Joiner::resume(const chat::Usage& used) {
   resumed_ = true;
   mode_ = Mode::pass;
   first_part_ = parts_end_;
-  instance_bytes_ = 0;
 }
 
 void Joiner::event(const StreamEvent& event) {
@@ -99,7 +98,6 @@ void Joiner::start_part(const StreamEvent& event) {
 }
 
 void Joiner::delta(const StreamEvent& event) {
-  instance_bytes_ += event.text.size();
   if (mode_ == Mode::swallow) return;
   StreamEvent rest = event;
   if (!again_.empty() && text_open_) {

@@ -28,8 +28,6 @@ class Joiner final : public chat::EventSink {
   std::string_view beginning() const;
   // What follows is the next instance's. `used` by those before is added to what it says it used.
   void resume(const chat::Usage& used);
-  // Text that this instance has sent, also what was not passed on.
-  size_t bytes_of_instance() const { return instance_bytes_; }
 
  private:
   enum class Mode : uint8_t { pass, join, swallow };
@@ -49,7 +47,6 @@ class Joiner final : public chat::EventSink {
   uint32_t text_part_ = 0;   // its number
   uint32_t first_part_ = 0;  // of this instance's parts, as they are numbered for the client
   uint32_t parts_end_ = 0;   // highest number in use, plus one
-  size_t instance_bytes_ = 0;
   bool resumed_ = false;
   bool text_seen_ = false;
   bool text_open_ = false;

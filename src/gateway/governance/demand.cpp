@@ -16,18 +16,6 @@ bool is_media(std::string_view text) {
   return text.size() >= kMediaBytesMin && std::memchr(text.data(), ' ', kLookedAt) == nullptr;
 }
 
-// Bytes of an event for each token: OpenAI's chunks carry one token or few in some 250 bytes of JSON, the others'
-// events hold several.
-uint64_t stream_bytes_per_token(chat::Dialect dialect) {
-  switch (dialect) {
-    case chat::Dialect::openai_chat:
-    case chat::Dialect::openai_completions:
-    case chat::Dialect::azure: return 200;
-    case chat::Dialect::openai_responses: return 150;
-    default: return 40;
-  }
-}
-
 }  // namespace
 
 uint64_t estimate_prompt_tokens(std::string_view body) {
@@ -52,8 +40,8 @@ uint64_t estimate_prompt_tokens(std::string_view body) {
   return text_bytes / chat::kBytesPerToken + media * kMediaTokens;
 }
 
-uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes) {
-  return bytes / stream_bytes_per_token(dialect);
+uint64_t estimate_generated_tokens(uint64_t text_bytes) {
+  return text_bytes / chat::kBytesPerToken;
 }
 
 }  // namespace llmgw::gateway

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "chat/dialect.h"
-
 namespace llmgw::gateway {
 
 // Generated tokens of a call that sets no limit: about twice what an answer of a chat has on average. What it really
@@ -21,7 +19,9 @@ inline constexpr uint64_t kMediaTokens = 1000;
 // prose and code; too high for small bodies full of settings, too low for Chinese.
 uint64_t estimate_prompt_tokens(std::string_view body);
 
-// Generated tokens of so many bytes of a streamed answer.
-uint64_t estimate_streamed_tokens(chat::Dialect dialect, uint64_t bytes);
+// Generated tokens of so many bytes of text, thoughts and arguments. In recorded streams with known usage the median
+// error is 22 % for text alone; with calls and hidden thoughts half, nearly always too low: providers count what no
+// byte of the stream shows.
+uint64_t estimate_generated_tokens(uint64_t text_bytes);
 
 }  // namespace llmgw::gateway

@@ -320,10 +320,10 @@ chat::Usage Call::used(bool& estimated) const {
     usage.input = admission_.estimated_input != 0 ? admission_.estimated_input
                                                   : estimate_prompt_tokens({body_.data(), body_.size()});
   }
-  const uint64_t bytes = exchange_.bytes_written() - bytes_before_;
-  const uint64_t seen = streams() ? estimate_streamed_tokens(match_.dialect, bytes) : 0;
+  if (!streams()) return usage;
+  const uint64_t seen = estimate_generated_tokens(text_ ? text_->bytes() : text_bytes_);
   // Some say at the start what they have generated so far.
-  if (seen > usage.output.value_or(0)) {
+  if (!usage.output || seen > *usage.output) {
     estimated = true;
     usage.output = seen;
   }
@@ -373,7 +373,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
   const std::string_view body(body_.data(), body_.size());
   if (!record.usage.total_input()) record.usage.input = estimate_prompt_tokens(body);
-  record.usage.output = std::max(record.usage.output.value_or(0), text_bytes / chat::kBytesPerToken);
+  record.usage.output = std::max(record.usage.output.value_or(0), estimate_generated_tokens(text_bytes));
   if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
     record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
     record.priced = true;
@@ -383,7 +383,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   series().count_tokens(telemetry::TokenType::output, *record.usage.output);
   tokens_before_ += all_tokens(record.usage);
   cost_before_ += record.nano_dollars;
-  bytes_before_ = exchange_.bytes_written();
+  text_bytes_ = 0;
   if (worker_.ledger() != nullptr) write_ledger(record);
   return record.usage;
 }
