@@ -100,7 +100,6 @@ std::string Gateway::open_logs() {
   log_writer_ = std::move(*writer);
   log_writer_->add_metrics(registry_);
   log_ = &log_writer_->add_producer();
-  log_->set_time(base::real_wall_now());
   return {};
 }
 
@@ -116,7 +115,6 @@ std::string Gateway::open_ledger() {
                               .bytes_max = settings.max_size.bytes,
                               .open_database = control::ledger_access(snapshot_->store, data_dir).open_database,
                               .report = [&log](std::string_view message, const base::Error& error) {
-                                log.set_time(base::real_wall_now());
                                 log.warn(message, {{"error", error}});
                               }});
   if (!ledger) {
@@ -141,14 +139,12 @@ std::string Gateway::open_shared_limits() {
   if (!address) return "redis.url: " + address.error();
   telemetry::Log& log = log_writer_->add_producer();
   shared_limits_ = std::make_unique<control::SharedLimits>(
-      control::SharedLimitsOptions{.address = std::move(*address),
-                                   .prefix = settings.prefix,
-                                   .timeout = settings.timeout,
-                                   .report =
-                                       [&log](std::string_view message, const base::Error& error) {
-                                         log.set_time(base::real_wall_now());
-                                         log.warn(message, {{"error", error}});
-                                       }},
+      control::SharedLimitsOptions{
+          .address = std::move(*address),
+          .prefix = settings.prefix,
+          .timeout = settings.timeout,
+          .report = [&log](std::string_view message,
+                           const base::Error& error) { log.warn(message, {{"error", error}}); }},
       snapshot_);
   return {};
 }

@@ -79,7 +79,6 @@ Task<void> TokenService::fetch() {
     source_.succeeded(token->value, token->lifetime, loop_.now());
   } else {
     source_.failed(token.error(), loop_.now());
-    log_.set_time(loop_.wall_now());
     log_.warn("no access token", {{"connection", connection_.name}, {"error", token.error()}});
   }
   fetched_.notify();

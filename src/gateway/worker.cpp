@@ -64,6 +64,7 @@ Worker::Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log,
       proxy_of_(std::move(proxy_of)),
       fetch_media_(std::move(fetch_media)),
       chooser_(shared.routing.instances, shared.routing.index, shared.routing.sessions, loop.rng()) {
+  log_.use_clock([](const void* source) { return static_cast<const net::Loop*>(source)->wall_now(); }, &loop_);
   RoutingState& routing = shared.routing;
   room_ = std::make_unique<WaitingRoom>(loop, routing.instances, routing.index, routing.heads, routing.shares);
   adopt(std::move(snapshot));
@@ -83,6 +84,7 @@ Worker::~Worker() {
   if (engine_watch_ != nullptr) shared_.routing.watched = false;
   engine_watch_.reset();
   server_.reset();
+  log_.use_real_clock();
 }
 
 http::ServerOptions Worker::server_options() const {
@@ -216,6 +218,13 @@ Generation::PlainProxy Worker::plain_proxy(const control::Connection& connection
   const auto proxy = proxy_of_(connection);
   if (!proxy) return {};
   return {.origin = "http://" + endpoint.authority, .authorization = proxy->authorization};
+}
+
+std::string Worker::proxy_name(const control::Connection& connection) const {
+  const auto proxy = proxy_of_ ? proxy_of_(connection) : std::nullopt;
+  if (!proxy) return {};
+  const bool v6 = proxy->host.find(':') != std::string::npos;
+  return (v6 ? "[" + proxy->host + "]" : proxy->host) + ":" + std::to_string(proxy->port);
 }
 
 TokenService* Worker::tokens_for(const control::Connection& connection) {

@@ -97,6 +97,7 @@ struct SharedState {
 
 class Worker {
  public:
+  // The log's lines have the loop's time while the worker lives.
   Worker(net::Loop& loop, SharedState& shared, telemetry::Log& log, std::shared_ptr<const control::Snapshot> snapshot,
          ConnectUpstream connect, ProxyOf proxy_of = {}, FetchMedia fetch_media = {});
   ~Worker();
@@ -112,11 +113,7 @@ class Worker {
 
   http::Server& server() { return *server_; }
   net::Loop& loop() { return loop_; }
-  // Ready for a line: with the time of this turn of the loop.
-  telemetry::Log& log() {
-    log_.set_time(loop_.wall_now());
-    return log_;
-  }
+  telemetry::Log& log() { return log_; }
   telemetry::WorkerMetrics& metrics() { return metrics_; }
   SharedState& shared() { return shared_; }
   json::Parser& parser() { return parser_; }
@@ -151,6 +148,8 @@ class Worker {
   uint64_t in_flight() const { return server_->counters().active; }
   uint64_t requests() const { return server_->counters().requests; }
   size_t upstream_connections() const;
+  // "host:port" of the forward proxy on the way to it, without its credentials; empty: there is none.
+  std::string proxy_name(const control::Connection& connection) const;
   // Snapshots in use: more than one while requests of before a reload run.
   size_t generations() const { return generations_.size(); }
 

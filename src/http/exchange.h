@@ -45,8 +45,9 @@ class ServerExchange {
   virtual net::Loop& loop() const = 0;
   virtual const net::Address& peer() const = 0;
   virtual bool over_tls() const = 0;
-  // Fires when the client leaves, when its connection breaks, or when draining runs out of time. Hand it to everything
-  // that waits on the client's behalf.
+  // Fires when the answer cannot reach its client any more; the reason says why: deadline_exceeded, the client took
+  // nothing for write_timeout; cancelled, draining ran out of time; any other, it left or its connection broke. Hand it
+  // to everything that waits on the client's behalf.
   virtual net::Cancellation& cancellation() = 0;
   // When the first byte of the request was seen.
   virtual base::Instant started_at() const = 0;
@@ -63,7 +64,9 @@ class ServerExchange {
   virtual net::Task<base::Result<void>> write(std::span<const iovec> data, bool end) = 0;
   // Sends the head now, without waiting for data.
   virtual net::Task<base::Result<void>> flush() = 0;
-  // Breaks the response off so that the client notices: HTTP/1.1 closes or resets the connection, HTTP/2 the stream.
+  // Breaks the response off so that the client notices. HTTP/2 resets the stream. HTTP/1.1 closes the connection before
+  // the announced end, so that the client still gets what is on its way, and resets it where a close would look like
+  // the end.
   virtual void abort() = 0;
 
   virtual bool started() const = 0;            // start() was called
@@ -89,11 +92,24 @@ struct MalformedAnswer {
   std::string request_id = {};  // for x-request-id; empty: none
 };
 
+// What ends a client's connection beside its requests, by its fault.
+enum class ConnectionFault : uint8_t {
+  tls,             // the handshake failed: no TLS, no version in common, no certificate that is trusted
+  tls_closed,      // the client left in the handshake
+  tls_timeout,     // the handshake took too long
+  http2_protocol,  // frames that HTTP/2 forbids
+  http2_flood,     // frames and resets beyond all use
+  http2_timeout,   // settings or a head did not come
+};
+std::string_view to_string(ConnectionFault fault);
+
 // What the server does not answer itself. One object a loop.
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
   virtual net::Task<void> handle(ServerExchange& exchange) = 0;
+  // Called once for each connection; requests on it are cancelled. The error says more.
+  virtual void connection_failed(ConnectionFault, const base::Error&, const net::Address&) {}
   // Called once for each; it is not handled.
   virtual MalformedAnswer malformed_request(const MalformedRequest& request) = 0;
 };

@@ -13,6 +13,7 @@
 namespace llmgw::http {
 namespace {
 
+using base::Error;
 using base::ErrorCode;
 using base::fail;
 using base::Instant;
@@ -79,6 +80,7 @@ class H1Connection final : public Connection, public ServerExchange {
   Task<Result<std::span<char>>> read_sized_body();
   Task<Result<std::span<char>>> read_chunked_body(uint64_t bytes_max);
   Task<Result<void>> send(std::span<const iovec> buffers);
+  Error undeliverable(const Error& error);
   Result<size_t> send_now(std::span<const iovec> buffers);
   Task<Result<void>> send_rest(std::span<const iovec> buffers, size_t left);
   bool can_go_on() const;
@@ -360,14 +362,20 @@ Task<Result<void>> H1Connection::write(std::span<const iovec> data, bool end) {
     } else if (*left > 0) {
       sent = co_await send_rest(out, *left);
     }
-    if (!sent) {
-      aborted_ = true;
-      co_return sent;
-    }
+    if (!sent) co_return fail(undeliverable(sent.error()));
   }
   head_out_.clear();
   response_ended_ = end;
   co_return Result<void>{};
+}
+
+// Nobody reads what is left, and whoever works on the answer need not go on.
+Error H1Connection::undeliverable(const Error& error) {
+  aborted_ = true;
+  // What a client does not take would stay with the kernel after an orderly close.
+  if (error.code == ErrorCode::deadline_exceeded) stream_->reset_on_close();
+  cancellation_.cancel(error.code);
+  return error;
 }
 
 Task<Result<void>> H1Connection::send(std::span<const iovec> buffers) {
@@ -410,7 +418,8 @@ Task<Result<RawConnection>> H1Connection::take_over(const ResponseStart* head) {
   if (head != nullptr) {
     CO_TRY_VOID(start(*head));
     const iovec buffer = net::buffer_of(head_out_);
-    CO_TRY_VOID(co_await send({&buffer, 1}));
+    auto sent = co_await send({&buffer, 1});
+    if (!sent) co_return fail(undeliverable(sent.error()));
     head_out_.clear();
   }
   taken_over_ = true;

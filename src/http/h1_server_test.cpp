@@ -376,6 +376,7 @@ TEST(H1Server, AClientThatDoesNotReadIsDropped) {
   ServerOptions options;
   options.write_timeout = 5s;
   bool failed = false;
+  std::optional<ErrorCode> told;
   SimServer world(
       [&](ServerExchange& exchange) -> Task<void> {
         const ResponseStart start{.content_length = 1 << 20};
@@ -384,13 +385,17 @@ TEST(H1Server, AClientThatDoesNotReadIsDropped) {
         const iovec buffer = net::buffer_of(data);
         auto written = co_await exchange.write({&buffer, 1}, true);
         failed = !written && written.error().code == ErrorCode::deadline_exceeded;
+        told = exchange.cancellation().reason();
       },
       options);
   Peer client = world.connect();
   client.send(kGet);
   world.world.run_for(6s);
   EXPECT_TRUE(failed);
+  EXPECT_EQ(told, ErrorCode::deadline_exceeded);
   EXPECT_EQ(world.server->counters().open, 0u);
+  (void)client.receive();
+  EXPECT_TRUE(client.was_reset()) << "what it does not take is not kept for it";
 }
 
 // The limit is on standing still, not on being slow.

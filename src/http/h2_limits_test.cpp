@@ -116,6 +116,7 @@ TEST_P(H2Limits, RapidResetIsStopped) {
   });
   EXPECT_LE(most, 2u * world.server->options().h2_streams_max);
   EXPECT_LE(started, 2 * H2Guard::kResetsBurst);
+  EXPECT_EQ(world.handler.faults, std::vector{ConnectionFault::http2_flood});
 }
 
 // The same, with our side made to reset: CVE-2025-8671.
@@ -171,6 +172,7 @@ TEST_P(H2Limits, FloodsOfIdleFramesAreStopped) {
       peer.close();
       EXPECT_TRUE(co_await world.until([&] { return world.server->counters().open == 0; }));
     });
+    EXPECT_EQ(world.handler.faults, std::vector{ConnectionFault::http2_flood});
   }
 }
 
@@ -351,6 +353,7 @@ TEST(H2Timeouts, SlowHeadIsCut) {
     peer.close();
     EXPECT_TRUE(co_await world.until([&] { return world.server->counters().open == 0; }));
   });
+  EXPECT_EQ(world.handler.faults, std::vector{ConnectionFault::http2_timeout});
 }
 
 TEST(H2Timeouts, SlowBodyIsNotWaitedFor) {
@@ -362,6 +365,7 @@ TEST(H2Timeouts, SlowBodyIsNotWaitedFor) {
   world.run([&]() -> Task<void> {
     TestPeer peer(co_await world.connect());
     co_await peer.greet();
+    EXPECT_TRUE((co_await peer.next_of(FrameType::settings)).arrived);
     co_await peer.send_request(1, request_fields("POST", "/"), false);
     for (int i = 0; i < 40 && !error; ++i) {
       co_await peer.send(frame_bytes(FrameType::data, 0, 1, "x"));
@@ -373,6 +377,7 @@ TEST(H2Timeouts, SlowBodyIsNotWaitedFor) {
 
 TEST(H2Timeouts, PeerThatDoesNotReadIsGivenUp) {
   std::optional<ErrorCode> error;
+  std::optional<ErrorCode> told;
   uint64_t written = 0;
   TestWorld world(Backend::simulation, [&](ServerExchange& exchange) -> Task<void> {
     const std::string piece(30'000, 'x');
@@ -383,6 +388,7 @@ TEST(H2Timeouts, PeerThatDoesNotReadIsGivenUp) {
       written = exchange.bytes_written();
       if (result) continue;
       error = result.error().code;
+      told = exchange.cancellation().reason();
       co_return;
     }
   });
@@ -394,6 +400,7 @@ TEST(H2Timeouts, PeerThatDoesNotReadIsGivenUp) {
     co_await world.pause(100s);
   });
   EXPECT_EQ(error, ErrorCode::deadline_exceeded);
+  EXPECT_EQ(told, ErrorCode::deadline_exceeded);
   EXPECT_LE(written, 65'535u + 30'000u) << "the client's window is the limit";
 }
 

@@ -48,10 +48,22 @@ H2Timeouts H2ServerConnection::timeouts() const {
 Task<void> H2ServerConnection::serve(std::string early) {
   if (server_.draining()) drain();
   const base::Error error = co_await run(std::move(early));
-  if (broken() || live_ > 0) cancellation_.cancel(error.code);
+  // A peer that was late with anything else has broken the protocol: only a write that waited too long breaks the
+  // connection with deadline_exceeded.
+  const bool late = error.code == ErrorCode::deadline_exceeded && !broken();
+  if (flooded()) {
+    fault(ConnectionFault::http2_flood, {ErrorCode::too_large, "frames and resets without use", 0});
+  } else if (!broken() && (late || error.code == ErrorCode::protocol)) {
+    fault(late ? ConnectionFault::http2_timeout : ConnectionFault::http2_protocol, error);
+  }
+  if (broken() || live_ > 0) cancellation_.cancel(late ? ErrorCode::protocol : error.code);
   // Handlers settle their accounts; none of them needs the client any more.
   while (live_ > 0) (void)co_await exchange_done_.wait({});
   co_await close_gracefully();
+}
+
+void H2ServerConnection::fault(ConnectionFault kind, const base::Error& error) {
+  server_.handler().connection_failed(kind, error, stream().peer());
 }
 
 void H2ServerConnection::drain() {

@@ -147,6 +147,7 @@ class H2ServerConnection final : public Connection, public H2Session {
   void exchange_done();
   void grant_bodies();
   net::Task<void> end_drain();
+  void fault(ConnectionFault kind, const base::Error& error);
   bool unused() { return live_ == 0 && arriving_.empty() && ready_.empty(); }
 
   Server& server_;

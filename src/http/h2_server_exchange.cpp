@@ -272,6 +272,7 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
   auto drained = co_await drain();
   if (drained) co_return drained;
   if (!outgoing_.done()) response_ended_ = false;
+  cancellation_.cancel(drained.error().code);
   abort();
   co_return drained;
 }

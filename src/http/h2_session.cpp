@@ -365,8 +365,8 @@ void H2Session::receive(std::string_view bytes) {
         nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
     if (used < 0) {
       error_ = {ErrorCode::protocol, "HTTP/2 framing", 0};
-      terminate(used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ? H2Error::enhance_your_calm
-                                                                                          : H2Error::protocol_error);
+      flooded_ |= used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+      terminate(flooded_ ? H2Error::enhance_your_calm : H2Error::protocol_error);
       condemned_ = true;
     }
   }
@@ -388,7 +388,7 @@ void H2Session::count(H2Guard::Event event) {
 
 void H2Session::condemn() {
   if (condemned_) return;
-  condemned_ = true;
+  condemned_ = flooded_ = true;
   terminate(H2Error::enhance_your_calm);
   stop_.cancel(ErrorCode::protocol);
 }

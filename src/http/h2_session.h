@@ -144,6 +144,7 @@ class H2Session {
   uint32_t peer_streams_max() const;
   size_t queued_frames() const;
   bool broken() const { return broken_; }
+  bool flooded() const { return flooded_; }
   // Nothing more will be read or written: both sides have said good-bye.
   bool finished() const;
 
@@ -208,6 +209,7 @@ class H2Session {
   bool write_broken_ = false;
   bool broken_ = false;
   bool condemned_ = false;  // the guard has spoken
+  bool flooded_ = false;    // and why
 
   base::Instant started_at_;
   base::Instant last_received_;

@@ -18,6 +18,10 @@ struct TestHandler final : RequestHandler {
   std::function<net::Task<void>(ServerExchange&)> answer;
   net::Task<void> handle(ServerExchange& exchange) override { return answer(exchange); }
   int malformed = 0;
+  std::vector<ConnectionFault> faults;
+  void connection_failed(ConnectionFault fault, const base::Error&, const net::Address&) override {
+    faults.push_back(fault);
+  }
   MalformedAnswer malformed_request(const MalformedRequest& request) override {
     ++malformed;
     return {.body = std::to_string(request.status) + " " + std::string(request.message), .request_id = "malformed-id"};

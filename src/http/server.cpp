@@ -14,7 +14,24 @@ using net::Task;
 // When the process is out of descriptors, accepting again at once would only spin.
 constexpr base::Duration kAcceptPause = std::chrono::milliseconds(50);
 
+ConnectionFault handshake_fault(ErrorCode code) {
+  if (code == ErrorCode::deadline_exceeded) return ConnectionFault::tls_timeout;
+  return code == ErrorCode::tls ? ConnectionFault::tls : ConnectionFault::tls_closed;
+}
+
 }  // namespace
+
+std::string_view to_string(ConnectionFault fault) {
+  switch (fault) {
+    case ConnectionFault::tls: return "tls";
+    case ConnectionFault::tls_closed: return "tls_closed";
+    case ConnectionFault::tls_timeout: return "tls_timeout";
+    case ConnectionFault::http2_protocol: return "http2_protocol";
+    case ConnectionFault::http2_flood: return "http2_flood";
+    case ConnectionFault::http2_timeout: return "http2_timeout";
+  }
+  return "tls";
+}
 
 struct Server::Acceptor {
   std::unique_ptr<net::Listener> listener;
@@ -115,10 +132,12 @@ Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::Tl
   } closed{*this};
 
   if (tls != nullptr) {
+    const net::Address peer = stream->peer();
     auto secured =
         co_await net::tls_accept(std::move(stream), *tls, {.deadline = loop_.now() + options_.handshake_timeout});
     if (!secured) {
       ++counters_.handshake_failures;
+      handler_.connection_failed(handshake_fault(secured.error().code), secured.error(), peer);
       co_return;
     }
     stream = std::move(*secured);

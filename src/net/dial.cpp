@@ -181,7 +181,9 @@ Task<Result<std::unique_ptr<Stream>>> Dialer::connect_proxy(const DialTarget& ta
   if (proxy.tls && target.proxy_tls == nullptr) {
     co_return fail(ErrorCode::invalid_argument, "a proxy reached by TLS needs a TLS context");
   }
-  CO_TRY(stream, co_await connect(proxy.host, proxy.port, wait));
+  auto connected = co_await connect(proxy.host, proxy.port, wait);
+  if (!connected) co_return fail({connected.error().code, "connect to the proxy", connected.error().os_error});
+  std::unique_ptr<Stream> stream = std::move(*connected);
   if (proxy.tls) {
     CO_TRY(encrypted, co_await tls_connect(std::move(stream), *target.proxy_tls, proxy.host, wait));
     stream = std::move(encrypted);

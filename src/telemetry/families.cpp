@@ -31,6 +31,12 @@ constexpr Label kFailoverEvent{"event",
                                "finished by another instance; `mirror`: a call made a second time for nobody; "
                                "`budget_spent`: an attempt not made, for too many are",
                                true};
+constexpr Label kConnectionFault{
+    "fault",
+    "`tls`: the handshake failed; `tls_closed`: the client left in it; `tls_timeout`: it took too long; "
+    "`http2_protocol`: forbidden frames; `http2_flood`: frames and resets without use; `http2_timeout`: settings or "
+    "a head did not come",
+    true};
 constexpr Label kVersion{"version", "version of the program", true};
 
 constexpr std::array<Family, kFamilyCount> kFamilies{{
@@ -198,6 +204,12 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "connections",
      "Open connections, idle ones included.",
      {&kSide}},
+    {FamilyId::connection_faults,
+     "llm_gateway_connection_faults_total",
+     Kind::counter,
+     "connections",
+     "Client connections that ended by the client's fault, beside its requests.",
+     {&kConnectionFault}},
     {FamilyId::requests_in_flight, "llm_gateway_requests_in_flight", Kind::gauge, "requests",
      "Requests begun and not yet answered."},
     {FamilyId::config_reloads,
@@ -311,9 +323,10 @@ std::string metrics_manual() {
     text.append(" |\n");
   }
   text.append("\n| label | values |\n|---|---|\n");
-  constexpr std::array<const Label*, 16> kLabels{
-      &kApiKey, &kProvider,       &kModel,   &kInstance, &kEndpoint,     &kTokenType,   &kErrorType,    &kScope,
-      &kLimit,  &kInstanceStatus, &kWarning, &kSide,     &kReloadResult, &kFamilyLabel, &kQueueRefusal, &kVersion};
+  constexpr std::array<const Label*, 17> kLabels{
+      &kApiKey,       &kProvider,    &kModel,        &kInstance,        &kEndpoint, &kTokenType,
+      &kErrorType,    &kScope,       &kLimit,        &kInstanceStatus,  &kWarning,  &kSide,
+      &kReloadResult, &kFamilyLabel, &kQueueRefusal, &kConnectionFault, &kVersion};
   for (const Label* label : kLabels)
     text.append("| `").append(label->name).append("` | ").append(label->meaning).append(" |\n");
   return text;

@@ -45,6 +45,7 @@ enum class FamilyId : uint8_t {
   sessions,
   warnings,
   connections_open,
+  connection_faults,
   requests_in_flight,
   config_reloads,
   config_last_reload,

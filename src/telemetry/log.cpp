@@ -89,7 +89,7 @@ void Log::push(ByteRing& ring) {
 
 void Log::begin(Level level, std::string_view message) {
   line_.clear();
-  line_.text("ts", timestamp_.text(now_));
+  line_.text("ts", timestamp_.text(clock_(source_)));
   line_.text("level", to_string(level));
   line_.text("msg", message, kMessageBytesMax);
 }

@@ -122,8 +122,14 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // The time of the lines that follow: once a loop turn, or before a line where there is no loop.
-  void set_time(base::WallTime now) { now_ = now; }
+  // Where lines have their time from: by default the real clock; a worker's is its loop's. `source` must outlive the
+  // lines.
+  using Clock = base::WallTime (*)(const void* source);
+  void use_clock(Clock clock, const void* source) {
+    clock_ = clock;
+    source_ = source;
+  }
+  void use_real_clock() { use_clock(&real_time, nullptr); }
 
   bool enabled(Level level) const { return level >= control_->level.load(std::memory_order_relaxed); }
   // A line of level `level`: ts, level, msg, then the fields. Lines about a request carry the field "request_id".
@@ -143,6 +149,7 @@ class Log {
   void access(const AccessRecord& record);
 
  private:
+  static base::WallTime real_time(const void*) { return base::real_wall_now(); }
   void write_enabled(Level level, std::string_view message, std::initializer_list<Field> fields);
   void begin(Level level, std::string_view message);
   void format(const AccessRecord& record);
@@ -151,7 +158,8 @@ class Log {
   LogControl* control_;
   ByteRing* operational_;
   ByteRing* access_;
-  base::WallTime now_{};
+  Clock clock_ = &real_time;
+  const void* source_ = nullptr;
   Timestamp timestamp_;
   JsonLine line_;
 };

@@ -38,7 +38,7 @@ class LogTest : public testing::Test {
  protected:
   LogTest() {
     EXPECT_TRUE(control_.open());
-    log_.set_time(WallTime(std::chrono::seconds(1'769'904'000) + milliseconds(42)));  // 2026-02-01T00:00:00.042Z
+    log_.use_clock([](const void* now) { return *static_cast<const WallTime*>(now); }, &now_);
   }
   static std::string take(ByteRing& ring) {
     const auto parts = ring.peek();
@@ -48,6 +48,7 @@ class LogTest : public testing::Test {
     return text;
   }
 
+  WallTime now_{std::chrono::seconds(1'769'904'000) + milliseconds(42)};  // 2026-02-01T00:00:00.042Z
   LogControl control_;
   ByteRing operational_{64 * 1024};
   ByteRing access_{64 * 1024};
@@ -66,6 +67,24 @@ TEST_F(LogTest, OperationalLineGolden) {
       R"({"ts":"2026-02-01T00:00:00.042Z","level":"warn","msg":"upstream failed","connection":"main","attempt":2,)"
       R"("healthy":false,"share":0.25,"waited_ms":1500.000,"error":"refused","context":"connect","errno":111})"
       "\n");
+}
+
+TEST_F(LogTest, EveryLineHasTheTimeOfItsClock) {
+  now_ += milliseconds(1500);
+  log_.info("a line");
+  EXPECT_EQ(parse(take(operational_)).at("ts"), "2026-02-01T00:00:01.542Z");
+}
+
+// Nobody has to set a time first: a line of 1970 cannot be.
+TEST_F(LogTest, TheRealClockIsTheDefault) {
+  Log log(control_, operational_, access_);
+  const WallTime before = base::real_wall_now();
+  log.info("a line");
+  Timestamp earliest;
+  Timestamp latest;
+  const std::string ts = parse(take(operational_)).at("ts");
+  EXPECT_GE(ts, earliest.text(before));
+  EXPECT_LE(ts, latest.text(base::real_wall_now()));
 }
 
 TEST_F(LogTest, LevelFilters) {

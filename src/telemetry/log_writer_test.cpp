@@ -107,7 +107,6 @@ TEST(LogWriter, WritesEachLogToItsFile) {
   auto writer = LogWriter::start(options);
   ASSERT_TRUE(writer);
   Log& log = (*writer)->add_producer();
-  log.set_time(base::real_wall_now());
   log.info("hello", {{"n", 1}});
   log.access(record_of("one"));
   ASSERT_TRUE((*writer)->flush(kLongEnough));

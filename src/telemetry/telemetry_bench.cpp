@@ -88,10 +88,7 @@ void access_line(benchmark::State& state) {
   ByteRing access(kAccessRingBytes);
   Log log(control, operational, access);
   const AccessRecord record = typical_record();
-  base::WallTime now = base::real_wall_now();
   for (auto _ : state) {
-    now += microseconds(15);
-    log.set_time(now);
     log.access(record);
     if (access.filled_at_most() > kAccessRingBytes / 4) {
       const auto parts = access.peek();

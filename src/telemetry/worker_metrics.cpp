@@ -157,6 +157,10 @@ Counter WorkerMetrics::queue_refusal(std::string_view reason) {
   return registry_->counter(*shard_, FamilyId::queue_refusals, reason);
 }
 
+Counter WorkerMetrics::connection_fault(std::string_view fault) {
+  return registry_->counter(*shard_, FamilyId::connection_faults, fault);
+}
+
 Counter WorkerMetrics::limit_refusal(std::string_view scope, std::string_view limit) {
   return registry_->counter(*shard_, FamilyId::limit_refusals, scope, limit);
 }

@@ -128,3 +128,35 @@ def test_a_renewed_certificate_is_shown_without_a_restart(world):
     done = world.call("reload")
     assert done.returncode == 1 and "key.pem" in done.stderr and "no key" not in done.stderr
     assert shown() == now
+
+
+def test_failed_handshakes_are_counted_and_told(world, tmp_path):
+    write_certificate(tmp_path / "client.pem", tmp_path / "client.key", "client")
+    with_server(world, 'client_ca = "client.pem"')
+    world.config.write_text(world.config.read_text() + '[log]\nlevel = "debug"\n')
+    process = world.spawn("serve", "--config", str(world.config))
+    until(lambda: world.status().get("pid") == process.pid, "the gateway serves")
+    old = world.context("http/1.1")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    for context in (old, world.context("http/1.1")):
+        with pytest.raises(OSError):
+            chat(world, context)
+    with socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE) as plain:
+        plain.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        while plain.recv(4096):
+            pass
+    socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE).close()
+
+    def told():
+        return sorted(
+            (line["fault"], line["reason"]) for line in world.lines() if line["msg"] == "client connection failed"
+        )
+
+    until(lambda: len(told()) == 4, "all of them have a line")
+    faults, reasons = zip(*told())
+    assert faults == ("tls", "tls", "tls", "tls_closed")
+    for part in ("http request", "certificate", "protocol"):
+        assert any(part in reason for reason in reasons), reasons
+    assert world.metric('llm_gateway_connection_faults_total{fault="tls"}') == 3
+    assert world.metric('llm_gateway_connection_faults_total{fault="tls_closed"}') == 1

@@ -259,3 +259,16 @@ def test_what_the_environments_proxy_is_not_for(world, host, no_proxy, status):
     assert world.chat()[0] == status and not proxy.heads
     proxy.shutdown()
     proxy.server_close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_refuses_is_named(world, scheme):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        configure(world, f"{scheme}://{ENGINE}:1/v1", f'proxy = "http://somebody:secret-of-the-proxy@{address}"\n')
+        world.serve()
+        assert world.chat()[0] == 502
+    [failed] = [line for line in world.lines() if line["msg"] == "upstream failed"]
+    assert failed["proxy"] == address and failed["error"] == "refused" and "proxy" in failed["context"]
+    assert "secret-of-the-proxy" not in world.text()

@@ -44,9 +44,7 @@ std::vector<const char*> fixed_at_start(const control::Snapshot& before, const c
 }  // namespace
 
 telemetry::Log& Service::log() {
-  telemetry::Log& log = gateway_->log();
-  log.set_time(base::real_wall_now());
-  return log;
+  return gateway_->log();
 }
 
 int Service::run() {

@@ -7,7 +7,6 @@
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/kept_piece.h"
-#include "gateway/call/pump.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
 #include "gateway/failover/first_content.h"
@@ -106,6 +105,17 @@ bool Call::hit_closed_connection(const ClientExchange& upstream, const Error& er
          (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
 }
 
+void Call::warn_of_failure(const Error& error) {
+  const control::Connection& connection = *attempt_->connection;
+  const std::string proxy = worker_.proxy_name(connection);
+  if (proxy.empty()) {
+    return worker_.log().warn("upstream failed",
+                              {{"request_id", id_.view()}, {"connection", connection.name}, {"error", error}});
+  }
+  worker_.log().warn("upstream failed",
+                     {{"request_id", id_.view()}, {"connection", connection.name}, {"proxy", proxy}, {"error", error}});
+}
+
 Task<bool> Call::attempt() {
   text_.reset();
   text_bytes_ = 0;
@@ -116,9 +126,7 @@ Task<bool> Call::attempt() {
       exchange_.abort();
       co_return false;
     }
-    worker_.log().warn(
-        "upstream failed",
-        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", head.error()}});
+    warn_of_failure(head.error());
     const chat::ClientError told = upstream_error(head.error());
     // What is wrong with the request is wrong everywhere.
     if (head.error().code != ErrorCode::invalid_argument) {
@@ -442,6 +450,11 @@ void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   last_piece = arrived;
 }
 
+void Call::warn_of_break(const Error& error) {
+  worker_.log().warn("upstream broke off",
+                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
+}
+
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
 Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
@@ -451,8 +464,7 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between
     told.message = "the connection to the provider broke before its answer was complete";
   }
   error_ = told.kind;
-  worker_.log().warn("upstream broke off",
-                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
+  warn_of_break(error);
   std::string event;
   if (between_events && shape == chat::Framing::event_stream) {
     const dialects::StreamException exception = dialects::write_stream_exception(told);
@@ -475,27 +487,6 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between
     if (written) co_return;
   }
   exchange_.abort();
-}
-
-Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& head) {
-  http::Headers headers;
-  std::string_view early_from_upstream;
-  net::Stream* server = upstream.raw_stream(early_from_upstream);
-  if (server == nullptr || !match_.websocket || !client_response_headers(head.headers, id_.view(), headers)) {
-    co_return co_await refuse({.kind = ErrorKind::upstream_failed, .message = "the provider's upgrade failed"});
-  }
-  headers.append(HeaderId::upgrade, "websocket");
-  const http::ResponseStart switching{.status = 101, .headers = &headers, .framing = http::Framing::none};
-  auto client = co_await exchange_.take_over(&switching);
-  if (!client) {
-    co_return co_await refuse({.kind = ErrorKind::unsupported, .message = "WebSocket needs HTTP/1.1"});
-  }
-  status_ = 101;
-  note_success();
-  note_computed(worker_.loop().now(), false);
-  co_await pump_both_ways({.stream = *client->stream, .early_bytes = client->early_bytes},
-                          {.stream = *server, .early_bytes = early_from_upstream}, timeouts_.idle,
-                          exchange_.cancellation());
 }
 
 }  // namespace llmgw::gateway

@@ -40,6 +40,9 @@ class Handler final : public http::RequestHandler {
   http::MalformedAnswer malformed_request(const http::MalformedRequest& request) override {
     return answer_malformed(worker_, request);
   }
+  void connection_failed(http::ConnectionFault fault, const base::Error& error, const net::Address& peer) override {
+    note_connection_fault(worker_, fault, error, peer);
+  }
 
  private:
   Worker& worker_;
@@ -65,7 +68,6 @@ Task<void> Call::run() {
   id_ = telemetry::RequestId::accept_or_mint(head.headers.value(HeaderId::x_request_id), worker_.loop().rng(),
                                              worker_.loop().wall_now());
   co_await dispatch();
-  if (!exchange_.ended() && exchange_.cancellation().cancelled()) client_gone_ = "client_closed";
   settle();
 }
 

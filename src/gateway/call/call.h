@@ -43,6 +43,11 @@ using dialects::Outcome;
 // Tells how a call was routed, to whoever sends x-llm-gateway-debug.
 inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 
+// Values of error_type for answers that did not reach their clients whole.
+inline constexpr std::string_view kClientClosed = "client_closed";  // the client left
+inline constexpr std::string_view kWriteTimeout = "write_timeout";  // it took nothing any more
+inline constexpr std::string_view kDrainTimeout = "drain_timeout";  // the gateway ended
+
 class Call {
  public:
   enum class Kind : uint8_t { ordinary, mirror };  // a mirror's answer is nobody's, and no limit is its
@@ -99,7 +104,8 @@ class Call {
   std::string_view canonical_path();
   void settle();
   void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
-  uint8_t error_id() const;
+  // Why the answer did not reach its client whole, as error_type has it; empty: it did, or the upstream is to blame.
+  std::string_view cut_off() const;
 
   // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();
@@ -207,6 +213,8 @@ class Call {
                                      Beginning* beginning);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
+  void warn_of_failure(const base::Error& error);
+  void warn_of_break(const base::Error& error);
   net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
@@ -388,8 +396,8 @@ class Call {
   uint16_t upstream_status_ = 0;
   uint32_t retries_ = 0;
   uint64_t bytes_in_ = 0;
+  uint64_t relayed_out_ = 0;  // of a WebSocket
   std::optional<chat::ErrorKind> error_;
-  std::string_view client_gone_;  // "client_closed" if the client left before its answer was complete
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
   // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.

@@ -17,6 +17,7 @@ struct Joined {
   std::unique_ptr<Peer> client;
   std::unique_ptr<Peer> server;
   bool done = false;
+  PumpResult result;
   net::TaskGroup tasks;
 
   explicit Joined(const net::sim::Faults& faults = {}, std::string_view early = {}, uint64_t seed = 1) : world(seed) {
@@ -30,7 +31,8 @@ struct Joined {
 
  private:
   net::Task<void> run(std::unique_ptr<net::Stream> a, std::unique_ptr<net::Stream> b, std::string_view early) {
-    co_await pump_both_ways({.stream = *a, .early_bytes = early}, {.stream = *b, .early_bytes = {}}, 30s, cancellation);
+    result = co_await pump_both_ways({.stream = *a, .early_bytes = early}, {.stream = *b, .early_bytes = {}}, 30s,
+                                     cancellation);
     done = true;
   }
 };
@@ -80,6 +82,25 @@ TEST(Pump, EitherEndEndsBoth) {
       EXPECT_TRUE(stays.gone());
       EXPECT_TRUE(joined.done);
       EXPECT_EQ(joined.world.network().open_streams(), 1u);
+    }
+  }
+}
+
+TEST(Pump, TellsHowMuchWentWhichWayAndWhoBroke) {
+  for (const bool by_client : {false, true}) {
+    for (const bool hard : {false, true}) {
+      Joined joined({}, "early ");
+      joined.client->send("bird");
+      joined.server->send("worm!");
+      EXPECT_EQ(joined.server->receive(), "early bird");
+      EXPECT_EQ(joined.client->receive(), "worm!");
+      Peer& leaves = by_client ? *joined.client : *joined.server;
+      hard ? leaves.reset() : leaves.close();
+      joined.world.run_for(1ms);
+      ASSERT_TRUE(joined.done);
+      EXPECT_EQ(joined.result.bytes_from_a, 10u);
+      EXPECT_EQ(joined.result.bytes_from_b, 5u);
+      EXPECT_EQ(joined.result.b_broke.has_value(), hard && !by_client);
     }
   }
 }

@@ -54,4 +54,13 @@ http::MalformedAnswer answer_malformed(Worker& worker, const http::MalformedRequ
   return answer;
 }
 
+void note_connection_fault(Worker& worker, http::ConnectionFault fault, const base::Error& error,
+                           const net::Address& peer) {
+  worker.metrics().connection_fault(to_string(fault)).add();
+  if (!worker.log().enabled(telemetry::Level::debug)) return;
+  const std::string client = client_address(peer, {}, worker.snapshot().trusted_proxies);
+  worker.log().debug("client connection failed",
+                     {{"fault", to_string(fault)}, {"reason", error.context}, {"client", client}});
+}
+
 }  // namespace llmgw::gateway

@@ -10,4 +10,8 @@ namespace llmgw::gateway {
 
 http::MalformedAnswer answer_malformed(Worker& worker, const http::MalformedRequest& request);
 
+// Counts a connection that its client has spoilt, with a line at level debug.
+void note_connection_fault(Worker& worker, http::ConnectionFault fault, const base::Error& error,
+                           const net::Address& peer);
+
 }  // namespace llmgw::gateway

@@ -296,8 +296,8 @@ void Call::add_limit_headers(http::Headers& headers) {
 }
 
 CallOutcome Call::outcome() const {
-  if (!client_gone_.empty() || (!exchange_.ended() && exchange_.cancellation().cancelled())) {
-    return CallOutcome::cancelled;
+  if (const std::string_view cut = cut_off(); !cut.empty()) {
+    return cut == kClientClosed || cut == kWriteTimeout ? CallOutcome::cancelled : CallOutcome::cut;
   }
   // The gateway's own estimate is an answer.
   if (upstream_status_ == 0 && counts_tokens(match_.operation) && !error_) return CallOutcome::completed;

@@ -7,6 +7,7 @@
 
 namespace llmgw::gateway {
 
+using chat::ErrorKind;
 using telemetry::InstanceOutcome;
 using telemetry::TokenType;
 
@@ -47,18 +48,46 @@ std::array<int64_t, telemetry::kTokenTypeCount> token_counts(const chat::Usage& 
   return counts;
 }
 
+// Numbers the classes of error_type for the counters' cache: those that are no ErrorKind after these.
+uint8_t error_id(std::string_view error_type) {
+  constexpr uint8_t kFirst = 40;
+  constexpr std::array<std::string_view, 9> kOwn{kClientClosed,        kWriteTimeout,  kDrainTimeout,
+                                                 "provider_4xx",       "provider_5xx", "connect_timeout",
+                                                 "first_byte_timeout", "idle_timeout", "total_timeout"};
+  static_assert(kFirst + kOwn.size() <= telemetry::kErrorTypesMax);
+  const auto* const own = std::ranges::find(kOwn, error_type);
+  if (own != kOwn.end()) return static_cast<uint8_t>(kFirst + (own - kOwn.begin()));
+  uint8_t kind = 0;
+  while (kind < static_cast<uint8_t>(ErrorKind::internal) && chat::to_string(ErrorKind{kind}) != error_type) ++kind;
+  return kind;
+}
+
 bool is_probe(Operation operation) {
   return operation == Operation::health || operation == Operation::ready || operation == Operation::metrics;
 }
 
 }  // namespace
 
+std::string_view Call::cut_off() const {
+  net::Cancellation& cancellation = exchange_.cancellation();
+  if (exchange_.ended() || !cancellation.cancelled()) return {};
+  switch (cancellation.reason()) {
+    case base::ErrorCode::deadline_exceeded: return kWriteTimeout;
+    case base::ErrorCode::cancelled: return kDrainTimeout;
+    // Of answers that nobody waits for.
+    case base::ErrorCode::too_large: return chat::to_string(ErrorKind::too_large);
+    case base::ErrorCode::internal: return chat::to_string(ErrorKind::internal);
+    default: return kClientClosed;
+  }
+}
+
 void Call::settle() {
   account();
   if (worker_.log().enabled(telemetry::Level::debug)) log_decision();
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
-  std::string_view error_type = client_gone_;
+  const std::string_view cut = cut_off();
+  std::string_view error_type = cut;
   if (error_type.empty() && error_ && !timed_out_.empty()) error_type = timed_out_;
   if (error_type.empty() && error_) error_type = chat::to_string(*error_);
   if (error_type.empty() && upstream_status_ >= 400)
@@ -74,7 +103,7 @@ void Call::settle() {
   record.upstream_status = upstream_status_;
   record.retries = retries_;
   record.bytes_in = bytes_in_;
-  record.bytes_out = exchange_.bytes_written();
+  record.bytes_out = exchange_.bytes_written() + relayed_out_;
   record.duration = duration;
   record.error_type = error_type;
   if (principal_ != nullptr) record.key = principal_->name;
@@ -89,7 +118,7 @@ void Call::settle() {
     counters.count_request();
     counters.record_duration(duration);
     if (!error_type.empty()) {
-      counters.count_error(error_id(), error_type);
+      counters.count_error(error_id(error_type), error_type);
     }
     if (attempt_) settle_upstream(record, counters);
   }
@@ -128,29 +157,13 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
   } else if (upstream_status_ >= 400) {
     outcome = InstanceOutcome::business_error;
   }
-  if (client_gone_.empty()) {
+  if (cut_off().empty()) {
     worker_.metrics()
         .instance({.generation = static_cast<uint32_t>(generation_.snapshot().version),
                    .instance = attempt_->connection_index},
                   attempt_->connection->upstream.provider->name, attempt_->connection->name)
         .count(outcome);
   }
-}
-
-// Numbers the classes of error_type for the counters' cache.
-uint8_t Call::error_id() const {
-  constexpr uint8_t kClientClosed = 40;
-  constexpr uint8_t kProvider4xx = 41;
-  constexpr uint8_t kProvider5xx = 42;
-  constexpr uint8_t kTimeout = 43;  // and the three after it
-  if (!client_gone_.empty()) return kClientClosed;
-  if (error_ && !timed_out_.empty()) {
-    constexpr std::array<std::string_view, 3> kTimeouts{"connect_timeout", "first_byte_timeout", "idle_timeout"};
-    const auto* const found = std::ranges::find(kTimeouts, timed_out_);
-    return static_cast<uint8_t>(kTimeout + (found - kTimeouts.begin()));
-  }
-  if (error_) return static_cast<uint8_t>(*error_);
-  return upstream_status_ >= 500 ? kProvider5xx : kProvider4xx;
 }
 
 }  // namespace llmgw::gateway

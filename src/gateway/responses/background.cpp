@@ -50,7 +50,7 @@ Task<void> store_events(Worker& worker, store::ResponsesStore& store, Background
     if (kept.error().code != ErrorCode::already_exists) {
       worker.log().warn("events not kept", {{"response", run.response.id}, {"error", kept.error()}});
       // A stream with a gap would lie.
-      run.exchange->cancellation().cancel();
+      run.exchange->cancellation().cancel(ErrorCode::internal);
     }
     co_return;
   }
@@ -66,7 +66,7 @@ Task<void> watch(const Worker& worker, store::ResponsesStore& store, BackgroundR
                                                store::Responses& responses) { return responses.get(owner, id, now); });
     const bool gone = !found && found.error().code == ErrorCode::not_found;
     if (found && found->status == "cancelled") run.cancelled = true;
-    if (gone || run.cancelled) run.exchange->cancellation().cancel();
+    if (gone || run.cancelled) run.exchange->cancellation().cancel(ErrorCode::closed);
   }
 }
 
@@ -133,13 +133,14 @@ base::Result<void> DetachedExchange::start(const http::ResponseStart& response) 
 }
 
 Task<base::Result<void>> DetachedExchange::write(std::span<const iovec> data, bool end) {
-  if (cancellation_.cancelled()) co_return base::fail(ErrorCode::cancelled, "the response in the background");
+  if (aborted_ || cancellation_.cancelled())
+    co_return base::fail(ErrorCode::cancelled, "the response in the background");
   const bool streams = live_ != nullptr && status_ == 200;
   for (const iovec& piece : data) {
     bytes_written_ += piece.iov_len;
     if (keeps_ == Answer::dropped) continue;
     if (bytes_written_ > kAnswerBytesMax) {
-      cancellation_.cancel();
+      cancellation_.cancel(ErrorCode::too_large);
       co_return base::fail(ErrorCode::too_large, "the response in the background");
     }
     const std::string_view bytes(static_cast<const char*>(piece.iov_base), piece.iov_len);

@@ -55,7 +55,7 @@ class DetachedExchange final : public http::ServerExchange {
   base::Result<void> start(const http::ResponseStart& response) override;
   net::Task<base::Result<void>> write(std::span<const iovec> data, bool end) override;
   net::Task<base::Result<void>> flush() override;
-  void abort() override { cancellation_.cancel(); }
+  void abort() override { aborted_ = true; }
   bool started() const override { return status_ != 0; }
   bool ended() const override { return ended_; }
   uint64_t bytes_written() const override { return bytes_written_; }
@@ -76,6 +76,7 @@ class DetachedExchange final : public http::ServerExchange {
   net::Cancellation cancellation_;
   uint16_t status_ = 0;
   bool ended_ = false;
+  bool aborted_ = false;
   Answer keeps_;
   uint64_t bytes_written_ = 0;
   std::string answer_;

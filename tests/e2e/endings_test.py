@@ -1,0 +1,260 @@
+"""How a call that did not end well is told of: in the log, in the metrics and in the ledger, all the same."""
+
+import asyncio
+import datetime
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+
+from harness import config, metrics, processes, raw, waiting, world
+from harness.upstream import Upstream, begin_websocket, chat_chunk, echo_frame, script, sse
+
+pytestmark = pytest.mark.xdist_group("endings")
+
+KEY = world.canary("endings")
+PIECE = "word " * 2000
+
+
+async def flood(connection, event):
+    """More than any socket's buffers hold, until nobody takes it any more."""
+    await connection.begin_stream()
+    for _ in range(20_000):
+        await connection.chunk(event)
+
+
+@script("floods")
+async def floods(connection, request):
+    await flood(connection, sse(chat_chunk(PIECE), done=False)[0])
+
+
+@script("floods-messages")
+async def floods_messages(connection, request):
+    await connection.begin_stream()
+    start, block, delta = sse(
+        {"type": "message_start", "message": {"id": "m", "content": [], "usage": {"input_tokens": 3}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": PIECE}},
+        done=False,
+    )
+    await connection.chunk(start + block)
+    for _ in range(20_000):
+        await connection.chunk(delta)
+
+
+@script("aborts-websocket")
+async def aborts_websocket(connection, request):
+    await begin_websocket(connection, request)
+    await echo_frame(connection)
+    await connection.upstream.released(request)
+    connection.reset()
+
+
+class Site:
+    def __init__(self, directory, server):
+        self.directory = directory
+        [port] = processes.free_ports(1)
+        self.upstream = Upstream()
+        (directory / "data").mkdir(mode=0o700)
+        self.file = directory / "gateway.toml"
+        plain = {"name": "plain", "provider": "openai", "endpoint": self.upstream.url, "api_key": "any"}
+        claude = {"name": "claude", "provider": "anthropic", "endpoint": self.upstream.url, "api_key": "any"}
+        self.file.write_text(
+            config.toml(
+                {
+                    "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data")} | server,
+                    "connections": [plain, claude | {"headers": {"x-script": "floods-messages"}}],
+                    "models": [{"name": name, "connection": name} for name in ("plain", "claude")],
+                    "keys": [{"name": "endings", "key": KEY}],
+                }
+            )
+        )
+        self.gateway = processes.Process("gateway", ["serve", "--config", str(self.file)], port, "/ready", directory)
+
+    def stop(self):
+        problems = self.gateway.stop() if self.gateway.alive() else []
+        self.upstream.stop()
+        assert not problems, "\n".join(problems)
+
+    def lines(self, message):
+        """The log's whole lines."""
+        written = self.gateway.text().split("\n")[:-1]
+        parsed = (json.loads(line) for line in written if line.startswith("{"))
+        return [line for line in parsed if line["msg"] == message]
+
+    def ended(self, request_id):
+        """The line of a request that has ended."""
+        return waiting.until(
+            lambda: [line for line in self.lines("request") if line["request_id"] == request_id], "the call has ended"
+        )[0]
+
+    def outcome(self, request_id):
+        def found():
+            done = subprocess.run(
+                [processes.binary(), "ledger", "export", "--format", "json", "--config", str(self.file)],
+                capture_output=True,
+                check=True,
+                timeout=60,
+            )
+            records = [json.loads(line) for line in done.stdout.splitlines()]
+            return [record["outcome"] for record in records if record["id"] == request_id]
+
+        return waiting.until(found, "the ledger has it")
+
+    def headers(self, request_id, how=None):
+        own = [("Authorization", f"Bearer {KEY}"), ("X-Request-ID", request_id)]
+        return [*own, ("x-script", how)] if how else own
+
+    def begin(self, request_id, model="plain", how=None):
+        """A stream whose client has its first bytes."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(30)
+        sock.connect(self.gateway.address)
+        messages = [{"role": "user", "content": "x"}]
+        body = json.dumps({"model": model, "stream": True, "max_tokens": 9, "messages": messages})
+        headers = [*self.headers(request_id, how), ("Content-Type", "application/json")]
+        sock.sendall(raw.request("POST", "/v1/chat/completions", headers, body.encode()))
+        assert sock.recv(12) == b"HTTP/1.1 200"
+        return sock
+
+    def begin_h2(self, request_id, how):
+        sock = socket.create_connection(self.gateway.address, timeout=30)
+        session = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        session.initiate_connection()
+        pseudo = [(":method", "POST"), (":path", "/v1/chat/completions"), (":scheme", "http"), (":authority", "x")]
+        headers = [(name.lower(), value) for name, value in self.headers(request_id, how)]
+        session.send_headers(1, pseudo + headers)
+        session.send_data(1, b'{"model":"plain","stream":true,"messages":[]}', end_stream=True)
+        sock.sendall(session.data_to_send())
+        return sock, session
+
+    def websocket(self, request_id, how=None):
+        url = f"ws://127.0.0.1:{self.gateway.port}/v1/realtime?model=plain"
+        return connect(url, additional_headers=self.headers(request_id, how), proxy=None, max_size=None)
+
+
+@pytest.fixture(scope="module", name="impatient")
+def make_impatient(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("impatient"), {"write_timeout": "300ms"})
+    yield site
+    site.stop()
+
+
+@pytest.fixture(name="short")
+def make_short(tmp_path):
+    site = Site(tmp_path, {"drain_timeout": "1s"})
+    yield site
+    site.stop()
+
+
+def errors(site, error_type):
+    return metrics.total(metrics.scrape(site.gateway), "llm_errors_total", error_type=error_type)
+
+
+@pytest.mark.parametrize("model, how", [("plain", "floods"), ("claude", None)], ids=["passed on", "converted"])
+def test_a_client_that_takes_nothing_is_no_success(impatient, request_id, model, how):
+    before = errors(impatient, "write_timeout")
+    with impatient.begin(request_id, model, how) as sock:
+        line = impatient.ended(request_id)
+        assert line["error_type"] == "write_timeout" and line["status"] == 200
+        # What it did not take is not kept for it.
+        with pytest.raises(ConnectionResetError):
+            while sock.recv(1 << 16):
+                pass
+    assert errors(impatient, "write_timeout") == before + 1
+    assert impatient.outcome(request_id) == ["cancelled"]
+
+
+def test_neither_is_one_over_http2(impatient, request_id):
+    before = errors(impatient, "write_timeout")
+    sock, session = impatient.begin_h2(request_id, "floods")
+    with sock:
+        seen = []
+        # Its window is never opened again.
+        while not any(isinstance(event, h2.events.StreamReset) for event in seen):
+            received = sock.recv(1 << 16)
+            assert received, "the connection ended, and not the stream alone"
+            seen += session.receive_data(received)
+    assert impatient.ended(request_id)["error_type"] == "write_timeout"
+    assert errors(impatient, "write_timeout") == before + 1
+    assert impatient.outcome(request_id) == ["cancelled"]
+
+
+def test_a_client_that_leaves_is_another_thing(impatient, request_id):
+    raw.reset(impatient.begin(request_id, how="hang-in-stream"))
+    assert impatient.ended(request_id)["error_type"] == "client_closed"
+    assert impatient.outcome(request_id) == ["cancelled"]
+
+
+def test_a_websocket_whose_upstream_breaks(impatient, request_id):
+    payload = os.urandom(1 << 20)
+    before = errors(impatient, "upstream_failed")
+
+    async def talk():
+        async with impatient.websocket(request_id, "aborts-websocket") as client:
+            await client.send(payload)
+            assert await client.recv() == payload
+            impatient.upstream.release(request_id)
+            with pytest.raises(ConnectionClosedError):
+                await client.recv()
+
+    asyncio.run(talk())
+    line = impatient.ended(request_id)
+    assert line["error_type"] == "upstream_failed" and line["status"] == 101
+    # The frames' heads are counted as well.
+    assert all(len(payload) < line[name] < len(payload) + 100 for name in ("bytes_in", "bytes_out"))
+    [broke] = [each for each in impatient.lines("upstream broke off") if each["request_id"] == request_id]
+    assert broke["connection"] == "plain" and broke["error"] == "reset"
+    assert errors(impatient, "upstream_failed") == before + 1
+    assert impatient.outcome(request_id) == ["cut"]
+
+
+def test_a_websocket_that_ends_in_order(impatient, request_id):
+    async def talk():
+        async with impatient.websocket(request_id) as client:
+            await client.send("hello")
+            assert await client.recv() == "hello"
+
+    asyncio.run(talk())
+    line = impatient.ended(request_id)
+    assert "error_type" not in line and line["bytes_in"] > 5 and line["bytes_out"] > 5
+    assert impatient.outcome(request_id) == ["completed"]
+
+
+def test_what_a_drain_cuts_off_did_not_leave(short, request_id):
+    ids = {how: f"{request_id}-{how}" for how in ("http1", "http2", "websocket")}
+    begun = datetime.datetime.now(datetime.timezone.utc)
+
+    async def talk():
+        async with short.websocket(ids["websocket"]) as client:
+            await client.send("hello")
+            assert await client.recv() == "hello"
+            short.gateway.process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosedError):
+                await client.recv()
+
+    first = short.begin(ids["http1"], how="hang-in-stream")
+    second, _ = short.begin_h2(ids["http2"], "hang-in-stream")
+    with first, second:
+        waiting.until(lambda: short.upstream.waiting["hang-in-stream"] == 2, "both streams run")
+        asyncio.run(talk())
+        assert short.gateway.process.wait(60) == 0
+    ended = datetime.datetime.now(datetime.timezone.utc)
+    for each in ids.values():
+        assert short.ended(each)["error_type"] == "drain_timeout", each
+        assert short.outcome(each) == ["cut"], each
+    [*cut] = short.lines("requests cut off at the end of the drain")
+    assert sum(line["requests"] for line in cut) == 3
+    # Every line has the time at which it was written.
+    written = [datetime.datetime.fromisoformat(line["ts"]) for line in cut]
+    second = datetime.timedelta(seconds=1)
+    assert all(begun + second <= time <= ended for time in written), written
