@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "control/config_doubts.h"
 #include "control/config_text.h"
 #include "control/litellm/import_litellm.h"
 #include "control/reload.h"
@@ -80,6 +81,12 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
   };
   out << path << ": valid: " << plural(config->connections.size(), "connection") << ", "
       << plural(config->models.size(), "model") << ", " << plural(config->keys.size(), "key") << "\n";
+  if (const auto doubts = control::find_doubts(*config); !doubts.empty()) {
+    err << "warnings:\n" << control::format_errors(doubts, path);
+    if (config->store.url.value.reveal() != control::kNoStore) {
+      err << "(models of the store, and engines that register themselves, are not known here)\n";
+    }
+  }
   return 0;
 }
 

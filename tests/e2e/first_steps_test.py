@@ -44,6 +44,12 @@ def test_init_writes_a_file_that_is_valid_and_private(first):
     assert re.fullmatch(r"sk-gw-[0-9a-f]{48}", key["key"])
     valid = command(first, "config", "validate")
     assert valid.returncode == 0 and "valid: 1 connection, 1 model, 1 key" in valid.stdout
+    assert valid.stderr == ""
+    doubtful = re.sub("^models = .*", 'models = ["no-such-model"]', file.read_text(), flags=re.M)
+    doubtful = doubtful.replace('name = "*"', 'name = "m"')
+    (first / "doubtful.toml").write_text(doubtful)
+    doubted = command(first, "config", "validate", "--config", "doubtful.toml")
+    assert doubted.returncode == 0 and "keys.models: there is no model 'no-such-model'" in doubted.stderr
     shown = command(first, "config", "show")
     assert shown.returncode == 0 and key["key"] not in shown.stdout + shown.stderr
 

@@ -1,0 +1,69 @@
+#include "control/config_doubts.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/did_you_mean.h"
+#include "control/config_loader.h"
+#include "routing/pattern.h"
+
+namespace llmgw::control {
+namespace {
+
+class Doubter {
+ public:
+  Doubter(const Config& file, std::span<const std::string_view> more_models) : file_(file) {
+    for (const auto& model : file.models) add(model.name);
+    for (const auto name : more_models) add(name);
+  }
+
+  ConfigErrors find() {
+    for (const auto& each : file_.organizations) look_at(each, SectionId::organization, each.models);
+    for (const auto& each : file_.teams) look_at(each, SectionId::team, each.models);
+    for (const auto& each : file_.users) look_at(each, SectionId::user, each.models);
+    for (const auto& each : file_.keys) {
+      if (each.models) look_at(each, SectionId::key, *each.models);
+    }
+    doubts_.sort();
+    return std::move(doubts_);
+  }
+
+ private:
+  void add(std::string_view name) {
+    if (!names_.insert(name).second) return;
+    ordered_.push_back(name);
+    if (routing::is_pattern(name)) patterns_.push_back(name);
+  }
+
+  bool served(std::string_view name) {
+    if (names_.contains(name) || routing::is_pattern(name)) return true;
+    if (!routing::allowed(patterns_, name)) return false;
+    names_.insert(name);  // a hundred thousand keys may have the same list
+    return true;
+  }
+
+  void look_at(const SectionBase& section, SectionId id, const std::vector<std::string>& models) {
+    for (const auto& name : models) {
+      if (served(name)) continue;
+      doubts_.add(location_of(section, id, "models"), std::string(section_table(id).name) +
+                                                          ".models: there is no model '" + name + "'" +
+                                                          base::did_you_mean(name, ordered_));
+    }
+  }
+
+  const Config& file_;
+  std::unordered_set<std::string_view> names_;
+  std::vector<std::string_view> ordered_;
+  std::vector<std::string_view> patterns_;
+  ConfigErrors doubts_;
+};
+
+}  // namespace
+
+ConfigErrors find_doubts(const Config& file, std::span<const std::string_view> more_models) {
+  return Doubter(file, more_models).find();
+}
+
+}  // namespace llmgw::control

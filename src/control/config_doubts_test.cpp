@@ -1,0 +1,57 @@
+#include "control/config_doubts.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "control/test_support.h"
+
+namespace llmgw::control {
+namespace {
+
+constexpr std::string_view kModels = R"([[connections]]
+name = "main"
+provider = "openai"
+api_key = "sk-x"
+[[models]]
+name = "gpt-4o-mini"
+connection = "main"
+[[models]]
+name = "claude-*"
+connection = "main"
+[[keys]]
+name = "k"
+key = "12345678"
+)";
+
+std::string doubts_of(std::string_view more, std::span<const std::string_view> more_models = {}) {
+  const auto config = TestWorld{}.load(std::string(kModels) + std::string(more));
+  if (!config) return format_errors(config.error(), "f");
+  return format_errors(find_doubts(*config, more_models), "f");
+}
+
+TEST(Doubts, NamesThatNoModelHas) {
+  EXPECT_EQ(doubts_of(""), "") << "a key without a list";
+  EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"claude-sonnet-4-5\", \"claude-*\", \"gpt-*\", \"later-*\"]\n"), "");
+  EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"gtp-4o-mini\"]\n"),
+            "f:14:1: keys.models: there is no model 'gtp-4o-mini'; did you mean 'gpt-4o-mini'?\n");
+  EXPECT_EQ(doubts_of("models = [\"qwertyuiop\"]\n"), "f:14:1: keys.models: there is no model 'qwertyuiop'\n");
+}
+
+TEST(Doubts, OfEverythingWithAList) {
+  EXPECT_EQ(doubts_of("[[organizations]]\nname = \"o\"\nmodels = [\"zzzzzz\"]\n[[teams]]\nname = \"t\"\n"
+                      "models = [\"zzzzzz\"]\n[[users]]\nname = \"u\"\nmodels = [\"zzzzzz\"]\n"),
+            "f:16:1: organizations.models: there is no model 'zzzzzz'\n"
+            "f:19:1: teams.models: there is no model 'zzzzzz'\n"
+            "f:22:1: users.models: there is no model 'zzzzzz'\n");
+}
+
+TEST(Doubts, ModelsOfAStoreAreThere) {
+  constexpr std::array<std::string_view, 2> kStored = {"stored", "engine-*"};
+  EXPECT_EQ(doubts_of("models = [\"stored\", \"engine-7\"]\n", kStored), "");
+  EXPECT_EQ(doubts_of("models = [\"stord\"]\n", kStored),
+            "f:14:1: keys.models: there is no model 'stord'; did you mean 'stored'?\n");
+}
+
+}  // namespace
+}  // namespace llmgw::control
