@@ -86,8 +86,8 @@ void Loader::read_members(SectionId id, const TomlValue& table, Section& section
         std::ranges::any_of(table.members, [&](const auto& m) { return m.key == setting.key; })) {
       continue;
     }
-    errors_.add(section.at, std::string(section_table(id).name) + ": needs " + std::string(setting.key) + " = " +
-                                std::string(setting.example));
+    errors_.add(section.at, std::string(section_table(id).name) + ": needs " + std::string(setting.key) +
+                                ", for example " + std::string(setting.key) + " = " + std::string(setting.example));
   }
 }
 

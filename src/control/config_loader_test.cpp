@@ -152,7 +152,9 @@ std::string openai_and(std::string_view lines) {
 }
 
 const ErrorCase kErrorCases[] = {
-    {"syntax", "[server\n", "test.toml:1:8: not TOML: Error while parsing table header: expected ']', saw '\\n'\n"},
+    {"syntax", "[server\n",
+     "test.toml:1:8: not TOML: Error while parsing table header: expected ']', saw '\\n'; close the section's name "
+     "with ], as in [server]\n"},
     {"key that needs quotes", "[log]\n[a]\n[=]\n[keys]\n",
      "test.toml:3:1: not TOML: a key has only letters of ASCII, digits, '-' and '_', or is quoted\n"},
     {"unknown section", "[servr]\n", "test.toml:1:2: unknown section 'servr'; did you mean 'server'?\n"},
@@ -254,7 +256,8 @@ const ErrorCase kErrorCases[] = {
     {"header and credential", openai_and("headers = { Authorization = \"x\" }\n"),
      "test.toml:5:1: connections.headers: headers sets 'authorization', which the connection's credential sets "
      "already\n"},
-    {"required key", "[[connections]]\nname = \"c\"\n", "test.toml:1:1: connections: needs provider = \"openai\"\n"},
+    {"required key", "[[connections]]\nname = \"c\"\n",
+     "test.toml:1:1: connections: needs provider, for example provider = \"openai\"\n"},
     {"listen address", "[server]\nlisten = \"8080\"\n",
      "test.toml:2:1: server.listen: not an address; write \"host:port\", \"[ipv6]:port\", \"*:port\" or "
      "\"unix:/path\"\n"},

@@ -91,7 +91,7 @@ TEST(PlanReload, AllOrNothing) {
   EXPECT_EQ(good->diff.summary, "1 key added");
   const auto bad = plan_reload(running, with("[[keys]]\nname = \"a\"\n"), world.environment(), {});
   ASSERT_FALSE(bad);
-  EXPECT_THAT(format_errors(bad.error(), "f"), HasSubstr("keys: needs key = "));
+  EXPECT_THAT(format_errors(bad.error(), "f"), HasSubstr("keys: needs key, for example key = "));
 }
 
 class Files : public testing::Test {

@@ -32,6 +32,8 @@ struct ParserAssertion : std::logic_error {
 #include <algorithm>
 #include <utility>
 
+#include "control/toml_hint.h"
+
 namespace llmgw::control {
 namespace {
 
@@ -138,8 +140,10 @@ std::expected<TomlValue, ConfigError> parse_toml(std::string_view text) {
   try {
     return convert_table(toml::parse(text), {});
   } catch (const toml::parse_error& error) {
-    return std::unexpected(
-        ConfigError{location_of(error.source()), "not TOML: " + without_values(error.description())});
+    const Location at = location_of(error.source());
+    std::string message = "not TOML: " + without_values(error.description());
+    message += toml_hint(text, at, error.description());
+    return std::unexpected(ConfigError{at, std::move(message)});
   } catch (const ParserAssertion&) {
     return std::unexpected(ConfigError{{.line = line_of_assertion(text), .column = 1},
                                        "not TOML: a key has only letters of ASCII, digits, '-' and '_', or is quoted"});
