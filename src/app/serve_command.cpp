@@ -35,19 +35,25 @@ std::optional<ServiceOptions> service_options(const ServeArguments& arguments) {
   return options;
 }
 
+// "log: PATH", and where what is no line of the log goes if that is another file.
+std::string where_it_writes(const std::string& log_output, const std::string& standard_output) {
+  if (log_output == "stdout" || log_output == "stderr") return "log: " + standard_output;
+  return "log: " + log_output + "; standard output: " + standard_output;
+}
+
 int start_daemon(ServiceOptions options, const ServeArguments& arguments) {
   process::DaemonOptions daemon{.log_path = arguments.log_file};
+  const auto places = data_places_of(options.config_path);
+  if (!places) {
+    std::cerr << places.error();
+    return kExitUsage;
+  }
   if (daemon.log_path.empty()) {
-    const auto data_dir = data_dir_of(options.config_path);
-    if (!data_dir) {
-      std::cerr << data_dir.error();
-      return kExitUsage;
-    }
-    if (const std::string problem = make_data_dir(*data_dir); !problem.empty()) {
+    if (const std::string problem = make_data_dir(places->data_dir); !problem.empty()) {
       std::cerr << "llm-gateway: " << problem << "\n";
       return kExitFailed;
     }
-    daemon.log_path = *data_dir + "/llm-gateway.log";
+    daemon.log_path = places->data_dir + "/llm-gateway.log";
   }
   auto split = process::daemonize(daemon);
   if (!split) {
@@ -57,7 +63,8 @@ int start_daemon(ServiceOptions options, const ServeArguments& arguments) {
   }
   if (split->in_daemon) return serve(std::move(options), &split->reporter);
   if (split->outcome.exit_status == 0) {
-    std::cout << "started, pid " << split->outcome.daemon << "; log: " << daemon.log_path << "\n";
+    std::cout << "started, pid " << split->outcome.daemon << "; "
+              << where_it_writes(places->log_output, daemon.log_path) << "\n";
   } else {
     std::cerr << "llm-gateway: " << split->outcome.message << (split->outcome.message.ends_with('\n') ? "" : "\n");
   }

@@ -14,6 +14,67 @@
 namespace llmgw::control {
 namespace {
 
+// Calls visit(id, section, the other's) for every section that a configuration has once.
+void each_section(auto& config, auto& other, auto visit) {
+  visit(SectionId::server, config.server, other.server);
+  visit(SectionId::server_tls, config.server_tls, other.server_tls);
+  visit(SectionId::log, config.log, other.log);
+  visit(SectionId::metrics, config.metrics, other.metrics);
+  visit(SectionId::ledger, config.ledger, other.ledger);
+  visit(SectionId::redis, config.redis, other.redis);
+  visit(SectionId::upstream, config.upstream, other.upstream);
+  visit(SectionId::upstream_tls, config.upstream_tls, other.upstream_tls);
+  visit(SectionId::store, config.store, other.store);
+  visit(SectionId::admin, config.admin, other.admin);
+}
+
+// Calls visit(name, setting) for every setting of those sections with another value.
+void each_changed_setting(const Config& before, const Config& after, auto visit) {
+  each_section(before, after, [&](SectionId id, const auto& a, const auto& b) {
+    const auto& table = section_table(id);
+    for (const auto& setting : table.settings) {
+      if (!setting.equal(&a, &b)) visit(std::string(table.name) + "." + std::string(setting.key), setting);
+    }
+  });
+}
+
+// Thousands of objects are not kept a second time.
+std::shared_ptr<const Config> without_objects(const Config& config) {
+  auto copy = std::make_shared<Config>();
+  each_section(*copy, config, [](SectionId, auto& to, const auto& from) { to = from; });
+  return copy;
+}
+
+std::vector<std::string> certificate_files(const Config& config) {
+  std::vector<std::string> files;
+  const auto add = [&](const std::string& path) {
+    if (!path.empty()) files.push_back(path);
+  };
+  add(config.server_tls.certificate);
+  add(config.server_tls.key);
+  add(config.server_tls.client_ca);
+  add(config.upstream_tls.ca_file);
+  add(config.upstream_tls.client_certificate);
+  add(config.upstream_tls.client_key);
+  for (const auto& connection : config.connections) {
+    add(connection.tls.ca_file.value_or(""));
+    add(connection.tls.client_certificate.value_or(""));
+    add(connection.tls.client_key.value_or(""));
+  }
+  return files;
+}
+
+void say_renewed(const std::vector<std::string>& files, ConfigDiff& diff) {
+  constexpr size_t kNamedMax = 4;  // a certificate and its key, of two places
+  if (files.empty()) return;
+  if (diff.empty) diff.summary.clear();
+  diff.empty = false;
+  for (size_t i = 0; i < std::min(files.size(), kNamedMax); ++i) {
+    diff.summary += (diff.summary.empty() ? "" : ", ") + files[i] + " changed";
+  }
+  if (files.size() > kNamedMax) diff.summary += ", and " + std::to_string(files.size() - kNamedMax) + " more files";
+}
+
 class Differ {
  public:
   Differ(const Config& before, const Config& after) : before_(before), after_(after) {}
@@ -42,17 +103,8 @@ class Differ {
         "price", before_.prices, after_.prices,
         [](const auto& each) { return each.provider + '\n' + each.model + '\n' + std::to_string(each.above_tokens); },
         [](const auto& a, const auto& b) { return same(SectionId::price, a, b); });
-    settings(SectionId::server, before_.server, after_.server);
-    settings(SectionId::server_tls, before_.server_tls, after_.server_tls);
-    settings(SectionId::log, before_.log, after_.log);
-    settings(SectionId::metrics, before_.metrics, after_.metrics);
-    settings(SectionId::ledger, before_.ledger, after_.ledger);
-    settings(SectionId::redis, before_.redis, after_.redis);
-    settings(SectionId::upstream, before_.upstream, after_.upstream);
-    settings(SectionId::upstream_tls, before_.upstream_tls, after_.upstream_tls);
     named("admin key", SectionId::admin_key, before_.admin_keys, after_.admin_keys);
-    settings(SectionId::store, before_.store, after_.store);
-    settings(SectionId::admin, before_.admin, after_.admin);
+    each_changed_setting(before_, after_, [&](const std::string& name, const Setting&) { say(name + " changed"); });
     result_.empty = result_.summary.empty();
     if (result_.empty) result_.summary = "nothing changed";
     return std::move(result_);
@@ -102,17 +154,6 @@ class Differ {
     if (moved) say(std::string(noun) + "s reordered");
   }
 
-  template <class Section>
-  void settings(SectionId id, const Section& before, const Section& after) {
-    const auto& table = section_table(id);
-    for (const auto& setting : table.settings) {
-      if (setting.equal(&before, &after)) continue;
-      const std::string name = std::string(table.name) + "." + std::string(setting.key);
-      say(name + " changed");
-      if (setting.needs_restart) result_.restart_required.push_back(name);
-    }
-  }
-
   const Config& before_;
   const Config& after_;
   ConfigDiff result_;
@@ -128,6 +169,15 @@ std::unexpected<ConfigErrors> one_error(std::string message) {
 
 ConfigDiff diff_configs(const Config& before, const Config& after) {
   return Differ(before, after).diff();
+}
+
+std::vector<std::string> restart_required(const Config& started, const Config& now) {
+  std::vector<std::string> names;
+  each_changed_setting(started, now, [&](std::string name, const Setting& setting) {
+    if (setting.needs_restart) names.push_back(std::move(name));
+  });
+  if (started.server_tls.certificate.empty() != now.server_tls.certificate.empty()) names.emplace_back("server.tls");
+  return names;
 }
 
 std::expected<MergedSnapshot, ConfigErrors> merge_snapshot(const Config& file, const StoredObjects* stored,
@@ -200,7 +250,22 @@ SnapshotInputs Reloader::next_inputs() {
 std::expected<void, ConfigErrors> Reloader::load() {
   auto loaded = reload();
   if (!loaded) return std::unexpected(std::move(loaded).error());
+  started_ = without_objects(*file_);
   return {};
+}
+
+std::vector<std::string> Reloader::restart_required() const {
+  return started_ == nullptr ? std::vector<std::string>() : control::restart_required(*started_, *file_);
+}
+
+// A file that cannot be read has none: whoever uses it says so.
+Reloader::FileHashes Reloader::hash_certificates(const Config& config) const {
+  FileHashes hashes;
+  for (const std::string& path : certificate_files(config)) {
+    if (hashes.contains(path)) continue;
+    if (const auto text = read_config_file(path)) hashes.emplace(path, siphash128(hash_key_, *text));
+  }
+  return hashes;
 }
 
 std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
@@ -210,6 +275,14 @@ std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
   text->clear();
   text->shrink_to_fit();
   if (!plan) return std::unexpected(std::move(plan).error());
+  FileHashes certificates = hash_certificates(plan->config);
+  std::vector<std::string> renewed;
+  for (const auto& [path, hash] : certificates) {
+    const auto known = certificates_.find(path);
+    if (known != certificates_.end() && known->second != hash) renewed.push_back(path);
+  }
+  say_renewed(renewed, plan->diff);
+  certificates_ = std::move(certificates);
   file_ = std::make_shared<const Config>(std::move(plan->config));
   snapshot_ = std::move(plan->snapshot);
   notes_ = std::move(plan->notes);
@@ -257,20 +330,7 @@ std::vector<std::string> Reloader::watched_files() const {
   const Config& config = *file_;
   std::vector<std::string> files{path_};
   files.insert(files.end(), config.referenced_files.begin(), config.referenced_files.end());
-  const auto add = [&](const std::string& path) {
-    if (!path.empty()) files.push_back(path);
-  };
-  add(config.server_tls.certificate);
-  add(config.server_tls.key);
-  add(config.server_tls.client_ca);
-  add(config.upstream_tls.ca_file);
-  add(config.upstream_tls.client_certificate);
-  add(config.upstream_tls.client_key);
-  for (const auto& connection : config.connections) {
-    add(connection.tls.ca_file.value_or(""));
-    add(connection.tls.client_certificate.value_or(""));
-    add(connection.tls.client_key.value_or(""));
-  }
+  std::ranges::copy(certificate_files(config), std::back_inserter(files));
   std::ranges::sort(files);
   const auto repeated = std::ranges::unique(files);
   files.erase(repeated.begin(), repeated.end());

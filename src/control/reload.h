@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,13 +18,16 @@
 namespace llmgw::control {
 
 struct ConfigDiff {
-  std::string summary;                        // "3 models added, 1 key removed, log.level changed"; "nothing changed"
-  std::vector<std::string> restart_required;  // settings that changed but take effect only with a new process
+  std::string summary;  // "3 models added, 1 key removed, log.level changed"; "nothing changed"
   bool empty = true;
 };
 
 // Objects are compared by name, models by name and connection. Names no secret's value.
 ConfigDiff diff_configs(const Config& before, const Config& after);
+
+// The settings that a process which started with one configuration cannot take from another: those whose row in the
+// reference says that a change needs a restart, and "server.tls", TLS or none at all.
+std::vector<std::string> restart_required(const Config& started, const Config& now);
 
 struct ReloadPlan {
   Config config;  // the file's
@@ -59,8 +63,8 @@ class Reloader {
 
   // The first load. On success snapshot() is set; the caller does this before workers start.
   std::expected<void, ConfigErrors> load();
-  // Reads the file again. On success snapshot() is the new one, to be handed to the workers also when the diff is
-  // empty: a certificate the file names may have changed. On failure nothing changed.
+  // Reads the file again. On success snapshot() is the new one, to be handed to the workers whatever the diff says. The
+  // diff names certificate files whose content is another, too. On failure nothing changed.
   std::expected<ConfigDiff, ConfigErrors> reload();
 
   // The same file with what the store holds now. An error, which is about the file only, changes nothing.
@@ -68,6 +72,10 @@ class Reloader {
 
   // The same with these engines, which registered themselves: connections and models as a store would have them.
   std::expected<void, ConfigErrors> apply_engines(std::vector<store::Object> engines);
+
+  // The settings that are in force only with a new process: restart_required() of what load() read and what was read
+  // last.
+  std::vector<std::string> restart_required() const;
 
   // The configuration of the file alone, as it was last read.
   const std::shared_ptr<const Config>& file() const { return file_; }
@@ -80,7 +88,10 @@ class Reloader {
   std::vector<std::string> watched_files() const;
 
  private:
+  using FileHashes = std::map<std::string, Hash128>;
+
   SnapshotInputs next_inputs();
+  FileHashes hash_certificates(const Config& config) const;
   // The store's objects and the engines; null: there are none.
   static std::shared_ptr<const StoredObjects> with_engines(const std::shared_ptr<const StoredObjects>& stored,
                                                            const std::vector<store::Object>& engines);
@@ -88,8 +99,10 @@ class Reloader {
   std::string path_;
   int64_t created_default_;
   SipKey hash_key_;
-  admission::MeterTable meters_;  // what has been used of limits outlives a configuration
+  admission::MeterTable meters_;           // what has been used of limits outlives a configuration
+  std::shared_ptr<const Config> started_;  // its sections only, no objects; null until load()
   std::shared_ptr<const Config> file_;
+  FileHashes certificates_;  // of file_, by path
   std::shared_ptr<const StoredObjects> stored_;
   std::vector<store::Object> engines_;
   std::vector<ObjectNote> notes_;

@@ -18,6 +18,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
 using namespace std::chrono_literals;
 
 Config config_of(std::string_view text) {
@@ -60,16 +62,20 @@ TEST(Diff, SaysWhatChanged) {
     const auto diff = diff_configs(before, config_of(each.after));
     EXPECT_EQ(diff.summary, each.summary);
     EXPECT_EQ(diff.empty, std::string_view(each.summary) == "nothing changed");
-    EXPECT_TRUE(diff.restart_required.empty());
+    EXPECT_THAT(restart_required(before, config_of(each.after)), IsEmpty());
   }
 }
 
 TEST(Diff, NamesWhatNeedsARestart) {
-  const auto diff =
-      diff_configs(config_of(kSmallConfig),
-                   config_of(replaced("\"127.0.0.1:0\"", "\"127.0.0.1:9\"\nworkers = 2\nidle_timeout = \"5s\"")));
-  EXPECT_EQ(diff.summary, "server.listen changed, server.workers changed, server.idle_timeout changed");
-  EXPECT_THAT(diff.restart_required, ElementsAre("server.listen", "server.workers"));
+  const TestWorld world{.variables = {}, .files = {{"/pem", "a certificate or a key"}}};
+  const Config before = config_of(kSmallConfig);
+  const auto after = world.load(replaced("\"127.0.0.1:0\"", "\"127.0.0.1:9\"\nworkers = 2\nidle_timeout = \"5s\"") +
+                                "[log]\noutput = \"stderr\"\n[server.tls]\ncertificate = \"/pem\"\nkey = \"/pem\"\n");
+  ASSERT_TRUE(after) << format_errors(after.error(), "f");
+  EXPECT_THAT(diff_configs(before, *after).summary,
+              StartsWith("server.listen changed, server.workers changed, server.idle_timeout changed"));
+  EXPECT_THAT(restart_required(before, *after),
+              ElementsAre("server.listen", "server.workers", "log.output", "server.tls"));
 }
 
 TEST(Diff, SeesAnotherOrder) {
@@ -139,6 +145,44 @@ TEST_F(Files, ReloaderKeepsTheOldOnABadFile) {
   EXPECT_THAT(
       format_errors(gone.error(), "f"),
       HasSubstr("the file cannot be read: No such file or directory; `llm-gateway config init` writes a first one"));
+}
+
+// What was read last is not what the process runs with.
+TEST_F(Files, ReloaderComparesWithTheStart) {
+  write("config.toml", kSmallConfig);
+  Reloader reloader(path("config.toml"), 0);
+  ASSERT_TRUE(reloader.load());
+  write("config.toml", replaced("\"127.0.0.1:0\"", "\"127.0.0.1:9\""));
+  for (const char* summary : {"server.listen changed", "nothing changed"}) {
+    const auto diff = reloader.reload();
+    ASSERT_TRUE(diff);
+    EXPECT_EQ(diff->summary, summary);
+    EXPECT_THAT(reloader.restart_required(), ElementsAre("server.listen"));
+  }
+  write("config.toml", kSmallConfig);
+  ASSERT_TRUE(reloader.reload());
+  EXPECT_THAT(reloader.restart_required(), IsEmpty());
+}
+
+TEST_F(Files, ReloaderNamesRenewedCertificates) {
+  const std::string more = "[server.tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+  write("cert.pem", "a certificate");
+  write("key.pem", "a key");
+  write("config.toml", with(more));
+  Reloader reloader(path("config.toml"), 0);
+  const auto summary = [&] {
+    const auto diff = reloader.reload();
+    return diff ? diff->summary + (diff->empty ? " (empty)" : "") : format_errors(diff.error(), "f");
+  };
+  ASSERT_TRUE(reloader.load());
+  EXPECT_EQ(summary(), "nothing changed (empty)");
+  write("cert.pem", "its successor");
+  EXPECT_EQ(summary(), path("cert.pem") + " changed");
+  EXPECT_EQ(summary(), "nothing changed (empty)");
+  write("cert.pem", "a third");
+  write("key.pem", "its key");
+  write("config.toml", with(more + "[log]\nlevel = \"warn\"\n"));
+  EXPECT_EQ(summary(), "log.level changed, " + path("cert.pem") + " changed, " + path("key.pem") + " changed");
 }
 
 TEST(Debounce, WaitsForQuietButNotForever) {

@@ -119,6 +119,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(world):
     assert world.chat(connection=kept)[0] == 200
     world.renew()
     until(lambda: shown() != before, "the file watch has seen the new certificate")
+    assert "chain.pem changed" in world.call("reload").stdout
     # The connection of the old one goes on.
     assert world.chat(connection=kept)[0] == 200
     assert process.poll() is None

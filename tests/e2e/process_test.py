@@ -331,6 +331,16 @@ def test_daemon(world):
     assert f"pid {pid}" in started.stdout
     assert world.chat()[0] == 200
     assert '"serving"' in (world.data / "llm-gateway.log").read_text()
+    assert started.stdout.endswith(f"; log: {world.data}/llm-gateway.log\n")
+    assert world.call("stop").returncode == 0
+
+
+def test_daemon_names_the_log_that_is_written(world):
+    log = world.directory / "elsewhere.log"
+    world.write_config(more=f'[log]\noutput = "{log}"\n')
+    started = world.call("start", "--daemon")
+    assert started.stdout.endswith(f"; log: {log}; standard output: {world.data}/llm-gateway.log\n")
+    assert '"serving"' in log.read_text()
     assert world.call("stop").returncode == 0
 
 
@@ -434,8 +444,19 @@ def test_settings_that_need_a_restart_are_named(world):
     assert done.returncode == 0
     assert "server.listen" in done.stdout and "server.listen_backlog" in done.stdout and "upgrade" in done.stdout
     assert not world.accepts()
+    assert re.search(r"^needs upgrade +server.listen, server.listen_backlog$", world.call("status").stdout, re.M)
+    again = world.call("reload")
+    assert "nothing changed; read before: " in again.stdout and "restart: server.listen, " in again.stdout
     world.port = old
     assert world.accepts()
+    world.write_config(server="watch_config = false")
+    assert "upgrade" not in world.call("reload").stdout
+    assert "upgrade" not in world.call("status").stdout
+    world.port = free_port()
+    world.write_config(server="watch_config = false")
+    assert world.call("reload").returncode == 0
+    assert world.call("upgrade").returncode == 0
+    assert world.accepts() and "upgrade" not in world.call("status").stdout
 
 
 def test_sigterm_drains_a_stream(world):

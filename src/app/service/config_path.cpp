@@ -87,7 +87,9 @@ std::expected<DataPlaces, std::string> data_places_of(const std::string& config_
     return content ? content : base::Result<std::string>(kUnknownSecret);
   };
   auto config = control::load_config(*text, environment);
-  if (config) return DataPlaces{std::move(config->server.data_dir), std::move(config->store)};
+  if (config) {
+    return DataPlaces{std::move(config->server.data_dir), std::move(config->store), std::move(config->log.output)};
+  }
   if (auto found = written_data_dir(*text, environment)) {
     return DataPlaces{std::move(*found), control::default_section<control::StoreSettings>(control::SectionId::store)};
   }

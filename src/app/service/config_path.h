@@ -37,10 +37,11 @@ std::expected<ConfigPath, std::string> choose_config_path(const std::string& opt
 // `status` need. The error lists the faults.
 std::expected<std::string, std::string> data_dir_of(const std::string& config_path);
 
-// The same with [store], where the ledger's sums may be.
+// The same with [store], where the ledger's sums may be, and log.output.
 struct DataPlaces {
   std::string data_dir;
   control::StoreSettings store;
+  std::string log_output = "stdout";
 };
 std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path);
 

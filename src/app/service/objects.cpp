@@ -1,6 +1,8 @@
 // A service's objects of the store: what comes from its thread goes into a new snapshot.
 #include "app/service/service.h"
 
+#include "control/config_doubts.h"
+
 namespace llmgw::app {
 namespace {
 
@@ -32,6 +34,19 @@ void Service::log_notes() {
     log().warn(note.partial ? "a part of an object of the store is not used" : "an object of the store is not used",
                {{"kind", note.kind}, {"id", note.id}, {"name", note.name}, {"reason", note.problem}});
   }
+}
+
+std::string Service::log_doubts() {
+  std::vector<std::string_view> models;
+  for (const auto& model : reloader_->snapshot()->models) models.emplace_back(model.name);
+  const control::ConfigErrors doubts = control::find_doubts(*reloader_->file(), models);
+  if (doubts.empty()) return {};
+  for (const auto& each : doubts.all()) {
+    log().warn("the configuration may not mean what it says", {{"line", each.at.line}, {"reason", each.message}});
+  }
+  std::string lines = "\nwarnings:\n" + control::format_errors(doubts, options_.config_path);
+  lines.pop_back();
+  return lines;
 }
 
 void Service::take_objects() {

@@ -32,15 +32,6 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-// What a running process cannot change although its settings do not say so.
-std::vector<const char*> fixed_at_start(const control::Snapshot& before, const control::Snapshot& after) {
-  std::vector<const char*> settings;
-  if (before.log.output != after.log.output) settings.push_back("log.output");
-  if (before.log.access != after.log.access) settings.push_back("log.access");
-  if (before.server_tls.certificate.empty() != after.server_tls.certificate.empty()) settings.push_back("server.tls");
-  return settings;
-}
-
 }  // namespace
 
 telemetry::Log& Service::log() {
@@ -156,9 +147,6 @@ CommandAnswer Service::reload(std::string_view cause) {
     (void)notifier_.ready("the configuration file is faulty; serving by the old one");
     return {.ok = false, .message = std::move(problem)};
   }
-  for (const char* setting : fixed_at_start(*reloader_->snapshot(), *attempt.snapshot())) {
-    diff->restart_required.emplace_back(setting);
-  }
   reloader_ = std::move(attempt);
   last_reload_error_.clear();
   tell_api();
@@ -173,20 +161,27 @@ CommandAnswer Service::reload(std::string_view cause) {
   if (!diff->empty) {
     last_change_ = diff->summary + ", at " + now + " (" + std::string(cause) + ")";
   } else if (!last_change_.empty()) {
-    answer.message += "; the last change was in force before: " + last_change_;
+    answer.message += "; read before: " + last_change_;
   } else {
     answer.message += " since the start";
   }
-  if (!diff->restart_required.empty()) {
-    answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(diff->restart_required);
-  }
+  const std::string waiting = join(waiting_for_restart());
+  if (!waiting.empty()) answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + waiting;
+  answer.message += log_doubts();
   if (!published) answer.message += "\n" + published.error();
   log().info("configuration reloaded", {{"cause", cause},
                                         {"changes", diff->summary},
-                                        {"restart_required", join(diff->restart_required)},
+                                        {"restart_required", waiting},
                                         {"snapshot", reloader_->snapshot()->version}});
   (void)notifier_.ready("serving on " + join(gateway_->addresses()));
   return answer;
+}
+
+std::vector<std::string> Service::waiting_for_restart() const {
+  auto settings = reloader_->restart_required();
+  // A successor is given --listen, too.
+  if (!options_.listen.empty()) std::erase(settings, "server.listen");
+  return settings;
 }
 
 void Service::stop(std::string_view cause) {
@@ -264,6 +259,7 @@ StatusReport Service::status_report() {
           .config = options_.config_path,
           .snapshot_version = counts.snapshot_version,
           .last_reload_error = last_reload_error_,
+          .restart_required = waiting_for_restart(),
           .store = feed_ != nullptr ? feed_->place() : std::string(),
           .store_trouble = store_trouble_,
           .listen = gateway_->addresses(),

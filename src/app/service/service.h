@@ -101,10 +101,14 @@ class Service {
   void refresh(uint64_t client);
   void tell_api();
   void log_notes();
+  // A warning for each doubt about the file, and all of them as lines to follow an answer.
+  std::string log_doubts();
   void on_store_state(bool away, const std::string& reason);
   net::Task<void> end_by_force(base::Duration limit);
   void remove_unix_sockets();
   StatusReport status_report();
+  // The settings of the file that this process does not run by.
+  std::vector<std::string> waiting_for_restart() const;
   CommandAnswer explain(std::string_view argument);
   telemetry::Log& log();
 

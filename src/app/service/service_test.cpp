@@ -99,12 +99,13 @@ TEST(Status, IsOneObjectAndReadable) {
   report.config = "/etc/a \"quoted\".toml";
   report.listen = {"127.0.0.1:1", "unix:/x"};
   report.last_reload_error = "gateway.toml:3:1: wrong\n";
+  report.restart_required = {"server.listen", "server.workers"};
   report.added_p50 = std::chrono::microseconds(40);
   report.added_p99 = std::chrono::microseconds(900);
   const auto text = render_status(write_status(report));
   ASSERT_TRUE(text) << text.error();
   for (const char* part : {"pid 12", "1.2.3", "5 h", "127.0.0.1:1", "unix:/x", "/etc/a \"quoted\".toml", "p50 40 us",
-                           "p99 900 us", "gateway.toml:3:1: wrong"}) {
+                           "p99 900 us", "gateway.toml:3:1: wrong", "server.listen, server.workers"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
   }
   EXPECT_FALSE(render_status("{}"));
@@ -234,6 +235,35 @@ TEST_F(ServiceTest, ACertificateThatCannotBeReadStopsTheReloadAndIsForgotten) {
   write_config("better");
   EXPECT_NE(command("reload").find("1 model added, 1 model removed\""), std::string::npos);
   EXPECT_EQ(finish(), kExitOk);
+}
+
+// Both commands name it for as long as the process runs without it, and no longer.
+TEST_F(ServiceTest, WhatNeedsARestartIsComparedWithTheStart) {
+  write_config("m");
+  start();
+  EXPECT_NE(command("status").find("\"restart_required\":[]"), std::string::npos);
+  write_config("m", "listen_backlog = 100\n");
+  EXPECT_NE(command("reload").find(": server.listen_backlog changed\\nin force only after"), std::string::npos);
+  const std::string again = command("reload");
+  EXPECT_NE(again.find("nothing changed; read before: server.listen_backlog changed, at "), std::string::npos) << again;
+  EXPECT_NE(again.find("restart: server.listen_backlog\""), std::string::npos) << again;
+  EXPECT_NE(command("status").find("\"restart_required\":[\"server.listen_backlog\"]"), std::string::npos);
+  write_config("m");
+  EXPECT_EQ(command("reload").find("in force only after"), std::string::npos);
+  EXPECT_NE(command("status").find("\"restart_required\":[]"), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+}
+
+TEST_F(ServiceTest, DoubtsAreToldAndServed) {
+  write_config("good");
+  std::ofstream(config(), std::ios::app) << "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nmodels = [\"god\"]\n";
+  start();
+  const std::string answer = command("reload");
+  EXPECT_NE(answer.find("\"ok\":true"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("keys.models: there is no model 'god'; did you mean 'good'?\""), std::string::npos) << answer;
+  EXPECT_EQ(finish(), kExitOk);
+  const std::string log = process::read_file(directory_.file("log"));
+  EXPECT_NE(log.find("there is no model 'god'"), std::string::npos) << log;
 }
 
 TEST_F(ServiceTest, SecondOneIsRefused) {

@@ -226,6 +226,7 @@ void Service::watch_everything() {
   tasks_.spawn(look_after());
   tasks_.spawn(settle_down());
   log_notes();
+  (void)log_doubts();
   if (feed_ != nullptr) feed_->attach(loop_, [this] { take_objects(); });
 }
 

@@ -63,6 +63,13 @@ class Lines {
     if (text.empty()) return;
     out_.append(label).append(label.size() < kWidth ? kWidth - label.size() : 1, ' ').append(text).append("\n");
   }
+  void add_joined(std::string_view label, std::string_view key) {
+    const auto found = members_.find(key);
+    if (found == members_.end()) return;
+    std::string text;
+    for (const std::string& each : found->second) text += (text.empty() ? "" : ", ") + each;
+    add(label, text);
+  }
   void add_list(std::string_view label, std::string_view key) {
     const auto found = members_.find(key);
     if (found == members_.end()) return;
@@ -106,6 +113,9 @@ std::string write_status(const StatusReport& report) {
   w.member("state", report.state).text_or_null("trouble", report.trouble);
   w.member("uptime_seconds", seconds(report.uptime)).member("config", report.config);
   w.member("snapshot", report.snapshot_version).text_or_null("last_reload_error", report.last_reload_error);
+  w.key("restart_required").begin_array();
+  for (const std::string& setting : report.restart_required) w.value(setting);
+  w.end_array();
   w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
@@ -151,6 +161,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   lines.add("store", lines.value("store"));
   lines.add("database away", lines.value("store_trouble"));
   lines.add("not reloaded", lines.value("last_reload_error"));
+  lines.add_joined("needs upgrade", "restart_required");
   lines.add("requests", joined({lines.value("requests"), ", in flight ", lines.value("in_flight")}));
   lines.add("connections", joined({lines.value("client_connections"), " of clients, ",
                                    lines.value("upstream_connections"), " to upstreams"}));

@@ -23,9 +23,10 @@ struct StatusReport {
   base::Duration uptime{0};
   std::string_view config;
   uint64_t snapshot_version = 0;
-  std::string_view last_reload_error;  // empty: the last reload, if any, went well
-  std::string store = {};              // where; empty: there is none
-  std::string store_trouble = {};      // why it is away; empty: it is there
+  std::string_view last_reload_error;              // empty: the last reload, if any, went well
+  std::vector<std::string> restart_required = {};  // settings of the file that only a new process takes
+  std::string store = {};                          // where; empty: there is none
+  std::string store_trouble = {};                  // why it is away; empty: it is there
   std::vector<std::string> listen;
   std::string admin_listen;
   bool tls = false;
