@@ -153,7 +153,9 @@ UsageCount usage_of(const Plan& plan, size_t cached_tokens) {
 
 void cut_short(Plan& plan, size_t steps) {
   for (Choice& choice : plan.choices) {
-    if (Planner::limit_tokens(choice, steps)) choice.finish = Finish::length;
+    if (!Planner::limit_tokens(choice, steps)) continue;
+    choice.finish = Finish::length;
+    choice.stop_sequence.clear();
   }
   count_steps(plan);
 }

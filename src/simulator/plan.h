@@ -67,7 +67,7 @@ struct UsageCount {
 };
 UsageCount usage_of(const Plan& plan, size_t cached_tokens);
 
-// The engine ran out of memory after `steps`: the answer ends there, by length.
+// The context, or the engine's memory, is full after `steps`: the answer ends there, by length.
 void cut_short(Plan& plan, size_t steps);
 
 // Walks over a choice token by token.

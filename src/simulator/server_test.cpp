@@ -157,6 +157,28 @@ TEST(Simulator, AnswersOnEverySurface) {
   EXPECT_EQ(world.post("/v1/audio/speech", R"({"model":"m","input":"Hi"})").status(), 200);
 }
 
+TEST(Simulator, PromptAndAnswerShareTheContext) {
+  const auto ask = [](size_t context_tokens) {
+    InstanceOptions options = fast();
+    options.context_tokens = context_tokens;
+    World world({options});
+    return world.post("/v1/chat/completions", kChat);
+  };
+  const auto usage = [](const Received& received, std::string_view key) {
+    return static_cast<size_t>(received.json().at("usage").at(key).to_number<int64_t>());
+  };
+  const auto finish = [](const Received& received) { return received.json().at("choices").at(0).at("finish_reason"); };
+  const Received whole = ask(1000);
+  const size_t prompt = usage(whole, "prompt_tokens");
+  EXPECT_EQ(usage(whole, "completion_tokens"), 8u);
+  EXPECT_EQ(finish(whole), "stop");
+  EXPECT_EQ(finish(ask(prompt + 8)), "stop");
+  const Received cut = ask(prompt + 3);
+  EXPECT_EQ(usage(cut, "completion_tokens"), 3u);
+  EXPECT_EQ(finish(cut), "length");
+  EXPECT_EQ(ask(prompt - 1).status(), 400);
+}
+
 TEST(Simulator, StreamsOnEverySurface) {
   World world;
   const Received chat = world.post("/v1/chat/completions", kChatStream);

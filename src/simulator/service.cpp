@@ -292,6 +292,8 @@ Answered<void> Service::prepare_text(std::string_view body, Job& job) {
   if (job.plan.prompt_tokens > options_.context_tokens) {
     return std::unexpected(context_too_long(job, job.plan.prompt_tokens, options_.context_tokens));
   }
+  const size_t room = options_.context_tokens - job.plan.prompt_tokens;
+  if (job.plan.steps > room) cut_short(job.plan, room);
   job.streamed = job.request.stream || job.surface.operation == Operation::stream_generate;
   job.engine_request.prompt_tokens = static_cast<uint32_t>(job.plan.prompt_tokens);
   job.engine_request.output_steps = static_cast<uint32_t>(job.plan.steps);
