@@ -212,7 +212,10 @@ def test_a_websocket_whose_upstream_breaks(impatient, request_id):
     assert line["error_type"] == "upstream_failed" and line["status"] == 101
     # The frames' heads are counted as well.
     assert all(len(payload) < line[name] < len(payload) + 100 for name in ("bytes_in", "bytes_out"))
-    [broke] = [each for each in impatient.lines("upstream broke off") if each["request_id"] == request_id]
+    [broke] = waiting.until(
+        lambda: [each for each in impatient.lines("upstream broke off") if each["request_id"] == request_id],
+        "the break has its line",
+    )
     assert broke["connection"] == "plain" and broke["error"] == "reset"
     assert errors(impatient, "upstream_failed") == before + 1
     assert impatient.outcome(request_id) == ["cut"]

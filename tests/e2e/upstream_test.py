@@ -269,6 +269,8 @@ def test_a_proxy_that_refuses_is_named(world, scheme):
         configure(world, f"{scheme}://{ENGINE}:1/v1", f'proxy = "http://somebody:secret-of-the-proxy@{address}"\n')
         world.serve()
         assert world.chat()[0] == 502
-    [failed] = [line for line in world.lines() if line["msg"] == "upstream failed"]
+    [failed] = until(
+        lambda: [line for line in world.lines() if line["msg"] == "upstream failed"], "the failure has its line"
+    )
     assert failed["proxy"] == address and failed["error"] == "refused" and "proxy" in failed["context"]
     assert "secret-of-the-proxy" not in world.text()
