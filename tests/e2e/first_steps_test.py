@@ -89,6 +89,12 @@ def test_what_init_wrote_serves(first):
     assert not problems, problems
 
 
+def listen_to_signals():
+    """What these tests run in may be in the background, where a shell ignores such signals, and its children with it."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_prints_a_curl_that_works_and_stops_both(tmp_path, end):
     gateway_port, simulator_port = processes.free_ports(2)
@@ -107,6 +113,7 @@ def test_run_prints_a_curl_that_works_and_stops_both(tmp_path, end):
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=listen_to_signals,
         )
     try:
 
