@@ -90,7 +90,7 @@ def test_what_init_wrote_serves(first):
 
 
 def listen_to_signals():
-    """What these tests run in may be in the background, where a shell ignores such signals, and its children with it."""
+    """What these tests run in may be in the background, where a shell and its children ignore such signals."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_DFL)
 
