@@ -6,7 +6,7 @@ import urllib.parse
 import httpx
 import pytest
 from control_plane_test import Site
-from harness import pkce, raw
+from harness import pkce, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("oidc")
 
@@ -85,8 +85,12 @@ def test_roles(site, subject, role, name):
     entries = Browser(site)
     entries.sign_in("somebody")
     if role != "viewer":
-        log = entries.at("/admin/v1/audit").json()["data"]
-        assert any(entry["actor"] == name and entry["object_name"] == f"by-{role}" for entry in log)
+
+        def logged():
+            log = entries.at("/admin/v1/audit").json()["data"]
+            return any(entry["actor"] == name and entry["object_name"] == f"by-{role}" for entry in log)
+
+        waiting.until(logged, "the change is in the audit log")
 
 
 def test_the_request_to_the_provider(site, provider):
@@ -171,6 +175,10 @@ def test_refused_sign_ins_are_logged(site):
     Browser(site).sign_in("stranger")
     browser = Browser(site)
     browser.sign_in("somebody")
-    log = browser.at("/admin/v1/audit?limit=500").json()["data"]
-    reasons = [entry["detail"]["reason"] for entry in log if entry["action"] == "sign-in refused"]
-    assert "no role for stranger@example.com" in reasons
+
+    def logged():
+        log = browser.at("/admin/v1/audit?limit=500").json()["data"]
+        reasons = [entry["detail"]["reason"] for entry in log if entry["action"] == "sign-in refused"]
+        return "no role for stranger@example.com" in reasons
+
+    waiting.until(logged, "the refusal is in the audit log")
