@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "accounting/structure_scan.h"
+#include "json/token.h"
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
@@ -14,6 +14,7 @@ namespace llmgw::accounting {
 namespace {
 
 using chat::Dialect;
+using json::is_space;
 
 // What providers' streams were recorded to have in 2026. The first three of OpenAI's are one thing: servers that
 // changed its name send thoughts under two, and Mistral's are texts in a list.
@@ -40,10 +41,6 @@ std::span<const std::string_view> names_of(Dialect dialect) {
     case Dialect::cohere: return kCohereNames;
     default: return kChatNames;
   }
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 // Bytes from the front in which no quote has one of the letters behind it (bit 0: a), as it has where a name begins. A

@@ -7,12 +7,14 @@
 #include <optional>
 
 #include "base/text.h"
+#include "json/token.h"
 
 namespace llmgw::accounting {
 namespace {
 
 using chat::Dialect;
 using chat::Framing;
+using json::is_space;
 
 bool is_google(Dialect dialect) {
   return dialect == Dialect::gemini || dialect == Dialect::vertex;
@@ -26,10 +28,6 @@ uint32_t depths_of(Dialect dialect, Framing framing) {
       dialect == Dialect::anthropic || dialect == Dialect::openai_responses || dialect == Dialect::cohere;
   const bool stream = framing == Framing::sse || framing == Framing::event_stream;
   return stream && wrapped ? 1U << 1 | 1U << 2 : 1U << 1;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "control/config_doubts.h"
 
-#include <algorithm>
 #include <string>
 #include <unordered_set>
 #include <vector>

@@ -1,15 +1,8 @@
 #include "json/array_splitter.h"
 
-#include "json/reader.h"
+#include "json/token.h"
 
 namespace llmgw::json {
-namespace {
-
-constexpr bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-}  // namespace
 
 bool ArraySplitter::fail(base::ErrorCode code, const char* context) {
   state_ = State::failed;
@@ -54,7 +47,7 @@ bool ArraySplitter::in_element(char c) {
       return true;
     default: break;
   }
-  if (scalar_ && depth_ == 0 && (c == ',' || c == ']' || c == '}' || is_blank(c))) ended_ = true;
+  if (scalar_ && depth_ == 0 && (c == ',' || c == ']' || c == '}' || is_space(c))) ended_ = true;
   return true;
 }
 
@@ -65,7 +58,7 @@ bool ArraySplitter::take(char c) {
     case State::failed: return false;
     default: break;
   }
-  if (is_blank(c)) return true;
+  if (is_space(c)) return true;
   switch (state_) {
     case State::start:
       if (c == '[') {

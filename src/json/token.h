@@ -1,4 +1,4 @@
-// What the readers of this folder know of a token by one of its bytes. Any thread.
+// What readers of JSON know of a token by one of its bytes. Any thread.
 #pragma once
 
 #include "base/text.h"

@@ -28,11 +28,6 @@ using http::ResponseHead;
 using net::Task;
 using net::Wait;
 
-// What is being waited for, for the error of a timeout.
-constexpr std::string_view kConnecting = "connect_timeout";
-constexpr std::string_view kFirstByte = "first_byte_timeout";
-constexpr std::string_view kNextPiece = "idle_timeout";
-
 // Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
 constexpr uint64_t kCodedBytesPerTextByte = 4;
 
@@ -67,11 +62,11 @@ Wait Call::until_next_piece(base::Duration timeout, Instant last_piece) const {
 
 // Each limit with its own words, code and metric.
 chat::ClientError Call::timeout_error() {
-  timed_out_ = worker_.loop().now() >= deadline_ ? std::string_view("total_timeout") : waiting_for_;
+  timed_out_ = worker_.loop().now() >= deadline_ ? kTotalTimeout : waiting_for_;
   std::string_view message = "the provider's answer stopped in the middle: idle_timeout";
-  if (timed_out_ == "total_timeout") message = "the provider did not answer in time: total_timeout";
-  if (timed_out_ == kConnecting) message = "the provider did not answer in time: connect_timeout";
-  if (timed_out_ == kFirstByte) message = "the provider did not answer in time: first_byte_timeout";
+  if (timed_out_ == kTotalTimeout) message = "the provider did not answer in time: total_timeout";
+  if (timed_out_ == kConnectTimeout) message = "the provider did not answer in time: connect_timeout";
+  if (timed_out_ == kFirstByteTimeout) message = "the provider did not answer in time: first_byte_timeout";
   return {.kind = ErrorKind::upstream_timeout, .message = message, .code = timed_out_};
 }
 
@@ -130,7 +125,7 @@ Task<bool> Call::attempt() {
     const chat::ClientError told = upstream_error(head.error());
     // What is wrong with the request is wrong everywhere.
     if (head.error().code != ErrorCode::invalid_argument) {
-      note_failure(waiting_for_ == kConnecting);
+      note_failure(waiting_for_ == kConnectTimeout);
       if (may_retry(told)) co_return true;
     }
     co_await refuse(told);
@@ -159,12 +154,12 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
     if (!fresh) upstream = pool.acquire_ready();
     if (upstream == nullptr) {
       const Instant wanted_at = worker_.loop().precise_now();
-      waiting_for_ = kConnecting;
+      waiting_for_ = kConnectTimeout;
       CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
       upstream = std::move(acquired);
       if (!upstream->reused()) connecting = worker_.loop().precise_now() - wanted_at;
     }
-    waiting_for_ = kFirstByte;
+    waiting_for_ = kFirstByteTimeout;
     auto sent = co_await send(*upstream, *attempt_, conversion_ != nullptr && !read_along_, until(timeouts.first_byte));
     if (sent) {
       sent_at_ = worker_.loop().now();
@@ -245,7 +240,7 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
   const HoldWindow window = hold_window();
   HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());
   Instant ends = base::kNever;
-  waiting_for_ = kNextPiece;
+  waiting_for_ = kIdleTimeout;
   for (;;) {
     Wait wait = until(timeouts_.idle);
     wait.deadline = std::min(wait.deadline, ends);
@@ -303,7 +298,7 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
   const bool refusal = (head.status == 400 || head.status == 413) && may_fall_back(route());
   const bool matters = refusal || (head.status < 300 && could_retry() && hold_window().contents != 0);
-  const bool holds = matters && !match_.websocket && head.headers.value("content-encoding").empty();
+  const bool holds = matters && !match_.websocket && head.headers.value(HeaderId::content_encoding).empty();
   std::optional<Beginning> beginning;
   if (holds) {
     const bool array = framed == chat::Framing::json && framing() == chat::Framing::json_array && head.status < 300;
@@ -331,14 +326,14 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   if (head.status < 300) {
     usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    if (Call::streams() && head.headers.value("content-encoding").empty()) text_.emplace(match_.dialect);
+    if (Call::streams() && head.headers.value(HeaderId::content_encoding).empty()) text_.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
   if (streams && beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
 
   const base::Duration idle_timeout = timeouts_.idle;
-  waiting_for_ = kNextPiece;
+  waiting_for_ = kIdleTimeout;
   // What the client asked for is not always what comes: an error event has a place only in a stream.
   const bool array = head.status < 300 && framing() == chat::Framing::json_array;
   const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
@@ -405,7 +400,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
   const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
   if (beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
-  waiting_for_ = kNextPiece;
+  waiting_for_ = kIdleTimeout;
   Instant last_piece{};
   for (;;) {
     Result<http::BodyBytes> bytes;

@@ -48,6 +48,12 @@ inline constexpr std::string_view kClientClosed = "client_closed";  // the clien
 inline constexpr std::string_view kWriteTimeout = "write_timeout";  // it took nothing any more
 inline constexpr std::string_view kDrainTimeout = "drain_timeout";  // the gateway ended
 
+// And for providers that were late: the setting whose time was over.
+inline constexpr std::string_view kConnectTimeout = "connect_timeout";
+inline constexpr std::string_view kFirstByteTimeout = "first_byte_timeout";
+inline constexpr std::string_view kIdleTimeout = "idle_timeout";
+inline constexpr std::string_view kTotalTimeout = "total_timeout";
+
 class Call {
  public:
   enum class Kind : uint8_t { ordinary, mirror };  // a mirror's answer is nobody's, and no limit is its
@@ -378,7 +384,7 @@ class Call {
   base::Instant sent_at_{};
   control::CallTimeouts timeouts_{};
   std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
-  std::string_view timed_out_;    // "connect_timeout" and the like
+  std::string_view timed_out_;    // kConnectTimeout and the like
   std::string_view route_text_;   // of the debug header
   std::string_view token_;        // the access token sent to the provider
   bool token_replaced_ = false;

@@ -53,7 +53,7 @@ std::string Call::decode_document(std::string coded, std::string_view coding) {
 }
 
 Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head, Beginning* held) {
-  waiting_for_ = "idle_timeout";
+  waiting_for_ = kIdleTimeout;
   Beginning beginning = held != nullptr ? std::move(*held) : Beginning{};
   co_await read_beginning(upstream, beginning);
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
@@ -63,7 +63,7 @@ Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head,
                                .message = "the provider refused, and what it said is cut or too long to be passed on"});
   }
   const auto secrets = secrets_of(attempt_->connection->upstream, arena_);
-  const std::string_view coding = head.headers.value("content-encoding");
+  const std::string_view coding = head.headers.value(http::HeaderId::content_encoding);
   std::string words = decode_document(beginning.bytes, coding);
   const bool clean = !shows_any(words, secrets);
   ResponseHead told = head;

@@ -212,7 +212,8 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
   look_for_media(conversion_->provider().dialect, upstream_framing);
   Relay relay{.transcoder = transcoder, .upstream = upstream, .document = framing() == chat::Framing::json};
   // Nobody asked for a coding, but some proxies do not ask either.
-  auto decoder = http::ContentDecoder::create(head.headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
+  auto decoder = http::ContentDecoder::create(head.headers.value(http::HeaderId::content_encoding),
+                                              chat::Collector::kAnswerBytesMax);
   if (!decoder) {
     co_await refuse({.kind = ErrorKind::upstream_failed,
                      .message = "the provider's answer is in a coding the gateway cannot read"});
@@ -220,7 +221,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
   }
   relay.decoder = std::move(*decoder);
   if (!relay.document && could_retry()) relay.window = hold_window();
-  waiting_for_ = "idle_timeout";
+  waiting_for_ = kIdleTimeout;
   while (!transcoder.over()) {
     Result<http::BodyBytes> bytes = http::BodyBytes{};
     if (relay.begun) {
@@ -332,7 +333,7 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
 Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
   Beginning beginning;
   co_await read_beginning(upstream, beginning);
-  co_return decode_document(std::move(beginning.bytes), head.headers.value("content-encoding"));
+  co_return decode_document(std::move(beginning.bytes), head.headers.value(http::HeaderId::content_encoding));
 }
 
 // What the provider said no to, without its address and credential.

@@ -53,7 +53,7 @@ Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHea
   const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);
   bool estimates = false;
   if (auto converted = address_converted(*model, api)) {
-    const std::string body = decode_document(beginning.bytes, head.headers.value("content-encoding"));
+    const std::string body = decode_document(beginning.bytes, head.headers.value(http::HeaderId::content_encoding));
     estimates = dialects::refuses_to_count(head.status, refusal_of(head, body).message);
     if (estimates) attempt_->target = {};
   }

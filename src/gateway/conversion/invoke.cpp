@@ -88,7 +88,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
   usage_.emplace(Dialect::anthropic, chat::Framing::sse);
   text_.emplace(Dialect::anthropic);
   if (!upstream.body_at_hand()) co_await exchange_.flush();
-  waiting_for_ = "idle_timeout";
+  waiting_for_ = kIdleTimeout;
   Unwrapper unwrapper;
   FirstContent content;
   std::string out;

@@ -110,18 +110,18 @@ Task<bool> Call::open_continuation(Relay& relay, const chat::Usage& used) {
     worker_.log().warn(
         "upstream failed",
         {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", head.error()}});
-    note_failure(waiting_for_ == "connect_timeout");
+    note_failure(waiting_for_ == kConnectTimeout);
     co_return false;
   }
   upstream_status_ = (*head)->status;
   note_status(**head);
   if (upstream_status_ < 200 || upstream_status_ >= 300) co_return false;
-  auto decoder =
-      http::ContentDecoder::create((*head)->headers.value("content-encoding"), chat::Collector::kAnswerBytesMax);
+  auto decoder = http::ContentDecoder::create((*head)->headers.value(http::HeaderId::content_encoding),
+                                              chat::Collector::kAnswerBytesMax);
   if (!decoder) co_return false;
   relay.decoder = std::move(*decoder);
   relay.transcoder.resume(sides(**head), used);
-  waiting_for_ = "idle_timeout";
+  waiting_for_ = kIdleTimeout;
   co_return true;
 }
 

@@ -149,10 +149,10 @@ Task<Result<void>> Call::open_leg(Leg& leg) {
   http::Pool& pool = generation_.pool(leg.attempt.connection_index);
   const bool converted = leg.conversion != nullptr && !leg.read_along;
   for (bool fresh = false; leg.head == nullptr; fresh = true) {
-    leg.waiting_for = "connect_timeout";
+    leg.waiting_for = kConnectTimeout;
     CO_TRY(acquired, co_await pool.acquire(fresh, until(leg.timeouts.connect)));
     leg.upstream = std::move(acquired);
-    leg.waiting_for = "first_byte_timeout";
+    leg.waiting_for = kFirstByteTimeout;
     Result<void> sent = co_await send(*leg.upstream, leg.attempt, converted, until(leg.timeouts.first_byte));
     if (sent) {
       leg.sent_at = worker_.loop().now();
@@ -178,7 +178,7 @@ Task<Result<void>> Call::open_leg(Leg& leg) {
 void Call::lose(Leg& leg) {
   unpark(leg);
   if (leg.done && leg.error) {
-    note_failure(leg.waiting_for == "connect_timeout");
+    note_failure(leg.waiting_for == kConnectTimeout);
     count_failed_attempt();
   } else if (leg.done && leg.head != nullptr) {
     note_status(*leg.head);

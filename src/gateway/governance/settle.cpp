@@ -51,9 +51,9 @@ std::array<int64_t, telemetry::kTokenTypeCount> token_counts(const chat::Usage& 
 // Numbers the classes of error_type for the counters' cache: those that are no ErrorKind after these.
 uint8_t error_id(std::string_view error_type) {
   constexpr uint8_t kFirst = 40;
-  constexpr std::array<std::string_view, 9> kOwn{kClientClosed,        kWriteTimeout,  kDrainTimeout,
-                                                 "provider_4xx",       "provider_5xx", "connect_timeout",
-                                                 "first_byte_timeout", "idle_timeout", "total_timeout"};
+  constexpr std::array<std::string_view, 9> kOwn{kClientClosed,     kWriteTimeout,  kDrainTimeout,
+                                                 "provider_4xx",    "provider_5xx", kConnectTimeout,
+                                                 kFirstByteTimeout, kIdleTimeout,   kTotalTimeout};
   static_assert(kFirst + kOwn.size() <= telemetry::kErrorTypesMax);
   const auto* const own = std::ranges::find(kOwn, error_type);
   if (own != kOwn.end()) return static_cast<uint8_t>(kFirst + (own - kOwn.begin()));
