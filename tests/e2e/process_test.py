@@ -330,7 +330,7 @@ def test_daemon(world):
     pid = world.status()["pid"]
     assert f"pid {pid}" in started.stdout
     assert world.chat()[0] == 200
-    assert '"serving"' in (world.data / "llm-gateway.log").read_text()
+    until(lambda: '"serving"' in (world.data / "llm-gateway.log").read_text(), "the log says that it serves")
     assert started.stdout.endswith(f"; log: {world.data}/llm-gateway.log\n")
     assert world.call("stop").returncode == 0
 
@@ -340,7 +340,7 @@ def test_daemon_names_the_log_that_is_written(world):
     world.write_config(more=f'[log]\noutput = "{log}"\n')
     started = world.call("start", "--daemon")
     assert started.stdout.endswith(f"; log: {log}; standard output: {world.data}/llm-gateway.log\n")
-    assert '"serving"' in log.read_text()
+    until(lambda: '"serving"' in log.read_text(), "the log says that it serves")
     assert world.call("stop").returncode == 0
 
 
@@ -362,7 +362,7 @@ def test_the_configuration_that_was_found_is_named(world):
     (world.directory / "llm-gateway.toml").write_text(world.config.read_text())
     process = world.spawn("serve")
     world.wait_for_pid(process.pid)
-    assert f"{world.directory}/llm-gateway.toml (the current directory)" in world.text()
+    until(lambda: f"{world.directory}/llm-gateway.toml (the current directory)" in world.text(), "its log names it")
     process.terminate()
     assert process.wait(PATIENCE) == 0
 
