@@ -1,12 +1,14 @@
 // links: gateway Boost::json
 // The peek against an independent reading of the same body by Boost.JSON, member by member: whatever Boost takes as one
 // JSON object, the peek takes too or refuses for a reason of its own, and both see the same model, stream and owner.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/entrance/peek.h"

@@ -2,6 +2,7 @@
 // Redis's answers, whatever their bytes and cuts: the same values come out however they arrive, or the same refusal.
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 #include "store/redis/redis_url.h"

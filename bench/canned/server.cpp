@@ -11,6 +11,11 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "bench/support/canned_format.h"
 #include "bench/support/clock.h"

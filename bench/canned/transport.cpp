@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <limits>
+#include <string>
+#include <string_view>
 
 namespace llmgw::bench {
 

@@ -1,7 +1,10 @@
 #include "bench/loadgen/results.h"
 
+#include <array>
 #include <cstdio>
 #include <numeric>
+#include <string>
+#include <string_view>
 
 namespace llmgw::bench {
 namespace {

@@ -9,7 +9,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <random>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "bench/support/canned_format.h"
 #include "bench/support/clock.h"

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "accounting/ledger_writer.h"
 #include "base/temporary_directory.h"

@@ -1,6 +1,7 @@
 #include "admission/period.h"
 
 #include <chrono>
+#include <utility>
 
 namespace llmgw::admission {
 namespace {

@@ -1,6 +1,7 @@
 #include "chat/sequencer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "json/array.h"
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "base/rng.h"

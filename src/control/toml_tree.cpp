@@ -4,6 +4,7 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/impl/preprocessor.h>
 
+#include <exception>
 #include <stdexcept>
 
 // toml++ 3.3 takes for impossible what input can bring about: "[=]" breaks an assertion (in a release build, an

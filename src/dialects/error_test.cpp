@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <utility>
 
 #include "dialects/stream_boundary.h"
 #include "json/reader.h"

@@ -1,6 +1,7 @@
 #include "dialects/models_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "dialects/anthropic/models_list.h"

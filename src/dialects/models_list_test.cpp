@@ -1,5 +1,7 @@
 #include "dialects/models_list.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace llmgw::dialects {

@@ -1,6 +1,7 @@
 // An upstream of the simulated world: answers each request as its script says, and checks what reaches it.
 #pragma once
 
+#include <cstdio>
 #include <string>
 
 #include "gateway/world_script.h"

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 

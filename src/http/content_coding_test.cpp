@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <string>
+#include <utility>
 
 namespace llmgw::http {
 namespace {

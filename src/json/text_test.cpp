@@ -1,5 +1,7 @@
 #include "json/text.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "base/rng.h"

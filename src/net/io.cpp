@@ -1,6 +1,8 @@
 #include "net/io.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 namespace llmgw::net {
 

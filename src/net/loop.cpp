@@ -1,5 +1,7 @@
 #include "net/loop.h"
 
+#include <utility>
+
 namespace llmgw::net {
 
 void Suspension::park(Suspension*& slot) {

@@ -1,6 +1,7 @@
 #include "providers/endpoint.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "providers/surface.h"

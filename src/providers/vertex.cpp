@@ -1,6 +1,8 @@
 // Vertex AI: Gemini's protocol under project and location, or in express mode (API key, no project); and Claude, whose
 // messages it takes in an envelope of its own. Hosts and paths: google-genai 2.19.0, anthropic-sdk-python 0.121.0
 // (vertex client) and cloud.google.com, "Vertex AI in express mode".
+#include <utility>
+
 #include "base/text.h"
 #include "providers/vendor.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "base/rng.h"

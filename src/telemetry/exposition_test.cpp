@@ -1,5 +1,7 @@
 #include "telemetry/exposition.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/base64.h"
 

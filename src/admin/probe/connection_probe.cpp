@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 
 #include "base/temporary_directory.h"
 #include "control/ledger/ledger.h"

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 #include "app/process/control_client.h"
 #include "app/service/config_path.h"

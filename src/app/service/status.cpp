@@ -1,7 +1,10 @@
 #include "app/service/status.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include "json/reader.h"
 #include "json/text.h"

@@ -1,5 +1,7 @@
 #include "dialects/anthropic/host_body.h"
 
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

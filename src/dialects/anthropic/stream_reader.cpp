@@ -3,6 +3,7 @@
 // The Parser may be shared with whoever takes the events, so nothing of a document is asked for after the first event
 // that was made of it.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dialects/anthropic/block_reader.h"

@@ -1,5 +1,7 @@
 // Every recorded exchange of Converse: what is read is what the collection says it means, and survives being written
 // and read again.
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "dialects/bedrock/codec.h"

@@ -1,5 +1,7 @@
 #include "dialects/openai_chat/call_stream.h"
 
+#include <utility>
+
 #include "base/text.h"
 #include "chat/turns.h"
 #include "dialects/openai_chat/message_reader.h"

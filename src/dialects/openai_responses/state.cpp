@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "dialects/openai_responses/items.h"
 #include "dialects/openai_responses/response_object.h"

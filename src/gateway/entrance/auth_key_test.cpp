@@ -1,5 +1,7 @@
 #include "gateway/entrance/auth_key.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace llmgw::gateway {

@@ -5,6 +5,7 @@
 //   LLMGW_SIM_SEED=4711 ...                                      one seed
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "control/config_loader.h"

@@ -2,6 +2,7 @@
 // client asks. One worker's; one thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 
 #include "net/io.h"
 #include "net/sim/pipe.h"

@@ -1,3 +1,6 @@
+#include <array>
+#include <utility>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

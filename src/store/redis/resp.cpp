@@ -1,6 +1,7 @@
 #include "store/redis/resp.h"
 
 #include <charconv>
+#include <utility>
 
 namespace llmgw::store {
 namespace {

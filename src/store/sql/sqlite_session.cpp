@@ -1,3 +1,4 @@
+#include <functional>
 #include <unordered_map>
 
 #include "store/sql/session.h"
