@@ -1,6 +1,7 @@
 #include "net/dns_cache.h"
 
 #include <gtest/gtest.h>
+#include <tuple>
 
 namespace llmgw::net {
 namespace {

@@ -46,15 +46,20 @@ def test_what_the_manual_calls_exists_and_help_tells_of_it():
 
 @pytest.fixture(name="continuous")
 def make_continuous(tmp_path):
-    """.ci/run in a tree where `make` and tools/lint are stand-ins that note how they were called."""
-    for name in (".ci", "tools", "bin", "build/dev"):
+    """.ci/run in a tree where what it calls are stand-ins that note how they were called."""
+    for name in (".ci", "tools", "bin", "build/dev", "tests/e2e"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
 
-    def run(make_says, make_status, lint_status):
-        for program, says, status in (("bin/make", make_says, make_status), ("tools/lint", "", lint_status)):
+    def run(test_says, test_status, lint_status, build_status, trial_status):
+        make = f"case $1 in test) printf '{test_says}'; exit {test_status};; build) exit {build_status};; esac"
+        for program, does in (
+            ("bin/make", make),
+            ("tools/lint", f"exit {lint_status}"),
+            ("tests/e2e/run", f"echo {TRIAL}; exit {trial_status}"),
+        ):
             file = tmp_path / program
-            file.write_text(f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\nprintf \'{says}\'\nexit {status}\n')
+            file.write_text(f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\n{does}\n')
             file.chmod(0o755)
         path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path}
@@ -67,20 +72,28 @@ def make_continuous(tmp_path):
     return run
 
 
+TEST, LINT, BUILD = "bin/make test", "tools/lint --no-clang-tidy", "bin/make build"
+TRY = "tests/e2e/run first_steps_test.py"
+TRIAL = "99 passed, 99 failed"  # not to be counted
+
+
 @pytest.mark.parametrize(
-    "make_says, make_status, lint_status, last, status",
+    "test_says, statuses, last, status",
     [
-        ("7 passed, 0 failed\\n", 0, 0, "8 passed, 0 failed", 0),
-        ("7 passed, 0 failed\\n", 0, 1, "7 passed, 1 failed", 1),
-        ("5 passed, 2 failed\\n", 1, 0, "6 passed, 2 failed", 1),
+        ("7 passed, 0 failed\\n", (0, 0, 0, 0), "9 passed, 0 failed", 0),
+        ("7 passed, 0 failed\\n", (0, 1, 0, 0), "8 passed, 1 failed", 1),
+        ("7 passed, 0 failed\\n", (0, 0, 1, 0), "8 passed, 1 failed", 1),
+        ("7 passed, 0 failed\\n", (0, 0, 0, 1), "8 passed, 1 failed", 1),
+        ("5 passed, 2 failed\\n", (1, 0, 0, 0), "7 passed, 2 failed", 1),
         # It broke before it could count: that must not look like no failure.
-        ("cc: error\\n", 2, 0, "1 passed, 1 failed", 1),
-        ("7 passed, 0 failed\\n", 2, 0, "8 passed, 1 failed", 1),
+        ("cc: error\\n", (2, 0, 0, 0), "2 passed, 1 failed", 1),
+        ("7 passed, 0 failed\\n", (2, 0, 0, 0), "9 passed, 1 failed", 1),
         # Only a line of its own counts, and the last one.
-        ("3 passed, 3 failed\\nnot 9 passed, 9 failed\\n4 passed, 0 failed\\n", 0, 0, "5 passed, 0 failed", 0),
+        ("3 passed, 3 failed\\nnot 9 passed, 9 failed\\n4 passed, 0 failed\\n", (0,) * 4, "6 passed, 0 failed", 0),
     ],
 )
-def test_continuous_integration(continuous, make_says, make_status, lint_status, last, status):
-    lines, returned, calls = continuous(make_says, make_status, lint_status)
+def test_continuous_integration(continuous, test_says, statuses, last, status):
+    lines, returned, calls = continuous(test_says, *statuses)
     assert lines[-1] == last and returned == status
-    assert calls == ["bin/make test", "tools/lint --no-clang-tidy"]
+    build_status = statuses[2]
+    assert calls == [TEST, LINT, BUILD] + ([] if build_status else [TRY])
