@@ -115,8 +115,9 @@ void TextScanner::search(std::string_view& bytes) {
     if (bytes.empty()) return;
     bytes.remove_prefix(1);
     if (bytes.size() <= kNameBytesMax) break;
-    const auto found = std::ranges::find_if(
-        names_, [&](std::string_view name) { return bytes.starts_with(name) && bytes[name.size()] == '"'; });
+    const auto found = std::ranges::find_if(names_, [&](std::string_view name) {
+      return bytes.front() == name.front() && bytes[name.size()] == '"' && bytes.starts_with(name);
+    });
     if (found == names_.end()) continue;
     bytes.remove_prefix(found->size() + 1);
     return begin_value(found);

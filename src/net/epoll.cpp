@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "net/system_calls.h"
+
 namespace llmgw::net {
 namespace {
 
@@ -59,16 +61,16 @@ class EpollPoller : public Poller {
   // (Documentation/virt/guest-halt-polling.rst, 5.4): the time to look grows while sleeps are short, and a long one
   // ends it. Only with few requests in flight: with many there is work to do or processor time to save.
   int wait(std::array<epoll_event, kEventsPerPoll>& events, int timeout_ms, bool may_spin) {
-    if (timeout_ms == 0) return epoll_wait(epoll_, events.data(), kEventsPerPoll, 0);
+    if (timeout_ms == 0) return wait_for_events(epoll_, events, 0);
     if (!may_spin) spin_ = base::Duration{0};
     const base::Instant start = now();
     if (spin_.count() > 0) {
       do {
-        const int count = epoll_wait(epoll_, events.data(), kEventsPerPoll, 0);
+        const int count = wait_for_events(epoll_, events, 0);
         if (count != 0) return count;
       } while (now() - start < spin_);
     }
-    const int count = epoll_wait(epoll_, events.data(), kEventsPerPoll, timeout_ms);
+    const int count = wait_for_events(epoll_, events, timeout_ms);
     if (may_spin) {
       const bool was_short = now() - start < kSpinMax;
       spin_ = was_short ? std::clamp(spin_ * 2, kSpinMin, kSpinMax) : base::Duration{0};

@@ -15,6 +15,7 @@
 #include "net/epoll.h"
 #include "net/io.h"
 #include "net/network.h"
+#include "net/system_calls.h"
 
 namespace llmgw::net {
 namespace {
@@ -43,7 +44,7 @@ std::string_view gather(std::span<const iovec> buffers) {
 
 ssize_t send_buffers(int fd, std::span<const iovec> buffers) {
   if (const std::string_view joined = gather(buffers); !joined.empty()) {
-    return ::send(fd, joined.data(), joined.size(), MSG_NOSIGNAL);
+    return send_bytes(fd, joined);
   }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(buffers.data());
@@ -68,7 +69,7 @@ class SocketStream : private Descriptor, public Stream {
     if (!state.readable) return {IoStatus::would_block_read, 0, {}};
     ssize_t count = 0;
     do {
-      count = recv(fd(), buffer.data(), buffer.size(), 0);
+      count = receive(fd(), buffer);
     } while (count < 0 && errno == EINTR);
     if (count > 0) {
       // A short read has emptied the socket; what comes later makes a new edge. After a hang-up there is no later edge.
