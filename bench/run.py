@@ -23,7 +23,7 @@ QUICK_ROUNDS, QUICK_SECONDS = 2, 0.5
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help="one of: " + " ".join(ROWS))
-    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, default 15")
+    parser.add_argument("--rounds", type=int, default=11, help="interleaved rounds, default 11")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a measurement, default 1")
     parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works")
     parser.add_argument("--gateway", default=str(ROOT / "build/release/llm-gateway"), help="the binary to measure")

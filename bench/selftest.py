@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness.process import free_port  # noqa: E402
 from harness.rows import Check, Samples  # noqa: E402
+from harness.steal import TRIES, calmest, stolen_ticks  # noqa: E402
 
 TOOLS = Path(__file__).resolve().parent.parent / "build/release/bench"
 EVENT = re.compile(r'data: \{.*"system_fingerprint":"fp_([0-9a-f]{6})_([0-9a-f]{16})"')
@@ -117,6 +118,35 @@ def stream_text(raw: bytes) -> bytes:
             return text
         assert body[length:length + 2] == b"\r\n"
         text, body = text + body[:length], body[length + 2:]
+
+
+class Steal(unittest.TestCase):
+    """What each run loses, in ticks, and which of them counts."""
+
+    def calmest_of(self, *lost: int) -> tuple:
+        ticks, runs = 0, []
+
+        def run() -> str:
+            nonlocal ticks
+            ticks += lost[len(runs)]
+            runs.append(f"run {len(runs)}")
+            return runs[-1]
+
+        return calmest(run, lambda: ticks)
+
+    def test_the_first_calm_run_counts(self):
+        self.assertEqual(self.calmest_of(0, 9), ("run 0", 0, 1))
+        self.assertEqual(self.calmest_of(1, 9), ("run 0", 1, 1))
+        self.assertEqual(self.calmest_of(2, 7, 1, 0), ("run 2", 1, 3))
+
+    def test_the_calmest_counts_where_none_is(self):
+        self.assertEqual(self.calmest_of(*range(TRIES + 1, 1, -1), 0), (f"run {TRIES - 1}", 2, TRIES))
+        self.assertEqual(self.calmest_of(3, 5, 3, 9, 0), ("run 0", 3, TRIES))
+
+    def test_the_kernel_tells_it(self):
+        self.assertEqual(stolen_ticks("cpu  53 48 17 23 83 0 29 148 0 0\ncpu0 1 1 1 1 1 1 1 1\n"), 148)
+        self.assertEqual(stolen_ticks("cpu  53 48 17 23\n"), 0)
+        self.assertGreaterEqual(stolen_ticks(), 0)
 
 
 class CannedAnswers(unittest.TestCase):

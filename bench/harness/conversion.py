@@ -31,7 +31,7 @@ def both_ways(lab: Lab, kind: str, arguments: list, row: str, keep) -> None:
     ways = {"same": [], "converted": CONVERTED}
     for turn in range(lab.options.rounds):
         for name in sorted(ways, reverse=turn % 2 == 1):
-            keep(name, lab.load(target, kind, [*arguments, *ways[name]], row))
+            keep(name, lab.calm_load(target, kind, [*arguments, *ways[name]], row))
 
 
 def convert_cpu(lab: Lab) -> Row:
@@ -79,7 +79,7 @@ def convert_first(lab: Lab) -> Row:
     def measure(way: tuple[str, Target]) -> None:
         name, target = way
         more = CONVERTED if name == "converted" else []
-        result = lab.load(target, "stream", [*arguments, *more], "convert-first")
+        result = lab.calm_load(target, "stream", [*arguments, *more], "convert-first")
         if result["latency_us"]["p50"] < STREAM_MS * 900:
             raise BenchError("convert-first: what came was no stream")
         for point, samples in first.items():

@@ -40,6 +40,8 @@ def facts(lab, command: str) -> list[str]:
         f"machine: {cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}",
         f"versions: {gateway}; {first_line([lab.nginx_binary, '-v'])}; {first_line([lab.haproxy_binary, '-v'])}",
         f"rounds: {lab.options.rounds}, {lab.options.seconds} s each; load average at the end {load:.1f}",
+        f"runs: {lab.runs}, {lab.runs_again} of them again because a hypervisor took processor time meanwhile; "
+        f"{lab.runs_stolen_from} without a calm one",
     ]
 
 

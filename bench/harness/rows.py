@@ -101,8 +101,8 @@ def cpu_of_json(lab: Lab, row: str, kind: str, body_bytes: int) -> tuple[Samples
     cost, busy = Samples(), Samples()
 
     def measure(target: Target) -> None:
-        result = lab.load(target, kind, ["--connections", CONNECTIONS, "--body-bytes", body_bytes, "--warmup-seconds",
-                                         0.3, "--seconds", lab.options.seconds], row)
+        result = lab.calm_load(target, kind, ["--connections", CONNECTIONS, "--body-bytes", body_bytes,
+                                              "--warmup-seconds", 0.3, "--seconds", lab.options.seconds], row)
         cost.add(target.name, result["cpu_us_per_request"])
         busy.add(target.name, result["cpu_busy"] * 100)
 
@@ -141,8 +141,9 @@ def stream_runs(lab: Lab) -> dict[str, Samples]:
     samples = {key: Samples() for key in ("cpu", "first", "first_return", "delay")}
 
     def measure(target: Target) -> None:
-        result = lab.load(target, "stream", ["--stream", "--connections", STREAMS, "--ramp-ms", STREAM_MS,
-                                             "--warmup-requests", STREAMS, "--seconds", lab.options.seconds], "stream")
+        result = lab.calm_load(target, "stream", ["--stream", "--connections", STREAMS, "--ramp-ms", STREAM_MS,
+                                                  "--warmup-requests", STREAMS, "--seconds", lab.options.seconds],
+                               "stream")
         samples["cpu"].add(target.name, result["cpu_us_per_request"])
         samples["first"].add(target.name, result["first_event_added_us"]["p99"])
         samples["first_return"].add(target.name, result["first_event_delay_us"]["p99"])
@@ -181,7 +182,7 @@ def added_latency(lab: Lab) -> Row:
     points = {"p50": Samples(), "p99": Samples()}
 
     def measure(target: Target) -> None:
-        result = lab.load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
+        result = lab.calm_load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
                                             lab.options.seconds], "latency")
         for point, samples in points.items():
             samples.add(target.name, result["latency_us"][point])
@@ -330,10 +331,10 @@ def governed(lab: Lab) -> Row:
     cost, latency = Samples(), Samples()
 
     def measure(target: Target) -> None:
-        result = lab.load(target, "plain", ["--connections", CONNECTIONS, "--body-bytes", REQUEST_BYTES,
-                                            "--warmup-seconds", 0.3, "--seconds", lab.options.seconds], "governed")
+        result = lab.calm_load(target, "plain", ["--connections", CONNECTIONS, "--body-bytes", REQUEST_BYTES,
+                                                 "--warmup-seconds", 0.3, "--seconds", lab.options.seconds], "governed")
         cost.add(target.name, result["cpu_us_per_request"])
-        result = lab.load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
+        result = lab.calm_load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
                                             lab.options.seconds], "governed")
         latency.add(target.name, result["latency_us"]["p99"])
 
