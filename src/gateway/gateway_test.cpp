@@ -20,6 +20,7 @@
 #include "base/temporary_directory.h"
 #include "control/config_loader.h"
 #include "control/reload.h"
+#include "http/server.h"
 #include "net/io.h"
 #include "net/tls_test_certificates.h"
 #include "telemetry/request_id.h"
@@ -29,7 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kPatienceMs = 20'000;  // only a broken test waits so long
+constexpr int kPatienceMs = 60'000;  // only a broken test waits so long
 
 // A blocking socket of a test.
 class Socket {
@@ -232,13 +233,17 @@ TEST_F(GatewayTest, ProxiesAndCounts) {
   start(snapshot("m"));
   for (int i = 0; i < 8; ++i) EXPECT_TRUE(call("m").starts_with("HTTP/1.1 200 OK")) << i;
   EXPECT_NE(get("/ready").find("200 OK"), std::string::npos);
+  // A client has its answer a moment before its call is counted.
+  const telemetry::Reader reader(gateway_->registry());
+  const auto counted = [&] { return reader.histogram_total(telemetry::FamilyId::added_time).count(); };
+  const base::Instant limit = base::real_now() + std::chrono::milliseconds(kPatienceMs);
+  while (counted() < 8 && base::real_now() < limit) std::this_thread::sleep_for(1ms);
   const WorkerCounts counts = gateway_->counts();
   EXPECT_GE(counts.requests, 8U);
   EXPECT_GE(counts.upstream_connections, 1U);
   EXPECT_EQ(counts.snapshot_version, 1U);
   EXPECT_EQ(upstream_.requests(), 8);
-  const telemetry::Reader reader(gateway_->registry());
-  EXPECT_EQ(reader.histogram_total(telemetry::FamilyId::added_time).count(), 8U);
+  EXPECT_EQ(counted(), 8U);
 }
 
 TEST_F(GatewayTest, KeepsConnectionsAliveByDefault) {
@@ -277,21 +282,36 @@ TEST_F(GatewayTest, DrainWaitsForARunningStream) {
   start(snapshot("m"));
   const net::Address where = address();
   const Socket client = begin_stream("m");
-  const Socket idle = Socket::connected(where);
-  idle.send("GET /ready HTTP/1.1\r\nhost: g\r\n\r\n");
-  EXPECT_NE(idle.receive_until("ready").find("200 OK"), std::string::npos);
   drain(60s);
   EXPECT_FALSE(Socket::connected(where).valid()) << "accepts while draining";
-  // A request that was on its way is still answered, with the truth.
-  idle.send("GET /ready HTTP/1.1\r\nhost: g\r\n\r\n");
-  const std::string answer = idle.receive_all();
-  EXPECT_NE(answer.find("HTTP/1.1 503"), std::string::npos) << answer;
-  EXPECT_NE(answer.find("connection: close"), std::string::npos) << answer;
   EXPECT_FALSE(drained());
   EXPECT_FALSE(gateway_->publish(snapshot("late")));
   upstream_.release();
   EXPECT_NE(client.receive_until("0\r\n\r\n").find("data: last"), std::string::npos);
   EXPECT_TRUE(wait_drained());
+}
+
+TEST_F(GatewayTest, DrainAnswersARequestThatIsOnItsWay) {
+  // Unless whoever sends it was held up for longer than connections are kept for it.
+  bool in_time = false;
+  for (int i = 0; i < 20 && !in_time; ++i) {
+    start(snapshot("m"));
+    const Socket idle = Socket::connected(address());
+    idle.send("GET /ready HTTP/1.1\r\nhost: g\r\n\r\n");
+    EXPECT_NE(idle.receive_until("ready").find("200 OK"), std::string::npos);
+    const base::Instant began = base::real_now();
+    drain(60s);
+    idle.send("GET /ready HTTP/1.1\r\nhost: g\r\n\r\n");
+    const std::string answer = idle.receive_all();
+    in_time = base::real_now() - began < http::kDrainGrace;
+    EXPECT_TRUE(wait_drained());
+    drained_ = false;
+    gateway_.reset();
+    if (!in_time && answer.empty()) continue;
+    EXPECT_NE(answer.find("HTTP/1.1 503"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("connection: close"), std::string::npos) << answer;
+  }
+  EXPECT_TRUE(in_time);
 }
 
 TEST_F(GatewayTest, DrainClosesIdleConnections) {
@@ -419,7 +439,7 @@ TEST_F(GatewayTest, HealthTellsOfAWorkerThatHangs) {
   EXPECT_NE(get("/health").find("{\"status\":\"ok\"}"), std::string::npos);
   HungThread hung("worker-1");
   ASSERT_TRUE(hung.found());
-  const base::Instant limit = base::real_now() + kHangLimit + 20s;
+  const base::Instant limit = base::real_now() + kHangLimit + 60s;
   while (gateway_->trouble(base::real_now()).empty() && base::real_now() < limit) std::this_thread::sleep_for(50ms);
   EXPECT_TRUE(gateway_->trouble(base::real_now()).starts_with("worker 1 has not answered for "));
   // The kernel gives some connections to the worker that hangs; one of several gets through to the other.

@@ -89,7 +89,7 @@ class DialRace : public testing::Test {
     dialer_ = std::make_unique<Dialer>(loop_, network_, resolver_, options_);
   }
   // The address that was connected to, or the error's name.
-  std::string dial(Duration limit = 5s, Cancellation* cancellation = nullptr) {
+  std::string dial(Duration limit = 60s, Cancellation* cancellation = nullptr) {
     network_.tried.clear();
     std::string outcome;
     bool done = false;
@@ -167,11 +167,11 @@ TEST_F(DialRace, CancellationEndsAllAttempts) {
   options_.stagger = 1ms;
   set({{Answer::hangs}, {Answer::hangs}, {Answer::hangs}});
   Cancellation cancellation;
-  tasks_.spawn([](Loop& loop, Cancellation& which) -> Task<void> {
-    co_await sleep_for(loop, 20ms);
+  tasks_.spawn([](DialRace& race, Cancellation& which) -> Task<void> {
+    while (race.network_.waiting < 3) co_await sleep_for(race.loop_, 1ms);
     which.cancel();
-  }(loop_, cancellation));
-  EXPECT_EQ(dial(5s, &cancellation), "cancelled");
+  }(*this, cancellation));
+  EXPECT_EQ(dial(60s, &cancellation), "cancelled");
   EXPECT_EQ(network_.tried.size(), 3u);
   EXPECT_FALSE(failed("192.0.2.1"));
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "base/temporary_directory.h"
 #include "net/io.h"
 #include "net/tls_test_certificates.h"
 
@@ -12,6 +13,8 @@ namespace llmgw::net {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr base::Duration kPatience = 60s;  // only a broken test waits so long
 using base::ErrorCode;
 using base::Instant;
 using base::Result;
@@ -112,42 +115,42 @@ class DialTest : public testing::Test {
 
   // Accepts one connection, as a proxy if `answer` is not empty, by TLS as told, and then echoes.
   static Task<void> serve(DialTest& test, bool outer_tls, std::string answer, bool inner_tls) {
-    auto socket = co_await accept(*test.listener_, test.within(5s));
+    auto socket = co_await accept(*test.listener_, test.within(kPatience));
     std::unique_ptr<Stream> stream = std::move(*socket);
     if (outer_tls) {
-      auto accepted = co_await tls_accept(std::move(stream), test.server_, test.within(5s));
+      auto accepted = co_await tls_accept(std::move(stream), test.server_, test.within(kPatience));
       if (!accepted) co_return;
       stream = std::move(*accepted);
     }
     if (!answer.empty()) {
       while (test.proxy_saw_.find("\r\n\r\n") == std::string::npos) {
-        auto bytes = co_await read_scratch(*stream, test.within(5s));
+        auto bytes = co_await read_scratch(*stream, test.within(kPatience));
         if (!bytes || bytes->empty()) co_return;
         test.proxy_saw_.append(bytes->data(), bytes->size());
       }
       for (char c : answer) {
-        co_await write_all(*stream, {&c, 1}, test.within(5s));
+        co_await write_all(*stream, {&c, 1}, test.within(kPatience));
         co_await yield(test.loop_);
       }
     }
     if (inner_tls) {
-      auto accepted = co_await tls_accept(std::move(stream), test.server_, test.within(5s));
+      auto accepted = co_await tls_accept(std::move(stream), test.server_, test.within(kPatience));
       if (!accepted) co_return;
       stream = std::move(*accepted);
     }
     char buffer[1024];
     for (;;) {
-      auto count = co_await read_some(*stream, buffer, test.within(5s));
+      auto count = co_await read_some(*stream, buffer, test.within(kPatience));
       if (!count || *count == 0) co_return;
-      co_await write_all(*stream, std::string_view(buffer, *count), test.within(5s));
+      co_await write_all(*stream, std::string_view(buffer, *count), test.within(kPatience));
     }
   }
 
   Task<std::string> echo(Stream& stream, std::string_view text) {
-    co_await write_all(stream, text, within(5s));
+    co_await write_all(stream, text, within(kPatience));
     std::string received;
     while (received.size() < text.size()) {
-      auto bytes = co_await read_scratch(stream, within(5s));
+      auto bytes = co_await read_scratch(stream, within(kPatience));
       if (!bytes || bytes->empty()) break;
       received.append(bytes->data(), bytes->size());
     }
@@ -160,7 +163,7 @@ TEST_F(DialTest, PlainAndTlsByName) {
     for (bool tls : {false, true}) {
       tasks_.spawn(serve(*this, tls, "", false));
       const DialTarget where = target(tls);
-      auto stream = co_await dialer_.dial(where, within(5s));
+      auto stream = co_await dialer_.dial(where, within(kPatience));
       EXPECT_TRUE(stream.has_value());
       if (!stream) co_return;
       EXPECT_EQ((*stream)->is_tls(), tls);
@@ -175,28 +178,28 @@ TEST_F(DialTest, TheServerNameIsVerifiedNotTheAddress) {
     DialTarget where = target(true);
     where.server_name = "proxy.test";
     tasks_.spawn(serve(*this, true, "", false));
-    EXPECT_TRUE((co_await dialer_.dial(where, within(5s))).has_value());
+    EXPECT_TRUE((co_await dialer_.dial(where, within(kPatience))).has_value());
     where.server_name = "other.test";
     tasks_.spawn(serve(*this, true, "", false));
-    EXPECT_EQ((co_await dialer_.dial(where, within(5s))).error().code, ErrorCode::tls);
+    EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::tls);
   });
 }
 
 TEST_F(DialTest, UnixDomain) {
-  const std::string path = testing::TempDir() + "llmgw_dial_test.sock";
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.file("socket");
   listener_ = std::move(*network_->listen(*Address::parse("unix:" + path), {}));
   run([&]() -> Task<void> {
     const Proxy unused{.host = "proxy.test", .port = 1};
     tasks_.spawn(serve(*this, false, "", false));
     const DialTarget where{.unix_path = path, .proxy = &unused};
-    auto stream = co_await dialer_.dial(where, within(5s));
+    auto stream = co_await dialer_.dial(where, within(kPatience));
     EXPECT_TRUE(stream.has_value());
     if (stream) {
       EXPECT_EQ(co_await echo(**stream, "hello"), "hello");
     }
     EXPECT_FALSE(needs_absolute_form(where));
   });
-  unlink(path.c_str());
 }
 
 TEST_F(DialTest, UnknownNamesAndRefusals) {
@@ -205,10 +208,10 @@ TEST_F(DialTest, UnknownNamesAndRefusals) {
   resolver_.names["target.test"] = {address, address};
   run([&]() -> Task<void> {
     DialTarget where = target(false);
-    EXPECT_EQ((co_await dialer_.dial(where, within(5s))).error().code, ErrorCode::refused);
+    EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::refused);
     EXPECT_TRUE(dialer_.failed().contains(address, loop_.now()));
     where.host = "missing.test";
-    EXPECT_EQ((co_await dialer_.dial(where, within(5s))).error().code, ErrorCode::name_not_found);
+    EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::name_not_found);
   });
 }
 
@@ -222,7 +225,7 @@ TEST_F(DialTest, TunnelsTlsThroughAProxy) {
       where.proxy_tls = &client_;
       proxy_saw_.clear();
       tasks_.spawn(serve(*this, proxy_tls, "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n", true));
-      auto stream = co_await dialer_.dial(where, within(5s));
+      auto stream = co_await dialer_.dial(where, within(kPatience));
       EXPECT_TRUE(stream.has_value()) << last_tls_error();
       if (!stream) co_return;
       EXPECT_EQ(proxy_saw_,
@@ -241,14 +244,14 @@ TEST_F(DialTest, TheProxysRefusalIsAnError) {
     where.host = "2001:db8::1";
     where.proxy = &proxy;
     tasks_.spawn(serve(*this, false, "HTTP/1.1 407 No\r\n\r\n", false));
-    EXPECT_EQ((co_await dialer_.dial(where, within(5s))).error().code, ErrorCode::permission);
+    EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::permission);
     EXPECT_TRUE(proxy_saw_.starts_with("CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n"));
     tasks_.spawn(serve(*this, true, "", false));
-    EXPECT_FALSE((co_await dialer_.dial(where, within(5s))).has_value());
+    EXPECT_FALSE((co_await dialer_.dial(where, within(kPatience))).has_value());
     Proxy encrypted = proxy;
     encrypted.tls = true;
     where.proxy = &encrypted;
-    EXPECT_EQ((co_await dialer_.dial(where, within(5s))).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::invalid_argument);
   });
 }
 
@@ -259,7 +262,7 @@ TEST_F(DialTest, APlainTargetTalksToTheProxyItself) {
     where.proxy = &proxy;
     EXPECT_TRUE(needs_absolute_form(where));
     tasks_.spawn(serve(*this, false, "", false));
-    auto stream = co_await dialer_.dial(where, within(5s));
+    auto stream = co_await dialer_.dial(where, within(kPatience));
     EXPECT_TRUE(stream.has_value());
     if (stream) {
       EXPECT_EQ(co_await echo(**stream, "GET http://target.test/ HTTP/1.1\r\n"),

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/temporary_directory.h"
 #include "net/io.h"
 #include "net/network.h"
 #include "net/task.h"
@@ -20,6 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 using base::ErrorCode;
 using base::Result;
+
+constexpr base::Duration kPatience = 60s;  // only a broken test waits so long
 
 struct SocketWorld {
   Loop loop{make_epoll_poller(), 1};
@@ -115,6 +118,31 @@ TEST(Socket, HangupFiresItsCancellation) {
   });
 }
 
+// Whether a descriptor is one end of a TCP connection, and whether what is written to it leaves at once.
+std::optional<bool> leaves_at_once(int fd) {
+  sockaddr_storage peer{};
+  socklen_t peer_size = sizeof peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return std::nullopt;
+  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return std::nullopt;
+  int no_delay = 0;
+  socklen_t size = sizeof no_delay;
+  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size) == 0 && no_delay != 0;
+}
+
+// The ends of TCP connections that this process has, and whether all of them send at once.
+std::pair<int, bool> tcp_ends() {
+  constexpr int kDescriptorsMax = 1024;  // looked at; a test has a handful
+  int ends = 0;
+  bool all = true;
+  for (int fd = 0; fd < kDescriptorsMax; ++fd) {
+    const auto at_once = leaves_at_once(fd);
+    if (!at_once) continue;
+    all = all && *at_once;
+    ++ends;
+  }
+  return {ends, all};
+}
+
 // The kernel tells of a reset once. Whoever hears it first, reader or writer, a cut stream must not look finished.
 TEST(Socket, AResetNeverTurnsIntoAnEnd) {
   for (bool writer_first : {false, true}) {
@@ -125,7 +153,7 @@ TEST(Socket, AResetNeverTurnsIntoAnEnd) {
       co_await write_all(**server, "half", {});
       (*server)->reset_on_close();
       server->reset();
-      co_await sleep_for(world.loop, 2ms);
+      while (tcp_ends().first != 0) co_await sleep_for(world.loop, 1ms);
       if (writer_first) {
         auto written = co_await write_all(**client, "more", {});
         EXPECT_FALSE(written.has_value());
@@ -161,31 +189,6 @@ TEST(Socket, AClosedOneIsForgottenThoughAnotherProcessHoldsIt) {
   EXPECT_EQ(poll(&reported, 1, 0), 0);
   close(held);
   close(ends[1]);
-}
-
-// Whether a descriptor is one end of a TCP connection, and whether what is written to it leaves at once.
-std::optional<bool> leaves_at_once(int fd) {
-  sockaddr_storage peer{};
-  socklen_t peer_size = sizeof peer;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return std::nullopt;
-  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return std::nullopt;
-  int no_delay = 0;
-  socklen_t size = sizeof no_delay;
-  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size) == 0 && no_delay != 0;
-}
-
-// The ends of TCP connections that this process has, and whether all of them send at once.
-std::pair<int, bool> tcp_ends() {
-  constexpr int kDescriptorsMax = 1024;  // looked at; a test has a handful
-  int ends = 0;
-  bool all = true;
-  for (int fd = 0; fd < kDescriptorsMax; ++fd) {
-    const auto at_once = leaves_at_once(fd);
-    if (!at_once) continue;
-    all = all && *at_once;
-    ++ends;
-  }
-  return {ends, all};
 }
 
 TEST(Socket, BothEndsSendAtOnce) {
@@ -246,7 +249,8 @@ TEST(Socket, ALargeWriteWaitsForItsReader) {
 
 TEST(Socket, UnixDomain) {
   SocketWorld world;
-  const std::string path = testing::TempDir() + "llmgw_net_test.sock";
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.file("socket");
   world.listener = std::move(*world.network->listen(*Address::parse("unix:" + path), {}));
   // A second listener on a live socket is refused; a stale socket file is replaced.
   EXPECT_EQ(world.network->listen(*Address::parse("unix:" + path), {}).error().code, ErrorCode::already_exists);
@@ -260,7 +264,6 @@ TEST(Socket, UnixDomain) {
     auto count = co_await read_some(**stream, buffer, {});
     EXPECT_EQ(std::string_view(buffer, *count), "unix");
   });
-  unlink(path.c_str());
 }
 
 TEST(Loop, PostRunsOnTheLoopsThread) {
@@ -311,7 +314,8 @@ TEST(Loop, ASignalIsNotMissedByACoroutineOutOfTurns) {
     }(signal, set, seen));
     set = true;
     signal.notify();
-    co_await sleep_for(world.loop, 5ms);
+    const base::Instant limit = world.loop.now() + kPatience;
+    while (!seen && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
   });
   EXPECT_TRUE(seen);
 }
@@ -340,7 +344,8 @@ TEST(Loop, WhatATurnReadsIsSentAtItsEnd) {
     world.run([&]() -> Task<void> {
       co_await sleep_for(world.loop, 1ms);
       signal.notify();
-      co_await sleep_for(world.loop, 1ms);
+      const base::Instant limit = world.loop.now() + kPatience;
+      while (turns.order.size() < 2 * readers && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
     });
     const size_t together = std::min(readers, Loop::kSendersMax);
     EXPECT_EQ(turns.order.substr(0, 2 * together), std::string(together, 'r') + std::string(together, 's'));
@@ -363,7 +368,8 @@ TEST(Loop, BeginningsAreSentBeforeContinuations) {
   world.run([&]() -> Task<void> {
     co_await sleep_for(world.loop, 1ms);
     signal.notify();
-    co_await sleep_for(world.loop, 1ms);
+    const base::Instant limit = world.loop.now() + kPatience;
+    while (sent.size() < 3 && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
   });
   EXPECT_EQ(sent, "bcc");
 }
@@ -387,7 +393,8 @@ TEST(Loop, BeginningsGoFirst) {
   world.run([&]() -> Task<void> {
     co_await sleep_for(world.loop, 1ms);
     stream.notify();
-    co_await sleep_for(world.loop, 1ms);
+    const base::Instant limit = world.loop.now() + kPatience;
+    while (ran.size() < kPieces + 1 && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
   });
   EXPECT_EQ(ran.size(), kPieces + 1);
   EXPECT_EQ(ran.find('b'), Loop::kContinuationsPerLook);

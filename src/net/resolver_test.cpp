@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/temporary_directory.h"
 #include "net/dns_test_server.h"
 #include "net/io.h"
 
@@ -16,6 +17,10 @@ using namespace std::chrono_literals;
 using base::ErrorCode;
 using base::Result;
 using Behaviour = TestDnsRecord::Behaviour;
+
+constexpr base::Duration kPatience = 60s;  // only a broken test waits so long
+constexpr base::Duration kShort = 200ms;   // how long an answer is remembered at least
+constexpr int kTries = 20;                 // of what must be done in that time
 
 class ResolverTest : public testing::Test {
  public:
@@ -28,10 +33,10 @@ class ResolverTest : public testing::Test {
   ResolverTest() {
     options_.servers = {server_.address()};
     options_.search_domains = false;
-    options_.query_timeout = 150ms;
+    options_.query_timeout = 20s;  // a server that is only slow is not asked again
     options_.tries = 2;
-    options_.ttl_min = 200ms;  // what a TTL of 0 becomes
-    options_.failure_ttl = 200ms;
+    options_.ttl_min = kShort;  // what a TTL of 0 becomes
+    options_.failure_ttl = kShort;
     open();
   }
   void open() { resolver_ = std::move(*make_dns_resolver(loop_, options_)); }
@@ -54,7 +59,7 @@ class ResolverTest : public testing::Test {
     return text;
   }
   Task<std::string> ask(std::string name) {
-    auto result = co_await resolver_->resolve(name, 80, within(5s));
+    auto result = co_await resolver_->resolve(name, 80, within(kPatience));
     co_return text_of(result);
   }
   void expect(const std::string& name, const std::string& expected) {
@@ -82,7 +87,7 @@ TEST_F(ResolverTest, BothFamiliesInOneAnswer) {
   expect("two.test", "127.0.0.1:80 127.0.0.2:80");
   server_.set("both.test", {.addresses = {"127.0.0.1", "::1"}});
   run([&]() -> Task<void> {
-    auto result = co_await resolver_->resolve("both.test", 443, within(5s));
+    auto result = co_await resolver_->resolve("both.test", 443, within(kPatience));
     EXPECT_EQ(result->addresses.size(), 2u);
     EXPECT_EQ(result->addresses[0].port(), 443);
   });
@@ -91,37 +96,60 @@ TEST_F(ResolverTest, BothFamiliesInOneAnswer) {
 }
 
 TEST_F(ResolverTest, KeepsAnAnswerForItsTtl) {
-  server_.set("short.test", {.addresses = {"127.0.0.1"}, .ttl_s = 0});
-  expect("short.test", "127.0.0.1:80");
-  expect("SHORT.test", "127.0.0.1:80");
-  EXPECT_EQ(server_.queries("short.test"), 2);
-  server_.set("short.test", {.addresses = {"127.0.0.9"}, .ttl_s = 0});
-  expect("short.test", "127.0.0.1:80");
-  run([&]() -> Task<void> { co_await sleep_for(loop_, 220ms); });
-  expect("short.test", "127.0.0.9:80");
-  EXPECT_EQ(server_.queries("short.test"), 4);
+  bool in_time = false;
+  for (int i = 0; i < kTries && !in_time; ++i) {
+    const std::string name = "short-" + std::to_string(i) + ".test";
+    server_.set(name, {.addresses = {"127.0.0.1"}, .ttl_s = 0});
+    std::string seen;
+    base::Duration took{};
+    run([&]() -> Task<void> {
+      const base::Instant start = base::real_now();
+      seen = co_await ask(name);
+      seen += " " + co_await ask("SHORT" + name.substr(5));
+      server_.set(name, {.addresses = {"127.0.0.9"}, .ttl_s = 0});
+      seen += " " + co_await ask(name);
+      took = base::real_now() - start;
+    });
+    if (took >= kShort) continue;
+    in_time = true;
+    EXPECT_EQ(seen, "127.0.0.1:80 127.0.0.1:80 127.0.0.1:80");
+    EXPECT_EQ(server_.queries(name), 2);
+    run([&]() -> Task<void> { co_await sleep_for(loop_, kShort + 20ms); });
+    expect(name, "127.0.0.9:80");
+    EXPECT_EQ(server_.queries(name), 4);
+  }
+  EXPECT_TRUE(in_time);
 }
 
 TEST_F(ResolverTest, TtlOfAnAliasCounts) {
   server_.set("alias.test", {.addresses = {"127.0.0.1"}, .ttl_s = 20, .alias = "real.test"});
   run([&]() -> Task<void> {
-    auto result = co_await resolver_->resolve("alias.test", 80, within(5s));
+    auto result = co_await resolver_->resolve("alias.test", 80, within(kPatience));
     EXPECT_EQ(text_of(result), "127.0.0.1:80");
     EXPECT_LE(result->ttl, 20s);
-    EXPECT_GT(result->ttl, 19s);
+    EXPECT_GT(result->ttl, 10s);
   });
 }
 
 TEST_F(ResolverTest, NotFoundIsRemembered) {
-  options_.not_found_ttl = 200ms;
+  options_.not_found_ttl = kShort;
   open();
-  expect("missing.test", "name_not_found");
-  const int asked = server_.queries("missing.test");
-  expect("missing.test", "name_not_found");
-  EXPECT_EQ(server_.queries("missing.test"), asked);
-  server_.set("missing.test", {.addresses = {"127.0.0.1"}});
-  run([&]() -> Task<void> { co_await sleep_for(loop_, 250ms); });
-  expect("missing.test", "127.0.0.1:80");
+  bool in_time = false;
+  for (int i = 0; i < kTries && !in_time; ++i) {
+    const std::string name = "missing-" + std::to_string(i) + ".test";
+    const base::Instant start = base::real_now();
+    expect(name, "name_not_found");
+    const int asked = server_.queries(name);
+    expect(name, "name_not_found");
+    const int asked_again = server_.queries(name);
+    if (base::real_now() - start >= kShort) continue;
+    in_time = true;
+    EXPECT_EQ(asked_again, asked);
+    server_.set(name, {.addresses = {"127.0.0.1"}});
+    run([&]() -> Task<void> { co_await sleep_for(loop_, kShort + 50ms); });
+    expect(name, "127.0.0.1:80");
+  }
+  EXPECT_TRUE(in_time);
   server_.set("empty.test", {});
   expect("empty.test", "name_not_found");
 }
@@ -143,24 +171,25 @@ TEST_F(ResolverTest, OneQueryServesAllWhoWait) {
 }
 
 TEST_F(ResolverTest, AFamilyThatDoesNotAnswerDelaysLittle) {
-  options_.query_timeout = 2s;
-  open();
   server_.set("half.test", {.behaviour = Behaviour::silent_for_v6, .addresses = {"127.0.0.1"}});
   run([&]() -> Task<void> {
     const auto start = loop_.now();
     EXPECT_EQ(co_await ask("half.test"), "127.0.0.1:80");
-    EXPECT_LT(loop_.now() - start, 1900ms);
+    EXPECT_LT(loop_.now() - start, options_.query_timeout);
     EXPECT_GE(loop_.now() - start, 50ms);
   });
 }
 
 TEST_F(ResolverTest, SilenceIsUnreachableAfterTheTries) {
+  options_.query_timeout = 150ms;
+  options_.failure_ttl = kPatience;
+  open();
   server_.set("silent.test", {.behaviour = Behaviour::silent});
   run([&]() -> Task<void> {
     const auto start = loop_.now();
     EXPECT_EQ(co_await ask("silent.test"), "unreachable");
     EXPECT_GE(loop_.now() - start, 300ms);
-    EXPECT_LT(loop_.now() - start, 4s);
+    EXPECT_LT(loop_.now() - start, kPatience);
     EXPECT_EQ(server_.queries("silent.test"), 4);
     // At once, from memory.
     EXPECT_EQ(co_await ask("silent.test"), "unreachable");
@@ -169,6 +198,8 @@ TEST_F(ResolverTest, SilenceIsUnreachableAfterTheTries) {
 }
 
 TEST_F(ResolverTest, TheCallersDeadlineAndCancellationEndTheWaitNotTheQuery) {
+  options_.query_timeout = 3s;  // until the second try: longer than what comes before it
+  open();
   server_.set("slow.test", {.behaviour = Behaviour::silent});
   run([&]() -> Task<void> {
     auto late = co_await resolver_->resolve("slow.test", 80, within(20ms));
@@ -193,25 +224,30 @@ TEST_F(ResolverTest, TheLastAnswerServesWhileTheDnsFails) {
   options_.query_timeout = 1s;
   open();
   for (auto failure : {Behaviour::fails, Behaviour::silent}) {
-    const std::string name = failure == Behaviour::fails ? "fails.test" : "dies.test";
-    server_.set(name, {.addresses = {"127.0.0.1"}, .ttl_s = 0});
-    expect(name, "127.0.0.1:80");
-    server_.set(name, {.behaviour = failure});
-    run([&]() -> Task<void> {
-      co_await sleep_for(loop_, 220ms);
-      const auto start = loop_.now();
-      auto result = co_await resolver_->resolve(name, 80, within(5s));
-      EXPECT_EQ(text_of(result), "127.0.0.1:80");
-      EXPECT_TRUE(result->stale);
-      EXPECT_LT(loop_.now() - start, 900ms);
-      server_.set(name, {.addresses = {"127.0.0.2"}});
-      for (int i = 0; i < 100 && result->stale; ++i) {
-        co_await sleep_for(loop_, 50ms);
-        result = co_await resolver_->resolve(name, 80, within(5s));
-      }
-      EXPECT_EQ(text_of(result), "127.0.0.2:80");
-      EXPECT_FALSE(result->stale);
-    });
+    bool in_time = false;
+    for (int i = 0; i < kTries && !in_time; ++i) {
+      const std::string name = (failure == Behaviour::fails ? "fails-" : "dies-") + std::to_string(i) + ".test";
+      server_.set(name, {.addresses = {"127.0.0.1"}, .ttl_s = 0});
+      expect(name, "127.0.0.1:80");
+      server_.set(name, {.behaviour = failure});
+      run([&]() -> Task<void> {
+        co_await sleep_for(loop_, kShort + 20ms);
+        const base::Instant start = base::real_now();
+        auto result = co_await resolver_->resolve(name, 80, within(kPatience));
+        in_time = base::real_now() - start < 900ms;  // less than a query may take
+        EXPECT_EQ(text_of(result), "127.0.0.1:80");
+        EXPECT_TRUE(result->stale);
+        server_.set(name, {.addresses = {"127.0.0.2"}});
+        const base::Instant limit = loop_.now() + kPatience;
+        while (result->stale && loop_.now() < limit) {
+          co_await sleep_for(loop_, 50ms);
+          result = co_await resolver_->resolve(name, 80, within(kPatience));
+        }
+        EXPECT_EQ(text_of(result), "127.0.0.2:80");
+        EXPECT_FALSE(result->stale);
+      });
+    }
+    EXPECT_TRUE(in_time);
   }
 }
 
@@ -220,7 +256,7 @@ TEST_F(ResolverTest, ATruncatedAnswerIsFetchedByTcp) {
   for (int i = 1; i <= 60; ++i) many.push_back("192.0.2." + std::to_string(i));
   server_.set("large.test", {.behaviour = Behaviour::truncates, .addresses = many});
   run([&]() -> Task<void> {
-    auto result = co_await resolver_->resolve("large.test", 80, within(5s));
+    auto result = co_await resolver_->resolve("large.test", 80, within(kPatience));
     EXPECT_TRUE(result.has_value());
     if (!result) co_return;
     EXPECT_EQ(result->addresses.size(), 16u);
@@ -245,7 +281,8 @@ TEST_F(ResolverTest, AnUnreachableServerIsUnreachable) {
 }
 
 TEST_F(ResolverTest, TheHostsFileComesFirst) {
-  const std::string path = testing::TempDir() + "llmgw_hosts";
+  const base::TemporaryDirectory directory;
+  const std::string path = directory.file("hosts");
   std::ofstream(path) << "127.0.0.77 pinned.test pin\n";
   setenv("CARES_HOSTS", path.c_str(), 1);
   server_.set("pinned.test", {.addresses = {"192.0.2.1", "2001:db8::1"}});
@@ -254,7 +291,6 @@ TEST_F(ResolverTest, TheHostsFileComesFirst) {
   server_.set("other.test", {.addresses = {"127.0.0.1"}});
   expect("other.test", "127.0.0.1:80");
   unsetenv("CARES_HOSTS");
-  unlink(path.c_str());
 }
 
 TEST_F(ResolverTest, ForgetsTheLeastRecentlyUsedNames) {

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Kind = LogDestination::Kind;
 
-constexpr base::Duration kLongEnough = seconds(30);  // only a hang takes this long
+constexpr base::Duration kLongEnough = seconds(60);  // only a hang takes this long
 
 std::vector<std::string> lines_of(const std::string& path) {
   std::ifstream file(path);
@@ -257,14 +257,15 @@ TEST(LogWriter, StuckReaderHoldsNobodyUp) {
   }
   log.info("still alive");
   EXPECT_FALSE((*writer)->flush(milliseconds(300)));
+  const base::Instant patience = base::real_now() + kLongEnough;
+  while (lines_of(operational).empty() && base::real_now() < patience) std::this_thread::sleep_for(milliseconds(1));
   EXPECT_THAT(lines_of(operational), testing::Contains(testing::HasSubstr("still alive")));
   const uint64_t dropped = (*writer)->dropped_lines();
   EXPECT_GT(dropped, 0u);
-  const base::Instant began = base::real_now();
   std::string text;
   std::thread drain([&] {
     std::array<char, 65536> buffer;
-    for (const base::Instant limit = began + seconds(2); base::real_now() < limit;) {
+    for (const base::Instant limit = base::real_now() + 2 * kLongEnough; base::real_now() < limit;) {
       const ssize_t count = read(reader, buffer.data(), buffer.size());
       if (count > 0) text.append(buffer.data(), static_cast<size_t>(count));
       if (count == 0) break;

@@ -2,13 +2,11 @@
 
 import itertools
 import json
-import statistics
-import time
 
 import jsonschema
 import pytest
 from control_plane_test import CANARY, Site
-from harness import raw, waiting
+from harness import files, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("admin-api")
 
@@ -69,7 +67,10 @@ class Admin:
 @pytest.fixture(scope="module")
 def admin(tmp_path_factory):
     file_objects = {
-        "connections": [{"name": "of-the-file", "provider": "openai", "api_key": CANARY + "-file"}],
+        # Nobody listens there.
+        "connections": [
+            {"name": "of-the-file", "provider": "openai", "endpoint": "http://127.0.0.1:9", "api_key": CANARY + "-file"}
+        ],
         "models": [{"name": "file-model", "connection": "of-the-file"}],
     }
     site = Site(tmp_path_factory.mktemp("admin"), {"url": "sqlite"}, file_objects)
@@ -290,8 +291,8 @@ def test_no_answer_shows_a_secret(admin):
     assert kept.status == 200 and kept.json()["priority"] == 3 and kept.json()["api_key"] == "(secret)"
     for path in ("connections?limit=1000", f"connections/{connection['id']}", "audit?limit=900"):
         assert CANARY not in admin.call("owner", "GET", path).body.decode()
-    stored = b"".join(path.read_bytes() for path in (admin.site.directory / "data").glob("objects.*"))
-    assert CANARY.encode() not in stored
+    stored = b"".join(data for _, data in files.contents(admin.site.directory / "data", "objects.*"))
+    assert stored and CANARY.encode() not in stored
 
 
 @pytest.mark.parametrize(
@@ -348,17 +349,16 @@ def test_the_command_line_over_http(admin):
 
 
 def test_a_change_serves_when_it_is_answered(admin):
-    took = []
-    for number in range(10):
-        started = time.monotonic()
-        key = made(admin, "owner", "keys", {"name": f"at-once-{number}", "models": ["file-model"]})["key"]
-        took.append(time.monotonic() - started)
+    names = (f"at-once-{number}" for number in itertools.count())
+    for _ in range(10):
+        name = next(names)
+        key = made(admin, "owner", "keys", {"name": name, "models": ["file-model"]})["key"]
         models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
         assert models.status == 200, "the next call finds it"
-        assert admin.call("owner", "DELETE", f"keys/at-once-{number}").status == 200
+        assert admin.call("owner", "DELETE", f"keys/{name}").status == 200
         models = raw.call(admin.site.address, "GET", "/v1/models", {"Authorization": f"Bearer {key}"})
         assert models.status == 401
-    assert statistics.median(took) < 1, "one of them may have met a busy machine"
+    waiting.within(1, lambda: made(admin, "owner", "keys", {"name": next(names), "models": ["file-model"]}))
 
 
 def test_connections_are_tested_and_secrets_rotated_over_http(admin):

@@ -5,11 +5,10 @@ import json
 import threading
 import time
 
-import httpx
 import openai
 import pytest
 
-from harness import canned, clouds, waiting
+from harness import canned, clouds, metrics, waiting
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -333,7 +332,11 @@ def test_it_counts_once(gateway):
             assert until_over(limited, made).status == "completed"
         with pytest.raises(openai.RateLimitError):
             limited.responses.create(model="openai", input="quick", background=True)
-    text = httpx.get(gateway.url + "/metrics").text
-    calls = [line for line in text.splitlines() if line.startswith("llm_requests_total") and '"limited"' in line]
-    made = sum(float(line.rpartition(" ")[2]) for line in calls if "responses_create" in line)
-    assert made == 3, calls
+    labels = {"api_key": "limited", "endpoint": "responses_create"}
+
+    def made_calls():
+        return metrics.total(metrics.scrape(gateway), "llm_requests_total", **labels)
+
+    waiting.until(lambda: made_calls() >= 3, "all of them are counted")
+    metrics.wait_until_idle(gateway)
+    assert made_calls() == 3

@@ -1,5 +1,6 @@
 """An answer that breaks in the middle of its text is finished by another instance."""
 
+import itertools
 import json
 
 import pytest
@@ -89,11 +90,19 @@ def test_an_answer_of_its_own_protocol_keeps_its_shape(fleet):
 def test_both_instances_are_paid(fleet):
     call = Call("chat", CHAT, True, "only-vllm")
     whole = text_of(call, fleet.ask(call))
-    fleet.fault(0, "cut=after:9; times=1")
-    answer = fleet.ask(call, stream_options={"include_usage": True}, headers=[("x-request-id", "paid-by-both")])
-    assert text_of(call, answer) == whole
+    ids = (f"paid-by-both-{number}" for number in itertools.count())
+
+    def gone_on_with():
+        fleet.clear()
+        fleet.fault(0, "cut=after:9; times=1")
+        before, own = fleet.event("continuation"), next(ids)
+        answer = fleet.ask(call, stream_options={"include_usage": True}, headers=[("x-request-id", own)])
+        assert text_of(call, answer) == whole
+        return fleet.event("continuation") > before and (own, answer)
+
+    request_id, answer = waiting.until(gone_on_with, "an answer broke after it had begun")
     usage = [json.loads(event) for event in events(answer.body)[:-1]][-1]["usage"]
-    own = records(fleet, "paid-by-both", 2)
+    own = records(fleet, request_id, 2)
     assert sorted(record["outcome"] for record in own) == ["completed", "cut"]
     assert {record["connection"] for record in own} == {"i0", "i2"}
     (cut,) = [record for record in own if record["outcome"] == "cut"]
@@ -114,14 +123,35 @@ def test_max_tokens_hold_for_the_whole(fleet):
 
 
 def broken(call, answer):
-    """The text before the error that ends the stream."""
+    """The text before the error that ends the stream; None if it is whole."""
     assert answer.status == 200 and answer.complete
-    found = [json.loads(event) for event in events(answer.body) if event != "[DONE]"]
+    if call.target == INVOKE:
+        *chunks, (last, _) = aws_frames(answer.body)
+        if last == "chunk":
+            return None
+        assert last == "modelStreamErrorException" and {kind for kind, _ in chunks} == {"chunk"}
+        found = [event for _, event in chunks]
+    else:
+        found = [json.loads(event) for event in events(answer.body) if event != "[DONE]"]
     if call.target == CHAT:
-        assert "error" in found[-1], found[-1]
+        if "error" not in found[-1]:
+            return None
         return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in found[:-1] if chunk["choices"])
-    assert found[-1]["type"] == "error", found[-1]
+    if call.target == MESSAGES and found[-1]["type"] != "error":
+        return None
     return "".join(event["delta"]["text"] for event in found if event["type"] == "content_block_delta")
+
+
+def until_broken(fleet, call):
+    """The text of an answer that broke. What breaks before the gateway has looked at its beginning is begun anew."""
+
+    def broke():
+        fleet.clear()
+        for number in range(len(PROVIDERS)):
+            fleet.fault(number, "cut=after:9; times=1")
+        return broken(call, fleet.ask(call))
+
+    return waiting.until(broke, "an answer broke after it had begun")
 
 
 @pytest.mark.parametrize("model", ["ends", "plain"])
@@ -130,9 +160,7 @@ def test_where_nobody_goes_on_the_stream_ends_with_an_error(fleet, model, target
     call = Call("broken", target, True, model)
     whole = text_of(call, fleet.ask(call))
     before = fleet.event("continuation")
-    for number in range(4):
-        fleet.fault(number, "cut=after:9; times=1")
-    assert broken(call, fleet.ask(call)) == whole[:36]
+    assert until_broken(fleet, call) == whole[:36]
     assert fleet.event("continuation") == before
 
 
@@ -159,14 +187,7 @@ def test_a_responses_api_of_the_providers_own_ends_with_its_error(fleet):
 def test_a_client_of_invoke_model_is_told_with_an_exception(fleet):
     call = Call("invoke", INVOKE, True, "ends")
     whole = text_of(call, fleet.ask(call))
-    for number in range(4):
-        fleet.fault(number, "cut=after:9; times=1")
-    answer = fleet.ask(call)
-    assert answer.status == 200 and answer.complete
-    *chunks, (last, _) = aws_frames(answer.body)
-    assert last == "modelStreamErrorException" and {kind for kind, _ in chunks} == {"chunk"}
-    deltas = [event["delta"]["text"] for _, event in chunks if event["type"] == "content_block_delta"]
-    assert "".join(deltas) == whole[:36]
+    assert until_broken(fleet, call) == whole[:36]
 
 
 def test_what_is_no_plain_text_is_not_gone_on_with(fleet):

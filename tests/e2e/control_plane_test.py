@@ -1,5 +1,6 @@
 """Connections, models, keys and assignments made by the command line on a running gateway, and what clients get."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import google.generativeai as legacy
 import openai
 import pytest
 from google.api_core import exceptions
-from harness import config, databases, processes, raw, waiting
+from harness import config, databases, files, processes, raw, waiting
 from langchain_openai import ChatOpenAI
 
 pytestmark = pytest.mark.xdist_group("control-plane")
@@ -122,13 +123,18 @@ def walked(site):
     return {"key": vkey["key"], "vkey": vkey, "model": model, "connection": connection}
 
 
-def test_a_change_serves_within_a_second(site, walked):
-    started = time.monotonic()
-    key = site.add("vkey", "add", "--name", "quick", "--models", "gpt-4-turbo")
-    made = time.monotonic()
-    assert site.call(key["key"], "gpt-4-turbo").status == 200
-    # The command returns when the change serves; a sanitized program takes its time to start.
-    assert time.monotonic() - made < 1 and made - started < 20
+def test_a_change_serves_when_the_command_returns(site, walked):
+    names = (f"quick-{number}" for number in itertools.count())
+
+    def change():
+        return site.add("vkey", "add", "--name", next(names), "--models", "gpt-4-turbo")["key"]
+
+    for _ in range(5):
+        assert site.call(change(), "gpt-4-turbo").status == 200, "the next call finds it"
+    # A sanitized program takes its time to start.
+    began = time.monotonic()
+    site.cli("vkey", "list")
+    waiting.within(1 + 3 * (time.monotonic() - began), change)
 
 
 def test_openai(site, walked):
@@ -289,7 +295,7 @@ def test_a_test_of_a_connection_is_in_the_ledger(site, walked):
         lines = site.cli("ledger", "export", "--format", "json").splitlines()
         return [record for record in map(json.loads, lines) if record["tags"] == "test"]
 
-    (last, *_) = reversed(records())
+    last = waiting.until(records, "it has a record")[-1]
     assert last["key"] == "" and last["connection"] == "main" and last["model"] == "gpt-4-turbo"
     assert last["outcome"] == "completed" and last["output"] > 0
     waiting.until(lambda: "test" in site.cli("ledger", "report", "--by", "tags"), "it is summed up", 30)
@@ -467,7 +473,7 @@ def test_a_restart_keeps_everything(site, walked):
 
 def test_secrets_are_sealed_and_rotated(site, walked):
     if (site.directory / "data" / "objects.sqlite").exists():
-        stored = b"".join(path.read_bytes() for path in (site.directory / "data").glob("objects.*"))
+        stored = b"".join(data for _, data in files.contents(site.directory / "data", "objects.*"))
         assert CANARY.encode() not in stored and walked["key"].encode() not in stored
         assert b"v1." in stored
     key_file = site.directory / "data" / "master.key"
@@ -521,9 +527,9 @@ def test_no_secret_is_anywhere(site, walked, postgres):
         result = site.run(*arguments)
         look(" ".join(arguments), result.stdout + result.stderr)
     look("log", site.gateway.text())
-    for path in (site.directory / "data").rglob("*"):
-        if path.is_file() and path.name != "master.key":
-            look(str(path), path.read_bytes())
+    for path, data in files.contents(site.directory / "data"):
+        if path.name != "master.key":
+            look(str(path), data)
     url = next((line for line in site.config_file.read_text().splitlines() if "postgresql://" in line), None)
     if url:
         url = url.split('"')[1]

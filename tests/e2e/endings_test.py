@@ -85,10 +85,7 @@ class Site:
         assert not problems, "\n".join(problems)
 
     def lines(self, message):
-        """The log's whole lines."""
-        written = self.gateway.text().split("\n")[:-1]
-        parsed = (json.loads(line) for line in written if line.startswith("{"))
-        return [line for line in parsed if line["msg"] == message]
+        return [line for line in self.gateway.records() if line["msg"] == message]
 
     def ended(self, request_id):
         """The line of a request that has ended."""
@@ -149,6 +146,13 @@ def make_impatient(tmp_path_factory):
     site.stop()
 
 
+@pytest.fixture(scope="module", name="patient")
+def make_patient(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("patient"), {})
+    yield site
+    site.stop()
+
+
 @pytest.fixture(name="short")
 def make_short(tmp_path):
     site = Site(tmp_path, {"drain_timeout": "1s"})
@@ -189,48 +193,48 @@ def test_neither_is_one_over_http2(impatient, request_id):
     assert impatient.outcome(request_id) == ["cancelled"]
 
 
-def test_a_client_that_leaves_is_another_thing(impatient, request_id):
-    raw.reset(impatient.begin(request_id, how="hang-in-stream"))
-    assert impatient.ended(request_id)["error_type"] == "client_closed"
-    assert impatient.outcome(request_id) == ["cancelled"]
+def test_a_client_that_leaves_is_another_thing(patient, request_id):
+    raw.reset(patient.begin(request_id, how="hang-in-stream"))
+    assert patient.ended(request_id)["error_type"] == "client_closed"
+    assert patient.outcome(request_id) == ["cancelled"]
 
 
-def test_a_websocket_whose_upstream_breaks(impatient, request_id):
+def test_a_websocket_whose_upstream_breaks(patient, request_id):
     payload = os.urandom(1 << 20)
-    before = errors(impatient, "upstream_failed")
+    before = errors(patient, "upstream_failed")
 
     async def talk():
-        async with impatient.websocket(request_id, "aborts-websocket") as client:
+        async with patient.websocket(request_id, "aborts-websocket") as client:
             await client.send(payload)
             assert await client.recv() == payload
-            impatient.upstream.release(request_id)
+            patient.upstream.release(request_id)
             with pytest.raises(ConnectionClosedError):
                 await client.recv()
 
     asyncio.run(talk())
-    line = impatient.ended(request_id)
+    line = patient.ended(request_id)
     assert line["error_type"] == "upstream_failed" and line["status"] == 101
     # The frames' heads are counted as well.
     assert all(len(payload) < line[name] < len(payload) + 100 for name in ("bytes_in", "bytes_out"))
     [broke] = waiting.until(
-        lambda: [each for each in impatient.lines("upstream broke off") if each["request_id"] == request_id],
+        lambda: [each for each in patient.lines("upstream broke off") if each["request_id"] == request_id],
         "the break has its line",
     )
     assert broke["connection"] == "plain" and broke["error"] == "reset"
-    assert errors(impatient, "upstream_failed") == before + 1
-    assert impatient.outcome(request_id) == ["cut"]
+    assert errors(patient, "upstream_failed") == before + 1
+    assert patient.outcome(request_id) == ["cut"]
 
 
-def test_a_websocket_that_ends_in_order(impatient, request_id):
+def test_a_websocket_that_ends_in_order(patient, request_id):
     async def talk():
-        async with impatient.websocket(request_id) as client:
+        async with patient.websocket(request_id) as client:
             await client.send("hello")
             assert await client.recv() == "hello"
 
     asyncio.run(talk())
-    line = impatient.ended(request_id)
+    line = patient.ended(request_id)
     assert "error_type" not in line and line["bytes_in"] > 5 and line["bytes_out"] > 5
-    assert impatient.outcome(request_id) == ["completed"]
+    assert patient.outcome(request_id) == ["completed"]
 
 
 def test_what_a_drain_cuts_off_did_not_leave(short, request_id):

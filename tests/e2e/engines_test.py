@@ -1,13 +1,14 @@
 """Engines: calls wait for them in the gateway, in the order that was chosen, and they come and go by themselves."""
 
 import concurrent.futures
+import contextlib
+import itertools
 import json
 import subprocess
-import threading
 
 import pytest
 
-from harness import config, metrics, processes, raw, waiting
+from harness import config, metrics, processes, raw, upstream, waiting
 
 pytestmark = pytest.mark.xdist_group("engines")
 
@@ -18,8 +19,17 @@ KEYS = {"large": "key-of-the-large-tenant", "small": "key-of-the-small-tenant", 
 PREFILL = 20_000  # tokens a second
 
 
+@upstream.script("held")
+async def held(connection, request):
+    await connection.upstream.released(request)
+    await upstream.SCRIPTS["json"](connection, request)
+
+
 class Fleet:
+    """Simulated engines, and "gated": an engine with one place, which a test may hold for as long as it wants to."""
+
     def __init__(self, directory):
+        self.gated = upstream.Upstream()
         gateway, *self.ports = processes.free_ports(4)
         self.engines = [self.engine(directory, number) for number in range(3)]
         (directory / "data").mkdir(mode=0o700)
@@ -50,10 +60,14 @@ class Fleet:
                 "store": {"url": "none"},
                 "log": {"level": "debug"},
                 "admin": {"engine_token": TOKEN},
-                "connections": [connection("e0", 0), connection("e1", 1)],
+                "connections": [
+                    connection("e0", 0),
+                    connection("e1", 1),
+                    {"name": "gated", "provider": "vllm", "endpoint": f"{self.gated.url}/v1", "max_in_flight": 1},
+                ],
                 "models": [{"name": "pair", "connection": each} for each in ("e0", "e1")]
-                + [{"name": name, "connection": "e1"} for name in ("ranked", "tight")]
-                + [{"name": "fair", "connection": "e0"}],
+                + [{"name": "tight", "connection": "e1"}]
+                + [{"name": name, "connection": "gated"} for name in ("fair", "ranked")],
                 "routes": [
                     {"models": ["fair"], "queue": "fair", "policy": "adaptive"},
                     {"models": ["ranked"], "queue": "priority"},
@@ -87,8 +101,50 @@ class Fleet:
         assert answer.status == 200, answer
         return {entry["connection"]: entry for entry in answer.json()["data"]}
 
+    @contextlib.contextmanager
+    def line(self, model):
+        """A line before the engine whose place is taken: `join(name, ...)` puts a call at its end. Those who waited are
+        in `went` afterwards, in the order in which they got the place."""
+        line, holder = Line(self, model), f"{model}-holder"
+        with concurrent.futures.ThreadPoolExecutor(LINE_MAX) as line.pool:
+            sent = [("x-request-id", holder), ("x-script", "held")]
+            first = line.pool.submit(self.ask, model, headers=sent, stream=False)
+            waiting.until(lambda: self.gated.find(holder), "the place is taken")
+            try:
+                yield line
+            finally:
+                self.gated.release(holder)
+            answers = [each.result() for each in [first, *line.calls]]
+        assert {answer.status for answer in answers} == {200}, answers
+        came = [request.request_id for request in list(self.gated.requests)]
+        line.went += [each for each in came[came.index(holder) + 1 :] if each in line.names]
+
     def stop(self):
-        return [problem for process in (self.gateway, *self.engines) for problem in process.stop()]
+        problems = [problem for process in (self.gateway, *self.engines) for problem in process.stop()]
+        self.gated.stop()
+        return problems
+
+
+LINE_MAX = 80
+
+
+class Line:
+    def __init__(self, fleet, model):
+        self.fleet, self.model = fleet, model
+        self.calls, self.names, self.went = [], [], []
+
+    def join(self, name, key="large", headers=()):
+        own = [("x-request-id", name), *headers]
+        self.names.append(name)
+        self.calls.append(
+            self.pool.submit(self.fleet.ask, self.model, 10, key, stream=False, headers=own, mark=name)
+        )
+
+    def wait(self):
+        def there():
+            return self.fleet.health()["gated"]["queue"]["waiting"] == len(self.names)
+
+        waiting.until(there, f"{len(self.names)} calls wait")
 
 
 @pytest.fixture(scope="module")
@@ -114,81 +170,68 @@ def test_calls_wait_in_the_gateway_and_all_are_answered(fleet, stream):
     found = metrics.scrape(fleet.gateway)
     assert metrics.total(found, "llm_gateway_queued_requests_total") > before
     assert metrics.total(found, "llm_gateway_queue_wait_seconds_count") > 0
-    waiting.until(lambda: all(each["queue"]["waiting"] == 0 for each in fleet.health().values()), "nobody waits")
-    assert all(each["load"]["requests_in_flight"] == 0 for each in fleet.health().values())
+    waiting.until(
+        lambda: all(
+            each["queue"]["waiting"] == each["load"]["requests_in_flight"] == 0 for each in fleet.health().values()
+        ),
+        "nobody waits, and nothing is in flight",
+    )
 
 
 def test_tenants_get_equal_shares(fleet):
-    """One asks with twenty callers at a time, the other with four: Jain's index of what they get."""
-    stop = threading.Event()
-    served = {"large": 0, "small": 0}
-    count = threading.Lock()
-
-    def caller(key, number):
-        sent = 0
-        while not stop.is_set():
-            answer = fleet.ask("fair", 1000, key, mark=f"{key} {number} {sent}")
-            sent += 1
-            assert answer.status == 200, answer
-            with count:
-                served[key] += 1
-                if sum(served.values()) >= 120:
-                    stop.set()
-
-    calls = [lambda n=n: caller("large", n) for n in range(20)] + [lambda n=n: caller("small", n) for n in range(4)]
-    together(calls)
-    total = sum(served.values())
-    jain = total**2 / (2 * sum(value**2 for value in served.values()))
+    """One has forty calls in the line, the other twenty: Jain's index of what they get while both wait."""
+    calls = {"large": 40, "small": 20}
+    with fleet.line("fair") as line:
+        for key, count in calls.items():
+            for number in range(count):
+                line.join(f"fair-{key}-{number}", key)
+        line.wait()
+    assert len(line.went) == sum(calls.values())
+    first = line.went[: 2 * min(calls.values())]
+    served = [sum(name.startswith(f"fair-{key}-") for name in first) for key in calls]
+    jain = sum(served) ** 2 / (2 * sum(value**2 for value in served))
     print(f"served {served}, Jain {jain:.3f}")
     assert jain >= 0.98, served
 
 
 def test_priority_is_the_headers_as_far_as_the_key_allows(fleet):
     """While the engine is busy, an urgent call overtakes those that came before it."""
-    order = []
-
-    def call(name, key="large", priority=None):
-        headers = [] if priority is None else [("x-llm-gateway-priority", str(priority))]
-        assert fleet.ask("ranked", 6000, key, headers=headers, mark=name).status == 200
-        order.append(name)
-
-    def queued():
-        return fleet.health()["e1"]["queue"]["waiting"]
-
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        running = []
-        expected = 0
+    with fleet.line("ranked") as line:
         for name, key, priority in (
-            ("busy", "large", None),
             ("next", "large", None),
             ("plain", "large", None),
             ("clamped", "small", 10),
             ("urgent", "large", 10),
         ):
-            running.append(pool.submit(call, name, key, priority))
-            if name != "busy":
-                expected += 1
-            waiting.until(lambda: queued() + len(order) >= expected or order, f"{name} waits")
-        for each in running:
-            each.result()
-    assert order.index("urgent") < order.index("plain"), order
-    assert order.index("plain") < order.index("clamped"), order
+            line.join(name, key, [] if priority is None else [("x-llm-gateway-priority", str(priority))])
+            line.wait()
+    assert line.went == ["urgent", "next", "plain", "clamped"]
 
 
 def test_a_full_line_refuses_with_an_estimate(fleet):
-    answers = together([lambda n=n: fleet.ask("tight", 8000, mark=f"tight {n}") for n in range(12)])
-    refused = [answer for answer in answers if answer.status == 503]
-    assert refused and any(answer.status == 200 for answer in answers)
-    for answer in refused:
+    rounds = itertools.count()
+
+    def refused():
+        own = next(rounds)
+        answers = together([lambda n=n: fleet.ask("tight", 8000, mark=f"tight {own} {n}") for n in range(12)])
+        assert {answer.status for answer in answers} <= {200, 503}
+        assert any(answer.status == 200 for answer in answers)
+        return [answer for answer in answers if answer.status == 503]
+
+    def counted():
+        return metrics.total(metrics.scrape(fleet.gateway), "llm_gateway_queue_refusals_total")
+
+    before = counted()
+    answers = waiting.until(refused, "there were more calls than the line takes")
+    for answer in answers:
         assert int(answer.header("retry-after")) >= 1
-    found = metrics.scrape(fleet.gateway)
-    assert metrics.total(found, "llm_gateway_queue_refusals_total", reason="full") == len(refused)
+    assert counted() == before + len(answers)
 
 
 def test_health_shows_every_instance_and_its_models(fleet):
     found = fleet.health()
-    assert set(found) == {"e0", "e1"}
-    assert {model["model"] for model in found["e0"]["models"]} == {"pair", "fair"}
+    assert set(found) == {"e0", "e1", "gated"}
+    assert {model["model"] for model in found["e1"]["models"]} == {"pair", "tight"}
     assert found["e0"]["state"] == "up" and found["e0"]["load"]["limit_is_learnt"]
     assert fleet.admin("GET", "health", token="wrong").status == 401
     assert fleet.admin("POST", "health").status == 405
@@ -216,11 +259,16 @@ def test_an_engine_registers_serves_and_goes(fleet):
 
 
 def test_an_engine_that_is_not_heard_of_is_gone(fleet):
-    made = fleet.admin("POST", "engines", fleet.offer(lifetime="1s"))
-    assert made.status == 201, made
-    waiting.until(lambda: fleet.ask("late").status == 200, "the engine's model is there")
+
+    def serves():
+        """Heard of again, should its second be over before it is asked."""
+        made = fleet.admin("POST", "engines", fleet.offer(lifetime="1s"))
+        assert made.status in (200, 201), made
+        return fleet.ask("late").status == 200
+
+    waiting.until(serves, "the engine's model is there")
     waiting.until(lambda: fleet.ask("late").status == 404, "the engine's model is gone")
-    assert fleet.admin("GET", "engines").json()["data"] == []
+    waiting.until(lambda: fleet.admin("GET", "engines").json()["data"] == [], "it is in the list no more")
 
 
 def explain(fleet, *more):
@@ -235,7 +283,7 @@ def test_connection_health_is_a_table(fleet):
         assert told.returncode == 0, told
         lines = told.stdout.splitlines()
         assert lines[0].split()[:2] == ["CONNECTION", "STATE"]
-        assert {line.split()[0]: line.split()[1] for line in lines[1:]} == {"e0": "up", "e1": "up"}
+        assert {line.split()[0]: line.split()[1] for line in lines[1:]} == dict.fromkeys(("e0", "e1", "gated"), "up")
     wrong = [*command, "--url", fleet.gateway.url, "--admin-key", "wrong"]
     told = subprocess.run(wrong, capture_output=True, check=False, timeout=60)
     assert told.returncode != 0
@@ -251,7 +299,7 @@ def test_decisions_are_replayed_from_the_log(fleet, tmp_path):
     assert all(answer.status == 200 for answer in answers)
 
     def logged():
-        lines = [json.loads(line) for line in fleet.gateway.text().splitlines() if '"msg":"routed"' in line]
+        lines = [line for line in fleet.gateway.records() if line["msg"] == "routed"]
         own = [line for line in lines if line["request_id"] in ids]
         both = {line["connection"] for line in lines if line["model"] == "pair"} == {"e0", "e1"}
         return own if len(own) == len(ids) and both else None

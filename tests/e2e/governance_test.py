@@ -1,6 +1,7 @@
 """Who may call what, how much, and what it cost: limits, budgets, aliases and the ledger, through the real program."""
 
 import concurrent.futures
+import datetime
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import zoneinfo
 
 import pytest
 
@@ -28,8 +30,8 @@ def world(tmp_path):
 
 @pytest.fixture
 def slow_world(tmp_path):
-    """The same with an engine that takes its time: half a second for ten tokens."""
-    made = governed.Governed(tmp_path, decode_speed=20)
+    """The same with an engine that takes its time: a second for a token."""
+    made = governed.Governed(tmp_path, decode_speed=1)
     yield made
     problems = made.finish()
     assert not problems, "\n".join(problems)
@@ -41,9 +43,18 @@ def keys(*entries):
 
 def test_requests_a_second_in_every_dialect(world):
     gateway = world.gateway(keys=keys(("slow", {"tps": 1}), ("claude", {"tps": 1}), ("gemini", {"tps": 1})))
-    assert chat(gateway, "slow-client-key").status == 200
-    answer = chat(gateway, "slow-client-key")
-    assert answer.status == 429
+
+    def refused(ask):
+        """The first that is let in, and one that comes within a second of another."""
+        began, first, let_in = time.monotonic(), ask(), 1
+        assert first.status == 200
+        while (answer := ask()).status == 200:
+            let_in += 1
+            assert let_in <= 1 + time.monotonic() - began, "more than one a second"
+        assert answer.status == 429
+        return first, answer
+
+    _, answer = refused(lambda: chat(gateway, "slow-client-key"))
     assert answer.json()["error"]["code"] == "rate_limit_exceeded"
     assert "key 'slow' may use 1 request a second" in answer.json()["error"]["message"]
     assert answer.header("retry-after") == "1" and 0 < int(answer.header("retry-after-ms")) <= 1000
@@ -52,18 +63,15 @@ def test_requests_a_second_in_every_dialect(world):
 
     body = {"model": "claude-sonnet", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
     headers = [("x-api-key", "claude-client-key"), ("anthropic-version", "2023-06-01")]
-    first = raw.post_json(gateway.address, "/v1/messages", body, headers)
-    assert first.status == 200 and first.header("anthropic-ratelimit-requests-limit") == "1"
+    first, second = refused(lambda: raw.post_json(gateway.address, "/v1/messages", body, headers))
+    assert first.header("anthropic-ratelimit-requests-limit") == "1"
     assert first.header("anthropic-ratelimit-requests-reset").endswith("Z")
-    second = raw.post_json(gateway.address, "/v1/messages", body, headers)
-    assert second.status == 429 and second.json()["error"]["type"] == "rate_limit_error"
-    assert second.header("retry-after") == "1"
+    assert second.json()["error"]["type"] == "rate_limit_error" and second.header("retry-after") == "1"
 
     body = {"contents": [{"parts": [{"text": "hello"}]}]}
     target, headers = "/v1beta/models/gemini-flash:generateContent", [("x-goog-api-key", "gemini-client-key")]
-    assert raw.post_json(gateway.address, target, body, headers).status == 200
-    refused = raw.post_json(gateway.address, target, body, headers)
-    assert refused.status == 429 and refused.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
+    _, answer = refused(lambda: raw.post_json(gateway.address, target, body, headers))
+    assert answer.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
 
     found = metrics.scrape(gateway)
     assert metrics.total(found, "llm_gateway_limit_refusals_total", scope="key", limit="tps") == 3
@@ -82,11 +90,13 @@ def test_limits_hold_over_workers_and_above_the_key(world):
         teams=[{"name": "search", "organization": "acme"}],
         keys=keys(("a", {"team": "search"}), ("b", {"team": "search"}), ("c", {})),
     )
+    began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda i: chat(gateway, "ab"[i % 2] + "-client-key"), range(60)))
     statuses = [answer.status for answer in answers]
     # A request every two seconds comes back while the test runs.
-    assert 30 <= statuses.count(200) <= 35 and set(statuses) == {200, 429}
+    again = (time.monotonic() - began) / 2
+    assert 30 <= statuses.count(200) <= 31 + again and set(statuses) == {200, 429}
     refused = next(answer for answer in answers if answer.status == 429)
     assert "organization 'acme' may use 30 requests a minute" in refused.json()["error"]["message"]
     assert chat(gateway, "c-client-key").status == 200
@@ -123,12 +133,12 @@ def open_stream(gateway, request_id):
 def test_concurrency(slow_world):
     gateway = slow_world.gateway(keys=keys(("k", {"concurrency": 1})))
     sock = open_stream(gateway, "held")
-    refused = chat(gateway, "k-client-key")
+    refused = chat(gateway, "k-client-key", max_tokens=1)
     assert refused.status == 429 and "1 request at the same time" in refused.json()["error"]["message"]
     raw.reset(sock)
-    # A call that was cut off gives its place back.
-    waiting.until(lambda: chat(gateway, "k-client-key").status == 200, "the place is free again")
-    assert chat(gateway, "k-client-key").status == 200
+    # A call that was cut off gives its place back, and so does one that is answered.
+    for _ in range(2):
+        waiting.until(lambda: chat(gateway, "k-client-key", max_tokens=1).status == 200, "the place is free again")
 
 
 def test_aliases_blocked_and_expired_keys(world):
@@ -156,9 +166,16 @@ def test_aliases_blocked_and_expired_keys(world):
     assert record["asked_model"] == "fast" and record["upstream_model"] == "gpt-4o"
 
 
+def far_from_midnight():
+    """A time zone in which no new day begins while a test runs."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    zones = ("Europe/Berlin", "Asia/Tokyo")
+    return next(zone for zone in zones if now.astimezone(zoneinfo.ZoneInfo(zone)).hour not in (23, 0))
+
+
 def test_money(world):
     gateway = world.gateway(
-        teams=[{"name": "search", "budget": "0.002", "budget_period": "day", "time_zone": "Europe/Berlin"}],
+        teams=[{"name": "search", "budget": "0.002", "budget_period": "day", "time_zone": far_from_midnight()}],
         keys=keys(("k", {"team": "search"}), ("rich", {})),
     )
     spent = 0
@@ -172,8 +189,11 @@ def test_money(world):
     assert answer.header("x-should-retry") == "false"
     # Never more than the budget, and not much less: what is left does not pay for one more call.
     assert 2_000_000 - 600_000 < spent <= 2_000_000
-    found = metrics.scrape(gateway)
-    assert metrics.total(found, "llm_cost_nanodollars_total", api_key="k") == spent
+
+    def counted():
+        return metrics.total(metrics.scrape(gateway), "llm_cost_nanodollars_total", api_key="k")
+
+    waiting.until(lambda: counted() == spent, "what was spent is counted")
     waiting.until(lambda: sum(int(row["nano_dollars"]) for row in governed.report(gateway)) == spent, "the sums")
     # Killed, and still used up.
     world.kill(gateway)
@@ -211,7 +231,11 @@ def test_every_call_has_its_record(world):
     assert records["streamed"]["nano_dollars"] == governed.cost_of(usage["usage"]) and records["streamed"]["streamed"]
     assert records["silent"]["estimated"] and records["silent"]["nano_dollars"] > 0
     assert records["unpriced"]["nano_dollars"] is None and records["unpriced"]["output"] > 0
-    assert metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total", model="free-model") == 1
+
+    def unpriced():
+        return metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total", model="free-model")
+
+    waiting.until(lambda: unpriced() == 1, "it is counted")
     assert "refused" not in records
     assert records["wrong"]["outcome"] == "failed" and records["wrong"]["nano_dollars"] == 0
 
@@ -319,15 +343,15 @@ def redis(tmp_path):
     made["process"].wait()
 
 
-def offer(gateways, rate, seconds):
-    """Calls at `rate` a second for all gateways together; how many were let in, and how long it took."""
+def offer(gateways, name, rate, seconds):
+    """Calls with a key at `rate` a second for all gateways together; how many were let in, and how long it took."""
     began = time.monotonic()
 
     def one(number):
         wait = began + number / rate - time.monotonic()
         if wait > 0:
             time.sleep(wait)
-        return chat(gateways[number % len(gateways)], "k-client-key", max_tokens=1).status
+        return chat(gateways[number % len(gateways)], f"{name}-client-key", max_tokens=1).status
 
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
         statuses = list(pool.map(one, range(int(rate * seconds))))
@@ -337,27 +361,42 @@ def offer(gateways, rate, seconds):
 
 def test_three_gateways_share_a_limit(world, redis):
     limit, seconds = 20, 12
-    url = f"redis://127.0.0.1:{redis['port']}"
-    sections = {"keys": keys(("k", {"tps": limit})), "redis": {"url": url}}
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"tps": limit}) for name in tries)), "redis": shared_by(redis)}
     gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(3)]
-    admitted, took = offer(gateways, 3 * limit, seconds)
-    # What one gateway alone would let in: a second's worth at once, and then the rate.
-    allowed = limit + limit * took
-    assert admitted <= allowed * 1.02, f"{admitted} of {allowed:.0f}"
-    assert admitted >= allowed * 0.9, f"{admitted} of {allowed:.0f}"
+    names = iter(tries)
+
+    def shared():
+        admitted, took = offer(gateways, next(names), 3 * limit, seconds)
+        # What one gateway alone would let in: a second's worth at once, and then the rate.
+        allowed = limit + limit * took
+        assert allowed * 0.9 <= admitted <= allowed * 1.02, f"{admitted} of {allowed:.0f}"
+
+    # A gateway that is not heard of for a while lets in what the others do, too.
+    waiting.undisturbed(shared, len(tries))
+
+
+def shared_by(redis):
+    # A Redis that is only slow is waited for.
+    return {"url": f"redis://127.0.0.1:{redis['port']}", "timeout": "20s"}
 
 
 def test_a_budget_is_shared(world, redis):
-    url = f"redis://127.0.0.1:{redis['port']}"
-    sections = {"keys": keys(("k", {"budget": "0.004"})), "redis": {"url": url}}
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"budget": "0.004"}) for name in tries)), "redis": shared_by(redis)}
     gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
-    spent = 0
-    for number in range(200):
-        answer = chat(gateways[number % 2], "k-client-key")
-        if answer.status == 200:
-            spent += governed.cost_of(answer.json()["usage"])
-        time.sleep(0.03)
-    assert 4_000_000 - 600_000 < spent <= 4_000_000 * 1.02
+    names = iter(tries)
+
+    def shared():
+        name, spent = next(names), 0
+        for number in range(200):
+            answer = chat(gateways[number % 2], f"{name}-client-key")
+            if answer.status == 200:
+                spent += governed.cost_of(answer.json()["usage"])
+            time.sleep(0.03)  # longer than they take to tell each other
+        assert 4_000_000 - 600_000 < spent <= 4_000_000 * 1.02, spent
+
+    waiting.undisturbed(shared, len(tries))
 
 
 def test_without_redis_every_gateway_goes_on(world, redis):

@@ -265,7 +265,7 @@ def test_who_insists_on_http2_is_told(world, model, request_id):
     before = world.upstreams[model].prefaces
     answer = call(world, model, request_id)
     assert answer.status == 502 and answer.json()["error"]["message"]
-    assert world.upstreams[model].prefaces > before
+    waiting.until(lambda: world.upstreams[model].prefaces > before, "the upstream has seen the preface")
     assert not world.upstreams[model].find(request_id)
     assert whole(f"{request_id}-other", call(world, "alpn-on", f"{request_id}-other"))
     assert stream_of(world, "alpn-on", f"{request_id}-other").connection.protocol == "h2"

@@ -32,8 +32,8 @@ def get(site, path, key=None):
 
 
 def is_good(site, key, model):
-    """A change is serving within a second."""
-    waiting.until(lambda: site.call(key, model).status == 200, "the key is good", 1)
+    """A change is answered when it serves."""
+    assert site.call(key, model).status == 200
 
 
 def test_generate_and_info(site):
@@ -154,9 +154,10 @@ def test_spend(site):
 
     waiting.until(lambda: sum(day["spend"] for day in days()) == pytest.approx(cost), "the sums have it")
     assert [day["startTime"] for day in days()] == [str(today + datetime.timedelta(days=n)) for n in (-1, 0, 1)]
-    one = next(day for day in days() if day["spend"])
-    assert one["spent"] == pytest.approx(cost) and one["users"]["spender"] == pytest.approx(cost)
-    assert one["models"]["gpt-4o"] == pytest.approx(cost)
+    spent = [day for day in days() if day["spend"]]  # two where a day has ended meanwhile
+    assert sum(day["spent"] for day in spent) == pytest.approx(cost)
+    for kind, name in (("users", "spender"), ("models", "gpt-4o")):
+        assert sum(day[kind][name] for day in spent) == pytest.approx(cost)
     assert len(get(site, f"/spend/logs?{span}&api_key=spent&summarize=false").json()) == 3
     assert get(site, "/spend/logs?start_date=soon&end_date=later").status == 400
 

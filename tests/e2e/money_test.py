@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import canned, governed, metrics, raw
+from harness import canned, governed, metrics, raw, waiting
 
 KEY = "money-client-key"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -177,6 +177,11 @@ def test_a_tier_in_the_head(gateway, name, asked, given, nano):
 
 def test_what_is_unpriced_is_counted(gateway):
     headers = {"Authorization": f"Bearer {KEY}"}
-    before = metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total")
+
+    def counted():
+        return metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total")
+
+    metrics.wait_until_idle(gateway)
+    before = counted()
     assert raw.post_json(gateway.address, "/v1/batches", {"input_file_id": "f"}, headers).status == 200
-    assert metrics.total(metrics.scrape(gateway), "llm_unpriced_requests_total") == before + 1
+    waiting.until(lambda: counted() == before + 1, "it is counted")

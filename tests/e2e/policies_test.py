@@ -21,14 +21,14 @@ ADMIN = "the-key-of-the-administrator-2"
 OTHER_KEYS = {"second": "key-of-the-second-caller", "third": "key-of-the-third-caller"}
 QUICK = {"out_time": "300ms", "ramp_time": "0s"}
 LIMIT = 3  # calls at once
-SHORT, LONG = "200ms", "30s"
+SHORT, LONG, LONG_SECONDS = "200ms", "30s", 30
 
 # How a time limit is passed: where the call goes, and what is wrong there.
 LIMITS = {
     "connect_timeout": ("deaf", ""),
-    "first_byte_timeout": ("i3", "delay=3s"),
+    "first_byte_timeout": ("i3", "delay=30s"),
     "idle_timeout": ("i3", "hang=after:3"),
-    "total_timeout": ("i3", "delay=3s"),
+    "total_timeout": ("i3", "delay=30s"),
 }
 PLACES = ("connection", "route", "header")
 
@@ -199,8 +199,13 @@ def test_weights_are_shares(fleet):
 
 def test_the_cheapest_that_is_fit(fleet):
     assert {where(fleet, "cost") for _ in range(6)} == {1}
-    out_for(fleet, 1, "cost", [])
-    assert where(fleet, "cost") == 0
+
+    def out():
+        """For a moment only: asked again should that be over."""
+        out_for(fleet, 1, "cost", [])
+        return where(fleet, "cost") == 0
+
+    waiting.until(out, "the dear one is asked while the cheap one is out")
     waiting.until(lambda: where(fleet, "cost") == 1, "the cheap one is back")
 
 
@@ -208,7 +213,7 @@ def test_latency_prefers_who_begins_sooner(fleet):
     fleet.fault(0, "delay=1s")
     for _ in range(4):
         where(fleet, "latency", stream=True)
-    assert {where(fleet, "latency", stream=True) for _ in range(12)} == {1}
+    waiting.until(lambda: {where(fleet, "latency", stream=True) for _ in range(12)} == {1}, "all go to the quick one")
     fleet.clear()
     fleet.fault(1, "delay=3s; times=1")
     waiting.until(lambda: where(fleet, "latency", stream=True) == 0, "it is asked again, the other one being slow now")
@@ -216,17 +221,24 @@ def test_latency_prefers_who_begins_sooner(fleet):
 
 @pytest.mark.parametrize("policy", ["least-requests", "power-of-two", "least-tokens", "adaptive", "prefix"])
 def test_who_has_less_to_do_is_asked(fleet, policy):
-    """While three calls hang at one instance, all that come go to the other."""
+    """While a call hangs at one instance, all that come go to the other."""
     model = f"by-{policy}"
     for number in (0, 1):
-        fleet.fault(number, "delay=1500ms; times=1")
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        held = pool.submit(where, fleet, model, messages=prompt(f"held {policy}", 8))
+        fleet.fault(number, "hang; times=1")
+
+    def where_it_hangs():
+        found = metrics.scrape(fleet.gateway)
         name = "llm_gateway_instance_requests_in_flight"
-        waiting.until(lambda: metrics.total(metrics.scrape(fleet.gateway), name) >= 1, "a call hangs")
+        return [number for number in (0, 1) if metrics.total(found, name, instance=fleet.names[number]) == 1]
+
+    body = json.dumps({"model": model, "messages": prompt(f"held {policy}", 8)}).encode()
+    head = [("Content-Type", "application/json"), ("Authorization", f"Bearer {KEY}")]
+    with raw.connect(fleet.gateway.address) as sock:
+        sock.sendall(raw.request("POST", CHAT, head, body))
+        [held] = waiting.until(where_it_hangs, "a call hangs")
         fleet.clear()
         others = {where(fleet, model, messages=prompt(f"other {policy} {number}", 4)) for number in range(6)}
-        assert others == {1 - held.result()}
+        assert others == {1 - held}
 
 
 def test_rendezvous_moves_only_the_sessions_of_who_fails(fleet):
@@ -248,8 +260,13 @@ def test_rendezvous_bounds_the_load(fleet):
     """One session with very many calls is more than its instance's share."""
     for number in range(INSTANCES):
         fleet.fault(number, "delay=400ms")
-    found = together(24, lambda n: where(fleet, "rendezvous", user("hot"), messages=prompt(f"hot {n}", 16)))
-    assert len(set(found)) > 1 and max(collections.Counter(found).values()) <= 16, found
+
+    def bounded():
+        """As far as the calls are there at the same time."""
+        found = together(24, lambda n: where(fleet, "rendezvous", user("hot"), messages=prompt(f"hot {n}", 16)))
+        return len(set(found)) > 1 and max(collections.Counter(found).values()) <= 16
+
+    waiting.until(bounded, "others take what is more than the instance's share")
 
 
 @pytest.mark.parametrize("kind", ["header:x-user", "key", "user", "conversation"])
@@ -339,12 +356,12 @@ def test_each_time_limit_in_each_place_has_its_error_and_its_metric(fleet, limit
     headers = [(name, "200")] if place == "header" else []
     before, began = errors(fleet, limit, model), time.monotonic()
     answer = fleet.ask(Call(model, CHAT, True, model), headers=headers)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < LONG_SECONDS
     if limit == "idle_timeout":
         assert limit in answer.body.decode()
     else:
         assert answer.status == 504 and limit in answer.json()["error"]["message"], answer
-    assert errors(fleet, limit, model) == before + 1
+    waiting.until(lambda: errors(fleet, limit, model) == before + 1, "it is counted once")
 
 
 def test_the_health_of_a_model_on_an_instance_is_in_the_metrics(fleet):

@@ -17,18 +17,23 @@ import time
 
 import pytest
 
-from harness import processes
+from harness import logs, processes
 from harness.waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("LLMGW_BINARY", ROOT / "build" / "dev" / "llm-gateway")).resolve()
-PATIENCE = 30  # seconds; only a broken test, or a sanitizer on a busy machine, comes near
+PATIENCE = 60  # seconds; only a broken test, or a sanitizer on a busy machine, comes near
+DRAIN_SECONDS = 60  # longer than anything here may take
 KEY = "sk-process-test-0123456789"
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:")
 
 
 def free_port():
     return processes.free_ports(1)[0]
+
+
+def written(log):
+    return log.read_text() if log.exists() else ""
 
 
 class Upstream(http.server.ThreadingHTTPServer):
@@ -102,7 +107,7 @@ listen = "127.0.0.1:{self.port}"
 admin_listen = "127.0.0.1:{self.admin_port}"
 data_dir = "{self.data}"
 workers = 2
-drain_timeout = "20s"
+drain_timeout = "{DRAIN_SECONDS}s"
 {server}
 [[connections]]
 name = "local"
@@ -154,10 +159,10 @@ key = "{KEY}"
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
     def text(self):
-        return self.log.read_text() if self.log.exists() else ""
+        return written(self.log)
 
     def lines(self):
-        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return logs.records(self.text())
 
     def connection(self, port=None):
         return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
@@ -210,10 +215,9 @@ key = "{KEY}"
             process.wait(PATIENCE)
         self.upstream.shutdown()
         self.upstream.server_close()
-        logs = [self.log, self.data / "llm-gateway.log"]
-        written = "".join(log.read_text() for log in logs if log.exists())
-        report = SANITIZER_REPORT.search(written)
-        assert not report, written[max(0, report.start() - 200):report.start() + 6000]
+        said = "".join(written(log) for log in (self.log, self.data / "llm-gateway.log"))
+        report = SANITIZER_REPORT.search(said)
+        assert not report, said[max(0, report.start() - 200):report.start() + 6000]
 
 
 @pytest.fixture(name="world")
@@ -274,15 +278,22 @@ def test_serves_and_says_so(world):
     assert world.chat() == (200, b'{"model": "m", "choices": []}')
     assert world.get("/ready") == (200, '{"status":"ready"}')
     assert world.get("/health") == (200, '{"status":"ok"}')
-    status = world.status()
+
+
+    def settled():
+        """A client has its answer a moment before its call is counted."""
+        found = world.status()
+        return found if found["requests"] >= 1 and found["in_flight"] == 0 else None
+
+    status = until(settled, "the call is counted")
     assert status["pid"] == process.pid and status["state"] == "serving" and status["workers"] == 2
     assert status["listen"] == [f"127.0.0.1:{world.port}"]
     assert status["admin_listen"] == f"127.0.0.1:{world.admin_port}"
-    assert status["requests"] >= 1 and status["in_flight"] == 0 and status["models"] == 1
-    assert 0 < status["added_p50_seconds"] <= status["added_p99_seconds"] < 5
+    assert status["models"] == 1
+    assert 0 < status["added_p50_seconds"] <= status["added_p99_seconds"] < PATIENCE
     people = world.call("status").stdout
     assert f"pid {process.pid}" in people and str(world.config) in people and "p99" in people
-    serving = [line for line in world.lines() if line["msg"] == "serving"]
+    serving = until(lambda: [line for line in world.lines() if line["msg"] == "serving"], "the log says that it serves")
     assert len(serving) == 1 and serving[0]["pid"] == process.pid
 
 
@@ -330,7 +341,7 @@ def test_daemon(world):
     pid = world.status()["pid"]
     assert f"pid {pid}" in started.stdout
     assert world.chat()[0] == 200
-    until(lambda: '"serving"' in (world.data / "llm-gateway.log").read_text(), "the log says that it serves")
+    until(lambda: '"serving"' in written(world.data / "llm-gateway.log"), "the log says that it serves")
     assert started.stdout.endswith(f"; log: {world.data}/llm-gateway.log\n")
     assert world.call("stop").returncode == 0
 
@@ -340,7 +351,7 @@ def test_daemon_names_the_log_that_is_written(world):
     world.write_config(more=f'[log]\noutput = "{log}"\n')
     started = world.call("start", "--daemon")
     assert started.stdout.endswith(f"; log: {log}; standard output: {world.data}/llm-gateway.log\n")
-    until(lambda: '"serving"' in log.read_text(), "the log says that it serves")
+    until(lambda: '"serving"' in written(log), "the log says that it serves")
     assert world.call("stop").returncode == 0
 
 
@@ -379,8 +390,9 @@ def test_reload_swaps_models(world, how):
     elif how == "signal":
         process.send_signal(signal.SIGHUP)
     until(lambda: world.chat("new")[0] == 200, "the new model is there")
-    assert world.chat("m")[0] == 404
-    until(lambda: world.metric('llm_gateway_config_reloads_total{result="success"}') >= 1, "the reload is counted")
+    name = 'llm_gateway_config_reloads_total{result="success"}'
+    until(lambda: (world.metric(name) or 0) >= 1, "the reload is counted")
+    assert world.chat("new")[0] == 200 and world.chat("m")[0] == 404
 
 
 def test_reload_under_load_fails_no_request(world):
@@ -406,7 +418,7 @@ def test_a_bad_file_keeps_the_old_configuration(world):
     assert world.chat()[0] == 200
     assert world.metric('llm_gateway_config_reloads_total{result="failure"}') == 1
     assert "models" in world.status()["last_reload_error"]
-    failed = [line for line in world.lines() if "not reloaded" in line["msg"]]
+    failed = until(lambda: [line for line in world.lines() if "not reloaded" in line["msg"]], "the log says so")
     assert len(failed) == 1 and failed[0]["level"] == "error" and "old one" in failed[0]["msg"]
     world.config.write_text(good)
     assert world.call("reload").returncode == 0
@@ -478,13 +490,13 @@ def test_sigterm_drains_a_stream(world):
 
 
 def test_drain_ends_at_its_limit(world):
-    world.config.write_text(world.config.read_text().replace('drain_timeout = "20s"', 'drain_timeout = "1s"'))
+    world.config.write_text(world.config.read_text().replace(f'"{DRAIN_SECONDS}s"', '"1s"'))
     process = world.serve()
     stream = world.begin_stream()
     began = time.monotonic()
     process.terminate()
     assert process.wait(PATIENCE) == 0
-    assert 0.9 < time.monotonic() - began < PATIENCE / 2
+    assert 0.9 < time.monotonic() - began < DRAIN_SECONDS / 2
     # A stream that was cut off must not look whole.
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         rest = stream.read()

@@ -96,13 +96,13 @@ def test_a_client_that_leaves_ends_the_upstream_connection(wire, request_id):
         socket = await open_socket(wire, request_id)
         await socket.send("hello")
         assert await socket.recv() == "hello"
-        assert wire.upstream.waiting["json"] == 1
+        assert wire.upstream.waiting["json"] >= 1
         socket.transport.abort()
 
     asyncio.run(talk())
     waiting.until(lambda: wire.upstream.waiting["json"] == 0, "the upstream's socket is closed")
     metrics.wait_until_idle(wire.gateway)
-    assert wire.upstream.open_connections <= before + 1
+    waiting.until(lambda: wire.upstream.open_connections <= before + 1, "the upstream has noticed")
 
 
 def test_without_an_upgrade(wire):

@@ -1,12 +1,11 @@
 """No secret in anything the program writes: error bodies, headers, metrics, lists, config show, status, logs."""
 
-import json
 import pathlib
 import subprocess
 
 import pytest
 
-from harness import metrics, processes, raw, waiting
+from harness import files, metrics, processes, raw, waiting
 from harness import world as worlds
 
 pytestmark = pytest.mark.xdist_group("wire")
@@ -91,10 +90,10 @@ def test_nothing_the_process_keeps_holds_a_secret(wire):
     assert raw.post_json(wire.address, "/v1/chat/completions", {"model": "scripted"}, wire.bearer()).status == 200
     command_line = (pathlib.Path("/proc") / str(wire.gateway.process.pid) / "cmdline").read_bytes().decode()
     assert "serve" in command_line and not holds_a_secret(wire, command_line)
-    files = [each for each in (wire.directory / "data").rglob("*") if each.is_file()]
-    assert files
-    for file in files:
-        assert not holds_a_secret(wire, file.read_bytes().decode("latin-1")), file
+    kept = files.contents(wire.directory / "data")
+    assert kept
+    for file, data in kept:
+        assert not holds_a_secret(wire, data.decode("latin-1")), file
 
 
 def test_a_faulty_configuration_is_refused_without_its_secrets(wire, tmp_path):
@@ -114,10 +113,10 @@ def test_the_log_is_json_with_request_ids_and_without_secrets(wire, request_id):
     assert answer.status == 200
 
     def lines():
-        return [line for line in wire.gateway.text().splitlines() if request_id in line and '"msg":"request"' in line]
+        own = [line for line in wire.gateway.records() if line.get("request_id") == request_id]
+        return [line for line in own if line["msg"] == "request"]
 
-    waiting.until(lines, "the request is in the log")
-    [record] = [json.loads(line) for line in lines()]
+    [record] = waiting.until(lines, "the request is in the log")
     assert record["key"] == "full" and record["model"] == "scripted" and record["status"] == 200
     assert record["input_tokens"] == 3 and record["output_tokens"] == 5
     assert record["ts"] > "2025"
@@ -136,7 +135,13 @@ def test_metrics_count_requests_and_tokens(wire, request_id):
             metrics.total(found, "llm_gateway_added_seconds_count", endpoint="chat"),
         ]
 
+    metrics.wait_until_idle(wire.gateway)
     before = state()
     for _ in range(7):
         assert raw.post_json(wire.address, "/v1/chat/completions", {"model": "fresh"}, wire.bearer()).status == 200
-    assert [now - then for now, then in zip(state(), before)] == [7, 21, 35, 7]
+
+    def grown():
+        return [now - then for now, then in zip(state(), before)]
+
+    waiting.until(lambda: grown()[0] == grown()[3] == 7, "all of them are counted")
+    assert grown() == [7, 21, 35, 7]

@@ -43,10 +43,14 @@ def connections(process, *peers):
     return found
 
 
+def all_of(found, peers):
+    return found if len(found) == len(peers) else None
+
+
 def check(process, *peers):
     try:
         # Every kind of connection is there while a stream goes on.
-        found = until(lambda: len(connections(process, *peers)) == len(peers) and connections(process, *peers), peers)
+        found = until(lambda: all_of(connections(process, *peers), peers), f"connections of all the ports {peers}")
     except sockets.NotAllowed as error:
         pytest.skip(f"this machine does not let a parent look at its child's sockets: {error}")
     assert all(all(each) for each in found.values()), found

@@ -188,7 +188,8 @@ def test_http2_by_alpn(tmp_path):
         behind.upstream.released.set()
         assert b"[DONE]" in stream.read()
         # All of it on one connection for each of the two workers.
-        assert behind.status()["requests"] == 6 and behind.status()["client_connections"] <= 2
+        until(lambda: behind.status()["requests"] == 6, "the second has answered all of them")
+        assert behind.status()["client_connections"] <= 2
         front.config.write_text(front.config.read_text().replace('http2 = "on"', 'http2 = "off"'))
         assert front.call("reload").returncode == 0
         assert front.chat()[0] == 200

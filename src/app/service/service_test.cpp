@@ -113,6 +113,16 @@ TEST(Status, IsOneObjectAndReadable) {
   EXPECT_FALSE(render_status(write_answer({.ok = true, .message = "x"})));
 }
 
+TEST(Status, SaysWhetherItServes) {
+  StatusReport report;
+  report.state = "serving";
+  EXPECT_TRUE(is_serving(write_status(report)));
+  report.state = "draining";
+  EXPECT_FALSE(is_serving(write_status(report)));
+  EXPECT_FALSE(is_serving("{}"));
+  EXPECT_FALSE(is_serving("nonsense"));
+}
+
 TEST(Answer, SurvivesTheWayThere) {
   const auto good = read_answer(write_answer({.ok = true, .message = "two\n\"lines\""}));
   ASSERT_TRUE(good);

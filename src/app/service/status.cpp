@@ -175,6 +175,11 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   return lines.take();
 }
 
+bool is_serving(std::string_view json) {
+  const auto members = read_members(json);
+  return members && Lines(*members).value("state") == "serving";
+}
+
 std::string write_answer(const CommandAnswer& answer) {
   std::string out;
   json::Writer w(out);

@@ -45,6 +45,8 @@ std::string write_status(const StatusReport& report);
 
 // The lines people read. The error is a sentence: it is not what a gateway of this version answers.
 std::expected<std::string, std::string> render_status(std::string_view json);
+// Whether it is the status of a gateway that takes requests: not of one that stops or has a successor.
+bool is_serving(std::string_view json);
 
 // The answer to any other command.
 struct CommandAnswer {

@@ -81,10 +81,17 @@ TEST_P(ObjectThreadTest, HearsOfChangesItsOwnAndOthers) {
   EXPECT_TRUE(ears.hear_names({}));
   EXPECT_TRUE(thread.post([](ObjectStore* store) { EXPECT_TRUE(insert(store, "own")); }));
   EXPECT_TRUE(ears.hear_names({"own"}));
-  const auto before = std::chrono::steady_clock::now();
-  insert_elsewhere("their");
-  EXPECT_TRUE(ears.hear_names({"own", "their"}));
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
+  // Within a second, unless the machine has other things to do: then the next one is.
+  std::vector<std::string> names{"own"};
+  auto quickest = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 10 && quickest >= std::chrono::seconds(1); ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    names.push_back("their-" + std::to_string(i));
+    insert_elsewhere(names.back());
+    ASSERT_TRUE(ears.hear_names(names));
+    quickest = std::min(quickest, std::chrono::steady_clock::now() - before);
+  }
+  EXPECT_LT(quickest, std::chrono::seconds(1));
 }
 
 TEST_P(ObjectThreadTest, APokeAnswersAfterTheChangeIsLoaded) {

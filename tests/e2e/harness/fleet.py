@@ -120,12 +120,7 @@ class Fleet:
 
     def __init__(self, directory, providers, settings, speed=2000, arguments=()):
         instances = len(providers)
-        # The instances of one simulator have ports in a row.
-        self.first = next(
-            port
-            for port in processes.free_ports(50)
-            if all(processes._is_free(port + number) for number in range(instances))
-        )
+        self.first = processes.free_row(instances)  # the instances of one simulator have ports in a row
         self.ports = [self.first + number for number in range(instances)]
         command = ["simulate", "--listen", f"127.0.0.1:{self.first}", "--instances", str(instances), "--name", "i"]
         command += ["--decode-speed", str(speed), *arguments]

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 
-from . import raw, waiting
+from . import logs, raw, waiting
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 READY_SECONDS = 60  # sanitizer builds on busy cores
@@ -33,14 +33,13 @@ def preset():
 FIRST_PORT, PORTS_PER_WORKER, WORKERS_MAX = 10_240, 2_800, 8
 
 
-def _own_ports():
+def _own_part():
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
-    ports = list(range(FIRST_PORT + worker * PORTS_PER_WORKER, FIRST_PORT + (worker + 1) * PORTS_PER_WORKER))
-    random.shuffle(ports)  # other runs on this machine choose from the same
-    return itertools.cycle(ports)
+    return range(FIRST_PORT + worker * PORTS_PER_WORKER, FIRST_PORT + (worker + 1) * PORTS_PER_WORKER)
 
 
-_ports = _own_ports()
+# Shuffled: other runs on this machine choose from the same.
+_ports = itertools.cycle(random.sample(_own_part(), PORTS_PER_WORKER))
 
 
 def _is_free(port):
@@ -56,6 +55,12 @@ def _is_free(port):
 def free_ports(count):
     """Ports nobody uses, each given once."""
     return list(itertools.islice((port for port in _ports if _is_free(port)), count))
+
+
+def free_row(count):
+    """The same, one after the other: the first of them."""
+    own = _own_part()
+    return next(port for port in _ports if port + count in own and all(_is_free(port + n) for n in range(count)))
 
 
 class Process:
@@ -86,6 +91,10 @@ class Process:
 
     def text(self):
         return self.output.read_text(errors="replace")
+
+    def records(self):
+        """What its log has so far."""
+        return logs.records(self.text())
 
     def _answers(self, path):
         if self.process.poll() is not None:
