@@ -266,7 +266,7 @@ TEST_P(H2Client, RefusesWhatCannotBeSent) {
 TEST_P(H2Client, DroppedExchangeResetsItsStreamOnly) {
   int cancelled = 0;
   TestWorld world(GetParam(), [&](ServerExchange& exchange) -> Task<void> {
-    if (!co_await net::sleep_for(exchange.loop(), 300ms, &exchange.cancellation())) {
+    if (!co_await net::sleep_for(exchange.loop(), 2s, &exchange.cancellation())) {
       ++cancelled;
       co_return;
     }
@@ -569,17 +569,17 @@ TEST_P(H2Client, HeadAndEmptyAnswers) {
 
 TEST_P(H2Client, PoolCountsReapsAndRetires) {
   TestWorld world(GetParam(), [](ServerExchange& exchange) -> Task<void> {
-    (void)co_await net::sleep_for(exchange.loop(), exchange.head().path == "/slow" ? 100ms : 0ms);
+    (void)co_await net::sleep_for(exchange.loop(), exchange.head().path == "/slow" ? 2s : 0s);
     co_await respond(exchange, 200, "fine");
   });
   PoolOptions options = h2_options();
-  options.idle_time = 50ms;
+  options.idle_time = 2s;
   Client client(world, options);
   world.run([&]() -> Task<void> {
     (void)co_await call(client, "GET", "/");
     client.pool.reap();
     EXPECT_EQ(client.pool.open(), 1u);
-    co_await world.pause(60ms);
+    co_await world.pause(2s + 10ms);
     client.pool.reap();
     EXPECT_EQ(client.pool.open(), 0u);
 

@@ -221,7 +221,7 @@ TEST_P(H2Limits, TooManyStreamsAreRefused) {
     TestWorld world(
         GetParam(),
         [](ServerExchange& exchange) -> Task<void> {
-          (void)co_await net::sleep_for(exchange.loop(), 200ms, &exchange.cancellation());
+          (void)co_await net::sleep_for(exchange.loop(), 2s, &exchange.cancellation());
           co_await respond(exchange, 200, "fine");
         },
         options);

@@ -333,7 +333,7 @@ TEST_P(H2Server, ResetByTheClientCancelsTheHandler) {
   std::optional<ErrorCode> reason;
   bool other_cancelled = false;
   TestWorld world(GetParam(), [&](ServerExchange& exchange) -> Task<void> {
-    auto slept = co_await net::sleep_for(exchange.loop(), 300ms, &exchange.cancellation());
+    auto slept = co_await net::sleep_for(exchange.loop(), 2s, &exchange.cancellation());
     if (exchange.head().path == "/cancel") {
       if (!slept) reason = slept.error().code;
       auto written = exchange.start({.framing = Framing::until_close});
@@ -362,7 +362,7 @@ TEST_P(H2Server, ResetByTheClientCancelsTheHandler) {
 TEST_P(H2Server, LossOfTheConnectionCancelsAllHandlers) {
   int cancelled = 0;
   TestWorld world(GetParam(), [&](ServerExchange& exchange) -> Task<void> {
-    auto slept = co_await net::sleep_for(exchange.loop(), 20s, &exchange.cancellation());
+    auto slept = co_await net::sleep_for(exchange.loop(), 100s, &exchange.cancellation());
     // The account is settled after the client has gone.
     (void)co_await net::sleep_for(exchange.loop(), 50ms);
     if (!slept) ++cancelled;

@@ -31,7 +31,7 @@ struct TestHandler final : RequestHandler {
 enum class Backend : uint8_t { sockets, simulation };
 
 struct TestWorld {
-  static constexpr base::Duration kPatience = std::chrono::seconds(30);  // a test that hangs fails, and does not block
+  static constexpr base::Duration kPatience = std::chrono::seconds(120);  // a test that hangs fails, and does not block
 
   std::unique_ptr<net::sim::World> simulation;
   std::unique_ptr<net::Loop> real_loop;
@@ -89,9 +89,9 @@ struct TestWorld {
 
   net::Task<void> pause(base::Duration time) { (void)co_await net::sleep_for(loop, time); }
 
-  // Waits until something holds, for a few seconds.
+  // Waits until something holds, for a minute.
   net::Task<bool> until(std::function<bool()> holds) {
-    for (int i = 0; i < 1000 && !holds(); ++i) co_await pause(std::chrono::milliseconds(10));
+    for (int i = 0; i < 6000 && !holds(); ++i) co_await pause(std::chrono::milliseconds(10));
     co_return holds();
   }
 };

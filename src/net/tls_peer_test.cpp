@@ -54,7 +54,7 @@ class TlsPeerTest : public testing::Test {
     tasks_.spawn(
         [](TlsPeerTest& test, const std::function<Task<void>(Stream&)>& function, bool& finished) -> Task<void> {
           auto socket = co_await accept(*test.listener_, {});
-          auto stream = co_await tls_accept(std::move(*socket), test.server_, {.deadline = test.loop_.now() + 10s});
+          auto stream = co_await tls_accept(std::move(*socket), test.server_, {.deadline = test.loop_.now() + 60s});
           EXPECT_TRUE(stream.has_value());
           if (stream) co_await function(**stream);
           finished = true;
@@ -139,7 +139,7 @@ TEST_F(TlsPeerTest, ARecordInPieces) {
         char buffer[64];
         int wake_ups = 0;
         for (;;) {
-          EXPECT_TRUE((co_await wait_readable(stream, {.deadline = loop_.now() + 10s})).has_value());
+          EXPECT_TRUE((co_await wait_readable(stream, {.deadline = loop_.now() + 60s})).has_value());
           ++wake_ups;
           const IoResult result = stream.try_read(buffer);
           if (result.status == IoStatus::would_block_read) {
@@ -170,7 +170,7 @@ TEST_F(TlsPeerTest, AnAlertIsAnError) {
       },
       [&](Stream& stream) -> Task<void> {
         for (int i = 0; i < 2; ++i) {
-          auto bytes = co_await read_scratch(stream, {.deadline = loop_.now() + 10s});
+          auto bytes = co_await read_scratch(stream, {.deadline = loop_.now() + 60s});
           EXPECT_EQ(bytes.error().code, ErrorCode::tls);
         }
         EXPECT_NE(last_tls_error().find("bad record mac"), std::string_view::npos) << last_tls_error();

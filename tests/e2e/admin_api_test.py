@@ -195,7 +195,8 @@ def test_matrix_of_the_rest(admin, role):
     assert admin.call(role, "GET", "openapi.json").status == 200
     assert admin.call(role, "GET", "whoami").status == 200
     spend = admin.call(role, "GET", "spend?by=team,model&from=2026-01-01")
-    assert spend.status == 200 and spend.json()["data"] == []
+    # A test of a connection may be among the calls, once its record has been taken in; it was for nothing.
+    assert spend.status == 200 and not sum(row["nano_dollars"] or 0 for row in spend.json()["data"])
     tested = admin.call(role, "POST", "connections/of-the-file/test", {})
     assert tested.status == (200 if role in ("owner", "admin") else 403)
     if tested.status == 200:
@@ -408,9 +409,12 @@ def test_what_was_spent(admin):
         assert answer.status == 200, answer.body
         return {tuple(row[name] for name in query.split("&")[0][3:].split(",")): row for row in answer.json()["data"]}
 
-    waiting.until(lambda: len(spend("owner", "by=team,model")) == 2, "both calls are summed up")
-    rows = spend("viewer", "by=team,model")
-    assert sum(row["nano_dollars"] for row in rows.values()) == total and ("search", "spent-model") in rows
+    def own_rows(role):
+        """Without the tests of connections, whose records are taken in at some time."""
+        return {key: row for key, row in spend(role, "by=team,model").items() if key[1] == "spent-model"}
+
+    waiting.until(lambda: set(own_rows("owner")) == {("search", "spent-model"), ("other", "spent-model")}, "the sums")
+    assert sum(row["nano_dollars"] for row in own_rows("viewer").values()) == total
     assert set(spend("team-admin", "by=team")) == {("search",)}, "a team admin sees the own team's"
     assert set(spend("owner", "by=key&team=other")) == {("spender-other",)}
     assert not spend("owner", "by=key&to=2026-01-01")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("failover")
 
 STREAM = Call("streamed", CHAT, True)
 DOCUMENT = Call("document", CHAT, False)
-HEDGE_SECONDS = 0.15
+HEDGE_MS = 150
 
 
 @upstream.script("by-who")
@@ -59,7 +59,7 @@ def settings(scripted, deaf):
             + models("other", "second"),
             "prices": [{"provider": "*", "model": "*", "input": "2", "output": "10"}],
             "routes": [
-                {"models": ["hedged"], "hedge": f"{HEDGE_SECONDS}s", **quick},
+                {"models": ["hedged"], "hedge": f"{HEDGE_MS}ms", **quick},
                 {"models": ["late"], "hedge": "p95", **quick},
                 {"models": ["mirrored"], "mirror": "shadow", **quick},
                 {"models": ["shadow"], "first_byte_timeout": "1s"},
@@ -139,7 +139,7 @@ def test_a_quick_answer_is_not_hedged_and_a_failing_hedge_is_not_noticed(fleet):
     def before_a_quick_one():
         hedges, began = fleet.event("hedge"), time.monotonic()
         assert fleet.ask(quick).status == 200
-        return [hedges] if time.monotonic() - began < HEDGE_SECONDS else None
+        return [hedges] if time.monotonic() - began < HEDGE_MS / 1000 else None
 
     [hedges] = waiting.until(before_a_quick_one, "an answer was quick")
     assert fleet.event("hedge") == hedges

@@ -62,7 +62,12 @@ class H2Client:
         self._h2.send_headers(stream, head)
         self._h2.send_data(stream, body, end_stream=True)
         self._answers[stream] = Answer()
-        self._flush()
+        try:
+            self._flush()
+        except OSError:
+            # Closed, after a GOAWAY that came while nobody looked: wait() knows what it means for the request.
+            if not self.going_away:
+                raise
         return stream
 
     def wait(self, stream, condition=lambda answer: answer.ended):
