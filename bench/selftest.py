@@ -29,14 +29,14 @@ EVENT = re.compile(r'data: \{.*"system_fingerprint":"fp_([0-9a-f]{6})_([0-9a-f]{
 
 
 PATIENCE_SECONDS = 120  # only a broken test waits so long
-TRIES = 6
+MEASURED_MAX = 6  # times, see undisturbed()
 
 
 def undisturbed(measure):
     """Measures again what was wrong: a machine that others use, too, makes it so once, a fault does every time."""
     @functools.wraps(measure)
     def again(self):
-        for _ in range(TRIES - 1):
+        for _ in range(MEASURED_MAX - 1):
             try:
                 return measure(self)
             except AssertionError:
