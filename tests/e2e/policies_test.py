@@ -312,7 +312,15 @@ def test_a_session_is_its_keys_own(fleet):
         answer = raw.post_json(fleet.gateway.address, CHAT, body, [("Authorization", f"Bearer {key}")])
         return answer.header("x-simulator-instance")
 
-    own = {key: at(key) for key in (KEY, *OTHER_KEYS.values())}
+    def everybody():
+        return {key: at(key) for key in (KEY, *OTHER_KEYS.values())}
+
+    own = everybody()
+    if len(set(own.values())) == 1:  # by chance, each worker having its own turns: then one key's session is moved
+        number = int(own[KEY].removeprefix("i-")) - 1
+        out_for(fleet, number, "pinned-key", [])
+        fleet.well()
+        own = everybody()
     assert len(set(own.values())) > 1
     assert {key: at(key) for key in own} == own
 
