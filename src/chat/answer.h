@@ -28,7 +28,8 @@ struct Choice {
   uint32_t index = 0;
   Finish finish = Finish::unknown;
   bool context_window = false;          // length: because the window is full
-  std::string_view stop_sequence = {};  // stop: the sequence that matched, where the provider tells
+  bool at_sequence = false;             // stop: at a stop sequence of the request
+  std::string_view stop_sequence = {};  // at_sequence: which, where the provider tells
   std::string_view native_finish = {};  // the provider's own word, for logs and same-dialect writers
   std::string_view explanation = {};    // filter, refusal: the provider's words, if any
   std::string_view logprobs = {};       // OpenAI's array of token logprobs (choices[].logprobs.content) as JSON text

@@ -127,6 +127,7 @@ void Collector::finish(const StreamEvent& event) {
   Choice& choice = choice_of(event.choice);
   choice.finish = said.finish;
   choice.context_window = said.context_window;
+  choice.at_sequence = said.at_sequence;
   choice.stop_sequence = arena_.copy(said.stop_sequence);
   choice.native_finish = arena_.copy(said.native_finish);
   choice.explanation = arena_.copy(said.explanation);

@@ -272,6 +272,7 @@ void Sequencer::note_finish(const StreamEvent& event) {
   // A stop that comes after a better reason does not replace it.
   if (said.finish != Finish::unknown || choice->finish.finish == Finish::unknown) choice->finish.finish = said.finish;
   choice->finish.context_window |= said.context_window;
+  choice->finish.at_sequence |= said.at_sequence;
   const auto keep = [this](std::string_view& to, std::string_view from) {
     if (!from.empty() && to != from && charge(from.size())) to = arena_.copy(from);
   };

@@ -78,9 +78,13 @@ TEST(AnthropicAnswerWriter, StopReasons) {
     EXPECT_EQ(b.world.write_answer(b.finish(c.finish)), message("", c.stop));
   }
   Built b;
+  b.choice.at_sequence = true;
+  EXPECT_EQ(b.world.write_answer(b.finish(Finish::stop)),
+            message("", R"("stop_reason":"stop_sequence","stop_sequence":null)"));
   b.choice.stop_sequence = "END";
   EXPECT_EQ(b.world.write_answer(b.finish(Finish::stop)),
             message("", R"("stop_reason":"stop_sequence","stop_sequence":"END")"));
+  b.choice.at_sequence = false;
   b.choice.stop_sequence = {};
   b.choice.context_window = true;
   EXPECT_EQ(b.world.write_answer(b.finish(Finish::length)),

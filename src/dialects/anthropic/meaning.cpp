@@ -64,6 +64,7 @@ void read_stop(json::Value holder, base::Arena& arena, chat::Choice& choice) {
         if (reason.word == choice.native_finish) choice.finish = reason.finish;
       }
       choice.context_window = choice.native_finish == "model_context_window_exceeded";
+      choice.at_sequence = choice.native_finish == "stop_sequence";
     } else if (member.is("stop_sequence")) {
       choice.stop_sequence = member.value.string(arena);
     } else if (member.is("stop_details")) {
@@ -88,7 +89,7 @@ Stop stop_of(const chat::Choice& choice, bool any_tool_call) {
     case Finish::unknown: break;
   }
   if (any_tool_call) return {.reason = "tool_use"};
-  if (!choice.stop_sequence.empty()) return {.reason = "stop_sequence", .sequence = choice.stop_sequence};
+  if (choice.at_sequence) return {.reason = "stop_sequence", .sequence = choice.stop_sequence};
   return {.reason = "end_turn"};
 }
 

@@ -203,7 +203,7 @@ class Writer final : public StreamWriter {
   }
 
   void finish(const chat::Choice& choice) {
-    choice_ = {.finish = choice.finish, .context_window = choice.context_window};
+    choice_ = {.finish = choice.finish, .context_window = choice.context_window, .at_sequence = choice.at_sequence};
     stop_sequence_ = choice.stop_sequence;
     explanation_ = choice.explanation;
   }

@@ -118,6 +118,7 @@ void read_stop_reason(std::string_view reason, chat::Choice& choice) {
     if (known.word == reason) choice.finish = known.finish;
   }
   choice.context_window = reason == "model_context_window_exceeded";
+  choice.at_sequence = reason == "stop_sequence";
 }
 
 std::string_view stop_reason(const chat::Choice& choice, bool any_tool_call) {
@@ -130,7 +131,7 @@ std::string_view stop_reason(const chat::Choice& choice, bool any_tool_call) {
     default: break;
   }
   if (any_tool_call) return "tool_use";
-  return choice.stop_sequence.empty() ? "end_turn" : "stop_sequence";
+  return choice.at_sequence ? "stop_sequence" : "end_turn";
 }
 
 void read_usage(json::Value usage, chat::Usage& into) {

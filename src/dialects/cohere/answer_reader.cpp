@@ -42,7 +42,7 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
   if (is_failure(word)) return std::unexpected(failure(word, (*root)["error"].string(arena)));
   answer.id = (*root)["id"].string(arena);
   answer.usage = read_usage((*root)["usage"]);
-  chat::Choice choice{.finish = finish_from(word), .native_finish = word};
+  chat::Choice choice{.finish = finish_from(word), .at_sequence = word == "STOP_SEQUENCE", .native_finish = word};
   read_assistant(message, context, choice.parts);
   const bool any_call = settle_calls(choice.parts, context);
   if (any_call && choice.finish != chat::Finish::length) choice.finish = chat::Finish::tool;

@@ -162,7 +162,7 @@ class CohereStreamReader final : public StreamReader {
     const std::string_view error = delta["error"].string(scratch_);
     if (is_failure(word)) return fail(failure(word, error), sink);
     close(sink);
-    chat::Choice choice{.finish = finish_from(word), .native_finish = word};
+    chat::Choice choice{.finish = finish_from(word), .at_sequence = word == "STOP_SEQUENCE", .native_finish = word};
     if (choice.finish == chat::Finish::tool && !any_call_) choice.finish = chat::Finish::stop;
     chat::Answer answer;
     answer.choices = chat::List<chat::Choice>::of(&choice, 1);

@@ -44,7 +44,7 @@ std::string_view finish_word(const chat::Choice& choice) {
     case Finish::refusal:
     case Finish::pause: break;
   }
-  return choice.stop_sequence.empty() && choice.native_finish != "STOP_SEQUENCE" ? "COMPLETE" : "STOP_SEQUENCE";
+  return choice.at_sequence ? "STOP_SEQUENCE" : "COMPLETE";
 }
 
 chat::Usage read_usage(json::Value usage) {

@@ -136,6 +136,19 @@ TEST_F(OpenaiChatWriter, MediaNobodyCouldSeeAreRefused) {
   }
 }
 
+TEST_F(OpenaiChatWriter, UploadedFilesAreOpenaisOwn) {
+  read(R"({"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file_1"}}]}]})");
+  chat::Target target = vendor();
+  target.documents = true;
+  EXPECT_THAT(write(target), HasSubstr(R"("file":{"file_id":"file_1"})"));
+  world_.request.from = chat::Dialect::openai_responses;
+  EXPECT_THAT(write(target), HasSubstr(R"("file":{"file_id":"file_1"})"));
+  for (const chat::Dialect other : {chat::Dialect::anthropic, chat::Dialect::gemini}) {
+    world_.request.from = other;
+    EXPECT_THAT(write(target), StartsWith("error: messages: a file uploaded to another provider")) << write(target);
+  }
+}
+
 TEST_F(OpenaiChatWriter, SignaturesGoHomeOnly) {
   const std::string_view with_signature =
       R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"reasoning_content":"Hm.",

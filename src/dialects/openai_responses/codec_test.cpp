@@ -187,6 +187,31 @@ TEST_F(ResponsesTest, RefusesWhatItCannotSay) {
               HasSubstr("error: input[0].content[0]"));
 }
 
+TEST_F(ResponsesTest, UploadedFilesAreOpenaisOwn) {
+  constexpr std::string_view kFile = R"({"file_id":"file_1","type":"input_file"})";
+  ASSERT_TRUE(world_.read_request(R"({"input":[{"role":"user","content":[)" + std::string(kFile) + "]}]}"));
+  for (const chat::Dialect openais : {chat::Dialect::openai_responses, chat::Dialect::openai_chat}) {
+    world_.request.from = openais;
+    EXPECT_EQ(field(world_.write_request(openai_target()), {"input", "0", "content", "0"}), kFile);
+  }
+  for (const chat::Dialect other : {chat::Dialect::anthropic, chat::Dialect::gemini}) {
+    world_.request.from = other;
+    EXPECT_THAT(world_.write_request(openai_target()), HasSubstr("a file uploaded to another provider"));
+  }
+}
+
+TEST_F(ResponsesTest, AFailedToolsImagesSayThatItFailed) {
+  ASSERT_TRUE(world_.read_request(
+      R"({"input":[{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},)"
+      R"({"type":"function_call_output","call_id":"c1","output":[{"type":"input_image","image_url":"https://a/b.png"}]}]})"));
+  for (chat::Message& message : world_.request.messages) {
+    for (chat::Part& part : message.parts) part.is_error = part.kind == chat::PartKind::tool_result;
+  }
+  world_.request.from = chat::Dialect::anthropic;
+  EXPECT_EQ(field(world_.write_request(openai_target()), {"input", "1", "output", "0"}),
+            R"({"text":"Error:","type":"input_text"})");
+}
+
 TEST_F(ResponsesTest, ToolsOfAnotherProviderAreDroppedWithAWordAlsoIfThereAreNoOthers) {
   ASSERT_TRUE(world_.read_request(R"({"input":"a"})"));
   world_.request.tools.push(
