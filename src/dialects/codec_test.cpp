@@ -331,6 +331,43 @@ TEST(Pairs, StreamsSurviveEveryPair) {
   }
 }
 
+// Three dialects have a word for it; which sequence it was, Cohere and Bedrock need not say.
+TEST(Pairs, AStopAtASequenceStaysOne) {
+  constexpr std::array kHaveAWord{Dialect::anthropic, Dialect::bedrock, Dialect::cohere};
+  World world(1);
+  const chat::Request request;
+  chat::Choice choice{.finish = chat::Finish::stop, .at_sequence = true};
+  choice.parts.push(world.arena, {.kind = PartKind::text, .text = "ended"});
+  chat::Answer answer;
+  answer.choices.push(world.arena, choice);
+  for (const Dialect provider : kHaveAWord) {
+    for (const Dialect client : kHaveAWord) {
+      const Codec& from = *find_codec(provider);
+      const Codec& to = *find_codec(client);
+      chat::Answer seen;
+      std::string wire;
+      from.write_answer(answer, answering(world, request, chat::Framing::json), wire);
+      ASSERT_TRUE(from.read_answer(world.arena.copy(wire), reading(world, provider), seen)) << wire;
+      wire.clear();
+      to.write_answer(seen, answering(world, request, chat::Framing::json), wire);
+      chat::Answer again;
+      ASSERT_TRUE(to.read_answer(world.arena.copy(wire), reading(world, client), again)) << wire;
+      EXPECT_TRUE(again.choices.front().at_sequence) << to_string(provider) << " to " << to_string(client) << wire;
+
+      const auto upstream =
+          write_stream(world, from, request, [&](chat::EventSink& sink) { chat::explode(answer, sink); });
+      const auto downstream =
+          write_stream(world, to, request, [&](chat::EventSink& sink) { read_stream(world, from, upstream, sink); });
+      chat::Collector collector(world.arena);
+      chat::Sequencer sequencer(collector);
+      read_stream(world, to, downstream, sequencer);
+      sequencer.transport_ended();
+      ASSERT_TRUE(collector.ended()) << to_string(provider) << " to " << to_string(client);
+      EXPECT_TRUE(collector.answer().choices.front().at_sequence) << to_string(provider) << " to " << to_string(client);
+    }
+  }
+}
+
 // A stream that is cut anywhere is an error at the other end, or nothing that looks like an end.
 TEST(Pairs, ACutStreamNeverLooksFinished) {
   for (const Dialect provider : kDialects) {
