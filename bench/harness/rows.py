@@ -183,7 +183,7 @@ def added_latency(lab: Lab) -> Row:
 
     def measure(target: Target) -> None:
         result = lab.calm_load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
-                                            lab.options.seconds], "latency")
+                                                 lab.options.seconds], "latency")
         for point, samples in points.items():
             samples.add(target.name, result["latency_us"][point])
 
@@ -335,7 +335,7 @@ def governed(lab: Lab) -> Row:
                                                  "--warmup-seconds", 0.3, "--seconds", lab.options.seconds], "governed")
         cost.add(target.name, result["cpu_us_per_request"])
         result = lab.calm_load(target, "plain", ["--connections", 1, "--warmup-seconds", 0.2, "--seconds",
-                                            lab.options.seconds], "governed")
+                                                 lab.options.seconds], "governed")
         latency.add(target.name, result["latency_us"]["p99"])
 
     interleaved(lab, targets, measure)

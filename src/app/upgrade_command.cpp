@@ -32,9 +32,8 @@ int run_upgrade(const Target& target) {
   const auto data_dir = find_data_dir(target);
   if (!data_dir) return kExitUsage;
   const Target found{.config = {}, .data_dir = *data_dir};
-  const auto message = ask_running(found, "upgrade", kUpgradeTimeout);
-  if (!message) return message.error();
-  std::cout << *message << (message->ends_with('\n') ? "" : "\n");
+  const int status = call_and_print(found, "upgrade", kUpgradeTimeout);
+  if (status != kExitOk) return status;
   if (commands_reach_successor(*data_dir)) return kExitOk;
   std::cerr << "llm-gateway: the new process serves, but commands do not reach it\n";
   return kExitFailed;

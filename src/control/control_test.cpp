@@ -1,11 +1,11 @@
-#include <tuple>
-#include <utility>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+
+#include <tuple>
+#include <utility>
 
 #include "base/rng.h"
 #include "control/key_table.h"

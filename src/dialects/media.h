@@ -6,9 +6,18 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "chat/dialect.h"
 #include "chat/message.h"
 
 namespace llmgw::dialects {
+
+// Files uploaded to OpenAI are good only there; clients of its two dialects can mean no others.
+inline bool is_upload_elsewhere(const chat::Media& media, chat::Dialect from) {
+  return media.source == chat::MediaSource::file_id && from != chat::Dialect::openai_chat &&
+         from != chat::Dialect::openai_responses;
+}
+inline constexpr std::string_view kUploadElsewhere =
+    "a file uploaded to another provider cannot be sent to this one: send the file itself";
 
 // "data:image/png;base64,..." (RFC 2397) as media without line breaks; text that is not base64 becomes it. A missing
 // type is told by the first bytes. Nothing if it is no data URL.

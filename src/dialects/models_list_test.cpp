@@ -1,8 +1,8 @@
 #include "dialects/models_list.h"
 
-#include <vector>
-
 #include <gtest/gtest.h>
+
+#include <vector>
 
 namespace llmgw::dialects {
 namespace {

@@ -1,8 +1,8 @@
 #include "json/text.h"
 
-#include <utility>
-
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "base/rng.h"
 

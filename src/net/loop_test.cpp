@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -40,6 +41,11 @@ struct SocketWorld {
       finished = true;
     }(std::move(body), done));
     loop.run_until([&] { return done; });
+  }
+  // What happens in its own time: waited for, but not for ever.
+  Task<void> until(std::function<bool()> holds) {
+    const base::Instant limit = loop.now() + kPatience;
+    while (!holds() && loop.now() < limit) co_await sleep_for(loop, 1ms);
   }
 };
 
@@ -153,7 +159,7 @@ TEST(Socket, AResetNeverTurnsIntoAnEnd) {
       co_await write_all(**server, "half", {});
       (*server)->reset_on_close();
       server->reset();
-      while (tcp_ends().first != 0) co_await sleep_for(world.loop, 1ms);
+      co_await world.until([] { return tcp_ends().first == 0; });
       if (writer_first) {
         auto written = co_await write_all(**client, "more", {});
         EXPECT_FALSE(written.has_value());
@@ -314,8 +320,7 @@ TEST(Loop, ASignalIsNotMissedByACoroutineOutOfTurns) {
     }(signal, set, seen));
     set = true;
     signal.notify();
-    const base::Instant limit = world.loop.now() + kPatience;
-    while (!seen && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
+    co_await world.until([&] { return seen; });
   });
   EXPECT_TRUE(seen);
 }
@@ -344,8 +349,7 @@ TEST(Loop, WhatATurnReadsIsSentAtItsEnd) {
     world.run([&]() -> Task<void> {
       co_await sleep_for(world.loop, 1ms);
       signal.notify();
-      const base::Instant limit = world.loop.now() + kPatience;
-      while (turns.order.size() < 2 * readers && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
+      co_await world.until([&] { return turns.order.size() >= 2 * readers; });
     });
     const size_t together = std::min(readers, Loop::kSendersMax);
     EXPECT_EQ(turns.order.substr(0, 2 * together), std::string(together, 'r') + std::string(together, 's'));
@@ -368,8 +372,7 @@ TEST(Loop, BeginningsAreSentBeforeContinuations) {
   world.run([&]() -> Task<void> {
     co_await sleep_for(world.loop, 1ms);
     signal.notify();
-    const base::Instant limit = world.loop.now() + kPatience;
-    while (sent.size() < 3 && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
+    co_await world.until([&] { return sent.size() >= 3; });
   });
   EXPECT_EQ(sent, "bcc");
 }
@@ -393,8 +396,7 @@ TEST(Loop, BeginningsGoFirst) {
   world.run([&]() -> Task<void> {
     co_await sleep_for(world.loop, 1ms);
     stream.notify();
-    const base::Instant limit = world.loop.now() + kPatience;
-    while (ran.size() < kPieces + 1 && world.loop.now() < limit) co_await sleep_for(world.loop, 1ms);
+    co_await world.until([&] { return ran.size() >= kPieces + 1; });
   });
   EXPECT_EQ(ran.size(), kPieces + 1);
   EXPECT_EQ(ran.find('b'), Loop::kContinuationsPerLook);

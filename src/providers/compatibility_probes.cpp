@@ -251,6 +251,7 @@ constexpr AnswerProbe kAnswers[] = {
      }},
     {"end: stop sequence",
      [](Answer& x, Arena& a) {
+       x.choices[0].at_sequence = true;
        x.choices[0].stop_sequence = "END";
        add_part(x, a, {.kind = PartKind::text, .text = "pong"});
      }},

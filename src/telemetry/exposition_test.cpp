@@ -1,9 +1,9 @@
 #include "telemetry/exposition.h"
 
-#include <set>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "telemetry/format_checkers.h"
 #include "telemetry/process_metrics.h"

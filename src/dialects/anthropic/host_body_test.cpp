@@ -1,9 +1,9 @@
 #include "dialects/anthropic/host_body.h"
 
-#include <vector>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <vector>
 
 namespace llmgw::dialects::anthropic {
 namespace {

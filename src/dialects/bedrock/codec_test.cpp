@@ -1,8 +1,8 @@
 // Every recorded exchange of Converse: what is read is what the collection says it means, and survives being written
 // and read again.
-#include <utility>
-
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "dialects/bedrock/codec.h"
 #include "dialects/codec_test_support.h"

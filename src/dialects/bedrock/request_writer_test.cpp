@@ -1,7 +1,7 @@
-#include <functional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <functional>
 
 #include "dialects/bedrock/codec.h"
 #include "dialects/codec_test_support.h"

@@ -1,7 +1,7 @@
-#include <utility>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "dialects/bedrock/codec.h"
 #include "dialects/codec_test_support.h"

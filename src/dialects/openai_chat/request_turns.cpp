@@ -13,7 +13,6 @@ namespace llmgw::dialects::openai_chat {
 namespace {
 
 using chat::CacheMark;
-using chat::Dialect;
 using chat::MediaSource;
 using chat::Part;
 using chat::PartKind;
@@ -28,12 +27,7 @@ class TurnWriter {
  public:
   TurnWriter(json::Writer& w, const chat::Request& request, const chat::Target& target, const Plan& plan,
              WriteContext& context)
-      : w_(w),
-        target_(target),
-        plan_(plan),
-        context_(context),
-        arena_(context.arena),
-        has_openai_files_(request.from == Dialect::openai_chat || request.from == Dialect::openai_responses) {
+      : w_(w), target_(target), plan_(plan), context_(context), arena_(context.arena), from_(request.from) {
     bool developer = false;
     for (const chat::Message& message : request.messages) developer |= message.role == Role::developer;
     system_role_ = developer && target.developer_role ? "developer" : "system";
@@ -219,9 +213,7 @@ class TurnWriter {
     if (media.source == MediaSource::url && !target_.document_urls) {
       return unsupported("a document must be base64 for this provider");
     }
-    if (media.source == MediaSource::file_id && !has_openai_files_) {
-      return unsupported("a file uploaded to another provider cannot be sent to this one: send the file itself");
-    }
+    if (is_upload_elsewhere(media, from_)) return unsupported(kUploadElsewhere);
     w_.begin_object().member("type", "file").key("file").begin_object();
     if (media.source == MediaSource::file_id) {
       w_.member("file_id", media.data);
@@ -377,7 +369,7 @@ class TurnWriter {
   const Plan& plan_;
   WriteContext& context_;
   base::Arena& arena_;
-  const bool has_openai_files_;  // those the client uploaded are OpenAI's, and good only there
+  const chat::Dialect from_;
   std::string_view system_role_;
 };
 

@@ -158,14 +158,8 @@ void InputWriter::write_text(std::string_view type, const Part& part) {
   writer_.end_object();
 }
 
-Outcome<void> InputWriter::check_upload(const chat::Media& media, std::string_view path) {
-  if (media.source != MediaSource::file_id || own() || request_.from == chat::Dialect::openai_chat) return {};
-  return invalid(context_.arena, path,
-                 "a file uploaded to another provider cannot be sent to this one: send the file itself");
-}
-
 Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_view path) {
-  TRY_VOID(check_upload(media, path));
+  if (is_upload_elsewhere(media, request_.from)) return invalid(context_.arena, path, kUploadElsewhere);
   if (media.source == MediaSource::text) return invalid(context_.arena, path, "an image cannot be text");
   if (media.source == MediaSource::url && !media.data.starts_with("http")) {
     return invalid(context_.arena, path, "this model takes images from http and https addresses only");
@@ -184,7 +178,7 @@ Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_vie
 
 Outcome<void> InputWriter::write_document(const Part& part, std::string_view path) {
   const chat::Media& media = *part.media;
-  TRY_VOID(check_upload(media, path));
+  if (is_upload_elsewhere(media, request_.from)) return invalid(context_.arena, path, kUploadElsewhere);
   const bool pdf = media.media_type.empty() || media.media_type == "application/pdf";
   const std::string_view name = !part.name.empty() ? part.name : pdf ? "document.pdf" : "document.txt";
   switch (media.source) {

@@ -33,8 +33,6 @@ class InputWriter {
   Outcome<void> write_content(const Source& source, const chat::List<chat::Part>& parts);
   Outcome<void> write_result(const Source& source, const chat::Part& part);
   Outcome<void> write_part(const Source& source, const chat::Part& part, size_t index);
-  // Files uploaded to OpenAI are good only there.
-  Outcome<void> check_upload(const chat::Media& media, std::string_view path);
   Outcome<void> write_image(const chat::Media& media, std::string_view path);
   Outcome<void> write_document(const chat::Part& part, std::string_view path);
   void write_assistant_text(const Source& source, const chat::Part& part);

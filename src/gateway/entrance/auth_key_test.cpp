@@ -1,8 +1,8 @@
 #include "gateway/entrance/auth_key.h"
 
-#include <utility>
-
 #include <gtest/gtest.h>
+
+#include <utility>
 
 namespace llmgw::gateway {
 namespace {

@@ -1,8 +1,8 @@
-#include <array>
-#include <utility>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <array>
+#include <utility>
 
 #include "store/redis/redis_url.h"
 #include "store/redis/resp.h"

@@ -7,7 +7,7 @@ import time
 import cases as recordings
 from families.faults import broken_reply, chosen
 from judge import answers, asks
-from results import Check
+from results import Check, undisturbed
 from wire import frames, http1
 from world import event_offsets
 
@@ -69,11 +69,7 @@ async def one(world, case, client):
     said, pieces = texts(case.dialect, case.response[:middle])
     if pieces < TEXTS_MIN:
         return
-    for _ in range(TRIES):
-        check = await begin(world, case, client, middle, said, pieces)
-        if not check.findings:
-            break
-    world.report.add(check)
+    world.report.add(await undisturbed(lambda: begin(world, case, client, middle, said, pieces), TRIES))
 
 
 async def begin(world, case, client, middle, said, pieces):
