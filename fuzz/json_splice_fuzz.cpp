@@ -10,7 +10,7 @@
 
 #include "gateway/entrance/peek.h"
 #include "json/splice.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 using namespace llmgw;
 

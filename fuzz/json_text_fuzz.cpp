@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "json/text.h"
+#include "json/utf8.h"
 #include "json/writer.h"
 
 using namespace llmgw;

@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #endif
 
+#include "json/string_mask.h"
+
 namespace llmgw::accounting {
 namespace {
 
@@ -58,31 +60,6 @@ Bytes classify(const char* block, char letter) {
 }
 #endif
 
-// Bit i of the result is the parity of bits 0 to i.
-uint64_t prefix_parity(uint64_t bits) {
-  for (int shift = 1; shift < 64; shift *= 2) bits ^= bits << shift;
-  return bits;
-}
-
-// The bytes behind an odd run of backslashes; bit `size` of the block, if there is one, goes into the carry.
-uint64_t find_escaped(uint64_t backslashes, size_t size, uint64_t& carry) {
-  if (backslashes == 0) {
-    const uint64_t escaped = carry;
-    carry = 0;
-    return escaped;
-  }
-  constexpr uint64_t kEven = 0x5555555555555555;
-  backslashes &= ~carry;
-  const uint64_t follows = backslashes << 1 | carry;
-  const uint64_t odd_starts = backslashes & ~kEven & ~follows;
-  unsigned long long runs_from_even = 0;
-  const bool overflow = __builtin_uaddll_overflow(odd_starts, backslashes, &runs_from_even);
-  const uint64_t invert = runs_from_even << 1;
-  const uint64_t escaped = (kEven ^ invert) & follows;
-  carry = size < kScanBlock ? (escaped >> size) & 1 : (overflow ? 1 : 0);
-  return escaped;
-}
-
 inline StructureMasks combine(const Bytes& bytes, uint64_t quotes, uint64_t parity, size_t size,
                               StructureCarry& carry) {
   const uint64_t in_string = parity ^ carry.in_string;
@@ -90,7 +67,7 @@ inline StructureMasks combine(const Bytes& bytes, uint64_t quotes, uint64_t pari
   const StructureMasks masks{.opens = bytes.opens & ~in_string,
                              .closes = bytes.closes & ~in_string,
                              .letters = bytes.letters & (opening << 1 | carry.opened)};
-  carry.in_string = static_cast<uint64_t>(static_cast<int64_t>(in_string) >> 63);
+  carry.in_string = json::spread_top_bit(in_string);
   carry.opened = (opening >> (size - 1)) & 1;
   return masks;
 }
@@ -123,7 +100,7 @@ LLMGW_WIDE StructureMasks scan_wide(const char* block, size_t size, char letter,
                     .opens = equal_mask(low_folded, high_folded, '{'),
                     .closes = equal_mask(low_folded, high_folded, '}'),
                     .letters = equal_mask(low, high, letter)};
-  const uint64_t quotes = bytes.quotes & ~find_escaped(bytes.backslashes, size, carry.escaped);
+  const uint64_t quotes = bytes.quotes & ~json::find_escaped(bytes.backslashes, size, carry.escaped);
   const __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<int64_t>(quotes)), _mm_set1_epi8(-1), 0);
   return combine(bytes, quotes, static_cast<uint64_t>(_mm_cvtsi128_si64(product)), size, carry);
 }
@@ -133,8 +110,8 @@ LLMGW_WIDE StructureMasks scan_wide(const char* block, size_t size, char letter,
 
 StructureMasks scan_structure_narrow(const char* block, size_t size, char letter, StructureCarry& carry) {
   const Bytes bytes = classify(block, letter);
-  const uint64_t quotes = bytes.quotes & ~find_escaped(bytes.backslashes, size, carry.escaped);
-  return combine(bytes, quotes, prefix_parity(quotes), size, carry);
+  const uint64_t quotes = bytes.quotes & ~json::find_escaped(bytes.backslashes, size, carry.escaped);
+  return combine(bytes, quotes, json::prefix_parity(quotes), size, carry);
 }
 
 size_t plain_bytes(const char* text, size_t size) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "json/string_mask.h"
+
 namespace llmgw::accounting {
 
 struct StructureCarry {
@@ -20,7 +22,7 @@ struct StructureMasks {
   uint64_t letters = 0;  // `letter` as the first byte of a string
 };
 
-inline constexpr size_t kScanBlock = 64;
+inline constexpr size_t kScanBlock = json::kMaskBlock;
 
 // How many bytes from the front have neither a quote nor a backslash, give or take the last step. Inside a string that
 // begins before `text` and with nothing carried over but that, they need no scan.

@@ -1,13 +1,12 @@
 #include "json/direct_reader.h"
 
-#include <simdjson.h>
-
 #include <array>
 #include <utility>
 
 #include "base/text.h"
 #include "json/number.h"
 #include "json/token.h"
+#include "json/utf8.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -327,7 +326,7 @@ base::Result<void> DirectReader::finish() {
 }
 
 bool DirectReader::is_utf8() const {
-  return ascii_ || simdjson::validate_utf8(text_.data(), text_.size());
+  return ascii_ || json::is_utf8(text_);
 }
 
 }  // namespace llmgw::json

@@ -1,61 +1,36 @@
 #include "json/reader.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "base/text.h"
 #include "json/number.h"
 #include "json/token.h"
+#include "json/token_index.h"
 
 namespace llmgw::json {
-
-static_assert(kPadding >= simdjson::SIMDJSON_PADDING);
-
-struct Parser::Index {
-  std::unique_ptr<simdjson::internal::dom_parser_implementation> stage;
-};
-
-Parser::Parser() : index_(std::make_unique<Index>()) {}
-Parser::~Parser() = default;
 
 base::Result<Document> Parser::parse(std::string_view text) {
   using base::ErrorCode;
   if (text.size() > kDocumentBytesMax) return base::fail(ErrorCode::too_large, "JSON document above the size limit");
-  if (text.size() > capacity_ || !index_->stage) {
+  if (text.size() > capacity_ || tokens_ == nullptr) {
     constexpr size_t kSmallest = 4096;
     const size_t capacity = std::bit_ceil(std::max(text.size(), kSmallest));
-    index_->stage.reset();
-    capacity_ = 0;
-    // The depth given here is of simdjson's second stage, which is not used.
-    if (simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, 1, index_->stage) !=
-        simdjson::SUCCESS) {
-      index_->stage.reset();
-      return base::fail(ErrorCode::exhausted, "no memory to index a JSON document");
-    }
-    capacity_ = capacity;
+    tokens_.reset();
+    tokens_.reset(new (std::nothrow) uint32_t[capacity + kIndexSlack]);
+    capacity_ = tokens_ != nullptr ? capacity : 0;
+    if (tokens_ == nullptr) return base::fail(ErrorCode::exhausted, "no memory to index a JSON document");
   }
-  auto& stage = *index_->stage;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  switch (stage.stage1(bytes, text.size(), simdjson::stage1_mode::regular)) {
-    case simdjson::SUCCESS: break;
-    case simdjson::EMPTY: return base::fail(ErrorCode::invalid_argument, "the JSON document is empty");
-    case simdjson::UTF8_ERROR: return base::fail(ErrorCode::invalid_argument, "the JSON document is not valid UTF-8");
-    case simdjson::UNCLOSED_STRING:
-      return base::fail(ErrorCode::invalid_argument, "the JSON document ends inside a string");
-    case simdjson::UNESCAPED_CHARS:
-      return base::fail(ErrorCode::invalid_argument, "a string of the JSON document contains a control character");
-    default: return base::fail(ErrorCode::invalid_argument, "the document is not JSON");
-  }
-  return Document{text, stage.structural_indexes.get(), stage.n_structural_indexes};
+  TRY(count, index_tokens(text, tokens_.get()));
+  return Document{text, tokens_.get(), count};
 }
 
 void Parser::shrink() {
   if (capacity_ <= kKeptDocumentBytes) return;
-  index_->stage.reset();
+  tokens_.reset();
   capacity_ = 0;
 }
 

@@ -1,6 +1,6 @@
-// Reading JSON forward, in place: a Parser indexes where every token of a document begins (simdjson's first stage,
-// about 3 GB/s; it checks UTF-8, control bytes in strings and closed strings), a Reader walks the tokens and checks the
-// grammar. Nothing is copied; texts point into the document, which must outlive the Reader.
+// Reading JSON forward, in place: a Parser indexes where every token of a document begins (token_index.h; it checks
+// UTF-8, control bytes in strings and closed strings), a Reader walks the tokens and checks the grammar. Nothing is
+// copied; texts point into the document, which must outlive the Reader.
 //
 //   TRY(document, parser.parse(body));
 //   Reader reader(document);
@@ -22,8 +22,6 @@
 
 namespace llmgw::json {
 
-// Readable bytes behind a body that code may rely on which hands it to simdjson's on-demand reader. Parser needs none.
-inline constexpr size_t kPadding = 64;
 // Containers in containers. Tool schemas in the wild stay below 30; the bound keeps every walk's state on the stack.
 inline constexpr size_t kDepthMax = 256;
 // The index has 32-bit positions and takes up to four bytes for each byte of document while it is read.
@@ -41,11 +39,6 @@ class Parser {
   // Buffers for documents up to this size are kept by shrink(): most requests fit, and a worker affords the 256 KiB.
   static constexpr size_t kKeptDocumentBytes = 64 << 10;
 
-  Parser();
-  ~Parser();
-  Parser(const Parser&) = delete;
-  Parser& operator=(const Parser&) = delete;
-
   // invalid_argument: empty, not UTF-8, a string that is not closed, a control byte in a string.
   // too_large: above kDocumentBytesMax.
   base::Result<Document> parse(std::string_view text);
@@ -55,9 +48,8 @@ class Parser {
   size_t capacity_bytes() const { return capacity_; }
 
  private:
-  struct Index;
-  std::unique_ptr<Index> index_;
-  size_t capacity_ = 0;  // the longest document the buffers can index
+  std::unique_ptr<uint32_t[]> tokens_;
+  size_t capacity_ = 0;  // the longest document whose tokens they can hold
 };
 
 enum class Kind : uint8_t { object, array, string, number, boolean, null, invalid };

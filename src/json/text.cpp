@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "json/utf8.h"
+
 namespace llmgw::json {
 namespace {
 
@@ -58,30 +60,6 @@ char simple_escape(char c) {
     case 't': return '\t';
     default: return 0;
   }
-}
-
-struct Sequence {
-  uint8_t length;  // bytes to consume, at least 1
-  enum : uint8_t { valid, surrogate, broken } kind;
-};
-
-// The sequence that starts with the non-ASCII byte at `p` (Unicode 15, table 3-7).
-Sequence classify(const char* text, size_t left) {
-  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto within = [&](size_t i, uint8_t low, uint8_t high) {
-    return i < left && byte(i) >= low && byte(i) <= high;
-  };
-  const uint8_t lead = byte(0);
-  if (lead < 0xC2 || lead > 0xF4) return {1, Sequence::broken};
-  if (lead < 0xE0) return within(1, 0x80, 0xBF) ? Sequence{2, Sequence::valid} : Sequence{1, Sequence::broken};
-  if (lead < 0xF0) {
-    if (lead == 0xED && within(1, 0xA0, 0xBF) && within(2, 0x80, 0xBF)) return {3, Sequence::surrogate};
-    if (!within(1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF)) return {1, Sequence::broken};
-    return within(2, 0x80, 0xBF) ? Sequence{3, Sequence::valid} : Sequence{2, Sequence::broken};
-  }
-  if (!within(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF)) return {1, Sequence::broken};
-  if (!within(2, 0x80, 0xBF)) return {2, Sequence::broken};
-  return within(3, 0x80, 0xBF) ? Sequence{4, Sequence::valid} : Sequence{3, Sequence::broken};
 }
 
 // 0 for a byte that stands as it is, else what to do with it.
@@ -199,7 +177,7 @@ void append_escaped(std::string& out, std::string_view text) {
       out += '\\';
       out += *p;
     } else {
-      const Sequence sequence = classify(p, left);
+      const Sequence sequence = read_sequence(p, left);
       used = sequence.length;
       if (sequence.kind == Sequence::valid) {
         out.append(p, used);
@@ -218,22 +196,6 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   append_escaped(out, text);
   out += '"';
-}
-
-bool is_utf8(std::string_view text) {
-  const char* p = text.data();
-  size_t left = text.size();
-  while (left > 0) {
-    size_t used = 1;
-    if (static_cast<uint8_t>(*p) >= 0x80) {
-      const Sequence sequence = classify(p, left);
-      if (sequence.kind != Sequence::valid) return false;
-      used = sequence.length;
-    }
-    p += used;
-    left -= used;
-  }
-  return true;
 }
 
 }  // namespace llmgw::json

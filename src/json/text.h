@@ -27,7 +27,4 @@ void append_escaped(std::string& out, std::string_view text);
 // Appends the text escaped and with its quotes.
 void append_quoted(std::string& out, std::string_view text);
 
-// True if every byte belongs to well-formed UTF-8 (no surrogates, no overlong forms).
-bool is_utf8(std::string_view text);
-
 }  // namespace llmgw::json

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "json/utf8.h"
 
 namespace llmgw::json {
 namespace {

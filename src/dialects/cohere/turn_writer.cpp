@@ -5,7 +5,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "dialects/media.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::dialects::cohere {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/text.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::dialects::openai {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::dialects::openai {
 namespace {

@@ -7,7 +7,7 @@
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/message_writer.h"
 #include "dialects/openai_chat/request_writer.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::dialects::openai_chat {
 namespace {

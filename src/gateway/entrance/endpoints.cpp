@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "gateway/entrance/endpoint_rows.h"
 #include "gateway/entrance/peek.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::gateway {
 namespace endpoint_table {

@@ -7,6 +7,7 @@
 
 #include "json/direct_reader.h"
 #include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::gateway {
 namespace {

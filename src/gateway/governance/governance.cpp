@@ -10,7 +10,7 @@
 #include "gateway/call/call.h"
 #include "gateway/governance/demand.h"
 #include "gateway/governance/limit_headers.h"
-#include "json/text.h"
+#include "json/utf8.h"
 
 namespace llmgw::gateway {
 namespace {
