@@ -34,8 +34,9 @@ constexpr Setting kServer[] = {
          .example = "\"127.0.0.1:8081\"",
          .needs_restart = true}),
     bind<&ServerSettings::data_dir>({.key = "data_dir",
-                                     .help = "Directory for what the program keeps: master key, objects, ledger, "
-                                             "responses (back these up), PID file, control socket.",
+                                     .help =
+                                         "Directory for what the program keeps: master key, objects, ledger, "
+                                         "responses (back these up), PID file, control socket. An upgrade keeps it.",
                                      .fallback = "\"/var/lib/llm-gateway\"",
                                      .needs_restart = true,
                                      .path = PathKind::file}),
@@ -89,7 +90,9 @@ constexpr Setting kServer[] = {
                                         .max = 1000}),
     bind<&ServerSettings::max_connections>(
         {.key = "max_connections",
-         .help = "Most client connections of the whole program; more wait in the kernel's queue.",
+         .help = "Most client connections of the whole program, fewer if the limit of open files leaves no two "
+                 "descriptors for each. For one more the longest idle goes; if none is idle, it waits in the kernel's "
+                 "queue.",
          .fallback = "20000",
          .min = 1,
          .max = 1'000'000}),
@@ -127,7 +130,9 @@ constexpr Setting kServer[] = {
                                          .max = kDay}),
     bind<&ServerSettings::write_timeout>(
         {.key = "write_timeout",
-         .help = "Longest time a client may take nothing of an answer that waits for it; then its call is cancelled.",
+         .help =
+             "Longest time a client may need for 64 KiB of an answer that waits for it, or for all of it if that is "
+             "less; then its call is cancelled.",
          .fallback = "\"1m\"",
          .min = 100,
          .max = kDay}),

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "control/databases.h"
+#include "gateway/entrance/descriptors.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -67,6 +68,7 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
   if (fault.empty()) fault = gateway->open_sockets(options);
   if (fault.empty()) fault = gateway->open_ledger();
   if (fault.empty()) fault = gateway->open_shared_limits();
+  if (fault.empty()) gateway->limit_clients(options.open_files_max);
   if (fault.empty()) fault = gateway->start_workers();
   if (!fault.empty()) return Failure(std::move(fault));
   return gateway;
@@ -238,9 +240,11 @@ std::string Gateway::start_workers() {
   if (fault.empty() && shared_acceptor_) {
     std::vector<WorkerThread*> all;
     for (const auto& worker : workers_) all.push_back(worker.get());
-    acceptor_ = std::make_unique<SharedAcceptor>(std::exchange(acceptor_sockets_, {}), std::move(all));
+    acceptor_ = std::make_unique<SharedAcceptor>(
+        std::exchange(acceptor_sockets_, {}), std::move(all),
+        registry_.counter(registry_.add_shard(), telemetry::FamilyId::accept_failures));
   }
-  apply_log_settings();
+  apply_settings();
   return fault;
 }
 
@@ -258,20 +262,33 @@ Gateway::~Gateway() {
   if (log_writer_ != nullptr) log_writer_->stop(kLogFlushLimit);
 }
 
-void Gateway::apply_log_settings() {
+void Gateway::apply_settings() {
   log_writer_->set_level(log_level(snapshot_->log.level));
   log_writer_->set_slow_request(snapshot_->log.slow_request);
   if (acceptor_ != nullptr) {
-    const control::ServerSettings& server = snapshot_->server;
-    const uint64_t each = server.max_connections_per_worker;
-    acceptor_->set_connections_max(each != 0 ? each : std::max<uint64_t>(1, server.max_connections / worker_count_));
+    const uint64_t each = std::max<uint64_t>(1, clients_wanted() / worker_count_);
+    acceptor_->set_connections_max(std::min<uint64_t>(each, shared_.clients_allowed));
   }
+}
+
+uint64_t Gateway::clients_wanted() const {
+  const control::ServerSettings& server = snapshot_->server;
+  const uint64_t each = server.max_connections_per_worker;
+  return each != 0 ? each * worker_count_ : server.max_connections;
+}
+
+void Gateway::limit_clients(uint64_t open_files_max) {
+  shared_.clients_allowed = clients_allowed(open_files_max, worker_count_);
+  const uint64_t allowed = uint64_t{shared_.clients_allowed} * worker_count_;
+  if (allowed >= clients_wanted()) return;
+  log_->warn("the limit of open files allows fewer client connections than the settings; raise it",
+             {{"open_files", open_files_max}, {"client_connections", allowed}, {"max_connections", clients_wanted()}});
 }
 
 std::expected<void, std::string> Gateway::publish(const std::shared_ptr<const control::Snapshot>& snapshot) {
   if (draining()) return Failure("the gateway is stopping");
   snapshot_ = snapshot;
-  apply_log_settings();
+  apply_settings();
   if (shared_limits_ != nullptr) shared_limits_->adopt(snapshot);
   if (ledger_ != nullptr) ledger_->set_limits(snapshot->ledger.retention, snapshot->ledger.max_size.bytes);
   std::vector<std::future<void>> taken;

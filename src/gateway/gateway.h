@@ -29,6 +29,8 @@ struct GatewayOptions {
   std::vector<ListeningSocket> inherited = {};
   // Where clients connect, too, unless admin_listen has it; must outlive the gateway.
   AdminEntrance* admin = nullptr;
+  // Of the process: clients get as many connections as leave each call a descriptor for its upstream.
+  uint64_t open_files_max = UINT64_MAX;
 };
 
 // How long publish() and counts() wait for a worker.
@@ -87,7 +89,9 @@ class Gateway {
   std::string open_sockets(GatewayOptions& options);
   std::string deal(std::vector<ListeningSocket>& group);
   std::string start_workers();
-  void apply_log_settings();
+  void apply_settings();
+  uint64_t clients_wanted() const;
+  void limit_clients(uint64_t open_files_max);
   void on_worker_ended();
 
   std::shared_ptr<const control::Snapshot> snapshot_;

@@ -99,6 +99,7 @@ http::ServerOptions Worker::server_options() const {
   to.write_timeout = from.write_timeout;
   to.connections_max = from.max_connections_per_worker;
   if (to.connections_max == 0) to.connections_max = std::max(1u, from.max_connections / shared_.workers);
+  to.connections_max = std::min(to.connections_max, shared_.clients_allowed);
   to.requests_per_connection_max = from.max_requests_per_connection;
   if (to.requests_per_connection_max == 0) to.requests_per_connection_max = kUnlimited;
   to.http2 = from.http2;
@@ -276,6 +277,10 @@ void Worker::housekeep() {
   for (auto& [key, entry] : pools_) entry.pool->reap();
   show_health();
   metrics_.client_connections.set(static_cast<int64_t>(server_->counters().open));
+  metrics_.client_connections_max.set(server_->options().connections_max);
+  const http::ServerCounters& counters = server_->counters();
+  metrics_.idle_connections_ended.add(counters.idle_ended - metrics_.idle_connections_ended.value());
+  metrics_.accept_failures.add(counters.accept_failures - metrics_.accept_failures.value());
   metrics_.upstream_connections.set(static_cast<int64_t>(upstream_connections()));
   metrics_.requests_in_flight.set(static_cast<int64_t>(in_flight()));
 }

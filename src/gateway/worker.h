@@ -86,10 +86,11 @@ using FetchMedia =
 // What several workers share, all of it thread-safe or read-only.
 struct SharedState {
   telemetry::Registry* registry = nullptr;
-  AdminEntrance* admin = nullptr;      // null: administration is not where clients connect
-  uint32_t workers = 1;                // fixed before the first worker starts
-  bool metrics_on_admin = false;       // the same; workers then have no /metrics
-  std::atomic<bool> draining = false;  // /ready says no
+  AdminEntrance* admin = nullptr;         // null: administration is not where clients connect
+  uint32_t workers = 1;                   // fixed before the first worker starts
+  uint32_t clients_allowed = UINT32_MAX;  // of each worker, by the limit of open files; the same
+  bool metrics_on_admin = false;          // the same; workers then have no /metrics
+  std::atomic<bool> draining = false;     // /ready says no
   Heartbeats heartbeats;
   SharedResponses responses;
   RoutingState routing;

@@ -20,6 +20,8 @@ using net::Task;
 constexpr Duration kLastRequestGrace = std::chrono::milliseconds(500);
 // How long cancelled requests may take to say so in logs and metrics.
 constexpr Duration kCancelGrace = std::chrono::seconds(2);
+// Idle connections that go at a time where an acceptor finds every worker full: it looks again 20 times a second.
+constexpr int kRoomMade = 16;
 constexpr Duration kDrainPollInterval = std::chrono::milliseconds(5);
 
 std::vector<std::string> server_alpn(bool http2) {
@@ -187,6 +189,20 @@ void WorkerThread::serve(int fd, const net::Address& peer, bool tls) {
     Parts& parts = *parts_;
     parts.worker->server().serve(std::move(*stream), tls && parts.tls ? &*parts.tls : nullptr);
     open_.store(parts.worker->server().counters().open, std::memory_order_relaxed);
+  });
+}
+
+void WorkerThread::make_room() {
+  loop_.post([this] {
+    Parts& parts = *parts_;
+    http::Server& server = parts.worker->server();
+    for (int i = 0; i < kRoomMade && server.end_oldest_idle(); ++i) {
+    }
+    // They close in their own turns.
+    parts.tasks.spawn([](WorkerThread& self, http::Server& closing) -> Task<void> {
+      co_await net::yield(self.loop_);
+      self.open_.store(closing.counters().open, std::memory_order_relaxed);
+    }(*this, server));
   });
 }
 

@@ -69,6 +69,8 @@ class WorkerThread {
   std::future<void> adopt(std::shared_ptr<const control::Snapshot> snapshot);
   std::future<WorkerCounts> counts();
 
+  // Ends some of its idle connections for others to come in, where it has as many as it may have. Any thread.
+  void make_room();
   // Serves a connected descriptor that an acceptor of another thread has taken. Any thread.
   void serve(int fd, const net::Address& peer, bool tls);
   // Connections it has, or is about to have. Any thread.

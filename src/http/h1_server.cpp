@@ -30,7 +30,7 @@ constexpr base::Duration kLingerTotal = std::chrono::seconds(10);
 constexpr size_t kWriteSliceBytes = 64 * 1024;  // must leave within write_timeout: about 1 KB a second
 constexpr size_t kKeptHeadBytes = 1024;         // of the buffer for response heads, between two requests
 
-class H1Connection final : public Connection, public ServerExchange {
+class H1Connection final : public Connection, public ServerExchange, private IdlePlace {
  public:
   H1Connection(Server& server, std::unique_ptr<net::Stream> stream, std::string_view early)
       : server_(server), stream_(std::move(stream)) {
@@ -69,7 +69,7 @@ class H1Connection final : public Connection, public ServerExchange {
   void abort() override { aborted_ = true; }
   bool started() const override { return response_started_; }
   bool ended() const override { return response_ended_; }
-  uint64_t bytes_written() const override { return body_bytes_written_; }
+  uint64_t bytes_written() const override { return suppress_body_ ? 0 : body_bytes_written_; }
   Task<Result<RawConnection>> take_over(const ResponseStart* head) override;
 
  private:
@@ -88,6 +88,11 @@ class H1Connection final : public Connection, public ServerExchange {
   Task<void> linger();
   void reset_exchange();
   bool body_is_here() const;
+  bool end_idle() override {
+    if (stream_->readiness().readable) return false;
+    idle_cancellation_.cancel();
+    return true;
+  }
 
   Instant body_deadline(uint64_t received_bytes) const {
     const auto allowance = std::chrono::seconds(received_bytes / kSlowestBodyBytesPerSecond);
@@ -114,6 +119,7 @@ class H1Connection final : public Connection, public ServerExchange {
   uint64_t requests_ = 0;
   uint64_t body_bytes_written_ = 0;
   uint64_t body_bytes_announced_ = 0;
+  size_t unsent_ = 0;  // of what was to be sent last, framing included, where it failed
   Framing response_framing_ = Framing::none;
   bool body_read_ = false;  // all of the request has been taken from the connection
   bool continue_pending_ = false;
@@ -171,7 +177,9 @@ Task<Result<bool>> H1Connection::read_head() {
     const bool draining = draining_ || server_.draining();
     if (received_.empty() && draining) deadline = std::min(deadline, loop().now() + kDrainGrace);
     net::Cancellation& give_up = draining ? stop_cancellation_ : idle_cancellation_;
+    if (first_bytes && !draining) server_.wait_idle(*this);
     auto bytes = co_await net::read_scratch(*stream_, {deadline, &give_up});
+    IdlePlace::unlink();
     if (!bytes) {
       if (!draining && draining_ && !stop_cancellation_.cancelled()) continue;
       const bool slow_head = bytes.error().code == ErrorCode::deadline_exceeded && !received_.empty();
@@ -362,7 +370,12 @@ Task<Result<void>> H1Connection::write(std::span<const iovec> data, bool end) {
     } else if (*left > 0) {
       sent = co_await send_rest(out, *left);
     }
-    if (!sent) co_return fail(undeliverable(sent.error()));
+    if (!sent) {
+      // Of what did not go out the last bytes are the chunk's end.
+      const size_t framing = chunked ? buffers[count - 1].iov_len : 0;
+      body_bytes_written_ -= std::min<uint64_t>(bytes, unsent_ - std::min(unsent_, framing));
+      co_return fail(undeliverable(sent.error()));
+    }
   }
   head_out_.clear();
   response_ended_ = end;
@@ -386,12 +399,12 @@ Task<Result<void>> H1Connection::send(std::span<const iovec> buffers) {
 
 // Sends what the socket takes at once; the number of bytes it did not take.
 Result<size_t> H1Connection::send_now(std::span<const iovec> buffers) {
-  size_t bytes = 0;
-  for (const iovec& buffer : buffers) bytes += buffer.iov_len;
+  unsent_ = 0;
+  for (const iovec& buffer : buffers) unsent_ += buffer.iov_len;
   const net::IoResult result = stream_->try_write(buffers);
   if (result.status == net::IoStatus::error) return fail(result.error);
   if (result.status == net::IoStatus::eof) return fail(ErrorCode::closed, "write");
-  return bytes - result.bytes;
+  return unsent_ -= result.bytes;
 }
 
 // The last `left` bytes. They are copied: the caller's bytes are often in the loop's scratch memory.
@@ -406,10 +419,17 @@ Task<Result<void>> H1Connection::send_rest(std::span<const iovec> buffers, size_
     rest.append(static_cast<const char*>(buffer.iov_base) + skipped, buffer.iov_len - skipped);
     skip -= skipped;
   }
-  for (std::string_view unsent = rest; !unsent.empty();) {
-    const std::string_view slice = unsent.substr(0, kWriteSliceBytes);
-    CO_TRY_VOID(co_await net::write_all(*stream_, slice, {loop().now() + options().write_timeout, &cancellation_}));
-    unsent.remove_prefix(slice.size());
+  std::string_view unsent = rest;
+  while (!unsent.empty()) {
+    const size_t after_slice = unsent.size() - std::min(unsent.size(), kWriteSliceBytes);
+    const Instant deadline = loop().now() + options().write_timeout;
+    while (unsent.size() > after_slice) {
+      const std::string_view slice = unsent.substr(0, unsent.size() - after_slice);
+      auto count = co_await net::write_some(*stream_, slice, {deadline, &cancellation_});
+      unsent_ = unsent.size();
+      if (!count) co_return fail(count.error());
+      unsent.remove_prefix(*count);
+    }
   }
   co_return Result<void>{};
 }

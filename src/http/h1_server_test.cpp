@@ -411,27 +411,88 @@ TEST(H1Server, ASlowReaderGetsEverything) {
   EXPECT_GT(all.size(), data.size());
 }
 
-TEST(H1Server, ConnectionCap) {
-  ServerOptions options;
-  options.connections_max = 2;
-  SimServer world(echo, options);
-  const auto address = *net::Address::parse("10.0.0.1:80");
-  world.server->listen(std::move(*world.world.network().listen(address, {})));
-  std::vector<Peer> clients;
-  net::TaskGroup tasks;
-  for (int i = 0; i < 3; ++i) {
-    tasks.spawn([](SimServer& sim, net::Address to, std::vector<Peer>& out) -> Task<void> {
-      out.emplace_back(sim.world, std::move(*co_await sim.world.network().connect(to, {})));
-    }(world, address, clients));
+// A server that has room for two connections, and clients that come to it.
+struct FullServer : SimServer {
+  explicit FullServer(std::function<Task<void>(ServerExchange&)> answer)
+      : SimServer(std::move(answer), [] {
+          ServerOptions options;
+          options.connections_max = 2;
+          return options;
+        }()) {
+    server->listen(std::move(*world.network().listen(address, {})));
   }
-  world.world.run_for(10ms);
-  ASSERT_EQ(clients.size(), 3u);
+  ~FullServer() { tasks.cancel_all(); }
+  Peer& come() {
+    const size_t before = clients.size();
+    tasks.spawn([](FullServer& sim) -> Task<void> {
+      auto stream = co_await sim.world.network().connect(sim.address, {});
+      sim.clients.push_back(std::make_unique<Peer>(sim.world, std::move(*stream)));
+    }(*this));
+    world.run_for(10ms);
+    return *clients.at(before);
+  }
+  const net::Address address = *net::Address::parse("10.0.0.1:80");
+  std::vector<std::unique_ptr<Peer>> clients;
+  net::TaskGroup tasks;
+};
+
+TEST(H1Server, AtTheCapNewConnectionsWaitWhileNoneIsIdle) {
+  FullServer world([](ServerExchange& exchange) -> Task<void> {
+    co_await net::sleep_for(exchange.loop(), 1s);
+    co_await echo(exchange);
+  });
+  Peer& first = world.come();
+  first.send(kGet);
+  Peer& second = world.come();
+  world.world.run_for(500ms);
+  second.send(kGet);
+  Peer& third = world.come();
+  third.send(kGet);
+  EXPECT_EQ(third.receive(300ms), "");
   EXPECT_EQ(world.server->counters().open, 2u);
-  for (Peer& client : clients) client.send(kGet);
-  EXPECT_EQ(clients[0].receive(), ok("GET /a 0:"));
-  EXPECT_EQ(clients[2].receive(), "");
-  clients[0].close();
-  EXPECT_EQ(clients[2].receive(), ok("GET /a 0:"));
+  EXPECT_EQ(first.receive(200ms), ok("GET /a 0:")) << "nobody goes for another before it is served";
+  EXPECT_TRUE(first.gone());
+  EXPECT_EQ(third.receive(1100ms), ok("GET /a 0:"));
+  EXPECT_EQ(second.receive(), ok("GET /a 0:"));
+  EXPECT_FALSE(second.gone()) << "there was room for the third";
+}
+
+TEST(H1Server, AtTheCapTheLongestIdleGoesForANewOne) {
+  FullServer world(echo);
+  Peer& first = world.come();
+  Peer& second = world.come();
+  for (Peer* client : {&first, &second, &first}) {
+    client->send(kGet);
+    EXPECT_EQ(client->receive(), ok("GET /a 0:"));
+  }
+  EXPECT_EQ(world.server->counters().idle_ended, 0u) << "nobody waited for its place";
+  Peer& third = world.come();
+  third.send(kGet);
+  EXPECT_EQ(third.receive(), ok("GET /a 0:"));
+  EXPECT_TRUE(second.gone());
+  EXPECT_FALSE(first.gone());
+  EXPECT_EQ(world.server->counters().idle_ended, 1u);
+}
+
+// Whoever says nothing holds a place as well.
+TEST(H1Server, SilentClientsAndIdleHttp2ClientsGoToo) {
+  FullServer world(echo);
+  Peer& http2 = world.come();
+  http2.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + std::string("\0\0\0\4\0\0\0\0\0", 9));
+  world.world.run_for(10ms);
+  Peer& silent = world.come();
+  Peer& third = world.come();
+  third.send(kGet);
+  EXPECT_EQ(third.receive(kDrainGrace + 100ms), ok("GET /a 0:"));
+  (void)http2.receive();
+  EXPECT_TRUE(http2.gone());
+  http2.close();
+  EXPECT_FALSE(silent.gone());
+  Peer& fourth = world.come();
+  EXPECT_TRUE(silent.gone());
+  fourth.send(kGet);
+  EXPECT_EQ(fourth.receive(), ok("GET /a 0:"));
+  EXPECT_FALSE(third.gone());
 }
 
 TEST(H1Server, RequestsAConnection) {

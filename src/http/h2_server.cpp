@@ -28,6 +28,7 @@ H2ServerConnection::H2ServerConnection(Server& server, std::unique_ptr<net::Stre
   net::Readiness& readiness = H2Session::stream().readiness();
   readiness.on_hangup = &cancellation_;
   if (readiness.hangup) cancellation_.cancel(ErrorCode::closed);
+  server_.wait_idle(*this);
 }
 
 H2ServerConnection::~H2ServerConnection() {
@@ -69,6 +70,7 @@ void H2ServerConnection::fault(ConnectionFault kind, const base::Error& error) {
 void H2ServerConnection::drain() {
   if (draining_) return;
   draining_ = true;
+  IdlePlace::unlink();
   announce_goaway();
   flush();
   drain_end_ = end_drain();
@@ -93,6 +95,7 @@ void H2ServerConnection::cancel(ErrorCode reason) {
 // any number of them.
 H2Stream* H2ServerConnection::on_stream_begin(int32_t) {
   if (live_ >= 2 * size_t{options().h2_streams_max}) return nullptr;
+  IdlePlace::unlink();
   auto* exchange = new H2ServerExchange(*this);
   arriving_.push_back(*exchange);
   return exchange;
@@ -130,6 +133,7 @@ void H2ServerConnection::exchange_done() {
   flush();
   if (unused()) {
     became_idle();
+    if (!draining_) server_.wait_idle(*this);
     release_memory();
     if (drained_ || finished()) stop_reading();
   }

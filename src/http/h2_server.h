@@ -117,7 +117,7 @@ class H2ServerExchange final : public ServerExchange, public H2Stream {
   bool dispatched_ = false;
 };
 
-class H2ServerConnection final : public Connection, public H2Session {
+class H2ServerConnection final : public Connection, public H2Session, private IdlePlace {
  public:
   H2ServerConnection(Server& server, std::unique_ptr<net::Stream> stream);
   ~H2ServerConnection() override;
@@ -148,6 +148,11 @@ class H2ServerConnection final : public Connection, public H2Session {
   void grant_bodies();
   net::Task<void> end_drain();
   void fault(ConnectionFault kind, const base::Error& error);
+  bool end_idle() override {
+    if (stream().readiness().readable) return false;
+    drain();
+    return true;
+  }
   bool unused() { return live_ == 0 && arriving_.empty() && ready_.empty(); }
 
   Server& server_;

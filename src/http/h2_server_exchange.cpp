@@ -272,6 +272,7 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
   auto drained = co_await drain();
   if (drained) co_return drained;
   if (!outgoing_.done()) response_ended_ = false;
+  body_bytes_written_ -= std::min<uint64_t>(bytes, outgoing_.left());
   cancellation_.cancel(drained.error().code);
   abort();
   co_return drained;

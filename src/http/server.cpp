@@ -40,7 +40,7 @@ struct Server::Acceptor {
 };
 
 Server::Server(net::Loop& loop, RequestHandler& handler, const ServerOptions& options)
-    : loop_(loop), handler_(handler), options_(options), connection_closed_(loop) {}
+    : loop_(loop), handler_(handler), options_(options), room_(loop) {}
 
 Server::~Server() {
   stop_accepting();
@@ -73,6 +73,20 @@ void Server::cancel_all() {
   }
 }
 
+void Server::wait_idle(IdlePlace& place) {
+  idle_.push_back(place);
+  if (counters_.open >= options_.connections_max) room_.notify();
+}
+
+bool Server::end_oldest_idle() {
+  while (!idle_.empty()) {
+    if (!idle_.pop_front().end_idle()) continue;
+    ++counters_.idle_ended;
+    return true;
+  }
+  return false;
+}
+
 void Server::serve(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls) {
   ++counters_.accepted;
   ++counters_.open;
@@ -81,12 +95,16 @@ void Server::serve(std::unique_ptr<net::Stream> stream, net::TlsServerContext* t
 
 Task<void> Server::accept_loop(Acceptor& acceptor) {
   for (;;) {
-    while (counters_.open >= options_.connections_max) {
-      if (!co_await connection_closed_.wait({.cancellation = &acceptor.cancellation})) co_return;
+    // At the limit one more is taken only where an idle one can go for it.
+    while (counters_.open > options_.connections_max || (counters_.open == options_.connections_max && idle_.empty())) {
+      if (!co_await room_.wait({.cancellation = &acceptor.cancellation})) co_return;
     }
     if (acceptor.cancellation.cancelled()) co_return;
     auto stream = co_await net::accept(*acceptor.listener, {.cancellation = &acceptor.cancellation});
     if (stream) {
+      while (counters_.open >= options_.connections_max && !end_oldest_idle()) {
+        if (!co_await room_.wait({.cancellation = &acceptor.cancellation})) break;  // it has its answer before the end
+      }
       serve(std::move(*stream), acceptor.tls ? acceptor.tls() : nullptr);
       continue;
     }
@@ -100,14 +118,27 @@ namespace {
 
 enum class Protocol : uint8_t { h1, h2, none };
 
+// A client that has not said anything yet.
+struct SilentClient final : IdlePlace {
+  SilentClient(net::Cancellation& parent, const net::Stream& client) : given_up(parent), stream(client) {}
+  bool end_idle() override {
+    if (!stream.readiness().readable) given_up.cancel();
+    return given_up.cancelled();
+  }
+  net::LinkedCancellation given_up;
+  const net::Stream& stream;
+};
+
 // Reads just enough to tell the HTTP/2 preface from anything else.
 Task<Protocol> sniff(Server& server, net::Stream& stream, std::string& early) {
   base::Instant deadline = server.loop().now() + server.options().idle_timeout;
   for (;;) {
     const bool draining = server.draining();
     if (draining && early.empty()) deadline = std::min(deadline, server.loop().now() + kDrainGrace);
-    net::Cancellation& give_up = draining ? server.stopping() : server.no_new_requests();
-    auto bytes = co_await net::read_scratch(stream, {deadline, &give_up});
+    SilentClient client(draining ? server.stopping() : server.no_new_requests(), stream);
+    if (early.empty()) server.wait_idle(client);
+    auto bytes = co_await net::read_scratch(stream, {deadline, &client.given_up});
+    client.unlink();
     if (!bytes && !draining && server.draining() && !server.stopping().cancelled()) continue;
     if (!bytes || bytes->empty()) co_return Protocol::none;
     if (early.empty()) deadline = server.loop().now() + server.options().header_timeout;
@@ -127,7 +158,7 @@ Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::Tl
     Server& server;
     ~Closed() {
       --server.counters_.open;
-      server.connection_closed_.notify();
+      server.room_.notify();
     }
   } closed{*this};
 

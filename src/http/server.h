@@ -25,7 +25,9 @@ struct ServerOptions {
   base::Duration idle_timeout = std::chrono::seconds(75);   // between two requests; longer than clients keep idle
   base::Duration write_timeout = std::chrono::seconds(60);  // without the client reading anything
   base::Duration handshake_timeout = std::chrono::seconds(10);
-  uint32_t connections_max = 65536;                  // on this loop; above it new ones wait in the kernel's queue
+  // On this loop. Beyond it the connection that has been idle for longest goes for each new one; where none is idle,
+  // new ones wait in the kernel's queue.
+  uint32_t connections_max = 65536;
   uint32_t requests_per_connection_max = 1'000'000;  // then the connection is closed, so that load spreads again
   bool http2 = true;
   uint32_t h2_streams_max = 256;  // concurrent, a connection
@@ -46,6 +48,7 @@ struct ServerCounters {
   uint64_t refused_heads = 0;  // malformed or too large
   uint64_t handshake_failures = 0;
   uint64_t accept_failures = 0;
+  uint64_t idle_ended = 0;  // idle connections that made room for new ones
 };
 
 // A connection being served; the list of them is what drain() works on.
@@ -56,6 +59,14 @@ class Connection : public base::ListNode {
   virtual void drain() = 0;
   // Cancels everything on it.
   virtual void cancel(base::ErrorCode reason) = 0;
+};
+
+// A connection as long as it waits for a request and nothing of one is there.
+class IdlePlace : public base::ListNode {
+ public:
+  virtual ~IdlePlace() = default;
+  // Ends the connection, unless something has come just now: then false. May only wake it.
+  virtual bool end_idle() = 0;
 };
 
 class Server {
@@ -89,6 +100,10 @@ class Server {
     loop_.set_requests_in_flight(++counters_.active);
   }
   void request_ended() { loop_.set_requests_in_flight(--counters_.active); }
+  // From now on until it leaves the list. Those that wait longest stand first.
+  void wait_idle(IdlePlace& place);
+  // Ends the connection that has been idle for longest. False: none is.
+  bool end_oldest_idle();
   bool draining() const { return draining_; }
   net::Cancellation& no_new_requests() { return no_new_requests_; }
   net::Cancellation& stopping() { return stopping_; }
@@ -108,8 +123,9 @@ class Server {
   bool draining_ = false;
   net::Cancellation no_new_requests_;  // for connections that have not said anything yet
   net::Cancellation stopping_;         // the same for cancel_all()
-  net::Signal connection_closed_;
+  net::Signal room_;                   // a connection has closed, or has become idle
   base::IntrusiveList<Connection> connections_;
+  base::IntrusiveList<IdlePlace> idle_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   net::TaskGroup acceptor_tasks_;
   net::TaskGroup tasks_;

@@ -84,6 +84,21 @@ Result<void> WriteAll::await_resume() {
   return {};
 }
 
+bool WriteSome::try_once() {
+  const iovec buffer = buffer_of(bytes_);
+  result_ = stream_.try_write({&buffer, 1});
+  if (!must_wait(result_.status)) return true;
+  park_for(stream_, result_.status, *this);
+  return false;
+}
+
+Result<size_t> WriteSome::await_resume() {
+  if (wake_reason() != Wake::ready) return fail(wake_error("write"));
+  if (result_.status == IoStatus::error) return fail(result_.error);
+  if (result_.status == IoStatus::eof) return fail(base::ErrorCode::closed, "write");
+  return result_.bytes;
+}
+
 bool WaitReady::try_once() {
   Readiness& readiness = stream_.readiness();
   if (for_write_ ? readiness.writable : (readiness.readable || stream_.has_buffered())) return true;

@@ -107,6 +107,23 @@ inline WriteAll write_all(Stream& stream, std::string_view bytes, const Wait& wa
   const iovec buffer{const_cast<char*>(bytes.data()), bytes.size()};
   return {stream, {&buffer, 1}, wait};
 }
+// co_await write_some(...) -> Result<size_t>: as much as the stream takes at a time, at least one byte. An error:
+// nothing was taken.
+class WriteSome : public detail::Operation<WriteSome> {
+ public:
+  WriteSome(Stream& stream, std::string_view bytes, const Wait& wait)
+      : Operation(stream.loop(), wait), stream_(stream), bytes_(bytes) {}
+  bool try_once();
+  base::Result<size_t> await_resume();
+
+ private:
+  Stream& stream_;
+  std::string_view bytes_;
+  IoResult result_;
+};
+inline WriteSome write_some(Stream& stream, std::string_view bytes, const Wait& wait) {
+  return {stream, bytes, wait};
+}
 inline iovec buffer_of(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }

@@ -253,6 +253,32 @@ TEST(Socket, ALargeWriteWaitsForItsReader) {
   });
 }
 
+// One that reads little at a time is not one that reads nothing, however much the kernel's buffers would hold.
+TEST(Socket, AClientThatReadsSlowlyIsSeenToRead) {
+  constexpr size_t kReadsMax = 512 * 1024;  // a third of what the kernel holds without a limit is more
+  SocketWorld world;
+  world.run([&]() -> Task<void> {
+    auto client = co_await world.network->connect(world.listener->address(), {});
+    auto server = co_await accept(*world.listener, {});
+    const std::string piece(16 * 1024, 'x');
+    const auto takes = [&](base::Duration patience) -> Task<bool> {
+      auto written = co_await write_all(**server, piece, {.deadline = world.loop.now() + patience});
+      co_return written.has_value();
+    };
+    size_t pieces = 0;
+    while (pieces < 4096 && co_await takes(200ms)) ++pieces;
+    EXPECT_LT(pieces, 4096U) << "nobody read, and there was no end of what was taken";
+    size_t received = 0;
+    bool taken = false;
+    while (!taken && received < kReadsMax) {
+      char buffer[16 * 1024];
+      received += (*client)->try_read(buffer).bytes;
+      taken = co_await takes(5ms);
+    }
+    EXPECT_TRUE(taken) << "after " << received << " bytes of " << pieces * piece.size();
+  });
+}
+
 TEST(Socket, UnixDomain) {
   SocketWorld world;
   const base::TemporaryDirectory directory;

@@ -30,6 +30,11 @@ using base::Result;
 constexpr size_t kGatherBytes = 4096;
 thread_local char gather_buffer[kGatherBytes];
 
+// What the kernel keeps for a client beyond what is on its way to it. With all that its buffers can grow to (4 MB), one
+// that reads steadily but slowly would look for minutes like one that reads nothing: a socket is writable again when a
+// third of them is free (tcp(7), TCP_NOTSENT_LOWAT).
+constexpr int kUnsentBytesMax = 64 * 1024;
+
 // All of `buffers` in one piece, or nothing if they are too long for it.
 std::string_view gather(std::span<const iovec> buffers) {
   if (buffers.size() == 1) return {static_cast<const char*>(buffers[0].iov_base), buffers[0].iov_len};
@@ -231,7 +236,10 @@ Result<std::unique_ptr<Listener>> adopt_listener(Loop& loop, int fd) {
 Result<std::unique_ptr<Stream>> adopt_stream(Loop& loop, int fd, const Address& peer) {
   // Not once at the listening socket: one that a service manager opened has it not, and the connections that wait there
   // already would never have it.
-  if (!peer.is_unix()) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (!peer.is_unix()) {
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
+  }
   auto stream = std::make_unique<SocketStream>(loop, fd, peer);
   TRY_VOID(stream->watch());
   return stream;

@@ -103,6 +103,9 @@ void InstanceSeries::record_queue_wait(base::Duration time) {
 WorkerMetrics::WorkerMetrics(Registry& registry) : registry_(&registry), shard_(&registry.add_shard()) {
   client_connections = registry.gauge(*shard_, FamilyId::connections_open, "client");
   upstream_connections = registry.gauge(*shard_, FamilyId::connections_open, "upstream");
+  client_connections_max = registry.gauge(*shard_, FamilyId::connections_max);
+  idle_connections_ended = registry.counter(*shard_, FamilyId::idle_connections_ended);
+  accept_failures = registry.counter(*shard_, FamilyId::accept_failures);
   requests_in_flight = registry.gauge(*shard_, FamilyId::requests_in_flight);
   for (const Gauge& gauge : {client_connections, upstream_connections, requests_in_flight}) gauge.set(0);
 }

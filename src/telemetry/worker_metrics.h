@@ -234,6 +234,9 @@ class WorkerMetrics {
   }
 
   Gauge client_connections;
+  Gauge client_connections_max;
+  Counter idle_connections_ended;
+  Counter accept_failures;
   Gauge upstream_connections;
   Gauge requests_in_flight;
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import h2.config
 import h2.connection
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("endings")
 
 KEY = world.canary("endings")
 PIECE = "word " * 2000
+LONG_BYTES = 12 << 20  # more than all buffers between two sockets hold
 
 
 async def flood(connection, event):
@@ -58,6 +60,30 @@ async def aborts_websocket(connection, request):
     connection.reset()
 
 
+@script("cuts-websocket")
+async def cuts_websocket(connection, request):
+    """Ends in order as far as TCP knows, and without a Close frame."""
+    await begin_websocket(connection, request)
+    await echo_frame(connection)
+    await connection.upstream.released(request)
+    connection.writer.close()
+
+
+@script("floods-websocket")
+async def floods_websocket(connection, request):
+    await begin_websocket(connection, request)
+    for _ in range(20_000):
+        await connection.write(b"\x82\x7e\x27\x10" + b"x" * 10_000)
+
+
+@script("long-message")
+async def long_message(connection, request):
+    text = [{"type": "text", "text": "word " * (LONG_BYTES // 5)}]
+    usage = {"input_tokens": 3, "output_tokens": 5}
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": text}
+    await connection.answer(json.dumps(message | {"stop_reason": "end_turn", "usage": usage}).encode())
+
+
 class Site:
     def __init__(self, directory, server):
         self.directory = directory
@@ -71,8 +97,12 @@ class Site:
             config.toml(
                 {
                     "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data")} | server,
-                    "connections": [plain, claude | {"headers": {"x-script": "floods-messages"}}],
-                    "models": [{"name": name, "connection": name} for name in ("plain", "claude")],
+                    "connections": [
+                        plain,
+                        claude | {"headers": {"x-script": "floods-messages"}},
+                        claude | {"name": "long", "headers": {"x-script": "long-message"}},
+                    ],
+                    "models": [{"name": name, "connection": name} for name in ("plain", "claude", "long")],
                     "keys": [{"name": "endings", "key": KEY}],
                 }
             )
@@ -110,16 +140,25 @@ class Site:
         own = [("Authorization", f"Bearer {KEY}"), ("X-Request-ID", request_id)]
         return [*own, ("x-script", how)] if how else own
 
-    def begin(self, request_id, model="plain", how=None):
-        """A stream whose client has its first bytes."""
+    def connect(self, receive_bytes=4096):
         sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        if receive_bytes:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         sock.settimeout(30)
         sock.connect(self.gateway.address)
+        return sock
+
+    def ask(self, request_id, model="plain", how=None, stream=True):
+        """The bytes of a call."""
         messages = [{"role": "user", "content": "x"}]
-        body = json.dumps({"model": model, "stream": True, "max_tokens": 9, "messages": messages})
+        body = json.dumps({"model": model, "stream": stream, "max_tokens": 9, "messages": messages})
         headers = [*self.headers(request_id, how), ("Content-Type", "application/json")]
-        sock.sendall(raw.request("POST", "/v1/chat/completions", headers, body.encode()))
+        return raw.request("POST", "/v1/chat/completions", headers, body.encode())
+
+    def begin(self, request_id, model="plain", how=None, receive_bytes=4096):
+        """A stream whose client has its first bytes."""
+        sock = self.connect(receive_bytes)
+        sock.sendall(self.ask(request_id, model, how))
         assert sock.recv(12) == b"HTTP/1.1 200"
         return sock
 
@@ -149,6 +188,13 @@ def make_impatient(tmp_path_factory):
 @pytest.fixture(scope="module", name="patient")
 def make_patient(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("patient"), {})
+    yield site
+    site.stop()
+
+
+@pytest.fixture(name="steady")
+def make_steady(tmp_path):
+    site = Site(tmp_path, {"write_timeout": "2s"})
     yield site
     site.stop()
 
@@ -193,6 +239,41 @@ def test_neither_is_one_over_http2(impatient, request_id):
     assert impatient.outcome(request_id) == ["cancelled"]
 
 
+def test_one_that_reads_slowly_but_steadily_is_served(steady, request_id):
+    pieces = 0
+    with steady.begin(request_id, how="floods", receive_bytes=None) as sock:
+        # 200 KB a second. On loopback the kernel tells of 128 KB at a time; with all that its buffers can grow to, it
+        # would tell of nothing for more than 4 s.
+        end = time.monotonic() + 3 * 2
+        while time.monotonic() < end:
+            assert sock.recv(20_000), "it was cut"
+            pieces += 1
+            time.sleep(0.1)
+    assert pieces > 20
+    assert steady.ended(request_id)["error_type"] == "client_closed"
+
+
+def test_an_answer_whose_last_bytes_nobody_takes(impatient, request_id):
+    """It is written in one piece: its price is known before, and what became of it only after."""
+    with impatient.connect() as sock:
+        sock.sendall(impatient.ask(request_id, model="long", stream=False))
+        line = impatient.ended(request_id)
+    assert line["error_type"] == "write_timeout" and line["status"] == 200
+    assert line["bytes_out"] < LONG_BYTES / 2, "what was written is counted, not what was to be"
+    assert line["output_tokens"] == 5
+    assert impatient.outcome(request_id) == ["cancelled"]
+
+
+def test_a_client_that_ends_its_sending_side_has_left(patient, request_id):
+    """Who closes looks the same, and a model's time is too dear to talk to nobody."""
+    with patient.connect() as sock:
+        sock.sendall(patient.ask(request_id, how="hang"))
+        sock.shutdown(socket.SHUT_WR)
+        line = patient.ended(request_id)
+    assert line["error_type"] == "client_closed" and "status" not in line
+    waiting.until(lambda: patient.upstream.waiting["hang"] == 0, "the upstream is told")
+
+
 def test_a_client_that_leaves_is_another_thing(patient, request_id):
     raw.reset(patient.begin(request_id, how="hang-in-stream"))
     assert patient.ended(request_id)["error_type"] == "client_closed"
@@ -223,6 +304,52 @@ def test_a_websocket_whose_upstream_breaks(patient, request_id):
     assert broke["connection"] == "plain" and broke["error"] == "reset"
     assert errors(patient, "upstream_failed") == before + 1
     assert patient.outcome(request_id) == ["cut"]
+
+
+def test_a_websocket_that_its_upstream_ends_without_a_word(patient, request_id):
+    async def talk():
+        async with patient.websocket(request_id, "cuts-websocket") as client:
+            await client.send("hello")
+            assert await client.recv() == "hello"
+            patient.upstream.release(request_id)
+            with pytest.raises(ConnectionClosedError):
+                await client.recv()
+
+    asyncio.run(talk())
+    assert patient.ended(request_id)["error_type"] == "upstream_failed"
+    [broke] = waiting.until(
+        lambda: [each for each in patient.lines("upstream broke off") if each["request_id"] == request_id],
+        "the break has its line",
+    )
+    assert broke["error"] == "closed" and "Close frame" in str(broke)
+    assert patient.outcome(request_id) == ["cut"]
+
+
+@pytest.mark.parametrize("how", ["ends", "aborts"])
+def test_a_websocket_that_its_client_leaves_without_a_word(patient, request_id, how):
+    async def talk():
+        client = await patient.websocket(request_id)
+        await client.send("hello")
+        assert await client.recv() == "hello"
+        client.transport.close() if how == "ends" else client.transport.abort()
+
+    asyncio.run(talk())
+    assert patient.ended(request_id)["error_type"] == "client_closed"
+    assert patient.outcome(request_id) == ["cancelled"]
+
+
+def test_a_websocket_whose_client_takes_nothing(impatient, request_id):
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    own = dict(impatient.headers(request_id, "floods-websocket"))
+    with impatient.connect() as sock:
+        sock.sendall(raw.request("GET", "/v1/realtime?model=plain", upgrade | key | own))
+        assert sock.recv(12) == b"HTTP/1.1 101"
+        assert impatient.ended(request_id)["error_type"] == "write_timeout"
+        with pytest.raises(ConnectionResetError):
+            while sock.recv(1 << 16):
+                pass
+    assert impatient.outcome(request_id) == ["cancelled"]
 
 
 def test_a_websocket_that_ends_in_order(patient, request_id):
@@ -265,3 +392,23 @@ def test_what_a_drain_cuts_off_did_not_leave(short, request_id):
     written = [datetime.datetime.fromisoformat(line["ts"]) for line in cut]
     second = datetime.timedelta(seconds=1)
     assert all(begun + second <= time <= ended for time in written), written
+
+
+def test_what_a_drain_cuts_off_looks_cut(short, request_id):
+    """A chunked stream lacks its last chunk, and what came before it arrives; where the end of the connection is the
+    end of the answer, the connection is reset."""
+    chunked = short.begin(f"{request_id}-1", how="hang-in-stream")
+    old = short.connect()
+    old.sendall(short.ask(f"{request_id}-0", how="hang-in-stream").replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1))
+    with chunked, old:
+        waiting.until(lambda: short.upstream.waiting["hang-in-stream"] == 2, "both streams run")
+        assert old.recv(12) == b"HTTP/1.1 200"
+        short.gateway.process.send_signal(signal.SIGTERM)
+        received = b""
+        while piece := chunked.recv(1 << 16):
+            received += piece
+        assert b"begun" in received and not received.endswith(b"0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            while old.recv(1 << 16):
+                pass
+        assert short.gateway.process.wait(60) == 0

@@ -10,6 +10,7 @@ import os
 import pathlib
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -449,6 +450,36 @@ def test_reload_reads_secrets_again(world):
     assert world.chat()[0] == 200
     assert world.upstream.keys == ["Bearer first-upstream-key", "Bearer second-upstream-key"]
     assert "upstream-key" not in world.text()
+
+
+def test_an_upgrade_does_not_move_the_data(world):
+    world.write_config(server="watch_config = false")
+    process = world.serve()
+    old = world.data
+    world.data = world.directory / "elsewhere"
+    world.write_config(server="watch_config = false")
+    world.data = old
+    at = ["--data-dir", str(old)]
+    # The file was not read again: only the new process sees what it says now.
+    done = world.command("upgrade", *at)
+    assert done.returncode != 0 and "the old one goes on serving" in done.stderr
+    assert "server.data_dir is " in world.text() and "stop it and start anew" in world.text()
+    reloaded = world.command("reload", *at)
+    assert reloaded.returncode == 0 and "only after a stop and a start: server.data_dir" in reloaded.stdout
+    assert re.search(r"^needs restart +server.data_dir$", world.command("status", *at).stdout, re.M)
+    done = world.command("upgrade", *at)
+    assert done.returncode != 0 and "an upgrade keeps the data directory" in done.stderr
+    assert world.chat()[0] == 200 and process.poll() is None
+
+
+def test_an_upgrade_says_that_the_program_is_gone(world):
+    program = world.directory / "llm-gateway"
+    shutil.copy(BINARY, program)
+    world.serve(prefix=["bash", "-c", f'exec {program} "$@"'])
+    program.unlink()
+    done = world.call("upgrade")
+    assert done.returncode != 0 and f"{program} cannot be started: No such file or directory" in done.stderr
+    assert world.chat()[0] == 200
 
 
 def test_settings_that_need_a_restart_are_named(world):

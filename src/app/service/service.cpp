@@ -165,8 +165,14 @@ CommandAnswer Service::reload(std::string_view cause) {
   } else {
     answer.message += " since the start";
   }
-  const std::string waiting = join(waiting_for_restart());
-  if (!waiting.empty()) answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + waiting;
+  auto settings = waiting_for_restart();
+  const std::string waiting = join(settings);
+  if (std::erase(settings, kKeptByUpgrade) > 0) {
+    answer.message += "\nin force only after a stop and a start: " + std::string(kKeptByUpgrade);
+  }
+  if (!settings.empty()) {
+    answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(settings);
+  }
   answer.message += log_doubts();
   if (!published) answer.message += "\n" + published.error();
   log().info("configuration reloaded", {{"cause", cause},

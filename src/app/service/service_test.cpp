@@ -264,6 +264,26 @@ TEST_F(ServiceTest, WhatNeedsARestartIsComparedWithTheStart) {
   EXPECT_EQ(finish(), kExitOk);
 }
 
+// The successor would look for its predecessor in a directory that has none.
+TEST_F(ServiceTest, AnUpgradeDoesNotChangeTheDataDirectory) {
+  write_config("m");
+  start();
+  std::string file;
+  {
+    std::ifstream in(config());
+    file.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  const std::string other = directory_.file("other-data");
+  file.replace(file.find("data_dir = "), file.find('\n', file.find("data_dir = ")) - file.find("data_dir = "),
+               "data_dir = \"" + other + "\"");
+  std::ofstream(config()) << file;
+  EXPECT_NE(command("reload").find("only after a stop and a start: server.data_dir\""), std::string::npos);
+  const std::string answer = command("upgrade");
+  EXPECT_NE(answer.find("\"ok\":false"), std::string::npos);
+  EXPECT_NE(answer.find("an upgrade keeps the data directory"), std::string::npos) << answer;
+  EXPECT_EQ(finish(), kExitOk);
+}
+
 TEST_F(ServiceTest, DoubtsAreToldAndServed) {
   write_config("good");
   std::ofstream(config(), std::ios::app) << "[[keys]]\nname = \"k\"\nkey = \"12345678\"\nmodels = [\"god\"]\n";

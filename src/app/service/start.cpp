@@ -37,6 +37,12 @@ bool is_successor() {
   return std::getenv(process::kPredecessorVariable) != nullptr;
 }
 
+// Whether the process this one is to take over from lives.
+bool has_predecessor() {
+  const char* const predecessor = std::getenv(process::kPredecessorVariable);
+  return predecessor != nullptr && std::to_string(getppid()) == predecessor;
+}
+
 // Names that tell a successor, too, that a service manager owns the socket; but "admin" is for whom it names.
 void take_activated(std::vector<process::InheritedListener>& from, std::vector<ListeningSocket>& to) {
   for (auto& listener : from) {
@@ -78,7 +84,7 @@ Service::Started Service::start() {
 
   if (auto loaded = load_configuration(); !loaded) return loaded;
   const control::Snapshot& snapshot = *reloader_->snapshot();
-  raise_descriptor_limit();
+  const size_t open_files_max = raise_descriptor_limit();
   tune_allocator(gateway::worker_count(snapshot) + 1);
   if (auto claimed = claim_data_dir(inherited); !claimed) return claimed;
   if (auto opened = open_store(); !opened) return opened;
@@ -87,7 +93,8 @@ Service::Started Service::start() {
   auto started = gateway::Gateway::start({.snapshot = reloader_->snapshot(),
                                           .listen = options_.listen,
                                           .inherited = std::move(inherited),
-                                          .admin = reloader_->snapshot()->admin_listen ? nullptr : api_.get()});
+                                          .admin = reloader_->snapshot()->admin_listen ? nullptr : api_.get(),
+                                          .open_files_max = open_files_max});
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
   engines_.on_change([this] { loop_.post([this] { take_engines(); }); });
@@ -135,6 +142,10 @@ Service::Started Service::claim_data_dir(std::vector<ListeningSocket>& inherited
   const std::string path = pid_file_of(data_dir_);
   auto acquired = process::PidFile::acquire(path);
   if (acquired) {
+    if (has_predecessor()) {
+      return fault("server.data_dir is " + data_dir_ + " now, and the running gateway has another one, which an " +
+                   "upgrade keeps; stop it and start anew, or set it back");
+    }
     pid_file_ = std::move(*acquired);
     return {};
   }

@@ -66,12 +66,18 @@ class Lines {
     if (text.empty()) return;
     out_.append(label).append(label.size() < kWidth ? kWidth - label.size() : 1, ' ').append(text).append("\n");
   }
-  void add_joined(std::string_view label, std::string_view key) {
+  // Settings that a new process takes, and what does not come with an upgrade.
+  void add_waiting(std::string_view key) {
     const auto found = members_.find(key);
     if (found == members_.end()) return;
-    std::string text;
-    for (const std::string& each : found->second) text += (text.empty() ? "" : ", ") + each;
-    add(label, text);
+    std::string upgrade;
+    std::string restart;
+    for (const std::string& each : found->second) {
+      std::string& text = each == kKeptByUpgrade ? restart : upgrade;
+      text += (text.empty() ? "" : ", ") + each;
+    }
+    add("needs upgrade", upgrade);
+    add("needs restart", restart);
   }
   void add_list(std::string_view label, std::string_view key) {
     const auto found = members_.find(key);
@@ -164,7 +170,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   lines.add("store", lines.value("store"));
   lines.add("database away", lines.value("store_trouble"));
   lines.add("not reloaded", lines.value("last_reload_error"));
-  lines.add_joined("needs upgrade", "restart_required");
+  lines.add_waiting("restart_required");
   lines.add("requests", joined({lines.value("requests"), ", in flight ", lines.value("in_flight")}));
   lines.add("connections", joined({lines.value("client_connections"), " of clients, ",
                                    lines.value("upstream_connections"), " to upstreams"}));

@@ -15,6 +15,9 @@
 
 namespace llmgw::app {
 
+// The one setting that an upgrade cannot change: there the successor finds its predecessor.
+inline constexpr std::string_view kKeptByUpgrade = "server.data_dir";
+
 struct StatusReport {
   pid_t pid = 0;
   std::string_view version;

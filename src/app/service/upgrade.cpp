@@ -1,7 +1,9 @@
 // How a service makes room for its successor.
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstring>
 
 #include "app/process/successor.h"
 #include "app/service/service.h"
@@ -49,10 +51,18 @@ void Service::start_upgrade(uint64_t client) {
   };
   if (gateway_->draining()) return refuse("the gateway is stopping");
   if (upgrade_ != nullptr && upgrade_->successor) return refuse("an upgrade is under way already");
+  const auto waiting = waiting_for_restart();
+  if (std::ranges::find(waiting, kKeptByUpgrade) != waiting.end()) {
+    return refuse(
+        "server.data_dir of the file is another one, and an upgrade keeps the data directory; stop the "
+        "gateway and start it, or set it back to " +
+        data_dir_);
+  }
   if (options_.executable.empty()) return refuse("the program does not know where its own file is; restart it instead");
   auto successor = process::start_successor(options_.executable, options_.successor_arguments);
   if (!successor) {
-    return refuse(options_.executable + " cannot be started: " + std::string(to_string(successor.error().code)));
+    return refuse(options_.executable + " cannot be started: " + std::strerror(successor.error().os_error) +
+                  "; the old process goes on serving");
   }
   log().info("new process started", {{"pid", successor->pid()}, {"program", options_.executable}});
   upgrade_ = std::make_unique<Upgrade>();

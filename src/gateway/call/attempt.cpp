@@ -125,7 +125,7 @@ Task<bool> Call::attempt() {
     const chat::ClientError told = upstream_error(head.error());
     // What is wrong with the request is wrong everywhere.
     if (head.error().code != ErrorCode::invalid_argument) {
-      note_failure(waiting_for_ == kConnectTimeout);
+      note_unanswered(head.error(), waiting_for_);
       if (may_retry(told)) co_return true;
     }
     co_await refuse(told);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "accounting/answer_details.h"
+#include "accounting/ledger_record.h"
 #include "accounting/text_scanner.h"
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
@@ -37,6 +38,7 @@
 namespace llmgw::gateway {
 
 struct LiveEvents;
+struct PumpResult;
 
 using dialects::Outcome;
 
@@ -143,6 +145,7 @@ class Call {
   bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
   bool wants_other_model(std::string_view error_body) const;
   void note_failure(bool whole_instance);
+  void note_unanswered(const base::Error& error, std::string_view waited_for);
   void note_success();
   void note_cached();
   void note_status(const http::ResponseHead& head);
@@ -185,7 +188,7 @@ class Call {
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   void add_limit_headers(http::Headers& headers);
   std::string_view tags();
-  // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
+  // Settles the call with limits and budgets: once, and before the last byte of its answer goes out.
   void account();
   accounting::CallOutcome outcome() const;
   chat::Usage used(bool& estimated) const;
@@ -220,6 +223,7 @@ class Call {
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
   void warn_of_failure(const base::Error& error);
+  void note_cut(const PumpResult& relayed);
   void warn_of_break(const base::Error& error);
   net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
@@ -404,6 +408,7 @@ class Call {
   uint64_t bytes_in_ = 0;
   uint64_t relayed_out_ = 0;  // of a WebSocket
   std::optional<chat::ErrorKind> error_;
+  bool blameless_ = false;  // what went wrong says nothing of the instance
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
   // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.
@@ -415,7 +420,8 @@ class Call {
   bool admitted_ = false;
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;
-  std::optional<int64_t> cost_;  // nano-dollars; none: unknown
+  std::optional<accounting::LedgerRecord> owed_;  // to the ledger, once it is known whether all of the answer went out
+  std::optional<int64_t> cost_;                   // nano-dollars; none: unknown
   // Of attempts before the last that were used, too: a stream that another instance finished.
   uint64_t tokens_before_ = 0;
   int64_t cost_before_ = 0;

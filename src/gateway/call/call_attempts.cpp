@@ -126,6 +126,7 @@ bool Call::may_retry(const ClientError& failure) {
 }
 
 void Call::count_failed_attempt() {
+  if (blameless_) return;
   worker_.metrics()
       .instance(
           {.generation = static_cast<uint32_t>(generation_.snapshot().version), .instance = attempt_->connection_index},
@@ -159,6 +160,7 @@ routing::InstanceState* Call::model_state() const {
 
 // The whole instance cannot be reached, or only this model does not work there.
 void Call::note_failure(bool whole_instance) {
+  blameless_ = false;
   if (exchange_.cancellation().cancelled()) return;
   routing::InstanceState* const state = whole_instance || model_state() == nullptr ? instance_state() : model_state();
   if (state == nullptr) return;
@@ -170,6 +172,12 @@ void Call::note_failure(bool whole_instance) {
     worker_.log().warn("instance out", {{"connection", attempt_->connection->name},
                                         {"model", whole_instance ? std::string_view("all") : meant_model_}});
   }
+}
+
+// No answer came. What this machine lacks (descriptors, ports, a free connection) is not the instance's fault.
+void Call::note_unanswered(const base::Error& error, std::string_view waited_for) {
+  if (error.code != base::ErrorCode::exhausted) return note_failure(waited_for == kConnectTimeout);
+  blameless_ = true;
 }
 
 void Call::note_success() {

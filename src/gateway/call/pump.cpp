@@ -1,5 +1,6 @@
 #include "gateway/call/pump.h"
 
+#include <algorithm>
 #include <string>
 
 #include "net/io.h"
@@ -15,6 +16,8 @@ using net::Cancellation;
 using net::Stream;
 using net::Task;
 
+using End = PumpResult::End;
+
 // Bytes are in the loop's scratch memory: what the socket does not take at once is copied before waiting.
 Task<Result<void>> write_out(Stream& to, std::string_view bytes, net::Wait wait) {
   const iovec buffer = net::buffer_of(bytes);
@@ -29,16 +32,22 @@ Task<Result<void>> write_out(Stream& to, std::string_view bytes, net::Wait wait)
 // What both directions share.
 struct Joint {
   Joint(Duration timeout, Cancellation& parent) : idle_timeout(timeout), finished(parent) {}
+  // The first to end says how both did.
+  void finish(End how, const Error& error = {}) {
+    if (finished.cancelled()) return;
+    result.end = how;
+    result.error = error;
+    finished.cancel();
+  }
   Duration idle_timeout;
   net::LinkedCancellation finished;  // one direction has ended, or the caller wants the end
   base::Instant last_moved{};
+  PumpResult result;
 };
 
-// Of one direction: what broke at which end.
-struct Direction {
-  uint64_t bytes = 0;
-  std::optional<Error> reading;
-  std::optional<Error> writing;
+struct Side {
+  PumpEnd& end;
+  End ended, broke, stuck;
 };
 
 // Silence in one direction is no idleness while the other one talks.
@@ -46,49 +55,53 @@ bool only_silent(const Error& error, const Joint& joint, base::Instant now) {
   return error.code == ErrorCode::deadline_exceeded && now < joint.last_moved + joint.idle_timeout;
 }
 
-// Neither was broken by the other side: the end came from here.
-bool broken_there(const Error& error, const Joint& joint) {
-  return !joint.finished.cancelled() && error.code != ErrorCode::deadline_exceeded;
-}
-
-Task<void> pump(PumpEnd from, Stream& to, Joint& joint, Direction& direction) {
-  net::Loop& loop = to.loop();
+Task<void> pump(Side from, Side to, Joint& joint, uint64_t& moved) {
+  net::Loop& loop = to.end.stream.loop();
   joint.last_moved = loop.now();
-  std::string_view data = from.early_bytes;
+  std::string_view data = from.end.early_bytes;
   for (;;) {
     if (!data.empty()) {
-      auto written = co_await write_out(to, data, {loop.now() + joint.idle_timeout, &joint.finished});
-      if (!written && broken_there(written.error(), joint)) direction.writing = written.error();
-      if (!written) break;
-      direction.bytes += data.size();
+      if (from.end.watch != nullptr) from.end.watch->feed(data);
+      const Duration patience = std::min(to.end.write_timeout, joint.idle_timeout);
+      auto written = co_await write_out(to.end.stream, data, {loop.now() + patience, &joint.finished});
+      if (!written) {
+        const bool late = written.error().code == ErrorCode::deadline_exceeded;
+        co_return joint.finish(late ? to.stuck : to.broke, written.error());
+      }
+      moved += data.size();
+      joint.last_moved = loop.now();
     }
-    auto bytes = co_await net::read_scratch(from.stream, {joint.last_moved + joint.idle_timeout, &joint.finished});
+    const net::Wait wait{joint.last_moved + joint.idle_timeout, &joint.finished};
+    auto bytes = co_await net::read_scratch(from.end.stream, wait);
     data = {};
-    if (!bytes && only_silent(bytes.error(), joint, loop.now())) continue;
-    if (!bytes && broken_there(bytes.error(), joint)) direction.reading = bytes.error();
-    if (!bytes || bytes->empty()) break;
+    if (!bytes) {
+      if (only_silent(bytes.error(), joint, loop.now())) continue;
+      const bool late = bytes.error().code == ErrorCode::deadline_exceeded;
+      co_return joint.finish(late ? End::idle : from.broke, bytes.error());
+    }
+    if (bytes->empty()) co_return joint.finish(from.ended);
     joint.last_moved = loop.now();
     data = {bytes->data(), bytes->size()};
   }
-  joint.finished.cancel();
 }
 
 }  // namespace
 
 Task<PumpResult> pump_both_ways(PumpEnd a, PumpEnd b, Duration idle_timeout, Cancellation& cancellation) {
   Joint joint(idle_timeout, cancellation);
-  Direction there;
-  Direction back;
+  const Side near{.end = a, .ended = End::a_ended, .broke = End::a_broke, .stuck = End::a_stuck};
+  const Side far{.end = b, .ended = End::b_ended, .broke = End::b_broke, .stuck = End::b_stuck};
   {
     net::TaskGroup other_way;
-    other_way.spawn(pump(b, a.stream, joint, back));
-    co_await pump(a, b.stream, joint, there);
+    other_way.spawn(pump(far, near, joint, joint.result.bytes_from_b));
+    co_await pump(near, far, joint, joint.result.bytes_from_a);
   }
+  // What it does not take would stay with the kernel after an orderly close.
+  if (joint.result.end == End::a_stuck) a.stream.reset_on_close();
+  if (joint.result.end == End::b_stuck) b.stream.reset_on_close();
   a.stream.shutdown_write();
   b.stream.shutdown_write();
-  PumpResult result{.bytes_from_a = there.bytes, .bytes_from_b = back.bytes, .b_broke = there.writing};
-  if (back.reading) result.b_broke = back.reading;
-  co_return result;
+  co_return joint.result;
 }
 
 }  // namespace llmgw::gateway

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "http/websocket_watch.h"
 #include "net/stream.h"
 #include "net/task.h"
 
@@ -14,17 +14,31 @@ namespace llmgw::gateway {
 
 struct PumpEnd {
   net::Stream& stream;
-  std::string_view early_bytes;  // read from `stream` before the pump took over; must live as long as the pump
+  std::string_view early_bytes = {};  // read from `stream` before the pump took over; must live as long as the pump
+  // Longest time to take nothing of what waits for this end.
+  base::Duration write_timeout = base::Duration::max();
+  http::WebSocketWatch* watch = nullptr;  // sees what comes from this end; may be null
 };
 
 struct PumpResult {
+  enum class End : uint8_t {
+    cancelled,
+    idle,     // nothing moved for `idle_timeout`
+    a_ended,  // in order, as far as the connection tells
+    b_ended,
+    a_broke,
+    b_broke,
+    a_stuck,  // it took nothing for its write_timeout
+    b_stuck,
+  };
   uint64_t bytes_from_a = 0;  // that have gone to the other one
   uint64_t bytes_from_b = 0;
-  std::optional<base::Error> b_broke;  // what broke the connection to `b`, if that was the end
+  End end = End::cancelled;
+  base::Error error{};  // of a connection that broke
 };
 
 // Ends when one side closes or breaks, when nothing moved for `idle_timeout`, or when cancelled. The caller
-// closes the streams.
+// closes the streams; one that is stuck is then reset.
 net::Task<PumpResult> pump_both_ways(PumpEnd a, PumpEnd b, base::Duration idle_timeout,
                                      net::Cancellation& cancellation);
 

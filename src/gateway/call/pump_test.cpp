@@ -9,6 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using http::Peer;
+using End = PumpResult::End;
 
 // Two connections joined in the middle; the test speaks both outer ends.
 struct Joined {
@@ -19,6 +20,8 @@ struct Joined {
   bool done = false;
   PumpResult result;
   net::TaskGroup tasks;
+
+  http::WebSocketWatch from_client;
 
   explicit Joined(const net::sim::Faults& faults = {}, std::string_view early = {}, uint64_t seed = 1) : world(seed) {
     auto [client_end, near_client] = world.network().pair(faults);
@@ -31,8 +34,8 @@ struct Joined {
 
  private:
   net::Task<void> run(std::unique_ptr<net::Stream> a, std::unique_ptr<net::Stream> b, std::string_view early) {
-    result = co_await pump_both_ways({.stream = *a, .early_bytes = early}, {.stream = *b, .early_bytes = {}}, 30s,
-                                     cancellation);
+    result = co_await pump_both_ways({.stream = *a, .early_bytes = early, .write_timeout = 10s, .watch = &from_client},
+                                     {.stream = *b}, 30s, cancellation);
     done = true;
   }
 };
@@ -86,7 +89,7 @@ TEST(Pump, EitherEndEndsBoth) {
   }
 }
 
-TEST(Pump, TellsHowMuchWentWhichWayAndWhoBroke) {
+TEST(Pump, TellsHowMuchWentWhichWayAndWhoEnded) {
   for (const bool by_client : {false, true}) {
     for (const bool hard : {false, true}) {
       Joined joined({}, "early ");
@@ -100,7 +103,9 @@ TEST(Pump, TellsHowMuchWentWhichWayAndWhoBroke) {
       ASSERT_TRUE(joined.done);
       EXPECT_EQ(joined.result.bytes_from_a, 10u);
       EXPECT_EQ(joined.result.bytes_from_b, 5u);
-      EXPECT_EQ(joined.result.b_broke.has_value(), hard && !by_client);
+      const End expected = by_client ? (hard ? End::a_broke : End::a_ended) : (hard ? End::b_broke : End::b_ended);
+      EXPECT_EQ(joined.result.end, expected);
+      EXPECT_EQ(joined.result.error.code == base::ErrorCode::reset, hard);
     }
   }
 }
@@ -114,11 +119,37 @@ TEST(Pump, IdlenessAndCancellationEndIt) {
   EXPECT_FALSE(idle.client->gone()) << "one direction may be silent while the other is not";
   idle.world.run_for(31s);
   EXPECT_TRUE(idle.done);
+  EXPECT_EQ(idle.result.end, End::idle);
 
   Joined stopped;
   stopped.cancellation.cancel();
   stopped.world.run_for(1ms);
   EXPECT_TRUE(stopped.done);
+  EXPECT_EQ(stopped.result.end, End::cancelled);
+}
+
+// However much more there is for it.
+TEST(Pump, AnEndThatTakesNothingIsGivenUp) {
+  net::sim::Faults faults;
+  faults.to_client = {.capacity_min = 60, .capacity_max = 60};
+  Joined client(faults);
+  client.server->send(std::string(150, 'x'));
+  client.world.run_for(9s);
+  EXPECT_FALSE(client.done);
+  client.world.run_for(2s);
+  ASSERT_TRUE(client.done);
+  EXPECT_EQ(client.result.end, End::a_stuck);
+  (void)client.client->receive();
+  EXPECT_TRUE(client.client->was_reset()) << "what it does not take is not kept for it";
+}
+
+TEST(Pump, ShowsWhatTheClientSaysToItsWatch) {
+  Joined joined({}, "\x81\x02hi");
+  joined.client->send(std::string("\x88", 1));
+  EXPECT_FALSE(joined.from_client.closed());
+  joined.client->send(std::string(1, '\0'));
+  EXPECT_EQ(joined.server->receive(), std::string("\x81\x02hi\x88\0", 6));
+  EXPECT_TRUE(joined.from_client.closed());
 }
 
 }  // namespace

@@ -27,15 +27,45 @@ Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& h
   status_ = 101;
   note_success();
   note_computed(worker_.loop().now(), false);
-  const PumpResult relayed = co_await pump_both_ways({.stream = *client->stream, .early_bytes = client->early_bytes},
-                                                     {.stream = *server, .early_bytes = early_from_upstream},
-                                                     timeouts_.idle, exchange_.cancellation());
+  // The relay reads all the time and sees the client go; what it sent last comes before that.
+  client->stream->readiness().on_hangup = nullptr;
+  http::WebSocketWatch from_client;
+  http::WebSocketWatch from_upstream;
+  const PumpResult relayed =
+      co_await pump_both_ways({.stream = *client->stream,
+                               .early_bytes = client->early_bytes,
+                               .write_timeout = generation_.snapshot().server.write_timeout,
+                               .watch = &from_client},
+                              {.stream = *server, .early_bytes = early_from_upstream, .watch = &from_upstream},
+                              timeouts_.idle, exchange_.cancellation());
   bytes_in_ += relayed.bytes_from_a;
   relayed_out_ = relayed.bytes_from_b;
-  if (!relayed.b_broke || exchange_.cancellation().cancelled()) co_return;
+  if (!from_client.closed() && !from_upstream.closed()) note_cut(relayed);
+}
+
+// It ended without a Close frame: nobody may take it for complete.
+void Call::note_cut(const PumpResult& relayed) {
+  using End = PumpResult::End;
+  net::Cancellation& gone = exchange_.cancellation();
+  base::Error error = relayed.error;
+  switch (relayed.end) {
+    case End::cancelled: return;
+    case End::a_ended:
+    case End::a_broke: return gone.cancel(base::ErrorCode::closed);
+    case End::a_stuck: return gone.cancel(base::ErrorCode::deadline_exceeded);
+    case End::idle:
+      // Neither side had anything to say, so the provider is not late.
+      error_ = ErrorKind::upstream_timeout;
+      timed_out_ = kIdleTimeout;
+      blameless_ = true;
+      return;
+    case End::b_ended: error = {base::ErrorCode::closed, "the WebSocket ended without a Close frame", 0}; break;
+    case End::b_broke: break;
+    case End::b_stuck: timed_out_ = kIdleTimeout; break;
+  }
   note_failure(false);
-  error_ = ErrorKind::upstream_failed;
-  warn_of_break(*relayed.b_broke);
+  error_ = timed_out_.empty() ? ErrorKind::upstream_failed : ErrorKind::upstream_timeout;
+  warn_of_break(error);
 }
 
 }  // namespace llmgw::gateway

@@ -52,9 +52,11 @@ Task<void> EngineWatch::look(uint32_t index) {
       // While calls get through there is no news in a success; while it is out, only its own time ends that.
       auto well = co_await fetch(generation, index, connection.probe_path);
       const bool due = routing::admission(state.health, now, health, 1) == routing::Admission::probe;
-      if (!well) {
+      // What this machine lacks says nothing of the engine.
+      const bool unknown = !well && well.error().code == ErrorCode::exhausted;
+      if (!well && !unknown) {
         routing::note_failure(state.health, worker_.loop().now(), health);
-      } else if (due) {
+      } else if (well && due) {
         routing::note_success(state.health, worker_.loop().now(), health);
       }
     }

@@ -20,8 +20,12 @@ constexpr int kPauseMs = 50;
 
 }  // namespace
 
-SharedAcceptor::SharedAcceptor(std::vector<WorkerSocket> sockets, std::vector<WorkerThread*> workers)
-    : sockets_(std::move(sockets)), workers_(std::move(workers)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+SharedAcceptor::SharedAcceptor(std::vector<WorkerSocket> sockets, std::vector<WorkerThread*> workers,
+                               telemetry::Counter failures)
+    : sockets_(std::move(sockets)),
+      workers_(std::move(workers)),
+      failures_(failures),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) std::abort();
   thread_ = std::thread([this] { run(); });
 }
@@ -48,6 +52,7 @@ WorkerThread& SharedAcceptor::least_loaded() const {
 bool SharedAcceptor::accept_from(const WorkerSocket& socket) {
   WorkerThread& worker = least_loaded();
   if (worker.load() >= connections_max_.load(std::memory_order_relaxed)) {
+    workers_[next_room_++ % workers_.size()]->make_room();
     poll(nullptr, 0, kPauseMs);
     return false;
   }
@@ -60,7 +65,7 @@ bool SharedAcceptor::accept_from(const WorkerSocket& socket) {
   }
   if (errno == EINTR || errno == ECONNABORTED) return true;
   if (errno != EAGAIN) {
-    failures_.fetch_add(1, std::memory_order_relaxed);
+    failures_.add();
     poll(nullptr, 0, kPauseMs);
   }
   return false;

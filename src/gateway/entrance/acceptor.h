@@ -15,7 +15,8 @@ class SharedAcceptor {
  public:
   // Takes the sockets over. The workers outlive it. `connections_max`: of one worker; above it new ones wait in the
   // kernel's queue.
-  SharedAcceptor(std::vector<WorkerSocket> sockets, std::vector<WorkerThread*> workers);
+  // `failures` counts connections that were not accepted for want of descriptors or memory; nobody else writes it.
+  SharedAcceptor(std::vector<WorkerSocket> sockets, std::vector<WorkerThread*> workers, telemetry::Counter failures);
   SharedAcceptor(const SharedAcceptor&) = delete;
   SharedAcceptor& operator=(const SharedAcceptor&) = delete;
   ~SharedAcceptor();  // stops
@@ -25,8 +26,6 @@ class SharedAcceptor {
   }
   // Returns when nothing is accepted any more, and closes the sockets.
   void stop();
-  // Connections that were accepted and lost for want of descriptors or memory.
-  uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
 
  private:
   void run();
@@ -37,9 +36,10 @@ class SharedAcceptor {
   std::vector<WorkerSocket> sockets_;
   std::vector<WorkerThread*> workers_;
   std::atomic<uint64_t> connections_max_ = UINT64_MAX;
-  std::atomic<uint64_t> failures_ = 0;
+  telemetry::Counter failures_;
   std::atomic<bool> stopping_ = false;
   int wake_ = -1;
+  size_t next_room_ = 0;  // the worker that makes room next
   std::thread thread_;
 };
 

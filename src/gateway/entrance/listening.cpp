@@ -133,6 +133,10 @@ std::expected<std::vector<ListeningSocket>, std::string> sockets_for(const Liste
                                                                      std::vector<ListeningSocket>& inherited,
                                                                      const OpenOptions& options) {
   auto sockets = take_inherited(target, inherited);
+  for (const ListeningSocket& socket : sockets) {
+    // A predecessor's have its backlog.
+    if (socket.name() == target.name) listen(socket.fd(), options.backlog);
+  }
   if (!sockets.empty()) return sockets;
   const size_t count = target.address.is_unix() ? 1 : options.count;
   if (const int error = error_of_exclusive_bind(target.address); error != 0) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,6 +102,25 @@ TEST(SocketsFor, TakeInheritedSocketsByNameAndByAddress) {
   EXPECT_EQ(bound->front().fd(), by_address);
   ASSERT_EQ(inherited.size(), 1U);
   EXPECT_EQ(inherited.front().fd(), other);
+}
+
+int backlog_of(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+  return static_cast<int>(info.tcpi_sacked);  // of a listening socket (Linux, net/ipv4/tcp.c, tcp_get_info)
+}
+
+TEST(SocketsFor, WhatAPredecessorLeftGetsTheBacklogOfToday) {
+  const auto open = [] { return *net::open_listening_socket(*net::Address::from_ip("127.0.0.1", 0), {.backlog = 7}); };
+  std::vector<ListeningSocket> inherited;
+  inherited.emplace_back("127.0.0.1:0", open());
+  inherited.emplace_back("activated:api", open());
+  const uint16_t port = port_of(inherited[1].fd());
+  const auto own = sockets_for(listen_targets(tcp("127.0.0.1", 0))->front(), inherited, {.backlog = 9});
+  EXPECT_EQ(backlog_of(own->front().fd()), 9);
+  const auto activated = sockets_for(listen_targets(tcp("127.0.0.1", port))->front(), inherited, {.backlog = 9});
+  EXPECT_EQ(backlog_of(activated->front().fd()), 7) << "it is the service manager's";
 }
 
 TEST(SocketsFor, ASocketOfBothFamiliesServesEveryAddress) {

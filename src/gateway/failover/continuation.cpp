@@ -110,7 +110,7 @@ Task<bool> Call::open_continuation(Relay& relay, const chat::Usage& used) {
     worker_.log().warn(
         "upstream failed",
         {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", head.error()}});
-    note_failure(waiting_for_ == kConnectTimeout);
+    note_unanswered(head.error(), waiting_for_);
     co_return false;
   }
   upstream_status_ = (*head)->status;

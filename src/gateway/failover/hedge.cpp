@@ -178,7 +178,7 @@ Task<Result<void>> Call::open_leg(Leg& leg) {
 void Call::lose(Leg& leg) {
   unpark(leg);
   if (leg.done && leg.error) {
-    note_failure(leg.waiting_for == kConnectTimeout);
+    note_unanswered(*leg.error, leg.waiting_for);
     count_failed_attempt();
   } else if (leg.done && leg.head != nullptr) {
     note_status(*leg.head);

@@ -83,6 +83,10 @@ std::string_view Call::cut_off() const {
 
 void Call::settle() {
   account();
+  if (owed_) {
+    owed_->outcome = outcome();
+    write_ledger(*owed_);
+  }
   if (worker_.log().enabled(telemetry::Level::debug)) log_decision();
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
@@ -157,7 +161,7 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
   } else if (upstream_status_ >= 400) {
     outcome = InstanceOutcome::business_error;
   }
-  if (cut_off().empty()) {
+  if (cut_off().empty() && !blameless_) {
     worker_.metrics()
         .instance({.generation = static_cast<uint32_t>(generation_.snapshot().version),
                    .instance = attempt_->connection_index},
