@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <utility>
@@ -61,6 +64,32 @@ constexpr ParameterName kConnectionParameters[] = {{"api_base", "endpoint"},
                                                    {"vertex_location", "location"},
                                                    {"vertex_credentials", "service_account_file"}};
 
+struct PolicyName {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr PolicyName kPolicies[] = {{"simple-shuffle", "weighted"},
+                                    {"least-busy", "least-requests"},
+                                    {"latency-based-routing", "latency"},
+                                    {"usage-based-routing", "least-tokens"},
+                                    {"usage-based-routing-v2", "least-tokens"},
+                                    {"cost-based-routing", "cost"}};
+
+// Lists of {model: [other models]}, and when they are tried.
+struct FallbackName {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr FallbackName kFallbacks[] = {{"fallbacks", "error"},
+                                       {"context_window_fallbacks", "context_length"},
+                                       {"content_policy_fallbacks", "content_filter"}};
+
+// Of a model, for a token.
+constexpr ParameterName kCosts[] = {{"input_cost_per_token", "input"},
+                                    {"output_cost_per_token", "output"},
+                                    {"cache_read_input_token_cost", "cache_read"},
+                                    {"cache_creation_input_token_cost", "cache_write"}};
+
 std::string scalar(const YAML::Node& node) {
   return node.IsScalar() ? node.Scalar() : std::string();
 }
@@ -73,6 +102,25 @@ std::string value_text(const YAML::Node& node) {
   return text;
 }
 
+// Dollars for a million tokens, exact to a nano-dollar. Empty: it is no price.
+std::string price_text(const YAML::Node& node) {
+  double dollars = 0;
+  constexpr double kDollarsMax = 1e6;  // for a token: nobody's
+  if (!YAML::convert<double>::decode(node, dollars) || !(dollars >= 0) || dollars > kDollarsMax) return {};
+  const auto nanos = static_cast<uint64_t>(std::llround(dollars * 1e15));
+  std::array<char, 48> text;
+  std::snprintf(text.data(), text.size(), "%" PRIu64 ".%09" PRIu64, nanos / 1'000'000'000, nanos % 1'000'000'000);
+  std::string shown(text.data());
+  while (shown.ends_with('0') && !shown.ends_with(".00")) shown.pop_back();
+  return shown;
+}
+
+// What happens to calls of one model.
+struct Fallbacks {
+  std::vector<std::string> models;
+  std::vector<std::string_view> on;
+};
+
 class Importer {
  public:
   explicit Importer(const YAML::Node& root) : root_(root) {}
@@ -82,7 +130,15 @@ class Importer {
   void add_model(const YAML::Node& entry, size_t index);
   std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place);
   std::optional<std::pair<std::string, std::string>> split_model(const std::string& model) const;
+  void add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
+                 const std::string& model);
   void add_aliases();
+  void add_routes();
+  void add_fallbacks(const std::string& path, const YAML::Node& list, std::string_view on);
+  bool read_setting(const std::string& section, const std::string& name, const YAML::Node& value);
+  bool has_model(const std::string& name) const {
+    return std::ranges::any_of(models_, [&](const auto& model) { return model.first == name; });
+  }
   void add_master_key();
   void leave_out_rest();
   void leave_out(const std::string& what, const std::string& why = "") {
@@ -96,7 +152,18 @@ class Importer {
   std::map<std::string, size_t> names_;
   std::vector<std::pair<std::string, Fields>> models_;
   std::string connection_text_;
+  std::map<std::string, std::string> prices_;  // by what they are for: the table
+  std::map<std::string, std::string> aliases_;
+  std::vector<std::pair<std::string, Fallbacks>> fallbacks_;  // by model
+  Fields route_;                                              // of all models
+  std::string timeout_;
 };
+
+std::string quoted_list(const auto& texts) {
+  std::string list;
+  for (const auto& text : texts) list += (list.empty() ? "" : ", ") + quote(text);
+  return "[" + list + "]";
+}
 
 std::string Importer::table(std::string_view section, const Fields& fields) {
   std::string text = "[[" + std::string(section) + "]]\n";
@@ -174,7 +241,9 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
   if (pattern && split->second == "*" && name != "*") {
     return leave_out(place + " (" + name + ")", "the prefix would be part of the name that is sent on");
   }
-  Fields fields = {{"name", quote(name)}, {"connection", quote(connection_for(split->first, parameters, place))}};
+  const std::string connection = connection_for(split->first, parameters, place);
+  Fields fields = {{"name", quote(name)}, {"connection", quote(connection)}};
+  if (!pattern) add_price(entry, place + " (" + name + ")", connection, split->first == "azure" ? name : split->second);
   if (!pattern) fields.emplace_back(split->first == "azure" ? "deployment" : "remote", quote(split->second));
   models_.emplace_back(name, fields);
   for (const auto& each : parameters) {
@@ -182,10 +251,137 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
     static constexpr std::array<std::string_view, 4> kRead = {"model", "timeout", "stream_timeout", "weight"};
     const bool known = std::ranges::find(kRead, key) != kRead.end() ||
                        std::ranges::find(kConnectionParameters, std::string_view(key), &ParameterName::theirs) !=
-                           std::end(kConnectionParameters);
+                           std::end(kConnectionParameters) ||
+                       std::ranges::find(kCosts, std::string_view(key), &ParameterName::theirs) != std::end(kCosts);
     if (!known) leave_out(place + " (" + name + ").litellm_params." + key);
   }
-  if (entry["model_info"]) leave_out(place + " (" + name + ").model_info");
+  const YAML::Node info = entry["model_info"];
+  if (!info || !info.IsMap()) return;
+  for (const auto& each : info) {
+    const std::string key = scalar(each.first);
+    const bool cost = std::ranges::find(kCosts, std::string_view(key), &ParameterName::theirs) != std::end(kCosts);
+    if (!cost) leave_out(place + " (" + name + ").model_info." + key);
+  }
+}
+
+// What LiteLLM is told to reckon with, of the parameters or of what is known of the model.
+void Importer::add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
+                         const std::string& model) {
+  Fields fields = {{"provider", quote(connection)}, {"model", quote(model)}};
+  const std::string what = connection + "/" + model;
+  for (const ParameterName& cost : kCosts) {
+    for (const char* const section : {"litellm_params", "model_info"}) {
+      const YAML::Node node = entry[section] && entry[section].IsMap() ? entry[section][std::string(cost.theirs)]
+                                                                       : YAML::Node(YAML::NodeType::Undefined);
+      if (!node.IsDefined()) continue;
+      const std::string price = price_text(node);
+      if (price.empty()) {
+        leave_out(place + "." + std::string(cost.theirs), "not a price");
+      } else {
+        fields.emplace_back(cost.ours, quote(price));
+      }
+      break;
+    }
+  }
+  constexpr size_t kNoPrice = 2;
+  if (fields.size() == kNoPrice) return;
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(fields, [&](const auto& field) { return field.first == name; });
+  };
+  if (!has("input") || !has("output")) {
+    return leave_out(place + ": its price", "needs input_cost_per_token and output_cost_per_token");
+  }
+  const auto [at, added] = prices_.emplace(what, table("prices", fields));
+  if (!added && at->second != table("prices", fields)) leave_out(place + ": its price", "there is another for " + what);
+}
+
+// What is known of settings beside the models. True: it is in the configuration, or said why not.
+bool Importer::read_setting(const std::string& section, const std::string& name, const YAML::Node& value) {
+  const std::string path = section + "." + name;
+  if (path == "general_settings.master_key" || path == "router_settings.model_group_alias") return true;
+  if (section != "litellm_settings" && section != "router_settings") return false;
+  const auto* const fallback = std::ranges::find(kFallbacks, name, &FallbackName::theirs);
+  if (fallback != std::end(kFallbacks)) {
+    add_fallbacks(path, value, fallback->ours);
+    return true;
+  }
+  double number = 0;
+  const bool is_number = value.IsScalar() && YAML::convert<double>::decode(value, number);
+  if (name == "num_retries" && is_number && number >= 0 && number < 20) {
+    std::erase_if(route_, [](const auto& field) { return field.first == "attempts"; });
+    route_.emplace_back("attempts", std::to_string(static_cast<int>(number) + 1));
+    return true;
+  }
+  constexpr double kSecondsMax = 7 * 24 * 3600;
+  if ((path == "litellm_settings.request_timeout" || path == "router_settings.timeout") && is_number &&
+      number >= 0.01 && number <= kSecondsMax) {
+    timeout_ = std::to_string(static_cast<int64_t>(number * 1000)) + "ms";
+    return true;
+  }
+  if (path == "router_settings.routing_strategy") {
+    const auto* const policy = std::ranges::find(kPolicies, scalar(value), &PolicyName::theirs);
+    if (policy == std::end(kPolicies)) return false;
+    route_.emplace_back("policy", quote(policy->ours));
+    return true;
+  }
+  return false;
+}
+
+void Importer::add_fallbacks(const std::string& path, const YAML::Node& list, std::string_view on) {
+  if (!list.IsSequence()) return leave_out(path, "expected a list");
+  for (const auto& entry : list) {
+    if (!entry.IsMap()) {
+      leave_out(path, "expected a list of {model: [other models]}");
+      continue;
+    }
+    for (const auto& each : entry) {
+      const std::string model = scalar(each.first);
+      std::vector<std::string> others;
+      if (each.second.IsSequence()) {
+        for (const auto& other : each.second) {
+          const std::string name = scalar(other);
+          if (has_model(name)) {
+            others.push_back(name);
+          } else {
+            leave_out(path + "." + model, "there is no model " + name);
+          }
+        }
+      }
+      if (!has_model(model)) {
+        leave_out(path + "." + model, "there is no such model");
+      } else if (!others.empty()) {
+        auto found = std::ranges::find(fallbacks_, model, &std::pair<std::string, Fallbacks>::first);
+        if (found == fallbacks_.end()) found = fallbacks_.insert(found, {model, {.models = others, .on = {}}});
+        if (found->second.models == others) {
+          found->second.on.push_back(on);
+        } else {
+          leave_out(path + "." + model, "a model has one list of fallbacks here, and there is another");
+        }
+      }
+    }
+  }
+}
+
+// The first route that has a model is its only one, so that each says everything.
+void Importer::add_routes() {
+  for (const auto& [model, fallback] : fallbacks_) {
+    std::vector<std::string> names = {model};
+    for (const auto& [alias, group] : aliases_) {
+      if (group == model) names.push_back(alias);
+    }
+    Fields fields = {{"models", quoted_list(names)},
+                     {"fallbacks", quoted_list(fallback.models)},
+                     {"fallback_on", quoted_list(fallback.on)}};
+    fields.insert(fields.end(), route_.begin(), route_.end());
+    out_.toml += table("routes", fields);
+  }
+  if (!route_.empty() && !models_.empty()) {
+    Fields fields = {{"models", "[\"*\"]"}};
+    fields.insert(fields.end(), route_.begin(), route_.end());
+    out_.toml += table("routes", fields);
+  }
+  for (const auto& [what, price] : prices_) out_.toml += price;
+  if (!timeout_.empty()) out_.toml += "[upstream]\ntotal_timeout = " + quote(timeout_) + "\n\n";
 }
 
 // The same models under another name.
@@ -206,6 +402,7 @@ void Importer::add_aliases() {
       models_.emplace_back(alias, std::move(copy));
       any = true;
     }
+    if (any) aliases_.emplace(alias, group);
     if (!any) leave_out("router_settings.model_group_alias." + alias, "there is no model " + group);
   }
 }
@@ -229,10 +426,7 @@ void Importer::leave_out_rest() {
       continue;
     }
     for (const auto& each : section.second) {
-      const std::string path = name + "." + scalar(each.first);
-      if (path == "general_settings.master_key" || path == "router_settings.model_group_alias") continue;
-      const bool fallback = path.ends_with("fallbacks");
-      leave_out(path, fallback ? "give the same name to models of several connections, with priority" : "");
+      if (!read_setting(name, scalar(each.first), each.second)) leave_out(name + "." + scalar(each.first));
     }
   }
 }
@@ -248,8 +442,9 @@ LitellmImport Importer::run() {
   out_.models = models_.size();
   for (const auto& [name, fields] : models_) connection_text_ += table("models", fields);
   out_.toml = std::move(connection_text_);
-  add_master_key();
   leave_out_rest();
+  add_routes();
+  add_master_key();
   while (out_.toml.ends_with("\n\n")) out_.toml.pop_back();
   return std::move(out_);
 }

@@ -69,8 +69,8 @@ TEST(ImportLitellm, ListsWhatItCouldNot) {
   const auto imported = import_litellm(kYaml);
   ASSERT_TRUE(imported);
   for (const auto* each :
-       {"model_list[0] (gpt-4o).litellm_params.rpm", "model_list[2] (claude).model_info", "model_list[5] (anything/*)",
-        "no provider here for 'nobody/knows'", "litellm_settings.drop_params", "router_settings.routing_strategy",
+       {"model_list[0] (gpt-4o).litellm_params.rpm", "model_list[2] (claude).model_info.mode",
+        "model_list[5] (anything/*)", "no provider here for 'nobody/knows'", "litellm_settings.drop_params",
         "router_settings.model_group_alias.lost", "general_settings.database_url"}) {
     EXPECT_THAT(imported->left_out, Contains(HasSubstr(each)));
   }
@@ -78,6 +78,50 @@ TEST(ImportLitellm, ListsWhatItCouldNot) {
     EXPECT_EQ(each.find("azure-secret"), std::string::npos);
     EXPECT_EQ(each.find("postgresql://"), std::string::npos);
   }
+}
+
+TEST(ImportLitellm, FallbacksRetriesAndPricesBecomeRoutesAndPrices) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: big
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a, input_cost_per_token: 0.0000025}
+    model_info: {output_cost_per_token: 1e-05, cache_read_input_token_cost: 0.00000125}
+  - model_name: small
+    litellm_params: {model: openai/gpt-4o-mini, api_key: sk-a}
+    model_info: {input_cost_per_token: 0.0000001}
+  - model_name: claude
+    litellm_params: {model: claude-sonnet-4-5, api_key: sk-b, input_cost_per_token: 3e-06, output_cost_per_token: 15e-6}
+litellm_settings:
+  num_retries: 4
+  request_timeout: 90
+  fallbacks: [{big: [claude, nobody]}, {gone: [claude]}]
+  context_window_fallbacks: [{big: [claude]}, {small: [big]}]
+  content_policy_fallbacks: [{small: [claude]}]
+router_settings:
+  routing_strategy: least-busy
+  model_group_alias: {huge: big}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  const TestWorld world{.variables = {}, .files = {}};
+  EXPECT_EQ(world.errors(imported->toml), "") << imported->toml;
+  const auto config = world.load(imported->toml);
+  ASSERT_TRUE(config);
+  for (const std::string text :
+       {"models = [\"big\", \"huge\"]\nfallbacks = [\"claude\"]\nfallback_on = [\"error\", \"context_length\"]\n"
+        "attempts = 5\npolicy = \"least-requests\"\n",
+        "models = [\"small\"]\nfallbacks = [\"big\"]\nfallback_on = [\"context_length\"]\n",
+        "models = [\"*\"]\nattempts = 5\n", "total_timeout = \"90000ms\"",
+        "model = \"gpt-4o\"\ninput = \"2.5\"\noutput = \"10.00\"\ncache_read = \"1.25\"\n",
+        "model = \"claude-sonnet-4-5\"\ninput = \"3.00\"\noutput = \"15.00\"\n"}) {
+    EXPECT_THAT(imported->toml, HasSubstr(text));
+  }
+  EXPECT_THAT(imported->left_out,
+              testing::UnorderedElementsAre(
+                  "litellm_settings.fallbacks.big: there is no model nobody",
+                  "litellm_settings.fallbacks.gone: there is no such model",
+                  "litellm_settings.content_policy_fallbacks.small: a model has one list of fallbacks here, and there "
+                  "is another",
+                  "model_list[1] (small): its price: needs input_cost_per_token and output_cost_per_token"));
 }
 
 TEST(ImportLitellm, RefusesWhatIsNone) {
