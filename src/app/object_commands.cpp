@@ -228,6 +228,22 @@ void add_fields(CLI::App& command, const ObjectKind& kind, const Shared& argumen
   }
 }
 
+// An option of the noun's own on the command line, where a subcommand would not see it and go to another store, say.
+std::string given_option(CLI::App& noun) {
+  const auto given = noun.get_options([](const CLI::Option* option) {
+    const bool environment = !option->get_envname().empty() && std::getenv(option->get_envname().c_str()) != nullptr;
+    return option->count() != 0 && !environment;
+  });
+  return given.empty() ? std::string() : given.front()->get_name();
+}
+
+int misplaced_option(const CLI::App& noun, const std::string& option) {
+  const std::string sub = noun.get_subcommands().front()->get_name();
+  std::cerr << "llm-gateway: write " << option << " behind the subcommand: " << noun.get_name() << " " << sub << " "
+            << option << "\n";
+  return kExitUsage;
+}
+
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help, const Shared& arguments,
                       Run& run, std::function<int()> action) {
   CLI::App* const command = parent.add_subcommand(name, help);
@@ -277,7 +293,13 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
         "\nWithout a subcommand: assigns a model to a key, as `assign add` does.\nExample:\n"
         "  llm-gateway assign --vkey-id frontend --model-id gpt-4-turbo --alias gpt4 --tps 10");
     noun->callback([noun, direct, &kind, &run] {
-      if (noun->get_subcommands().empty()) run = [direct, &kind] { return run_add(kind, *direct); };
+      if (noun->get_subcommands().empty()) {
+        run = [direct, &kind] { return run_add(kind, *direct); };
+        return;
+      }
+      if (const std::string name = given_option(*noun); !name.empty()) {
+        run = [name, noun] { return misplaced_option(*noun, name); };
+      }
     });
   } else {
     noun->require_subcommand(1);

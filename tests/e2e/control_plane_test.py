@@ -248,6 +248,7 @@ def test_a_key_whose_model_is_gone_may_not_call_others(site, walked):
         (["vkey", "add", "--name", "x", "--tps", "-1"], "out of range"),
         (["vkey", "add", "--name", "x", "--key", "short"], "at least 8 characters"),
         (["vkey", "add", "--name", "x", "--budget", "cheap"], "budget"),
+        (["assign", "--json", "list"], "write --json behind the subcommand: assign list --json"),
         (["assign", "--vkey-id", "frontend", "--model-id", "no-such-model"], "`llm-gateway model list` shows all"),
         (["assign", "--vkey-id", "frontend", "--model-id", "gpt-4-trubo"], "did you mean 'gpt-4-turbo'?"),
         (["assign", "--vkey-id", "frontnd", "--model-id", "gpt-4-turbo"], "did you mean 'frontend'?"),

@@ -25,6 +25,11 @@ using store::ObjectChange;
 
 constexpr std::string_view kOfTheFile = "it stands in the configuration file; change it there";
 
+std::string with_article(std::string_view name) {
+  const bool vowel = std::string_view("aeiou").find(name.front()) != std::string_view::npos;
+  return (vowel ? "an " : "a ") + std::string(name);
+}
+
 std::string list_of(const std::vector<std::string>& objects, bool more, std::string_view last_id) {
   std::string body;
   json::Writer writer(body);
@@ -172,7 +177,7 @@ ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view 
     case store::Applied::done: break;
     case store::Applied::taken:
       return api_error(409, "conflict",
-                       "there is already such a " + std::string(kind.name) + ": '" + draft.change.object.name + "'");
+                       "there is already such " + with_article(kind.name) + ": '" + draft.change.object.name + "'");
     case store::Applied::version_mismatch:
       return api_error(412, "conflict", "somebody changed it meanwhile; read it again");
     case store::Applied::missing: return api_error(404, "not_found", "it was removed meanwhile");
