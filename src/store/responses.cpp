@@ -93,6 +93,13 @@ Result<int64_t> Responses::conversation_key(std::string_view owner, std::string_
   return rows.integer(0, 0);
 }
 
+// 0: it is gone.
+Result<int64_t> Responses::conversation_if_any(std::string_view owner, std::string_view id, int64_t now) {
+  auto key = conversation_key(owner, id, now);
+  if (!key && key.error().code == ErrorCode::not_found) return 0;
+  return key;
+}
+
 Result<void> Responses::insert_items(int64_t response, const std::vector<Item>& items, bool output) {
   std::vector<SqlStatement> statements;
   for (const Item& item : items) {
@@ -145,7 +152,7 @@ Result<void> Responses::save(std::string_view owner, const ResponseRecord& recor
   int64_t before = 0;
   int64_t conversation = 0;
   if (!record.conversation_id.empty()) {
-    TRY(key, conversation_key(owner, record.conversation_id, now));
+    TRY(key, conversation_if_any(owner, record.conversation_id, now));
     conversation = key;
     TRY(last, session_->query("SELECT COALESCE(MAX(key), 0) FROM conversation_items WHERE parent = $1", {key}));
     before = last.integer(0, 0);
@@ -168,7 +175,8 @@ Result<void> Responses::save(std::string_view owner, const ResponseRecord& recor
   }
   if (!record.previous_id.empty()) {
     // What it builds on lives as long as it does. That some of it is gone already is no reason to lose this one.
-    if (const auto links = chain(owner, record.previous_id, now)) {
+    std::string gone;
+    if (const auto links = chain(owner, record.previous_id, now, gone)) {
       for (const Link& link : *links) TRY_VOID(touch("responses", link.key, now));
     }
   }
@@ -185,8 +193,8 @@ Result<void> Responses::complete(std::string_view owner, const ResponseRecord& r
   TRY_VOID(insert_items(key, record.output, true));
   TRY_VOID(insert_events(key, record.first_event, record.events));
   if (!record.conversation_id.empty()) {
-    TRY(conversation, conversation_key(owner, record.conversation_id, now));
-    TRY_VOID(append_items(conversation, record.output));
+    TRY(conversation, conversation_if_any(owner, record.conversation_id, now));
+    if (conversation != 0) TRY_VOID(append_items(conversation, record.output));
   }
   return transaction.commit();
 }
@@ -268,13 +276,19 @@ Result<ResponseState> Responses::cancel(std::string_view owner, std::string_view
   return state;
 }
 
-Result<std::vector<Responses::Link>> Responses::chain(std::string_view owner, std::string_view id, int64_t now) {
+// As far back as it is there; `missing` is what is not.
+Result<std::vector<Responses::Link>> Responses::chain(std::string_view owner, std::string_view id, int64_t now,
+                                                      std::string& missing) {
   std::vector<Link> links;
   std::string next(id);
   while (!next.empty()) {
     if (links.size() == kChainMax) return base::fail(ErrorCode::too_large, "responses built on each other");
     TRY(rows, session_->query(kSelectResponse, {owner, std::string_view(next), now}));
-    if (rows.empty()) return base::fail(ErrorCode::not_found, "response");
+    if (rows.empty() && links.empty()) return base::fail(ErrorCode::not_found, "response");
+    if (rows.empty()) {
+      missing = std::move(next);
+      break;
+    }
     next = rows.text(0, 1);
     links.push_back({.key = rows.integer(0, 0),
                      .conversation_id = std::move(rows.text(0, 2)),
@@ -297,20 +311,23 @@ Result<void> Responses::collect(std::string_view sql, std::initializer_list<SqlV
   return {};
 }
 
-Result<std::vector<Item>> Responses::context_of_response(std::string_view owner, std::string_view id, int64_t now) {
-  TRY(links, chain(owner, id, now));
-  std::vector<Item> items;
+Result<ResponseContext> Responses::context_of_response(std::string_view owner, std::string_view id, int64_t now) {
+  ResponseContext context;
+  TRY(links, chain(owner, id, now, context.missing));
+  if (!context.missing.empty()) return context;
+  std::vector<Item>& items = context.items;
   size_t bytes = 0;
   for (const Link& link : links) {
     if (!link.conversation_id.empty()) {
-      TRY(conversation, conversation_key(owner, link.conversation_id, now));
+      TRY(conversation, conversation_if_any(owner, link.conversation_id, now));
+      if (conversation == 0) return ResponseContext{.items = {}, .missing = link.conversation_id};
       TRY_VOID(collect("SELECT id, body FROM conversation_items WHERE parent = $1 AND key <= $2 ORDER BY key",
                        {conversation, link.conversation_before}, items, bytes));
     }
     TRY_VOID(collect("SELECT id, body FROM response_items WHERE parent = $1 ORDER BY output, key", {link.key}, items,
                      bytes));
   }
-  return items;
+  return context;
 }
 
 Result<Item> Responses::find_item(std::string_view owner, std::string_view item_id, int64_t now) {

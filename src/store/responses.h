@@ -58,6 +58,13 @@ struct ResponseState {
   std::string body;
 };
 
+// What a request builds on that continues a response: oldest first.
+struct ResponseContext {
+  std::vector<Item> items;
+  // The response, or the conversation of one, further back that is gone: then there are no items. Empty: all is there.
+  std::string missing;
+};
+
 struct ConversationRecord {
   std::string id;
   int64_t created_at = 0;
@@ -96,9 +103,10 @@ class Responses {
   // Makes the tables where there are none. unsupported: a newer program made them.
   static base::Result<Responses> open(std::unique_ptr<SqlSession> session, const ResponsesLimits& limits);
 
-  // already_exists if there is one of that id; not_found if the conversation is not there; too_large.
+  // already_exists if there is one of that id; too_large. Whose conversation was deleted meanwhile is kept all the
+  // same, but cannot be continued.
   base::Result<void> save(std::string_view owner, const ResponseRecord& record, int64_t now);
-  // The end of one that was saved unfinished: status, body, output. conflict is already_exists: it is over (cancelled).
+  // The end of one that was saved unfinished: status, body, output. already_exists: it is over (cancelled).
   base::Result<void> complete(std::string_view owner, const ResponseRecord& record, int64_t now);
   base::Result<ResponseState> get(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> remove(std::string_view owner, std::string_view id, int64_t now);
@@ -112,8 +120,8 @@ class Responses {
   // not_found also for an unknown `after` or `before`.
   base::Result<ItemPage> input_items(std::string_view owner, std::string_view id, const PageQuery& query, int64_t now);
 
-  // All items a request builds on that continues a response: oldest first. not_found if any of the chain is gone.
-  base::Result<std::vector<Item>> context_of_response(std::string_view owner, std::string_view id, int64_t now);
+  // not_found if the response itself is gone.
+  base::Result<ResponseContext> context_of_response(std::string_view owner, std::string_view id, int64_t now);
   base::Result<std::vector<Item>> context_of_conversation(std::string_view owner, std::string_view id, int64_t now);
   // One item by its id, wherever it stands (item_reference): the latest of that id.
   base::Result<Item> find_item(std::string_view owner, std::string_view item_id, int64_t now);
@@ -147,10 +155,11 @@ class Responses {
   base::Result<void> migrate();
   base::Result<int64_t> response_key(std::string_view owner, std::string_view id, int64_t now);
   base::Result<int64_t> conversation_key(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<int64_t> conversation_if_any(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> insert_items(int64_t response, const std::vector<Item>& items, bool output);
   base::Result<void> insert_events(int64_t response, uint64_t first, std::string_view events);
   base::Result<void> append_items(int64_t conversation, const std::vector<Item>& items);
-  base::Result<std::vector<Link>> chain(std::string_view owner, std::string_view id, int64_t now);
+  base::Result<std::vector<Link>> chain(std::string_view owner, std::string_view id, int64_t now, std::string& missing);
   base::Result<void> touch(std::string_view table, int64_t key, int64_t now);
   base::Result<void> make_room(std::string_view owner);
   base::Result<void> collect(std::string_view sql, std::initializer_list<SqlValue> values, std::vector<Item>& items,

@@ -132,18 +132,20 @@ TEST_P(ResponsesStored, TheSameIdIsNotOverwritten) {
   EXPECT_EQ(code(responses().save("me", {.id = "r1", .status = "completed", .body = "x"}, kNow)),
             ErrorCode::already_exists);
   EXPECT_EQ(responses().get("me", "r1", kNow)->body, "{}");
-  EXPECT_THAT(ids(*responses().context_of_response("me", "r1", kNow)), ElementsAre("r1-in", "r1-out1", "r1-out2"));
+  EXPECT_THAT(ids(responses().context_of_response("me", "r1", kNow)->items),
+              ElementsAre("r1-in", "r1-out1", "r1-out2"));
 }
 
 TEST_P(ResponsesStored, AContextIsTheWholeChain) {
   save("r1");
   save("r2", "r1");
   save("r3", "r2");
-  EXPECT_THAT(ids(*responses().context_of_response("me", "r3", kNow)),
+  EXPECT_THAT(ids(responses().context_of_response("me", "r3", kNow)->items),
               ElementsAre("r1-in", "r1-out1", "r1-out2", "r2-in", "r2-out1", "r2-out2", "r3-in", "r3-out1", "r3-out2"));
   // Deleting is deleting: what built on it cannot go on.
   ASSERT_TRUE(responses().remove("me", "r1", kNow));
-  EXPECT_EQ(code(responses().context_of_response("me", "r3", kNow)), ErrorCode::not_found);
+  EXPECT_EQ(responses().context_of_response("me", "r3", kNow)->missing, "r1");
+  EXPECT_EQ(code(responses().context_of_response("me", "r1", kNow)), ErrorCode::not_found);
   EXPECT_TRUE(responses().get("me", "r3", kNow));
   EXPECT_EQ(code(responses().find_item("me", "r1-in", kNow)), ErrorCode::not_found);
   EXPECT_EQ(code(responses().remove("me", "r1", kNow)), ErrorCode::not_found);
@@ -180,7 +182,8 @@ TEST_P(ResponsesStored, ConversationsTakeWhatResponsesBring) {
   EXPECT_THAT(ids(*responses().context_of_conversation("me", "c", kNow)),
               ElementsAre("i", "r1-in", "r1-out1", "r1-out2", "r2-in", "r2-out1", "r2-out2"));
   // To go on from the first one is to know what it knew.
-  EXPECT_THAT(ids(*responses().context_of_response("me", "r1", kNow)), ElementsAre("i", "r1-in", "r1-out1", "r1-out2"));
+  EXPECT_THAT(ids(responses().context_of_response("me", "r1", kNow)->items),
+              ElementsAre("i", "r1-in", "r1-out1", "r1-out2"));
   EXPECT_EQ(responses().conversation_item("me", "c", "r1-in", kNow)->json, R"({"id":"r1-in"})");
   ASSERT_TRUE(responses().remove_item("me", "c", "r1-in", kNow));
   EXPECT_EQ(code(responses().conversation_item("me", "c", "r1-in", kNow)), ErrorCode::not_found);
@@ -192,9 +195,21 @@ TEST_P(ResponsesStored, ConversationsTakeWhatResponsesBring) {
   EXPECT_EQ(code(responses().conversation("you", "c", kNow)), ErrorCode::not_found);
   ASSERT_TRUE(responses().remove_conversation("me", "c", kNow));
   EXPECT_EQ(code(responses().context_of_conversation("me", "c", kNow)), ErrorCode::not_found);
-  EXPECT_EQ(code(responses().save("me", {.id = "r3", .conversation_id = "c", .status = "completed"}, kNow)),
-            ErrorCode::not_found);
-  EXPECT_EQ(code(responses().get("me", "r3", kNow)), ErrorCode::not_found);
+}
+
+// Its answer has been paid for.
+TEST_P(ResponsesStored, AResponseOutlivesItsConversation) {
+  ASSERT_TRUE(responses().create_conversation("me", {.id = "c", .created_at = kNow}, {}));
+  ASSERT_TRUE(
+      responses().save("me", {.id = "b", .conversation_id = "c", .status = "queued", .background = true}, kNow));
+  ASSERT_TRUE(responses().remove_conversation("me", "c", kNow));
+  ASSERT_TRUE(responses().complete(
+      "me", {.id = "b", .conversation_id = "c", .status = "completed", .body = "x", .output = items({"o"})}, kNow));
+  EXPECT_EQ(responses().get("me", "b", kNow)->body, "x");
+  save("r", {}, "c");
+  for (const char* const id : {"b", "r"}) {
+    EXPECT_EQ(responses().context_of_response("me", id, kNow)->missing, "c");
+  }
 }
 
 TEST_P(ResponsesStored, WhatIsNotUsedIsForgotten) {
@@ -243,7 +258,7 @@ TEST_P(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
   ASSERT_TRUE(
       responses().complete("me", {.id = "d", .status = "completed", .body = "x", .output = items({"o"})}, kNow));
   EXPECT_EQ(responses().cancel("me", "d", kNow)->status, "completed");
-  EXPECT_THAT(ids(*responses().context_of_response("me", "d", kNow)), ElementsAre("i", "o"));
+  EXPECT_THAT(ids(responses().context_of_response("me", "d", kNow)->items), ElementsAre("i", "o"));
 }
 
 // A process that is killed in the middle of its work leaves everything it committed and nothing half done.
@@ -276,7 +291,8 @@ TEST_P(ResponsesStored, SurvivesAKill) {
   open({});
   size_t there = 0;
   while (responses().get("me", "r" + std::to_string(there), kNow)) {
-    EXPECT_THAT(ids(*responses().context_of_response("me", "r" + std::to_string(there), kNow)), ElementsAre("a", "b"));
+    EXPECT_THAT(ids(responses().context_of_response("me", "r" + std::to_string(there), kNow)->items),
+                ElementsAre("a", "b"));
     ++there;
   }
   // The last one may have been committed without its byte being read.

@@ -261,7 +261,7 @@ TEST_F(ResponsesTest, AnAnswerEchoesItsRequest) {
   ASSERT_TRUE(answer);
   const std::string out = world_.write_answer(*answer);
   samples_.add("Response", "codec_test", out);
-  EXPECT_EQ(field(out, {"id"}), R"("resp_req-0123abc")");
+  EXPECT_EQ(field(out, {"id"}), R"("resp_lgwreq-0123abc")");
   EXPECT_EQ(field(out, {"model"}), R"("alias")");
   EXPECT_EQ(field(out, {"instructions"}), R"("Be brief.")");
   EXPECT_EQ(field(out, {"temperature"}), "0.5");

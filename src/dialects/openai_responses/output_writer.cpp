@@ -14,7 +14,7 @@ using chat::PartKind;
 
 OutputWriter::OutputWriter(const AnswerContext& context, chat::WireSink* sink)
     : context_(context), sink_(sink), echo_(request_echo(*context.request)), id_base_(id_text(context.request_id)) {
-  response_id_ = response_id({}, context.request_id);
+  response_id_ = response_id(context.request_id);
   created_at_ = context.now;
 }
 
@@ -39,7 +39,6 @@ void OutputWriter::event(const chat::StreamEvent& event) {
 }
 
 void OutputWriter::start(const chat::Answer& answer) {
-  response_id_ = response_id(answer.id, context_.request_id);
   if (answer.created != 0) created_at_ = answer.created;
   service_tier_ = answer.service_tier;
   usage_ = answer.usage;

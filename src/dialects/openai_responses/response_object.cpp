@@ -182,12 +182,8 @@ std::string id_text(std::string_view text) {
   return id;
 }
 
-std::string response_id(std::string_view provider_id, std::string_view request_id) {
-  constexpr std::string_view kPrefix = "resp_";
-  constexpr size_t kProviderIdMax = 128;  // longer ones are nobody's; they end up in URLs
-  const bool usable = provider_id.starts_with(kPrefix) && provider_id.size() <= kProviderIdMax &&
-                      std::ranges::all_of(provider_id, is_id_byte);
-  return usable ? std::string(provider_id) : std::string(kPrefix) + id_text(request_id);
+std::string response_id(std::string_view request_id) {
+  return "resp_" + std::string(kMintedMark) + id_text(request_id);
 }
 
 std::string_view failure_code(const chat::ClientError& error) {

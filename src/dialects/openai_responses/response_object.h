@@ -33,8 +33,10 @@ std::string request_echo(const chat::Request& request);
 
 void write_response(json::Writer& writer, const ResponseState& state, std::string_view echo);
 
-// "resp_..." of the provider's id if it is one, else of the request's.
-std::string response_id(std::string_view provider_id, std::string_view request_id);
+// In ids that were made up here, behind the prefix: no provider's id begins so.
+inline constexpr std::string_view kMintedMark = "lgw";
+// "resp_lgw..." of the request's id. Never the provider's own, which that provider would take for one that it keeps.
+std::string response_id(std::string_view request_id);
 // What may stand in an id, of any text.
 std::string id_text(std::string_view text);
 

@@ -13,9 +13,6 @@
 namespace llmgw::dialects::openai_responses {
 namespace {
 
-// In ids that were made up here, behind the prefix.
-constexpr std::string_view kMintedMark = "lgw";
-
 std::string_view id_prefix(json::Value item) {
   switch (item_type(item)) {
     case ItemType::message: return "msg_";
@@ -27,11 +24,6 @@ std::string_view id_prefix(json::Value item) {
     case ItemType::image_generation_call: return "ig_";
     default: return "item_";
   }
-}
-
-bool is_minted(std::string_view id) {
-  const size_t end = id.find('_');
-  return end != std::string_view::npos && id.substr(end + 1).starts_with(kMintedMark);
 }
 
 const StateItem* find(std::span<const StateItem> items, std::string_view id) {
@@ -102,9 +94,14 @@ void append_sent(json::Writer& writer, std::string_view item, json::Parser& pars
   writer.end_object();
 }
 
+// What may be meant by an id that was not made here.
+constexpr std::string_view kProvidersOwn =
+    " Responses and conversations that a provider keeps itself go on with that provider's models only; a conversation "
+    "of this gateway (POST /v1/conversations) goes on with any.";
+
 chat::ClientError missing(std::string_view what, std::string_view id, std::string_view param, std::string_view code,
-                          base::Arena& arena) {
-  const std::string message = std::string(what) + " with id '" + std::string(id) + "' not found.";
+                          base::Arena& arena, std::string_view more = {}) {
+  const std::string message = std::string(what) + " with id '" + std::string(id) + "' not found." + std::string(more);
   return {.kind = chat::ErrorKind::not_found, .message = arena.copy(message), .param = param, .code = code};
 }
 
@@ -113,6 +110,24 @@ std::unexpected<chat::ClientError> unreadable(base::Arena& arena) {
 }
 
 }  // namespace
+
+bool is_minted(std::string_view id) {
+  const size_t end = id.find('_');
+  return end != std::string_view::npos && id.substr(end + 1).starts_with(kMintedMark);
+}
+
+bool builds_on_minted(std::string_view body, json::Parser& parser) {
+  // Most do not, and pay for one search.
+  if (body.find("_" + std::string(kMintedMark)) == std::string_view::npos) return false;
+  base::Arena arena;
+  const auto request = StateBodies(parser, arena, {}).read(body);
+  return request && (is_minted(request->previous_response_id) || is_minted(request->conversation_id) ||
+                     std::ranges::any_of(request->references, is_minted));
+}
+
+std::string minted_id(std::string_view prefix, std::string_view text) {
+  return std::string(prefix) + std::string(kMintedMark) + std::string(text);
+}
 
 Outcome<StateRequest> StateBodies::read(std::string_view body) {
   const auto root = json::parse_tree(parser_, body, arena_);
@@ -312,14 +327,26 @@ chat::ClientError missing_response(std::string_view id, base::Arena& arena) {
 }
 
 chat::ClientError missing_previous_response(std::string_view id, base::Arena& arena) {
-  chat::ClientError error =
-      missing("Previous response", id, "previous_response_id", "previous_response_not_found", arena);
+  chat::ClientError error = missing("Previous response", id, "previous_response_id", "previous_response_not_found",
+                                    arena, is_minted(id) ? std::string_view{} : kProvidersOwn);
   error.kind = chat::ErrorKind::invalid_request;
   return error;
 }
 
+chat::ClientError broken_chain(std::string_view id, std::string_view missing, base::Arena& arena) {
+  return {.kind = chat::ErrorKind::invalid_request,
+          .message = arena.copy("Previous response with id '" + std::string(id) + "' cannot be continued: '" +
+                                std::string(missing) + "', which it builds on, was deleted or has expired."),
+          .param = "previous_response_id",
+          .code = "previous_response_not_found"};
+}
+
 chat::ClientError missing_conversation(std::string_view id, base::Arena& arena) {
   return missing("Conversation", id, {}, {}, arena);
+}
+
+chat::ClientError conversation_elsewhere(std::string_view id, base::Arena& arena) {
+  return missing("Conversation", id, "conversation", {}, arena, is_minted(id) ? std::string_view{} : kProvidersOwn);
 }
 
 chat::ClientError missing_item(std::string_view id, base::Arena& arena) {

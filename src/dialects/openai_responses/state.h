@@ -32,6 +32,12 @@ struct StateRequest {
   bool stream = false;
 };
 
+// Whether an id was made up here: whatever a provider keeps has another.
+bool is_minted(std::string_view id);
+// Whether a request to create a response builds on something with such an id.
+bool builds_on_minted(std::string_view body, json::Parser& parser);
+std::string minted_id(std::string_view prefix, std::string_view text);
+
 // Items a client may add to a conversation at once (schema CreateConversationBody).
 inline constexpr size_t kNewItemsMax = 20;
 
@@ -94,7 +100,11 @@ std::string deleted_conversation(std::string_view id);
 // What is not there: 404, in the words of OpenAI. Texts are in the arena.
 chat::ClientError missing_response(std::string_view id, base::Arena& arena);
 chat::ClientError missing_previous_response(std::string_view id, base::Arena& arena);
+// `missing`: the response or conversation further back that is gone.
+chat::ClientError broken_chain(std::string_view id, std::string_view missing, base::Arena& arena);
 chat::ClientError missing_conversation(std::string_view id, base::Arena& arena);
+// One that a response was to be made in.
+chat::ClientError conversation_elsewhere(std::string_view id, base::Arena& arena);
 chat::ClientError missing_item(std::string_view id, base::Arena& arena);
 
 }  // namespace llmgw::dialects::openai_responses

@@ -35,6 +35,21 @@ TEST_F(ResponsesStateTest, ReadsWhatIsAskedOfTheMemory) {
   EXPECT_FALSE(bodies_.read("[]").has_value());
 }
 
+TEST_F(ResponsesStateTest, WhatWasMadeHereIsToldByItsId) {
+  EXPECT_TRUE(is_minted(minted_id("conv_", "0123")));
+  EXPECT_FALSE(is_minted("resp_68af2c1e") || is_minted("lgw") || is_minted(""));
+  for (const std::string_view body :
+       {R"({"previous_response_id":"resp_lgw1"})", R"({"conversation":"conv_lgw1"})",
+        R"({"conversation":{"id":"conv_lgw1"}})", R"({"input":[{"type":"item_reference","id":"msg_lgw1_0"}]})"}) {
+    EXPECT_TRUE(builds_on_minted(body, parser_)) << body;
+  }
+  for (const std::string_view body :
+       {R"({"previous_response_id":"resp_1","input":"what is resp_lgw1?"})", R"({"conversation":"conv_1"})",
+        R"({"input":[{"id":"msg_lgw1_0","role":"user","content":"a"}]})", "_lgw", "[]"}) {
+    EXPECT_FALSE(builds_on_minted(body, parser_)) << body;
+  }
+}
+
 TEST_F(ResponsesStateTest, InputItemsAreWhole) {
   const std::vector<StateItem> known{{"rs_1", R"({"id":"rs_1","type":"reasoning","summary":[]})"}};
   const auto items = bodies_.input_items(

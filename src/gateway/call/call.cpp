@@ -19,8 +19,6 @@ using control::Model;
 using http::HeaderId;
 using net::Task;
 
-// A caller's way to pick among connections where no model says it: files, batches.
-constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
 // Model names listed in a 404: enough to see a typing error, not the whole catalogue.
 constexpr size_t kSuggestedModelsMax = 20;
 // What OpenAI takes where a request names none (API reference, moderations, 2026-11).
@@ -61,7 +59,11 @@ Call::Call(Worker& worker, http::ServerExchange& exchange, Kind kind)
       admission_{.generation = GenerationRef(worker.current()), .reservation = {}} {}
 
 Call::Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission)
-    : worker_(worker), exchange_(exchange), admission_(std::move(admission)), admitted_(true) {}
+    : worker_(worker),
+      exchange_(exchange),
+      admission_(std::move(admission)),
+      builds_on_memory_(true),
+      admitted_(true) {}
 
 Task<void> Call::run() {
   const http::RequestHead& head = exchange_.head();
@@ -109,6 +111,7 @@ Task<void> Call::proxy() {
   if (auto inspected = inspect_body(); !inspected) co_return co_await refuse(inspected.error());
   if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
   if (asks_memory() && co_await answer_from_memory()) co_return;
+  if (auto found = co_await find_memory(); !found) co_return co_await refuse(found.error());
   auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
   if (!planned) co_return co_await refuse(planned.error());
   if (auto admitted = admit(); !admitted) co_return co_await refuse(admitted.error());

@@ -45,6 +45,9 @@ using dialects::Outcome;
 // Tells how a call was routed, to whoever sends x-llm-gateway-debug.
 inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 
+// A caller's way to pick among connections where no model says it: files, batches.
+inline constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
+
 // Values of error_type for answers that did not reach their clients whole.
 inline constexpr std::string_view kClientClosed = "client_closed";  // the client left
 inline constexpr std::string_view kWriteTimeout = "write_timeout";  // it took nothing any more
@@ -77,6 +80,8 @@ class Call {
     ConvertedApi api;  // the codec is null: as it came
     // The request goes as it came, but its answer is read, so that another instance can go on from it.
     bool read_along = false;
+    // The provider speaks the client's API, though the call be converted.
+    bool native = true;
   };
   // How much of a stream is kept back.
   struct HoldWindow {
@@ -313,6 +318,7 @@ class Call {
   bool asks_memory() const;
   MemoryPointer open_memory();
   net::Task<bool> answer_from_memory();
+  net::Task<Outcome<void>> find_memory();
   net::Task<Outcome<std::string_view>> recall();
   net::Task<void> remember(std::string_view output);
   net::Task<void> start_background();
@@ -393,14 +399,17 @@ class Call {
   std::string_view token_;        // the access token sent to the provider
   bool token_replaced_ = false;
   MemoryPointer memory_;
+  // It builds on what the gateway keeps: read and written anew wherever it goes, so that it stands alone there.
+  bool builds_on_memory_ = false;
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 
   // For settlement
   base::Instant deadline_ = base::kNever;
-  base::Duration before_{0};  // gateway time until the request was written to the upstream
-  base::Duration queued_{0};  // waited for an instance
-  base::Duration after_{-1};  // gateway time from the upstream's first byte to ours
+  std::optional<chat::Usage> estimated_usage_;  // where the provider did not say what was used
+  base::Duration before_{0};                    // gateway time until the request was written to the upstream
+  base::Duration queued_{0};                    // waited for an instance
+  base::Duration after_{-1};                    // gateway time from the upstream's first byte to ours
   base::Duration first_token_{-1};
   uint16_t status_ = 0;
   uint16_t upstream_status_ = 0;

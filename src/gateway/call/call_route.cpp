@@ -91,7 +91,12 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
       continue;
     }
     Option option{.model = &model, .connection = model.connection, .api = {}};
-    if (!native(connection, model.upstream_name(meant_model_))) {
+    option.native = native(connection, model.upstream_name(meant_model_));
+    if (option.native && builds_on_memory_) {
+      option.api = counts_tokens(match_.operation)
+                       ? convertible(match_.operation, connection, model.upstream_name(meant_model_), false)
+                       : responses_api();
+    } else if (!option.native) {
       option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
       other_protocol = &model;
       if (option.api.codec == nullptr) continue;
@@ -138,11 +143,10 @@ void Call::take_options(std::span<const Option> options) {
     const Option& option = options_[i] = options[i];
     const Connection& connection = snapshot.connections[option.connection];
     const routing::InstanceHandle& instance = generation_.instance(option.connection);
-    Candidate candidate{
-        .slot = instance.slot(),
-        .priority = connection.priority * 2 + (option.api.codec != nullptr && !option.read_along ? 1 : 0),
-        .weight = connection.weight,
-        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
+    Candidate candidate{.slot = instance.slot(),
+                        .priority = connection.priority * 2 + (option.native ? 0 : 1),
+                        .weight = connection.weight,
+                        .gate = route().limits(connection.max_in_flight, connection.is_engine)};
     const Route& own = route();
     if (own.settings.policy == routing::PolicyKind::cost || own.policy_header) {
       candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens());

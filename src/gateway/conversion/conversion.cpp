@@ -123,6 +123,10 @@ ConvertedApi convertible(Operation operation, const control::Connection& connect
   }
 }
 
+ConvertedApi responses_api() {
+  return make(Dialect::openai_responses, Surface::openai, "/v1/responses");
+}
+
 dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view model, bool streams) {
   const dialects::ReadContext context{
       .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};

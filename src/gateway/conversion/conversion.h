@@ -46,6 +46,9 @@ chat::Dialect body_dialect(Operation operation, chat::Dialect client);
 ConvertedApi convertible(Operation operation, const control::Connection& connection, std::string_view model,
                          bool streams);
 
+// The same for a provider that has the Responses API itself.
+ConvertedApi responses_api();
+
 class Conversion {
  public:
   Conversion(const dialects::Codec& client, Operation operation, json::Parser& parser, base::Arena& arena)

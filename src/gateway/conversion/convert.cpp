@@ -81,7 +81,8 @@ Task<Outcome<void>> Call::read_converted() {
   std::string_view asked(body_.data(), body_.size());
   if (match_.dialect == Dialect::openai_responses) {
     auto recalled = co_await recall();
-    if (!recalled) co_return std::unexpected(recalled.error());
+    // What only the provider knows that has failed, no other can go on from.
+    if (!recalled) co_return std::unexpected(failure_.value_or(recalled.error()));
     asked = *recalled;
   }
   co_return conversion_->read(asked, model_, streams());

@@ -57,6 +57,12 @@ std::string_view final_response(std::string_view output, chat::Framing framing, 
   return event ? (*event)["response"].raw() : std::string_view{};
 }
 
+// "responses/resp_1/input_items": by the id.
+bool asks_for_minted(std::string_view tail) {
+  const std::string_view id = tail.substr(std::min(tail.find('/'), tail.size() - 1) + 1);
+  return state::is_minted(id.substr(0, id.find('/')));
+}
+
 bool wants_events(std::string_view query) {
   const auto stream = dialects::query_value(query, "stream", "stream");
   return stream && *stream == "true";
@@ -86,15 +92,16 @@ Call::MemoryPointer Call::open_memory() {
 // True if it was answered. What the gateway does not know may be known to a provider with a memory of its own.
 Task<bool> Call::answer_from_memory() {
   const auto memory = open_memory();
-  const bool elsewhere = find_without_model().has_value();
+  // What was made here no provider knows.
+  const bool elsewhere = !asks_for_minted(match_.tail) && find_without_model().has_value();
   if (memory == nullptr) {
     if (elsewhere) co_return false;
     co_await refuse({.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});
     co_return true;
   }
-  // A new conversation begins where the provider has some, else here.
+  // A new conversation is the gateway's, so that every model can go on in it, but for who names a provider's.
   const bool creates = match_.operation == Operation::conversations && match_.tail == "conversations";
-  if (creates && elsewhere) co_return false;
+  if (creates && elsewhere && !exchange_.head().headers.value(kConnectionHeader).empty()) co_return false;
   if (match_.operation == Operation::responses_get && wants_events(exchange_.head().query)) {
     co_return co_await answer_events(memory->state, elsewhere);
   }
@@ -131,13 +138,29 @@ Task<bool> Call::answer_events(ResponsesState& memory, bool elsewhere) {
   co_return true;
 }
 
+// Before a request for a response is sent anywhere: a provider with a memory of its own knows nothing of what the
+// gateway keeps. That is told by the ids, so what a provider keeps passes without a look into the store.
+Task<Outcome<void>> Call::find_memory() {
+  const bool creates = match_.operation == Operation::responses_create;
+  if (!creates && match_.operation != Operation::responses_input_tokens) co_return Outcome<void>{};
+  if (!state::builds_on_minted({body_.data(), body_.size()}, worker_.parser())) co_return Outcome<void>{};
+  auto recalled = co_await recall();
+  if (!recalled) co_return std::unexpected(recalled.error());
+  builds_on_memory_ = true;
+  co_return Outcome<void>{};
+}
+
 // Before a request for a response is converted: what it builds on becomes part of it.
 Task<Outcome<std::string_view>> Call::recall() {
   const std::string_view body(body_.data(), body_.size());
+  if (memory_ != nullptr) co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
   memory_ = open_memory();
   if (memory_ == nullptr) co_return body;
   auto turn = co_await memory_->state.begin(body);
-  if (!turn) co_return std::unexpected(turn.error());
+  if (!turn) {
+    memory_.reset();
+    co_return std::unexpected(turn.error());
+  }
   memory_->turn = std::move(*turn);
   co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
 }
@@ -154,6 +177,7 @@ Task<void> Call::remember(std::string_view output) {
   if (memory_ == nullptr) co_return;
   const std::string_view response = final_response(output, framing(), memory_->parser, arena_);
   if (response.empty()) co_return;
+  memory_->state.set_wait(until(kStoreTimeout));  // the answer may have taken longer
   auto kept = co_await memory_->state.keep(std::move(memory_->turn), response);
   if (!kept) {
     worker_.log().warn("response not kept", {{"request_id", id_.view()}, {"error", kept.error().message}});
@@ -183,7 +207,8 @@ Task<void> Call::start_background() {
   StateTurn& turn = memory_->turn;
   auto run = std::make_unique<BackgroundRun>(BackgroundRun{
       .exchange = {},
-      .response = {.id = "resp_" + base::hex({reinterpret_cast<const uint8_t*>(random.data()), sizeof random}),
+      .response = {.id = state::minted_id("resp_",
+                                          base::hex({reinterpret_cast<const uint8_t*>(random.data()), sizeof random})),
                    .previous_response_id = turn.request.previous_response_id,
                    .conversation_id = turn.request.conversation_id,
                    .created_at = wall_seconds()},

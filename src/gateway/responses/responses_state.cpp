@@ -170,8 +170,9 @@ ResponsesState::Answer ResponsesState::create_conversation(std::string_view body
   std::array<uint64_t, 3> random{};
   for (uint64_t& number : random) number = context_.loop.rng().next();
   const auto* const bytes = reinterpret_cast<const uint8_t*>(random.data());
-  const store::ConversationRecord record{
-      .id = "conv_" + base::hex({bytes, sizeof random}), .created_at = now(), .metadata = std::move(*metadata)};
+  const store::ConversationRecord record{.id = state::minted_id("conv_", base::hex({bytes, sizeof random})),
+                                         .created_at = now(),
+                                         .metadata = std::move(*metadata)};
   const auto made =
       co_await call([owner = owner(), record, items = to_store(std::move(*items))](store::Responses& responses) {
         return responses.create_conversation(owner, record, items);
@@ -270,15 +271,20 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
   if (continues) {
     const bool response = !asked.previous_response_id.empty();
     const std::string id = response ? asked.previous_response_id : asked.conversation_id;
-    auto items = co_await call([owner = owner(), id, response, time](store::Responses& responses) {
-      return response ? responses.context_of_response(owner, id, time)
-                      : responses.context_of_conversation(owner, id, time);
+    using Found = base::Result<store::ResponseContext>;
+    auto found = co_await call([owner = owner(), id, response, time](store::Responses& responses) -> Found {
+      if (response) return responses.context_of_response(owner, id, time);
+      TRY(items, responses.context_of_conversation(owner, id, time));
+      return store::ResponseContext{.items = std::move(items), .missing = {}};
     });
-    if (!items) {
-      co_return failed(items.error(), response ? state::missing_previous_response(id, context_.arena)
-                                               : state::missing_conversation(id, context_.arena));
+    if (!found) {
+      co_return failed(found.error(), response ? state::missing_previous_response(id, context_.arena)
+                                               : state::conversation_elsewhere(id, context_.arena));
     }
-    before = to_state(std::move(*items));
+    if (!found->missing.empty()) {
+      co_return std::unexpected(state::broken_chain(id, found->missing, context_.arena));
+    }
+    before = to_state(std::move(found->items));
   }
   if (continues || !known.empty()) {
     auto alone = bodies_.stand_alone(body, before, known);

@@ -118,6 +118,26 @@ TEST_F(ResponsesStateFor, TheNextTurnStandsAlone) {
   EXPECT_EQ(begin(R"({"input":"a"})")->body, "");
 }
 
+TEST_F(ResponsesStateFor, WhatIsMissingIsNamed) {
+  keep(R"({"model":"m","input":"hi"})", kResponse);
+  keep(R"({"model":"m","previous_response_id":"resp_1","input":"more"})",
+       R"({"id":"resp_2","object":"response","status":"completed","output":[]})");
+  ask(Operation::responses_delete, "DELETE", "responses/resp_1");
+  const auto broken = begin(R"({"model":"m","previous_response_id":"resp_2","input":"and"})");
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message,
+            "Previous response with id 'resp_2' cannot be continued: 'resp_1', which it builds on, was deleted or has "
+            "expired.");
+  EXPECT_EQ(broken.error().code, "previous_response_not_found");
+  // Only what was not made here may be known to a provider.
+  EXPECT_EQ(begin(R"({"previous_response_id":"resp_lgw1","input":"a"})").error().message,
+            "Previous response with id 'resp_lgw1' not found.");
+  for (const std::string_view body :
+       {R"({"previous_response_id":"resp_9","input":"a"})", R"({"conversation":"conv_9","input":"a"})"}) {
+    EXPECT_THAT(begin(body).error().message, HasSubstr("not found. Responses and conversations that a provider keeps"));
+  }
+}
+
 TEST_F(ResponsesStateFor, WhatIsNotToBeStoredIsNot) {
   keep(R"({"model":"m","input":"hi","store":false})", kResponse);
   EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found"));
@@ -150,6 +170,7 @@ TEST_F(ResponsesStateFor, ConversationsFromBeginningToEnd) {
   EXPECT_THAT(conversations("DELETE", path), HasSubstr("conversation.deleted"));
   EXPECT_THAT(conversations("GET", path), StartsWith("not_found: Conversation with id"));
   EXPECT_EQ(begin(R"({"input":"a","conversation":")" + id + "\"}").error().kind, chat::ErrorKind::not_found);
+  EXPECT_THAT(id, StartsWith("conv_lgw"));
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.flush()
 
     do_GET = do_POST
+    do_DELETE = do_POST
 
 
 class Canned:
