@@ -118,6 +118,7 @@ void Log::format(const AccessRecord& record) {
   line_.number("bytes_out", record.bytes_out);
   for (size_t i = 0; i < kTokenTypeCount; ++i)
     if (record.tokens[i] >= 0) line_.number(kTokenFields[i], record.tokens[i]);
+  if (record.estimated) line_.boolean("estimated", true);
   line_.milliseconds("duration_ms", record.duration);
   if (record.upstream.count() >= 0) line_.milliseconds("upstream_ms", record.upstream);
   if (record.added.count() >= 0) line_.microseconds("added_us", record.added);

@@ -82,6 +82,7 @@ struct AccessRecord {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   std::array<int64_t, kTokenTypeCount> tokens{-1, -1, -1, -1, -1};  // by TokenType
+  bool estimated = false;                                           // the tokens: the provider did not say
   base::Duration duration{0};
   base::Duration added{-1};
   base::Duration upstream{-1};

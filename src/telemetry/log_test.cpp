@@ -138,6 +138,13 @@ TEST_F(LogTest, AccessLineGolden) {
   EXPECT_TRUE(operational_.empty());
 }
 
+TEST_F(LogTest, AnEstimateSaysThatItIsOne) {
+  AccessRecord record = full_record();
+  record.estimated = true;
+  log_.access(record);
+  EXPECT_NE(take(access_).find(R"("cache_write_tokens":0,"estimated":true,"duration_ms")"), std::string::npos);
+}
+
 TEST_F(LogTest, UnknownIsAbsent) {
   AccessRecord record;
   record.method = "GET";

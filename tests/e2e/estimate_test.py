@@ -51,6 +51,13 @@ def record_of(gateway, name, path, body):
 
     (record,) = waiting.until(found, "its record")
     assert record["estimated"] and record["streamed"]
+
+    def logged():
+        lines = gateway.records()
+        return [each for each in lines if each["msg"] == "request" and each.get("request_id") == name]
+
+    (line,) = waiting.until(logged, "its line of the log")
+    assert line["estimated"] and line["output_tokens"] == record["output"] and line["input_tokens"] == record["input"]
     return record
 
 

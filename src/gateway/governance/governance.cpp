@@ -343,6 +343,7 @@ void Call::account() {
   accounting::LedgerRecord record;
   record.outcome = outcome();
   record.usage = used(record.estimated);
+  if (record.estimated) estimated_usage_ = record.usage;
   if (usage_) record.media = usage_->media();
   if (!usage_ && converted_media_) record.media = converted_media_->media();
   const bool later = is_charged_later(match_.operation);

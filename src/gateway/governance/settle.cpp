@@ -145,6 +145,9 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
       }
     }
   }
+  // Counters have only what was said.
+  if (estimated_usage_) record.tokens = token_counts(*estimated_usage_);
+  record.estimated = estimated_usage_.has_value();
   if (after_.count() >= 0) {
     record.added = before_ + after_;
     record.upstream = record.duration - record.added;
