@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, 3> kGeminiNames = {"text", "args", "code"
 constexpr std::array<std::string_view, 2> kBedrockNames = {"text", "input"};
 constexpr std::array<std::string_view, 4> kCohereNames = {"text", "thinking", "arguments", "tool_plan"};
 
+constexpr std::string_view kError = "error";
+
 std::span<const std::string_view> names_of(Dialect dialect) {
   switch (dialect) {
     case Dialect::openai_completions: return kCompletionNames;
@@ -79,7 +81,7 @@ uint64_t utf8_bytes(uint16_t unit) {
 
 }  // namespace
 
-TextScanner::TextScanner(Dialect dialect) : names_(names_of(dialect)) {
+TextScanner::TextScanner(Dialect dialect) : names_(names_of(dialect)), first_letters_(1U << (kError.front() - 'a')) {
   for (const std::string_view name : names_) first_letters_ |= 1U << (name.front() - 'a');
 }
 
@@ -115,20 +117,27 @@ void TextScanner::search(std::string_view& bytes) {
     if (bytes.empty()) return;
     bytes.remove_prefix(1);
     if (bytes.size() <= kNameBytesMax) break;
-    const auto found = std::ranges::find_if(names_, [&](std::string_view name) {
+    const auto stands = [&](std::string_view name) {
       return bytes.front() == name.front() && bytes[name.size()] == '"' && bytes.starts_with(name);
-    });
-    if (found == names_.end()) continue;
-    bytes.remove_prefix(found->size() + 1);
-    return begin_value(found);
+    };
+    const auto found = std::ranges::find_if(names_, stands);
+    if (found == names_.end() && !stands(kError)) continue;
+    const std::string_view name = found == names_.end() ? kError : *found;
+    bytes.remove_prefix(name.size() + 1);
+    begin_value(name);
+    return;
   }
   mode_ = Mode::name;
   name_size_ = 0;
 }
 
-void TextScanner::begin_value(Names::iterator name) {
-  current_ = static_cast<uint8_t>(name - names_.begin());
+// False if no name is meant.
+bool TextScanner::begin_value(std::string_view name) {
+  const auto found = std::ranges::find(names_, name);
+  if (found == names_.end() && name != kError) return false;
+  current_ = found == names_.end() ? kErrorIndex : static_cast<uint8_t>(found - names_.begin());
   mode_ = Mode::colon;
+  return true;
 }
 
 void TextScanner::read_name(std::string_view& bytes) {
@@ -141,12 +150,8 @@ void TextScanner::read_name(std::string_view& bytes) {
   if (bytes.empty()) return;
   mode_ = Mode::search;
   if (bytes.front() != '"') return;
-  const std::string_view name(name_.data(), name_size_);
-  const auto found = std::ranges::find(names_, name);
   // Else the quote stays: if the one before was at the end of its bytes and closed a string, this one opens the next.
-  if (found == names_.end()) return;
-  bytes.remove_prefix(1);
-  begin_value(found);
+  if (begin_value({name_.data(), name_size_})) bytes.remove_prefix(1);
 }
 
 void TextScanner::read_mark(std::string_view& bytes) {
@@ -155,6 +160,10 @@ void TextScanner::read_mark(std::string_view& bytes) {
   const char mark = bytes.front();
   if (mode_ == Mode::colon && mark == ':') {
     mode_ = Mode::value;
+  } else if (current_ == kErrorIndex) {
+    says_error_ = says_error_ || mark != 'n';  // of null
+    mode_ = Mode::search;
+    return;
   } else if (mode_ == Mode::value && mark == '"') {
     mode_ = Mode::text;
   } else if (mode_ == Mode::value && mark == '{' && names_[current_] == "args") {

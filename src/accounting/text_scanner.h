@@ -5,7 +5,7 @@
 //
 // It looks for the names that the dialect gives such texts, followed by a colon and a string. Inside a string the quote
 // behind a name is escaped, so no text is taken for a name. What it does not tell apart is where a name stands: sources
-// that a search quotes may count, too.
+// that a search quotes may count, too. On its way it sees whether an event may be an error.
 #pragma once
 
 #include <array>
@@ -28,15 +28,21 @@ class TextScanner {
 
   uint64_t bytes() const;
 
+  // Whether "error" has come, as a name with a value that is not null, or as a value. An event in which it stands is
+  // one or not: that takes a closer look.
+  bool says_error() const { return says_error_; }
+  void forget_error() { says_error_ = false; }
+
  private:
   static constexpr size_t kNamesMax = 6;
+  static constexpr uint8_t kErrorIndex = kNamesMax;
   static constexpr size_t kNameBytesMax = 17;  // "reasoning_content"
   using Names = std::span<const std::string_view>;
   enum class Mode : uint8_t { search, name, colon, value, text, escape, code_unit, object, object_text, object_escape };
 
   // Each takes bytes from the front until they are used up or the mode changes.
   void search(std::string_view& bytes);
-  void begin_value(Names::iterator name);
+  bool begin_value(std::string_view name);
   void read_name(std::string_view& bytes);
   void read_mark(std::string_view& bytes);
   void read_text(std::string_view& bytes);
@@ -48,7 +54,8 @@ class TextScanner {
   uint32_t first_letters_ = 0;  // of the names: bit 0 is a
   Mode mode_ = Mode::search;
   uint8_t name_size_ = 0;
-  uint8_t current_ = 0;  // index of the name whose text it is
+  bool says_error_ = false;
+  uint8_t current_ = 0;  // index of the name whose text it is; kErrorIndex
   uint8_t digits_ = 0;   // of the code unit
   uint16_t code_unit_ = 0;
   uint32_t depth_ = 0;  // of arguments that are an object

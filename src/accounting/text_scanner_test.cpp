@@ -102,6 +102,33 @@ constexpr Case kOthers[] = {
 INSTANTIATE_TEST_SUITE_P(Others, TextScannerTest, testing::ValuesIn(kOthers),
                          [](const auto& each) { return std::string(each.param.name); });
 
+TEST(TextScanner, SeesWhatMayBeAnError) {
+  struct Sign {
+    std::string_view stream;
+    bool says;
+  };
+  const Sign signs[] = {
+      {R"(data: {"error":{"message":"no"}})", true},
+      {R"(data: {"error" : "no"})", true},
+      {"event: error\ndata: {\"type\":\"error\",\"message\":\"no\"}\n\n", true},
+      {R"({"object": "error"})", true},
+      {R"({"response":{"error":null,"id":"x"}})", false},
+      {R"({"response":{"error": null,"id":"x"}})", false},
+      {R"({"choices":[{"delta":{"content":"{\"error\":1}"}}]})", false},
+      {R"({"errors":[],"x":"an error"})", false},
+  };
+  for (const Sign& sign : signs) {
+    for (const Dialect dialect :
+         {Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic, Dialect::gemini}) {
+      for (const size_t step : {size_t{1}, size_t{2}, size_t{7}, size_t{1000}}) {
+        TextScanner scanner(dialect);
+        for (size_t at = 0; at < sign.stream.size(); at += step) scanner.feed(sign.stream.substr(at, step));
+        EXPECT_EQ(scanner.says_error(), sign.says) << sign.stream << " by " << step;
+      }
+    }
+  }
+}
+
 TEST(TextScanner, ADamagedPayloadDoesNotReachTheNext) {
   TextScanner scanner(Dialect::bedrock);
   scanner.feed(R"({"delta":{"text":"abc)");

@@ -85,6 +85,11 @@ class EventStreamWalker {
   // is none (broken()).
   std::optional<Step> next(std::string_view& bytes);
   bool between_messages() const { return place_ == Place::prelude && size_ == 0; }
+  // Of the message at hand, 0 between two; nothing where its headers are not known yet.
+  std::optional<size_t> bytes_left() const {
+    if (place_ == Place::payload || place_ == Place::checksum) return payload_left_ + checksum_left_;
+    return between_messages() ? std::optional<size_t>(0) : std::nullopt;
+  }
   // What comes is not framed as an event stream: lengths that cannot be.
   bool broken() const { return place_ == Place::broken; }
   // Of the message at hand; empty where its headers are longer than any that a known service sends.

@@ -1,5 +1,6 @@
 """An upstream that misbehaves, and clients that do: what each side gets to see."""
 
+import base64
 import concurrent.futures
 import json
 
@@ -68,6 +69,50 @@ def test_a_refusal_keeps_its_words_but_for_what_is_the_operators(wire, request_i
     assert answer.header("content-encoding") is None
     if how != "clean":
         assert answer.json()["error"]["message"] == "Incorrect API key provided: [redacted], at [redacted]"
+
+
+@pytest.mark.parametrize(
+    "target, model",
+    [
+        (CHAT, "scripted"),
+        ("/v1/responses", "scripted"),
+        (MESSAGES, "scripted-claude"),
+        (GEMINI, "-"),
+        (GEMINI_STREAM, "-"),
+        (GEMINI_STREAM.removesuffix("?alt=sse"), "-"),
+    ],
+)
+@pytest.mark.parametrize("how", ["document", "page", "stream", "array"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_an_error_with_200_keeps_what_is_the_operators(wire, request_id, how, target, model, streams):
+    headers = wire.bearer(("X-Request-ID", request_id), ("x-script", "tells-all-with-200"), ("x-tells", how))
+    body = {"model": model, "max_tokens": 1, "stream": streams, "messages": [{"role": "user", "content": "x"}]}
+    answer = raw.post_json(wire.address, target, body, headers)
+    [sent] = wire.upstream.find(request_id)
+    shown = f"{answer.headers} {answer.body}"
+    basic = base64.b64encode(f"user:{wire.keys.scripted}".encode()).decode()
+    for secret in (wire.keys.scripted, basic, basic.rstrip("=")[:-2]):
+        assert secret not in shown
+    if how == "stream":
+        # The model's own words before the error stay.
+        assert b"begun at " + sent.header("host").encode() in answer.body
+        assert answer.body.count(sent.header("host").encode()) == 1 and b"at [redacted]" in answer.body
+    else:
+        assert sent.header("host") not in shown
+
+
+@pytest.mark.parametrize("target", [CHAT, MESSAGES])
+def test_a_refused_credential_of_ours_is_no_fault_of_the_clients(wire, request_id, target):
+    def errors(name):
+        return metrics.total(metrics.scrape(wire.gateway), "llm_errors_total", error_type=name, model="refusing")
+
+    before = errors("provider_4xx")
+    body = {"model": "refusing", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}
+    answer = raw.post_json(wire.address, target, body, wire.bearer(("X-Request-ID", request_id)))
+    assert answer.status == 401 and wire.keys.scripted not in answer.body.decode()
+    assert b"Incorrect API key provided: [redacted], at [redacted]" in answer.body
+    waiting.until(lambda: errors("provider_4xx") == before + 1, "it counts as the provider's")
+    assert errors("authentication") == 0
 
 
 @pytest.mark.parametrize("target, model", [(CHAT, "scripted"), (MESSAGES, "scripted-claude"), (GEMINI, "-")])

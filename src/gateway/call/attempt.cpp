@@ -1,17 +1,11 @@
-// The call to the upstream and the way back: bytes pass through, nothing is re-encoded.
+// The call to the upstream, and what becomes of its answer's head.
 #include <algorithm>
 #include <array>
 
-#include "dialects/error.h"
-#include "dialects/stream_end.h"
 #include "gateway/call/call.h"
-#include "gateway/call/event_stream_tap.h"
-#include "gateway/call/kept_piece.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
-#include "gateway/failover/first_content.h"
 #include "gateway/failover/hold_back.h"
-#include "routing/load/late_first_byte.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -27,9 +21,6 @@ using http::HeaderId;
 using http::ResponseHead;
 using net::Task;
 using net::Wait;
-
-// Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
-constexpr uint64_t kCodedBytesPerTextByte = 4;
 
 // Statuses that say something of the instance, not of the request.
 bool another_may_answer(uint16_t status) {
@@ -220,7 +211,10 @@ Result<void> Call::start_answer(const ResponseHead& head) {
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
   add_limit_headers(headers);
   status_ = head.status;
-  const bool sized = head.framing == http::Framing::content_length || head.framing == http::Framing::none;
+  // A stream's length may change on the way: see error_filter.h.
+  const bool document = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::json &&
+                        (head.status >= 300 || framing() != chat::Framing::json_array);
+  const bool sized = (document && head.framing == http::Framing::content_length) || head.framing == http::Framing::none;
   return exchange_.start({.status = head.status,
                           .headers = &headers,
                           .framing = sized ? head.framing : http::Framing::until_close,
@@ -306,182 +300,26 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     if (beginning->retry) co_return true;
     if (beginning->over) co_return false;
   }
-  if (head.status >= 300 && framed == chat::Framing::json) {
+  if (head.status >= 300) {
     co_await relay_words(upstream, head, beginning ? &*beginning : nullptr);
+    co_return false;
+  }
+  if (framed == chat::Framing::json && is_words(head)) {
+    co_await relay_document(upstream, head, beginning ? &*beginning : nullptr);
     co_return false;
   }
   if (auto started = start_answer(head); !started) {
     co_await refuse(upstream_error(started.error()));
     co_return false;
   }
+  http::BodyBytes first;
+  if (beginning) first = {.data = beginning->bytes, .done = beginning->done};
   if (framed == chat::Framing::event_stream) {
-    co_await relay_event_stream(upstream, head, beginning ? &*beginning : nullptr);
+    co_await relay_event_stream(upstream, head, beginning ? &first : nullptr);
   } else {
-    co_await relay_body(upstream, head, beginning ? &*beginning : nullptr);
+    co_await relay_body(upstream, head, beginning ? &first : nullptr);
   }
   co_return false;
-}
-
-Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, Beginning* beginning) {
-  const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
-  if (head.status < 300) {
-    usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    if (Call::streams() && head.headers.value(HeaderId::content_encoding).empty()) text_.emplace(match_.dialect);
-    look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
-  }
-  // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
-  if (streams && beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
-
-  const base::Duration idle_timeout = timeouts_.idle;
-  waiting_for_ = kIdleTimeout;
-  // What the client asked for is not always what comes: an error event has a place only in a stream.
-  const bool array = head.status < 300 && framing() == chat::Framing::json_array;
-  const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
-  dialects::StreamBoundary boundary(shape);
-  // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
-  std::optional<dialects::StreamEnd> end;
-  if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
-  if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
-  FirstContent content;
-  Instant last_piece{};
-  for (;;) {
-    Result<http::BodyBytes> bytes;
-    if (beginning != nullptr) {
-      bytes = http::BodyBytes{.data = beginning->bytes, .done = beginning->done};
-      beginning = nullptr;
-    } else {
-      bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
-    }
-    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
-    std::string_view data(bytes->data.data(), bytes->data.size());
-    if (usage_) usage_->feed(data);
-    if (text_) {
-      text_->feed(data);
-    } else if (usage_) {
-      text_bytes_ += data.size() / kCodedBytesPerTextByte;
-    }
-    if (details_) details_->feed(data);
-    boundary.feed(data);
-    if (cursor_) cursor_->feed(data);
-    if (end && !data.empty()) end->feed(data);
-    // [DONE] is the whole event, also without the empty line that some servers leave out.
-    const bool whole =
-        !end || (end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat));
-    const bool done = bytes->done;
-    const Instant arrived = worker_.loop().now();
-    KeptPiece kept;
-    net::SendTurn turn(worker_.loop(), net::Order::continuation);
-    if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
-    const iovec buffer = net::buffer_of(data);
-    if (done && whole) account();
-    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
-    if (!written) co_return exchange_.abort();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
-    if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
-    if (done && !whole) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
-    }
-    if (done) {
-      if (head.status < 400) note_success();
-      co_return;
-    }
-  }
-}
-
-// AWS's binary frames: passed on as they come, too.
-Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead& head, Beginning* beginning) {
-  using Payload = EventStreamTap::Payload;
-  constexpr auto kShape = chat::Framing::event_stream;
-  const bool invoked = match_.operation == Operation::invoke_stream;
-  const chat::Dialect dialect = invoked ? chat::Dialect::anthropic : match_.dialect;
-  usage_.emplace(dialect, kShape);
-  text_.emplace(dialect);
-  look_for_details(kShape, head.headers);
-  EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
-  const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
-  if (beginning == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
-  waiting_for_ = kIdleTimeout;
-  Instant last_piece{};
-  for (;;) {
-    Result<http::BodyBytes> bytes;
-    if (beginning != nullptr) {
-      bytes = http::BodyBytes{.data = beginning->bytes, .done = beginning->done};
-      beginning = nullptr;
-    } else {
-      bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
-    }
-    if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
-    const std::string_view data(bytes->data.data(), bytes->data.size());
-    tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
-    const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
-    const iovec buffer = net::buffer_of(data);
-    const Instant arrived = worker_.loop().now();
-    const bool done = bytes->done;
-    if (done && may_end) account();
-    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
-    if (!written) co_return exchange_.abort();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
-    if (!data.empty() && tap.content()) note_piece(true, arrived, last_piece);
-    if (done && !may_end) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
-    }
-    if (done) co_return note_success();
-  }
-}
-
-void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
-  if (last_piece == Instant{}) {
-    if (route().hedge.on) [[unlikely]] {
-      if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
-        routing::note_first_byte(*state, arrived - sent_at_);
-      }
-    }
-    if (lease_.held()) note_computed(arrived, streams);
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
-    if (streams) first_token_ = arrived - exchange_.started_at();
-  } else if (streams) {
-    series().record_token_gap(arrived - last_piece);
-  }
-  last_piece = arrived;
-}
-
-void Call::warn_of_break(const Error& error) {
-  worker_.log().warn("upstream broke off",
-                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
-}
-
-// The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
-Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
-  note_failure(false);
-  chat::ClientError told = upstream_error(error);
-  if (error.code != ErrorCode::deadline_exceeded) {
-    told.message = "the connection to the provider broke before its answer was complete";
-  }
-  error_ = told.kind;
-  warn_of_break(error);
-  std::string event;
-  if (between_events && shape == chat::Framing::event_stream) {
-    const dialects::StreamException exception = dialects::write_stream_exception(told);
-    http::append_event_stream_exception(event, exception.type, exception.payload);
-  } else if (between_events) {
-    dialects::StreamState stream;
-    stream.model = model_;
-    if (cursor_) {
-      stream.next_sequence_number = cursor_->next_sequence_number();
-      stream.response_id = cursor_->id();
-      stream.created_at = cursor_->created_at();
-    }
-    event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
-  }
-  if (!event.empty()) {
-    account();
-    const iovec buffer = net::buffer_of(event);
-    // The event says that it is over; the transfer itself ends in order, so that every client gets to see it.
-    auto written = co_await exchange_.write({&buffer, 1}, true);
-    if (written) co_return;
-  }
-  exchange_.abort();
 }
 
 }  // namespace llmgw::gateway

@@ -17,6 +17,7 @@
 #include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
 #include "gateway/call/call_admission.h"
+#include "gateway/call/error_filter.h"
 #include "gateway/conversion/conversion.h"
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/endpoints.h"
@@ -217,14 +218,18 @@ class Call {
     std::string bytes;
     bool done = false;
     bool retry = false;
-    bool over = false;  // the client has its answer, or has left
+    bool over = false;                      // the client has its answer, or has left
+    std::optional<base::Error> error = {};  // what ended it before its end
   };
   net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
   net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
   bool judge_refusal(const http::ResponseHead& head, Beginning& beginning);
-  net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* beginning);
+  // relay.cpp: the answer's way back. `first`: the bytes that have been read of it, null if none have; they must hold
+  // until the task waits.
+  net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head,
+                             const http::BodyBytes* first);
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
-                                     Beginning* beginning);
+                                     const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   base::Result<void> start_answer(const http::ResponseHead& head);
   void warn_of_failure(const base::Error& error);
@@ -239,8 +244,23 @@ class Call {
   // refusal.cpp: what the provider says no with
   // Passes it on in the provider's own words; `held` is what has been read of it.
   net::Task<void> relay_words(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* held);
-  // A short answer whole, of a long one the beginning; as it is coded.
-  net::Task<void> read_beginning(http::ClientExchange& upstream, Beginning& beginning);
+  // Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
+  static constexpr size_t kErrorBodyBytesMax = 256 << 10;
+  // A 200 that may be an error, or a page, all the same.
+  static bool is_words(const http::ResponseHead& head);
+  net::Task<void> relay_document(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* held);
+  net::Task<void> relay_cleaned(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning beginning);
+  std::string_view clean_events(ErrorFilter& errors, std::string_view bytes, bool whole);
+  // False: what it shows has begun to go out.
+  bool clean_messages(MessageFilter& messages, std::string_view& bytes, std::optional<size_t> before_next, bool whole);
+  Secrets secrets();
+  // The provider's refusal, told in the client's dialect. In metrics and logs it is what it is where it passes as it
+  // came: the upstream's status.
+  net::Task<void> refuse_as_provider(const chat::ClientError& error);
+  // The same of an error that a provider told with a 200: no fault of the client's key.
+  static chat::ErrorKind blamed(chat::ErrorKind said);
+  // Reads on until that many bytes are there, or all of a shorter answer; as it is coded.
+  net::Task<void> read_beginning(http::ClientExchange& upstream, Beginning& beginning, size_t enough);
   static std::string decode_document(std::string coded, std::string_view coding);
   // For the pieces of an answer: those after the first give way to other calls' beginnings.
   net::Wait until_next_piece(base::Duration timeout, base::Instant last_piece) const;

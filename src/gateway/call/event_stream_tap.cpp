@@ -92,6 +92,7 @@ bool unwrap_chunk(std::string_view payload, std::string& event) {
 
 void EventStreamTap::begin_message() {
   const bool named = payload_ == Payload::plain || !walker_.is_event();
+  exception_ = exception_ || !walker_.is_event();
   // Usage comes behind the stop, in the metadata.
   ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || walker_.event_type() == "metadata";
   content_ = content_ || unnamed_ || (named && !is_prelude_name(walker_.event_type()));

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,9 @@ class EventStreamTap {
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
   // may be the last.
   bool ended() const { return ended_; }
+  // A message has begun that is no event.
+  bool exception() const { return exception_; }
+  std::optional<size_t> bytes_left() const { return walker_.bytes_left(); }
   // A message has begun that says something, as far as its name tells: see first_content.h. What is no event stream
   // says something, too.
   bool content() const { return content_ || walker_.broken(); }
@@ -73,6 +77,7 @@ class EventStreamTap {
   ChunkDecoder chunk_;
   bool ended_ = false;
   bool content_ = false;
+  bool exception_ = false;
   bool unnamed_ = false;                       // the message at hand: its name is inside and has not come
   std::array<char, kNameInsideBytes> inside_;  // its first bytes
   size_t inside_size_ = 0;

@@ -1,5 +1,5 @@
-// What a provider says no with, passed on in its own words: without the operator's credential and the provider's
-// address.
+// What a provider says no with, by its status or with a 200, passed on in its own words: without the operator's
+// credential and the provider's address.
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "http/content_coding.h"
@@ -12,18 +12,8 @@ using net::Task;
 
 namespace {
 
-// Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
-constexpr size_t kErrorBodyBytesMax = 256 << 10;
-
-bool shows_any(std::string_view text, const chat::List<std::string_view>& secrets) {
-  for (const std::string_view secret : secrets) {
-    if (text.find(secret) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 // Headers in which something secret stands are left out: a Location without its host would lead elsewhere.
-http::Headers without(const http::Headers& headers, const chat::List<std::string_view>& secrets, bool decoded) {
+http::Headers without(const http::Headers& headers, const Secrets& secrets, bool decoded) {
   http::Headers kept;
   for (const http::Header& header : headers) {
     if (decoded && header.id == http::HeaderId::content_encoding) continue;
@@ -34,9 +24,10 @@ http::Headers without(const http::Headers& headers, const chat::List<std::string
 
 }  // namespace
 
-Task<void> Call::read_beginning(ClientExchange& upstream, Beginning& beginning) {
-  while (!beginning.done && beginning.bytes.size() < kErrorBodyBytesMax) {
+Task<void> Call::read_beginning(ClientExchange& upstream, Beginning& beginning, size_t enough) {
+  while (!beginning.done && beginning.bytes.size() < enough) {
     auto bytes = co_await upstream.read_body(until(timeouts_.idle));
+    if (!bytes) beginning.error = bytes.error();
     if (!bytes) break;
     beginning.bytes.append(bytes->data.data(), bytes->data.size());
     beginning.done = bytes->done;
@@ -55,26 +46,103 @@ std::string Call::decode_document(std::string coded, std::string_view coding) {
 Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head, Beginning* held) {
   waiting_for_ = kIdleTimeout;
   Beginning beginning = held != nullptr ? std::move(*held) : Beginning{};
-  co_await read_beginning(upstream, beginning);
+  co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
   if (!beginning.done) {
     note_failure(false);
     co_return co_await refuse({.kind = chat::ErrorKind::upstream_failed,
                                .message = "the provider refused, and what it said is cut or too long to be passed on"});
   }
-  const auto secrets = secrets_of(attempt_->connection->upstream, arena_);
+  co_await relay_cleaned(upstream, head, std::move(beginning));
+}
+
+Secrets Call::secrets() {
+  return secrets_of(attempt_->connection->upstream, token_, arena_);
+}
+
+// The whole of what it says is at hand.
+Task<void> Call::relay_cleaned(ClientExchange& upstream, const ResponseHead& head, Beginning beginning) {
+  const Secrets hidden = secrets();
   const std::string_view coding = head.headers.value(http::HeaderId::content_encoding);
-  std::string words = decode_document(beginning.bytes, coding);
-  const bool clean = !shows_any(words, secrets);
+  const std::string words = decode_document(beginning.bytes, coding);
+  const Redaction redaction = head.status < 300 ? redaction_of(words, worker_.parser(), arena_) : Redaction::everything;
+  const std::string_view clean = redact(words, hidden, arena_, redaction);
+  const bool changed = clean.data() != words.data();
   ResponseHead told = head;
-  told.headers = without(head.headers, secrets, !clean && !coding.empty());
-  if (!clean) {
-    beginning.bytes = redact(words, secrets, arena_);
+  told.headers = without(head.headers, hidden, changed && !coding.empty());
+  if (changed) {
+    beginning.bytes = clean;
     told.framing = http::Framing::content_length;
     told.content_length = beginning.bytes.size();
   }
   if (auto started = start_answer(told); !started) co_return co_await refuse(upstream_error(started.error()));
-  co_await relay_body(upstream, told, &beginning);
+  const http::BodyBytes first{.data = beginning.bytes, .done = true};
+  co_await relay_body(upstream, told, &first);
+}
+
+// Sound, pictures and archives have no words, and may be long in coming.
+bool Call::is_words(const ResponseHead& head) {
+  const std::string_view type = head.headers.value(http::HeaderId::content_type);
+  return head.framing != http::Framing::none && head.headers.value(http::HeaderId::content_encoding).empty() &&
+         (type.empty() || type.starts_with("text/") || type.find("json") != std::string_view::npos);
+}
+
+// Usually its first bytes are all of it, and show that it is none.
+Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& head, Beginning* held) {
+  http::BodyBytes first;
+  if (held != nullptr) {
+    first = {.data = held->bytes, .done = held->done};
+  } else {
+    waiting_for_ = kIdleTimeout;
+    auto bytes = co_await upstream.read_body(until(timeouts_.idle));
+    if (!bytes) co_return co_await break_off(bytes.error(), chat::Framing::json, false);
+    first = *bytes;
+  }
+  Beginning beginning;
+  const bool json = first.data.empty() || first.data.front() == '{' || first.data.front() == '[';
+  size_t enough = json && framing() != chat::Framing::json_array ? kErrorSignBytes : 0;
+  bool doubtful = false;
+  // Once to see what it is, and once more for the rest of an error.
+  while (!doubtful) {
+    if (!first.done && enough > first.data.size()) {
+      if (beginning.bytes.empty()) beginning = {.bytes = {first.data.begin(), first.data.end()}, .done = first.done};
+      co_await read_beginning(upstream, beginning, enough);
+      first = {.data = beginning.bytes, .done = beginning.done};
+    }
+    doubtful = enough == kErrorBodyBytesMax;
+    if (!doubtful && !may_be_error({first.data.data(), first.data.size()}, streams())) break;
+    enough = kErrorBodyBytesMax;
+  }
+  if (doubtful && first.done) {
+    if (beginning.bytes.empty()) beginning = {.bytes = {first.data.begin(), first.data.end()}, .done = true};
+    co_return co_await relay_cleaned(upstream, head, std::move(beginning));
+  }
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (beginning.error) co_return co_await break_off(*beginning.error, chat::Framing::json, false);
+  if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
+  co_await relay_body(upstream, head, &first);
+}
+
+std::string_view Call::clean_events(ErrorFilter& errors, std::string_view bytes, bool whole) {
+  text_->forget_error();
+  return errors.feed(bytes, whole, secrets(), worker_.parser(), arena_);
+}
+
+bool Call::clean_messages(MessageFilter& messages, std::string_view& bytes, std::optional<size_t> before_next,
+                          bool whole) {
+  const auto clean = messages.feed(bytes, before_next, whole, secrets(), arena_);
+  bytes = clean.value_or("");
+  return clean.has_value();
+}
+
+chat::ErrorKind Call::blamed(chat::ErrorKind said) {
+  const bool ours = said == chat::ErrorKind::authentication || said == chat::ErrorKind::permission;
+  return ours ? chat::ErrorKind::upstream_failed : said;
+}
+
+Task<void> Call::refuse_as_provider(const chat::ClientError& error) {
+  co_await refuse(error);
+  error_.reset();
 }
 
 }  // namespace llmgw::gateway

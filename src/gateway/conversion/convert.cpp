@@ -163,7 +163,7 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
           .upstream_wrapped = conversion_->provider_wraps(),
           .client_wrapped = conversion_->client_wraps(),
-          .secrets = secrets_of(attempt_->connection->upstream, arena_),
+          .secrets = secrets(),
           .continuable = route().continuation && framing() != chat::Framing::json};
 }
 
@@ -318,8 +318,12 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   if (!begun && transcoder.started() && framing() != chat::Framing::json && !start_converted(head, std::nullopt)) {
     co_return exchange_.abort();
   }
-  if (!exchange_.started()) co_return co_await refuse(error);
-  error_ = error.kind;
+  if (!exchange_.started()) {
+    co_await refuse(error);
+    error_ = blamed(error.kind);
+    co_return;
+  }
+  error_ = blamed(error.kind);
   account();
   const iovec buffer = net::buffer_of(transcoder.output());
   if (transcoder.error_event_written()) {
@@ -333,7 +337,7 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
 
 Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHead& head) {
   Beginning beginning;
-  co_await read_beginning(upstream, beginning);
+  co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
   co_return decode_document(std::move(beginning.bytes), head.headers.value(http::HeaderId::content_encoding));
 }
 
@@ -343,7 +347,7 @@ ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
                                                          conversion_->read_context(id_.view()));
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
-  error.message = redact(error.message, secrets_of(attempt_->connection->upstream, arena_), arena_);
+  error.message = redact(error.message, secrets(), arena_);
   return error;
 }
 
@@ -359,7 +363,7 @@ Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
     skip_model_ = true;
     if (may_retry(error)) co_return true;
   }
-  co_await refuse(error);
+  co_await refuse_as_provider(error);
   co_return false;
 }
 

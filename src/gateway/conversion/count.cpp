@@ -39,7 +39,7 @@ Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head)
     co_return co_await answer_count(*count);
   }
   const chat::ClientError error = refusal_of(head, body);
-  if (!dialects::refuses_to_count(head.status, error.message)) co_return co_await refuse(error);
+  if (!dialects::refuses_to_count(head.status, error.message)) co_return co_await refuse_as_provider(error);
   upstream_status_ = 0;  // what it does not have is no failure of the call
   co_await answer_estimate();
 }
@@ -47,7 +47,7 @@ Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head)
 // Of a provider of the client's own protocol. Many that are compatible with an API do not have this part of it.
 Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHead& head) {
   Beginning beginning;
-  co_await read_beginning(upstream, beginning);
+  co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
   const control::Model* const model = attempt_->model;
   const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);

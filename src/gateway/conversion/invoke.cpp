@@ -37,12 +37,14 @@ class Unwrapper {
       const auto event = json::parse_tree(parser_, chunk_, arena_);
       if (!event || !event->is_object()) return damaged();
       const std::string_view type = (*event)["type"].string(arena_);
+      says_error_ = says_error_ || type == "error";
       ended_ = ended_ || type == "message_stop" || type == "error";
       http::append_event(out, type, chunk_);
     }
     return {};
   }
   bool ended() const { return ended_; }
+  bool says_error() const { return says_error_; }
 
  private:
   static std::unexpected<chat::ClientError> damaged() {
@@ -65,6 +67,7 @@ class Unwrapper {
   base::Arena arena_;
   std::string chunk_;
   bool ended_ = false;
+  bool says_error_ = false;
 };
 
 }  // namespace
@@ -102,9 +105,12 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     auto fed = unwrapper.feed({bytes->data.data(), bytes->data.size()}, out);
     usage_->feed(out);
     text_->feed(out);
+    if (unwrapper.says_error()) out = redact(out, secrets(), arena_);
     if (!fed) {
-      error_ = fed.error().kind;
-      out += dialects::write_stream_error(Dialect::anthropic, chat::Framing::sse, fed.error(), id_.view(), {});
+      chat::ClientError told = fed.error();
+      told.message = redact(told.message, secrets(), arena_);
+      error_ = blamed(told.kind);
+      out += dialects::write_stream_error(Dialect::anthropic, chat::Framing::sse, told, id_.view(), {});
     } else if (done && !unwrapper.ended()) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, chat::Framing::sse, true);
     }

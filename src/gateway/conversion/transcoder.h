@@ -12,6 +12,7 @@
 #include "chat/sequencer.h"
 #include "chat/stream.h"
 #include "dialects/codec.h"
+#include "gateway/call/redact.h"
 #include "gateway/failover/joiner.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
@@ -52,7 +53,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     // Event streams of InvokeModel: the model's own events, each in base64 in a chunk.
     bool upstream_wrapped = false;
     bool client_wrapped = false;
-    chat::List<std::string_view> secrets = {};  // what errors must not show: see redact.h
+    Secrets secrets = {};  // what errors must not show
     // Another upstream may finish what this one begins: see resume().
     bool continuable = false;
   };

@@ -328,6 +328,34 @@ async def tells_all(connection, request):
     await connection.answer(body, "401 Unauthorized", headers)
 
 
+@script("tells-all-with-200")
+async def tells_all_with_200(connection, request):
+    """The same as an error that no status tells, as x-tells says: a document, a page, an event of a stream."""
+    sent = request.header("authorization") or request.header("x-api-key") or request.header("x-goog-api-key")
+    sent, where = sent.removeprefix("Bearer "), request.header("host")
+    basic = base64.b64encode(f"user:{sent}".encode()).decode()
+    message = f"Incorrect API key provided: {sent} (Basic {basic}), at {where}"
+    error = {"type": "error", "error": {"message": message, "type": "authentication_error"}}
+    how = request.header("x-tells")
+    if how == "document":
+        return await connection.answer(json.dumps(error).encode())
+    if how == "page":
+        return await connection.answer(f"<html>{message}</html>".encode(), content_type="text/html")
+    if how == "array":
+        await connection.begin_stream("application/json")
+        pieces = [b"[", json.dumps(error).encode(), b"]"]
+    else:
+        await connection.begin_stream()
+        event = b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n"
+        # In the middle of the credential.
+        cut = event.index(sent.encode()) + 9
+        pieces = [sse(chat_chunk(f"begun at {where}"), done=False)[0] + event[:cut], event[cut:]]
+    for piece in pieces:
+        await connection.chunk(piece)
+        await asyncio.sleep(0.02)
+    await connection.write(b"0\r\n\r\n")
+
+
 @script("bad-status-line")
 async def bad_status_line(connection, request):
     await connection.write(b"HTTP/1.1 banana OK\r\n\r\n")

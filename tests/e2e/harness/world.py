@@ -95,7 +95,15 @@ def connections(simulator, scripted, dead_port, keys):
         "api_key": keys.scripted,
         "idle_connections": 0,
     }
-    return [*simulated, *scripts, hasty, dead, headers, fresh]
+    # Says no to this gateway's credential, also where the request's own headers are not passed on.
+    refusing = {
+        "name": "refusing",
+        "provider": "openai",
+        "endpoint": scripted,
+        "api_key": keys.scripted,
+        "headers": {"X-Script": "tells-all", "X-Tells": "some"},
+    }
+    return [*simulated, *scripts, hasty, dead, headers, fresh, refusing]
 
 
 MODELS = [
@@ -121,6 +129,7 @@ MODELS = [
     {"name": "dead", "connection": "dead"},
     {"name": "with-headers", "connection": "with-headers"},
     {"name": "fresh", "connection": "fresh"},
+    {"name": "refusing", "connection": "refusing"},
     # The same name on two connections of different protocol: each client gets the one it can talk to.
     {"name": "both", "connection": "scripted-anthropic", "remote": "both-claude", "owned_by": "anthropic"},
     {"name": "both", "connection": "scripted-openai", "remote": "both-gpt", "owned_by": "openai"},

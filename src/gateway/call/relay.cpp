@@ -1,0 +1,200 @@
+// An answer on its way to the client: bytes pass through, nothing is re-encoded.
+#include "dialects/error.h"
+#include "dialects/stream_boundary.h"
+#include "dialects/stream_end.h"
+#include "gateway/call/call.h"
+#include "gateway/call/event_stream_tap.h"
+#include "gateway/call/kept_piece.h"
+#include "gateway/failover/first_content.h"
+#include "routing/load/late_first_byte.h"
+
+namespace llmgw::gateway {
+
+using base::Error;
+using base::ErrorCode;
+using base::Instant;
+using base::Result;
+using http::ClientExchange;
+using http::HeaderId;
+using http::ResponseHead;
+using net::Task;
+
+namespace {
+
+// Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
+constexpr uint64_t kCodedBytesPerTextByte = 4;
+
+}  // namespace
+
+Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, const http::BodyBytes* first) {
+  const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
+  if (head.status < 300) {
+    usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+    const bool counts = streams || Call::streams();
+    if (counts && head.headers.value(HeaderId::content_encoding).empty()) text_.emplace(match_.dialect);
+    look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
+  }
+  // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
+  if (streams && first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
+
+  const base::Duration idle_timeout = timeouts_.idle;
+  waiting_for_ = kIdleTimeout;
+  // What the client asked for is not always what comes: an error event has a place only in a stream.
+  const bool array = head.status < 300 && framing() == chat::Framing::json_array;
+  const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
+  dialects::StreamBoundary boundary(shape);
+  // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
+  std::optional<dialects::StreamEnd> end;
+  if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
+  if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
+  FirstContent content;
+  ErrorFilter errors(shape);
+  Instant last_piece{};
+  for (;;) {
+    Result<http::BodyBytes> bytes;
+    if (first != nullptr) {
+      bytes = *std::exchange(first, nullptr);
+    } else {
+      bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
+    }
+    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
+    std::string_view data(bytes->data.data(), bytes->data.size());
+    if (usage_) usage_->feed(data);
+    if (text_) {
+      text_->feed(data);
+    } else if (usage_) {
+      text_bytes_ += data.size() / kCodedBytesPerTextByte;
+    }
+    if (details_) details_->feed(data);
+    boundary.feed(data);
+    if (cursor_) cursor_->feed(data);
+    if (end && !data.empty()) end->feed(data);
+    // [DONE] is the whole event, also without the empty line that some servers leave out.
+    const bool whole =
+        !end || (end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat));
+    const bool done = bytes->done;
+    const Instant arrived = worker_.loop().now();
+    if (text_ && shape != chat::Framing::json && (text_->says_error() || errors.holds())) [[unlikely]] {
+      data = clean_events(errors, data, done || boundary.at_boundary());
+    }
+    KeptPiece kept;
+    net::SendTurn turn(worker_.loop(), net::Order::continuation);
+    if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
+    const iovec buffer = net::buffer_of(data);
+    if (done && whole) account();
+    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
+    if (!written) co_return exchange_.abort();
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
+    if (done && !whole) {
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
+    }
+    if (done) {
+      if (head.status < 400) note_success();
+      co_return;
+    }
+  }
+}
+
+// AWS's binary frames: passed on as they come, too.
+Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead& head, const http::BodyBytes* first) {
+  using Payload = EventStreamTap::Payload;
+  constexpr auto kShape = chat::Framing::event_stream;
+  const bool invoked = match_.operation == Operation::invoke_stream;
+  const chat::Dialect dialect = invoked ? chat::Dialect::anthropic : match_.dialect;
+  usage_.emplace(dialect, kShape);
+  text_.emplace(dialect);
+  look_for_details(kShape, head.headers);
+  EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
+  const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
+  if (first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
+  waiting_for_ = kIdleTimeout;
+  MessageFilter messages;
+  Instant last_piece{};
+  for (;;) {
+    Result<http::BodyBytes> bytes;
+    if (first != nullptr) {
+      bytes = *std::exchange(first, nullptr);
+    } else {
+      bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    }
+    if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
+    std::string_view data(bytes->data.data(), bytes->data.size());
+    const auto before_next = tap.bytes_left();
+    tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
+    const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
+    const Instant arrived = worker_.loop().now();
+    const bool done = bytes->done;
+    if (tap.exception()) [[unlikely]] {
+      if (!clean_messages(messages, data, before_next, done || tap.at_boundary())) co_return exchange_.abort();
+    }
+    const iovec buffer = net::buffer_of(data);
+    if (done && may_end) account();
+    auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
+    if (!written) co_return exchange_.abort();
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (!data.empty() && tap.content()) note_piece(true, arrived, last_piece);
+    if (done && !may_end) {
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
+    }
+    if (done) co_return note_success();
+  }
+}
+
+void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
+  if (last_piece == Instant{}) {
+    if (route().hedge.on) [[unlikely]] {
+      if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
+        routing::note_first_byte(*state, arrived - sent_at_);
+      }
+    }
+    if (lease_.held()) note_computed(arrived, streams);
+    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    if (streams) first_token_ = arrived - exchange_.started_at();
+  } else if (streams) {
+    series().record_token_gap(arrived - last_piece);
+  }
+  last_piece = arrived;
+}
+
+void Call::warn_of_break(const Error& error) {
+  worker_.log().warn("upstream broke off",
+                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}, {"error", error}});
+}
+
+// The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
+Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
+  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  note_failure(false);
+  chat::ClientError told = upstream_error(error);
+  if (error.code != ErrorCode::deadline_exceeded) {
+    told.message = "the connection to the provider broke before its answer was complete";
+  }
+  error_ = told.kind;
+  warn_of_break(error);
+  if (!exchange_.started()) co_return co_await refuse(told);
+  std::string event;
+  if (between_events && shape == chat::Framing::event_stream) {
+    const dialects::StreamException exception = dialects::write_stream_exception(told);
+    http::append_event_stream_exception(event, exception.type, exception.payload);
+  } else if (between_events) {
+    dialects::StreamState stream;
+    stream.model = model_;
+    if (cursor_) {
+      stream.next_sequence_number = cursor_->next_sequence_number();
+      stream.response_id = cursor_->id();
+      stream.created_at = cursor_->created_at();
+    }
+    event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
+  }
+  if (!event.empty()) {
+    account();
+    const iovec buffer = net::buffer_of(event);
+    // The event says that it is over; the transfer itself ends in order, so that every client gets to see it.
+    auto written = co_await exchange_.write({&buffer, 1}, true);
+    if (written) co_return;
+  }
+  exchange_.abort();
+}
+
+}  // namespace llmgw::gateway
