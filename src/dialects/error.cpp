@@ -17,12 +17,13 @@ using chat::Framing;
 
 namespace {
 
-// The statuses that each API answers errors with, and that its SDKs know (their documentation, August 2026).
+// The statuses that each API answers errors with, and that its SDKs know (their documentation, August 2026). No SDK has
+// a class of its own for 415, and each of them has one for any status.
 constexpr std::array kOpenAi{400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 426, 429, 500, 502, 503, 504};
-constexpr std::array kAnthropic{400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 504, 529};
-constexpr std::array kGoogle{400, 401, 403, 404, 405, 408, 409, 413, 429, 499, 500, 501, 502, 503, 504};
-constexpr std::array kBedrock{400, 403, 404, 405, 408, 409, 413, 424, 429, 500, 502, 503, 504};
-constexpr std::array kCohere{400, 401, 402, 403, 404, 405, 408, 413, 422, 429, 498, 499, 500, 501, 502, 503, 504};
+constexpr std::array kAnthropic{400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 502, 504, 529};
+constexpr std::array kGoogle{400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 499, 500, 501, 502, 503, 504};
+constexpr std::array kBedrock{400, 403, 404, 405, 408, 409, 413, 415, 424, 429, 500, 502, 503, 504};
+constexpr std::array kCohere{400, 401, 402, 403, 404, 405, 408, 413, 415, 422, 429, 498, 499, 500, 501, 502, 503, 504};
 
 std::span<const int> statuses_of(Dialect dialect) {
   switch (dialect) {

@@ -73,6 +73,23 @@ TEST(Pattern, AgreesWithTheDefinition) {
   EXPECT_GT(matched, 1000U);
 }
 
+TEST(Pattern, Overlaps) {
+  struct Pair {
+    std::string_view a, b;
+    bool overlap;
+  };
+  constexpr Pair kPairs[] = {
+      {"gpt-*", "gpt-4*", true},    {"gpt-*", "gpt-4o", true},  {"gpt-4o", "gpt-4o", true}, {"*", "", true},
+      {"*-mini", "gpt-*", true},    {"a*c", "*b*", true},       {"*a", "a*", true},         {"**", "x", true},
+      {"gpt-*", "claude-*", false}, {"*-mini", "*-max", false}, {"gpt-4o", "gpt-4", false}, {"a*b", "a*c", false},
+      {"gpt-4*", "gpt-", false},    {"", "a*", false},
+  };
+  for (const Pair& pair : kPairs) {
+    EXPECT_EQ(overlap(pair.a, pair.b), pair.overlap) << pair.a << " " << pair.b;
+    EXPECT_EQ(overlap(pair.b, pair.a), pair.overlap) << pair.b << " " << pair.a;
+  }
+}
+
 TEST(Pattern, HostilePatternsStayCheap) {
   std::string pattern;
   for (int i = 0; i < 170; ++i) pattern += "*a";

@@ -1,6 +1,8 @@
 #include "routing/pattern.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace llmgw::routing {
 
@@ -25,6 +27,27 @@ bool matches(std::string_view pattern, std::string_view name) {
     }
   }
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+// From the ends: what is left of both from i and j on has a name in common.
+bool overlap(std::string_view a, std::string_view b) {
+  if (!is_pattern(a)) return matches(b, a);
+  if (!is_pattern(b)) return matches(a, b);
+  std::vector<char> later(b.size() + 1);
+  std::vector<char> now(b.size() + 1);
+  for (size_t i = a.size() + 1; i-- > 0;) {
+    for (size_t j = b.size() + 1; j-- > 0;) {
+      const bool star_a = i < a.size() && a[i] == '*';
+      const bool star_b = j < b.size() && b[j] == '*';
+      bool common = i == a.size() && j == b.size();
+      if (star_a) common = later[j] != 0 || (j < b.size() && now[j + 1] != 0);
+      if (star_b) common = common || now[j + 1] != 0 || (i < a.size() && later[j] != 0);
+      if (!star_a && !star_b && i < a.size() && j < b.size()) common = a[i] == b[j] && later[j + 1] != 0;
+      now[j] = common ? 1 : 0;
+    }
+    std::swap(now, later);
+  }
+  return later[0] != 0;
 }
 
 bool allowed(std::span<const std::string_view> patterns, std::string_view name) {

@@ -1,4 +1,5 @@
-// Name patterns: `*` stands for any text, also none; everything else is itself. Any thread; no allocation.
+// Name patterns: `*` stands for any text, also none; everything else is itself. Any thread; no allocation but for
+// overlap().
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,9 @@ bool matches(std::string_view pattern, std::string_view name);
 inline bool is_pattern(std::string_view text) {
   return text.find('*') != std::string_view::npos;
 }
+
+// Whether some name matches both. Time and memory are bounded by a.size() × b.size().
+bool overlap(std::string_view a, std::string_view b);
 
 // A key's list of models: true if one of the patterns matches.
 bool allowed(std::span<const std::string_view> patterns, std::string_view name);

@@ -69,6 +69,30 @@ def test_a_key_sees_its_own_models_and_no_other(world, shape):
     assert status == 404 and "the-house" not in str(error) and "scripted" not in str(error)
 
 
+@pytest.mark.parametrize("shape", PATHS)
+def test_a_pattern_is_no_model(world, shape):
+    assert get(world, shape, world.keys.full, f"{PATHS[shape]}/gpt-9")[0] == 200
+    for pattern in ("gpt-*", "gpt-%2A"):
+        status, error = get(world, shape, world.keys.full, f"{PATHS[shape]}/{pattern}")
+        assert status == 404 and "the model 'gpt-*' does not exist" in str(error)
+
+
+def test_gemini_is_told_what_embeds(world):
+    for name, methods in (("text-embedding-9", "embedContent"), ("gemini-9", "generateContent")):
+        status, model = get(world, "gemini", world.keys.full, f"/v1beta/models/{name}")
+        assert status == 200 and model["supportedGenerationMethods"][0] == methods
+
+
+def test_an_unknown_model_is_told_with_what_there_is(world):
+    def told(key, model):
+        return get(world, "openai", key, f"/v1/models/{model}")[1]["error"]["message"]
+
+    assert "; this key may use: gpt-4o-mini, " in told(world.keys.narrow, "gtp-4o-mini") + ", "
+    assert "this key may use: " in told(world.keys.narrow, "zzzz")
+    assert "claude-sonnet" in told(world.keys.narrow, "zzzz")
+    assert "renamed-gpt" not in told(world.keys.narrow, "renamed-gp")
+
+
 def test_every_shape_lists_the_same(world):
     assert len({frozenset(listed(world, shape, world.keys.full)) for shape in PATHS}) == 1
 

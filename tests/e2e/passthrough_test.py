@@ -70,10 +70,28 @@ def test_only_the_model_name_changes(wire, request_id, target, model, upstream_m
     assert request.body == BODY % json.dumps(upstream_model).encode()
 
 
-def test_a_coded_body_is_refused_by_its_coding(wire, request_id):
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/openai/deployments/scripted-azure/chat/completions",
+        "/v1/messages",
+        "/v1beta/models/scripted-gemini:generateContent",
+        "/model/scripted/converse",
+        "/v2/chat",
+    ],
+)
+def test_a_coded_body_is_refused_by_its_coding(wire, request_id, target):
     coded = gzip.compress(BODY % b'"scripted"')
-    answer = send(wire, "/v1/chat/completions", coded, request_id, ("Content-Encoding", "gzip"))
-    assert answer.status == 415 and "Content-Encoding: gzip" in answer.json()["error"]["message"]
+    answer = send(wire, target, coded, request_id, ("Content-Encoding", "gzip"))
+    assert answer.status == 415 and b"Content-Encoding: gzip" in answer.body
+    if target == "/v1/messages":
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+    elif target.startswith("/v1beta"):
+        assert answer.json()["error"]["code"] == 415 and answer.json()["error"]["status"] == "INVALID_ARGUMENT"
+    elif target.startswith("/model"):
+        assert answer.header("x-amzn-errortype") == "ValidationException"
     assert not wire.upstream.find(request_id)
 
 

@@ -1,5 +1,8 @@
 #include "gateway/call/call.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/text.h"
 #include "dialects/anthropic/host_body.h"
 #include "gateway/conversion/nested_models.h"
@@ -7,6 +10,7 @@
 #include "gateway/entrance/malformed.h"
 #include "gateway/handler.h"
 #include "http/mime_multipart.h"
+#include "routing/pattern.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -21,6 +25,8 @@ using net::Task;
 
 // Model names listed in a 404: enough to see a typing error, not the whole catalogue.
 constexpr size_t kSuggestedModelsMax = 20;
+// Of the lists of a key and of those above it, and of models that are patterns: a 404 must stay cheap.
+constexpr size_t kComparedPatternsMax = 64;
 // What OpenAI takes where a request names none (API reference, moderations, 2026-11).
 constexpr std::string_view kModerationsModel = "omni-moderation-latest";
 
@@ -245,29 +251,46 @@ Outcome<void> Call::find_model_outside_body() {
   return {};
 }
 
-// Names the models this key may use: a typing error is then easy to see.
+// Names models this key may use, the nearest first: a typing error is then easy to see.
 ClientError Call::unknown_model() const {
   const control::Snapshot& snapshot = generation_.snapshot();
-  std::string names;
-  size_t count = 0;
-  const auto add = [&](std::string_view name) {
-    if (++count > kSuggestedModelsMax) return false;
-    if (!names.empty()) names += ", ";
-    names += name;
-    return true;
-  };
+  std::vector<std::string_view> names;
   for (const control::Assignment& own : snapshot.assignments_of(*principal_)) {
-    if (!add(own.alias)) break;
+    if (snapshot.resolve(*principal_, own.alias)) names.push_back(own.alias);
   }
-  // A name on several connections is one group, and so listed once.
-  for (const routing::Group& model : snapshot.model_table().groups()) {
-    if (snapshot.allows(*principal_, model.name) && !add(model.name)) break;
+  const auto add = [&](std::string_view name) {
+    if (names.size() > kSuggestedModelsMax || !snapshot.allows(*principal_, name)) return;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  };
+  const routing::ModelTable& table = snapshot.model_table();
+  for (const std::string_view name : table.suggest(model_, SIZE_MAX, principal_->models.patterns())) add(name);
+  if (names.empty()) {
+    for (const routing::Group& model : table.groups().first(table.exact_count())) add(model.name);
   }
-  if (count > kSuggestedModelsMax) names += ", ...";
+  // Of models that are patterns, what the lists of the key and of those above it leave.
+  auto patterns = table.groups().subspan(table.exact_count());
+  patterns = patterns.first(std::min(patterns.size(), kComparedPatternsMax));
+  for (const routing::Group& model : patterns) add(model.name);
+  const auto add_served = [&](const control::ModelFilter& list) {
+    for (const std::string_view own : list.patterns().first(std::min(list.patterns().size(), kComparedPatternsMax))) {
+      const auto serves = [own](const routing::Group& model) { return routing::overlap(model.name, own); };
+      if (std::ranges::any_of(patterns, serves)) add(own);
+    }
+  };
+  add_served(principal_->models);
+  if (principal_->user != control::kNone) add_served(snapshot.users[principal_->user].models);
+  if (principal_->team != control::kNone) add_served(snapshot.teams[principal_->team].models);
+  if (principal_->organization != control::kNone) add_served(snapshot.organizations[principal_->organization].models);
+  std::string text;
+  for (const std::string_view name : std::span(names).first(std::min(names.size(), kSuggestedModelsMax))) {
+    text += (text.empty() ? "this key may use: " : ", ") + std::string(name);
+  }
+  if (names.size() > kSuggestedModelsMax) text += ", ...";
+  if (table.groups().empty()) text = "no model is configured";
+  if (text.empty())
+    text = "there is no model that this key's list, and those of its user, team and organization, allow";
   auto& arena = const_cast<base::Arena&>(arena_);
-  const std::string shown(model_.substr(0, 200));
-  const std::string message = names.empty() ? "the model '" + shown + "' does not exist; this key may use no model"
-                                            : "the model '" + shown + "' does not exist; this key may use: " + names;
+  const std::string message = "the model '" + std::string(model_.substr(0, 200)) + "' does not exist; " + text;
   return {.kind = ErrorKind::model_not_found, .message = arena.copy(message), .param = "model"};
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
 #include "gateway/entrance/auth_key.h"
@@ -17,17 +18,29 @@ using dialects::ModelInfo;
 using http::HeaderId;
 using net::Task;
 
+// Every vendor of embeddings has the word in its models' names (text-embedding-3-small, embed-v4.0, nomic-embed-text).
+ModelInfo info_of(const control::Model& model, std::string_view name) {
+  constexpr std::string_view kWord = "embed";
+  const std::string_view upstream = model.upstream_name(name);
+  const auto found = std::search(upstream.begin(), upstream.end(), kWord.begin(), kWord.end(),
+                                 [](char a, char b) { return base::to_lower(a) == b; });
+  return {.name = name,
+          .owned_by = model.owned_by,
+          .created = model.created,
+          .purpose = found == upstream.end() ? dialects::Purpose::generation : dialects::Purpose::embedding};
+}
+
 // Every name a key may call, once, in the order of the configuration. Patterns are no names.
 std::vector<ModelInfo> visible_models(const control::Snapshot& snapshot, const control::Principal& principal) {
   std::vector<ModelInfo> models;
   for (const control::Assignment& own : snapshot.assignments_of(principal)) {
     if (!snapshot.resolve(principal, own.alias)) continue;  // taken away further up
     const control::Model& model = snapshot.models[own.group.targets.front().id];
-    models.push_back({.name = own.alias, .owned_by = model.owned_by, .created = model.created});
+    models.push_back(info_of(model, own.alias));
   }
   for (const control::Model& model : snapshot.models) {
     if (model.name.find('*') != std::string::npos || !snapshot.allows(principal, model.name)) continue;
-    models.push_back({.name = model.name, .owned_by = model.owned_by, .created = model.created});
+    models.push_back(info_of(model, model.name));
   }
   // The same name on several connections is one model; `owned_by` is the preferred one's.
   std::vector<ModelInfo> unique;
@@ -104,12 +117,12 @@ Task<void> Call::answer_models() {
   auto wanted = decode_model(match_.model, arena_);
   if (!wanted) co_return co_await refuse({.kind = ErrorKind::invalid_request, .message = wanted.error().context});
   model_ = *wanted;
-  // Whatever may be called can be asked for, also what only a pattern serves.
+  // Whatever may be called can be asked for, also what only a pattern serves; but the pattern itself is no name.
   const auto resolved = snapshot.resolve(*principal_, model_);
-  if (!resolved || resolved->group.targets.empty()) co_return co_await refuse(unknown_model());
+  const bool is_name = model_.find('*') == std::string_view::npos;
+  if (!is_name || !resolved || resolved->group.targets.empty()) co_return co_await refuse(unknown_model());
   const control::Model& model = snapshot.models[resolved->group.targets.front().id];
-  const ModelInfo info{.name = model_, .owned_by = model.owned_by, .created = model.created};
-  co_await answer(200, "application/json", dialects::write_model(match_.dialect, info), {});
+  co_await answer(200, "application/json", dialects::write_model(match_.dialect, info_of(model, model_)), {});
 }
 
 }  // namespace llmgw::gateway
