@@ -1,5 +1,6 @@
 #include "control/config_doubts.h"
 
+#include <algorithm>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -37,18 +38,33 @@ class Doubter {
   }
 
   bool served(std::string_view name) {
-    if (names_.contains(name) || routing::is_pattern(name)) return true;
-    if (!routing::allowed(patterns_, name)) return false;
+    if (names_.contains(name)) return true;
+    const bool any = routing::is_pattern(name)
+                         ? std::ranges::any_of(ordered_, [&](auto model) { return routing::overlap(name, model); })
+                         : routing::allowed(patterns_, name);
+    if (!any) return false;
     names_.insert(name);  // a hundred thousand keys may have the same list
     return true;
+  }
+
+  // The models' names as far as they would be the pattern's own, for "gtp-*".
+  std::string near_to(std::string_view name) const {
+    if (name.contains(',')) return "; write several as a list, as in [\"a\", \"b\"]";
+    const bool prefix = routing::is_pattern(name) && name.find('*') == name.size() - 1;
+    if (!prefix) return base::did_you_mean(name, ordered_);
+    std::vector<std::string> prefixes;
+    for (const auto model : ordered_) prefixes.push_back(std::string(model.substr(0, name.size() - 1)) + "*");
+    const std::vector<std::string_view> views(prefixes.begin(), prefixes.end());
+    return base::did_you_mean(name, views);
   }
 
   void look_at(const SectionBase& section, SectionId id, const std::vector<std::string>& models) {
     for (const auto& name : models) {
       if (served(name)) continue;
-      doubts_.add(location_of(section, id, "models"), std::string(section_table(id).name) +
-                                                          ".models: there is no model '" + name + "'" +
-                                                          base::did_you_mean(name, ordered_));
+      const char* const what =
+          routing::is_pattern(name) ? ".models: no model has a name like '" : ".models: there is no model '";
+      doubts_.add(location_of(section, id, "models"),
+                  std::string(section_table(id).name) + what + name + "'" + near_to(name));
     }
   }
 

@@ -32,10 +32,20 @@ std::string doubts_of(std::string_view more, std::span<const std::string_view> m
 
 TEST(Doubts, NamesThatNoModelHas) {
   EXPECT_EQ(doubts_of(""), "") << "a key without a list";
-  EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"claude-sonnet-4-5\", \"claude-*\", \"gpt-*\", \"later-*\"]\n"), "");
+  EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"claude-sonnet-4-5\", \"claude-*\", \"gpt-*\", \"*\"]\n"), "");
   EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"gtp-4o-mini\"]\n"),
             "f:14:1: keys.models: there is no model 'gtp-4o-mini'; did you mean 'gpt-4o-mini'?\n");
   EXPECT_EQ(doubts_of("models = [\"qwertyuiop\"]\n"), "f:14:1: keys.models: there is no model 'qwertyuiop'\n");
+  EXPECT_EQ(doubts_of("models = \"gpt-4o-mini, gpt-4\"\n"),
+            "f:14:1: keys.models: there is no model 'gpt-4o-mini, gpt-4'; write several as a list, as in [\"a\", "
+            "\"b\"]\n");
+}
+
+TEST(Doubts, PatternsThatNoModelHasANameFor) {
+  EXPECT_EQ(doubts_of("models = [\"claude-sonnet-*\", \"*-mini\", \"cl*\", \"*sonnet*\", \"gpt-4o*\"]\n"), "");
+  EXPECT_EQ(doubts_of("models = [\"gtp-*\"]\n"),
+            "f:14:1: keys.models: no model has a name like 'gtp-*'; did you mean 'gpt-*'?\n");
+  EXPECT_EQ(doubts_of("models = [\"later-*\"]\n"), "f:14:1: keys.models: no model has a name like 'later-*'\n");
 }
 
 TEST(Doubts, OfEverythingWithAList) {

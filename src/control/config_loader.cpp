@@ -137,9 +137,12 @@ void Loader::read_repeated(SectionId id, const TomlMember& member, std::vector<S
 }
 
 void Loader::unknown_section(const TomlMember& member) {
+  const bool section =
+      member.value.kind == TomlKind::table || (member.value.kind == TomlKind::array && !member.value.items.empty() &&
+                                               member.value.items.front().kind == TomlKind::table);
   for (const auto& table : section_tables()) {
     for (const auto& setting : table.settings) {
-      if (table.repeated || setting.key != member.key || member.value.kind == TomlKind::table) continue;
+      if (table.repeated || setting.key != member.key || section) continue;
       errors_.add(member.at, "key '" + member.key + "' stands outside of a section; put it under [" +
                                  std::string(table.name) + "]");
       return;

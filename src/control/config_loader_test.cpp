@@ -178,7 +178,8 @@ const ErrorCase kErrorCases[] = {
      "test.toml:2:11: server.workers: out of range; write something from 0 to 256\n"},
     {"negative integer", "[server]\nworkers = -1\n",
      "test.toml:2:11: server.workers: out of range; write something from 0 to 256\n"},
-    {"boolean", "[log]\naccess = \"yes\"\n", "test.toml:2:10: log.access: expected true or false, found a string\n"},
+    {"boolean", "[log]\naccess = \"yes\"\n",
+     "test.toml:2:10: log.access: expected true or false without quotes, found a string\n"},
     {"duration as a number", "[server]\nidle_timeout = 30\n",
      "test.toml:2:16: server.idle_timeout: expected a duration in quotes such as \"30s\", found an integer\n"},
     {"duration without unit", "[server]\nidle_timeout = \"30\"\n",
@@ -219,9 +220,17 @@ const ErrorCase kErrorCases[] = {
     {"number out of bounds", "[[keys]]\nname = \"j\"\nkey = \"abcdefgh\"\ntps = nan\n",
      "test.toml:4:7: keys.tps: out of range; write something from 0 to 1000000\n"},
     {"environment variable not set", openai_and("").replace(openai_and("").find("sk-x"), 4, "env:NOT_SET"),
-     "test.toml:4:11: connections.api_key: environment variable NOT_SET is not set\n"},
+     "test.toml:4:11: connections.api_key: environment variable NOT_SET is not set; set it where the "
+     "gateway is started, or write the value, or a file: with it\n"},
     {"environment variable empty", openai_and("").replace(openai_and("").find("sk-x"), 4, "env:EMPTY"),
-     "test.toml:4:11: connections.api_key: environment variable EMPTY is empty\n"},
+     "test.toml:4:11: connections.api_key: environment variable EMPTY is empty; set it where the "
+     "gateway is started, or write the value, or a file: with it\n"},
+    {"variable of a shell", openai_and("").replace(openai_and("").find("sk-x"), 4, "${API_KEY}"),
+     "test.toml:4:11: connections.api_key: a variable of the environment is written as in \"env:API_KEY\", without $ "
+     "and braces\n"},
+    {"variable of a shell without braces", openai_and("").replace(openai_and("").find("sk-x"), 4, "$API_KEY"),
+     "test.toml:4:11: connections.api_key: a variable of the environment is written as in \"env:API_KEY\", without $ "
+     "and braces\n"},
     {"no environment variable", openai_and("").replace(openai_and("").find("sk-x"), 4, "env:a-b"),
      "test.toml:4:11: connections.api_key: after env: stands the name of an environment variable, as in "
      "\"env:API_KEY\"\n"},

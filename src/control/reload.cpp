@@ -193,7 +193,11 @@ std::expected<MergedSnapshot, ConfigErrors> merge_snapshot(const Config& file, c
   ObjectMerger merger(file, stored->objects, stored->secrets, environment);
   while (true) {
     auto snapshot = build_snapshot(merger.config(), inputs);
-    if (snapshot) return MergedSnapshot{std::move(*snapshot), merger.notes()};
+    if (snapshot) {
+      MergedSnapshot merged{std::move(*snapshot), merger.notes()};
+      std::ranges::move(merger.doubts(), std::back_inserter(merged.notes));
+      return merged;
+    }
     // Every round takes at least one object out.
     if (!merger.blame(snapshot.error())) return std::unexpected(std::move(snapshot).error());
   }

@@ -33,7 +33,7 @@ struct ReloadPlan {
   Config config;  // the file's
   std::shared_ptr<const Snapshot> snapshot;
   ConfigDiff diff;
-  std::vector<ObjectNote> notes = {};  // objects of the store that are not used, and why
+  std::vector<ObjectNote> notes = {};  // objects of the store that are not used, and why; or doubtful
 };
 
 // The snapshot of a file's configuration and, if there are any, the objects of the store.

@@ -97,6 +97,7 @@ bool ValueReader::in_range(const TomlValue& value, int64_t number) {
 }
 
 std::optional<SettingValue> ValueReader::read_boolean(const TomlValue& value) {
+  if (value.kind == TomlKind::string) return fault(value.at, "expected true or false without quotes, found a string");
   if (value.kind != TomlKind::boolean) return wrong_type(value);
   return value.boolean;
 }
@@ -171,6 +172,17 @@ std::optional<SettingValue> ValueReader::read_choice(const TomlValue& value) {
                              (near.empty() ? "" : " (did you mean " + quote(near) + "?)"));
 }
 
+namespace {
+
+bool is_shell_variable(std::string_view text) {
+  if (!text.starts_with('$')) return false;
+  text.remove_prefix(1);
+  if (text.starts_with('{') && text.ends_with('}')) return is_variable_name(text.substr(1, text.size() - 2));
+  return is_variable_name(text) && std::ranges::none_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+}  // namespace
+
 std::optional<std::string> ValueReader::from_environment(const TomlValue& value) {
   const std::string variable = value.text.substr(4);
   if (!is_variable_name(variable)) {
@@ -178,8 +190,9 @@ std::optional<std::string> ValueReader::from_environment(const TomlValue& value)
   }
   *origin_ = {.setting = origin_->setting, .kind = Origin::Kind::environment, .at = origin_->at, .name = variable};
   auto text = environment_.variable(variable);
-  if (!text) return fault(value.at, "environment variable " + variable + " is not set");
-  if (text->empty()) return fault(value.at, "environment variable " + variable + " is empty");
+  constexpr std::string_view kInstead = "; set it where the gateway is started, or write the value, or a file: with it";
+  if (!text) return fault(value.at, "environment variable " + variable + " is not set" + std::string(kInstead));
+  if (text->empty()) return fault(value.at, "environment variable " + variable + " is empty" + std::string(kInstead));
   return text;
 }
 
@@ -203,6 +216,10 @@ std::optional<std::string> ValueReader::dereference(const TomlValue& value) {
   const bool may_refer = setting_->references == References::allowed && !environment_.stored;
   if (may_refer && value.text.starts_with("env:")) return from_environment(value);
   if (may_refer && value.text.starts_with("file:")) return from_file(value);
+  // As shells and other programs' files have it; taken at its word it would be a key that everybody can guess.
+  if (may_refer && setting_->secret() && is_shell_variable(value.text)) {
+    return fault(value.at, "a variable of the environment is written as in \"env:API_KEY\", without $ and braces");
+  }
   return value.text;
 }
 

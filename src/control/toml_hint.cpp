@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace llmgw::control {
 namespace {
@@ -21,6 +23,7 @@ struct Spot {
   std::string_view fault;  // what the parser says
   std::string_view line;   // trimmed
   std::string_view value;  // where the value begins in which the fault is, to the line's end
+  std::string_view rest;   // from the fault on
   bool at_end = false;     // beyond the line's last character
 
   bool says(std::string_view words) const { return fault.contains(words); }
@@ -47,7 +50,52 @@ Spot spot_of(std::string_view text, Location at, std::string_view fault) {
   return {.fault = fault,
           .line = trim(line),
           .value = trim(line.substr(before == line.npos ? 0 : before + 1)),
+          .rest = line.substr(std::min(byte, line.size())),
           .at_end = byte >= line.size()};
+}
+
+std::string_view key_of(std::string_view line) {
+  const size_t equals = line.find('=');
+  return equals == line.npos ? std::string_view() : trim(line.substr(0, equals));
+}
+
+// The lines before that one, from the last to the first.
+template <class Look>
+uint32_t look_back(std::string_view text, uint32_t number, Look look) {
+  std::vector<std::string_view> lines;
+  while (!text.empty() && lines.size() + 1 < number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(trim(text.substr(0, end > 0 && text[end - 1] == '\r' ? end - 1 : end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  for (size_t at = lines.size(); at-- > 0;) {
+    if (const auto found = look(lines[at])) return *found ? static_cast<uint32_t>(at + 1) : 0;
+  }
+  return 0;
+}
+
+// Where the key stands that `line` has again: in the same section.
+uint32_t line_of_key(std::string_view text, uint32_t number, std::string_view line) {
+  return look_back(text, number, [key = key_of(line)](std::string_view before) -> std::optional<bool> {
+    if (!key.empty() && key_of(before) == key) return true;
+    return before.starts_with('[') ? std::optional(false) : std::nullopt;
+  });
+}
+
+uint32_t line_of_section(std::string_view text, uint32_t number, std::string_view line) {
+  const std::string_view header = line.substr(0, line.find('#'));
+  return look_back(text, number, [header = trim(header)](std::string_view before) -> std::optional<bool> {
+    return trim(before.substr(0, before.find('#'))) == header ? std::optional(true) : std::nullopt;
+  });
+}
+
+// Where a list begins whose end is missing: the last line with a value in brackets.
+uint32_t line_of_list(std::string_view text, uint32_t number) {
+  return look_back(text, number, [](std::string_view before) -> std::optional<bool> {
+    const size_t equals = before.find('=');
+    if (equals == before.npos) return std::nullopt;
+    return trim(before.substr(equals + 1)).starts_with('[');
+  });
 }
 
 bool starts_like_a_word(std::string_view value, std::span<const std::string_view> words) {
@@ -81,9 +129,29 @@ bool in_a_value(const Spot& spot) {
   return std::ranges::any_of(kKinds, [&](std::string_view kind) { return spot.says(kind); });
 }
 
+// The next section's name, taken for an item.
+bool in_an_open_list(const Spot& spot) {
+  const bool header =
+      spot.line.starts_with('[') && spot.line.ends_with(']') && spot.line.find_first_of("=,\"'") == spot.line.npos;
+  return in_a_value(spot) && header;
+}
+
 bool half_a_number(const Spot& spot) {
   const std::string_view number = spot.value.substr(0, spot.value.find_first_of(" \t,]}#"));
   return number.find_first_not_of("+-0123456789.") == number.npos && std::ranges::count(number, '.') == 1;
+}
+
+// Of other languages.
+bool is_odd_comment(const Spot& spot) {
+  if (spot.says("root table")) return spot.line.starts_with("/") || spot.line.starts_with(";");
+  if (spot.says("expected '='")) return spot.line.starts_with("--") || spot.line.starts_with("rem ");
+  const bool behind = spot.says("expected a comment or whitespace");
+  return behind && (spot.rest.starts_with("/") || spot.rest.starts_with("--") ||
+                    (spot.rest.starts_with(";") && trim(spot.rest) != ";"));
+}
+
+bool is_merge_mark(const Spot& spot) {
+  return spot.line.starts_with("<<<<<<<") || spot.line.starts_with("=======") || spot.line.starts_with(">>>>>>>");
 }
 
 struct Rule {
@@ -96,12 +164,22 @@ constexpr Rule kRules[] = {
     {[](const Spot& s) { return s.says("table header") && s.says("cannot redefine") && s.says("array-of-tables"); },
      "; what there are several of has two brackets everywhere, as in [[models]]"},
     {[](const Spot& s) { return s.says("table header") && s.says("cannot redefine"); },
-     "; a section stands once: put its settings together"},
-    {[](const Spot& s) { return s.says("cannot redefine"); }, "; a key stands once in its section: remove one of them"},
+     "; a section stands once: put its settings where it stands already"},
+    {[](const Spot& s) { return s.says("cannot redefine"); },
+     "; a key stands once in its section: remove this one or the other"},
+    {[](const Spot& s) { return s.says("table header") && s.says("blank"); }, "; a section has a name, as in [server]"},
     {[](const Spot& s) { return s.says("table header") && (s.line.starts_with("[[") || s.line.contains("]]")); },
      "; write two brackets on both sides, as in [[models]]"},
     {[](const Spot& s) { return s.says("table header"); }, "; close the section's name with ], as in [server]"},
+    {is_odd_comment, "; a comment begins with #"},
+    {is_merge_mark, "; that is what an unfinished merge leaves: choose what holds and remove the marks"},
+    {[](const Spot& s) { return s.says("expected space or tab"); },
+     "; that is no ordinary space (a no-break space, copied from a page?): write one"},
+    {[](const Spot& s) { return s.says("expected '='") && s.says("saw ':'") && trim(s.rest) == ":"; },
+     "; a section's name stands in brackets, as in [server], and its settings below as key = value"},
     {[](const Spot& s) { return s.says("expected '='") && s.says("saw ':'"); }, "; write = instead of :"},
+    {[](const Spot& s) { return s.says("expected '='") && s.line.starts_with("- "); },
+     "; what there are several of begins with [[models]] each, and has key = value below"},
     {[](const Spot& s) { return s.says("expected '='"); },
      "; write key = value (a key with spaces or other characters is quoted)"},
     {[](const Spot& s) { return s.says("expected value, saw"); }, "; write a value after the =, or remove the line"},
@@ -113,7 +191,11 @@ constexpr Rule kRules[] = {
      "; write such a character as an escape in double quotes, as in \"\\u0001\""},
     {[](const Spot& s) { return s.says("escape sequence"); },
      "; in double quotes write \\\\ for a backslash, or put the text in single quotes"},
+    {in_an_open_list, "; the list above is not closed: write ] behind its last item"},
     {[](const Spot& s) { return in_a_value(s) && has_round_quotes(s); }, "; write straight quotes: \""},
+    {[](const Spot& s) { return in_a_value(s) && s.value_starts("("); },
+     "; a list stands in brackets, as in [\"a\", \"b\"]"},
+    {[](const Spot& s) { return in_a_value(s) && s.value_starts("=>"); }, "; write one = between key and value"},
     {[](const Spot& s) { return in_a_value(s) && is_boolean(s); }, "; write true or false"},
     {[](const Spot& s) { return in_a_value(s) && is_null(s); }, "; there is no such value: remove the line"},
     {[](const Spot& s) { return s.says("leading zeroes") || s.says("underscores"); }, ""},
@@ -122,7 +204,15 @@ constexpr Rule kRules[] = {
     {in_a_value, "; text, and a time or size with its unit, stands in quotes, as in \"info\", \"30s\" or \"64KiB\""},
     {[](const Spot& s) { return s.says("expected comma or closing ']'"); },
      "; separate the items of a list by commas and close it with ]"},
+    {[](const Spot& s) { return s.says("inline table") && s.says("dangling comma"); },
+     "; remove the comma before the }"},
     {[](const Spot& s) { return s.says("inline table"); }, "; close the table with } on the same line"},
+    {[](const Spot& s) {
+       return s.says("expected a comment or whitespace") && s.says("saw ','") && s.value_starts("0123456789");
+     },
+     "; a number has no commas: write 10000 or 10_000"},
+    {[](const Spot& s) { return s.says("expected a comment or whitespace") && s.says("saw ';'"); },
+     "; nothing ends a line: remove the ;"},
     {[](const Spot& s) { return s.says("expected a comment or whitespace") && s.says("saw ','"); },
      "; put several values in brackets, as in [\"a\", \"b\"]"},
     {[](const Spot& s) {
@@ -134,12 +224,21 @@ constexpr Rule kRules[] = {
     {[](const Spot& s) { return s.says("utf-8"); }, "; save the file as UTF-8"},
 };
 
+// The line before that the fault has to do with, or 0.
+uint32_t line_meant(std::string_view text, uint32_t number, const Spot& spot) {
+  if (spot.says("table header") && spot.says("cannot redefine")) return line_of_section(text, number, spot.line);
+  if (spot.says("cannot redefine")) return line_of_key(text, number, spot.line);
+  return spot.says("expected comma or closing ']'") || in_an_open_list(spot) ? line_of_list(text, number) : 0;
+}
+
 }  // namespace
 
-std::string_view toml_hint(std::string_view text, Location at, std::string_view fault) {
+std::string toml_hint(std::string_view text, Location at, std::string_view fault) {
   const Spot spot = spot_of(text, at, fault);
   for (const Rule& rule : kRules) {
-    if (rule.fits(spot)) return rule.hint;
+    if (!rule.fits(spot)) continue;
+    const uint32_t line = line_meant(text, at.line, spot);
+    return line == 0 ? std::string(rule.hint) : std::string(rule.hint) + " (line " + std::to_string(line) + ")";
   }
   return {};
 }

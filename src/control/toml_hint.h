@@ -2,6 +2,7 @@
 // Control thread and command line only.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "control/config_error.h"
@@ -9,7 +10,7 @@
 namespace llmgw::control {
 
 // "; text stands in quotes: ...", or empty. `text` is the file, `at` the place of the fault, `fault` the words of
-// toml++ 3.3 about it. The hint is a constant: it repeats nothing of the file, which may hold secrets.
-std::string_view toml_hint(std::string_view text, Location at, std::string_view fault);
+// toml++ 3.3 about it. The hint repeats nothing of the file, which may hold secrets, but for the number of a line.
+std::string toml_hint(std::string_view text, Location at, std::string_view fault);
 
 }  // namespace llmgw::control

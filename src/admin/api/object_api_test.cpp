@@ -55,7 +55,7 @@ class ObjectApiTest : public store::BothDatabases {
     const control::StoredObjects stored{.revision = 1, .objects = store_.load_all()->objects, .secrets = secrets_};
     auto merged = control::merge_snapshot(file_, &stored, environment_, {.version = 1, .hash_key = {1, 2}});
     EXPECT_TRUE(merged);
-    EXPECT_TRUE(merged->notes.empty()) << merged->notes.front().problem;
+    for (const control::ObjectNote& note : merged->notes) EXPECT_TRUE(note.doubt) << note.problem;
     return merged->snapshot;
   }
 
@@ -133,6 +133,20 @@ TEST_P(ObjectApiTest, ARouteGoesOnWithoutAModelThatIsGone) {
   std::tie(routes, notes) = merged();
   EXPECT_TRUE(routes.empty()) << "it was for nothing that there is";
   EXPECT_TRUE(notes.empty()) << "and is gone";
+}
+
+TEST_P(ObjectApiTest, AListWithAModelThatIsNotThereIsDoubted) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"connection":"c","name":"gpt-4o"})");
+  EXPECT_EQ(call(Method::post, "teams", R"({"name":"t","models":["gpt-4o","gpt-*"]})").status, 201);
+  EXPECT_EQ(call(Method::post, "keys", R"({"name":"k","models":["gtp-4o"]})").status, 201) << "the model may come";
+  const auto all = store_.load_all();
+  control::ObjectMerger merger(file_, all->objects, secrets_, environment_);
+  EXPECT_TRUE(merger.notes().empty());
+  const auto doubts = merger.doubts();
+  ASSERT_EQ(doubts.size(), 1u);
+  EXPECT_EQ(doubts[0].name, "k");
+  EXPECT_THAT(doubts[0].problem, HasSubstr("there is no model 'gtp-4o'; did you mean 'gpt-4o'?"));
 }
 
 TEST_P(ObjectApiTest, PricesAreCalledByWhatTheyAreFor) {

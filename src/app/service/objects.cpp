@@ -1,6 +1,8 @@
 // A service's objects of the store: what comes from its thread goes into a new snapshot.
 #include "app/service/service.h"
 
+#include <algorithm>
+
 #include "control/config_doubts.h"
 
 namespace llmgw::app {
@@ -31,7 +33,9 @@ void Service::log_notes() {
   size_t logged = 0;
   for (const control::ObjectNote& note : reloader_->notes()) {
     if (++logged > kNotesLoggedMax) break;
-    log().warn(note.partial ? "a part of an object of the store is not used" : "an object of the store is not used",
+    log().warn(note.doubt     ? "an object of the store may not mean what it says"
+               : note.partial ? "a part of an object of the store is not used"
+                              : "an object of the store is not used",
                {{"kind", note.kind}, {"id", note.id}, {"name", note.name}, {"reason", note.problem}});
   }
 }
@@ -73,9 +77,11 @@ void Service::take_objects() {
   tell_api();
   const auto published = gateway_->publish(reloader_->snapshot());
   log_notes();
+  const auto left_out =
+      std::ranges::count_if(reloader_->notes(), [](const control::ObjectNote& note) { return !note.doubt; });
   log().info("objects of the store in force", {{"revision", reloader_->stored()->revision},
                                                {"saved", news.from_saved},
-                                               {"left_out", reloader_->notes().size()},
+                                               {"left_out", left_out},
                                                {"snapshot", reloader_->snapshot()->version}});
   if (!published) log().warn("a worker took no new objects", {{"reason", published.error()}});
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "control/config_doubts.h"
 #include "control/config_loader.h"
 #include "control/config_place.h"
 #include "routing/pattern.h"
@@ -271,6 +272,20 @@ std::vector<ObjectNote> ObjectMerger::notes() const {
                      .problem = item.problem.empty() ? item.warning : item.problem,
                      .hidden = item.hidden,
                      .partial = item.problem.empty()});
+  }
+  return notes;
+}
+
+std::vector<ObjectNote> ObjectMerger::doubts() {
+  std::vector<ObjectNote> notes;
+  for (const ConfigError& each : find_doubts(merged_).all()) {
+    const Item* const item = item_at(each.at);
+    if (item == nullptr) continue;
+    notes.push_back({.id = item->object->id,
+                     .kind = item->object->kind,
+                     .name = item->object->name,
+                     .problem = each.message,
+                     .doubt = true});
   }
   return notes;
 }

@@ -47,6 +47,7 @@ struct ObjectNote {
   std::string problem;   // why it is not used
   bool hidden = false;   // by an object of the file
   bool partial = false;  // it is used, but for this
+  bool doubt = false;    // it is used, and may not mean what it says: see find_doubts
 };
 
 class ObjectMerger {
@@ -63,6 +64,8 @@ class ObjectMerger {
   bool blame(const ConfigErrors& errors);
   // By age; whatever was left out.
   std::vector<ObjectNote> notes() const;
+  // Of the objects that are used.
+  std::vector<ObjectNote> doubts();
 
  private:
   struct Item {
