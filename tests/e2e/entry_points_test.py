@@ -97,3 +97,17 @@ def test_continuous_integration(continuous, test_says, statuses, last, status):
     assert lines[-1] == last and returned == status
     build_status = statuses[2]
     assert calls == [TEST, LINT, BUILD] + ([] if build_status else [TRY])
+
+
+@pytest.mark.parametrize("quiet", [[], ["-qq"]])
+def test_the_count_stands_at_the_end_however_quiet_it_is(quiet):
+    environment = {**os.environ, "LLMGW_E2E_JOBS": "0"}
+    done = subprocess.run(
+        [ROOT / "tests/e2e/run", *quiet, "entry_points_test.py", "-k", "test_continuous_integration"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    count = re.fullmatch(r"(\d+) passed, 0 failed", done.stdout.splitlines()[-1])
+    assert count and int(count[1]) > 1, done.stdout
