@@ -16,7 +16,7 @@ struct Names {
   std::string_view cohere;
 };
 
-constexpr std::array<Names, 22> kNames{{
+constexpr std::array<Names, 23> kNames{{
     {"max_tokens", "max_output_tokens", "", "generationConfig.maxOutputTokens", "inferenceConfig.maxTokens", ""},
     {"temperature", "", "", "generationConfig.temperature", "inferenceConfig.temperature", ""},
     {"top_p", "", "", "generationConfig.topP", "inferenceConfig.topP", "p"},
@@ -41,7 +41,8 @@ constexpr std::array<Names, 22> kNames{{
     {"metadata", "", "", "labels", "requestMetadata", ""},
     {"service_tier", "", "", "serviceTier", "serviceTier", ""},
     {"verbosity", "text.verbosity", "", "", "", ""},
-    {"cache_control", "", "", "", "cachePoint", ""},
+    {"cache_control", "prompt_cache_breakpoint", "", "", "cachePoint", ""},
+    {"reasoning.summary", "", "thinking.display", "generationConfig.thinkingConfig.includeThoughts", "", ""},
     {"messages", "input", "", "contents", "", ""},
 }};
 

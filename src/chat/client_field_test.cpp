@@ -39,5 +39,30 @@ TEST(ClientField, WarningsTellThem) {
   EXPECT_EQ(warnings.header(), R"(dropped;field="requestMetadata";reason="no place")");
 }
 
+TEST(ClientField, TheClientsOwnSpellingGoesFirst) {
+  base::Arena arena;
+  Warnings warnings(arena, Dialect::anthropic);
+  List<Spelling> spellings;
+  spellings.push(arena, {.field = "reasoning", .client = "output_config.effort"});
+  warnings.speak_as(spellings);
+  warnings.changed("reasoning", "nearest");
+  warnings.dropped("stop", "none");
+  EXPECT_EQ(warnings.name_of("reasoning"), "output_config.effort");
+  EXPECT_EQ(warnings.header(),
+            R"(changed;field="output_config.effort";reason="nearest", dropped;field="stop_sequences";reason="none")");
+  // Those of the target that gave way to another are no loss.
+  warnings.leave_out(3);
+  warnings.keep_first(1);
+  EXPECT_EQ(warnings.header(), R"(changed;field="output_config.effort";reason="nearest")");
+}
+
+TEST(ClientField, LongNamesAreCut) {
+  base::Arena arena;
+  Warnings warnings(arena);
+  warnings.dropped(std::string(Warnings::kFieldBytesMax + 1, 'x'), "long");
+  ASSERT_EQ(warnings.list().size(), 1U);
+  EXPECT_EQ(warnings.list()[0].field, std::string(Warnings::kFieldBytesMax, 'x') + "...");
+}
+
 }  // namespace
 }  // namespace llmgw::chat

@@ -43,6 +43,8 @@ struct Media {
   std::string_view context = {};     // documents: Anthropic's context
   std::string_view metadata = {};  // JSON as the origin wrote it (Gemini's videoMetadata, ...); other dialects drop it
   bool citations = false;          // documents: citations wanted
+  bool search_result = false;      // documents: Anthropic's and Bedrock's search_result, its `source` in context
+  std::string_view path = {};  // where it stands in the client's request: "messages[2].content[0]"; empty if unknown
 };
 
 enum class CacheMark : uint8_t { none, five_minutes, one_hour };
@@ -75,6 +77,7 @@ struct Message {
   std::string_view name = {};   // OpenAI's participant name
   std::string_view phase = {};  // OpenAI Responses: "commentary", "final_answer"
   std::string_view id = {};     // OpenAI Responses: the item's id
+  std::string_view path = {};   // where it stands in the client's request: "messages[2]"; empty if unknown
   List<Part> parts = {};
 };
 

@@ -23,11 +23,13 @@ struct Tool {
   ToolKind kind = ToolKind::function;
   CacheMark cache = CacheMark::none;
   Dialect origin = Dialect::openai_chat;
+  bool strict_by_default = false;  // strict because OpenAI's Responses API is where nothing is said
   std::optional<bool> strict = {};
   std::string_view name = {};
   std::string_view description = {};
   std::string_view schema = {};  // JSON Schema object as text; empty: no parameters
   std::string_view raw = {};
+  std::string_view path = {};  // where it stands in the client's request: "tools[3]"; empty if unknown
 };
 
 // Targets without JSON schemas for answers get a tool of this name whose arguments are the answer; their dialects'
@@ -76,6 +78,22 @@ struct Extra {
   std::string_view value;  // JSON
 };
 
+// A member inside a message, a part, a tool, ... that the dialect's reader does not read. Noted once for all objects of
+// its kind.
+struct Unread {
+  static constexpr size_t kCountMax = 32;  // as many as warnings hold
+
+  std::string_view path;  // of the first
+  uint32_t more = 0;      // others of the same name in objects of the same kind
+  bool kept = false;      // the object goes to a target of the same dialect as it stood
+};
+
+// What a client called a field, where its dialect has several names for it.
+struct Spelling {
+  std::string_view field;   // the model's name: "reasoning"
+  std::string_view client;  // the path in the request: "output_config.effort"
+};
+
 struct Request {
   Dialect from = Dialect::openai_chat;
   std::string_view model = {};  // as the client named it; of a path dialect set by the gateway
@@ -106,7 +124,8 @@ struct Request {
   std::string_view logit_bias = {};  // JSON object
   List<std::string_view> stop = {};
 
-  std::string_view user = {};  // who the client's user is: OpenAI user or safety_identifier, Anthropic metadata.user_id
+  std::string_view user = {};               // who the client's user is: OpenAI user, Anthropic metadata.user_id
+  std::string_view safety_identifier = {};  // OpenAI's newer name of it; both may be there
   std::string_view metadata = {};  // JSON object of strings: OpenAI metadata, Bedrock requestMetadata, Vertex labels
   std::string_view service_tier = {};
   std::string_view verbosity = {};
@@ -123,6 +142,9 @@ struct Request {
   List<std::string_view> include = {};
 
   List<Extra> extras = {};  // in the dialect `from`
+  List<Unread> unread = {};
+  size_t unread_left_out = 0;  // beyond Unread::kCountMax
+  List<Spelling> spellings = {};
 };
 
 }  // namespace llmgw::chat

@@ -95,11 +95,15 @@ class Arranger {
     std::string_view id;  // the client's
     std::string_view sent_id;
     std::string_view name;
+    std::string_view path;  // of the message it is in
     Part result;
     bool answered = false;
   };
 
   std::string_view field() {
+    const size_t count = request_.messages.size();
+    index_ = std::min(index_, count > 0 ? count - 1 : 0);  // behind the last it is about the last
+    if (count > 0 && !request_.messages[index_].path.empty()) return request_.messages[index_].path;
     const std::string text = (request_.from == Dialect::gemini || request_.from == Dialect::vertex ? "contents["
                               : request_.from == Dialect::openai_responses                         ? "input["
                                                                                                    : "messages[") +
@@ -120,7 +124,7 @@ class Arranger {
       return;
     }
     if (rules_.mid_system) {
-      Turn turn{.role = Role::system, .name = message.name};
+      Turn turn{.role = Role::system, .name = message.name, .path = message.path};
       for (const Part& part : message.parts) {
         if (!drops_opaque(part)) turn.parts.push(arena_, part);
       }
@@ -131,7 +135,7 @@ class Arranger {
     const std::string_view text = joined_text(message.parts, "\n", arena_);
     if (is_blank(text)) return;
     warnings_.changed(field(), "a system message inside the conversation became the user's, in <system> tags");
-    Turn turn{.role = Role::user};
+    Turn turn{.role = Role::user, .path = message.path};
     const std::string tagged = "<system>\n" + std::string(text) + "\n</system>";
     turn.parts.push(arena_, {.kind = PartKind::text, .text = arena_.copy(tagged)});
     waiting_.push(arena_, turn);
@@ -142,7 +146,7 @@ class Arranger {
     if (!waiting_.empty() || answered) flush();
     auto& turns = conversation_.turns;
     const bool joins = !turns.empty() && turns.back().role == Role::assistant;
-    Turn fresh{.role = Role::assistant, .name = message.name, .phase = message.phase};
+    Turn fresh{.role = Role::assistant, .name = message.name, .phase = message.phase, .path = message.path};
     Turn& turn = joins ? turns.back() : fresh;
     for (const Part& part : message.parts) assistant_part(turn, part);
     if (!joins && !turn.parts.empty()) turns.push(arena_, turn);
@@ -170,7 +174,7 @@ class Arranger {
     }
     if (part.kind == PartKind::tool_call) {
       conversation_.has_tool_parts = true;
-      const Call call{.id = part.id, .sent_id = send_id(part.id), .name = part.name, .result = {}};
+      const Call call{.id = part.id, .sent_id = send_id(part.id), .name = part.name, .path = field(), .result = {}};
       if (!call.id.empty()) calls_by_id_.try_emplace(call.id, calls_.size());
       calls_.push(arena_, call);
       part.id = call.sent_id;
@@ -197,7 +201,7 @@ class Arranger {
   }
 
   void user_message(const Message& message) {
-    Turn turn{.role = Role::user, .name = message.name};
+    Turn turn{.role = Role::user, .name = message.name, .path = message.path};
     for (const Part& part : message.parts) {
       if (part.kind == PartKind::tool_result) {
         conversation_.has_tool_parts = true;
@@ -255,7 +259,7 @@ class Arranger {
     for (Call& call : calls_) {
       if (!call.answered) {
         if (!rules_.complete_results) continue;
-        warnings_.changed(field(), "a tool call without a result got one that says so");
+        warnings_.changed(call.path, "a tool call without a result got one that says so");
         call.result = {.kind = PartKind::tool_result, .is_error = true};
         call.result.content.push(arena_, {.kind = PartKind::text, .text = kMissingResult});
       }
@@ -283,11 +287,18 @@ class Arranger {
   void move_media(Part& result, Turn& media) {
     if (std::ranges::none_of(result.content, [](const Part& part) { return is_media(part.kind); })) return;
     List<Part> kept;
+    bool moved = false;
     for (const Part& part : result.content) {
       if (!is_media(part.kind)) {
         kept.push(arena_, part);
         continue;
       }
+      if (part.kind == PartKind::document && part.media != nullptr && part.media->source == MediaSource::text) {
+        const std::string_view title = part.name.empty() ? part.name : arena_.concat(part.name, "\n\n");
+        kept.push(arena_, {.kind = PartKind::text, .text = arena_.concat(title, part.media->data)});
+        continue;
+      }
+      moved = true;
       const std::string what(part.kind == PartKind::image      ? "image"
                              : part.kind == PartKind::document ? "document"
                                                                : "media");
@@ -297,7 +308,7 @@ class Arranger {
       media.parts.push(arena_, part);
     }
     result.content = kept;
-    warnings_.changed(field(), "media of a tool result moved into a user message behind it");
+    if (moved) warnings_.changed(field(), "media of a tool result moved into a user message behind it");
   }
 
   void push(const Turn& turn) {

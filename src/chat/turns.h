@@ -23,7 +23,8 @@ struct TurnRules {
   bool results_alone = false;
   // Two turns of one role must not follow each other even then: the assistant says "." between (Bedrock).
   bool alternate = false;
-  // Images and documents of results move into a user turn behind all results of the turn, and a text says so.
+  // Images and documents of results move into a user turn behind all results of the turn, and a text says so. Documents
+  // that are text stay, as text.
   bool media_out_of_results = false;
   // A call nobody answered gets a result that says so (is_error).
   bool complete_results = true;
@@ -50,6 +51,7 @@ struct Turn {
   Role role = Role::user;
   std::string_view name = {};
   std::string_view phase = {};
+  std::string_view path = {};  // of the message it began with
   List<Part> parts = {};
 };
 

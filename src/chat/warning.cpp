@@ -27,8 +27,20 @@ std::string_view to_string(WarningKind kind) {
   return "dropped";
 }
 
+std::string_view Warnings::name_of(std::string_view field) const {
+  for (const Spelling& spelling : spellings_) {
+    if (spelling.field == field) return spelling.client;
+  }
+  return client_field(client_, field);
+}
+
 void Warnings::add(WarningKind kind, std::string_view field, std::string_view reason) {
-  field = client_field(client_, field);
+  std::string cut;
+  field = name_of(field);
+  if (field.size() > kFieldBytesMax) {
+    cut = std::string(field.substr(0, kFieldBytesMax)) + "...";
+    field = cut;
+  }
   for (const Warning& known : list_) {
     if (known.kind == kind && known.field == field) return;
   }
@@ -37,6 +49,11 @@ void Warnings::add(WarningKind kind, std::string_view field, std::string_view re
     return;
   }
   list_.push(arena_, {.kind = kind, .field = arena_.copy(field), .reason = arena_.copy(reason)});
+}
+
+void Warnings::keep_first(size_t count) {
+  while (list_.size() > count) list_.pop();
+  left_out_ = 0;
 }
 
 std::string Warnings::header() const {

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "chat/dialect.h"
 #include "chat/list.h"
+#include "chat/request.h"
 
 namespace llmgw::chat {
 
@@ -34,18 +35,27 @@ class Warnings {
  public:
   static constexpr size_t kCountMax = 32;          // more says nothing more; the rest is counted
   static constexpr size_t kHeaderBytesMax = 4096;  // half of what common proxies allow for all headers
+  static constexpr size_t kFieldBytesMax = 128;    // a client's name of a member may be as long as its body
 
   // `client`: whose request it is; its own names of the neutral model's fields are told (chat/client_field.h).
   explicit Warnings(base::Arena& arena, Dialect client = Dialect::openai_chat) : arena_(arena), client_(client) {}
 
-  // Texts are copied. The same field with the same kind is noted once.
+  // The client's own names, where its dialect has several for one of the model's fields.
+  void speak_as(const List<Spelling>& spellings) { spellings_ = spellings; }
+  // What the client calls the model's field.
+  std::string_view name_of(std::string_view field) const;
+  // Texts are copied, fields of more than kFieldBytesMax cut. The same field with the same kind is noted once.
   void add(WarningKind kind, std::string_view field, std::string_view reason);
   void dropped(std::string_view field, std::string_view reason) { add(WarningKind::dropped, field, reason); }
   void changed(std::string_view field, std::string_view reason) { add(WarningKind::changed, field, reason); }
   void emulated(std::string_view field, std::string_view reason) { add(WarningKind::emulated, field, reason); }
 
   const List<Warning>& list() const { return list_; }
-  bool empty() const { return list_.empty(); }
+  bool empty() const { return list_.empty() && left_out_ == 0; }
+  // Forgets what was noted since there were `count`: of an attempt that another one replaces.
+  void keep_first(size_t count);
+  // What nobody could note any more.
+  void leave_out(size_t count) { left_out_ += count; }
   base::Arena& arena() { return arena_; }
   // The header's value; ends with "more;count=N" if some did not fit.
   std::string header() const;
@@ -53,6 +63,7 @@ class Warnings {
  private:
   base::Arena& arena_;
   Dialect client_;
+  List<Spelling> spellings_;
   List<Warning> list_;
   size_t left_out_ = 0;
 };

@@ -151,9 +151,14 @@ class Planner {
     const bool cannot_go_on = plan_.thinking == Thinking::enabled && loop_lacks_thinking(conversation);
     if (!cannot_force && !cannot_go_on) return;
     if (!target_.reasoning_can_be_off) return;
-    context_.warnings.changed("reasoning",
-                              cannot_force ? "switched off: this model cannot be forced to call a tool while it reasons"
-                                           : "switched off: the tool call at hand was made without this model's own");
+    const chat::Reasoning& asked = request_.reasoning;
+    const bool said = asked.mode != ReasoningMode::unset || asked.effort != Effort::unset || asked.budget_tokens;
+    context_.warnings.changed(
+        said           ? "reasoning"
+        : cannot_force ? "tool_choice"
+                       : "messages",
+        cannot_force ? "reasoning was switched off: this model cannot be forced to call a tool while it reasons"
+                     : "reasoning was switched off: the tool call at hand was made without this model's own");
     plan_.thinking = target_.reasons_by_default ? Thinking::disabled : Thinking::unset;
     plan_.display_summary = {};
     if (plan_.thinking == Thinking::disabled) plan_.effort = std::min(plan_.effort, Effort::high);

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "dialects/codec.h"
+#include "dialects/provider_error.h"
 #include "dialects/stream_boundary.h"
 #include "json/reader.h"
 
@@ -169,6 +171,26 @@ TEST(WriteError, StatusesOfOtherProviders) {
   for (const Case& c : kCases) {
     const ErrorAnswer answer = write_error(c.client, Framing::json, {.kind = c.kind, .status = c.given}, "r");
     EXPECT_EQ(answer.status, c.wanted) << to_string(c.client) << " " << c.given;
+  }
+}
+
+TEST(ReadError, AnOverloadIsOneThoughTheBodyHasNoWordForIt) {
+  constexpr std::string_view kBodies[] = {R"({"error":{"code":529,"message":"Busy.","status":"UNKNOWN"}})",
+                                          R"({"error":{"code":500,"message":"Busy.","status":"INTERNAL"}})",
+                                          R"({"error":{"message":"Busy.","type":"server_error"}})",
+                                          R"({"type":"error","error":{"type":"api_error","message":"Busy."}})",
+                                          R"({"message":"Busy."})",
+                                          "Busy."};
+  for (const Dialect provider : {Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic, Dialect::gemini,
+                                 Dialect::bedrock, Dialect::cohere}) {
+    for (const std::string_view body : kBodies) {
+      json::Parser parser;
+      base::Arena arena;
+      const ReadContext context{.parser = parser, .arena = arena};
+      const chat::ClientError error = find_codec(provider)->read_error(529, arena.copy(body), {}, context);
+      EXPECT_EQ(firm_kind(529, error.kind), ErrorKind::overloaded) << to_string(provider) << " " << body;
+      EXPECT_EQ(firm_kind(429, ErrorKind::rate_limited), ErrorKind::rate_limited);
+    }
   }
 }
 

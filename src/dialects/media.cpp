@@ -105,6 +105,13 @@ chat::Media media_from_text(std::string_view text, std::string_view media_type, 
   return {.data = data, .media_type = media_type.empty() ? type_of_base64(data) : media_type};
 }
 
+bool is_web_address(std::string_view url) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (url.size() > scheme.size() && base::equals_ignoring_case(url.substr(0, scheme.size()), scheme)) return true;
+  }
+  return false;
+}
+
 std::string_view audio_type_from(std::string_view format, base::Arena& arena) {
   for (const Pair& known : kAudioFormats) {
     if (known.to == format) return format == "mp3" ? "audio/mpeg" : known.from;

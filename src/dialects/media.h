@@ -25,6 +25,9 @@ std::optional<chat::Media> media_from_data_url(std::string_view url, base::Arena
 // A data URL, an http address, or base64 as it is.
 chat::Media media_from_text(std::string_view text, std::string_view media_type, base::Arena& arena);
 
+// An address that a provider may be asked to fetch. file: and the like would be read on the provider's own machine.
+bool is_web_address(std::string_view url);
+
 std::string_view audio_type_from(std::string_view format, base::Arena& arena);
 // "wav", "mp3", ... of "audio/x-wav", "audio/mpeg", ...
 std::string_view audio_format_from(std::string_view media_type);

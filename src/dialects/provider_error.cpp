@@ -33,6 +33,12 @@ ErrorKind kind_of_status(int status) {
   }
 }
 
+ErrorKind firm_kind(int status, ErrorKind read) {
+  constexpr int kOverloaded = 529;
+  const bool general = read == ErrorKind::upstream_failed || read == ErrorKind::internal;
+  return status == kOverloaded && general ? ErrorKind::overloaded : read;
+}
+
 bool status_says(int status, ErrorKind kind) {
   const ErrorKind said = kind_of_status(status);
   if (said == kind) return true;

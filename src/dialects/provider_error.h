@@ -10,6 +10,10 @@ namespace llmgw::dialects {
 // What a status says where the body says nothing.
 chat::ErrorKind kind_of_status(int status);
 
+// What a refusal is, by its status and what its body was read as: 529 means overload at whoever sends it, though the
+// dialect of the body has only a general word for it (Google's UNKNOWN, OpenAI's server_error).
+chat::ErrorKind firm_kind(int status, chat::ErrorKind read);
+
 // Whether a client may see the provider's status for that kind: another one would mean something else to its SDK (400
 // for a model that does not exist, as the Responses API has it).
 bool status_says(int status, chat::ErrorKind kind);

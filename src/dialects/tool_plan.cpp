@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects {
@@ -35,7 +36,9 @@ class Planner {
     if (!plan_.any()) plan_.choice = ToolChoiceMode::unset;
     plan_.one_call = plan_.one_call || (request_.parallel_tool_calls == false && plan_.any());
     if (plan_.one_call && !target_.parallel_tool_calls) {
-      context_.warnings.dropped("parallel_tool_calls", "this model cannot be kept to one tool call");
+      if (request_.parallel_tool_calls == false) {
+        context_.warnings.dropped("parallel_tool_calls", "this model cannot be kept to one tool call");
+      }
       plan_.one_call = false;
     }
     return plan_;
@@ -56,17 +59,17 @@ class Planner {
       if (!allowed(tool)) continue;
       if (tool.kind == ToolKind::opaque) {
         if (tool.origin != rules_.own) {
-          context_.warnings.dropped(indexed("tools", i, "", arena_), "a tool that only the client's own API runs");
+          context_.warnings.dropped(tool_path(tool, i, arena_), "a tool that only the client's own API runs");
           continue;
         }
       } else if (!is_tool_name(tool.name, rules_.name_bytes_max)) {
         const std::string limit = std::to_string(rules_.name_bytes_max);
         return invalid(
-            arena_, indexed("tools", i, ".name", arena_),
+            arena_, arena_.concat(tool_path(tool, i, arena_), ".name"),
             "This model takes names of tools of 1 to " + limit + " of the characters a-z, A-Z, 0-9, _ and -.");
       }
       if (tool.kind == ToolKind::custom) {
-        context_.warnings.emulated(indexed("tools", i, "", arena_), "a free-text tool became a function of one string");
+        context_.warnings.emulated(tool_path(tool, i, arena_), "a free-text tool became a function of one string");
       }
       plan_.tools.push(arena_, &tool);
     }

@@ -38,6 +38,14 @@ void attach(Request& request, Arena& arena, PartKind kind, const Media& media, s
   request.messages[0].parts.push(arena, {.kind = kind, .name = name, .media = arena.make<Media>(media)});
 }
 
+// Of the first message, or of what is in it, in the client's request.
+std::string_view place(const Request& request, std::string_view inside, Arena& arena) {
+  const std::string_view message = request.from == Dialect::gemini             ? "contents[0]"
+                                   : request.from == Dialect::openai_responses ? "input[0]"
+                                                                               : "messages[0]";
+  return inside.empty() ? message : arena.concat(arena.concat(message, "."), inside);
+}
+
 void declare(Request& request, Arena& arena) {
   request.tools.push(arena, {.name = "weather", .description = "The weather of a town.", .schema = kSchema});
 }
@@ -97,6 +105,20 @@ constexpr RequestProbe kRequests[] = {
        attach(r, a, PartKind::document,
               {.source = MediaSource::url, .data = "https://example.com/a.pdf", .media_type = "application/pdf"},
               "a.pdf");
+     }},
+    {"how closely to look at an image", kOpenAiClients | kCohereClient,
+     [](Request& r, Arena& a) {
+       attach(r, a, PartKind::image,
+              {.data = kPixel, .media_type = "image/png", .detail = "low", .path = place(r, "content[1]", a)});
+     }},
+    {"what a document is about", kAnthropicClient | kBedrockClient,
+     [](Request& r, Arena& a) {
+       attach(r, a, PartKind::document,
+              {.data = kPdf,
+               .media_type = "application/pdf",
+               .context = "Of last year.",
+               .path = place(r, "content[1]", a)},
+              "Plans");
      }},
     {"text document", kAnthropicClient | kBedrockClient | kCohereClient,
      [](Request& r, Arena& a) {
@@ -200,6 +222,12 @@ constexpr RequestProbe kRequests[] = {
      [](Request& r, Arena& a) {
        for (const std::string_view text : {"A", "B", "C", "D", "E"}) r.stop.push(a, text);
      }},
+    {"a participant's name", kChatClient,
+     [](Request& r, Arena& a) {
+       r.messages[0].name = "ann";
+       r.messages[0].path = place(r, {}, a);
+     }},
+    {"safety identifier", kOpenAiClients, [](Request& r, Arena&) { r.safety_identifier = "user-1"; }},
     {"the user's id", kOpenAiClients | kAnthropicClient, [](Request& r, Arena&) { r.user = "user-1"; }},
     {"metadata", kOpenAiClients | kBedrockClient, [](Request& r, Arena&) { r.metadata = R"({"team":"a"})"; }},
     {"service tier", kOpenAiClients | kAnthropicClient, [](Request& r, Arena&) { r.service_tier = "priority"; }},
@@ -207,6 +235,18 @@ constexpr RequestProbe kRequests[] = {
     {"cache marks", kAnthropicClient | kBedrockClient,
      [](Request& r, Arena&) { r.messages[0].parts[0].cache = chat::CacheMark::five_minutes; }},
     {"cache key", kOpenAiClients, [](Request& r, Arena&) { r.prompt_cache_key = "k"; }},
+    {"cache retention", kOpenAiClients, [](Request& r, Arena&) { r.prompt_cache_retention = "24h"; }},
+    {"contents cached at the provider", kGeminiClient,
+     [](Request& r, Arena& a) { r.extras.push(a, {.name = "cachedContent", .value = R"("cachedContents/1")"}); }},
+    {"detailed summaries of thoughts", kResponsesClient, [](Request& r, Arena&) { r.reasoning.summary = "detailed"; }},
+    {"an answer in speech", kChatClient | kGeminiClient,
+     [](Request& r, Arena& a) {
+       const bool chat = r.from == Dialect::openai_chat;
+       r.extras.push(a, chat ? chat::Extra{.name = "modalities", .value = R"(["text","audio"])"}
+                             : chat::Extra{.name = "generationConfig.responseModalities", .value = R"(["AUDIO"])"});
+     }},
+    {"a member nobody knows, in a message", kAllClients,
+     [](Request& r, Arena& a) { r.unread.push(a, {.path = place(r, "invented", a)}); }},
     {"a member nobody knows", kAllClients,
      [](Request& r, Arena& a) { r.extras.push(a, {.name = "invented", .value = "1"}); }},
 };

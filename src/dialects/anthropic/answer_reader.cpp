@@ -28,7 +28,7 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
     return std::unexpected(error_of(*root, 0, context.arena));
   }
   chat::Choice choice;
-  BlockReader blocks(context);
+  BlockReader blocks(context, false);
   bool content = false;
   for (const json::Member member : root->members()) {
     if (member.is("id")) answer.id = member.value.string(context.arena);

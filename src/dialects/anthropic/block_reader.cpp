@@ -15,8 +15,6 @@ using json::Value;
 struct BlockReader::Members {
   Value type, text, id, name, input, tool_use_id, content, is_error, source, title, context, citations, thinking,
       signature, data, cache_control;
-  std::array<json::Member, 4> unknown;  // more of them in one block are not worth a note each
-  size_t unknown_count = 0;
 };
 
 namespace {
@@ -86,27 +84,11 @@ void BlockReader::collect(Value value, Members& members) {
       {"cache_control", &Members::cache_control},
   }};
   for (const json::Member member : value.members()) {
-    bool known = false;
     for (const Slot& slot : kSlots) {
       if (!member.is(slot.name)) continue;
       members.*slot.value = member.value;
-      known = true;
       break;
     }
-    if (!known && !member.value.is_null() && members.unknown_count < members.unknown.size()) {
-      members.unknown[members.unknown_count++] = member;
-    }
-  }
-}
-
-void BlockReader::note_unknown(std::string_view path, size_t index, const Members& members) {
-  if (extras_ == nullptr) return;
-  for (size_t i = 0; i < members.unknown_count; ++i) {
-    const json::Member& member = members.unknown[i];
-    // Every tool call says who called it; that the model did is no news.
-    if (member.is("caller") && member.value["type"].equals("direct")) continue;
-    const std::string behind = "." + std::string(member.key(context_.arena));
-    extras_->push(context_.arena, {.name = indexed(path, index, behind, context_.arena), .value = member.value.raw()});
   }
 }
 
@@ -132,14 +114,13 @@ Outcome<void> BlockReader::block(Value value, std::string_view path, size_t inde
     part.kind = PartKind::tool_result;
     part.id = members.tool_use_id.string(arena);
     part.is_error = members.is_error.is_true();
-    const std::string_view inner = extras_ == nullptr ? "" : indexed(path, index, ".content", arena);
+    const std::string_view inner = client_ ? indexed(path, index, ".content", arena) : "";
     TRY_VOID(read(members.content, inner, part.content, depth + 1));
   } else if (is("image") || is("document")) {
     part.kind = is("image") ? PartKind::image : PartKind::document;
-    known = media(members, value, part);
+    known = media(members, value, client_ ? indexed(path, index, "", arena) : "", part);
   } else if (is("search_result")) {
-    search_result(members, value, part);
-    members.unknown_count = 0;
+    search_result(members, value, client_ ? indexed(path, index, "", arena) : "", part);
   } else {
     known = false;
   }
@@ -147,8 +128,6 @@ Outcome<void> BlockReader::block(Value value, std::string_view path, size_t inde
     part.kind = PartKind::opaque;
     part.text = value.raw();
     part.name = members.type.string(arena);
-  } else if (members.unknown_count > 0) {
-    note_unknown(path, index, members);
   }
   push(part, parts);
   return {};
@@ -161,16 +140,17 @@ void BlockReader::tool_use(const Members& members, Part& part) {
   part.name = members.name.string(arena);
   // An object; some hosts encode it once more.
   part.text = members.input.is_string() ? members.input.string(arena) : members.input.raw();
-  const bool answers = extras_ == nullptr && part.name == chat::kFormatToolName;
+  const bool answers = !client_ && part.name == chat::kFormatToolName;
   if (answers) part = {.kind = PartKind::text, .origin = chat::Dialect::anthropic, .text = part.text};
 }
 
-bool BlockReader::media(const Members& members, Value raw, Part& part) {
+bool BlockReader::media(const Members& members, Value raw, std::string_view path, Part& part) {
   base::Arena& arena = context_.arena;
   const Value source = members.source;
   const Value type = source["type"];
   auto* media = arena.make<chat::Media>();
   part.media = media;
+  media->path = path;
   part.name = members.title.string(arena);
   media->media_type = source["media_type"].string(arena);
   media->context = members.context.string(arena);
@@ -198,7 +178,7 @@ bool BlockReader::media(const Members& members, Value raw, Part& part) {
 }
 
 // {"source","title","content":[{"type":"text"}],"citations"}: a document for those who know no search results.
-void BlockReader::search_result(const Members& members, Value raw, Part& part) {
+void BlockReader::search_result(const Members& members, Value raw, std::string_view path, Part& part) {
   base::Arena& arena = context_.arena;
   part.kind = PartKind::document;
   part.name = members.title.string(arena);
@@ -207,7 +187,9 @@ void BlockReader::search_result(const Members& members, Value raw, Part& part) {
                                                    .media_type = "text/plain",
                                                    .context = members.source.string(arena),
                                                    .metadata = raw.raw(),
-                                                   .citations = members.citations["enabled"].is_true()});
+                                                   .citations = members.citations["enabled"].is_true(),
+                                                   .search_result = true,
+                                                   .path = path});
 }
 
 void BlockReader::thinking(const Members& members, chat::List<Part>& parts) {
@@ -233,7 +215,7 @@ void BlockReader::thinking(const Members& members, chat::List<Part>& parts) {
 
 const chat::Signature* BlockReader::signature(std::string_view text) {
   if (text.empty()) return nullptr;
-  if (extras_ == nullptr) {
+  if (!client_) {
     return context_.arena.make<chat::Signature>(
         chat::Signature{.minter = context_.minter, .model = context_.model, .data = text});
   }

@@ -19,10 +19,8 @@ class BlockReader {
   // Tool results have blocks in them, those have none: a tool result inside one stays opaque.
   static constexpr int kDepthMax = 2;
 
-  // Reads a client's blocks: a signature may be one of ours, tagged. Unknown members are noted in `extras`.
-  BlockReader(const ReadContext& context, chat::List<chat::Extra>& extras) : context_(context), extras_(&extras) {}
-  // Reads a provider's blocks: a signature is that provider's.
-  explicit BlockReader(const ReadContext& context) : context_(context) {}
+  // Of a client's blocks a signature may be one of ours, tagged; a provider's are its own.
+  BlockReader(const ReadContext& context, bool client) : context_(context), client_(client) {}
 
   // A text, an array of blocks, or nothing. `path` names it in errors.
   Outcome<void> read(json::Value content, std::string_view path, chat::List<chat::Part>& parts, int depth = 1);
@@ -34,16 +32,15 @@ class BlockReader {
 
   Outcome<void> block(json::Value value, std::string_view path, size_t index, chat::List<chat::Part>& parts, int depth);
   void collect(json::Value value, Members& members);
-  void note_unknown(std::string_view path, size_t index, const Members& members);
   void thinking(const Members& members, chat::List<chat::Part>& parts);
   void tool_use(const Members& members, chat::Part& part);
-  bool media(const Members& members, json::Value raw, chat::Part& part);
-  void search_result(const Members& members, json::Value raw, chat::Part& part);
+  bool media(const Members& members, json::Value raw, std::string_view path, chat::Part& part);
+  void search_result(const Members& members, json::Value raw, std::string_view path, chat::Part& part);
   void push(chat::Part part, chat::List<chat::Part>& parts);
   const chat::Signature* signature(std::string_view text);
 
   const ReadContext& context_;
-  chat::List<chat::Extra>* extras_ = nullptr;
+  const bool client_;
   const chat::Signature* pending_ = nullptr;  // of the part that comes next
 };
 

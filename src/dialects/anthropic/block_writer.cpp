@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "chat/arguments.h"
+#include "dialects/media.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::anthropic {
@@ -42,7 +43,7 @@ bool is_blank(std::string_view text) {
 Outcome<void> check_image(const Media& media, const chat::Target& target, std::string_view path, base::Arena& arena) {
   if (!target.images) return invalid(arena, path, "This model does not take images.");
   if (media.source == MediaSource::url) {
-    if (target.image_urls && (media.data.starts_with("https://") || media.data.starts_with("http://"))) return {};
+    if (target.image_urls && is_web_address(media.data)) return {};
     return invalid(arena, path, "This model does not fetch images from such an address: send the image itself.");
   }
   if (media.source == MediaSource::text) return invalid(arena, path, "An image cannot be a text.");
@@ -59,7 +60,7 @@ Outcome<void> check_document(const Media& media, const chat::Target& target, std
   if (media.source == MediaSource::base64 && is_text_type(media.media_type)) return {};
   if (!target.documents) return invalid(arena, path, "This model does not take documents.");
   if (media.source == MediaSource::url) {
-    if (target.document_urls && (media.data.starts_with("https://") || media.data.starts_with("http://"))) return {};
+    if (target.document_urls && is_web_address(media.data)) return {};
     return invalid(arena, path, "This model does not fetch documents from an address: send the document itself.");
   }
   if (media.source == MediaSource::base64 && !media.media_type.empty() && media.media_type != "application/pdf") {
@@ -78,6 +79,7 @@ void write_cache_mark(json::Writer& writer, chat::CacheMark mark) {
 
 Outcome<void> check_media(const Part& part, chat::Dialect from, const chat::Target& target, std::string_view path,
                           base::Arena& arena) {
+  if (part.media != nullptr && !part.media->path.empty()) path = part.media->path;
   if (part.kind == PartKind::audio) return invalid(arena, path, "This model does not take audio.");
   if (part.kind == PartKind::video) return invalid(arena, path, "This model does not take video.");
   for (const Part& inner : part.content) {

@@ -2,6 +2,7 @@
 
 #include "dialects/anthropic/block_reader.h"
 #include "dialects/anthropic/functions.h"
+#include "dialects/anthropic/request_members.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::anthropic {
@@ -9,6 +10,8 @@ namespace {
 
 using chat::Request;
 using json::Value;
+
+constexpr std::string_view kContentMember = ".content";
 
 class RequestReader {
  public:
@@ -28,13 +31,19 @@ class RequestReader {
         TRY_VOID(member_of_root(member));
       }
     }
-    return conversation(messages);
+    TRY_VOID(conversation(messages));
+    note_unread(root, kRequestShape, request_, arena_);
+    return {};
   }
 
  private:
   std::string_view text(Value value) { return value.string(arena_); }
   void extra(std::string_view name, Value value) {
     if (!value.is_unset()) request_.extras.push(arena_, {.name = name, .value = value.raw()});
+  }
+
+  void spell(std::string_view field, std::string_view client) {
+    request_.spellings.push(arena_, {.field = field, .client = client});
   }
 
   Outcome<void> member_of_root(const json::Member& member) {
@@ -63,6 +72,7 @@ class RequestReader {
     } else if (is("output_config")) {
       return output_config(value);
     } else if (is("output_format")) {
+      spell("response_format", "output_format");
       return format(value, "output_format");
     } else if (is("metadata")) {
       metadata(value);
@@ -92,8 +102,8 @@ class RequestReader {
 
   Outcome<void> system(Value value) {
     if (value.is_unset()) return {};
-    chat::Message message{.role = chat::Role::system};
-    BlockReader blocks(context_, request_.extras);
+    chat::Message message{.role = chat::Role::system, .path = "system"};
+    BlockReader blocks(context_, true);
     TRY_VOID(blocks.read(value, "system", message.parts));
     if (!message.parts.empty()) system_ = message;
     return {};
@@ -104,7 +114,7 @@ class RequestReader {
     if (!messages.is_array()) return invalid(arena_, "messages", "Expected an array of messages.");
     size_t index = 0;
     for (const Value element : messages.elements()) {
-      const std::string_view path = indexed("messages", index, ".content", arena_);
+      const std::string_view path = indexed("messages", index, kContentMember, arena_);
       TRY_VOID(message(element, index++, path));
     }
     return {};
@@ -113,7 +123,7 @@ class RequestReader {
   Outcome<void> message(Value value, size_t index, std::string_view path) {
     if (!value.is_object()) return invalid(arena_, indexed("messages", index, "", arena_), "Expected an object.");
     const Value role = value["role"];
-    chat::Message message;
+    chat::Message message{.path = path.substr(0, path.size() - kContentMember.size())};
     if (role.equals("assistant")) {
       message.role = chat::Role::assistant;
     } else if (role.equals("system")) {
@@ -121,7 +131,7 @@ class RequestReader {
     } else if (!role.equals("user")) {
       return invalid(arena_, indexed("messages", index, ".role", arena_), "Expected user, assistant or system.");
     }
-    BlockReader blocks(context_, request_.extras);
+    BlockReader blocks(context_, true);
     TRY_VOID(blocks.read(value["content"], path, message.parts));
     request_.messages.push(arena_, message);
     return {};
@@ -133,14 +143,13 @@ class RequestReader {
     size_t index = 0;
     for (const Value element : value.elements()) {
       if (!element.is_object()) return invalid(arena_, indexed("tools", index, "", arena_), "Expected an object.");
-      tool(element);
-      ++index;
+      tool(element, indexed("tools", index++, "", arena_));
     }
     return {};
   }
 
-  void tool(Value value) {
-    chat::Tool tool{.origin = chat::Dialect::anthropic};
+  void tool(Value value, std::string_view path) {
+    chat::Tool tool{.origin = chat::Dialect::anthropic, .path = path};
     Value type;
     bool unknown = false;
     for (const json::Member member : value.members()) {
@@ -191,6 +200,7 @@ class RequestReader {
 
   Outcome<void> thinking(Value value) {
     chat::Reasoning& reasoning = request_.reasoning;
+    spell("reasoning", "thinking");
     const Value type = value["type"];
     if (type.equals("enabled")) {
       reasoning.mode = chat::ReasoningMode::on;
@@ -213,6 +223,8 @@ class RequestReader {
     for (const json::Member member : value.members()) {
       if (member.is("effort")) {
         if (member.value.is_null()) continue;
+        spell("reasoning", "output_config.effort");
+        spell("reasoning_effort", "output_config.effort");
         request_.reasoning.effort = chat::effort_from(text(member.value));
         if (request_.reasoning.effort == chat::Effort::unset) {
           return invalid(arena_, "output_config.effort", "Expected low, medium, high, xhigh or max.");

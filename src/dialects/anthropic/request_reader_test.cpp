@@ -137,8 +137,8 @@ TEST(AnthropicRequestReader, Blocks) {
   EXPECT_EQ(model[2].citations, R"([{"type":"char_location"}])");
   EXPECT_EQ(model[3].text, R"({"a":1.0})");
   EXPECT_EQ(model[4].kind, PartKind::opaque);
-  ASSERT_EQ(world.request.extras.size(), 1U);
-  EXPECT_EQ(world.request.extras[0].name, "messages[1].content[3].caller");
+  ASSERT_EQ(world.request.unread.size(), 1U);
+  EXPECT_EQ(world.request.unread[0].path, "messages[1].content[3].caller");
 }
 
 TEST(AnthropicRequestReader, Tools) {

@@ -9,6 +9,7 @@
 #include "dialects/anthropic/functions.h"
 #include "dialects/anthropic/tool_writer.h"
 #include "dialects/claude_reasoning.h"
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 #include "json/tree.h"
 
@@ -66,8 +67,9 @@ class RequestWriter {
     write_thinking(writer_, reasoning_);
     output_config();
     if (purpose == Purpose::create) call_parameters();
-    extras(purpose);
+    TRY_VOID(extras(purpose));
     writer_.end_object();
+    warn_of_losses(request_, {.dialect = chat::Dialect::anthropic, .contexts = true, .cited_docs = true}, context_);
     return {};
   }
 
@@ -198,15 +200,17 @@ class RequestWriter {
 
   void metadata() {
     if (!request_.metadata.empty()) context_.warnings.dropped("metadata", "this model's API keeps no metadata");
-    const bool fits = target_.user && request_.user.size() <= kUserIdBytesMax;
-    if (!fits && !request_.user.empty()) {
-      context_.warnings.dropped("user", "this model's API takes no such name of a user");
+    const std::string_view name = one_user(request_, context_);
+    const bool fits = target_.user && name.size() <= kUserIdBytesMax;
+    if (!fits && !name.empty()) {
+      context_.warnings.dropped(user_field(request_), target_.user ? "this model's API takes no name of that length"
+                                                                   : "this model's API takes no name of a user");
     }
-    const bool user = fits && !request_.user.empty();
+    const bool user = fits && !name.empty();
     const bool more = has_nested_extras("metadata.");
     if (!user && !more) return;
     writer_.key("metadata").begin_object();
-    if (user) writer_.member("user_id", request_.user);
+    if (user) writer_.member("user_id", name);
     if (more) nested_extras("metadata.");
     writer_.end_object();
   }
@@ -240,11 +244,11 @@ class RequestWriter {
     }
   }
 
-  void extras(Purpose purpose) {
+  Outcome<void> extras(Purpose purpose) {
     for (const chat::Extra& extra : request_.extras) {
       const std::string_view name = extra.name;
-      if (!own_dialect() || name.find('[') != std::string_view::npos) {
-        if (!is_harmless(name)) context_.warnings.dropped(name, "this model's API has no such parameter");
+      if (!own_dialect()) {
+        if (!is_harmless(name)) TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
         continue;
       }
       if (name.starts_with("output_config.") || name.starts_with("metadata.")) continue;
@@ -252,6 +256,7 @@ class RequestWriter {
       if (purpose == Purpose::count_tokens && name != "context_management" && name != "mcp_servers") continue;
       writer_.raw_member(name, extra.value);
     }
+    return {};
   }
 
   // Says how an answer is to be sent, or is about no answer at all.

@@ -334,7 +334,7 @@ TEST(AnthropicRequestWriter, Media) {
       write(R"({"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}]})",
             claude(), chat::Dialect::openai_responses)
           .body,
-      StartsWith("error: input[0].content[0]: "));
+      StartsWith("error: messages[0].content[0]: "));
 }
 
 TEST(AnthropicRequestWriter, CacheMarks) {

@@ -100,7 +100,7 @@ class Reader final : public StreamReader {
     if (first) {
       // A turn that was begun elsewhere (programmatic tool calls) comes with content.
       const ReadContext inner = context_with_scratch();
-      BlockReader blocks(inner);
+      BlockReader blocks(inner, false);
       for (const Value block : message["content"].elements()) blocks.read_block(block, parts);
       read_stop(message, scratch_, choice);
       sink.event({.kind = EventKind::start, .answer = &answer});

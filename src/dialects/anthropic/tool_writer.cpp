@@ -1,6 +1,7 @@
 #include "dialects/anthropic/tool_writer.h"
 
 #include "chat/schema.h"
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 #include "json/tree.h"
 
@@ -25,19 +26,18 @@ void write_unmodelled(json::Writer& writer, std::string_view raw, WriteContext& 
   }
 }
 
-void write_function(json::Writer& writer, const Tool& tool, const chat::Target& target, std::string_view path,
+void write_function(json::Writer& writer, const chat::Request& request, const Tool& tool, const chat::Target& target,
                     WriteContext& context) {
+  const size_t index = static_cast<size_t>(&tool - request.tools.begin());
   writer.member("name", tool.name);
   if (!tool.description.empty()) writer.member("description", tool.description);
   const bool strict = tool.strict == true && target.strict_tools && tool.kind == ToolKind::function;
-  if (tool.strict == true && !strict) {
-    context.warnings.dropped(context.arena.concat(path, ".strict"), "this model has no strict tools");
-  }
+  if (!strict) warn_not_strict(request, tool, index, "this model has no strict tools", context);
   std::string_view schema =
       tool.kind == ToolKind::custom ? custom_tool_schema() : object_schema(tool.schema, context.parser, context.arena);
   const chat::SchemaSubset subset = strict ? chat::SchemaSubset::anthropic : target.tool_schema;
   if (subset != chat::SchemaSubset::any) {
-    schema = chat::convert_schema(schema, subset, context.arena.concat(path, ".parameters"), context.parser,
+    schema = chat::convert_schema(schema, subset, schema_path(request, tool, index, context.arena), context.parser,
                                   context.arena, context.warnings);
   }
   writer.raw_member("input_schema", schema);
@@ -71,9 +71,8 @@ void write_tools(json::Writer& writer, const chat::Request& request, const chat:
       writer.raw(tool->raw);
       continue;
     }
-    const size_t index = static_cast<size_t>(tool - request.tools.begin());
     writer.begin_object();
-    write_function(writer, *tool, target, indexed("tools", index, "", context.arena), context);
+    write_function(writer, request, *tool, target, context);
     const bool last = tool == plan.tools.back() && !plan.format_tool;
     const chat::CacheMark mark = last && tool->cache == chat::CacheMark::none ? last_mark : tool->cache;
     if (marks.enabled && mark != chat::CacheMark::none) write_cache_mark(writer, mark);

@@ -30,7 +30,9 @@ Outcome<void> BlockReader::read(Value content, std::string_view path, chat::List
   if (content.is_unset()) return {};
   if (!content.is_array()) return invalid(context_.arena, path, "Expected an array of content blocks.");
   size_t index = 0;
+  list_ = path;
   for (const Value element : content.elements()) {
+    index_ = index;
     if (!element.is_object()) {
       return invalid(context_.arena, indexed(path, index, "", context_.arena),
                      "Expected a content block, which is an object.");
@@ -78,8 +80,8 @@ bool BlockReader::block(Value value, chat::List<Part>& parts) {
     } else if (member.is("guardContent") && inner["text"].is_object()) {
       // Text for everybody; Bedrock gets back what says that a guardrail is to look at it.
       part.text = inner["text"]["text"].string(arena);
-      part.media =
-          arena.make<chat::Media>(chat::Media{.source = MediaSource::text, .data = {}, .metadata = value.raw()});
+      part.media = arena.make<chat::Media>(
+          chat::Media{.source = MediaSource::text, .data = {}, .metadata = value.raw(), .path = path()});
     } else if (member.is("searchResult")) {
       part.kind = PartKind::document;
       part.name = inner["title"].string(arena);
@@ -87,7 +89,10 @@ bool BlockReader::block(Value value, chat::List<Part>& parts) {
                                                        .data = joined_texts(inner["content"], "\n", arena),
                                                        .media_type = "text/plain",
                                                        .context = inner["source"].string(arena),
-                                                       .metadata = value.raw()});
+                                                       .metadata = value.raw(),
+                                                       .citations = inner["citations"]["enabled"].is_true(),
+                                                       .search_result = true,
+                                                       .path = path()});
     } else {
       return false;
     }
@@ -97,10 +102,16 @@ bool BlockReader::block(Value value, chat::List<Part>& parts) {
   return false;
 }
 
+// Of the block at hand; nothing of a provider's.
+std::string_view BlockReader::path() const {
+  return client_ ? indexed(list_, index_, "", context_.arena) : std::string_view{};
+}
+
 chat::Media* BlockReader::media(PartKind kind, Value value, Value block, Part& part) {
   base::Arena& arena = context_.arena;
   const Value source = value["source"];
   auto* const media = arena.make<chat::Media>();
+  media->path = path();
   media->media_type = media_type_of(value["format"].string(arena));
   if (source["bytes"].is_string()) {
     media->data = source["bytes"].string(arena);
@@ -121,8 +132,8 @@ void BlockReader::document(Value value, Value block, Part& part) {
   chat::Media* document = media(PartKind::document, value, block, part);
   if (document == nullptr) {
     const Value source = value["source"];
-    document = arena.make<chat::Media>(
-        chat::Media{.source = MediaSource::text, .data = source["text"].string(arena), .media_type = "text/plain"});
+    document = arena.make<chat::Media>(chat::Media{
+        .source = MediaSource::text, .data = source["text"].string(arena), .media_type = "text/plain", .path = path()});
     if (!source["text"].is_string()) {
       // Text in chunks of the client's making: other dialects get the text, Bedrock the block as it was.
       document->data = joined_texts(source["content"], "\n", arena);
@@ -160,7 +171,10 @@ void BlockReader::tool_result(Value value, Part& part) {
   part.id = value["toolUseId"].string(arena);
   part.is_error = value["status"].equals("error");
   BlockReader inner(context_, client_);
+  if (client_) inner.list_ = arena.concat(path(), ".toolResult.content");
+  size_t index = 0;
   for (const Value element : value["content"].elements()) {
+    inner.index_ = index++;
     const Value json = element["json"];
     if (!json.is_unset()) {
       part.json_result = value["content"].size() == 1;

@@ -21,6 +21,7 @@ class BlockReader {
 
  private:
   bool block(json::Value value, chat::List<chat::Part>& parts);
+  std::string_view path() const;
   chat::Media* media(chat::PartKind kind, json::Value value, json::Value block, chat::Part& part);
   void document(json::Value value, json::Value block, chat::Part& part);
   void tool_use(json::Value value, json::Value block, chat::Part& part);
@@ -30,6 +31,8 @@ class BlockReader {
 
   const ReadContext& context_;
   const bool client_;
+  std::string_view list_;  // the client's: its path, and the block at hand
+  size_t index_ = 0;
   const chat::Signature* pending_ = nullptr;  // of the part that comes next
 };
 

@@ -59,6 +59,7 @@ Outcome<void> check_media(const Part& part, chat::Dialect from, const chat::Targ
   const bool image = is_image(part);
   if (!image && part.kind != PartKind::document && part.kind != PartKind::audio && part.kind != PartKind::video)
     return {};
+  if (part.media != nullptr && !part.media->path.empty()) path = part.media->path;
   if (part.media == nullptr) return invalid(arena, path, "Expected an image, a document, audio or video.");
   const Media& media = *part.media;
   const bool document = part.kind == PartKind::document && !image;
@@ -73,7 +74,7 @@ Outcome<void> check_media(const Part& part, chat::Dialect from, const chat::Targ
                    "A file uploaded to another provider cannot be sent to this model: send the file itself.");
   }
   if (media.source == MediaSource::url && !media.data.starts_with("s3://")) {
-    return invalid(arena, path, "This model fetches nothing from the web: send the file itself.");
+    return invalid(arena, path, "This model fetches files from s3 addresses only: send the file itself.");
   }
   if (is_own_block(part)) return {};
   const std::string_view format = image                          ? format_of_image(media)

@@ -2,12 +2,15 @@
 
 #include "dialects/bedrock/block_reader.h"
 #include "dialects/bedrock/functions.h"
+#include "dialects/bedrock/request_members.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::bedrock {
 namespace {
 
 using json::Value;
+
+constexpr std::string_view kFields = "additionalModelRequestFields.";
 
 class RequestReader {
  public:
@@ -39,7 +42,9 @@ class RequestReader {
         extra(member.key(arena_), value);
       }
     }
-    return conversation(messages);
+    TRY_VOID(conversation(messages));
+    note_unread(root, kRequestShape, request_, arena_);
+    return {};
   }
 
  private:
@@ -47,8 +52,14 @@ class RequestReader {
     if (!value.is_unset()) request_.extras.push(arena_, {.name = name, .value = value.raw()});
   }
 
+  // How the client says how to reason: both of the model's words for it.
+  void spell(std::string_view field, std::string_view client) {
+    request_.spellings.push(arena_, {.field = field, .client = client});
+    request_.spellings.push(arena_, {.field = "reasoning_effort", .client = client});
+  }
+
   Outcome<void> system(Value value) {
-    chat::Message message{.role = chat::Role::system};
+    chat::Message message{.role = chat::Role::system, .path = "system"};
     BlockReader blocks(context_, true);
     TRY_VOID(blocks.read(value, "system", message.parts));
     if (!message.parts.empty()) request_.messages.push(arena_, message);
@@ -61,7 +72,7 @@ class RequestReader {
     size_t index = 0;
     for (const Value element : messages.elements()) {
       const Value role = element["role"];
-      chat::Message message;
+      chat::Message message{.path = indexed("messages", index, "", arena_)};
       if (role.equals("assistant")) {
         message.role = chat::Role::assistant;
       } else if (role.equals("system")) {
@@ -103,14 +114,15 @@ class RequestReader {
       const Value spec = element["toolSpec"];
       const Value point = element["cachePoint"];
       if (spec.is_object()) {
-        tool(spec);
+        tool(spec, indexed("toolConfig.tools", index, "", arena_));
       } else if (point.is_object()) {
         if (!request_.tools.empty()) request_.tools.back().cache = read_cache_point(point);
       } else if (element["systemTool"].is_object()) {
         request_.tools.push(arena_, {.kind = chat::ToolKind::opaque,
                                      .origin = chat::Dialect::bedrock,
                                      .name = element["systemTool"]["name"].string(arena_),
-                                     .raw = element.raw()});
+                                     .raw = element.raw(),
+                                     .path = indexed("toolConfig.tools", index, "", arena_)});
       } else {
         return invalid(arena_, indexed("toolConfig.tools", index, "", arena_), "Expected a toolSpec.");
       }
@@ -126,12 +138,13 @@ class RequestReader {
     return {};
   }
 
-  void tool(Value spec) {
+  void tool(Value spec, std::string_view path) {
     const Value schema = spec["inputSchema"]["json"];
     chat::Tool tool{.origin = chat::Dialect::bedrock,
                     .strict = spec["strict"].boolean(),
                     .name = spec["name"].string(arena_),
-                    .description = spec["description"].string(arena_)};
+                    .description = spec["description"].string(arena_),
+                    .path = path};
     if (!schema.is_unset()) tool.schema = schema.raw();
     request_.tools.push(arena_, tool);
   }
@@ -141,22 +154,29 @@ class RequestReader {
     for (const json::Member member : fields.members()) {
       const Value value = member.value;
       if (value.is_null()) continue;
+      const bool effort = member.is("output_config") && value["effort"].is_string() && value.size() == 1;
       if (member.is("thinking")) {
         thinking(value);
-      } else if (member.is("output_config") && value["effort"].is_string() && value.size() == 1) {
+      } else if (effort) {
+        spell("reasoning", "additionalModelRequestFields.output_config.effort");
         request_.reasoning.effort = chat::effort_from(value["effort"].string(arena_));
       } else if (member.is("reasoning_effort") || (member.is("reasoning_config") && value.is_string())) {
+        spell("reasoning", arena_.concat(kFields, member.key(arena_)));
         request_.reasoning.effort = chat::effort_from(value.string(arena_));
       } else if (member.is("reasoningConfig")) {
+        spell("reasoning", "additionalModelRequestFields.reasoningConfig");
         const bool enabled = value["type"].equals("enabled");
         request_.reasoning.mode = enabled ? chat::ReasoningMode::on : chat::ReasoningMode::off;
         request_.reasoning.effort = chat::effort_from(value["maxReasoningEffort"].string(arena_));
       } else if (member.is("top_k") || member.is("topK")) {
+        request_.spellings.push(arena_, {.field = "top_k", .client = arena_.concat(kFields, member.key(arena_))});
         request_.top_k = value.number();
       } else if (member.is("inferenceConfig") && value["topK"].is_number() && value.size() == 1) {
+        const std::string_view nova = "additionalModelRequestFields.inferenceConfig.topK";
+        request_.spellings.push(arena_, {.field = "top_k", .client = nova});
         request_.top_k = value["topK"].number();
       } else {
-        extra(arena_.concat("additionalModelRequestFields.", member.key(arena_)), value);
+        extra(arena_.concat(kFields, member.key(arena_)), value);
       }
     }
   }
@@ -178,6 +198,7 @@ class RequestReader {
 
   void output(Value config) {
     if (config["effort"].is_string()) {
+      spell("reasoning", "outputConfig.effort");
       request_.reasoning.effort = chat::effort_from(config["effort"].string(arena_));
     }
     const Value schema = config["textFormat"]["structure"]["jsonSchema"];

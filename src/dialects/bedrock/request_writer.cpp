@@ -7,6 +7,7 @@
 #include "dialects/bedrock/block_writer.h"
 #include "dialects/bedrock/functions.h"
 #include "dialects/claude_reasoning.h"
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 #include "dialects/tool_plan.h"
 #include "json/tree.h"
@@ -80,8 +81,9 @@ class RequestWriter {
     output_config();
     metadata();
     service_tier();
-    extras();
+    TRY_VOID(extras());
     writer_.end_object();
+    warn_of_losses(request_, {.dialect = chat::Dialect::bedrock, .contexts = true, .cited_docs = claude()}, context_);
     return {};
   }
 
@@ -253,18 +255,17 @@ class RequestWriter {
     writer_.end_object();
   }
 
-  void spec(const chat::Tool& tool, std::string_view path) {
+  void spec(const chat::Tool& tool) {
+    const size_t index = static_cast<size_t>(&tool - request_.tools.begin());
     writer_.begin_object().key("toolSpec").begin_object().member("name", tool.name);
     if (!tool.description.empty()) writer_.member("description", tool.description);
     const bool strict = tool.strict == true && target_.strict_tools && tool.kind == chat::ToolKind::function;
-    if (tool.strict == true && !strict) {
-      context_.warnings.dropped(arena_.concat(path, ".strict"), "this model has no strict tools");
-    }
+    if (!strict) warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
     std::string_view schema = tool.kind == chat::ToolKind::custom ? custom_tool_schema()
                                                                   : object_schema(tool.schema, context_.parser, arena_);
     const chat::SchemaSubset subset = strict ? chat::SchemaSubset::anthropic : target_.tool_schema;
     if (subset != chat::SchemaSubset::any) {
-      schema = chat::convert_schema(schema, subset, arena_.concat(path, ".parameters"), context_.parser, arena_,
+      schema = chat::convert_schema(schema, subset, schema_path(request_, tool, index, arena_), context_.parser, arena_,
                                     context_.warnings);
     }
     input_schema(schema);
@@ -291,7 +292,7 @@ class RequestWriter {
       if (tool->kind == chat::ToolKind::opaque) {
         writer_.raw(tool->raw);
       } else {
-        spec(*tool, indexed("tools", static_cast<size_t>(tool - request_.tools.begin()), "", arena_));
+        spec(*tool);
       }
       blocks_.cache_point(tool->cache);
     }
@@ -394,7 +395,9 @@ class RequestWriter {
   }
 
   void metadata() {
-    if (!request_.user.empty()) context_.warnings.dropped("user", "this model's API takes no name of a user");
+    if (!one_user(request_, context_).empty()) {
+      context_.warnings.dropped(user_field(request_), "this model's API takes no name of a user");
+    }
     if (request_.metadata.empty()) return;
     const auto root = json::parse_tree(context_.parser, request_.metadata, arena_);
     const bool fits = root && root->is_object() && !root->empty() && root->size() <= kMetadataMax;
@@ -428,16 +431,19 @@ class RequestWriter {
     }
   }
 
-  void extras() {
+  Outcome<void> extras() {
     for (const chat::Extra& extra : request_.extras) {
       const std::string_view name = extra.name;
       if (name == "anthropic_beta" && claude()) continue;
       if (!own_dialect()) {
-        if (name != "stream_options") context_.warnings.dropped(name, "this model's API has no such parameter");
+        if (name != "stream_options") {
+          TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
+        }
       } else if (!name.starts_with(kFields) && !name.starts_with("inferenceConfig.")) {
         writer_.raw_member(name, extra.value);
       }
     }
+    return {};
   }
 
   const chat::Request& request_;

@@ -43,7 +43,8 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
   answer.id = (*root)["id"].string(arena);
   answer.usage = read_usage((*root)["usage"]);
   chat::Choice choice{.finish = finish_from(word), .at_sequence = word == "STOP_SEQUENCE", .native_finish = word};
-  read_assistant(message, context, choice.parts);
+  // What cannot be understood is left out; the rest still counts.
+  (void)read_assistant(message, {}, context, choice.parts);
   const bool any_call = settle_calls(choice.parts, context);
   if (any_call && choice.finish != chat::Finish::length) choice.finish = chat::Finish::tool;
   if (!any_call && choice.finish == chat::Finish::tool) choice.finish = chat::Finish::stop;

@@ -12,8 +12,8 @@ using chat::Part;
 using chat::PartKind;
 using chat::Role;
 
-// A document is an object of texts; what has only a text is that text.
-Part document_part(json::Value document, bool cited, base::Arena& arena) {
+// A document is an object of texts. One with a text and a title is that text; of others every member is told.
+Part document_part(json::Value document, bool cited, std::string_view field, base::Arena& arena) {
   Part part{.kind = PartKind::document};
   chat::Media media{.source = chat::MediaSource::text, .data = {}, .media_type = "text/plain", .citations = cited};
   const json::Value data = document["data"];
@@ -23,10 +23,14 @@ Part document_part(json::Value document, bool cited, base::Arena& arena) {
     media.data = data.string(arena);
   } else {
     const json::Value text = data.any_of("text", "snippet", "content");
-    media.data = text.is_string() ? text.string(arena) : data.raw();
-    media.metadata = document.raw();
-    part.name = data["title"].string(arena);
+    const json::Value title = data["title"];
+    const size_t told = (text.is_string() ? 1 : 0) + (title.is_string() ? 1 : 0);
+    const bool plain = text.is_string() && data.size() == told;
+    media.data = plain ? text.string(arena) : data.raw();
+    if (plain) part.name = title.string(arena);
   }
+  if (document.is_object()) media.metadata = document.raw();
+  media.path = field;
   part.id = document["id"].string(arena);
   part.origin = chat::Dialect::cohere;
   part.media = arena.make<chat::Media>(media);
@@ -50,10 +54,11 @@ Outcome<void> read_part(json::Value value, std::string_view field, const ReadCon
     if (!url.is_string()) return wrong("expected an object with a text 'url'", field);
     chat::Media media = media_from_text(url.string(arena), {}, arena);
     media.detail = detail;
+    media.path = field;
     part.kind = PartKind::image;
     part.media = arena.make<chat::Media>(media);
   } else if (type.equals("document")) {
-    part = document_part(value["document"], true, arena);
+    part = document_part(value["document"], true, field, arena);
   } else if (type.is_string()) {
     part.kind = PartKind::opaque;
     part.origin = chat::Dialect::cohere;
@@ -101,11 +106,11 @@ bool read_tool_call(json::Value call, const ReadContext& context, Part& part) {
 }
 
 // Thinking, then the plan or the text, then the calls: the order in which the model makes them.
-void read_assistant(json::Value message, const ReadContext& context, chat::List<Part>& parts) {
+Outcome<void> read_assistant(json::Value message, std::string_view field, const ReadContext& context,
+                             chat::List<Part>& parts) {
   base::Arena& arena = context.arena;
   chat::List<Part> content;
-  // What cannot be understood is left out; the rest still counts.
-  (void)read_content(message["content"], "content", context, content);
+  Outcome<void> read = read_content(message["content"], context.arena.concat(field, ".content"), context, content);
   for (const Part& part : content) {
     if (part.kind == PartKind::text && part.text.empty() && part.signature == nullptr) continue;
     parts.push(arena, part);
@@ -122,10 +127,18 @@ void read_assistant(json::Value message, const ReadContext& context, chat::List<
       break;
     }
   }
+  size_t index = 0;
   for (const json::Value call : message["tool_calls"].elements()) {
+    const size_t number = index++;
     Part part;
-    if (read_tool_call(call, context, part)) parts.push(arena, part);
+    if (read_tool_call(call, context, part)) {
+      parts.push(arena, part);
+    } else if (read) {
+      read = wrong("expected an object with 'id' and 'function'",
+                   indexed(arena.concat(field, ".tool_calls"), number, "", arena));
+    }
   }
+  return read;
 }
 
 Outcome<void> read_messages(json::Value messages, const ReadContext& context, chat::Request& request) {
@@ -136,10 +149,10 @@ Outcome<void> read_messages(json::Value messages, const ReadContext& context, ch
     const size_t number = index++;
     const std::string_view field = indexed("messages", number, ".content", arena);
     const json::Value role = value["role"];
-    Message message;
+    Message message{.path = indexed("messages", number, "", arena)};
     if (role.equals("assistant")) {
       message.role = Role::assistant;
-      read_assistant(value, context, message.parts);
+      TRY_VOID(read_assistant(value, message.path, context, message.parts));
     } else if (role.equals("tool")) {
       message.role = Role::tool;
       Part result{.kind = PartKind::tool_result, .id = value["tool_call_id"].string(arena)};
@@ -163,7 +176,10 @@ void read_documents(json::Value documents, bool cited, const ReadContext& contex
     Message& message = request.messages[i];
     if (message.role != Role::user) continue;
     chat::List<Part> parts;
-    for (const json::Value document : documents.elements()) parts.push(arena, document_part(document, cited, arena));
+    size_t index = 0;
+    for (const json::Value document : documents.elements()) {
+      parts.push(arena, document_part(document, cited, indexed("documents", index++, "", arena), arena));
+    }
     for (const Part& part : message.parts) parts.push(arena, part);
     message.parts = parts;
     return;

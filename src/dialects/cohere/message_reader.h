@@ -17,8 +17,10 @@ void read_documents(json::Value documents, bool cited, const ReadContext& contex
 
 // One tool call of a message or an answer; false if it has no name.
 bool read_tool_call(json::Value call, const ReadContext& context, chat::Part& part);
-// The parts of an assistant's message: content, plan, citations, calls.
-void read_assistant(json::Value message, const ReadContext& context, chat::List<chat::Part>& parts);
+// The parts of an assistant's message: content, plan, citations, calls. All that can be understood, and the first error
+// of what cannot. `field` is the message's path.
+Outcome<void> read_assistant(json::Value message, std::string_view field, const ReadContext& context,
+                             chat::List<chat::Part>& parts);
 
 std::unexpected<chat::ClientError> wrong(std::string_view message, std::string_view param);
 

@@ -2,7 +2,9 @@
 
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/message_reader.h"
+#include "dialects/cohere/request_members.h"
 #include "dialects/cohere/words.h"
+#include "dialects/request_gates.h"
 
 namespace llmgw::dialects::cohere {
 namespace {
@@ -61,13 +63,16 @@ Outcome<void> read_stop(const Setting& s) {
 Outcome<void> read_tools(const Setting& s) {
   if (!s.value.is_array()) return wrong("expected a list of tools", s.name);
   base::Arena& arena = s.context.arena;
+  size_t index = 0;
   for (const json::Value value : s.value.elements()) {
+    const std::string_view path = indexed("tools", index++, "", arena);
     const json::Value function = value["function"];
-    if (!function["name"].is_string()) return wrong("expected a function with a name", s.name);
+    if (!function["name"].is_string()) return wrong("expected a function with a name", path);
     const json::Value parameters = function["parameters"];
     s.request.tools.push(arena, {.name = function["name"].string(arena),
                                  .description = function["description"].string(arena),
-                                 .schema = parameters.is_object() ? parameters.raw() : std::string_view{}});
+                                 .schema = parameters.is_object() ? parameters.raw() : std::string_view{},
+                                 .path = path});
   }
   return {};
 }
@@ -155,6 +160,7 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
     }
   }
   if (!(*root)["messages"].is_array()) return wrong("expected a list of messages", "messages");
+  note_unread(*root, kRequestShape, request, context.arena);
   if (const auto strict = (*root)["strict_tools"].boolean()) {
     for (chat::Tool& tool : request.tools) tool.strict = strict;
   }

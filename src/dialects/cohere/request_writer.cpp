@@ -5,6 +5,7 @@
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/message_reader.h"
 #include "dialects/cohere/turn_writer.h"
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::cohere {
@@ -34,8 +35,9 @@ class RequestWriter {
     thinking();
     sampling();
     if (request_.stream) w_.member("stream", true);
-    rest();
+    TRY_VOID(rest());
     w_.end_object();
+    warn_of_losses(request_, {.dialect = chat::Dialect::cohere, .detail = true, .cited_docs = true}, context_);
     return {};
   }
 
@@ -85,7 +87,7 @@ class RequestWriter {
     }
     size_t index = 0;
     for (const Tool& tool : request_.tools) {
-      const std::string_view field = indexed("tools", index++, "", arena_);
+      const std::string_view field = tool_path(tool, index++, arena_);
       if (!target_.tools || !allowed(tool.name)) continue;
       if (tool.kind == ToolKind::opaque) {
         context_.warnings.dropped(field, "this provider's API has no such tool");
@@ -127,15 +129,13 @@ class RequestWriter {
     if (tools_.empty()) return;
     w_.key("tools").begin_array();
     bool strict = true;
-    bool any_strict = false;
     size_t index = 0;
     for (const Tool& tool : tools_) {
       strict = strict && tool.strict == true;
-      any_strict = any_strict || tool.strict == true;
       std::string_view schema = object_schema(tool.schema, context_.parser, arena_);
       if (target_.tool_schema != chat::SchemaSubset::any) {
-        schema = chat::convert_schema(schema, target_.tool_schema, indexed("tools", index, "", arena_), context_.parser,
-                                      arena_, context_.warnings);
+        schema = chat::convert_schema(schema, target_.tool_schema, schema_path(request_, tool, index, arena_),
+                                      context_.parser, arena_, context_.warnings);
       }
       ++index;
       w_.begin_object().member("type", "function").key("function").begin_object().member("name", tool.name);
@@ -146,7 +146,11 @@ class RequestWriter {
     // For all tools or for none.
     strict = strict && target_.strict_tools;
     if (strict) w_.member("strict_tools", true);
-    if (any_strict && !strict) context_.warnings.dropped("tools.strict", "here all tools are strict or none");
+    for (size_t i = 0; i < tools_.size() && !strict; ++i) {
+      warn_not_strict(request_, tools_[i], i,
+                      target_.strict_tools ? "here all tools are strict or none" : "this model has no strict tools",
+                      context_);
+    }
     const bool forced = mode_ == ToolChoiceMode::required || mode_ == ToolChoiceMode::named;
     if (forced) w_.member("tool_choice", "REQUIRED");
     if (mode_ == ToolChoiceMode::none) w_.member("tool_choice", "NONE");
@@ -233,7 +237,7 @@ class RequestWriter {
     w_.end_array();
   }
 
-  void rest() {
+  Outcome<void> rest() {
     constexpr std::string_view kReason = "this provider's API has no such parameter";
     const auto drop = [&](bool there, std::string_view field) {
       if (there) context_.warnings.dropped(field, kReason);
@@ -241,17 +245,19 @@ class RequestWriter {
     drop(request_.top_logprobs.value_or(0) > 0, "top_logprobs");
     drop(!request_.logit_bias.empty() && request_.logit_bias != "{}", "logit_bias");
     drop(!request_.metadata.empty(), "metadata");
-    drop(!request_.user.empty(), "user");
+    drop(!one_user(request_, context_).empty(), user_field(request_));
     drop(!request_.service_tier.empty() && request_.service_tier != "auto", "service_tier");
     drop(!request_.verbosity.empty() && request_.verbosity != "medium", "verbosity");
     drop(!request_.prompt_cache_key.empty(), "prompt_cache_key");
+    drop(!request_.prompt_cache_retention.empty(), "prompt_cache_retention");
     for (const chat::Extra& extra : request_.extras) {
       if (same_dialect_) {
         w_.raw_member(extra.name, extra.value);
       } else {
-        context_.warnings.dropped(extra.name, kReason);
+        TRY_VOID(leave_extra(extra, kReason, context_));
       }
     }
+    return {};
   }
 
   const chat::Request& request_;

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "dialects/losses.h"
 #include "dialects/media.h"
 #include "json/utf8.h"
 
@@ -15,9 +16,9 @@ using chat::Part;
 using chat::PartKind;
 using chat::Role;
 
-std::unexpected<chat::ClientError> unsupported(std::string_view message) {
+std::unexpected<chat::ClientError> unsupported(std::string_view message, const Part& part) {
   return std::unexpected(
-      chat::ClientError{.kind = chat::ErrorKind::unsupported, .message = message, .param = "messages"});
+      chat::ClientError{.kind = chat::ErrorKind::unsupported, .message = message, .param = media_path(part)});
 }
 
 class TurnWriter {
@@ -44,6 +45,7 @@ class TurnWriter {
   }
 
   Outcome<void> write_turn(const chat::Turn& turn) {
+    path_ = turn.path.empty() ? std::string_view("messages") : turn.path;
     switch (turn.role) {
       case Role::system:
       case Role::developer: system(chat::joined_text(turn.parts, "\n\n", arena_)); return {};
@@ -108,17 +110,17 @@ class TurnWriter {
       case PartKind::refusal: return text_part(parts, part.text);
       case PartKind::document: {
         const std::string_view text = document_text(part);
-        if (text.data() == nullptr) return unsupported("this provider takes documents only as text");
+        if (text.data() == nullptr) return unsupported("this provider takes documents only as text", part);
         return text_part(parts, text);
       }
       case PartKind::image: TRY_VOID(image(parts, part)); return std::string_view();
-      case PartKind::audio: return unsupported("this provider takes no audio");
-      case PartKind::video: return unsupported("this provider takes no videos");
+      case PartKind::audio: return unsupported("this provider takes no audio", part);
+      case PartKind::video: return unsupported("this provider takes no videos", part);
       case PartKind::opaque:
         if (request_.from == chat::Dialect::cohere && part.origin == chat::Dialect::cohere) {
           parts.raw(part.text);
         } else {
-          context_.warnings.dropped("messages", "only its own provider understands this content");
+          context_.warnings.dropped(path_, "only its own provider understands this content");
         }
         return std::string_view();
       case PartKind::thinking:
@@ -136,7 +138,10 @@ class TurnWriter {
   std::string_view document_text(const Part& part) {
     if (part.media == nullptr) return {};
     const chat::Media& media = *part.media;
-    if (media.source == MediaSource::text) return media.data.data() == nullptr ? std::string_view("") : media.data;
+    if (media.source == MediaSource::text) {
+      const std::string_view text = titled(part.name, media.data, arena_);
+      return text.data() == nullptr ? std::string_view("") : text;
+    }
     if (media.source != MediaSource::base64 || !media.media_type.starts_with("text/")) return {};
     const std::span<char> bytes = arena_.bytes(media.data.size() + 1);
     const auto size = base::base64_decode(media.data, bytes.data());
@@ -145,15 +150,19 @@ class TurnWriter {
   }
 
   Outcome<void> image(json::Writer& parts, const Part& part) {
-    if (!target_.images || part.media == nullptr) return unsupported("this model takes no images");
+    if (!target_.images || part.media == nullptr) return unsupported("this model takes no images", part);
     const chat::Media& media = *part.media;
     std::string url;
     if (media.source == MediaSource::url) {
+      if (!is_web_address(media.data)) {
+        return unsupported("this provider fetches from http and https addresses only: send the image itself", part);
+      }
       url = media.data;
     } else if (media.source == MediaSource::base64) {
       append_data_url(url, media, "image/png");
     } else {
-      return unsupported("an image must be base64 or an address for this provider");
+      return unsupported("this provider takes no uploaded file for an image: send the image itself or its address",
+                         part);
     }
     parts.begin_object().member("type", "image_url").key("image_url").begin_object().member("url", url);
     if (!media.detail.empty()) parts.member("detail", media.detail);
@@ -190,7 +199,7 @@ class TurnWriter {
     for (const Part& part : parts) {
       const bool lost = part.kind == PartKind::image || part.kind == PartKind::audio ||
                         part.kind == PartKind::document || part.kind == PartKind::opaque;
-      if (lost) context_.warnings.dropped("messages", "an assistant's turn of this provider has only text");
+      if (lost) context_.warnings.dropped(path_, "an assistant's turn of this provider has only text");
     }
     if (!any_thinking) {
       if (!any_call) w_.member("content", said(parts));
@@ -254,14 +263,17 @@ class TurnWriter {
       } else if (part.kind == PartKind::document) {
         const std::string_view text = document_text(part);
         if (text.data() == nullptr) {
-          context_.warnings.dropped("messages", "a tool's result can only be text for this provider");
+          context_.warnings.dropped(media_path(part), "a tool's result can only be text for this provider");
           continue;
         }
         w_.begin_object().member("type", "document").key("document");
         if (part.origin == chat::Dialect::cohere && !part.media->metadata.empty()) {
           w_.raw(part.media->metadata);
         } else {
-          w_.begin_object().key("data").begin_object().member("text", text).end_object().end_object();
+          const bool own_title = part.media->source == MediaSource::text && !part.name.empty();
+          w_.begin_object().key("data").begin_object().member("text", own_title ? part.media->data : text);
+          if (own_title) w_.member("title", part.name);
+          w_.end_object().end_object();
         }
         w_.end_object();
       }
@@ -275,6 +287,7 @@ class TurnWriter {
   WriteContext& context_;
   base::Arena& arena_;
   std::string documents_;
+  std::string_view path_;  // of the turn at hand
 };
 
 }  // namespace

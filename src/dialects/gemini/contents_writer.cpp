@@ -3,6 +3,8 @@
 #include "chat/arguments.h"
 #include "dialects/gemini/parts.h"
 #include "dialects/gemini/words.h"
+#include "dialects/losses.h"
+#include "dialects/media.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::gemini {
@@ -17,6 +19,15 @@ namespace {
 // Gemini 3 refuses a turn whose first call is unsigned; this text is documented to pass ("Thought signatures", FAQ,
 // 2026) for histories that come from elsewhere.
 constexpr std::string_view kNoSignature = "skip_thought_signature_validator";
+
+std::string_view not_taken(PartKind kind) {
+  switch (kind) {
+    case PartKind::image: return "This model does not take images.";
+    case PartKind::audio: return "This model does not take audio.";
+    case PartKind::video: return "This model does not take video.";
+    default: return "This model does not take documents.";
+  }
+}
 
 }  // namespace
 
@@ -112,15 +123,22 @@ Outcome<void> ContentsWriter::write_part(const Part& part) {
   return {};
 }
 
+// Google fetches from the web and from its own storage; other schemes would mean other machines' files.
+Outcome<void> ContentsWriter::check_address(const chat::Media& media, std::string_view field) {
+  if (media.source != MediaSource::url || is_web_address(media.data) || media.data.starts_with("gs://")) return {};
+  return invalid(context_.arena, field,
+                 "This model fetches files from http, https and gs addresses only: send the file itself.");
+}
+
 Outcome<void> ContentsWriter::write_media(const Part& part) {
   if (part.media == nullptr) return {};
   const chat::Media& media = *part.media;
-  const std::string_view field = is_gemini(request_.from) ? "contents" : "messages";
+  const std::string_view field = media_path(part);
   const bool taken = part.kind == PartKind::image      ? target_.images
                      : part.kind == PartKind::document ? target_.documents
                      : part.kind == PartKind::audio    ? target_.audio
                                                        : target_.video;
-  if (!taken) return invalid(context_.arena, field, "This model does not take media of that kind.");
+  // What is text anyway can be read by every model.
   if (media.source == MediaSource::text) {
     std::string text(part.name.empty() ? std::string_view() : part.name);
     if (!text.empty()) text += ":\n";
@@ -128,8 +146,11 @@ Outcome<void> ContentsWriter::write_media(const Part& part) {
     write_text(text);
     return {};
   }
+  if (!taken) return invalid(context_.arena, field, not_taken(part.kind));
+  TRY_VOID(check_address(media, field));
   if (media.source == MediaSource::file_id && !is_gemini(request_.from)) {
-    return invalid(context_.arena, field, "A file uploaded to another provider cannot be sent to this one.");
+    return invalid(context_.arena, field,
+                   "A file uploaded to another provider cannot be sent to this one: send the file itself.");
   }
   chat::Media sent = media;
   if (sent.media_type.empty() && sent.source == MediaSource::base64) {
@@ -165,7 +186,13 @@ void ContentsWriter::write_call(const Part& part) {
 }
 
 std::string_view ContentsWriter::response_of(const Part& part) {
-  const std::string_view text = chat::joined_text(part.content, "\n", context_.arena);
+  chat::List<Part> texts;
+  for (const Part& inner : part.content) {
+    const bool document = inner.media != nullptr && inner.media->source == MediaSource::text;
+    if (!document) texts.push(context_.arena, inner);
+    if (document) texts.push(context_.arena, {.text = titled(inner.name, inner.media->data, context_.arena)});
+  }
+  const std::string_view text = chat::joined_text(texts, "\n", context_.arena);
   if (!part.is_error) return chat::result_object(text, "result", context_.parser, context_.arena);
   if (part.json_result && chat::is_json_object(text, context_.parser, context_.arena)) return text;
   std::string object;
@@ -180,7 +207,7 @@ Outcome<void> ContentsWriter::write_result(const Part& part) {
   w_.member("name", part.name).raw_member("response", response_of(part));
   bool any = false;
   for (const Part& inner : part.content) {
-    if (inner.media == nullptr) continue;
+    if (inner.media == nullptr || inner.media->source == MediaSource::text) continue;
     if (!any) w_.key("parts").begin_array();
     any = true;
     TRY_VOID(write_media(inner));

@@ -21,6 +21,7 @@ class ContentsWriter {
  private:
   Outcome<void> write_turn(const chat::Turn& turn);
   Outcome<void> write_part(const chat::Part& part);
+  Outcome<void> check_address(const chat::Media& media, std::string_view field);
   Outcome<void> write_media(const chat::Part& part);
   void write_call(const chat::Part& part);
   Outcome<void> write_result(const chat::Part& part);

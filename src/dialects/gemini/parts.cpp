@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/base64.h"
+#include "dialects/request_gates.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -103,7 +104,7 @@ Part PartReader::read(Value part, bool& skip) const {
   } else if (members.function_response.is_object()) {
     result = read_result(members.function_response);
   } else if (members.inline_data.is_object() || members.file_data.is_object()) {
-    result = read_media(members);
+    result = read_media(members, path());
   } else if (members.text.is_string()) {
     result.text = members.text.string(context.arena);
     if (members.thought.is_true()) {
@@ -162,19 +163,26 @@ Part PartReader::read_result(Value response) const {
     const std::string_view text = value.is_string() ? value.string(context.arena) : value.raw();
     part.content.push(context.arena, {.kind = PartKind::text, .text = text});
   }
+  size_t number = 0;
   for (const Value inner : response["parts"].elements()) {
+    const size_t at = number++;
     const PartMembers members = members_of(inner, context.arena);
-    if (members.inline_data.is_object() || members.file_data.is_object())
-      part.content.push(context.arena, read_media(members));
+    if (!members.inline_data.is_object() && !members.file_data.is_object()) continue;
+    const std::string_view parts = context.arena.concat(path(), ".functionResponse.parts");
+    part.content.push(context.arena, read_media(members, indexed(parts, at, "", context.arena)));
   }
   return part;
 }
 
-Part PartReader::read_media(const PartMembers& members) const {
+std::string_view PartReader::path() const {
+  return list.empty() ? list : indexed(list, index, "", context.arena);
+}
+
+Part PartReader::read_media(const PartMembers& members, std::string_view path) const {
   base::Arena& arena = context.arena;
   const bool inlined = members.inline_data.is_object();
   const Value data = inlined ? members.inline_data : members.file_data;
-  chat::Media media{.source = MediaSource::base64, .data = {}};
+  chat::Media media{.source = MediaSource::base64, .data = {}, .path = path};
   media.media_type = data.any_of("mimeType", "mime_type").string(arena);
   if (inlined) {
     media.data = standard_base64(data["data"].string(arena), arena);
@@ -194,7 +202,7 @@ Part PartReader::read_media(const PartMembers& members) const {
     w.end_object();
     media.metadata = arena.copy(metadata);
   }
-  Part part{.kind = kind_of_media_type(media.media_type)};
+  Part part{.kind = kind_of_media_type(media.media_type), .origin = origin};
   part.name = data.any_of("displayName", "display_name").string(arena);
   part.media = arena.make<chat::Media>(media);
   return part;

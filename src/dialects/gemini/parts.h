@@ -23,12 +23,16 @@ PartMembers members_of(json::Value part, base::Arena& arena);
 struct PartReader {
   const ReadContext& context;
   chat::Dialect origin;  // gemini or vertex: of opaque parts
+  // Where the part at hand stands in a client's request; empty in a provider's answer.
+  std::string_view list = {};
+  size_t index = 0;
 
   // The neutral part. `skip` if it says nothing. Ids of calls and results are empty where they have none.
   chat::Part read(json::Value part, bool& skip) const;
 
  private:
-  chat::Part read_media(const PartMembers& members) const;
+  std::string_view path() const;
+  chat::Part read_media(const PartMembers& members, std::string_view path) const;
   chat::Part read_call(json::Value call) const;
   chat::Part read_result(json::Value response) const;
   const chat::Signature* read_signature(json::Value value, chat::SignaturePlace place) const;

@@ -43,8 +43,11 @@ Outcome<void> ConfigReader::read_tool(Value tool, size_t index) {
     if (member.value.is_null()) continue;
     if (key != "functionDeclarations" && key != "function_declarations") {
       const std::string raw = "{\"" + std::string(member.escaped_key) + "\":" + std::string(member.value.raw()) + "}";
-      request_.tools.push(
-          arena, {.kind = chat::ToolKind::opaque, .origin = request_.from, .name = key, .raw = arena.copy(raw)});
+      request_.tools.push(arena, {.kind = chat::ToolKind::opaque,
+                                  .origin = request_.from,
+                                  .name = key,
+                                  .raw = arena.copy(raw),
+                                  .path = arena.concat(indexed("tools", index, ".", arena), key)});
       continue;
     }
     if (member.value.is_object()) {
@@ -60,7 +63,7 @@ Outcome<void> ConfigReader::read_tool(Value tool, size_t index) {
 Outcome<void> ConfigReader::read_declaration(Value declaration, size_t tool_index, size_t index) {
   base::Arena& arena = context_.arena;
   const std::string_view path = indexed(indexed("tools", tool_index, ".functionDeclarations", arena), index, "", arena);
-  chat::Tool tool{.origin = request_.from};
+  chat::Tool tool{.origin = request_.from, .path = path};
   Value openapi;
   Value schema;
   for (const json::Member member : declaration.members()) {
@@ -73,8 +76,6 @@ Outcome<void> ConfigReader::read_declaration(Value declaration, size_t tool_inde
       openapi = member.value;
     } else if (key == "parametersJsonSchema" || key == "parameters_json_schema") {
       schema = member.value;
-    } else if (!member.value.is_null()) {
-      extra(arena.concat(path, "."), key, member.value);
     }
   }
   if (tool.name.empty()) return invalid(arena, arena.concat(path, ".name"), "A function declaration needs a name.");
@@ -231,14 +232,19 @@ void ConfigReader::read_thinking(Value config) {
 void ConfigReader::read_format(Value mime, Value openapi, Value schema) {
   chat::ResponseFormat& format = request_.format;
   const bool json = mime.equals("application/json");
+  const auto spell = [&](std::string_view client) {
+    request_.spellings.push(context_.arena, {.field = "response_format", .client = client});
+  };
   if (schema.is_object()) {
     format.kind = FormatKind::json_schema;
+    spell("generationConfig.responseJsonSchema");
     format.schema = schema.raw();
   } else if (openapi.is_object()) {
     format.kind = FormatKind::json_schema;
     schemas_.push_back({PendingSchema::Place::format, 0, openapi.raw()});
   } else if (json) {
     format.kind = FormatKind::json_object;
+    spell("generationConfig.responseMimeType");
   }
   if (mime.is_string() && !json && !mime.equals("text/plain")) extra("generationConfig.", "responseMimeType", mime);
 }

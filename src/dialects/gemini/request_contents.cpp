@@ -43,7 +43,9 @@ Outcome<void> ContentsReader::read_contents(Value contents) {
 }
 
 Outcome<void> ContentsReader::read_system(Value instruction) {
-  Message message{.role = Role::system};
+  Message message{.role = Role::system, .path = "systemInstruction"};
+  parts_.list = "systemInstruction.parts";
+  parts_.index = 0;
   if (instruction.is_string()) {
     message.parts.push(context_.arena, {.text = instruction.string(context_.arena)});
   } else if (!instruction.is_object()) {
@@ -51,7 +53,10 @@ Outcome<void> ContentsReader::read_system(Value instruction) {
   }
   const Value parts = instruction["parts"];
   if (parts.is_object()) read_part(parts, message);
-  for (const Value part : parts.elements()) read_part(part, message);
+  for (const Value part : parts.elements()) {
+    read_part(part, message);
+    ++parts_.index;
+  }
   flush_run(message);
   if (!message.parts.empty()) request_.messages.push(context_.arena, message);
   return {};
@@ -62,7 +67,9 @@ Outcome<void> ContentsReader::read_content(Value content, size_t index) {
   if (!content.is_object()) {
     return invalid(arena, indexed("contents", index, "", arena), "Expected a Content object with parts.");
   }
-  Message message{.role = role_of(content, arena)};
+  Message message{.role = role_of(content, arena), .path = indexed("contents", index, "", arena)};
+  parts_.list = arena.concat(message.path, ".parts");
+  parts_.index = 0;
   const Value parts = content["parts"];
   if (message.role == Role::assistant && answering_) {
     calls_.clear();
@@ -81,6 +88,7 @@ Outcome<void> ContentsReader::read_content(Value content, size_t index) {
       return invalid(arena, indexed("contents", index, ".parts", arena), "Expected an array of Part objects.");
     }
     read_part(part, message);
+    ++parts_.index;
   }
   flush_run(message);
   if (!message.parts.empty()) request_.messages.push(arena, message);

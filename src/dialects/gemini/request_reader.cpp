@@ -2,6 +2,7 @@
 
 #include "chat/schema.h"
 #include "dialects/gemini/functions.h"
+#include "dialects/gemini/request_members.h"
 #include "dialects/gemini/request_object.h"
 #include "dialects/gemini/words.h"
 #include "dialects/request_gates.h"
@@ -58,6 +59,8 @@ Outcome<void> read_request_object(Value root, const ReadContext& context, chat::
   if (members.generation.present()) TRY_VOID(config.read_generation(members.generation));
   if (members.labels.is_object()) request.metadata = members.labels.raw();
   request.service_tier = members.service_tier.string(context.arena);
+  // The tree is gone when schemas are parsed.
+  note_unread(root, kRequestShape, request, context.arena);
   for (const PendingSchema& pending : schemas) {
     const std::string_view schema = chat::schema_from_openapi(pending.schema, context.parser, context.arena);
     if (pending.place == PendingSchema::Place::tool) {

@@ -1,10 +1,12 @@
 // Thinking settings, members kept for the same dialect, and what is left.
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "dialects/gemini/functions.h"
 #include "dialects/gemini/request_writer.h"
 #include "dialects/gemini/words.h"
+#include "dialects/losses.h"
 
 namespace llmgw::dialects::gemini {
 
@@ -115,18 +117,33 @@ void RequestWriter::write_extras_of(std::string_view path) {
   }
 }
 
-void RequestWriter::write_top_extras() {
+// OpenAI's and OpenRouter's words for what the answer is to be made of.
+void RequestWriter::write_modalities() {
+  for (const chat::Extra& extra : request_.extras) {
+    if (is_gemini(request_.from) || extra.name != "modalities") continue;
+    w_.key("responseModalities").begin_array();
+    for (const std::string_view word : {"text", "image", "audio"}) {
+      const std::string quoted = "\"" + std::string(word) + "\"";
+      if (extra.value.find(quoted) == std::string_view::npos) continue;
+      w_.value(word == "text" ? "TEXT" : word == "image" ? "IMAGE" : "AUDIO");
+    }
+    w_.end_array();
+  }
+}
+
+Outcome<void> RequestWriter::write_top_extras() {
   // Asks for what every answer has anyway.
-  constexpr std::array<std::string_view, 2> kHarmless{"stream_options", "stream"};
+  constexpr std::array<std::string_view, 3> kHarmless{"stream_options", "stream", "modalities"};
   for (const chat::Extra& extra : request_.extras) {
     const bool top = extra.name.find_first_of(".[") == std::string_view::npos;
     if (!is_gemini(request_.from)) {
       if (std::ranges::find(kHarmless, extra.name) == kHarmless.end())
-        context_.warnings.dropped(extra.name, "this model's API has no such parameter");
+        TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
     } else if (top) {
       w_.raw_member(extra.name, extra.value);
     }
   }
+  return {};
 }
 
 void RequestWriter::warn_of_the_rest() {
@@ -136,12 +153,11 @@ void RequestWriter::warn_of_the_rest() {
   };
   const std::string_view bias = request_.logit_bias;
   warn(!bias.empty() && bias != "{}", "logit_bias");
-  warn(!request_.user.empty(), "user");
+  warn(!one_user(request_, context_).empty(), user_field(request_));
   warn(request_.parallel_tool_calls == false && !request_.tools.empty(), "parallel_tool_calls");
   warn(!request_.verbosity.empty() && request_.verbosity != "medium", "verbosity");
   warn(!request_.prompt_cache_key.empty(), "prompt_cache_key");
   warn(!request_.prompt_cache_retention.empty(), "prompt_cache_retention");
-  warn(!request_.truncation.empty() && request_.truncation != "disabled", "truncation");
   const std::string_view tier = request_.service_tier;
   warn(!tier.empty() && tier != "auto" && tier != "default" && tier != "standard_only" && tier != "standard",
        "service_tier");

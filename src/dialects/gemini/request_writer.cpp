@@ -7,6 +7,7 @@
 #include "dialects/gemini/contents_writer.h"
 #include "dialects/gemini/functions.h"
 #include "dialects/gemini/words.h"
+#include "dialects/losses.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::gemini {
@@ -44,9 +45,12 @@ Outcome<void> RequestWriter::write() {
       context_.warnings.dropped("metadata", "this model's API has no such parameter");
     }
   }
-  write_top_extras();
+  TRY_VOID(write_top_extras());
   w_.end_object();
   warn_of_the_rest();
+  // AI Studio has no name for a file.
+  const bool vertex = target_.dialect == chat::Dialect::vertex;
+  warn_of_losses(request_, {.dialect = chat::Dialect::gemini, .titles = vertex}, context_);
   return {};
 }
 
@@ -119,7 +123,7 @@ Outcome<void> RequestWriter::write_tools() {
       if (is_gemini(tool.origin)) {
         w_.raw(tool.raw);
       } else {
-        context_.warnings.dropped(indexed("tools", index, "", context_.arena),
+        context_.warnings.dropped(tool_path(tool, index, context_.arena),
                                   "a server tool of another provider that this one does not have");
       }
     }
@@ -134,13 +138,11 @@ void RequestWriter::write_function(const Tool& tool, size_t index) {
   if (!tool.description.empty()) w_.member("description", tool.description);
   std::string_view schema = tool.kind == ToolKind::custom ? custom_tool_schema() : tool.schema;
   if (tool.kind == ToolKind::custom) {
-    context_.warnings.emulated(indexed("tools", index, "", context_.arena), "a free-text tool became a function");
+    context_.warnings.emulated(tool_path(tool, index, context_.arena), "a free-text tool became a function");
   }
-  if (tool.strict == true) {
-    context_.warnings.dropped(indexed("tools", index, ".strict", context_.arena), "this model has no strict tools");
-  }
+  warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
   if (!schema.empty()) {
-    const std::string_view field = indexed("tools", index, ".parameters", context_.arena);
+    const std::string_view field = schema_path(request_, tool, index, context_.arena);
     const bool openapi = target_.tool_schema == SchemaSubset::gemini_openapi;
     const SchemaSubset subset = openapi ? target_.tool_schema : SchemaSubset::gemini_json;
     schema = object_schema(schema, context_.parser, context_.arena);
@@ -159,6 +161,13 @@ void RequestWriter::write_format_tool() {
   const std::string_view schema =
       chat::convert_schema(object, subset, "response_format", context_.parser, context_.arena, context_.warnings);
   w_.raw_member(openapi ? "parameters" : "parametersJsonSchema", schema).end_object();
+}
+
+// VALIDATED, which the model has no word for.
+bool RequestWriter::has_own_mode() const {
+  return is_gemini(request_.from) && std::ranges::any_of(request_.extras, [](const chat::Extra& extra) {
+           return extra.name == "toolConfig.functionCallingConfig.mode";
+         });
 }
 
 void RequestWriter::write_tool_config() {
@@ -184,8 +193,10 @@ void RequestWriter::write_tool_config() {
           w_.end_array();
         }
         break;
-      default: w_.member("mode", emulation_.format_tool ? "ANY" : "AUTO"); break;
+      default:
+        if (!has_own_mode()) w_.member("mode", emulation_.format_tool ? "ANY" : "AUTO");
     }
+    write_extras_of("toolConfig.functionCallingConfig.");
     w_.end_object();
   }
   write_extras_of("toolConfig.");
@@ -205,6 +216,7 @@ Outcome<void> RequestWriter::write_generation() {
   write_format();
   write_thinking();
   write_extras_of("generationConfig.");
+  write_modalities();
   w_.end_object();
   return {};
 }

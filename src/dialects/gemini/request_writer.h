@@ -43,7 +43,9 @@ class RequestWriter {
   void write_budget();
   void write_level();
   void write_extras_of(std::string_view path);
-  void write_top_extras();
+  bool has_own_mode() const;
+  void write_modalities();
+  Outcome<void> write_top_extras();
   void warn_of_the_rest();
 
   const chat::Request& request_;

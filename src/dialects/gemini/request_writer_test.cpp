@@ -92,7 +92,7 @@ TEST(GeminiRequest, Table) {
     const std::string_view name = row.name;
     if (name == "media") {
       // Video is not taken, and leaving it out would change what is asked.
-      EXPECT_EQ(world.write_request(to), "error: contents: This model does not take media of that kind.");
+      EXPECT_EQ(world.write_request(to), "error: contents[0].parts[1]: This model does not take video.");
       world.request.messages[0].parts.pop();
     }
     EXPECT_EQ(with_short_ids(world.write_request(to)), row.out);

@@ -98,6 +98,7 @@ Outcome<void> read_image(json::Value part, std::string_view field, const ReadCon
   chat::Media media = inline_media.value_or(chat::Media{.source = chat::MediaSource::url, .data = url});
   if (media.data.empty()) return invalid("the address or the data is empty", field);
   media.detail = detail;
+  media.path = field;
   out.media = context.arena.make<chat::Media>(media);
   return {};
 }
@@ -108,7 +109,9 @@ Outcome<void> read_audio(json::Value part, std::string_view field, const ReadCon
   if (!data.is_string()) return invalid("expected an object with the texts 'data' and 'format'", field);
   const std::string_view type = audio_type_from(audio["format"].string(context.arena), context.arena);
   out.kind = PartKind::audio;
-  out.media = context.arena.make<chat::Media>(media_from_text(data.string(context.arena), type, context.arena));
+  chat::Media media = media_from_text(data.string(context.arena), type, context.arena);
+  media.path = field;
+  out.media = context.arena.make<chat::Media>(media);
   return {};
 }
 
@@ -119,12 +122,14 @@ Outcome<void> read_file(json::Value part, std::string_view field, const ReadCont
   out.name = file.any_of("filename", "file_name").string(arena);
   if (const json::Value id = file["file_id"]; id.is_string() && !id.escaped().empty()) {
     out.media = arena.make<chat::Media>(
-        chat::Media{.source = chat::MediaSource::file_id, .data = id.string(arena), .media_type = {}});
+        chat::Media{.source = chat::MediaSource::file_id, .data = id.string(arena), .media_type = {}, .path = field});
     return {};
   }
   const json::Value data = file.any_of("file_data", "file_url", "url");
   if (!data.is_string()) return invalid("expected an object with a text 'file_data' or 'file_id'", field);
-  out.media = arena.make<chat::Media>(media_from_text(data.string(arena), type_of_file_name(out.name), arena));
+  chat::Media media = media_from_text(data.string(arena), type_of_file_name(out.name), arena);
+  media.path = field;
+  out.media = arena.make<chat::Media>(media);
   return {};
 }
 
@@ -236,10 +241,11 @@ Outcome<void> read_content(json::Value content, std::string_view field, const Re
   size_t index = 0;
   for (const json::Value element : content.elements()) {
     Part part;
-    if (auto read = read_part(element, field, context, part); !read) {
-      read.error().param = path(context.arena, field, index);
-      return read;
-    }
+    // Texts need no path: they are taken everywhere.
+    const bool text = element.is_string() || element["type"].equals("text");
+    auto read = read_part(element, text ? field : path(context.arena, field, index), context, part);
+    if (!read && text) read.error().param = path(context.arena, field, index);
+    if (!read) return read;
     parts.push(context.arena, part);
     ++index;
   }

@@ -34,6 +34,7 @@ class MessagesReader {
   Outcome<void> read_message(json::Value value) {
     const json::Value role = value["role"];
     Message message;
+    message.path = field_;
     message.name = value["name"].string(context_.arena);
     if (role.equals("assistant")) {
       message.role = Role::assistant;
@@ -89,7 +90,8 @@ class MessagesReader {
   void read_earlier_audio(json::Value audio, Message& message) {
     const json::Value id = audio["id"];
     if (!id.is_string()) return;
-    const chat::Media media{.source = chat::MediaSource::file_id, .data = id.string(context_.arena)};
+    const chat::Media media{
+        .source = chat::MediaSource::file_id, .data = id.string(context_.arena), .path = member("audio")};
     message.parts.push(context_.arena, {.kind = PartKind::audio, .media = context_.arena.make<chat::Media>(media)});
   }
 

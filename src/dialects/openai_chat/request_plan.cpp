@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "dialects/losses.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/request_writer.h"
 #include "dialects/openai_chat/words.h"
@@ -61,11 +62,12 @@ class Planner {
       return invalid("this model does not call tools", "tools");
     }
     size_t index = 0;
-    for (const Tool& tool : request_.tools) add(tool, path(arena_, "tools", index++));
+    for (const Tool& tool : request_.tools) add(tool, index++);
     return {};
   }
 
-  void add(Tool tool, std::string_view field) {
+  void add(Tool tool, size_t index) {
+    const std::string_view field = tool_path(tool, index, arena_);
     if (tool.kind == ToolKind::opaque) {
       if (plan_.same_dialect && is_own_dialect(tool.origin)) {
         plan_.tools.push(arena_, tool);
@@ -80,10 +82,10 @@ class Planner {
       tool.schema = custom_tool_schema();
       tool.strict = std::nullopt;
     }
-    if (tool.strict == true && !target_.strict_tools) {
-      context_.warnings.dropped(arena_.concat(field, ".strict"), "this provider has no strict tools");
+    if (!target_.strict_tools) {
+      warn_not_strict(request_, tool, index, "this provider has no strict tools", context_);
+      tool.strict = std::nullopt;
     }
-    if (!target_.strict_tools) tool.strict = std::nullopt;
     plan_.tools.push(arena_, tool);
   }
 

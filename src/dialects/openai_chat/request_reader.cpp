@@ -1,9 +1,11 @@
 #include "dialects/openai_chat/request_reader.h"
 
+#include <algorithm>
 #include <array>
 
 #include "dialects/openai_chat/functions.h"
 #include "dialects/openai_chat/message_reader.h"
+#include "dialects/openai_chat/request_members.h"
 
 namespace llmgw::dialects::openai_chat {
 namespace {
@@ -139,9 +141,11 @@ Outcome<void> read_template_arguments(const Setting& s) {
   return {};
 }
 
+// OpenAI and its vendors have several names for the same: the one that the client used is told.
 struct Member {
   std::string_view name;
   Outcome<void> (*read)(const Setting&);
+  std::string_view field = {};  // the model's, where it is called otherwise
 };
 
 constexpr std::array<Member, 37> kMembers{{
@@ -155,18 +159,18 @@ constexpr std::array<Member, 37> kMembers{{
     {"top_p", [](const Setting& s) { return number(s, s.request.top_p); }},
     {"top_k", [](const Setting& s) { return number(s, s.request.top_k); }},
     {"max_tokens", read_max_tokens},
-    {"max_completion_tokens", [](const Setting& s) { return count(s, s.request.max_tokens); }},
+    {"max_completion_tokens", [](const Setting& s) { return count(s, s.request.max_tokens); }, "max_tokens"},
     {"response_format", [](const Setting& s) { return read_response_format(s.value, s.context, s.request); }},
     {"reasoning_effort", read_effort},
-    {"reasoning", read_reasoning_object},
-    {"thinking", read_thinking},
-    {"enable_thinking", read_enable_thinking},
-    {"chat_template_kwargs", read_template_arguments},
+    {"reasoning", read_reasoning_object, "reasoning"},
+    {"thinking", read_thinking, "reasoning"},
+    {"enable_thinking", read_enable_thinking, "reasoning"},
+    {"chat_template_kwargs", read_template_arguments, "reasoning"},
     {"stop", read_stop},
     {"n", [](const Setting& s) { return count(s, s.request.n); }},
     {"seed", [](const Setting& s) { return number(s, s.request.seed); }},
     {"user", [](const Setting& s) { return word(s, s.request.user); }},
-    {"safety_identifier", [](const Setting& s) { return word(s, s.request.user); }},
+    {"safety_identifier", [](const Setting& s) { return word(s, s.request.safety_identifier); }},
     {"metadata", [](const Setting& s) { return object(s, s.request.metadata); }},
     {"store", [](const Setting& s) { return flag(s, s.request.store); }},
     {"logprobs", [](const Setting& s) { return flag(s, s.request.logprobs); }},
@@ -175,8 +179,9 @@ constexpr std::array<Member, 37> kMembers{{
     {"frequency_penalty", [](const Setting& s) { return number(s, s.request.frequency_penalty); }},
     {"presence_penalty", [](const Setting& s) { return number(s, s.request.presence_penalty); }},
     {"parallel_tool_calls", [](const Setting& s) { return flag(s, s.request.parallel_tool_calls); }},
-    {"functions", [](const Setting& s) { return read_functions(s.value, s.context, s.request); }},
-    {"function_call", [](const Setting& s) { return read_function_choice(s.value, s.context, s.request); }},
+    {"functions", [](const Setting& s) { return read_functions(s.value, s.context, s.request); }, "tools"},
+    {"function_call", [](const Setting& s) { return read_function_choice(s.value, s.context, s.request); },
+     "tool_choice"},
     {"service_tier", [](const Setting& s) { return word(s, s.request.service_tier); }},
     {"verbosity", [](const Setting& s) { return word(s, s.request.verbosity); }},
     {"prompt_cache_key", [](const Setting& s) { return word(s, s.request.prompt_cache_key); }},
@@ -194,6 +199,24 @@ const Member* find_member(std::string_view name) {
     if (member.name == name) return &member;
   }
   return nullptr;
+}
+
+void spell(const Member& member, Request& request, base::Arena& arena) {
+  if (member.field.empty()) return;
+  request.spellings.push(arena, {.field = member.field, .client = member.name});
+  // Both of the model's words for it.
+  if (member.field == "reasoning") request.spellings.push(arena, {.field = "reasoning_effort", .client = member.name});
+}
+
+// The mark's newer name, where the client used no other.
+void spell_marks(std::string_view body, Request& request, base::Arena& arena) {
+  const auto marked = [](const auto& each) { return each.cache != chat::CacheMark::none; };
+  const bool any = std::ranges::any_of(request.tools, marked) ||
+                   std::ranges::any_of(request.messages, [&](const chat::Message& message) {
+                     return std::ranges::any_of(message.parts, marked);
+                   });
+  if (!any || body.find("\"cache_control\"") != std::string_view::npos) return;
+  request.spellings.push(arena, {.field = "cache_control", .client = "prompt_cache_breakpoint"});
 }
 
 // A plain text answer is what everyone gives: asking for it is no extra.
@@ -217,11 +240,14 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
     const Member* const known = find_member(name);
     if (known != nullptr) {
       TRY_VOID(known->read({.value = member.value, .name = known->name, .context = context, .request = request}));
+      spell(*known, request, context.arena);
     } else if (!is_default(name, member.value)) {
       request.extras.push(context.arena, {.name = name, .value = member.value.raw()});
     }
   }
   if (!any_messages) return invalid("you must provide a messages parameter", "messages");
+  note_unread(*root, kRequestShape, request, context.arena);
+  spell_marks(body, request, context.arena);
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "chat/schema.h"
+#include "dialects/losses.h"
 #include "dialects/openai_chat/request_writer.h"
 #include "dialects/request_gates.h"
 
@@ -133,13 +134,13 @@ void write_tools(json::Writer& w, const chat::Request& request, const chat::Targ
   w.key("tools").begin_array();
   size_t index = 0;
   for (const Tool& tool : plan.tools) {
-    const std::string_view field = indexed("tools", index++, "", context.arena);
+    const std::string_view schema = schema_path(request, tool, index++, context.arena);
     if (tool.kind == ToolKind::opaque) {
       w.raw(tool.raw);
     } else if (tool.kind == ToolKind::custom) {
       write_custom(w, tool);
     } else {
-      write_function(w, tool, target, plan.same_dialect, field, context);
+      write_function(w, tool, target, plan.same_dialect, schema, context);
     }
   }
   w.end_array();

@@ -19,7 +19,8 @@ Outcome<Tool> read_function(json::Value function, std::string_view field, base::
   return Tool{.strict = function["strict"].boolean(),
               .name = name.string(arena),
               .description = function["description"].string(arena),
-              .schema = raw_object(function["parameters"])};
+              .schema = raw_object(function["parameters"]),
+              .path = field};
 }
 
 Outcome<Tool> read_tool(json::Value value, std::string_view field, base::Arena& arena) {
@@ -45,6 +46,7 @@ Outcome<Tool> read_tool(json::Value value, std::string_view field, base::Arena& 
     return invalid("expected a text 'type'", field);
   }
   tool.cache = read_cache_mark(value);
+  tool.path = field;
   return tool;
 }
 

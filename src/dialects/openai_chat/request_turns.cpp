@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "dialects/losses.h"
 #include "dialects/media.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/message_writer.h"
@@ -18,9 +19,14 @@ using chat::Part;
 using chat::PartKind;
 using chat::Role;
 
-std::unexpected<chat::ClientError> unsupported(std::string_view message) {
+std::unexpected<chat::ClientError> unsupported(std::string_view message, const Part& part) {
   return std::unexpected(
-      chat::ClientError{.kind = chat::ErrorKind::unsupported, .message = message, .param = "messages"});
+      chat::ClientError{.kind = chat::ErrorKind::unsupported, .message = message, .param = media_path(part)});
+}
+
+Outcome<void> check_address(const Part& part) {
+  if (part.media->source != MediaSource::url || is_web_address(part.media->data)) return {};
+  return unsupported("this provider fetches from http and https addresses only: send the file itself", part);
 }
 
 class TurnWriter {
@@ -80,6 +86,7 @@ class TurnWriter {
   }
 
   Outcome<void> write_turn(const chat::Turn& turn) {
+    path_ = turn.path.empty() ? std::string_view("messages") : turn.path;
     switch (turn.role) {
       case Role::system:
       case Role::developer: system_message(turn.parts); return {};
@@ -139,7 +146,7 @@ class TurnWriter {
         if (plan_.same_dialect && is_own_dialect(part.origin)) {
           w_.raw(part.text);
         } else {
-          context_.warnings.dropped("messages", "only its own provider understands this content");
+          context_.warnings.dropped(path_, "only its own provider understands this content");
         }
         return {};
       // Not of a user's turn.
@@ -151,11 +158,13 @@ class TurnWriter {
   }
 
   Outcome<void> image(const Part& part) {
-    if (!target_.images || part.media == nullptr) return unsupported("this model takes no images");
+    if (!target_.images || part.media == nullptr) return unsupported("this model takes no images", part);
     const chat::Media& media = *part.media;
     if (media.source != MediaSource::base64 && media.source != MediaSource::url) {
-      return unsupported("an image must be base64 or an address for this provider");
+      return unsupported("this provider takes no uploaded file for an image: send the image itself or its address",
+                         part);
     }
+    TRY_VOID(check_address(part));
     w_.begin_object().member("type", "image_url").key("image_url").begin_object().key("url");
     address(media, "image/png");
     if (!media.detail.empty()) w_.member("detail", media.detail);
@@ -174,10 +183,12 @@ class TurnWriter {
   }
 
   Outcome<void> video(const Part& part) {
-    if (!target_.video || part.media == nullptr) return unsupported("this model takes no videos");
+    if (!target_.video || part.media == nullptr) return unsupported("this model takes no videos", part);
     if (part.media->source != MediaSource::base64 && part.media->source != MediaSource::url) {
-      return unsupported("a video must be base64 or an address for this provider");
+      return unsupported("this provider takes no uploaded file for a video: send the video itself or its address",
+                         part);
     }
+    TRY_VOID(check_address(part));
     w_.begin_object().member("type", "video_url").key("video_url").begin_object().key("url");
     address(*part.media, "video/mp4");
     w_.end_object().end_object();
@@ -185,11 +196,18 @@ class TurnWriter {
   }
 
   Outcome<void> audio(const Part& part) {
-    if (!target_.audio || part.media == nullptr) return unsupported("this model takes no audio");
-    if (part.media->source != MediaSource::base64) return unsupported("audio must be base64 for this provider");
+    if (!target_.audio || part.media == nullptr) return unsupported("this model takes no audio", part);
+    if (part.media->source != MediaSource::base64)
+      return unsupported("this provider takes audio in base64 only: send the audio itself", part);
     w_.begin_object().member("type", "input_audio").key("input_audio").begin_object();
     w_.member("data", part.media->data).member("format", audio_format_from(part.media->media_type));
     w_.end_object().end_object();
+    return {};
+  }
+
+  // Under its title, which has no other place.
+  Outcome<void> document_text(const Part& part, std::string_view text) {
+    w_.begin_object().member("type", "text").member("text", titled(part.name, text, arena_)).end_object();
     return {};
   }
 
@@ -197,23 +215,18 @@ class TurnWriter {
     if (part.media == nullptr) return {};
     const chat::Media& media = *part.media;
     // What is text anyway can be read by every model.
-    if (media.source == MediaSource::text) {
-      w_.begin_object().member("type", "text").member("text", media.data).end_object();
-      return {};
-    }
+    if (media.source == MediaSource::text) return document_text(part, media.data);
     if (media.source == MediaSource::base64 && media.media_type.starts_with("text/")) {
       const std::span<char> bytes = arena_.bytes(media.data.size());
       const auto size = base::base64_decode(media.data, bytes.data());
-      if (size && json::is_utf8({bytes.data(), *size})) {
-        w_.begin_object().member("type", "text").member("text", std::string_view(bytes.data(), *size)).end_object();
-        return {};
-      }
+      if (size && json::is_utf8({bytes.data(), *size})) return document_text(part, {bytes.data(), *size});
     }
-    if (!target_.documents) return unsupported("this model takes no documents");
+    if (!target_.documents) return unsupported("this model takes no documents", part);
     if (media.source == MediaSource::url && !target_.document_urls) {
-      return unsupported("a document must be base64 for this provider");
+      return unsupported("this provider fetches no documents: send the document itself", part);
     }
-    if (is_upload_elsewhere(media, from_)) return unsupported(kUploadElsewhere);
+    if (is_upload_elsewhere(media, from_)) return unsupported(kUploadElsewhere, part);
+    TRY_VOID(check_address(part));
     w_.begin_object().member("type", "file").key("file").begin_object();
     if (media.source == MediaSource::file_id) {
       w_.member("file_id", media.data);
@@ -239,7 +252,7 @@ class TurnWriter {
         refusal += part.text;
       } else if (part.kind == PartKind::opaque || part.kind == PartKind::image || part.kind == PartKind::document ||
                  part.kind == PartKind::video) {
-        context_.warnings.dropped("messages", "an assistant's turn of this provider has only text and tool calls");
+        context_.warnings.dropped(path_, "an assistant's turn of this provider has only text and tool calls");
       }
     }
     const bool has_refusals = target_.minter == chat::Minter::openai || target_.minter == chat::Minter::azure;
@@ -353,9 +366,10 @@ class TurnWriter {
         text += inner.text;
       } else if (inner.kind == PartKind::document && inner.media != nullptr &&
                  inner.media->source == MediaSource::text) {
-        text += inner.media->data;
+        text += titled(inner.name, inner.media->data, arena_);
       } else {
-        context_.warnings.dropped("messages", "a tool's result can only be text for this provider");
+        context_.warnings.dropped(inner.media != nullptr ? media_path(inner) : path_,
+                                  "a tool's result can only be text for this provider");
       }
     }
     constexpr std::string_view kError = "error";
@@ -371,6 +385,7 @@ class TurnWriter {
   base::Arena& arena_;
   const chat::Dialect from_;
   std::string_view system_role_;
+  std::string_view path_;  // of the turn at hand
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "dialects/openai_chat/request_writer.h"
 
+#include "dialects/losses.h"
 #include "dialects/openai_chat/functions.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/words.h"
@@ -24,8 +25,9 @@ class RequestWriter {
     TRY_VOID(sampling(plan));
     identity();
     stream();
-    extras(plan);
+    TRY_VOID(extras(plan));
     w_.end_object();
+    warn_of_losses(request_, keeps(), context_);
     return {};
   }
 
@@ -46,6 +48,17 @@ class RequestWriter {
             .id_rule = target_.tool_id_rule,
             .id_max = target_.tool_id_max,
             .ids_unique = target_.tool_ids_unique};
+  }
+
+  bool openai() const { return target_.minter == chat::Minter::openai || target_.minter == chat::Minter::azure; }
+
+  // OpenAI itself shows no thoughts here; its vendors do, and look at pictures as closely as they are told.
+  Keeps keeps() const {
+    return {.dialect = chat::Dialect::openai_chat,
+            .names = true,
+            .detail = true,
+            .thoughts = !openai(),
+            .store = target_.store};
   }
 
   // A number or JSON that the target takes or does not.
@@ -99,7 +112,7 @@ class RequestWriter {
   }
 
   void identity() {
-    text("user", request_.user, target_.user);
+    user();
     raw("metadata", request_.metadata, target_.metadata);
     if (request_.store && target_.store) w_.member("store", *request_.store);
     if (!request_.service_tier.empty()) {
@@ -112,6 +125,22 @@ class RequestWriter {
     text("prompt_cache_retention", request_.prompt_cache_retention, target_.prompt_cache_key);
   }
 
+  // Vendors know the older name only.
+  void user() {
+    if (openai() && target_.user) {
+      text("user", request_.user, true);
+      text("safety_identifier", request_.safety_identifier, true);
+      return;
+    }
+    const std::string_view name = one_user(request_, context_);
+    if (name.empty()) return;
+    if (target_.user) {
+      w_.member("user", name);
+    } else {
+      context_.warnings.dropped(user_field(request_), "this provider has no such parameter");
+    }
+  }
+
   void stream() {
     if (!request_.stream) return;
     w_.member("stream", true);
@@ -122,17 +151,18 @@ class RequestWriter {
     if (target_.stream_options) w_.key("stream_options").begin_object().member("include_usage", true).end_object();
   }
 
-  void extras(const Plan& plan) {
+  Outcome<void> extras(const Plan& plan) {
     for (const chat::Extra& extra : request_.extras) {
       if (plan.same_dialect) {
         w_.raw_member(extra.name, extra.value);
       } else {
-        context_.warnings.dropped(extra.name, "this provider's API has no such parameter");
+        TRY_VOID(leave_extra(extra, "this provider's API has no such parameter", context_));
       }
     }
     if (!plan.same_dialect && request_.top_logprobs && !target_.logprobs) {
       context_.warnings.dropped("top_logprobs", "this model has no such parameter");
     }
+    return {};
   }
 
   const chat::Request& request_;

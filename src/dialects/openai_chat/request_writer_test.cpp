@@ -130,7 +130,7 @@ TEST_F(OpenaiChatWriter, MediaNobodyCouldSeeAreRefused) {
     read(R"({"messages":[{"role":"user","content":[)" + std::string(part) + "]}]}");
     chat::Target target = vendor();
     target.images = target.documents = false;
-    EXPECT_THAT(write(target), StartsWith("error: messages: this model takes no ")) << part;
+    EXPECT_THAT(write(target), StartsWith("error: messages[0].content[0]: this model takes no ")) << part;
     target.images = target.documents = target.audio = target.video = true;
     EXPECT_THAT(write(target), HasSubstr(part));
   }
@@ -145,7 +145,8 @@ TEST_F(OpenaiChatWriter, UploadedFilesAreOpenaisOwn) {
   EXPECT_THAT(write(target), HasSubstr(R"("file":{"file_id":"file_1"})"));
   for (const chat::Dialect other : {chat::Dialect::anthropic, chat::Dialect::gemini}) {
     world_.request.from = other;
-    EXPECT_THAT(write(target), StartsWith("error: messages: a file uploaded to another provider")) << write(target);
+    EXPECT_THAT(write(target), StartsWith("error: messages[0].content[0]: a file uploaded to another provider"))
+        << write(target);
   }
 }
 

@@ -30,7 +30,7 @@ Outcome<void> InputWriter::write_assistant(const Source& source, const chat::Lis
           break;
         }
         [[fallthrough]];
-      default: context_.warnings.dropped(path(source, 0), "this API has no such item in the assistant's turns");
+      default: context_.warnings.dropped(path(source), "this API has no such item in the assistant's turns");
     }
   }
   return {};
@@ -97,7 +97,7 @@ void InputWriter::write_reasoning(const Source& source, const Part& part) {
   const bool returnable = part.has_signature() && !part.signature->data.empty() &&
                           chat::may_return(*part.signature, target_.minter, target_.model);
   if (!returnable && (target_.reasoning_member.empty() || part.text.empty())) {
-    context_.warnings.dropped(path(source, 0), "this model takes back no reasoning but its own, encrypted");
+    context_.warnings.dropped(path(source), "this model takes back no reasoning but its own, encrypted");
     return;
   }
   writer_.begin_object().member("type", "reasoning");

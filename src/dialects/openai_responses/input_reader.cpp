@@ -42,6 +42,7 @@ Outcome<void> InputReader::read(json::Value input) {
   if (!input.is_array()) return invalid(context_.arena, "input", "input must be a string or an array of items");
   size_t index = 0;
   for (const json::Value element : input.elements()) {
+    index_ = index;
     if (auto read = item(element, index++); !read) return read;
   }
   flush_signature();
@@ -79,8 +80,9 @@ Outcome<void> InputReader::message(json::Value item, size_t index) {
     assistant ? assistant_part(message, part) : static_cast<void>(message.parts.push(arena, part));
   } else if (content.is_array()) {
     size_t number = 0;
+    const std::string_view list = indexed("input", index, ".content", arena);
     for (const json::Value element : content.elements()) {
-      auto part = content_part(element, index, number++);
+      auto part = content_part(element, indexed(list, number++, "", arena));
       if (!part) return std::unexpected(part.error());
       assistant ? assistant_part(message, *part) : static_cast<void>(message.parts.push(arena, *part));
     }
@@ -91,7 +93,7 @@ Outcome<void> InputReader::message(json::Value item, size_t index) {
   return {};
 }
 
-Outcome<Part> InputReader::content_part(json::Value part, size_t item, size_t index) {
+Outcome<Part> InputReader::content_part(json::Value part, std::string_view path) {
   base::Arena& arena = context_.arena;
   const json::Value type = part["type"];
   Part read;
@@ -100,12 +102,11 @@ Outcome<Part> InputReader::content_part(json::Value part, size_t item, size_t in
   } else if (type.equals("refusal")) {
     read = {.kind = PartKind::refusal, .text = part["refusal"].string(arena)};
   } else {
-    read = media_part(part, arena);
+    read = media_part(part, path, arena);
     if (read.kind == PartKind::text) {
-      const std::string behind = ".content[" + std::to_string(index) + "]";
-      return bad_item(arena, item, behind,
-                      "a part must be input_text, input_image, input_file, input_audio, output_text or refusal, "
-                      "and have what its type needs");
+      return invalid(arena, path,
+                     "a part must be input_text, input_image, input_file, input_audio, output_text or refusal, "
+                     "and have what its type needs");
     }
   }
   read.cache = cache_mark(part);
@@ -123,8 +124,9 @@ Outcome<void> InputReader::output(json::Value item, size_t index, bool custom) {
   const json::Value output = item["output"];
   if (output.is_array()) {
     size_t number = 0;
+    const std::string_view list = indexed("input", index, ".output", arena);
     for (const json::Value element : output.elements()) {
-      auto part = content_part(element, index, number++);
+      auto part = content_part(element, indexed(list, number++, "", arena));
       if (!part) return std::unexpected(part.error());
       result.content.push(arena, *part);
     }
@@ -180,6 +182,11 @@ void InputReader::assistant_part(Message& message, Part part) {
     waiting_ = nullptr;
   }
   message.parts.push(context_.arena, part);
+}
+
+void InputReader::push(Message message) {
+  message.path = indexed("input", index_, "", context_.arena);
+  request_.messages.push(context_.arena, message);
 }
 
 void InputReader::flush_signature() {

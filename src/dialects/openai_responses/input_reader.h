@@ -18,7 +18,7 @@ class InputReader {
  private:
   Outcome<void> item(json::Value item, size_t index);
   Outcome<void> message(json::Value item, size_t index);
-  Outcome<chat::Part> content_part(json::Value part, size_t item, size_t index);
+  Outcome<chat::Part> content_part(json::Value part, std::string_view path);
   Outcome<void> output(json::Value item, size_t index, bool custom);
   void call(json::Value item);
   void reasoning(json::Value item);
@@ -27,11 +27,12 @@ class InputReader {
   void assistant_part(chat::Message& message, chat::Part part);
   // A signature whose part never came stands on an empty text.
   void flush_signature();
-  void push(const chat::Message& message) { request_.messages.push(context_.arena, message); }
+  void push(chat::Message message);
 
   const ReadContext& context_;
   chat::Request& request_;
   const chat::Signature* waiting_ = nullptr;
+  size_t index_ = 0;  // of the item at hand
 };
 
 }  // namespace llmgw::dialects::openai_responses

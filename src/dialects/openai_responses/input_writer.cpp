@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "chat/turns.h"
+#include "dialects/losses.h"
 #include "dialects/media.h"
 #include "dialects/openai_responses/items.h"
 #include "dialects/request_gates.h"
@@ -52,11 +53,9 @@ chat::TurnRules rules_for(const chat::Target& target) {
 Outcome<void> InputWriter::write(std::string_view format_instruction) {
   writer_.begin_array();
   if (own()) {
-    size_t index = 0;
     for (const chat::Message& message : request_.messages) {
-      const Source source{.role = message.role, .id = message.id, .phase = message.phase, .index = index};
+      const Source source{.role = message.role, .id = message.id, .phase = message.phase, .path = message.path};
       if (message.id == kInstructionsId) continue;
-      ++index;
       if (auto written = write_source(source, message.parts); !written) return written;
     }
   } else {
@@ -67,9 +66,8 @@ Outcome<void> InputWriter::write(std::string_view format_instruction) {
       parts.push(context_.arena, part);
       if (auto written = write_source({.role = Role::system}, parts); !written) return written;
     }
-    size_t index = 0;
     for (const chat::Turn& turn : conversation.turns) {
-      const Source source{.role = turn.role, .phase = turn.phase, .index = index++};
+      const Source source{.role = turn.role, .phase = turn.phase, .path = turn.path};
       if (auto written = write_source(source, turn.parts); !written) return written;
     }
   }
@@ -98,11 +96,11 @@ Outcome<void> InputWriter::write_source(const Source& source, const chat::List<P
     }
     if (auto written = flush(); !written) return written;
     if (part.kind == PartKind::tool_result) {
-      if (auto written = write_result(source, part); !written) return written;
+      if (auto written = write_result(part); !written) return written;
     } else if (part.kind == PartKind::opaque && part.origin == chat::Dialect::openai_responses) {
       writer_.raw(part.text);
     } else {
-      context_.warnings.dropped(path(source, 0), "this API has no such item");
+      context_.warnings.dropped(path(source), "this API has no such item");
     }
   }
   return flush();
@@ -117,28 +115,30 @@ Outcome<void> InputWriter::write_content(const Source& source, const chat::List<
     return {};
   }
   writer_.begin_array();
-  size_t index = 0;
   for (const Part& part : parts) {
-    if (auto written = write_part(source, part, index++); !written) return written;
+    if (auto written = write_part(part); !written) return written;
   }
   writer_.end_array().end_object();
   return {};
 }
 
-Outcome<void> InputWriter::write_part(const Source& source, const Part& part, size_t index) {
+Outcome<void> InputWriter::write_part(const Part& part) {
   if (part.kind == PartKind::text) return write_text("input_text", part), Outcome<void>{};
   if (part.media == nullptr) return {};
-  const std::string_view field = path(source, index);
+  const std::string_view field = media_path(part);
   switch (part.kind) {
     case PartKind::image:
       if (!target_.images) return invalid(context_.arena, field, "this model takes no images");
       return write_image(*part.media, field);
     case PartKind::document:
-      if (!target_.documents) return invalid(context_.arena, field, "this model takes no documents");
+      if (!target_.documents && part.media->source != MediaSource::text) {
+        return invalid(context_.arena, field, "this model takes no documents");
+      }
       return write_document(part, field);
     case PartKind::audio: {
-      if (!target_.audio || part.media->source != MediaSource::base64) {
-        return invalid(context_.arena, field, "this model takes no audio");
+      if (!target_.audio) return invalid(context_.arena, field, "this model takes no audio");
+      if (part.media->source != MediaSource::base64) {
+        return invalid(context_.arena, field, "this model fetches no audio: send the audio itself, in base64");
       }
       const std::string_view format = audio_format_from(part.media->media_type);
       writer_.begin_object().member("type", "input_audio").key("input_audio").begin_object();
@@ -161,8 +161,9 @@ void InputWriter::write_text(std::string_view type, const Part& part) {
 Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_view path) {
   if (is_upload_elsewhere(media, request_.from)) return invalid(context_.arena, path, kUploadElsewhere);
   if (media.source == MediaSource::text) return invalid(context_.arena, path, "an image cannot be text");
-  if (media.source == MediaSource::url && !media.data.starts_with("http")) {
-    return invalid(context_.arena, path, "this model takes images from http and https addresses only");
+  if (media.source == MediaSource::url && !is_web_address(media.data)) {
+    return invalid(context_.arena, path,
+                   "this model fetches images from http and https addresses only: send the image itself");
   }
   writer_.begin_object().member("type", "input_image");
   if (media.source == MediaSource::file_id) {
@@ -189,8 +190,9 @@ Outcome<void> InputWriter::write_document(const Part& part, std::string_view pat
       return {};
     }
     case MediaSource::url:
-      if (!media.data.starts_with("http")) {
-        return invalid(context_.arena, path, "this model takes documents from http and https addresses only");
+      if (!is_web_address(media.data)) {
+        return invalid(context_.arena, path,
+                       "this model fetches documents from http and https addresses only: send the document itself");
       }
       writer_.begin_object().member("type", "input_file").member("file_url", media.data);
       if (!part.name.empty()) writer_.member("filename", part.name);
@@ -211,7 +213,7 @@ std::string_view InputWriter::result_text(const Part& part) {
   return part.is_error && !own() ? context_.arena.concat("Error: ", text) : text;
 }
 
-Outcome<void> InputWriter::write_result(const Source& source, const Part& part) {
+Outcome<void> InputWriter::write_result(const Part& part) {
   const bool custom =
       target_.custom_tools && (part.custom || std::ranges::find(custom_calls_, part.id) != custom_calls_.end());
   writer_.begin_object().member("type", custom ? "custom_tool_call_output" : "function_call_output");
@@ -227,10 +229,9 @@ Outcome<void> InputWriter::write_result(const Source& source, const Part& part) 
   if (part.is_error && !own()) {
     writer_.begin_object().member("type", "input_text").member("text", "Error:").end_object();
   }
-  size_t index = 0;
   for (const Part& one : part.content) {
     if (!is_content(one)) continue;
-    if (auto written = write_part(source, one, index++); !written) return written;
+    if (auto written = write_part(one); !written) return written;
   }
   writer_.end_array().end_object();
   return {};
@@ -240,8 +241,8 @@ void InputWriter::note_json(std::string_view text) {
   if (request_.format.kind == chat::FormatKind::json_object && !mentions_json_) mentions_json_ = contains_json(text);
 }
 
-std::string_view InputWriter::path(const Source& source, size_t part) const {
-  return part_path(request_.from, source.index, part, context_.arena);
+std::string_view InputWriter::path(const Source& source) {
+  return source.path.empty() ? "messages" : source.path;
 }
 
 std::string_view InputWriter::role_name(Role role) const {

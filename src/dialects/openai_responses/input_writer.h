@@ -25,14 +25,14 @@ class InputWriter {
     chat::Role role;
     std::string_view id = {};
     std::string_view phase = {};
-    size_t index = 0;  // for warnings and errors
+    std::string_view path = {};  // for warnings and errors
   };
 
   Outcome<void> write_source(const Source& source, const chat::List<chat::Part>& parts);
   Outcome<void> write_assistant(const Source& source, const chat::List<chat::Part>& parts);
   Outcome<void> write_content(const Source& source, const chat::List<chat::Part>& parts);
-  Outcome<void> write_result(const Source& source, const chat::Part& part);
-  Outcome<void> write_part(const Source& source, const chat::Part& part, size_t index);
+  Outcome<void> write_result(const chat::Part& part);
+  Outcome<void> write_part(const chat::Part& part);
   Outcome<void> write_image(const chat::Media& media, std::string_view path);
   Outcome<void> write_document(const chat::Part& part, std::string_view path);
   void write_assistant_text(const Source& source, const chat::Part& part);
@@ -43,7 +43,7 @@ class InputWriter {
   void write_text(std::string_view type, const chat::Part& part);
   std::string_view result_text(const chat::Part& part);
   void note_json(std::string_view text);
-  std::string_view path(const Source& source, size_t part) const;
+  static std::string_view path(const Source& source);
   std::string_view role_name(chat::Role role) const;
   bool own() const { return request_.from == chat::Dialect::openai_responses; }
 

@@ -41,7 +41,7 @@ const chat::Media* keep(const chat::Media& media, base::Arena& arena) {
   return arena.make<chat::Media>(media);
 }
 
-Part image_part(json::Value part, base::Arena& arena) {
+Part image_part(json::Value part, std::string_view path, base::Arena& arena) {
   const json::Value image_url = part["image_url"];
   const json::Value url = image_url.is_object() ? image_url["url"] : image_url;
   chat::Media media;
@@ -52,10 +52,11 @@ Part image_part(json::Value part, base::Arena& arena) {
   }
   if (media.data.empty()) return {};
   media.detail = part["detail"].string(arena);
+  media.path = path;
   return {.kind = PartKind::image, .media = keep(media, arena)};
 }
 
-Part file_part(json::Value part, base::Arena& arena) {
+Part file_part(json::Value part, std::string_view path, base::Arena& arena) {
   const std::string_view name = part["filename"].string(arena);
   chat::Media media;
   if (const json::Value data = part.any_of("file_data", "file_url"); data.is_string()) {
@@ -64,14 +65,16 @@ Part file_part(json::Value part, base::Arena& arena) {
     media = {.source = chat::MediaSource::file_id, .data = part["file_id"].string(arena)};
   }
   if (media.data.empty()) return {};
+  media.path = path;
   const bool image = media.media_type.starts_with("image/");
   return {.kind = image ? PartKind::image : PartKind::document, .name = name, .media = keep(media, arena)};
 }
 
-Part audio_part(json::Value part, base::Arena& arena) {
+Part audio_part(json::Value part, std::string_view path, base::Arena& arena) {
   const json::Value audio = part["input_audio"];
   const std::string_view format = audio["format"].string(arena);
-  const chat::Media media = media_from_text(audio["data"].string(arena), audio_type_from(format, arena), arena);
+  chat::Media media = media_from_text(audio["data"].string(arena), audio_type_from(format, arena), arena);
+  media.path = path;
   if (media.data.empty()) return {};
   return {.kind = PartKind::audio, .media = keep(media, arena)};
 }
@@ -112,11 +115,11 @@ const chat::Signature* reasoning_signature(json::Value item, const ReadContext& 
   return context.arena.make<chat::Signature>(signature);
 }
 
-Part media_part(json::Value part, base::Arena& arena) {
+Part media_part(json::Value part, std::string_view path, base::Arena& arena) {
   const json::Value type = part["type"];
-  if (type.equals("input_image")) return image_part(part, arena);
-  if (type.equals("input_file")) return file_part(part, arena);
-  if (type.equals("input_audio")) return audio_part(part, arena);
+  if (type.equals("input_image")) return image_part(part, path, arena);
+  if (type.equals("input_file")) return file_part(part, path, arena);
+  if (type.equals("input_audio")) return audio_part(part, path, arena);
   return {};
 }
 

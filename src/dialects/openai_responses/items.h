@@ -41,7 +41,7 @@ std::string_view reasoning_text(json::Value item, base::Arena& arena);
 const chat::Signature* reasoning_signature(json::Value item, const ReadContext& context, bool& redacted);
 
 // An input_image, input_file or input_audio as a part; kind text if it is none of them or empty.
-chat::Part media_part(json::Value part, base::Arena& arena);
+chat::Part media_part(json::Value part, std::string_view path, base::Arena& arena);
 
 // A part of an output message: output_text or refusal. `phase` and `item_id` go into the part's name and id, so that
 // parts of one item can be told from those of the next.

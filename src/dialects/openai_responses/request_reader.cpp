@@ -5,6 +5,7 @@
 #include "dialects/openai_responses/functions.h"
 #include "dialects/openai_responses/input_reader.h"
 #include "dialects/openai_responses/items.h"
+#include "dialects/openai_responses/request_members.h"
 #include "dialects/request_gates.h"
 #include "json/tree.h"
 
@@ -23,12 +24,13 @@ class RequestReader {
       if (auto read = this->member(member.key(arena_), member.value); !read) return read;
     }
     if (!instructions_.empty()) {
-      chat::Message message{.role = chat::Role::system, .id = kInstructionsId};
+      chat::Message message{.role = chat::Role::system, .id = kInstructionsId, .path = "instructions"};
       message.parts.push(arena_, {.kind = chat::PartKind::text, .text = instructions_});
       request_.messages.push(arena_, message);
     }
-    if (input_.is_unset()) return {};
-    return InputReader(context_, request_).read(input_);
+    if (!input_.is_unset()) TRY_VOID(InputReader(context_, request_).read(input_));
+    note_unread(root, kRequestShape, request_, arena_);
+    return {};
   }
 
  private:
@@ -79,8 +81,9 @@ bool RequestReader::scalar(std::string_view key, json::Value value) {
     std::string_view key;
     std::string_view Request::* member;
   };
-  constexpr std::array<Text, 6> kTexts{{{"model", &Request::model},
+  constexpr std::array<Text, 7> kTexts{{{"model", &Request::model},
                                         {"user", &Request::user},
+                                        {"safety_identifier", &Request::safety_identifier},
                                         {"service_tier", &Request::service_tier},
                                         {"prompt_cache_key", &Request::prompt_cache_key},
                                         {"prompt_cache_retention", &Request::prompt_cache_retention},
@@ -97,10 +100,6 @@ bool RequestReader::scalar(std::string_view key, json::Value value) {
   if (key == "parallel_tool_calls") return request_.parallel_tool_calls = value.boolean(), true;
   if (key == "stream") return request_.stream = value.is_true(), true;
   if (key == "metadata") return request_.metadata = value.raw(), true;
-  if (key == "safety_identifier") {
-    if (request_.user.empty()) request_.user = value.string(arena_);
-    return true;
-  }
   return false;
 }
 
@@ -122,7 +121,8 @@ Outcome<void> RequestReader::tools(json::Value value) {
     if (!type.is_string()) {
       return invalid(arena_, indexed("tools", number, ".type", arena_), "a tool must be an object with a type");
     }
-    chat::Tool tool{.origin = chat::Dialect::openai_responses, .raw = element.raw()};
+    chat::Tool tool{
+        .origin = chat::Dialect::openai_responses, .raw = element.raw(), .path = indexed("tools", number, "", arena_)};
     tool.kind = type.equals("function") ? chat::ToolKind::function
                 : type.equals("custom") ? chat::ToolKind::custom
                                         : chat::ToolKind::opaque;
@@ -221,6 +221,9 @@ void RequestReader::reasoning(json::Value value) {
       }
     } else if (member.is("summary") || member.is("generate_summary")) {
       reasoning.summary = member.value.string(arena_);
+      if (member.is("generate_summary")) {
+        request_.spellings.push(arena_, {.field = "reasoning.summary", .client = "reasoning.generate_summary"});
+      }
       reasoning.visible = true;
     } else {
       extra(arena_.concat("reasoning.", member.key(arena_)), member.value);
@@ -241,7 +244,9 @@ void RequestReader::include(json::Value value) {
 void mark_strict_tools(Request& request, const ReadContext& context) {
   for (chat::Tool& tool : request.tools) {
     if (tool.kind != chat::ToolKind::function || tool.strict) continue;
-    if (chat::is_openai_strict(tool.schema, context.parser, context.arena)) tool.strict = true;
+    if (!chat::is_openai_strict(tool.schema, context.parser, context.arena)) continue;
+    tool.strict = true;
+    tool.strict_by_default = true;
   }
 }
 

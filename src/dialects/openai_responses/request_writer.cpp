@@ -2,6 +2,7 @@
 #include <string>
 
 #include "chat/schema.h"
+#include "dialects/losses.h"
 #include "dialects/openai_responses/functions.h"
 #include "dialects/openai_responses/input_writer.h"
 #include "dialects/openai_responses/items.h"
@@ -43,8 +44,9 @@ class RequestWriter {
     reasoning();
     limits();
     others();
-    extras();
+    if (auto left = extras(); !left) return left;
     writer_.end_object();
+    warn_of_losses(request_, {.dialect = Dialect::openai_responses, .detail = true}, context_);
     return {};
   }
 
@@ -69,7 +71,8 @@ class RequestWriter {
   void others();
   void include();
   void user();
-  void extras();
+  void user_member(std::string_view member, std::string_view name);
+  Outcome<void> extras();
   void extras_of(std::string_view object);
   void dropped(bool there, std::string_view field) {
     if (there) context_.warnings.dropped(field, kNoSuchParameter);
@@ -131,7 +134,7 @@ void RequestWriter::tools() {
 }
 
 void RequestWriter::tool(const chat::Tool& tool, size_t index) {
-  const std::string_view field = indexed("tools", index, "", context_.arena);
+  const std::string_view field = tool_path(tool, index, context_.arena);
   if (hidden(tool)) {
     context_.warnings.emulated("tool_choice", "tools that are not allowed are not shown to the model");
     return;
@@ -160,13 +163,15 @@ void RequestWriter::tool(const chat::Tool& tool, size_t index) {
     return;
   }
   bool strict = tool.strict.value_or(false) && target_.strict_tools;
+  if (!target_.strict_tools) warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
   if (strict && !own_ && !chat::is_openai_strict(tool.schema, context_.parser, context_.arena)) {
     context_.warnings.changed(field, "not strict: strict mode does not take this schema");
     strict = false;
   }
   const std::string_view schema = object_schema(tool.schema, context_.parser, context_.arena);
   writer_.raw_member("parameters", chat::convert_schema(schema, strict ? chat::SchemaSubset::any : target_.tool_schema,
-                                                        field, context_.parser, context_.arena, context_.warnings));
+                                                        schema_path(request_, tool, index, context_.arena),
+                                                        context_.parser, context_.arena, context_.warnings));
   // Said always: here, saying nothing means true.
   writer_.member("strict", strict).end_object();
 }
@@ -346,8 +351,12 @@ void RequestWriter::others() {
     }
   }
   if (own_ && !request_.truncation.empty()) writer_.member("truncation", request_.truncation);
-  if (own_ && !request_.prompt_cache_retention.empty() && target_.prompt_cache_key) {
-    writer_.member("prompt_cache_retention", request_.prompt_cache_retention);
+  if (!request_.prompt_cache_retention.empty()) {
+    if (target_.prompt_cache_key) {
+      writer_.member("prompt_cache_retention", request_.prompt_cache_retention);
+    } else {
+      context_.warnings.dropped("prompt_cache_retention", "this model's API has no such parameter");
+    }
   }
 }
 
@@ -373,26 +382,39 @@ void RequestWriter::include() {
 }
 
 void RequestWriter::user() {
-  constexpr size_t kUserBytesMax = 64;  // schema ModelResponseProperties, safety_identifier
-  if (request_.user.empty()) return;
-  if (!target_.user) return context_.warnings.dropped("user", "this provider takes no name of a user");
-  if (request_.user.size() <= kUserBytesMax) {
-    writer_.member("user", request_.user);
+  const bool openai = target_.minter == chat::Minter::openai || target_.minter == chat::Minter::azure;
+  if (openai && target_.user) {
+    user_member("user", request_.user);
+    user_member("safety_identifier", request_.safety_identifier);
     return;
   }
-  context_.warnings.changed("user", "shortened to 64 characters");
-  writer_.member("user", request_.user.substr(request_.user.size() - kUserBytesMax));
+  const std::string_view name = one_user(request_, context_);
+  if (name.empty()) return;
+  if (target_.user) return user_member("user", name);
+  context_.warnings.dropped(user_field(request_), "this provider takes no name of a user");
 }
 
-void RequestWriter::extras() {
+void RequestWriter::user_member(std::string_view member, std::string_view name) {
+  constexpr size_t kUserBytesMax = 64;  // schema ModelResponseProperties, safety_identifier
+  if (name.empty()) return;
+  if (name.size() <= kUserBytesMax) {
+    writer_.member(member, name);
+    return;
+  }
+  context_.warnings.changed(member, "shortened to 64 characters");
+  writer_.member(member, name.substr(name.size() - kUserBytesMax));
+}
+
+Outcome<void> RequestWriter::extras() {
   for (const chat::Extra& extra : request_.extras) {
     const bool nested = extra.name.starts_with("text.") || extra.name.starts_with("reasoning.");
     if (!own_) {
-      context_.warnings.dropped(extra.name, kNoSuchParameter);
+      if (auto left = leave_extra(extra, kNoSuchParameter, context_); !left) return left;
     } else if (!nested && (extra.name != "tool_choice" || any_tool())) {
       writer_.raw_member(extra.name, extra.value);
     }
   }
+  return {};
 }
 
 void RequestWriter::extras_of(std::string_view object) {

@@ -142,6 +142,8 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   }
   request_.model = model;
   request_.stream = streams;
+  warnings_.speak_as(request_.spellings);
+  read_warnings_ = warnings_.list().size();
   if (!read) return named(read.error());
   return read;
 }
@@ -149,7 +151,7 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
 // The member at fault by the client's own name; in the message too where the dialect's errors have no place for it.
 std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) const {
   using chat::Dialect;
-  error.param = chat::client_field(client_.dialect, error.param);
+  error.param = warnings_.name_of(error.param);
   const bool has_place = client_.dialect == Dialect::openai_chat || client_.dialect == Dialect::openai_responses;
   if (!has_place && !error.param.empty() && error.message.find(error.param) == std::string_view::npos) {
     const std::string message = std::string(error.param) + ": " + std::string(error.message);
@@ -203,6 +205,8 @@ void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::st
 
 dialects::Outcome<std::string_view> Conversion::write() {
   body_.clear();
+  // What an earlier attempt's target could not take, this one may.
+  warnings_.keep_first(read_warnings_);
   dialects::WriteContext context{.parser = parser_, .arena = arena_, .warnings = warnings_};
   if (auto written = write_body(context); !written) {
     return named(written.error());

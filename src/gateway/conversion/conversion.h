@@ -93,6 +93,7 @@ class Conversion {
   json::Parser& parser_;
   base::Arena& arena_;
   chat::Warnings warnings_;
+  size_t read_warnings_ = 0;  // of the request itself, whoever answers it
   chat::Request request_;
   chat::Target target_;
   providers::BodyEnvelope envelope_;

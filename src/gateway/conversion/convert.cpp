@@ -107,11 +107,12 @@ Task<Outcome<void>> Call::fetch_media() {
   const FetchLimits limits{.bytes_max = settings.fetch_media_max_bytes.bytes,
                            .private_addresses = settings.fetch_private_addresses};
   for (chat::Part* const part : conversion_->remote_media()) {
+    const std::string_view path = part->media->path.empty() ? conversion_->messages_field() : part->media->path;
     if (limits.bytes_max == 0 || !worker_.fetch_media()) {
       co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
                                             .message = "this provider takes no URLs of images or documents, and this "
                                                        "gateway fetches none: send the bytes in base64",
-                                            .param = conversion_->messages_field()});
+                                            .param = path});
     }
     auto media = co_await worker_.fetch_media()(std::string(part->media->data), limits, &exchange_.cancellation());
     if (!media) {
@@ -120,7 +121,7 @@ Task<Outcome<void>> Call::fetch_media() {
                                                                                : base::to_string(media.error().code));
       co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
                                             .message = arena_.copy(message),
-                                            .param = conversion_->messages_field(),
+                                            .param = path,
                                             .code = "invalid_image_url"});
     }
     conversion_->replace_media(*part, media->bytes, media->media_type);
@@ -345,6 +346,7 @@ Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHe
 ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
   ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
                                                          conversion_->read_context(id_.view()));
+  error.kind = dialects::firm_kind(head.status, error.kind);
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
   error.message = redact(error.message, secrets(), arena_);
