@@ -140,6 +140,7 @@ std::string request_echo(const chat::Request& request) {
   writer.member("truncation", request.truncation.empty() ? "disabled" : request.truncation);
   // The schema takes no null here.
   if (!request.user.empty()) writer.member("user", request.user);
+  if (!request.safety_identifier.empty()) writer.member("safety_identifier", request.safety_identifier);
   writer.raw_member("metadata", request.metadata.empty() ? "{}" : request.metadata);
   return echo;
 }

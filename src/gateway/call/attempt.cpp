@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <array>
 
+#include "dialects/error.h"
+#include "dialects/provider_error.h"
+#include "dialects/stream_end.h"
 #include "gateway/call/call.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
@@ -34,7 +37,8 @@ chat::ClientError status_error(const ResponseHead& head) {
             .message = "all providers of the model ask to be called later",
             .retry_after = read_retry_after(head.headers)};
   }
-  return {.kind = head.status == 503 ? ErrorKind::overloaded : ErrorKind::upstream_failed,
+  const bool overloaded = dialects::kind_of_status(head.status) == ErrorKind::overloaded;
+  return {.kind = overloaded ? ErrorKind::overloaded : ErrorKind::upstream_failed,
           .message = "no provider of the model gave an answer",
           .retry_after = read_retry_after(head.headers)};
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "dialects/provider_error.h"
 #include "gateway/call/call.h"
 #include "gateway/call/retry_after.h"
 #include "routing/load/pause.h"
@@ -204,7 +205,7 @@ void Call::note_cached() {
 
 // What a status says of the instance. 429 is a wish to be left alone, not sickness.
 void Call::note_status(const http::ResponseHead& head) {
-  if (head.status == 429 || head.status == 503) {
+  if (head.status == 429 || dialects::kind_of_status(head.status) == chat::ErrorKind::overloaded) {
     const auto asked = read_retry_after(head.headers);
     routing::InstanceState* const state = instance_state();
     if (state != nullptr && (asked || head.status == 429)) {
