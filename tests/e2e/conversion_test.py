@@ -373,3 +373,19 @@ def test_tool_loop_streamed(client, model):
     assert set(reply.calls[0][2]) == {"town"}
     final = client.stream(model, history=client.answered(reply))
     assert final.text and final.finish == "stop"
+
+
+def test_what_is_lost_inside_a_message_is_told(world):
+    client = openai.OpenAI(base_url=world.url + "/v1", api_key=world.keys.full, max_retries=0, timeout=60)
+    message = {"role": "user", "name": "ann", "content": QUESTION, "mood": "good"}
+    tool = {"type": "function", "function": {"name": "look", "parameters": PARAMETERS, "examples": [1]}}
+    raw = client.chat.completions.with_raw_response.create(
+        model="claude-sonnet", messages=[message], tools=[tool], max_completion_tokens=50
+    )
+    warnings = raw.headers["x-llm-gateway-warnings"]
+    for field in ("messages[0].name", "messages[0].mood", "tools[0].function.examples"):
+        assert f'dropped;field="{field}"' in warnings
+    with pytest.raises(openai.BadRequestError) as error:
+        picture = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
+        client.chat.completions.create(model="gemini-flash", messages=[message | {"content": [picture]}])
+    assert error.value.param == "messages[0].content[0]"

@@ -173,7 +173,7 @@ def test_an_instance_that_cannot_be_reached_is_not_noticed(fleet):
 
 
 @pytest.mark.parametrize(
-    "rule", ["status=500", "status=503", "status=429; retry-after=1", "reset", "garbage", "status=401"]
+    "rule", ["status=500", "status=503", "status=529", "status=429; retry-after=1", "reset", "garbage", "status=401"]
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_failing_instance_is_not_noticed(fleet, rule, stream):
