@@ -2,9 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "dialects/error.h"
 #include "dialects/provider_error.h"
-#include "dialects/stream_end.h"
 #include "gateway/call/call.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
