@@ -54,6 +54,14 @@ def test_init_writes_a_file_that_is_valid_and_private(first):
     assert shown.returncode == 0 and key["key"] not in shown.stdout + shown.stderr
 
 
+def test_the_program_can_be_copied_to_a_machine_with_nothing_but_the_c_library():
+    if processes.binary().parent.name != "release":
+        pytest.skip("only a release is linked so")
+    listed = subprocess.run(["ldd", processes.binary()], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    names = {line.split()[0].rsplit("/", 1)[-1] for line in listed.stdout.splitlines()}
+    assert names <= {"linux-vdso.so.1", "ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6"}
+
+
 def test_init_never_overwrites_and_makes_another_key_each_time(first):
     before = (first / "llm-gateway.toml").read_bytes()
     again = command(first, "config", "init")
