@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "accounting/answer_details.h"
-#include "accounting/ledger_record.h"
 #include "accounting/text_scanner.h"
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
@@ -194,7 +193,7 @@ class Call {
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   void add_limit_headers(http::Headers& headers);
   std::string_view tags();
-  // Settles the call with limits and budgets: once, and before the last byte of its answer goes out.
+  // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
   void account();
   accounting::CallOutcome outcome() const;
   chat::Usage used(bool& estimated) const;
@@ -449,8 +448,7 @@ class Call {
   bool admitted_ = false;
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;
-  std::optional<accounting::LedgerRecord> owed_;  // to the ledger, once it is known whether all of the answer went out
-  std::optional<int64_t> cost_;                   // nano-dollars; none: unknown
+  std::optional<int64_t> cost_;  // nano-dollars; none: unknown
   // Of attempts before the last that were used, too: a stream that another instance finished.
   uint64_t tokens_before_ = 0;
   int64_t cost_before_ = 0;

@@ -362,7 +362,7 @@ void Call::account() {
         {.tokens = all_tokens(record.usage) + tokens_before_, .nano_dollars = record.nano_dollars + cost_before_},
         moment_of(worker_.loop()));
   }
-  if (worker_.ledger() != nullptr) owed_ = record;
+  if (worker_.ledger() != nullptr) write_ledger(record);
 }
 
 // An attempt that will not be the call's last, but that its provider will charge: a record of its own, and the rest

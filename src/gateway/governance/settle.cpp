@@ -83,10 +83,6 @@ std::string_view Call::cut_off() const {
 
 void Call::settle() {
   account();
-  if (owed_) {
-    owed_->outcome = outcome();
-    write_ledger(*owed_);
-  }
   if (worker_.log().enabled(telemetry::Level::debug)) log_decision();
   const base::Instant now = worker_.loop().precise_now();
   const base::Duration duration = now - exchange_.started_at();
