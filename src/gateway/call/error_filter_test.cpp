@@ -40,6 +40,19 @@ TEST(MayBeError, ByItsBeginning) {
   EXPECT_TRUE(may_be_error("<html>", true));
 }
 
+TEST(MayBeError, WhereverItStandsInTheBeginning) {
+  for (size_t before = 0; before < 600; ++before) {
+    for (const size_t behind : {0, 1, 14, 15, 16, 17, 40}) {
+      const std::string text =
+          R"({"arr":")" + std::string(before, 'r') + R"(","error":1)" + std::string(behind, ' ') + "}";
+      const bool seen = text.find(R"("error")") + 7 <= kErrorSignBytes;
+      ASSERT_EQ(may_be_error(text, false), seen) << before << " " << behind;
+      const std::string other = R"({"arr":")" + std::string(before, 'r') + R"(","terror":1})";
+      ASSERT_FALSE(may_be_error(other, false)) << before;
+    }
+  }
+}
+
 TEST_F(ErrorFilterTest, OfADocumentHostsGoOnlyIfItIsAnError) {
   EXPECT_EQ(redaction_of(R"({"error":{"message":"no"}})", parser_, arena_), Redaction::everything);
   EXPECT_EQ(redaction_of(R"([{"error":{"message":"no"}}])", parser_, arena_), Redaction::everything);
