@@ -26,7 +26,7 @@ class Answer:
     native: str | None = None
     stop_sequence: str | None = None
     usage: dict | None = None  # input, cached, written, output, reasoning
-    choices: list = dataclasses.field(default_factory=list)  # texts, one a choice
+    choices: list = dataclasses.field(default_factory=list)  # texts, refusals among them, one a choice
     logprobs: int = 0  # tokens with logprobs
     citations: int = 0
     web: int = 0  # of them, those that name an address

@@ -69,7 +69,7 @@ def decode(body, strict=True):
     answer.id, answer.model = document.get("id"), document.get("model")
     for choice in document.get("choices") or []:
         message = choice.get("message") or {}
-        answer.choices.append(content_text(message.get("content")))
+        answer.choices.append(content_text(message.get("content")) + (message.get("refusal") or ""))
         if choice.get("index", 0) == 0:
             read_message(answer, message)
             answer.native = choice.get("finish_reason")
@@ -115,9 +115,7 @@ class Choice:
             self.role = delta.get("role") or "assistant"
         if self.index == 0:
             self.first(delta, choice)
-        text = delta.get("content")
-        if isinstance(text, str):
-            self.text += text
+        self.text += content_text(delta.get("content")) + (delta.get("refusal") or "")
         for call in delta.get("tool_calls") or []:
             self.call(call)
         legacy = delta.get("function_call")
