@@ -128,14 +128,13 @@ constexpr Setting kServer[] = {
                                          .fallback = "\"75s\"",
                                          .min = 100,
                                          .max = kDay}),
-    bind<&ServerSettings::write_timeout>(
-        {.key = "write_timeout",
-         .help =
-             "Longest time a client may need for 64 KiB of an answer that waits for it, or for all of it if that is "
-             "less; then its call is cancelled.",
-         .fallback = "\"1m\"",
-         .min = 100,
-         .max = kDay}),
+    bind<&ServerSettings::write_timeout>({.key = "write_timeout",
+                                          .help = "Longest time in which a client may take less than 4 KiB of an "
+                                                  "answer that waits for it, and not the end of "
+                                                  "it either; then its call is cancelled.",
+                                          .fallback = "\"1m\"",
+                                          .min = 100,
+                                          .max = kDay}),
     bind<&ServerSettings::request_timeout>(
         {.key = "request_timeout",
          .help = "Longest time from a request's first byte to the last byte of its answer, streams included.",

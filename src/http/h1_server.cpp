@@ -9,6 +9,7 @@
 #include "http/h1_writer.h"
 #include "http/receive_buffer.h"
 #include "http/server.h"
+#include "net/patience.h"
 
 namespace llmgw::http {
 namespace {
@@ -27,8 +28,7 @@ constexpr size_t kLargeReadBytes = 16 * 1024;  // a second look at the head cost
 // they keep coming.
 constexpr size_t kLingerBytesMax = 64 << 20;
 constexpr base::Duration kLingerTotal = std::chrono::seconds(10);
-constexpr size_t kWriteSliceBytes = 64 * 1024;  // must leave within write_timeout: about 1 KB a second
-constexpr size_t kKeptHeadBytes = 1024;         // of the buffer for response heads, between two requests
+constexpr size_t kKeptHeadBytes = 1024;  // of the buffer for response heads, between two requests
 
 class H1Connection final : public Connection, public ServerExchange, private IdlePlace {
  public:
@@ -420,16 +420,13 @@ Task<Result<void>> H1Connection::send_rest(std::span<const iovec> buffers, size_
     skip -= skipped;
   }
   std::string_view unsent = rest;
+  net::Patience patience(options().write_timeout, loop().now());
   while (!unsent.empty()) {
-    const size_t after_slice = unsent.size() - std::min(unsent.size(), kWriteSliceBytes);
-    const Instant deadline = loop().now() + options().write_timeout;
-    while (unsent.size() > after_slice) {
-      const std::string_view slice = unsent.substr(0, unsent.size() - after_slice);
-      auto count = co_await net::write_some(*stream_, slice, {deadline, &cancellation_});
-      unsent_ = unsent.size();
-      if (!count) co_return fail(count.error());
-      unsent.remove_prefix(*count);
-    }
+    auto count = co_await net::write_some(*stream_, unsent, {patience.deadline(), &cancellation_});
+    unsent_ = unsent.size();
+    if (!count) co_return fail(count.error());
+    unsent.remove_prefix(*count);
+    patience.took(*count, loop().now());
   }
   co_return Result<void>{};
 }

@@ -7,6 +7,7 @@
 
 #include "http/h2_session.h"
 #include "http/server.h"
+#include "net/patience.h"
 
 namespace llmgw::http {
 
@@ -22,7 +23,6 @@ namespace {
 constexpr size_t kCopiedBytesMax = 1024;
 // Buffers given to one write; within the kernel's 1024.
 constexpr size_t kBuffersPerWrite = 64;
-constexpr size_t kWriteSliceBytes = 64 * 1024;  // must leave within the write timeout: about 1 KB a second
 
 }  // namespace
 
@@ -120,14 +120,16 @@ void H2Session::keep_rest(size_t written) {
 
 Task<void> H2Session::drain_output() {
   while (blocked_) {
+    net::Patience patience(timeouts().write, loop().now());
     for (std::string_view unsent = out_; !unsent.empty();) {
-      const std::string_view slice = unsent.substr(0, kWriteSliceBytes);
-      auto written = co_await net::write_all(*stream_, slice, {.deadline = loop().now() + timeouts().write});
-      if (!written) {
-        write_failed(written.error());
+      auto count = co_await net::write_some(*stream_, unsent, {.deadline = patience.deadline()});
+      if (!count) {
+        write_failed(count.error());
         co_return;
       }
-      unsent.remove_prefix(slice.size());
+      unsent.remove_prefix(*count);
+      late_bytes_ += *count;
+      patience.took(*count, loop().now());
     }
     out_.clear();
     blocked_ = false;

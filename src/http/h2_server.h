@@ -26,8 +26,6 @@ inline constexpr uint64_t kH2BodiesBytesMax = 256 * 1024 * 1024;
 // kLingerTime: clients that are reset while they send often report that and not the answer (curl 7.88, httpcore).
 inline constexpr base::Duration kH2LingerTotal = std::chrono::seconds(10);
 inline constexpr uint64_t kH2LingerBytesMax = 64 * 1024 * 1024;
-// What must leave within the write timeout: about 1 KB a second.
-inline constexpr size_t kH2WriteSliceBytes = 64 * 1024;
 
 // A request and its response. Owned by its connection until the head is complete, then by its coroutine.
 class H2ServerExchange final : public ServerExchange, public H2Stream {

@@ -3,6 +3,7 @@
 
 #include "http/h1_writer.h"
 #include "http/h2_server.h"
+#include "net/patience.h"
 
 namespace llmgw::http {
 
@@ -278,16 +279,20 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
   co_return drained;
 }
 
-// Waits until everything is with the socket. A client that takes less than a slice in the write timeout is given up.
+// Waits until everything is with the socket. A client that takes less than kLeastTaken in the write timeout is given
+// up.
 Task<Result<void>> H2ServerExchange::drain() {
   while (!outgoing_.done() || connection_.blocked()) {
     const size_t left = outgoing_.left();
+    const uint64_t late = connection_.late_bytes();
     const net::Wait wait{loop().now() + connection_.options().write_timeout, &cancellation_};
     Result<void> waited =
         outgoing_.done() ? co_await connection_.unblocked().wait(wait) : co_await progress_.wait(wait);
-    const bool slow_but_steady =
-        !waited && waited.error().code == ErrorCode::deadline_exceeded && left - outgoing_.left() >= kH2WriteSliceBytes;
-    if (slow_but_steady) continue;
+    const uint64_t taken = left > 0 ? left - outgoing_.left() : connection_.late_bytes() - late;
+    if (!waited && waited.error().code == ErrorCode::deadline_exceeded && taken >= net::kLeastTaken &&
+        !cancellation_.cancelled()) {
+      continue;
+    }
     CO_TRY_VOID(waited);
     if (!outgoing_.done()) CO_TRY_VOID(broken_off());
   }

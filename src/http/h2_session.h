@@ -120,6 +120,8 @@ class H2Session {
   // Output waits for the socket. `unblocked` is notified when it does not any more, and when the session ends.
   bool blocked() const { return blocked_; }
   net::Signal& unblocked() { return unblocked_; }
+  // What the socket has taken, since the session began, of output that waited.
+  uint64_t late_bytes() const { return late_bytes_; }
 
   // Head of a response, or an interim one. `body`: DATA follows from the stream's outgoing_.
   base::Result<void> submit_response(H2Stream& stream, std::span<const H2Field> fields, bool body);
@@ -203,6 +205,7 @@ class H2Session {
   std::vector<Segment> segments_;
   size_t batch_bytes_ = 0;
   std::string out_;  // what the socket did not take
+  uint64_t late_bytes_ = 0;
   net::Signal unblocked_;
   bool corked_ = false;
   bool blocked_ = false;

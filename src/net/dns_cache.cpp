@@ -73,7 +73,8 @@ void DnsName::settle(base::Instant now, const DnsOptions& options) {
     return;
   }
   failing_ = true;
-  error_ = {base::ErrorCode::unreachable, v4_.status == DnsAnswer::Status::failed ? v4_.reason : v6_.reason, 0};
+  const DnsAnswer& failed = v4_.status == DnsAnswer::Status::failed ? v4_ : v6_;
+  error_ = {failed.error, failed.reason, 0};
   retry_at_ = now + options.failure_ttl;
 }
 

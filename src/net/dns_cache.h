@@ -22,6 +22,8 @@ struct DnsAnswer {
   base::Duration ttl{};
   bool routable = true;     // this host has a route to the first address
   const char* reason = "";  // static text, when failed
+  // When failed: unreachable; exhausted, it is this host that lacked something, and nothing is known of the servers.
+  base::ErrorCode error = base::ErrorCode::unreachable;
 };
 
 // IPv6 and IPv4 by turns (RFC 8305, section 4), IPv6 first; a family without a route comes last as a whole.

@@ -143,6 +143,13 @@ TEST_F(Known, WithoutAnOldAnswerAFailureIsAnError) {
   EXPECT_STREQ(name.error().context, "timeout");
 }
 
+TEST_F(Known, AnOwnLackIsNoFailureOfTheServers) {
+  ask();
+  answer(false, {.status = Status::failed, .reason = "no descriptor", .error = ErrorCode::exhausted});
+  EXPECT_TRUE(answer(true, {.status = Status::no_address}));
+  EXPECT_EQ(name.error().code, ErrorCode::exhausted);
+}
+
 TEST_F(Known, AddressesAreBounded) {
   ask();
   DnsAnswer many = found({}, 1s);

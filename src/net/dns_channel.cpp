@@ -102,6 +102,7 @@ class AresChannel : public DnsChannel, private Timer {
   ares_channel dns_ = nullptr;
   ares_channel hosts_ = nullptr;
   bool closing_ = false;
+  bool own_lack_ = false;  // the last socket asked for was not to be had
   std::unordered_map<int, std::unique_ptr<DnsSocket>> sockets_;
 };
 
@@ -150,6 +151,7 @@ void AresChannel::on_timeout(Timer& timer) {
 ares_socket_t AresChannel::open_socket(int family, int type, int protocol, void* argument) {
   AresChannel& channel = self(argument);
   const int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  channel.own_lack_ = fd < 0 && base::os_error(errno, "socket").code == ErrorCode::exhausted;
   if (fd < 0) return ARES_SOCKET_BAD;
   auto watched = std::make_unique<DnsSocket>(channel.loop_, fd, channel);
   if (!watched->watch()) return ARES_SOCKET_BAD;
@@ -270,7 +272,8 @@ void AresChannel::on_answer(void* argument, int status, int, ares_addrinfo* info
   } else if (status == ARES_ENOTFOUND || status == ARES_ENODATA || status == ARES_EBADNAME) {
     answer.status = DnsAnswer::Status::no_address;
   } else {
-    answer.reason = ares_strerror(status);
+    answer.reason = query->channel.own_lack_ ? "no descriptor to ask for the name with" : ares_strerror(status);
+    if (query->channel.own_lack_) answer.error = ErrorCode::exhausted;
   }
   if (!query->channel.closing_) query->done(std::move(answer));
 }

@@ -469,6 +469,7 @@ def test_an_upgrade_does_not_move_the_data(world):
     assert re.search(r"^needs restart +server.data_dir$", world.command("status", *at).stdout, re.M)
     done = world.command("upgrade", *at)
     assert done.returncode != 0 and "an upgrade keeps the data directory" in done.stderr
+    assert "upgrade refused" in world.text()
     assert world.chat()[0] == 200 and process.poll() is None
 
 
@@ -479,6 +480,7 @@ def test_an_upgrade_says_that_the_program_is_gone(world):
     program.unlink()
     done = world.call("upgrade")
     assert done.returncode != 0 and f"{program} cannot be started: No such file or directory" in done.stderr
+    assert "upgrade refused" in world.text()
     assert world.chat()[0] == 200
 
 

@@ -177,12 +177,12 @@ Service::Started Service::request_takeover(std::vector<ListeningSocket>& inherit
 Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
   const auto& configured = reloader_->snapshot()->admin_listen;
   if (!configured) return {};
-  auto targets = gateway::listen_targets(*configured);
+  auto targets = gateway::listen_targets(*configured, "server.admin_listen");
   if (!targets) return fault(std::move(targets).error());
   gateway::ListenTarget& target = targets->front();
   target.name = kAdminListener;
   auto sockets = gateway::sockets_for(target, inherited, {});
-  if (!sockets) return fault("server.admin_listen: " + sockets.error());
+  if (!sockets) return fault(sockets.error());
   auto listener = net::adopt_listener(loop_, sockets->front().release());
   if (!listener) return fault("server.admin_listen: " + describe(listener.error()));
   admin_address_ = (*listener)->address().to_string();

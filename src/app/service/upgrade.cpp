@@ -47,6 +47,7 @@ void Service::on_handed_over(pid_t successor) {
 
 void Service::start_upgrade(uint64_t client) {
   const auto refuse = [&](std::string why) {
+    log().warn("upgrade refused", {{"reason", why}});
     control_->reply(client, write_answer({.ok = false, .message = std::move(why)}));
   };
   if (gateway_->draining()) return refuse("the gateway is stopping");
@@ -77,6 +78,7 @@ Task<void> Service::watch_successor() {
   auto watched = WatchedDescriptor::watch(loop_, successor.fd());
   if (!watched) {
     (void)successor.send_signal(SIGKILL);
+    log().error("upgrade failed, the old process goes on serving", {{"reason", "out of descriptors"}});
     end_upgrade({.ok = false, .message = "out of descriptors; the old process goes on serving"});
     co_return;
   }

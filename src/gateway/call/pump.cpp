@@ -4,6 +4,7 @@
 #include <string>
 
 #include "net/io.h"
+#include "net/patience.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -17,17 +18,6 @@ using net::Stream;
 using net::Task;
 
 using End = PumpResult::End;
-
-// Bytes are in the loop's scratch memory: what the socket does not take at once is copied before waiting.
-Task<Result<void>> write_out(Stream& to, std::string_view bytes, net::Wait wait) {
-  const iovec buffer = net::buffer_of(bytes);
-  const net::IoResult result = to.try_write({&buffer, 1});
-  if (result.status == net::IoStatus::error) co_return base::fail(result.error);
-  if (result.status == net::IoStatus::eof) co_return base::fail(ErrorCode::closed, "write");
-  if (result.bytes == bytes.size()) co_return Result<void>{};
-  const std::string rest(bytes.substr(result.bytes));
-  co_return co_await net::write_all(to, rest, wait);
-}
 
 // What both directions share.
 struct Joint {
@@ -44,6 +34,24 @@ struct Joint {
   base::Instant last_moved{};
   PumpResult result;
 };
+
+// Bytes are in the loop's scratch memory: what the socket does not take at once is copied before waiting.
+Task<Result<void>> write_out(Stream& to, std::string_view bytes, Duration limit, Joint& joint) {
+  const iovec buffer = net::buffer_of(bytes);
+  const net::IoResult result = to.try_write({&buffer, 1});
+  if (result.status == net::IoStatus::error) co_return base::fail(result.error);
+  if (result.status == net::IoStatus::eof) co_return base::fail(ErrorCode::closed, "write");
+  if (result.bytes == bytes.size()) co_return Result<void>{};
+  const std::string rest(bytes.substr(result.bytes));
+  net::Patience patience(limit, to.loop().now());
+  for (std::string_view unsent = rest; !unsent.empty();) {
+    CO_TRY(count, co_await net::write_some(to, unsent, {patience.deadline(), &joint.finished}));
+    unsent.remove_prefix(count);
+    joint.last_moved = to.loop().now();
+    patience.took(count, joint.last_moved);
+  }
+  co_return Result<void>{};
+}
 
 struct Side {
   PumpEnd& end;
@@ -63,7 +71,7 @@ Task<void> pump(Side from, Side to, Joint& joint, uint64_t& moved) {
     if (!data.empty()) {
       if (from.end.watch != nullptr) from.end.watch->feed(data);
       const Duration patience = std::min(to.end.write_timeout, joint.idle_timeout);
-      auto written = co_await write_out(to.end.stream, data, {loop.now() + patience, &joint.finished});
+      auto written = co_await write_out(to.end.stream, data, patience, joint);
       if (!written) {
         const bool late = written.error().code == ErrorCode::deadline_exceeded;
         co_return joint.finish(late ? to.stuck : to.broke, written.error());

@@ -18,7 +18,8 @@ using Failure = std::unexpected<std::string>;
 
 constexpr size_t kAddressesPerNameMax = 8;  // a name that means more is no address to listen on
 
-std::expected<std::vector<ListenTarget>, std::string> resolve(const std::string& host, uint16_t port) {
+std::expected<std::vector<ListenTarget>, std::string> resolve(const std::string& host, uint16_t port,
+                                                              std::string_view setting) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -26,7 +27,7 @@ std::expected<std::vector<ListenTarget>, std::string> resolve(const std::string&
   addrinfo* found = nullptr;
   if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
     return Failure("cannot listen on \"" + host + "\": " + gai_strerror(error) +
-                   "; write an address of this machine in server.listen");
+                   "; write an address of this machine in " + std::string(setting));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   std::vector<ListenTarget> targets;
@@ -34,7 +35,8 @@ std::expected<std::vector<ListenTarget>, std::string> resolve(const std::string&
        entry = entry->ai_next) {
     net::Address address(entry->ai_addr, entry->ai_addrlen);
     address.set_port(port);
-    targets.push_back({.name = address.to_string(), .address = address, .optional = !targets.empty()});
+    targets.push_back(
+        {.name = address.to_string(), .address = address, .optional = !targets.empty(), .setting = setting});
   }
   return targets;
 }
@@ -54,11 +56,12 @@ int error_of_exclusive_bind(const net::Address& address) {
 }
 
 std::string explain(const ListenTarget& target, const base::Error& error) {
-  std::string text = "cannot listen on " + target.name + ": ";
+  std::string text = "cannot listen on " + target.address.to_string() + ": ";
+  const std::string setting(target.setting);
   switch (error.os_error) {
-    case EADDRINUSE: return text + "another program listens there; stop it, or choose another address in server.listen";
+    case EADDRINUSE: return text + "another program listens there; stop it, or choose another address in " + setting;
     case EACCES: return text + "not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE or root";
-    case EADDRNOTAVAIL: return text + "this machine does not have the address; correct server.listen";
+    case EADDRNOTAVAIL: return text + "this machine does not have the address; correct " + setting;
     case 0: return text + error.context;
     default: return text + std::strerror(error.os_error);
   }
@@ -110,13 +113,14 @@ bool is_dual_stack(int fd) {
          getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
 }
 
-std::expected<std::vector<ListenTarget>, std::string> listen_targets(const control::ListenAddress& listen) {
-  const auto target = [](const net::Address& address, bool optional) {
-    return ListenTarget{.name = address.to_string(), .address = address, .optional = optional};
+std::expected<std::vector<ListenTarget>, std::string> listen_targets(const control::ListenAddress& listen,
+                                                                     std::string_view setting) {
+  const auto target = [setting](const net::Address& address, bool optional) {
+    return ListenTarget{.name = address.to_string(), .address = address, .optional = optional, .setting = setting};
   };
   if (!listen.unix_path.empty()) {
     auto address = net::Address::from_unix_path(listen.unix_path);
-    if (!address) return Failure("server.listen: the unix socket's path is too long");
+    if (!address) return Failure(std::string(setting) + ": the unix socket's path is too long");
     return std::vector{target(*address, false)};
   }
   const auto both = [&](std::string_view v4, std::string_view v6) {
@@ -126,7 +130,7 @@ std::expected<std::vector<ListenTarget>, std::string> listen_targets(const contr
   if (listen.host.empty()) return both("0.0.0.0", "::");
   if (listen.host == "localhost") return both("127.0.0.1", "::1");
   if (auto address = net::Address::from_ip(listen.host, listen.port)) return std::vector{target(*address, false)};
-  return resolve(listen.host, listen.port);
+  return resolve(listen.host, listen.port, setting);
 }
 
 std::expected<std::vector<ListeningSocket>, std::string> sockets_for(const ListenTarget& target,

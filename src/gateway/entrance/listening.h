@@ -43,12 +43,14 @@ bool is_dual_stack(int fd);
 struct ListenTarget {
   std::string name;
   net::Address address;
-  bool optional = false;  // IPv6 beside IPv4: a machine may lack it
+  bool optional = false;                       // IPv6 beside IPv4: a machine may lack it
+  std::string_view setting = "server.listen";  // that says so, for errors
 };
 
 // The socket addresses of a setting: two for "every address", as many as a host name has. Blocks for a name that is
 // neither an address nor "localhost".
-std::expected<std::vector<ListenTarget>, std::string> listen_targets(const control::ListenAddress& address);
+std::expected<std::vector<ListenTarget>, std::string> listen_targets(const control::ListenAddress& address,
+                                                                     std::string_view setting = "server.listen");
 
 struct OpenOptions {
   size_t count = 1;  // sockets on the same address, the kernel spreads connections over them; Unix-domain: always one

@@ -147,6 +147,9 @@ TEST(SocketsFor, SayWhatToDo) {
   ASSERT_FALSE(elsewhere);
   EXPECT_NE(elsewhere.error().find("192.0.2.1:80"), std::string::npos);
   EXPECT_NE(elsewhere.error().find("server.listen"), std::string::npos);
+  const auto admin = sockets_for(listen_targets(tcp("192.0.2.1", 80), "server.admin_listen")->front(), none, {});
+  ASSERT_FALSE(admin);
+  EXPECT_NE(admin.error().find("server.admin_listen"), std::string::npos);
 }
 
 }  // namespace
