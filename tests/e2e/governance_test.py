@@ -1,23 +1,21 @@
 """Who may call what, how much, and what it cost: limits, budgets, aliases and the ledger, through the real program."""
 
 import concurrent.futures
-import datetime
 import json
 import os
 import random
-import shutil
 import sqlite3
-import subprocess
 import threading
 import time
-import zoneinfo
 
 import pytest
 
-from harness import governed, metrics, processes, raw, waiting
+from harness import governed, metrics, raw, waiting
 
 # How long the gateway is killed again and again under load: a few seconds in `make test`, minutes in `make kill-test`.
 KILL_SECONDS = float(os.environ.get("LLMGW_KILL_SECONDS", "6"))
+
+keys = governed.keys
 
 
 @pytest.fixture
@@ -35,10 +33,6 @@ def slow_world(tmp_path):
     yield made
     problems = made.finish()
     assert not problems, "\n".join(problems)
-
-
-def keys(*entries):
-    return [{"name": name, "key": f"{name}-client-key", **more} for name, more in entries]
 
 
 def test_requests_a_second_in_every_dialect(world):
@@ -166,16 +160,11 @@ def test_aliases_blocked_and_expired_keys(world):
     assert record["asked_model"] == "fast" and record["upstream_model"] == "gpt-4o"
 
 
-def far_from_midnight():
-    """A time zone in which no new day begins while a test runs."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    zones = ("Europe/Berlin", "Asia/Tokyo")
-    return next(zone for zone in zones if now.astimezone(zoneinfo.ZoneInfo(zone)).hour not in (23, 0))
-
-
 def test_money(world):
     gateway = world.gateway(
-        teams=[{"name": "search", "budget": "0.002", "budget_period": "day", "time_zone": far_from_midnight()}],
+        teams=[
+            {"name": "search", "budget": "0.002", "budget_period": "day", "time_zone": governed.far_from_midnight()}
+        ],
         keys=keys(("k", {"team": "search"}), ("rich", {})),
     )
     spent = 0
@@ -312,102 +301,3 @@ def test_killed_at_any_moment_every_complete_answer_has_its_record(world):
     calls = len(ids)
     waiting.until(lambda: int(governed.report(current[0])[0]["calls"]) == calls, "every record is summed up once")
     assert "no fault found" in governed.ledger(current[0], "verify").stdout
-
-
-@pytest.fixture
-def redis(tmp_path):
-    server = shutil.which("redis-server")
-    assert server, "redis-server is not installed; scripts/setup does that"
-    (port,) = processes.free_ports(1)
-    made = {"port": port, "process": None}
-
-    def start():
-        made["process"] = subprocess.Popen(
-            [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
-            stdout=subprocess.DEVNULL,
-        )
-        waiting.until(lambda: answers(port), "Redis answers")
-
-    def answers(port):
-        try:
-            with raw.connect(("127.0.0.1", port), 1) as sock:
-                sock.sendall(b"PING\r\n")
-                return sock.recv(7) == b"+PONG\r\n"
-        except OSError:
-            return False
-
-    made["start"] = start
-    start()
-    yield made
-    made["process"].kill()
-    made["process"].wait()
-
-
-def offer(gateways, name, rate, seconds):
-    """Calls with a key at `rate` a second for all gateways together; how many were let in, and how long it took."""
-    began = time.monotonic()
-
-    def one(number):
-        wait = began + number / rate - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
-        return chat(gateways[number % len(gateways)], f"{name}-client-key", max_tokens=1).status
-
-    with concurrent.futures.ThreadPoolExecutor(24) as pool:
-        statuses = list(pool.map(one, range(int(rate * seconds))))
-    assert set(statuses) <= {200, 429}
-    return statuses.count(200), time.monotonic() - began
-
-
-def test_three_gateways_share_a_limit(world, redis):
-    limit, seconds = 20, 12
-    tries = [f"k{number}" for number in range(4)]
-    sections = {"keys": keys(*((name, {"tps": limit}) for name in tries)), "redis": shared_by(redis)}
-    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(3)]
-    names = iter(tries)
-
-    def shared():
-        admitted, took = offer(gateways, next(names), 3 * limit, seconds)
-        # What one gateway alone would let in: a second's worth at once, and then the rate.
-        allowed = limit + limit * took
-        assert allowed * 0.9 <= admitted <= allowed * 1.02, f"{admitted} of {allowed:.0f}"
-
-    # A gateway that is not heard of for a while lets in what the others do, too.
-    waiting.undisturbed(shared, len(tries))
-
-
-def shared_by(redis):
-    # A Redis that is only slow is waited for.
-    return {"url": f"redis://127.0.0.1:{redis['port']}", "timeout": "20s"}
-
-
-def test_a_budget_is_shared(world, redis):
-    tries = [f"k{number}" for number in range(4)]
-    sections = {"keys": keys(*((name, {"budget": "0.004"}) for name in tries)), "redis": shared_by(redis)}
-    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
-    names = iter(tries)
-
-    def shared():
-        name, spent = next(names), 0
-        for number in range(200):
-            answer = chat(gateways[number % 2], f"{name}-client-key")
-            if answer.status == 200:
-                spent += governed.cost_of(answer.json()["usage"])
-            time.sleep(0.03)  # longer than they take to tell each other
-        assert 4_000_000 - 600_000 < spent <= 4_000_000 * 1.02, spent
-
-    waiting.undisturbed(shared, len(tries))
-
-
-def test_without_redis_every_gateway_goes_on(world, redis):
-    url = f"redis://127.0.0.1:{redis['port']}"
-    gateway = world.gateway(keys=keys(("k", {"rpm": 600})), redis={"url": url, "timeout": "200ms"})
-    assert chat(gateway, "k-client-key").status == 200
-    redis["process"].kill()
-    redis["process"].wait()
-    for _ in range(20):
-        assert chat(gateway, "k-client-key").status == 200
-    waiting.until(lambda: "Redis does not answer" in gateway.text(), "it is said")
-    redis["start"]()
-    waiting.until(lambda: "Redis answers again" in gateway.text(), "it is back")
-    assert chat(gateway, "k-client-key").status == 200

@@ -3,10 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstdio>
+#include <unordered_map>
 
+#include "base/rng.h"
 #include "net/io.h"
 
 namespace llmgw::control {
@@ -17,36 +17,13 @@ using base::Result;
 using net::Task;
 using store::RespValue;
 
-// A window's word in microseconds of Redis's clock: a double, which is what its scripts count in, holds these exactly
-// for the next 250 years. Keys are gone a window after they mean nothing. Answers how far the word is ahead of now.
-constexpr std::string_view kWindowScript =
-    "local t = redis.call('TIME') "
-    "local now = t[1] * 1000000 + t[2] "
-    "local word = tonumber(redis.call('GET', KEYS[1]) or '0') "
-    "if word < now then word = now end "
-    "word = word + tonumber(ARGV[1]) "
-    "redis.call('SET', KEYS[1], string.format('%.3f', word), 'PX', ARGV[2]) "
-    "return string.format('%.3f', word - now)";
-
-// Money of a period, and when to forget it. Where Redis knows nothing (it is new, or has lost its memory), what this
-// gateway's own ledger has is better than nothing.
-constexpr std::string_view kBudgetScript =
-    "redis.call('SET', KEYS[1], ARGV[3], 'NX') "
-    "local sum = redis.call('INCRBY', KEYS[1], ARGV[1]) "
-    "redis.call('EXPIREAT', KEYS[1], ARGV[2]) "
-    "return sum";
-
-constexpr double kNanosecondsPerMicrosecond = 1000.0;
-// A limit changed by a reload, or a debt, may make a word lie further ahead than a window.
-constexpr int64_t kKeyLife = 10;                  // windows
-constexpr int64_t kBudgetKeySeconds = 24 * 3600;  // behind the end of its period
-// After so many tellings without use (a second) nobody here needs to know a scope's state.
-constexpr uint32_t kIdleTellings = 50;
 constexpr base::Duration kRetryInterval = std::chrono::milliseconds(500);
+// While an answer is waited for; else each telling collects.
+constexpr base::Duration kCollectInterval = std::chrono::milliseconds(100);
 
-std::string microseconds_text(Nanoseconds time) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(time) / kNanosecondsPerMicrosecond);
+std::string random_identity() {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(base::system_random()));
   return text;
 }
 
@@ -56,148 +33,177 @@ SharedLimits::SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Sn
     : options_(std::move(options)),
       loop_(net::make_epoll_poller()),
       client_(loop_, options_.address),
-      snapshot_(std::move(snapshot)) {
+      snapshot_(std::move(snapshot)),
+      identity_(random_identity()),
+      tallies_(snapshot_->scopes.size()) {
   // What was restored from the ledger has been told by the process that spent it.
-  for (const Scope& scope : snapshot_->scopes) {
-    if (!scope.compiled().has_budget) continue;
-    Told& told = told_[scope.identity];
-    told.charged = told.restored = scope.meter->charged.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < tallies_.size(); ++i) {
+    const Scope& scope = snapshot_->scopes[i];
+    const int64_t restored = scope.meter->charged.load(std::memory_order_relaxed);
+    if (scope.compiled().has_budget && restored != 0) {
+      tallies_[i] = make_tally(scope, {.charged = restored, .restored = restored});
+    }
   }
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "shared-limits");
-    tasks_.spawn(tell_forever());
-    loop_.run();
-    tasks_.cancel_all();
-  });
+  thread_ = std::thread([this] { run(); });
 }
 
 SharedLimits::~SharedLimits() {
-  loop_.stop();
+  loop_.post([this] {
+    ending_ = true;
+    tasks_.spawn(stop_at_limit());
+  });
   thread_.join();
 }
 
-void SharedLimits::adopt(std::shared_ptr<const Snapshot> snapshot) {
-  loop_.post([this, snapshot = std::move(snapshot)]() mutable {
-    snapshot_ = std::move(snapshot);
-    next_scope_ = 0;
-  });
+void SharedLimits::run() {
+  pthread_setname_np(pthread_self(), "shared-limits");
+  tasks_.spawn(collect_forever());
+  tasks_.spawn(tell_until_the_end());
+  loop_.run();
+  tasks_.cancel_all();
+  if (untold() && options_.report) {
+    options_.report("Redis did not take what was used last; other gateways will not know of it",
+                    {base::ErrorCode::deadline_exceeded, "telling the last use"});
+  }
 }
 
-Task<void> SharedLimits::tell_forever() {
+void SharedLimits::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  loop_.post([this, snapshot = std::move(snapshot)]() mutable { take_snapshot(std::move(snapshot)); });
+}
+
+SharedLimits::Tally SharedLimits::make_tally(const Scope& scope, const ScopeTally::Baseline& baseline) {
+  return std::make_shared<ScopeTally>(scope, options_.prefix, identity_ + "." + std::to_string(++tallies_made_),
+                                      baseline);
+}
+
+void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  std::unordered_map<uint64_t, Tally> known;
+  for (auto* const tallies : {&tallies_, &leaving_}) {
+    for (Tally& tally : *tallies) {
+      if (tally != nullptr) known[tally->identity()] = std::move(tally);
+    }
+  }
+  snapshot_ = std::move(snapshot);
+  next_scope_ = 0;
+  tallies_.assign(snapshot_->scopes.size(), nullptr);
+  for (size_t i = 0; i < tallies_.size(); ++i) {
+    const Scope& scope = snapshot_->scopes[i];
+    if (!ScopeTally::shares(scope.compiled())) continue;
+    const auto found = known.find(scope.identity);
+    if (found != known.end() && found->second->meter() == scope.meter.get()) {
+      found->second->set_limits(scope.set);
+      tallies_[i] = std::move(found->second);
+      known.erase(found);
+    } else if (ScopeTally::is_used(*scope.meter)) {
+      tallies_[i] = make_tally(scope, ScopeTally::Baseline::of(*scope.meter));
+    }
+  }
+  leaving_.clear();
+  for (auto& [identity, tally] : known) leaving_.push_back(std::move(tally));
+}
+
+void SharedLimits::collect() {
+  collected_at_ = now();
+  const int64_t wall = std::chrono::floor<std::chrono::seconds>(loop_.wall_now()).time_since_epoch().count();
+  ++collected_;
+  for (size_t i = 0; i < tallies_.size(); ++i) {
+    Tally& tally = tallies_[i];
+    if (tally == nullptr) {
+      const Scope& scope = snapshot_->scopes[i];
+      if (!ScopeTally::shares(scope.compiled()) || !ScopeTally::is_used(*scope.meter)) continue;
+      tally = make_tally(scope, {});
+    }
+    tally->collect(collected_, collected_at_, wall);
+  }
+  for (const Tally& tally : leaving_) tally->collect(collected_, collected_at_, wall);
+  std::erase_if(leaving_, [](const Tally& tally) { return !tally->untold(); });
+}
+
+bool SharedLimits::untold() const {
+  const auto is_untold = [](const Tally& tally) { return tally != nullptr && tally->untold(); };
+  return std::any_of(tallies_.begin(), tallies_.end(), is_untold) ||
+         std::any_of(leaving_.begin(), leaving_.end(), is_untold);
+}
+
+// So that use keeps its time while Redis lets an answer wait.
+Task<void> SharedLimits::collect_forever() {
   while (true) {
-    auto told = co_await tell();
-    connected_.store(told.has_value(), std::memory_order_relaxed);
-    if (!told && !complained_ && options_.report) {
-      options_.report("Redis does not answer; every gateway now counts for itself", told.error());
-    }
-    if (told && complained_ && options_.report) {
-      options_.report("Redis answers again; limits are shared", {base::ErrorCode::internal, "recovered"});
-    }
-    complained_ = !told;
-    co_await net::sleep_for(loop_, told ? kTellInterval : kRetryInterval);
+    (void)co_await net::sleep_for(loop_, kCollectInterval);
+    if (base::Duration(now() - collected_at_) >= kCollectInterval / 2) collect();
+  }
+}
+
+Task<void> SharedLimits::tell_until_the_end() {
+  while (true) {
+    const bool is_end = ending_;  // and so nothing is used behind this
+    collect();
+    const auto told = co_await tell();
+    note(told);
+    if (is_end && (!told || !untold())) break;
+    if (!ending_) co_await pause(told ? kTellInterval : kRetryInterval);
+  }
+  loop_.stop();
+}
+
+// Cut short by the end.
+Task<void> SharedLimits::pause(base::Duration duration) {
+  const base::Instant until = loop_.now() + duration;
+  while (!ending_ && loop_.now() < until) {
+    (void)co_await net::sleep_until(loop_, std::min(until, loop_.now() + kTellInterval));
+  }
+}
+
+Task<void> SharedLimits::stop_at_limit() {
+  (void)co_await net::sleep_for(loop_, kFarewellLimit);
+  loop_.stop();
+}
+
+void SharedLimits::note(const Result<void>& told) {
+  connected_.store(told.has_value(), std::memory_order_relaxed);
+  if (!told && !complained_ && options_.report) {
+    options_.report("Redis does not answer; every gateway now counts for itself", told.error());
+  }
+  if (told && complained_ && options_.report) {
+    options_.report("Redis answers again; limits are shared", {base::ErrorCode::internal, "recovered"});
+  }
+  complained_ = !told;
+}
+
+void SharedLimits::ask(Nanoseconds now) {
+  size_t asked = 0;
+  const auto ask_one = [&](const Tally& tally) {
+    if (tally == nullptr || !tally->wants(now)) return;
+    ScopeTally::ask(tally, now, telling_, questions_);
+    ++asked;
+  };
+  const auto has_room = [&] { return asked < kScopesPerExchangeMax && telling_.commands().size() < kExchangeBytes; };
+  for (size_t i = 0; i < leaving_.size() && has_room(); ++i) ask_one(leaving_[i]);
+  const size_t count = tallies_.size();
+  if (next_scope_ >= count) next_scope_ = 0;
+  for (size_t seen = 0; seen < count && has_room(); ++seen) {
+    ask_one(tallies_[next_scope_]);
+    next_scope_ = next_scope_ + 1 < count ? next_scope_ + 1 : 0;
   }
 }
 
 Task<Result<void>> SharedLimits::tell() {
-  const auto snapshot = snapshot_;  // a reload may come while this waits
-  commands_.clear();
+  telling_ = {};
   questions_.clear();
-  size_t asked = 0;
-  const size_t count = snapshot->scopes.size();
-  if (next_scope_ >= count) next_scope_ = 0;
-  for (size_t seen = 0; seen < count && asked < kScopesPerExchangeMax; ++seen) {
-    if (ask_scope(static_cast<uint32_t>(next_scope_))) ++asked;
-    next_scope_ = next_scope_ + 1 < count ? next_scope_ + 1 : 0;
-  }
-  // Somebody must notice that Redis is gone, or back.
-  if (questions_.empty()) store::append_command(commands_, std::array<std::string_view, 1>{"PING"});
-  const auto answers = co_await client_.call(commands_, std::max<size_t>(1, questions_.size()), options_.timeout);
+  ask(now());
+  if (questions_.empty()) telling_.ping();
+  const auto answers = co_await client_.call(telling_.commands(), telling_.count(), options_.timeout);
   if (!answers) co_return base::fail(answers.error());
-  for (size_t i = 0; i < questions_.size(); ++i) {
-    if ((*answers)[i].is_error()) co_return base::fail(base::ErrorCode::protocol, "Redis refuses a script");
-    take_answer(*snapshot, questions_[i], (*answers)[i]);
-  }
-  co_return Result<void>{};
-}
-
-std::string SharedLimits::key_of(const Scope& scope, Part part) const {
-  static constexpr std::array<std::string_view, 4> kParts = {"tps", "rpm", "tpm", "budget"};
-  return options_.prefix + std::string(to_string(scope.kind)) + ":" + std::to_string(scope.identity) + ":" +
-         std::string(kParts[static_cast<size_t>(part)]);
-}
-
-void SharedLimits::ask_window(uint32_t scope, Part part, Nanoseconds taken, Nanoseconds told, Nanoseconds window) {
-  const std::string key = key_of(snapshot_->scopes[scope], part);
-  const std::string difference = microseconds_text(taken - told);
-  const std::string life = std::to_string(window / 1'000'000 * kKeyLife);
-  store::append_command(commands_, std::array<std::string_view, 6>{"EVAL", kWindowScript, "1", key, difference, life});
-  questions_.push_back({.scope = scope, .part = part, .told = taken});
-}
-
-// What was charged since the last time goes to the period at hand; when that has just begun, so does the little that
-// was charged at its end.
-void SharedLimits::ask_budget(uint32_t scope, Told& told) {
-  const Scope& of = snapshot_->scopes[scope];
-  const int64_t end = of.meter->period_end.load(std::memory_order_acquire);
-  if (end == 0) return;  // no call yet
-  const int64_t charged = of.meter->charged.load(std::memory_order_relaxed);
-  const std::string key = key_of(of, Part::budget) + ":" + std::to_string(end);
-  const std::string difference = std::to_string(charged - told.charged);
-  const std::string life = std::to_string(end + kBudgetKeySeconds);
-  if (told.restored_until == 0) told.restored_until = end;
-  const std::string restored = std::to_string(end == told.restored_until ? told.restored : 0);
-  store::append_command(commands_,
-                        std::array<std::string_view, 7>{"EVAL", kBudgetScript, "1", key, difference, life, restored});
-  questions_.push_back({.scope = scope, .part = Part::budget, .told = charged, .period_end = end});
-}
-
-// Whether there was anything to ask: the scope was used lately.
-bool SharedLimits::ask_scope(uint32_t scope) {
-  const Scope& of = snapshot_->scopes[scope];
-  const admission::CompiledLimits& limits = of.compiled();
-  if (!limits.limits_requests() && limits.tokens_per_minute == 0 && !limits.has_budget) return false;
-  Told& told = told_[of.identity];
-  const auto& taken = of.meter->taken;
-  const Nanoseconds second = taken.second.load(std::memory_order_relaxed);
-  const Nanoseconds minute = taken.minute.load(std::memory_order_relaxed);
-  const Nanoseconds tokens = taken.tokens.load(std::memory_order_relaxed);
-  const bool used = second != told.second || minute != told.minute || tokens != told.tokens ||
-                    of.meter->charged.load(std::memory_order_relaxed) != told.charged;
-  told.idle = used ? 0 : told.idle + 1;
-  if (told.idle > kIdleTellings) return false;
-  if (limits.second.window != 0) ask_window(scope, Part::second, second, told.second, limits.second.window);
-  if (limits.minute.window != 0) ask_window(scope, Part::minute, minute, told.minute, limits.minute.window);
-  if (limits.tokens_per_minute != 0) ask_window(scope, Part::tokens, tokens, told.tokens, admission::kMinute);
-  if (limits.has_budget) ask_budget(scope, told);
-  return true;
-}
-
-void SharedLimits::take_answer(const Snapshot& snapshot, const Question& question, const RespValue& answer) {
-  const Scope& of = snapshot.scopes[question.scope];
-  Told& told = told_[of.identity];
-  admission::Meter& meter = *of.meter;
-  if (question.part == Part::budget) {
-    told.charged = question.told;
-    // All have spent `sum`, this process counts `charged`: the mark makes the difference what they have spent.
-    if (meter.period_end.load(std::memory_order_acquire) == question.period_end) {
-      meter.charged_before.store(question.told - answer.integer, std::memory_order_release);
+  Result<void> result;
+  for (size_t i = 0; i < answers->size(); ++i) {
+    const RespValue& answer = (*answers)[i];
+    if (answer.is_error()) {
+      // Of this key only: it is told again, and the others are not kept waiting.
+      result = base::fail(base::ErrorCode::protocol, "Redis refuses a script");
+    } else if (i < questions_.size()) {
+      questions_[i].tally->take(questions_[i], answer, now());
     }
-    return;
   }
-  double ahead = 0;
-  const char* const end = answer.text.data() + answer.text.size();
-  if (std::from_chars(answer.text.data(), end, ahead).ec != std::errc()) return;
-  const auto nanoseconds = static_cast<Nanoseconds>(ahead * kNanosecondsPerMicrosecond);
-  const Nanoseconds now = loop_.precise_now().time_since_epoch().count();
-  const auto follow = [&](std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& taken, Nanoseconds& last) {
-    last = question.told;
-    admission::cell::follow(word, taken, question.told, nanoseconds, now);
-  };
-  switch (question.part) {
-    case Part::second: return follow(meter.second_word, meter.taken.second, told.second);
-    case Part::minute: return follow(meter.minute_word, meter.taken.minute, told.minute);
-    default: return follow(meter.token_word, meter.taken.tokens, told.tokens);
-  }
+  co_return result;
 }
 
 }  // namespace llmgw::control

@@ -1,13 +1,14 @@
 // Limits that several gateways hold together, through Redis. A thread of its own tells Redis, every kTellInterval, what
-// this process has taken of each limit since the last time, and puts the local state where Redis says all of them
-// together are. Requests never wait for it.
+// this process has taken of each limit, and puts the local state where Redis says all of them together are. Requests
+// never wait for it.
 //
 // What can go wrong, and by how much: between two tellings a gateway does not see what the others let in. So n gateways
 // may let in (n - 1) times what arrives at one of them in that time beyond the limit; it is booked all the same, so the
 // next windows are shorter by it, and over time the sum is exact. Budgets in the same way. `concurrency` is not shared:
 // it holds for each gateway.
 //
-// Without Redis every gateway goes on by what it knows itself: each then allows up to the whole limit.
+// Without Redis every gateway goes on by what it knows itself: each then allows up to the whole limit. What is used
+// meanwhile is booked once when Redis is back, at the time at which it was used (tally.h).
 #pragma once
 
 #include <atomic>
@@ -15,9 +16,10 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 #include "base/time.h"
+#include "control/sharing/scope_tally.h"
 #include "control/snapshot.h"
 #include "net/loop.h"
 #include "net/task.h"
@@ -35,10 +37,14 @@ struct SharedLimitsOptions {
 class SharedLimits {
  public:
   static constexpr base::Duration kTellInterval = std::chrono::milliseconds(20);
-  // Scopes told of in one exchange; more wait for the next.
+  // Scopes told of in one exchange, and bytes after which no further one is; more wait for the next.
   static constexpr size_t kScopesPerExchangeMax = 500;
+  static constexpr size_t kExchangeBytes = 1u << 20;
+  // How long the end of a process waits for Redis to take the last use.
+  static constexpr base::Duration kFarewellLimit = std::chrono::seconds(1);
 
   SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Snapshot> snapshot);
+  // Tells what was used last: when this is called, nothing uses the meters any more.
   ~SharedLimits();
   SharedLimits(const SharedLimits&) = delete;
   SharedLimits& operator=(const SharedLimits&) = delete;
@@ -49,40 +55,37 @@ class SharedLimits {
   bool connected() const { return connected_.load(std::memory_order_relaxed); }
 
  private:
-  // What of a scope was told, and of which scope an answer is.
-  struct Told {
-    admission::Nanoseconds second = 0, minute = 0, tokens = 0;
-    int64_t charged = 0;
-    int64_t restored = 0;        // of a budget: what the ledger knew at the start,
-    int64_t restored_until = 0;  // of the period that ends then
-    uint32_t idle = 0;           // tellings without use
-  };
-  enum class Part : uint8_t { second, minute, tokens, budget };
-  struct Question {
-    uint32_t scope;
-    Part part;
-    admission::Nanoseconds told;  // or nano-dollars
-    int64_t period_end = 0;
-  };
+  using Tally = std::shared_ptr<ScopeTally>;
 
-  net::Task<void> tell_forever();
+  void run();
+  void take_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  Tally make_tally(const Scope& scope, const ScopeTally::Baseline& baseline);
+  void collect();
+  bool untold() const;
+  net::Task<void> collect_forever();
+  net::Task<void> tell_until_the_end();
+  net::Task<void> pause(base::Duration duration);
+  net::Task<void> stop_at_limit();
   net::Task<base::Result<void>> tell();
-  bool ask_scope(uint32_t scope);
-  void ask_window(uint32_t scope, Part part, admission::Nanoseconds taken, admission::Nanoseconds told,
-                  admission::Nanoseconds window);
-  void ask_budget(uint32_t scope, Told& told);
-  void take_answer(const Snapshot& snapshot, const Question& question, const store::RespValue& answer);
-  std::string key_of(const Scope& scope, Part part) const;
+  void ask(admission::Nanoseconds now);
+  void note(const base::Result<void>& told);
+  admission::Nanoseconds now() { return loop_.precise_now().time_since_epoch().count(); }
 
   SharedLimitsOptions options_;
   net::Loop loop_;
   store::RedisClient client_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::unordered_map<uint64_t, Told> told_;  // by a scope's identity
-  std::string commands_;
-  std::vector<Question> questions_;
+  std::string identity_;  // of this process, among all that ever were
+  uint64_t tallies_made_ = 0;
+  std::vector<Tally> tallies_;  // as Snapshot::scopes; null: never used, or nothing of it is shared
+  std::vector<Tally> leaving_;  // of scopes that the snapshot does not have, until they are told
+  uint64_t collected_ = 0;      // how often
+  admission::Nanoseconds collected_at_ = 0;
+  Telling telling_;
+  std::vector<ScopeTally::Question> questions_;
   size_t next_scope_ = 0;  // where the next exchange begins
   bool complained_ = false;
+  bool ending_ = false;
   std::atomic<bool> connected_ = false;
   net::TaskGroup tasks_;
   std::thread thread_;

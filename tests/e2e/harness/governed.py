@@ -1,16 +1,30 @@
 """A simulator and gateways in front of it with limits, budgets and a ledger, for one test."""
 
 import csv
+import datetime
 import io
 import json
 import os
 import pathlib
 import subprocess
+import zoneinfo
 
 from . import config, processes, raw
 
 # US dollars for a million tokens, of everything the simulator serves: so that sums are easy to check.
 INPUT_USD, OUTPUT_USD = 2, 10
+
+
+def keys(*entries):
+    """A `[[keys]]` section of pairs of name and limits."""
+    return [{"name": name, "key": f"{name}-client-key", **more} for name, more in entries]
+
+
+def far_from_midnight():
+    """A time zone in which no new day begins while a test runs."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    zones = ("Europe/Berlin", "Asia/Tokyo")
+    return next(zone for zone in zones if now.astimezone(zoneinfo.ZoneInfo(zone)).hour not in (23, 0))
 
 
 class Governed:

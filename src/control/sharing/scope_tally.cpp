@@ -1,0 +1,169 @@
+#include "control/sharing/scope_tally.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+
+namespace llmgw::control {
+namespace {
+
+using admission::Nanoseconds;
+using store::RespValue;
+
+constexpr std::array<std::string_view, ScopeTally::kWindows> kWindowNames = {"tps", "rpm", "tpm"};
+constexpr double kNanosecondsPerMicrosecond = 1000.0;
+
+std::string microseconds_text(Nanoseconds time) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(time) / kNanosecondsPerMicrosecond);
+  return text;
+}
+
+template <class Number>
+bool read_number(std::string_view text, Number& number) {
+  return std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc();
+}
+
+}  // namespace
+
+ScopeTally::Baseline ScopeTally::Baseline::of(const admission::Meter& meter) {
+  return {
+      .taken = {meter.taken.second.load(std::memory_order_relaxed), meter.taken.minute.load(std::memory_order_relaxed),
+                meter.taken.tokens.load(std::memory_order_relaxed)},
+      .charged = meter.charged.load(std::memory_order_relaxed)};
+}
+
+bool ScopeTally::is_used(const admission::Meter& meter) {
+  const Baseline now = Baseline::of(meter);
+  return now.taken != decltype(now.taken){} || now.charged != 0 ||
+         meter.period_end.load(std::memory_order_relaxed) != 0;
+}
+
+ScopeTally::ScopeTally(const Scope& scope, std::string_view prefix, std::string gateway, const Baseline& baseline)
+    : identity_(scope.identity),
+      gateway_(std::move(gateway)),
+      set_(scope.set),
+      meter_(scope.meter),
+      taken_(baseline.taken),
+      budget_(baseline.restored, baseline.charged) {
+  key_ = std::string(prefix) + "v2:" + std::string(to_string(scope.kind)) + ":" + std::to_string(identity_) + ":";
+}
+
+Nanoseconds ScopeTally::window_of(size_t window) const {
+  const admission::CompiledLimits& limits = set_->compiled;
+  switch (window) {
+    case 0: return limits.second.window;
+    case 1: return limits.minute.window;
+    default: return limits.tokens_per_minute == 0 ? 0 : admission::kMinute;
+  }
+}
+
+std::atomic<Nanoseconds>& ScopeTally::taken_of(size_t window) const {
+  const std::array all = {&meter_->taken.second, &meter_->taken.minute, &meter_->taken.tokens};
+  return *all[window];
+}
+
+std::atomic<Nanoseconds>& ScopeTally::word_of(size_t window) const {
+  const std::array all = {&meter_->second_word, &meter_->minute_word, &meter_->token_word};
+  return *all[window];
+}
+
+void ScopeTally::collect(uint64_t number, Nanoseconds now, int64_t wall) {
+  for (size_t i = 0; i < kWindows; ++i) {
+    if (window_of(i) == 0) continue;
+    const Nanoseconds taken = taken_of(i).load(std::memory_order_relaxed);
+    const Nanoseconds amount = taken - std::exchange(taken_[i], taken);
+    windows_[i].use(number, amount, window_of(i), now);
+    if (amount != 0) used_ = now;
+  }
+  if (!set_->compiled.has_budget) return;
+  // In this order: see BudgetTally::Reading.
+  const int64_t before = meter_->charged_before.load(std::memory_order_acquire);
+  const int64_t end = meter_->period_end.load(std::memory_order_acquire);
+  const int64_t charged = meter_->charged.load(std::memory_order_acquire);
+  if (charged != budget_.charged()) used_ = now;
+  budget_.collect(number, {.before = before, .end = end, .charged = charged});
+  budget_.forget(wall);
+}
+
+bool ScopeTally::untold() const {
+  for (size_t i = 0; i < kWindows; ++i) {
+    if (window_of(i) != 0 && windows_[i].untold()) return true;
+  }
+  return set_->compiled.has_budget && budget_.untold();
+}
+
+void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, Telling& telling,
+                     std::vector<Question>& questions) {
+  for (size_t i = 0; i < kWindows; ++i) {
+    if (tally->window_of(i) == 0) continue;
+    questions.push_back({.tally = tally, .window = i, .mark = tally->windows_[i].begin_telling()});
+    tally->ask_window(i, now, telling);
+  }
+  if (!tally->set_->compiled.has_budget) return;
+  const auto periods = tally->budget_.periods();
+  for (const BudgetTally::Period& period : periods) {
+    if (&period != &periods.back() && !period.untold()) continue;
+    tally->ask_period(period, telling);
+    questions.push_back(
+        {.tally = tally, .period_end = period.end, .spent = period.newest, .charged = tally->budget_.charged()});
+  }
+}
+
+void ScopeTally::ask_window(size_t window, Nanoseconds now, Telling& telling) const {
+  const WindowTally& tally = windows_[window];
+  std::vector<std::string> arguments = {gateway_, microseconds_text(window_of(window)),
+                                        microseconds_text(tally.confirmed().total)};
+  for (const WindowTally::Point& point : tally.telling()) {
+    arguments.push_back(std::to_string(point.number));
+    arguments.push_back(microseconds_text(now - point.time));
+    arguments.push_back(microseconds_text(point.total));
+  }
+  telling.call(Telling::Script::window, key_ + std::string(kWindowNames[window]), arguments);
+}
+
+void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling) const {
+  const std::array<std::string, 7> arguments = {gateway_,
+                                                std::to_string(period.newest.number),
+                                                std::to_string(period.newest.total),
+                                                std::to_string(period.confirmed.number),
+                                                std::to_string(period.confirmed.total),
+                                                std::to_string(period.sum),
+                                                std::to_string(period.end + BudgetTally::kKeptSeconds)};
+  telling.call(Telling::Script::budget, key_ + "budget:" + std::to_string(period.end), arguments);
+}
+
+void ScopeTally::take(const Question& question, const RespValue& answer, Nanoseconds now) {
+  if (question.window == kWindows) {
+    take_period(question, answer);
+  } else {
+    take_window(question, answer, now);
+  }
+}
+
+void ScopeTally::take_window(const Question& question, const RespValue& answer, Nanoseconds now) {
+  double ahead = 0;
+  if (!read_number(answer.text, ahead)) return;
+  WindowTally& tally = windows_[question.window];
+  tally.confirm(question.mark);
+  const Nanoseconds window = window_of(question.window);
+  if (window == 0) return;  // a reload has taken the limit away meanwhile
+  // All gateways together, what was used here since it was told, and what was used since that was last read.
+  const auto all = static_cast<Nanoseconds>(ahead * kNanosecondsPerMicrosecond) + tally.backlog(window, now);
+  admission::cell::follow(word_of(question.window), taken_of(question.window), taken_[question.window], all, now);
+}
+
+void ScopeTally::take_period(const Question& question, const RespValue& answer) {
+  int64_t sum = 0;
+  if (!read_number(answer.text, sum)) return;
+  budget_.confirm(question.period_end, question.spent, sum);
+  // A worker that begins a period meanwhile sets the mark behind this, or has, and then this does not.
+  int64_t before = meter_->charged_before.load(std::memory_order_acquire);
+  if (meter_->period_end.load(std::memory_order_acquire) != question.period_end) return;
+  // All have spent `sum`, this process counts `charged`: the mark makes the difference what they have spent.
+  const int64_t mark = question.charged - sum;
+  if (meter_->charged_before.compare_exchange_strong(before, mark, std::memory_order_acq_rel)) budget_.set_mark(mark);
+}
+
+}  // namespace llmgw::control

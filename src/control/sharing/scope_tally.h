@@ -1,0 +1,86 @@
+// What of one scope is shared: reads its meter into tallies, writes what Redis is to be told, and puts the meter where
+// Redis says all gateways together are. The sharing thread's; the meter is everybody's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/governance.h"
+#include "control/sharing/tally.h"
+#include "control/sharing/telling.h"
+#include "store/redis/resp.h"
+
+namespace llmgw::control {
+
+class ScopeTally {
+ public:
+  static constexpr size_t kWindows = 3;
+  // After so long without use nobody here needs to know a scope's state.
+  static constexpr admission::Nanoseconds kIdleAfter = admission::kSecond;
+
+  // Up to where others have told what the meter has.
+  struct Baseline {
+    std::array<admission::Nanoseconds, kWindows> taken = {};
+    int64_t charged = 0;
+    int64_t restored = 0;  // of `charged`: from the ledger
+
+    static Baseline of(const admission::Meter& meter);
+  };
+  // What an answer is the answer to.
+  struct Question {
+    std::shared_ptr<ScopeTally> tally;
+    size_t window = kWindows;  // kWindows: the budget
+    WindowTally::Mark mark = {};
+    int64_t period_end = 0;
+    BudgetTally::Mark spent = {};
+    int64_t charged = 0;
+  };
+
+  static bool shares(const admission::CompiledLimits& limits) {
+    return limits.limits_requests() || limits.tokens_per_minute != 0 || limits.has_budget;
+  }
+  // Whether the meter has ever been used.
+  static bool is_used(const admission::Meter& meter);
+
+  // `prefix` begins all keys, `gateway` is the name under which this tally tells: no other tally of any process has it.
+  ScopeTally(const Scope& scope, std::string_view prefix, std::string gateway, const Baseline& baseline);
+
+  uint64_t identity() const { return identity_; }
+  const admission::Meter* meter() const { return meter_.get(); }
+  void set_limits(std::shared_ptr<const Scope::LimitSet> set) { set_ = std::move(set); }
+
+  // What was used since the last time, as used now. `number` grows from call to call, `wall` in seconds since 1970.
+  void collect(uint64_t number, admission::Nanoseconds now, int64_t wall);
+  bool untold() const;
+  // Something is to be told, or somebody may want to know.
+  bool wants(admission::Nanoseconds now) const { return now - used_ < kIdleAfter || untold(); }
+  // Appends what there is to tell and, for each command, the question.
+  static void ask(const std::shared_ptr<ScopeTally>& tally, admission::Nanoseconds now, Telling& telling,
+                  std::vector<Question>& questions);
+  // The answer to a question of this tally, and no error.
+  void take(const Question& question, const store::RespValue& answer, admission::Nanoseconds now);
+
+ private:
+  admission::Nanoseconds window_of(size_t window) const;
+  std::atomic<admission::Nanoseconds>& taken_of(size_t window) const;
+  std::atomic<admission::Nanoseconds>& word_of(size_t window) const;
+  void ask_window(size_t window, admission::Nanoseconds now, Telling& telling) const;
+  void ask_period(const BudgetTally::Period& period, Telling& telling) const;
+  void take_window(const Question& question, const store::RespValue& answer, admission::Nanoseconds now);
+  void take_period(const Question& question, const store::RespValue& answer);
+
+  uint64_t identity_;
+  std::string key_;  // up to the limit's name
+  std::string gateway_;
+  std::shared_ptr<const Scope::LimitSet> set_;
+  std::shared_ptr<admission::Meter> meter_;
+  std::array<WindowTally, kWindows> windows_;
+  std::array<admission::Nanoseconds, kWindows> taken_;  // of the meter, as last read
+  BudgetTally budget_;
+  admission::Nanoseconds used_ = -kIdleAfter;
+};
+
+}  // namespace llmgw::control

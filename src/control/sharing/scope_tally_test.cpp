@@ -1,0 +1,138 @@
+#include "control/sharing/scope_tally.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admission/reservation.h"
+
+namespace llmgw::control {
+namespace {
+
+using admission::kSecond;
+using admission::Nanoseconds;
+using store::RespValue;
+using testing::HasSubstr;
+using testing::Not;
+
+class ScopeTallyOf : public testing::Test {
+ protected:
+  explicit ScopeTallyOf(const admission::Limits& limits = {.requests_per_second = 10,
+                                                           .budget = base::NanoDollars{1'000'000},
+                                                           .budget_period = admission::BudgetPeriod::day}) {
+    admission::ZoneCache zones;
+    scope_.set = std::make_shared<const Scope::LimitSet>(
+        Scope::LimitSet{.limits = limits, .compiled = admission::CompiledLimits::of(limits, zones)});
+    tally_ = std::make_shared<ScopeTally>(scope_, "llmgw:", "aa.1", ScopeTally::Baseline{});
+  }
+
+  // A call of so many nano-dollars; whether it is let in.
+  bool call(int64_t nano_dollars) {
+    const admission::Governed governed{&scope_.compiled(), scope_.meter.get()};
+    admission::Reservation reservation;
+    const admission::Moment moment{.now = now_, .wall = now_ / kSecond};
+    if (reservation.take({&governed, 1}, {.nano_dollars = nano_dollars}, moment)) return false;
+    reservation.settle({.nano_dollars = nano_dollars}, moment);
+    return true;
+  }
+  void collect() { tally_->collect(++number_, now_, now_ / kSecond); }
+  std::vector<ScopeTally::Question> ask(std::string* commands = nullptr) {
+    Telling telling;
+    std::vector<ScopeTally::Question> questions;
+    ScopeTally::ask(tally_, now_, telling, questions);
+    EXPECT_EQ(telling.count(), questions.size());
+    if (commands != nullptr) *commands = telling.commands();
+    return questions;
+  }
+  void answer(const ScopeTally::Question& question, const std::string& text) {
+    tally_->take(question, {.kind = RespValue::Kind::text, .text = text}, now_);
+  }
+  static std::string microseconds(Nanoseconds time) { return std::to_string(time / 1000); }
+
+  Scope scope_{.kind = ScopeKind::key,
+               .identity = 7,
+               .name = "k",
+               .set = nullptr,
+               .meter = std::make_shared<admission::Meter>()};
+  std::shared_ptr<ScopeTally> tally_;
+  Nanoseconds now_ = 1'800'000'000 * kSecond;
+  uint64_t number_ = 0;
+};
+
+TEST_F(ScopeTallyOf, ALateAnswerRefusesNobodyWhoIsWithinTheLimit) {
+  ASSERT_TRUE(call(10));
+  collect();
+  const auto questions = ask();
+  ASSERT_EQ(questions.size(), 2u);
+  // Half the rate for as long as Redis is frozen.
+  for (int i = 0; i < 60; ++i) {
+    now_ += kSecond / 5;
+    ASSERT_TRUE(call(10));
+    collect();
+  }
+  answer(questions[0], microseconds(kSecond / 10));
+  answer(questions[1], "10");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(call(10)) << i;
+  EXPECT_EQ(admission::spent(*scope_.meter), 64 * 10) << "all of it, told or not";
+  EXPECT_TRUE(tally_->untold());
+}
+
+TEST_F(ScopeTallyOf, OthersUseCounts) {
+  ASSERT_TRUE(call(10));
+  collect();
+  const auto questions = ask();
+  answer(questions[0], microseconds(kSecond));
+  answer(questions[1], "999980");
+  EXPECT_FALSE(tally_->untold());
+  EXPECT_FALSE(call(1)) << "ten a second";
+  now_ += kSecond;
+  EXPECT_FALSE(call(21)) << "more than is left";
+  EXPECT_TRUE(call(20));
+}
+
+TEST_F(ScopeTallyOf, WhatIsToldIsATotal) {
+  ASSERT_TRUE(call(10));
+  collect();
+  std::string commands;
+  const auto first = ask(&commands);
+  EXPECT_THAT(commands, HasSubstr("llmgw:v2:key:7:tps"));
+  EXPECT_THAT(commands, HasSubstr("llmgw:v2:key:7:budget:"));
+  EXPECT_THAT(commands, HasSubstr("\r\n$10\r\n100000.000\r\n")) << "microseconds of the window";
+  // The answer is lost: of the window, where time counts, the same is told again; of the budget all there is.
+  now_ += kSecond / 4;
+  ASSERT_TRUE(call(15));
+  collect();
+  const auto second = ask(&commands);
+  EXPECT_EQ(second[0].mark.number, first[0].mark.number);
+  EXPECT_THAT(commands, HasSubstr("\r\n$10\r\n100000.000\r\n"));
+  EXPECT_THAT(commands, Not(HasSubstr("\r\n$10\r\n200000.000\r\n"))) << "of the window, not the age";
+  EXPECT_EQ(second[1].spent.total, 25);
+  answer(second[0], "0");
+  answer(second[1], "25");
+  const auto third = ask(&commands);
+  EXPECT_THAT(commands, HasSubstr("\r\n$10\r\n200000.000\r\n"));
+  answer(third[0], "0");
+  EXPECT_FALSE(tally_->untold());
+  // An answer that is no number confirms nothing.
+  ASSERT_TRUE(call(1));
+  collect();
+  answer(ask()[0], "nonsense");
+  EXPECT_TRUE(tally_->untold());
+}
+
+TEST_F(ScopeTallyOf, TheScriptsTextGoesOutOnce) {
+  ASSERT_TRUE(call(1));
+  collect();
+  Telling telling;
+  std::vector<ScopeTally::Question> questions;
+  for (int i = 0; i < 3; ++i) ScopeTally::ask(tally_, now_, telling, questions);
+  size_t texts = 0;
+  for (size_t at = 0; (at = telling.commands().find("$4\r\nEVAL\r\n", at)) != std::string::npos; ++at) ++texts;
+  EXPECT_EQ(texts, 2u) << "one of each script";
+}
+
+}  // namespace
+}  // namespace llmgw::control

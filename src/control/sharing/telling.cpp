@@ -1,0 +1,45 @@
+#include "control/sharing/telling.h"
+
+#include <openssl/sha.h>
+
+#include <utility>
+#include <vector>
+
+#include "control/sharing/scripts.h"
+#include "store/redis/resp.h"
+
+namespace llmgw::control {
+namespace {
+
+// SHA-1 in hexadecimal, as EVALSHA wants it.
+std::string digest_of(std::string_view script) {
+  std::array<unsigned char, SHA_DIGEST_LENGTH> bytes;
+  SHA1(reinterpret_cast<const unsigned char*>(script.data()), script.size(), bytes.data());
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+void Telling::call(Script script, std::string_view key, std::span<const std::string> arguments) {
+  static const std::array<std::string, 2> kDigests = {digest_of(kWindowScript), digest_of(kBudgetScript)};
+  const auto index = static_cast<size_t>(script);
+  const bool brought = std::exchange(brought_[index], true);
+  const std::string_view text = script == Script::window ? kWindowScript : kBudgetScript;
+  std::vector<std::string_view> words = {brought ? "EVALSHA" : "EVAL", brought ? kDigests[index] : text, "1", key};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  store::append_command(commands_, words);
+  ++count_;
+}
+
+void Telling::ping() {
+  store::append_command(commands_, std::array<std::string_view, 1>{"PING"});
+  ++count_;
+}
+
+}  // namespace llmgw::control

@@ -1,0 +1,289 @@
+"""Limits that several gateways share through Redis: the real program, a real Redis, and all that can happen to it."""
+
+import concurrent.futures
+import contextlib
+import pathlib
+import random
+import threading
+import time
+
+import pytest
+
+from harness import governed, redis, waiting
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "src" / "control" / "sharing"
+chat, keys = governed.chat, governed.keys
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = governed.Governed(tmp_path)
+    yield made
+    problems = made.finish()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def server(tmp_path):
+    made = redis.Redis(tmp_path)
+    yield made
+    made.thaw()
+    made.stop()
+
+
+def patient(server):
+    # A Redis that is only slow is waited for.
+    return {"url": server.url, "timeout": "20s"}
+
+
+def offer(gateways, name, rate, seconds):
+    """Calls with a key at `rate` a second for all gateways together; how many were let in, and how long it took."""
+    began = time.monotonic()
+
+    def one(number):
+        wait = began + number / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        return chat(gateways[number % len(gateways)], f"{name}-client-key", max_tokens=1).status
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        statuses = list(pool.map(one, range(int(rate * seconds))))
+    assert set(statuses) <= {200, 429}
+    return statuses.count(200), time.monotonic() - began
+
+
+def test_three_gateways_share_a_limit(world, server):
+    limit, seconds = 20, 12
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"tps": limit}) for name in tries)), "redis": patient(server)}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(3)]
+    names = iter(tries)
+
+    def shared():
+        admitted, took = offer(gateways, next(names), 3 * limit, seconds)
+        # What one gateway alone would let in: a second's worth at once, and then the rate.
+        allowed = limit + limit * took
+        assert allowed * 0.9 <= admitted <= allowed * 1.02, f"{admitted} of {allowed:.0f}"
+
+    # A gateway that is not heard of for a while lets in what the others do, too.
+    waiting.undisturbed(shared, len(tries))
+
+
+def test_a_budget_is_shared(world, server):
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"budget": "0.004"}) for name in tries)), "redis": patient(server)}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    names = iter(tries)
+
+    def shared():
+        name, spent = next(names), 0
+        for number in range(200):
+            answer = chat(gateways[number % 2], f"{name}-client-key")
+            if answer.status == 200:
+                spent += governed.cost_of(answer.json()["usage"])
+            time.sleep(0.03)  # longer than they take to tell each other
+        assert 4_000_000 - 600_000 < spent <= 4_000_000 * 1.02, spent
+
+    waiting.undisturbed(shared, len(tries))
+
+
+def test_without_redis_every_gateway_goes_on(world, server):
+    gateway = world.gateway(keys=keys(("k", {"rpm": 600})), redis={"url": server.url, "timeout": "200ms"})
+    assert chat(gateway, "k-client-key").status == 200
+    server.stop()
+    for _ in range(20):
+        assert chat(gateway, "k-client-key").status == 200
+    waiting.until(lambda: "Redis does not answer" in gateway.text(), "it is said")
+    server.start()
+    waiting.until(lambda: "Redis answers again" in gateway.text(), "it is back")
+    assert chat(gateway, "k-client-key").status == 200
+
+
+def steady_limits():
+    """More than the tests' load uses of each, but not twice as much of the first."""
+    return {"tps": 20, "rpm": 3000, "tpm": 1_000_000, "budget": "100", "budget_period": "day"} | {
+        "time_zone": governed.far_from_midnight()
+    }
+
+
+@contextlib.contextmanager
+def load(gateways, rate=12):
+    """Calls with the key k at `rate` a second for all gateways together; their statuses with the time of each."""
+    answers, stopping = [], threading.Event()
+
+    def one_after_the_other(gateway):
+        due = time.monotonic()
+        while not stopping.wait(max(0, due - time.monotonic())):
+            answers.append((time.monotonic(), chat(gateway, "k-client-key").status))
+            # Not all at once after a pause of the machine's own.
+            due = max(due + len(gateways) / rate, time.monotonic())
+
+    threads = [threading.Thread(target=one_after_the_other, args=(gateway,)) for gateway in gateways]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def spent(gateways):
+    return sum(record["nano_dollars"] for gateway in gateways for record in governed.export(gateway))
+
+
+def booked_is_spent(server, gateways, seconds=1):
+    """Redis has what the ledgers have, and does not get more."""
+    wanted = spent(gateways)
+    waiting.until(lambda: sum(server.budgets().values()) == wanted, f"{wanted} is booked, not {server.budgets()}", 20)
+    time.sleep(seconds)
+    assert list(server.budgets().values()) == [wanted]
+
+
+def test_a_frozen_redis_books_everything_once_and_refuses_nobody(world, server):
+    sections = {"keys": keys(("k", steady_limits())), "redis": {"url": server.url, "timeout": "500ms"}}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    with load(gateways) as answers:
+        time.sleep(2)
+        server.freeze()
+        time.sleep(12)
+        server.thaw()
+        time.sleep(6)
+    assert {status for _, status in answers} == {200}
+    assert len(answers) > 120
+    # What timed out was run all the same, after the thaw, each try of it.
+    booked_is_spent(server, gateways)
+
+
+def test_a_redis_that_forgets_and_gateways_that_end(world, server):
+    sections = {"keys": keys(("k", steady_limits())), "redis": {"url": server.url, "timeout": "500ms"}}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    for number in range(20):
+        assert chat(gateways[number % 2], "k-client-key").status == 200
+    booked_is_spent(server, gateways)
+    # Empty, it gets the sum that the gateways know.
+    server.stop()
+    for gateway in gateways:
+        assert chat(gateway, "k-client-key").status == 200
+    server.start()
+    for gateway in gateways:
+        waiting.until(lambda: "Redis answers again" in gateway.text(), "it is back")
+    booked_is_spent(server, gateways)
+    # A process that ends tells what it used last; another one in its place books for itself.
+    for gateway in gateways:
+        assert chat(gateway, "k-client-key").status == 200
+        world.stop(gateway)
+    booked_is_spent(server, gateways, 0)
+    gateways = [world.again(gateway) for gateway in gateways]
+    for number in range(4):
+        assert chat(gateways[number % 2], "k-client-key").status == 200
+    booked_is_spent(server, gateways)
+    world.kill(gateways[0])
+    gateways[0] = world.again(gateways[0])
+    assert chat(gateways[0], "k-client-key").status == 200
+    booked_is_spent(server, gateways)
+
+
+SECOND = 1_000_000  # in the scripts' microseconds
+
+
+class Teller:
+    """A gateway as window.lua sees one."""
+
+    def __init__(self, server, window, name):
+        self.server, self.window, self.name = server, window, name
+        self.script = (SCRIPTS / "window.lua").read_text()
+        self.number, self.total, self.points = 0, 0, []
+
+    def use(self, at, amount):
+        self.number, self.total = self.number + 1, self.total + amount
+        self.points.append((self.number, at, self.total))
+
+    def tell(self, confirmed=0, points=None):
+        """How far all lie ahead of now, in seconds."""
+        now = time.time() * SECOND
+        arguments = [self.name, self.window, confirmed]
+        for number, at, total in self.points if points is None else points:
+            arguments += [number, f"{now - at:.3f}", total]
+        return float(self.server.call("EVAL", self.script, 1, "window", *arguments)) / SECOND
+
+
+def test_two_halves_are_a_whole_however_late_they_are_told(server):
+    """Two gateways use half of a limit each, all through an outage as long as the window; one tells after the other."""
+    window = 60 * SECOND
+    now = time.time() * SECOND
+    tellers = [Teller(server, window, name) for name in ("a.1", "b.1")]
+    for teller in tellers:
+        for second in range(55, 0, -1):
+            teller.use(now - second * SECOND, SECOND // 2)
+    ahead = [teller.tell() for teller in tellers]
+    assert ahead[0] < 3 and ahead[1] < 3, f"seconds of a minute, two of them a slice: {ahead}"
+    # The other half of a minute at once is within it, as it would be for one gateway.
+    tellers[0].use(now, 30 * SECOND)
+    assert 29 < tellers[0].tell() < 33
+    # What is told again changes nothing, and what is older than the window is not in it.
+    assert 29 < tellers[1].tell() < 33
+    tellers[1].use(now - 120 * SECOND, 500 * SECOND)
+    tellers[1].use(now, SECOND)
+    assert 29 < tellers[1].tell() < 34
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tellings_in_any_order_are_booked_once(server, seed):
+    chance = random.Random(seed)
+    window = 1000 * SECOND
+    first = time.time() * SECOND - 900 * SECOND
+    tellers = [Teller(server, window, f"gateway-{i}.1") for i in range(3)]
+    # So much that the word lies ahead from the beginning: then it is the beginning and all amounts.
+    tellers[0].use(first, 2000 * SECOND)
+    tellers[0].tell()
+    used, tellings = 2000 * SECOND, []
+    for step in range(200):
+        teller = chance.choice(tellers)
+        amount = chance.randrange(-SECOND, 3 * SECOND)
+        teller.use(first + (60 + 4 * step) * SECOND, amount)
+        used += amount
+        # Any end of what was used so far is a telling: all that is not confirmed, and more.
+        confirmed = chance.randrange(len(teller.points))
+        before = teller.points[confirmed - 1][2] if confirmed else 0
+        tellings.append((teller, before if teller.points else 0, list(teller.points[confirmed:])))
+    last = [(teller, 0, list(teller.points)) for teller in tellers]
+    # Each teller's first telling has all of the points before it, as that of a real one has.
+    order = [(teller, 0, teller.points[:1]) for teller in tellers[1:]] + [
+        (teller, before, points) for teller, before, points in tellings if chance.random() < 0.7
+    ]
+    late = [order.pop(chance.randrange(2, len(order))) for _ in range(20)]
+    for teller, before, points in order + last + late + last:
+        ahead = teller.tell(before, points)
+    assert abs(ahead * SECOND + time.time() * SECOND - first - used) < SECOND / 10
+
+
+def test_a_limit_forgets_gateways_that_are_gone(server):
+    for number in range(200):
+        teller = Teller(server, SECOND // 10, f"gateway-{number}.1")
+        teller.use(time.time() * SECOND, 10)
+        teller.tell()
+        time.sleep(0.012)
+    assert server.call("HLEN", "window") < 180
+
+
+def budget(server, gateway, number, total, confirmed=(0, 0), known=0, end=None):
+    arguments = [gateway, number, total, *confirmed, known, end or int(time.time()) + 1000]
+    return int(server.call("EVAL", (SCRIPTS / "budget.lua").read_text(), 1, "budget", *arguments))
+
+
+def test_money_is_exact_and_booked_once(server):
+    large = 9_007_199_254_740_993  # more than a double holds
+    assert budget(server, "a.1", 1, large) == large
+    assert budget(server, "b.1", 1, -5, known=77) == large - 5, "what it knows is for a Redis that knows nothing"
+    assert budget(server, "a.1", 1, large) == large - 5, "again"
+    assert budget(server, "a.1", 3, large + 10) == large + 5, "with more, though the answer to the first was lost"
+    assert budget(server, "a.1", 2, large + 4) == large + 5, "late"
+    assert budget(server, "b.1", 2, 0, (1, -5)) == large + 10, "corrected"
+    server.call("DEL", "budget")
+    assert budget(server, "b.1", 3, 2, (2, 0), known=1000) == 1002, "forgotten: what it knew, and what is new"
+    assert budget(server, "a.1", 4, large + 12, (3, large + 10), known=1500) == 1502, "it knew more"
+    assert budget(server, "a.1", 4, large + 12, (3, large + 10), known=1500) == 1502
+    assert budget(server, "c.1", 0, 0, known=9999) == 1502, "nothing used: only asked"
+    assert 0 < server.call("TTL", "budget") <= 1000
