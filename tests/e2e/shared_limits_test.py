@@ -185,6 +185,18 @@ def test_a_redis_that_forgets_and_gateways_that_end(world, server):
     booked_is_spent(server, gateways)
 
 
+def test_a_process_does_not_wait_long_for_a_redis_that_is_frozen(world, server):
+    gateway = world.gateway(keys=keys(("k", steady_limits())), redis={"url": server.url, "timeout": "20s"})
+    assert chat(gateway, "k-client-key").status == 200
+    booked_is_spent(server, [gateway], 0)
+    server.freeze()
+    assert chat(gateway, "k-client-key").status == 200
+    began = time.monotonic()
+    world.stop(gateway)
+    assert time.monotonic() - began < 15, "less than the time-out"
+    assert "Redis did not take what was used last" in gateway.text()
+
+
 SECOND = 1_000_000  # in the scripts' microseconds
 
 
