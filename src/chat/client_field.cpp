@@ -16,7 +16,7 @@ struct Names {
   std::string_view cohere;
 };
 
-constexpr std::array<Names, 23> kNames{{
+constexpr std::array<Names, 26> kNames{{
     {"max_tokens", "max_output_tokens", "", "generationConfig.maxOutputTokens", "inferenceConfig.maxTokens", ""},
     {"temperature", "", "", "generationConfig.temperature", "inferenceConfig.temperature", ""},
     {"top_p", "", "", "generationConfig.topP", "inferenceConfig.topP", "p"},
@@ -43,6 +43,12 @@ constexpr std::array<Names, 23> kNames{{
     {"verbosity", "text.verbosity", "", "", "", ""},
     {"cache_control", "prompt_cache_breakpoint", "", "", "cachePoint", ""},
     {"reasoning.summary", "", "thinking.display", "generationConfig.thinkingConfig.includeThoughts", "", ""},
+    {"reasoning.budget", "", "thinking.budget_tokens", "generationConfig.thinkingConfig.thinkingBudget",
+     "additionalModelRequestFields.thinking.budget_tokens", "thinking.token_budget"},
+    {"reasoning.display", "", "thinking.display", "generationConfig.thinkingConfig.includeThoughts",
+     "additionalModelRequestFields.thinking.display", ""},
+    {"response_format.description", "text.format.description", "", "",
+     "outputConfig.textFormat.structure.jsonSchema.description", ""},
     {"messages", "input", "", "contents", "", ""},
 }};
 
@@ -59,7 +65,12 @@ std::string_view client_field(Dialect client, std::string_view field) {
     case Dialect::vertex: name = found->gemini; break;
     case Dialect::bedrock: name = found->bedrock; break;
     case Dialect::cohere: name = found->cohere; break;
-    default: name = field == "reasoning" ? "reasoning_effort" : field; break;
+    default:
+      name = field == "reasoning"                     ? "reasoning_effort"
+             : field == "reasoning.display"           ? "reasoning.exclude"
+             : field == "response_format.description" ? "response_format.json_schema.description"
+                                                      : field;
+      break;
   }
   return name.empty() ? field : name;
 }

@@ -66,7 +66,9 @@ class Planner {
     const chat::Reasoning& asked = request_.reasoning;
     if (target_.reasoning != ReasoningStyle::anthropic_budget &&
         target_.reasoning != ReasoningStyle::anthropic_adaptive) {
-      if (wants_thinking()) context_.warnings.dropped("reasoning", "this model does not reason, or cannot be told to");
+      constexpr std::string_view kReason = "this model does not reason, or cannot be told to";
+      if (wants_thinking()) context_.warnings.dropped("reasoning", kReason);
+      if (wants_effort()) context_.warnings.dropped("reasoning_effort", kReason);
       return plan_;
     }
     if (asked.mode == ReasoningMode::off || asked.effort == Effort::none || asked.budget_tokens == 0) {
@@ -76,6 +78,7 @@ class Planner {
     }
     // Anthropic's effort is about all it writes, not only about thoughts.
     if (target_.reasoning == ReasoningStyle::anthropic_adaptive || target_.effort_with_thinking) effort();
+    pushed_out();
     if (thinks()) conflicts(forced_tool, conversation);
     plan_.forced_tool_impossible = forced_tool && thinks() && !target_.forced_tool_while_reasoning;
     return plan_;
@@ -86,10 +89,29 @@ class Planner {
     const chat::Reasoning& asked = request_.reasoning;
     if (asked.mode == ReasoningMode::on || asked.mode == ReasoningMode::adaptive) return true;
     if (asked.mode == ReasoningMode::off || asked.effort == Effort::none) return false;
-    // To Anthropic's own clients effort and thinking are two things.
-    if (request_.from == chat::Dialect::anthropic) return false;
+    if (own_words()) return false;
     return asked.effort != Effort::unset || asked.budget_tokens.value_or(0) != 0;
   }
+
+  bool wants_effort() const {
+    const Effort effort = request_.reasoning.effort;
+    return request_.reasoning.mode != ReasoningMode::off && effort != Effort::unset && effort != Effort::none;
+  }
+
+  // An effort beside a budget, and the other way round: the model takes one of them.
+  void pushed_out() {
+    const bool budget = request_.reasoning.budget_tokens.value_or(0) > 0;
+    const bool as_budget = plan_.thinking == Thinking::enabled && !budget && !own_words();
+    if (wants_effort() && plan_.effort == Effort::unset && !as_budget) {
+      context_.warnings.dropped("reasoning_effort", "this model takes no effort, or none beside a budget of tokens");
+    }
+    if (budget && wants_effort() && plan_.thinking == Thinking::adaptive) {
+      context_.warnings.dropped("reasoning.budget", "this model takes an effort instead of a budget of tokens");
+    }
+  }
+
+  // To Anthropic's own clients effort and thinking are two things.
+  bool own_words() const { return request_.from == chat::Dialect::anthropic; }
 
   bool thinks() const { return plan_.thinks(target_); }
 
@@ -107,7 +129,7 @@ class Planner {
     if (target_.reasoning == ReasoningStyle::anthropic_adaptive) {
       plan_.thinking = Thinking::adaptive;
       // Newer models think unseen unless asked to show it.
-      if (asked.visible == true || request_.from == chat::Dialect::anthropic) plan_.display_summary = asked.visible;
+      if (asked.visible || own_words()) plan_.display_summary = asked.visible;
       return;
     }
     const bool given = asked.budget_tokens.value_or(-1) > 0;
@@ -127,7 +149,7 @@ class Planner {
     }
     plan_.thinking = Thinking::enabled;
     plan_.budget_tokens = fitted;
-    if (asked.visible == false && request_.from == chat::Dialect::anthropic) plan_.display_summary = false;
+    if (asked.visible == false) plan_.display_summary = false;
   }
 
   void effort() {

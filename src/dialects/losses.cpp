@@ -22,6 +22,7 @@ struct PartNames {
   std::string_view context;
   std::string_view citations;  // of a document: that they are wanted
   std::string_view quotes;     // of a text: those it has
+  std::string_view id = {};    // of a document
 };
 
 PartNames names_of(Dialect client, const Part& part) {
@@ -33,17 +34,28 @@ PartNames names_of(Dialect client, const Part& part) {
                     : PartNames{"", ".document.name", ".document.context", ".document.citations",
                                 ".citationsContent.citations"};
     case Dialect::gemini:
-    case Dialect::vertex: return {"", part.media != nullptr ? ".displayName" : "", "", "", ""};
+    case Dialect::vertex: {
+      const bool inlined = part.media != nullptr && part.media->source == chat::MediaSource::base64;
+      return {"", inlined ? ".inlineData.displayName" : ".fileData.displayName", "", "", ""};
+    }
     case Dialect::openai_responses: return {".detail", ".filename", "", "", ".annotations"};
-    case Dialect::cohere: return {".image_url.detail", "", "", "", ".citations"};
-    default: return {".image_url.detail", ".file.filename", "", "", ""};
+    case Dialect::cohere: {
+      const bool of_request = part.media != nullptr && part.media->path.starts_with("documents");
+      return {".image_url.detail", "", "", "", ".citations", of_request ? ".id" : ".document.id"};
+    }
+    default:
+      return {part.kind == PartKind::video ? ".video_url.detail" : ".image_url.detail", ".file.filename", "", "", ""};
   }
 }
 
 class Losses {
  public:
   Losses(const chat::Request& request, const Keeps& keeps, WriteContext& context)
-      : request_(request), keeps_(keeps), context_(context) {}
+      : request_(request),
+        keeps_(keeps),
+        context_(context),
+        own_(same_format(request.from, keeps.dialect)),
+        gemini_(same_format(request.from, Dialect::gemini)) {}
 
   void run() {
     for (const chat::Message& message : request_.messages) {
@@ -51,13 +63,14 @@ class Losses {
       if (!message.name.empty() && !carried) {
         drop(message.path, ".name", "this model's API has no names of those who speak");
       }
+      if (!message.phase.empty() && !keeps_.phases) drop(message.path, ".phase", kNoSuchMember);
       for (size_t i = 0; i < message.parts.size(); ++i) part(message.parts[i], message, i);
     }
     settings();
-    const bool own = same_format(request_.from, keeps_.dialect);
+    reasoning();
     for (const chat::Unread& unread : request_.unread) {
-      if (own && (unread.kept || goes_as_it_stood(unread.path))) continue;
-      std::string reason(own ? "the gateway does not know this member" : kNoSuchMember);
+      if (own_ && (unread.kept || goes_as_it_stood(unread.path))) continue;
+      std::string reason(own_ ? "the gateway does not know this member" : kNoSuchMember);
       if (unread.more > 0)
         reason +=
             "; the same in " + std::to_string(unread.more) + (unread.more == 1 ? " other place" : " other places");
@@ -84,15 +97,16 @@ class Losses {
 
   void settings() {
     const chat::Reasoning& reasoning = request_.reasoning;
-    const bool gemini = same_format(request_.from, Dialect::gemini);
-    const bool shown = !reasoning.summary.empty() || (gemini && reasoning.visible == true);
-    const bool own = same_format(request_.from, keeps_.dialect);
-    if (shown && !keeps_.thoughts && !own) {
+    const bool shown = !reasoning.summary.empty() || (gemini_ && reasoning.visible == true);
+    if (shown && !keeps_.thoughts && !own_) {
       context_.warnings.dropped("reasoning.summary", "this model's API does not show its thoughts");
-    } else if (!own && !reasoning.summary.empty() && reasoning.summary != "auto") {
+    } else if (!own_ && !reasoning.summary.empty() && reasoning.summary != "auto") {
       context_.warnings.changed("reasoning.summary", "thoughts come as this model's API shows them");
     }
-    if (!own && !request_.truncation.empty() && request_.truncation != "disabled") {
+    if (!request_.format.description.empty() && !keeps_.formats) {
+      context_.warnings.dropped("response_format.description", kNoSuchMember);
+    }
+    if (!own_ && !request_.truncation.empty() && request_.truncation != "disabled") {
       context_.warnings.dropped("truncation", "this model's API does not shorten a conversation");
     }
     // What a Responses client wants kept is kept by the gateway.
@@ -100,8 +114,28 @@ class Losses {
       context_.warnings.dropped("store", "this model's API keeps no answers");
     }
     for (const std::string_view name : request_.include) {
-      if (own || name == "reasoning.encrypted_content" || name == "message.output_text.logprobs") continue;
+      if (own_ || name == "reasoning.encrypted_content" || name == "message.output_text.logprobs") continue;
       context_.warnings.dropped("include", "this model's API cannot add all that was asked for");
+    }
+  }
+
+  // One way of saying how to reason may push out another.
+  void reasoning() {
+    const chat::Reasoning& asked = request_.reasoning;
+    if (asked.mode == chat::ReasoningMode::off || asked.effort == chat::Effort::none) return;
+    const bool effort = asked.effort != chat::Effort::unset;
+    const bool budget = asked.budget_tokens.value_or(0) > 0;
+    // To Anthropic's own clients effort and thinking are two things.
+    const bool apart = budget || request_.from == Dialect::anthropic;
+    const bool told = keeps_.reasoned.said && !(effort && apart);
+    if (effort && !keeps_.reasoned.effort && !told) {
+      context_.warnings.dropped("reasoning_effort", "this model takes no effort, or none beside a budget of tokens");
+    }
+    if (budget && !keeps_.reasoned.budget && !told) {
+      context_.warnings.dropped("reasoning.budget", "this model takes no budget of tokens, or none beside an effort");
+    }
+    if (asked.visible == false && !keeps_.hides) {
+      context_.warnings.dropped("reasoning.display", "this model's thoughts come as its API shows them");
     }
   }
 
@@ -127,22 +161,24 @@ class Losses {
   void media(const Part& part) {
     const chat::Media& media = *part.media;
     const PartNames names = names_of(request_.from, part);
-    const bool own = same_format(part.origin, keeps_.dialect) && !media.metadata.empty();
-    if (own) return;
+    if (same_format(part.origin, keeps_.dialect) && !media.metadata.empty() && !gemini_) return;
     if (!keeps_.detail && !media.detail.empty() && media.detail != "auto") {
       drop(media.path, names.detail, "this model's API cannot be told how closely to look");
     }
     const bool document = part.kind == PartKind::document;
     const bool title_lost = !keeps_.titles && document && media.source != chat::MediaSource::text;
     if (title_lost && !part.name.empty()) drop(media.path, names.title, "this model's API has no names of documents");
+    if (!document && !keeps_.media_names && !part.name.empty()) {
+      drop(media.path, names.title, "this model's API has no names of media");
+    }
+    if (!keeps_.doc_ids && !part.id.empty()) drop(media.path, names.id, "this model's API has no ids of documents");
     if (!keeps_.contexts && !media.context.empty()) drop(media.path, names.context, kNoSuchMember);
     if (!keeps_.cited_docs && media.citations) {
       drop(media.path, names.citations, "this model's API does not cite documents");
     }
-    if (same_format(request_.from, keeps_.dialect)) return;
+    if (own_ || !gemini_) return;
     for (const std::string_view name : {"videoMetadata", "mediaResolution"}) {
-      const bool gemini = same_format(request_.from, Dialect::gemini);
-      if (!gemini || media.metadata.find(std::string("\"") + std::string(name) + "\":") == std::string_view::npos) {
+      if (media.metadata.find(std::string("\"") + std::string(name) + "\":") == std::string_view::npos) {
         continue;
       }
       drop(media.path, context_.arena.concat(".", name), kNoSuchMember);
@@ -152,6 +188,8 @@ class Losses {
   const chat::Request& request_;
   const Keeps& keeps_;
   WriteContext& context_;
+  const bool own_;     // the target has the client's format
+  const bool gemini_;  // the client has Google's
 };
 
 }  // namespace

@@ -10,16 +10,30 @@
 
 namespace llmgw::dialects {
 
+// Which of a client's words on how to reason are behind what is sent.
+struct Reasoned {
+  bool effort = true;
+  bool budget = true;
+  bool said = false;  // the writer warns of the whole itself: where there are both, each is to be named
+};
+inline constexpr Reasoned kNotReasoned{.effort = false, .budget = false, .said = true};
+
 // What the target has a place for.
 struct Keeps {
-  chat::Dialect dialect;    // its own JSON goes back as it stood
-  bool names = false;       // of the users and assistants who speak
-  bool detail = false;      // of images: how closely to look
-  bool titles = true;       // of documents that are no text
-  bool contexts = false;    // of documents: what they are about, where they are from
-  bool cited_docs = false;  // documents are cited in the answer
-  bool thoughts = true;     // shows them where it is asked to
-  bool store = false;       // keeps the answer where it is asked to
+  chat::Dialect dialect;     // its own JSON goes back as it stood
+  bool names = false;        // of the users and assistants who speak
+  bool detail = false;       // of images: how closely to look
+  bool titles = true;        // of documents that are no text
+  bool contexts = false;     // of documents: what they are about, where they are from
+  bool cited_docs = false;   // documents are cited in the answer
+  bool thoughts = true;      // shows them where it is asked to
+  bool store = false;        // keeps the answer where it is asked to
+  bool doc_ids = false;      // of documents: what the client calls them
+  bool media_names = false;  // of images, audio and video
+  bool formats = false;      // what an answer's schema is for
+  bool phases = false;       // of the assistant's messages
+  bool hides = false;        // thinks unseen where it is asked to
+  Reasoned reasoned = {};
 };
 
 // Warns of details of messages and parts, and of members that the reader did not read.

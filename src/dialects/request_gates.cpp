@@ -40,6 +40,43 @@ void drop(std::string_view& value, double neutral, std::string_view field, std::
   value = {};
 }
 
+// Looks for marks that have no place at the target.
+class MarkCount {
+ public:
+  MarkCount(const chat::Request& request, const MarkPlaces& places, bool texts) : places_(places), texts_(texts) {
+    see(request.cache, places.request);
+    for (const chat::Tool& tool : request.tools) {
+      see(tool.cache, tool.kind == chat::ToolKind::custom ? places.free_tools : places.tools);
+    }
+    for (const chat::Message& message : request.messages) {
+      for (const chat::Part& part : message.parts) this->part(part, message.role == chat::Role::assistant);
+    }
+  }
+
+  bool lost() const { return lost_; }
+  bool hours() const { return hours_; }
+
+ private:
+  void see(chat::CacheMark mark, bool taken) {
+    lost_ = lost_ || (mark != chat::CacheMark::none && !taken);
+    hours_ = hours_ || mark == chat::CacheMark::one_hour;
+  }
+
+  void part(const chat::Part& part, bool assistant) {
+    const bool result = part.kind == chat::PartKind::tool_result;
+    see(part.cache, result                  ? places_.results
+                    : assistant             ? places_.assistant
+                    : part.media != nullptr ? places_.media
+                                            : texts_);
+    for (const chat::Part& inner : part.content) see(inner.cache, places_.results);
+  }
+
+  const MarkPlaces& places_;
+  bool texts_;
+  bool lost_ = false;
+  bool hours_ = false;
+};
+
 }  // namespace
 
 Sampling gate_sampling(const chat::Request& request, const chat::Target& target, bool reasoning,
@@ -96,13 +133,16 @@ chat::List<std::string_view> gate_stop(const chat::Request& request, const chat:
   return stop;
 }
 
-void gate_cache_marks(const chat::Request& request, const chat::Target& target, WriteContext& context) {
-  if (target.cache_marks) return;
-  const auto marked = [](const auto& each) { return each.cache != chat::CacheMark::none; };
-  const auto holds_mark = [&](const chat::Message& message) { return std::ranges::any_of(message.parts, marked); };
-  if (marked(request) || std::ranges::any_of(request.tools, marked) ||
-      std::ranges::any_of(request.messages, holds_mark)) {
-    context.warnings.dropped("cache_control", "this model's API has no cache marks: it caches by itself or not at all");
+void gate_cache_marks(const chat::Request& request, const chat::Target& target, const MarkPlaces& places,
+                      WriteContext& context) {
+  const MarkCount marks(request, target.cache_marks ? places : MarkPlaces{}, target.cache_marks);
+  if (marks.lost()) {
+    context.warnings.dropped("cache_control", target.cache_marks
+                                                  ? "this model's API has no cache marks there"
+                                                  : "this model's API has no cache marks: it caches by itself or not "
+                                                    "at all");
+  } else if (marks.hours() && target.cache_marks && !places.hours) {
+    context.warnings.changed("cache_control", "how long it is to be kept is for this model's API to choose");
   }
 }
 

@@ -30,8 +30,23 @@ std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat
 chat::List<std::string_view> gate_stop(const chat::Request& request, const chat::Target& target, bool no_blank,
                                        WriteContext& context);
 
-// Warns of cache marks where the target takes none: it caches by itself, or not at all.
-void gate_cache_marks(const chat::Request& request, const chat::Target& target, WriteContext& context);
+// Where a dialect's writer puts cache marks, should the target take any. On texts of the system and the user it always
+// does.
+struct MarkPlaces {
+  bool request = false;     // on the whole
+  bool tools = false;       // on functions
+  bool free_tools = false;  // on tools of free text
+  bool media = false;
+  bool assistant = false;  // on what the assistant said and called
+  bool results = false;    // on results of tools, and inside of them
+  bool hours = true;       // knows how long it is to be kept
+};
+inline constexpr MarkPlaces kMarksEverywhere{
+    .request = true, .tools = true, .free_tools = true, .media = true, .assistant = true, .results = true};
+
+// Warns of cache marks that are not sent: the target takes none, it caches by itself, or not at all; or none there.
+void gate_cache_marks(const chat::Request& request, const chat::Target& target, const MarkPlaces& places,
+                      WriteContext& context);
 
 // For dialects that know none of them (Anthropic, Bedrock): warns of penalties, seed, logprobs, logit_bias, verbosity,
 // prompt_cache_key, truncation, ...; refuses n > 1, which would change what comes back.

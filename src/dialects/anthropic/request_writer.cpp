@@ -69,7 +69,8 @@ class RequestWriter {
     if (purpose == Purpose::create) call_parameters();
     TRY_VOID(extras(purpose));
     writer_.end_object();
-    warn_of_losses(request_, {.dialect = chat::Dialect::anthropic, .contexts = true, .cited_docs = true}, context_);
+    warn_of_losses(request_, {.dialect = chat::Dialect::anthropic, .contexts = true, .cited_docs = true, .hides = true},
+                   context_);
     return {};
   }
 
@@ -181,7 +182,7 @@ class RequestWriter {
   }
 
   void call_parameters() {
-    gate_cache_marks(request_, target_, context_);
+    gate_cache_marks(request_, target_, kMarksEverywhere, context_);
     const Sampling sampling = gate_sampling(request_, target_, reasoning_.thinks(target_), context_);
     if (!sampling.temperature.empty()) writer_.raw_member("temperature", sampling.temperature);
     if (!sampling.top_p.empty()) writer_.raw_member("top_p", sampling.top_p);

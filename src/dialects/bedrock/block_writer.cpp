@@ -85,6 +85,12 @@ Outcome<void> check_media(const Part& part, chat::Dialect from, const chat::Targ
   return {};
 }
 
+chat::CacheMark mark_of(const Part& part) {
+  chat::CacheMark mark = part.cache;
+  for (size_t i = part.content.size(); i-- > 0 && mark == chat::CacheMark::none;) mark = part.content[i].cache;
+  return mark;
+}
+
 bool BlockWriter::has_block(const Part& part) {
   switch (part.kind) {
     case PartKind::text:
@@ -117,7 +123,7 @@ void BlockWriter::write(const Part& part) {
       break;
     case PartKind::opaque: writer_.raw(part.text); break;
   }
-  cache_point(part.cache);
+  cache_point(mark_of(part));
 }
 
 void BlockWriter::cache_point(chat::CacheMark mark) {

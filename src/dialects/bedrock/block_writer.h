@@ -12,6 +12,9 @@
 
 namespace llmgw::dialects::bedrock {
 
+// Converse has no points inside of a tool's result: the last mark there stands behind it.
+chat::CacheMark mark_of(const chat::Part& part);
+
 // Bedrock's bound on cache points in a request.
 inline constexpr size_t kCachePointsMax = 4;
 

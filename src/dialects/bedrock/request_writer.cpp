@@ -83,7 +83,15 @@ class RequestWriter {
     service_tier();
     TRY_VOID(extras());
     writer_.end_object();
-    warn_of_losses(request_, {.dialect = chat::Dialect::bedrock, .contexts = true, .cited_docs = claude()}, context_);
+    const bool by_effort = effort_ != Effort::unset;
+    warn_of_losses(request_,
+                   {.dialect = chat::Dialect::bedrock,
+                    .contexts = true,
+                    .cited_docs = claude(),
+                    .formats = target_.json_schema == chat::JsonSchemaSupport::native,
+                    .hides = claude() && !by_effort,
+                    .reasoned = {.budget = !by_effort}},
+                   context_);
     return {};
   }
 
@@ -150,7 +158,7 @@ class RequestWriter {
   static size_t marks_of(const chat::List<Part>& parts) {
     size_t count = 0;
     for (const Part& part : parts) {
-      count += part.cache != CacheMark::none && BlockWriter::has_block(part) ? 1 : 0;
+      count += mark_of(part) != CacheMark::none && BlockWriter::has_block(part) ? 1 : 0;
     }
     return count;
   }
@@ -159,7 +167,7 @@ class RequestWriter {
   bool mark_end() {
     if (conversation_.turns.empty() || conversation_.turns.back().parts.empty()) return false;
     Part& last = conversation_.turns.back().parts.back();
-    if (last.cache != CacheMark::none || !BlockWriter::has_block(last)) return false;
+    if (mark_of(last) != CacheMark::none || !BlockWriter::has_block(last)) return false;
     last.cache = request_.cache;
     return true;
   }
@@ -172,7 +180,11 @@ class RequestWriter {
     const size_t in_system = marks_of(conversation_.system);
     count += in_system;
     for (const chat::Turn& turn : conversation_.turns) count += marks_of(turn.parts);
-    if (request_.cache != CacheMark::none && count < kCachePointsMax && mark_end()) ++count;
+    const bool full = request_.cache != CacheMark::none && count >= kCachePointsMax;
+    if (request_.cache != CacheMark::none && !full && mark_end()) ++count;
+    if (full) {
+      context_.warnings.dropped("cache_control", "this model takes four cache points: that of the whole was left out");
+    }
     if (count > kCachePointsMax) {
       context_.warnings.dropped("cache_control", "this model takes four cache points: the earliest were left out");
       message_marks_skipped_ = std::min(count - kCachePointsMax, count - in_tools - in_system);
@@ -229,7 +241,7 @@ class RequestWriter {
 
   void inference() {
     const bool thinks = reasoning_.thinks(target_) || (effort_ != Effort::unset && effort_ != Effort::none);
-    gate_cache_marks(request_, target_, context_);
+    gate_cache_marks(request_, target_, kMarksEverywhere, context_);
     sampling_ = gate_sampling(request_, target_, thinks, context_);
     if (nova_high()) {
       if (!sampling_.temperature.empty()) context_.warnings.dropped("temperature", "not with the highest effort");

@@ -37,7 +37,16 @@ class RequestWriter {
     if (request_.stream) w_.member("stream", true);
     TRY_VOID(rest());
     w_.end_object();
-    warn_of_losses(request_, {.dialect = chat::Dialect::cohere, .detail = true, .cited_docs = true}, context_);
+    const bool by_budget = request_.reasoning.budget_tokens.value_or(0) > 0;
+    const bool reasons = target_.reasoning != chat::ReasoningStyle::none;
+    warn_of_losses(request_,
+                   {.dialect = chat::Dialect::cohere,
+                    .detail = true,
+                    .cited_docs = true,
+                    .doc_ids = true,
+                    .formats = !native_format_,
+                    .reasoned = reasons ? Reasoned{.effort = !by_budget} : kNotReasoned},
+                   context_);
     return {};
   }
 
@@ -217,7 +226,7 @@ class RequestWriter {
 
   void sampling() {
     if (const auto max_tokens = gate_max_tokens(request_, target_, context_)) w_.member("max_tokens", *max_tokens);
-    gate_cache_marks(request_, target_, context_);
+    gate_cache_marks(request_, target_, {}, context_);
     const Sampling sampling = gate_sampling(request_, target_, reasoning_, context_);
     if (!sampling.temperature.empty()) w_.raw_member("temperature", sampling.temperature);
     // Ranges of the API reference. Everything (1) is what others say for "no limit".

@@ -50,7 +50,16 @@ Outcome<void> RequestWriter::write() {
   warn_of_the_rest();
   // AI Studio has no name for a file.
   const bool vertex = target_.dialect == chat::Dialect::vertex;
-  warn_of_losses(request_, {.dialect = chat::Dialect::gemini, .titles = vertex}, context_);
+  Reasoned reasoned = kNotReasoned;
+  if (target_.reasoning == chat::ReasoningStyle::gemini_level) {
+    reasoned = {.budget = request_.reasoning.effort == chat::Effort::unset};
+  } else if (target_.reasoning == chat::ReasoningStyle::gemini_budget) {
+    reasoned = {.effort = !request_.reasoning.budget_tokens};
+  }
+  warn_of_losses(
+      request_,
+      {.dialect = chat::Dialect::gemini, .titles = vertex, .media_names = vertex, .hides = true, .reasoned = reasoned},
+      context_);
   return {};
 }
 
@@ -224,7 +233,7 @@ Outcome<void> RequestWriter::write_generation() {
 void RequestWriter::write_sampling() {
   const bool reasoning = target_.reasons_by_default || request_.reasoning.mode == chat::ReasoningMode::on ||
                          request_.reasoning.mode == chat::ReasoningMode::adaptive;
-  gate_cache_marks(request_, target_, context_);
+  gate_cache_marks(request_, target_, {}, context_);
   const Sampling sampling = gate_sampling(request_, target_, reasoning, context_);
   if (!sampling.temperature.empty()) w_.raw_member("temperature", sampling.temperature);
   if (!sampling.top_p.empty()) w_.raw_member("topP", sampling.top_p);
@@ -255,6 +264,9 @@ Outcome<void> RequestWriter::write_counts() {
     } else {
       context_.warnings.dropped("logprobs", "this model does not report them");
     }
+  }
+  if (request_.top_logprobs.value_or(0) > 0 && !(request_.logprobs.value_or(false) && target_.logprobs)) {
+    context_.warnings.dropped("top_logprobs", "this model does not report them unless asked for all");
   }
   return {};
 }

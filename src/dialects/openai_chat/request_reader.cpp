@@ -98,6 +98,10 @@ Outcome<void> read_effort(const Setting& s) {
   return {};
 }
 
+void spell_budget(const Setting& s, std::string_view client) {
+  s.request.spellings.push(s.context.arena, {.field = "reasoning.budget", .client = client});
+}
+
 // OpenRouter: {"effort","max_tokens","enabled","exclude"}.
 Outcome<void> read_reasoning_object(const Setting& s) {
   if (!s.value.is_object()) return invalid("expected an object", s.name);
@@ -106,6 +110,7 @@ Outcome<void> read_reasoning_object(const Setting& s) {
   if (const auto budget = s.value["max_tokens"].integer()) {
     reasoning.budget_tokens = budget;
     reasoning.mode = chat::ReasoningMode::on;
+    spell_budget(s, "reasoning.max_tokens");
   }
   if (const auto enabled = s.value["enabled"].boolean()) {
     reasoning.mode = *enabled ? chat::ReasoningMode::on : chat::ReasoningMode::off;
@@ -122,7 +127,10 @@ Outcome<void> read_thinking(const Setting& s) {
   if (type.equals("enabled")) reasoning.mode = chat::ReasoningMode::on;
   if (type.equals("disabled")) reasoning.mode = chat::ReasoningMode::off;
   if (type.equals("adaptive") || type.equals("auto")) reasoning.mode = chat::ReasoningMode::adaptive;
-  if (const auto budget = s.value["budget_tokens"].integer()) reasoning.budget_tokens = budget;
+  if (const auto budget = s.value["budget_tokens"].integer()) {
+    reasoning.budget_tokens = budget;
+    spell_budget(s, "thinking.budget_tokens");
+  }
   return {};
 }
 

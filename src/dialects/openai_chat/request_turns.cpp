@@ -191,6 +191,7 @@ class TurnWriter {
     TRY_VOID(check_address(part));
     w_.begin_object().member("type", "video_url").key("video_url").begin_object().key("url");
     address(*part.media, "video/mp4");
+    if (!part.media->detail.empty()) w_.member("detail", part.media->detail);
     w_.end_object().end_object();
     return {};
   }
@@ -350,6 +351,7 @@ class TurnWriter {
         part.content, [](const Part& inner) { return inner.kind != PartKind::text && inner.kind != PartKind::opaque; });
     if (has_media && target_.tool_result_images) {
       w_.begin_array();
+      if (part.is_error) write_text({.text = "Error:"});
       for (const Part& inner : part.content) TRY_VOID(content_part(inner));
       w_.end_array();
     } else {

@@ -58,7 +58,22 @@ class RequestWriter {
             .names = true,
             .detail = true,
             .thoughts = !openai(),
-            .store = target_.store};
+            .store = target_.store,
+            .formats = true,
+            .hides = openai(),
+            .reasoned = reasoned()};
+  }
+
+  // See Keeps: by effort, by tokens, or by a switch alone.
+  Reasoned reasoned() const {
+    const bool said = request_.reasoning.effort != chat::Effort::unset;
+    switch (target_.reasoning) {
+      case chat::ReasoningStyle::effort: return {.effort = true, .budget = !said};
+      case chat::ReasoningStyle::anthropic_budget: return {.effort = false, .budget = true};
+      case chat::ReasoningStyle::enable_thinking:
+      case chat::ReasoningStyle::anthropic_adaptive: return {.effort = false, .budget = false};
+      default: return kNotReasoned;
+    }
   }
 
   // A number or JSON that the target takes or does not.
@@ -85,7 +100,7 @@ class RequestWriter {
       const bool old_name = target_.max_tokens_name == chat::MaxTokensName::max_tokens;
       w_.member(old_name ? "max_tokens" : "max_completion_tokens", *max_tokens);
     }
-    gate_cache_marks(request_, target_, context_);
+    gate_cache_marks(request_, target_, {.tools = true}, context_);
     const Sampling sampling = gate_sampling(request_, target_, plan.reasoning, context_);
     raw("temperature", sampling.temperature, true);
     raw("top_p", sampling.top_p, true);
@@ -101,7 +116,11 @@ class RequestWriter {
     if (request_.logprobs == true || (request_.logprobs && plan.same_dialect)) {
       raw("logprobs", *request_.logprobs ? "true" : "false", target_.logprobs && free);
     }
-    if (request_.top_logprobs && target_.logprobs && free) w_.member("top_logprobs", *request_.top_logprobs);
+    if (request_.top_logprobs && target_.logprobs && free) {
+      w_.member("top_logprobs", *request_.top_logprobs);
+    } else if (request_.top_logprobs.value_or(0) > 0) {
+      context_.warnings.dropped("top_logprobs", "this model has no such parameter, or not while it reasons");
+    }
     const auto stop = gate_stop(request_, target_, false, context_);
     if (!stop.empty()) {
       w_.key("stop").begin_array();
@@ -158,9 +177,6 @@ class RequestWriter {
       } else {
         TRY_VOID(leave_extra(extra, "this provider's API has no such parameter", context_));
       }
-    }
-    if (!plan.same_dialect && request_.top_logprobs && !target_.logprobs) {
-      context_.warnings.dropped("top_logprobs", "this model has no such parameter");
     }
     return {};
   }

@@ -129,7 +129,7 @@ Outcome<void> InputWriter::write_part(const Part& part) {
   switch (part.kind) {
     case PartKind::image:
       if (!target_.images) return invalid(context_.arena, field, "this model takes no images");
-      return write_image(*part.media, field);
+      return write_image(part, field);
     case PartKind::document:
       if (!target_.documents && part.media->source != MediaSource::text) {
         return invalid(context_.arena, field, "this model takes no documents");
@@ -142,7 +142,9 @@ Outcome<void> InputWriter::write_part(const Part& part) {
       }
       const std::string_view format = audio_format_from(part.media->media_type);
       writer_.begin_object().member("type", "input_audio").key("input_audio").begin_object();
-      writer_.member("data", part.media->data).member("format", format).end_object().end_object();
+      writer_.member("data", part.media->data).member("format", format).end_object();
+      write_mark(part);
+      writer_.end_object();
       return {};
     }
     default: return invalid(context_.arena, field, "this model takes no media of this kind");
@@ -152,13 +154,17 @@ Outcome<void> InputWriter::write_part(const Part& part) {
 void InputWriter::write_text(std::string_view type, const Part& part) {
   note_json(part.text);
   writer_.begin_object().member("type", type).member("text", part.text);
-  if (part.cache != chat::CacheMark::none && target_.cache_marks) {
-    writer_.key("prompt_cache_breakpoint").begin_object().member("mode", "explicit").end_object();
-  }
+  write_mark(part);
   writer_.end_object();
 }
 
-Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_view path) {
+void InputWriter::write_mark(const Part& part) {
+  if (part.cache == chat::CacheMark::none || !target_.cache_marks) return;
+  writer_.key("prompt_cache_breakpoint").begin_object().member("mode", "explicit").end_object();
+}
+
+Outcome<void> InputWriter::write_image(const Part& part, std::string_view path) {
+  const chat::Media& media = *part.media;
   if (is_upload_elsewhere(media, request_.from)) return invalid(context_.arena, path, kUploadElsewhere);
   if (media.source == MediaSource::text) return invalid(context_.arena, path, "an image cannot be text");
   if (media.source == MediaSource::url && !is_web_address(media.data)) {
@@ -173,7 +179,9 @@ Outcome<void> InputWriter::write_image(const chat::Media& media, std::string_vie
   } else {
     writer_.member("image_url", data_url(media, "image/png"));
   }
-  writer_.member("detail", media.detail.empty() ? "auto" : media.detail).end_object();
+  writer_.member("detail", media.detail.empty() ? "auto" : media.detail);
+  write_mark(part);
+  writer_.end_object();
   return {};
 }
 
@@ -186,7 +194,9 @@ Outcome<void> InputWriter::write_document(const Part& part, std::string_view pat
     case MediaSource::text: {
       const std::string text =
           part.name.empty() ? std::string(media.data) : std::string(part.name) + "\n\n" + std::string(media.data);
-      writer_.begin_object().member("type", "input_text").member("text", text).end_object();
+      writer_.begin_object().member("type", "input_text").member("text", text);
+      write_mark(part);
+      writer_.end_object();
       return {};
     }
     case MediaSource::url:
@@ -203,6 +213,7 @@ Outcome<void> InputWriter::write_document(const Part& part, std::string_view pat
       writer_.member("file_data", data_url(media, "application/pdf"));
       break;
   }
+  write_mark(part);
   writer_.end_object();
   return {};
 }

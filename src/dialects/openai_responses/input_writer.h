@@ -33,7 +33,7 @@ class InputWriter {
   Outcome<void> write_content(const Source& source, const chat::List<chat::Part>& parts);
   Outcome<void> write_result(const chat::Part& part);
   Outcome<void> write_part(const chat::Part& part);
-  Outcome<void> write_image(const chat::Media& media, std::string_view path);
+  Outcome<void> write_image(const chat::Part& part, std::string_view path);
   Outcome<void> write_document(const chat::Part& part, std::string_view path);
   void write_assistant_text(const Source& source, const chat::Part& part);
   void write_output_message(const Source& source, const chat::List<chat::Part>& parts);
@@ -41,6 +41,7 @@ class InputWriter {
   void write_call(const Source& source, const chat::Part& part);
   void write_reasoning(const Source& source, const chat::Part& part);
   void write_text(std::string_view type, const chat::Part& part);
+  void write_mark(const chat::Part& part);
   std::string_view result_text(const chat::Part& part);
   void note_json(std::string_view text);
   static std::string_view path(const Source& source);

@@ -46,7 +46,16 @@ class RequestWriter {
     others();
     if (auto left = extras(); !left) return left;
     writer_.end_object();
-    warn_of_losses(request_, {.dialect = Dialect::openai_responses, .detail = true}, context_);
+    const bool by_effort = target_.reasoning == chat::ReasoningStyle::effort;
+    const Reasoned by_word{.budget = request_.reasoning.effort == Effort::unset};
+    warn_of_losses(request_,
+                   {.dialect = Dialect::openai_responses,
+                    .detail = true,
+                    .formats = true,
+                    .phases = true,
+                    .hides = true,
+                    .reasoned = by_effort ? by_word : kNotReasoned},
+                   context_);
     return {};
   }
 
@@ -312,7 +321,7 @@ void RequestWriter::limits() {
     if (*max_tokens < kMaxTokensMin) context_.warnings.changed("max_tokens", "raised to the least this API takes, 16");
     writer_.member("max_output_tokens", std::max(*max_tokens, kMaxTokensMin));
   }
-  gate_cache_marks(request_, target_, context_);
+  gate_cache_marks(request_, target_, {.media = true, .hours = false}, context_);
   const Sampling sampling = gate_sampling(request_, target_, reasons(), context_);
   if (!sampling.temperature.empty()) writer_.raw_member("temperature", sampling.temperature);
   if (!sampling.top_p.empty()) writer_.raw_member("top_p", sampling.top_p);
@@ -374,7 +383,12 @@ void RequestWriter::include() {
   for (const std::string_view name : request_.include) {
     if (name != kEncrypted && name != kLogprobs) names.push(context_.arena, name);
   }
-  if (logprobs && request_.top_logprobs) writer_.member("top_logprobs", *request_.top_logprobs);
+  const bool most = request_.top_logprobs.value_or(0) > 0;
+  if (request_.top_logprobs && (logprobs || (own_ && target_.logprobs && !reasons()))) {
+    writer_.member("top_logprobs", *request_.top_logprobs);
+  } else if (most) {
+    context_.warnings.dropped("top_logprobs", "this model gives no log probabilities here");
+  }
   if (names.empty()) return;
   writer_.key("include").begin_array();
   for (const std::string_view name : names) writer_.value(name);
