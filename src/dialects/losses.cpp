@@ -171,7 +171,8 @@ class Losses {
     if (!document && !keeps_.media_names && !part.name.empty()) {
       drop(media.path, names.title, "this model's API has no names of media");
     }
-    if (!keeps_.doc_ids && !part.id.empty()) drop(media.path, names.id, "this model's API has no ids of documents");
+    if (!keeps_.doc_ids && !part.id.empty() && !names.id.empty())
+      drop(media.path, names.id, "this model's API has no ids of documents");
     if (!keeps_.contexts && !media.context.empty()) drop(media.path, names.context, kNoSuchMember);
     if (!keeps_.cited_docs && media.citations) {
       drop(media.path, names.citations, "this model's API does not cite documents");
