@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/litellm/litellm_names.h"
 #include "control/settings.h"
 #include "providers/families.h"
 
@@ -18,77 +19,6 @@ namespace llmgw::control {
 namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;  // key and TOML text, in the order of writing
-
-struct ProviderName {
-  std::string_view theirs;  // what stands before the first '/' of litellm_params.model
-  std::string_view ours;
-};
-// Others are called the same in both.
-constexpr ProviderName kProviders[] = {{"vertex_ai", "vertex"},
-                                       {"vertex_ai_beta", "vertex"},
-                                       {"gemini", "google"},
-                                       {"hosted_vllm", "vllm"},
-                                       {"ollama_chat", "ollama"},
-                                       {"together_ai", "together"},
-                                       {"fireworks_ai", "fireworks"},
-                                       {"azure_ai", "openai-compatible"},
-                                       {"cohere_chat", "cohere"},
-                                       {"text-completion-openai", "openai"},
-                                       {"custom_openai", "openai-compatible"}};
-
-// A model without a prefix: whose it is by its name.
-struct KnownModel {
-  std::string_view prefix;
-  std::string_view provider;
-};
-constexpr KnownModel kKnownModels[] = {{"gpt-", "openai"},       {"o1", "openai"},       {"o3", "openai"},
-                                       {"o4", "openai"},         {"chatgpt-", "openai"}, {"text-embedding-", "openai"},
-                                       {"dall-e", "openai"},     {"whisper", "openai"},  {"tts-", "openai"},
-                                       {"claude-", "anthropic"}, {"command", "cohere"}};
-
-struct ParameterName {
-  std::string_view theirs;
-  std::string_view ours;
-};
-constexpr ParameterName kConnectionParameters[] = {{"api_base", "endpoint"},
-                                                   {"base_url", "endpoint"},
-                                                   {"api_key", "api_key"},
-                                                   {"azure_ad_token", "access_token"},
-                                                   {"api_version", "api_version"},
-                                                   {"organization", "organization"},
-                                                   {"aws_access_key_id", "access_key_id"},
-                                                   {"aws_secret_access_key", "secret_access_key"},
-                                                   {"aws_session_token", "session_token"},
-                                                   {"aws_region_name", "region"},
-                                                   {"vertex_project", "project"},
-                                                   {"vertex_location", "location"},
-                                                   {"vertex_credentials", "service_account_file"}};
-
-struct PolicyName {
-  std::string_view theirs;
-  std::string_view ours;
-};
-constexpr PolicyName kPolicies[] = {{"simple-shuffle", "weighted"},
-                                    {"least-busy", "least-requests"},
-                                    {"latency-based-routing", "latency"},
-                                    {"usage-based-routing", "least-tokens"},
-                                    {"usage-based-routing-v2", "least-tokens"},
-                                    {"cost-based-routing", "cost"}};
-
-// Lists of {model: [other models]}, and when they are tried.
-struct FallbackName {
-  std::string_view theirs;
-  std::string_view ours;
-};
-constexpr FallbackName kFallbacks[] = {{"fallbacks", "error"},
-                                       {"context_window_fallbacks", "context_length"},
-                                       {"content_policy_fallbacks", "content_filter"}};
-
-// Of a model, for a token.
-constexpr ParameterName kCosts[] = {{"input_cost_per_token", "input"},
-                                    {"output_cost_per_token", "output"},
-                                    {"cache_read_input_token_cost", "cache_read"},
-                                    {"cache_creation_input_token_cost", "cache_write"}};
 
 std::string scalar(const YAML::Node& node) {
   return node.IsScalar() ? node.Scalar() : std::string();
@@ -130,6 +60,9 @@ class Importer {
   void add_model(const YAML::Node& entry, size_t index);
   std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place);
   std::optional<std::pair<std::string, std::string>> split_model(const std::string& model) const;
+  void complete_bedrock(Fields& fields, const YAML::Node& parameters, const std::string& place);
+  void note_limits(const YAML::Node& parameters, const std::string& name, const std::string& place);
+  void add_limits();
   void add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
                  const std::string& model);
   void add_aliases();
@@ -151,6 +84,12 @@ class Importer {
   std::map<std::string, std::string> connections_;  // by everything that tells them apart: the name
   std::map<std::string, size_t> names_;
   std::vector<std::pair<std::string, Fields>> models_;
+  struct Deployment {
+    std::string name;
+    std::string place;
+    std::map<std::string_view, uint64_t> limits;
+  };
+  std::vector<Deployment> deployments_;
   std::string connection_text_;
   std::map<std::string, std::string> prices_;  // by what they are for: the table
   std::map<std::string, std::string> aliases_;
@@ -199,6 +138,7 @@ std::string Importer::connection_for(std::string_view provider, const YAML::Node
     }
     if (!text.empty()) fields.emplace_back(parameter.ours, quote(text));
   }
+  if (provider == "bedrock") complete_bedrock(fields, parameters, place);
   for (const char* const limit : {"timeout", "stream_timeout"}) {
     const YAML::Node node = parameters[limit];
     if (!node) continue;
@@ -224,6 +164,71 @@ std::string Importer::connection_for(std::string_view provider, const YAML::Node
   return name;
 }
 
+// Where a model says nothing, LiteLLM asks the environment as AWS's own programs do.
+void Importer::complete_bedrock(Fields& fields, const YAML::Node& parameters, const std::string& place) {
+  constexpr std::string_view kRegionDefault = "us-west-2";  // LiteLLM's
+  const auto has = [&](std::string_view key) {
+    return std::ranges::any_of(fields, [&](const auto& field) { return field.first == key; });
+  };
+  if (!has("region")) {
+    fields.emplace_back("region", quote(kRegionDefault));
+    leave_out(place + ".aws_region_name",
+              "not given: region is us-west-2, LiteLLM's default; write the one of AWS_REGION_NAME or AWS_REGION if "
+              "that is set there");
+  }
+  if (has("api_key")) return;
+  for (const std::string_view other : {"aws_profile_name", "aws_role_name", "aws_web_identity_token"}) {
+    if (!parameters[std::string(other)]) continue;
+    return leave_out(place + ": its AWS credentials",
+                     "credentials are not fetched here; add access_key_id and secret_access_key (and session_token), "
+                     "or api_key, to the connection");
+  }
+  if (has("access_key_id") && has("secret_access_key")) return;
+  if (!has("access_key_id")) fields.emplace_back("access_key_id", "\"env:AWS_ACCESS_KEY_ID\"");
+  if (!has("secret_access_key")) fields.emplace_back("secret_access_key", "\"env:AWS_SECRET_ACCESS_KEY\"");
+  leave_out(place + ": its AWS credentials",
+            "not given, so LiteLLM takes the environment's: the connection names AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY; add session_token = \"env:AWS_SESSION_TOKEN\" for temporary ones");
+}
+
+void Importer::note_limits(const YAML::Node& parameters, const std::string& name, const std::string& place) {
+  Deployment& deployment = deployments_.emplace_back(Deployment{.name = name, .place = place, .limits = {}});
+  for (const std::string_view limit : kLimits) {
+    const YAML::Node node = parameters[std::string(limit)];
+    if (!node || node.IsNull()) continue;
+    uint64_t value = 0;
+    if (YAML::convert<uint64_t>::decode(node, value) && value > 0) {
+      deployment.limits[limit] = value;
+    } else {
+      leave_out(place + ".litellm_params." + std::string(limit), "expected a whole number, 1 or larger");
+    }
+  }
+}
+
+// A name's limit is the sum of its deployments', if all of them have one.
+void Importer::add_limits() {
+  for (const std::string_view limit : kLimits) {
+    std::map<std::string, uint64_t> sums;
+    std::map<std::string, bool> all;
+    for (const Deployment& each : deployments_) {
+      const auto found = each.limits.find(limit);
+      all.emplace(each.name, true).first->second &= found != each.limits.end();
+      if (found != each.limits.end()) sums[each.name] += found->second;
+    }
+    for (const Deployment& each : deployments_) {
+      if (all[each.name] || !each.limits.contains(limit)) continue;
+      leave_out(each.place + ".litellm_params." + std::string(limit),
+                "a limit here is that of the model's name, and others of this name have none");
+    }
+    for (auto& [name, fields] : models_) {
+      const auto sum = sums.find(name);
+      if (sum == sums.end() || !all[name]) continue;
+      fields.emplace_back(limit, std::to_string(sum->second));
+      sums.erase(sum);  // in one entry of the name
+    }
+  }
+}
+
 void Importer::add_model(const YAML::Node& entry, size_t index) {
   const std::string place = "model_list[" + std::to_string(index) + "]";
   const std::string name = scalar(entry["model_name"]);
@@ -246,9 +251,11 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
   if (!pattern) add_price(entry, place + " (" + name + ")", connection, split->first == "azure" ? name : split->second);
   if (!pattern) fields.emplace_back(split->first == "azure" ? "deployment" : "remote", quote(split->second));
   models_.emplace_back(name, fields);
+  note_limits(parameters, name, place + " (" + name + ")");
   for (const auto& each : parameters) {
     const std::string key = scalar(each.first);
-    static constexpr std::array<std::string_view, 4> kRead = {"model", "timeout", "stream_timeout", "weight"};
+    static constexpr std::array<std::string_view, 6> kRead = {"model",  "timeout", "stream_timeout",
+                                                              "weight", "rpm",     "tpm"};
     const bool known = std::ranges::find(kRead, key) != kRead.end() ||
                        std::ranges::find(kConnectionParameters, std::string_view(key), &ParameterName::theirs) !=
                            std::end(kConnectionParameters) ||
@@ -438,6 +445,7 @@ LitellmImport Importer::run() {
   } else {
     leave_out("model_list", "is not there, or no list");
   }
+  add_limits();
   add_aliases();
   out_.models = models_.size();
   for (const auto& [name, fields] : models_) connection_text_ += table("models", fields);

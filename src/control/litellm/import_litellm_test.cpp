@@ -69,15 +69,84 @@ TEST(ImportLitellm, ListsWhatItCouldNot) {
   const auto imported = import_litellm(kYaml);
   ASSERT_TRUE(imported);
   for (const auto* each :
-       {"model_list[0] (gpt-4o).litellm_params.rpm", "model_list[2] (claude).model_info.mode",
-        "model_list[5] (anything/*)", "no provider here for 'nobody/knows'", "litellm_settings.drop_params",
-        "router_settings.model_group_alias.lost", "general_settings.database_url"}) {
+       {"model_list[0] (gpt-4o).litellm_params.rpm: a limit here is that of the model's name",
+        "model_list[2] (claude).model_info.mode", "model_list[5] (anything/*)", "no provider here for 'nobody/knows'",
+        "litellm_settings.drop_params", "router_settings.model_group_alias.lost", "general_settings.database_url"}) {
     EXPECT_THAT(imported->left_out, Contains(HasSubstr(each)));
   }
   for (const auto& each : imported->left_out) {
     EXPECT_EQ(each.find("azure-secret"), std::string::npos);
     EXPECT_EQ(each.find("postgresql://"), std::string::npos);
   }
+}
+
+TEST(ImportLitellm, LimitsAreThoseOfTheName) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: one
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a, rpm: 100, tpm: 20000}
+  - model_name: two
+    litellm_params: {model: openai/gpt-4o-mini, api_key: sk-a, rpm: 30}
+  - model_name: two
+    litellm_params: {model: openai/gpt-4o-mini, api_key: sk-b, rpm: 12, tpm: 500}
+  - model_name: odd
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a, rpm: many}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  const TestWorld world{.variables = {}, .files = {}};
+  EXPECT_EQ(world.errors(imported->toml), "") << imported->toml;
+  const auto config = world.load(imported->toml);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->models[0].rpm, 100u);
+  EXPECT_EQ(config->models[0].tpm, 20'000u);
+  EXPECT_EQ(config->models[1].rpm, 42u) << "of both, in one entry of the name";
+  EXPECT_EQ(config->models[2].rpm, 0u);
+  EXPECT_EQ(config->models[1].tpm, 0u);
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[2] (two).litellm_params.tpm: a limit here is")));
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[3] (odd).litellm_params.rpm: expected a whole")));
+}
+
+TEST(ImportLitellm, BedrockHasTheCredentialsThatLitellmWouldTake) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: whole
+    litellm_params: {model: bedrock/a, aws_access_key_id: os.environ/MY_ID, aws_secret_access_key: os.environ/MY_SECRET,
+      aws_session_token: os.environ/MY_TOKEN, aws_region_name: eu-central-1}
+  - model_name: bare
+    litellm_params: {model: bedrock/b}
+  - model_name: bearer
+    litellm_params: {model: bedrock/c, api_key: os.environ/BEARER, aws_region_name: eu-west-1}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  const TestWorld world{.variables = {{"MY_ID", "AKIA"},
+                                      {"MY_SECRET", "s"},
+                                      {"MY_TOKEN", "t"},
+                                      {"BEARER", "b"},
+                                      {"AWS_ACCESS_KEY_ID", "AKIB"},
+                                      {"AWS_SECRET_ACCESS_KEY", "z"}},
+                        .files = {}};
+  EXPECT_EQ(world.errors(imported->toml), "") << imported->toml;
+  const auto config = world.load(imported->toml);
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->connections.size(), 3u);
+  EXPECT_EQ(config->connections[0].access_key_id.reveal(), "AKIA");
+  EXPECT_EQ(config->connections[0].session_token.reveal(), "t");
+  EXPECT_EQ(config->connections[0].region, "eu-central-1");
+  EXPECT_EQ(config->connections[1].access_key_id.reveal(), "AKIB");
+  EXPECT_EQ(config->connections[1].secret_access_key.reveal(), "z");
+  EXPECT_EQ(config->connections[1].region, "us-west-2");
+  EXPECT_TRUE(config->connections[2].access_key_id.empty());
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[1].aws_region_name: not given")));
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[1]: its AWS credentials: not given")));
+  for (const auto& each : imported->left_out) EXPECT_EQ(each.find("model_list[0]"), std::string::npos) << each;
+
+  const auto by_role = import_litellm(R"yaml(
+model_list:
+  - model_name: m
+    litellm_params: {model: bedrock/a, aws_role_name: "arn:x", aws_region_name: eu-central-1}
+)yaml");
+  ASSERT_TRUE(by_role);
+  EXPECT_THAT(by_role->left_out, Contains(HasSubstr("add access_key_id and secret_access_key")));
 }
 
 TEST(ImportLitellm, FallbacksRetriesAndPricesBecomeRoutesAndPrices) {
