@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "admin/api/openapi.h"
+#include "admin/api/query.h"
 #include "admin/engines/engine_api.h"
 #include "admin/engines/health_api.h"
 #include "admin/litellm/shapes.h"
@@ -213,6 +214,7 @@ std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapsho
                        "the role " + std::string(engine.role) + " may not read this: " + std::string(what));
     }
   }
+  if (const auto problem = query_problem(call.query, {})) return api_error(400, "invalid_request", *problem);
   if (engines) return answer_engines(*registry, engine, now);
   if (call.method != http::Method::get) return api_error(405, "invalid_request", "here is only GET");
   return answer_health(snapshot, *routing, now);
@@ -227,14 +229,19 @@ net::Task<ApiAnswer> ApiServer::answer(net::Loop& loop, net::Wait wait, const co
   if (auto live = answer_live(snapshot, state.get(), call, loop.now(), now_ms)) co_return std::move(*live);
   auto actor = sign_in(snapshot, state.get(), call, now_ms);
   if (!actor) co_return std::move(actor).error();
-  if (call.path == std::string(kApiRoot) + "whoami" && call.method == http::Method::get) {
+  const bool whoami = call.path == std::string(kApiRoot) + "whoami";
+  const bool openapi = call.path == std::string(kApiRoot) + "openapi.json";
+  if (const auto problem = whoami || openapi ? query_problem(call.query, {}) : std::nullopt) {
+    co_return api_error(400, "invalid_request", *problem);
+  }
+  if (whoami && call.method == http::Method::get) {
     std::string body;
     json::Writer writer(body);
     writer.begin_object().member("name", actor->name).member("role", role_name(actor->role));
     writer.text_or_null("team", actor->team).end_object();
     co_return ApiAnswer{.status = 200, .body = std::move(body)};
   }
-  if (call.path == std::string(kApiRoot) + "openapi.json" && call.method == http::Method::get) {
+  if (openapi && call.method == http::Method::get) {
     co_return ApiAnswer{.status = 200, .body = openapi_document()};
   }
   co_return co_await ask_store(loop, wait,

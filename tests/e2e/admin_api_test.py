@@ -328,6 +328,64 @@ def test_errors_say_what_was_expected(admin, method, path, body, status, says):
     assert answer.status == status and says in answer.json()["error"]["message"], answer.body
 
 
+@pytest.mark.parametrize(
+    "path, says",
+    [
+        ("keys?limit=abc", "limit: expected a whole number from 1 to 1000"),
+        ("keys?limit=0", "limit: expected a whole number from 1 to 1000"),
+        ("keys?limit=1001", "limit: expected a whole number from 1 to 1000"),
+        ("keys?limit=-1", "limit: expected a whole number from 1 to 1000"),
+        ("keys?limit=", "limit: expected a whole number from 1 to 1000"),
+        ("keys?page=-1", "there is no parameter 'page' here; it takes limit, after and name"),
+        ("keys?team=search", "there is no parameter 'team' here; it takes limit, after and name"),
+        ("keys?name=a&name=b", "name: stands twice"),
+        ("keys?name=%zz", "name: has a broken %-escape"),
+        ("keys?after=file:x", "after: expected the last_id of the page before"),
+        ("keys/any?limit=1", "there is no parameter 'limit' here; it takes none"),
+        ("audit?limit=many", "limit: expected a whole number from 1 to 999"),
+        ("audit?before=0", "before: expected a whole number from 1 to"),
+        ("audit?actor=me", "there is no parameter 'actor' here; it takes limit and before"),
+        ("spend?group=key", "there is no parameter 'group' here; it takes by, from, to, organization"),
+        ("spend?by=keys", "by: "),
+        ("whoami?x=1", "there is no parameter 'x' here; it takes none"),
+        ("health?x=1", "there is no parameter 'x' here; it takes none"),
+        ("engines?limit=1", "there is no parameter 'limit' here; it takes none"),
+        ("openapi.json?x=1", "there is no parameter 'x' here; it takes none"),
+    ],
+)
+def test_a_query_that_cannot_be_followed_is_refused(admin, path, says):
+    answer = admin.call("owner", "GET", path)
+    assert answer.status == 400 and answer.json()["error"]["message"].startswith(says), answer.body
+
+
+def test_a_change_that_cannot_be_made_is_refused(admin):
+    key = made(admin, "owner", "keys", {"name": "stays"})
+    path = f"keys/{key['id']}"
+    for body, says in (
+        ([1], "JSON object"),
+        ("text", "JSON object"),
+        ({"nmae": "x"}, "did you mean 'name'"),
+        ({"tps": "many"}, "tps"),
+        ({"blocked": "yes"}, "blocked"),
+        ({"models": 5}, "models"),
+        ({"id": "key_other"}, "id: is read only"),
+        ({"version": 99}, "version: is read only"),
+        ({"created_at": "2020-01-01T00:00:00Z"}, "created_at: is read only"),
+        ({"source": "file"}, "source: is read only"),
+    ):
+        answer = admin.call("owner", "PATCH", path, body)
+        assert answer.status == 400 and says in answer.json()["error"]["message"], (body, answer.body)
+    assert admin.call("owner", "PATCH", path + "?cascade=true", {"tps": 1}).status == 400
+    for query in ("?cascade=yes", "?force=true", "?open=1"):
+        assert admin.call("owner", "DELETE", path + query).status == 400
+    wrong = admin.call("owner", "POST", path + "/rotate", {"overlapp": "1h"})
+    assert wrong.status == 400 and "there is only overlap" in wrong.json()["error"]["message"]
+    read = admin.call("owner", "GET", path).json()
+    assert {name: read[name] for name in read if name != "key"} == {name: key[name] for name in key if name != "key"}
+    # What was read may be sent back as it was.
+    assert admin.call("owner", "PATCH", path, read).status == 200
+
+
 def test_too_large(admin):
     answer = admin.call("owner", "POST", "keys", {"name": "x" * (2 << 20)})
     assert answer.status == 413

@@ -405,6 +405,11 @@ def test_prices_and_routes(site, walked):
     assert route["id"].startswith("route_") and route["models"] == ["of-the-dead"]
     assert site.call(key, "of-the-dead").status == 200, "its fallback answers"
     assert "of-the-dead" in site.cli("route", "list")
+    again = site.run("route", "add", "--models", "of-the-dead", "--attempts", "2")
+    assert again.returncode != 0 and "there is already such a route: 'of-the-dead'" in again.stderr
+    assert "llm-gateway route update 'of-the-dead'" in again.stderr and "configuration file" not in again.stderr
+    assert "PATCH /admin/v1/routes/of-the-dead" in again.stderr
+    site.cli("route", "update", "of-the-dead", "--attempts", "2")
     near = site.run("route", "add", "--models", "of-the-deaf")
     assert near.returncode == 2 and "of-the-deaf" in near.stderr
     site.cli("model", "add", "--conn-id", "main", "--name", "after-me")

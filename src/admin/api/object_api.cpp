@@ -23,6 +23,15 @@ using control::ObjectKind;
 using http::Method;
 using store::ObjectChange;
 
+// What is asked for in a URL's query, by what it is asked of.
+using Parameters = std::span<const Parameter>;
+constexpr auto kNumber = Parameter::Kind::number;
+constexpr auto kFlag = Parameter::Kind::flag;
+constexpr Parameter kOfLists[] = {{"limit", kNumber, 1, store::ObjectStore::kPageMax}, {"after"}, {"name"}};
+constexpr Parameter kOfAudit[] = {{"limit", kNumber, 1, store::ObjectStore::kPageMax - 1},
+                                  {"before", kNumber, 1, INT64_MAX}};
+constexpr Parameter kOfRemoval[] = {{"cascade", kFlag}, {"open", kFlag}};
+
 constexpr std::string_view kOfTheFile = "it stands in the configuration file; change it there";
 
 std::string with_article(std::string_view name) {
@@ -38,6 +47,14 @@ std::string list_of(const std::vector<std::string>& objects, bool more, std::str
   for (const std::string& each : objects) writer.raw(each);
   writer.end_array().end_object();
   return body;
+}
+
+// Nothing was changed: it says how that one is.
+ApiAnswer already_there(const ObjectKind& kind, const std::string& name) {
+  return api_error(409, "conflict",
+                   "there is already such " + with_article(kind.name) + ": '" + name + "'; to change it: PATCH " +
+                       std::string(kApiRoot) + std::string(kind.plural) + "/" + base::percent_encode(name) +
+                       ", or llm-gateway " + std::string(kind.command) + " update '" + name + "'");
 }
 
 class Handler {
@@ -62,6 +79,7 @@ class Handler {
   ApiAnswer not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const;
   ApiAnswer method_not_allowed(std::string_view allowed) const;
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
+  std::optional<ApiAnswer> misasked(Parameters known) const;
   bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
   std::optional<ApiAnswer> precondition(const store::Object& object) const;
   store::AuditEntry entry(std::string_view action, std::string detail) const;
@@ -76,6 +94,12 @@ std::optional<ApiAnswer> Handler::refused(Action action, std::string_view what) 
   return api_error(
       403, "forbidden",
       "the role " + std::string(role_name(request_.actor.role)) + " may not " + verb + " this: " + std::string(what));
+}
+
+std::optional<ApiAnswer> Handler::misasked(Parameters known) const {
+  const auto problem = query_problem(request_.query, known);
+  if (!problem) return std::nullopt;
+  return api_error(400, "invalid_request", *problem);
 }
 
 // Whether what a team admin asks for is the team's.
@@ -124,8 +148,7 @@ store::AuditEntry Handler::entry(std::string_view action, std::string detail) co
 
 ApiAnswer Handler::list(const ObjectKind& kind) {
   const Query query(request_.query);
-  const size_t limit =
-      std::clamp<size_t>(query.number("limit").value_or(kPageDefault), 1, store::ObjectStore::kPageMax);
+  const size_t limit = query.number("limit").value_or(kPageDefault);
   const std::string name = query.text("name");
   std::string after = query.text("after");
   std::vector<std::string> data;
@@ -140,7 +163,9 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
   if (after.empty() || after.starts_with(kFilePrefix)) {
     auto of_file = show_file_objects(context_.file, kind);
     if (access(request_.actor.role, Action::read, kind.name) != Access::granted) of_file.clear();
-    size_t place = after.empty() ? 0 : base::parse_decimal(after.substr(kFilePrefix.size())).value_or(of_file.size());
+    const auto given = base::parse_decimal(after.empty() ? "0" : after.substr(kFilePrefix.size()));
+    if (!given) return api_error(400, "invalid_request", "after: expected the last_id of the page before");
+    size_t place = *given;
     for (; place < of_file.size() && data.size() < limit; ++place) {
       if (name.empty() || of_file[place].name == name) add(of_file[place].id, std::move(of_file[place].json));
     }
@@ -175,9 +200,7 @@ ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view 
   if (!result) return store_failed(result.error());
   switch (result->outcome) {
     case store::Applied::done: break;
-    case store::Applied::taken:
-      return api_error(409, "conflict",
-                       "there is already such " + with_article(kind.name) + ": '" + draft.change.object.name + "'");
+    case store::Applied::taken: return already_there(kind, draft.change.object.name);
     case store::Applied::version_mismatch:
       return api_error(412, "conflict", "somebody changed it meanwhile; read it again");
     case store::Applied::missing: return api_error(404, "not_found", "it was removed meanwhile");
@@ -250,9 +273,9 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
 ApiAnswer Handler::audit() {
   if (auto denied = refused(Action::read, kAuditLog)) return *denied;
   if (request_.method != Method::get) return method_not_allowed("GET");
+  if (auto wrong = misasked(kOfAudit)) return *wrong;
   const Query query(request_.query);
-  const size_t limit =
-      std::clamp<size_t>(query.number("limit").value_or(kPageDefault), 1, store::ObjectStore::kPageMax - 1);
+  const size_t limit = query.number("limit").value_or(kPageDefault);
   auto entries = context_.store.audit(static_cast<int64_t>(query.number("before").value_or(0)), limit + 1);
   if (!entries) return store_failed(entries.error());
   const bool more = entries->size() > limit;
@@ -273,10 +296,12 @@ ApiAnswer Handler::audit() {
 ApiAnswer Handler::on_collection(const ObjectKind& kind) {
   if (request_.method == Method::get) {
     if (auto denied = refused(Action::read, kind.name)) return *denied;
+    if (auto wrong = misasked(kOfLists)) return *wrong;
     return list(kind);
   }
   if (request_.method != Method::post) return method_not_allowed("GET and POST");
   if (auto denied = refused(Action::write, kind.name)) return *denied;
+  if (auto wrong = misasked({})) return *wrong;
   return create(kind);
 }
 
@@ -293,6 +318,7 @@ ApiAnswer Handler::not_found(const ObjectKind& kind, const std::string& id_or_na
 ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_name) {
   const Action action = request_.method == Method::get ? Action::read : Action::write;
   if (auto denied = refused(action, kind.name)) return *denied;
+  if (auto wrong = misasked(request_.method == Method::delete_ ? Parameters(kOfRemoval) : Parameters())) return *wrong;
   if (action == Action::read || id_or_name.starts_with("file:")) {
     for (const FileObject& each : show_file_objects(context_.file, kind)) {
       if (each.id != id_or_name && each.name != id_or_name) continue;
@@ -317,6 +343,7 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
 ApiAnswer Handler::rotate_all() {
   if (auto denied = refused(Action::write, kSecrets)) return *denied;
   if (request_.method != Method::post) return method_not_allowed("POST");
+  if (auto wrong = misasked({})) return *wrong;
   return rotate_secrets(context_, request_);
 }
 
@@ -329,6 +356,7 @@ ApiAnswer Handler::do_to(const ObjectKind& kind, const std::string& id_or_name, 
   }
   if (request_.method != Method::post) return method_not_allowed("POST");
   if (auto denied = refused(Action::write, kind.name)) return *denied;
+  if (auto wrong = misasked({})) return *wrong;
   if (tests) return test_connection(context_, request_, id_or_name);
   const auto object = find_object(context_, kind, id_or_name);
   if (!object) return not_found(kind, id_or_name, object.error());

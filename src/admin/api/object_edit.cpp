@@ -25,7 +25,7 @@ constexpr base::Duration kOverlapDefault = std::chrono::hours(24);
 constexpr base::Duration kOverlapMax = std::chrono::hours(24 * 365);
 constexpr size_t kReferencesMax = 64;  // teams of a user; everything else has three at most
 
-// Fields that answers have and requests may repeat: they say what was, and change nothing.
+// Fields that answers have and requests may repeat as they are: they cannot be changed.
 constexpr std::string_view kAnswerOnly[] = {"id",         "kind",       "version", "created_at",
                                             "updated_at", "problem",    "source",  "connection_name",
                                             "key_name",   "model_name", "key_hint"};
@@ -68,6 +68,7 @@ class ObjectEditor {
  private:
   using Checked = std::expected<void, ApiAnswer>;
   Checked refuse_reserved(const bj::object& fields) const;
+  Checked refuse_read_only(const store::Object& before, const bj::object& patch) const;
   Checked take_key(bj::object& document, Draft& draft);
   Checked seal(bj::object& document, std::string_view id) const;
   Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
@@ -91,6 +92,23 @@ class ObjectEditor {
 ObjectEditor::Checked ObjectEditor::refuse_reserved(const bj::object& fields) const {
   for (const auto& [key, value] : fields) {
     if (key.starts_with('$')) return invalid_request("a field's name cannot begin with '$'");
+  }
+  return {};
+}
+
+// What was read may be sent back whole; with another value it would seem to be changed.
+ObjectEditor::Checked ObjectEditor::refuse_read_only(const store::Object& before, const bj::object& patch) const {
+  boost::system::error_code error;
+  bj::value shown;
+  for (const std::string_view field : kAnswerOnly) {
+    const bj::value* const value = patch.if_contains(bjs(field));
+    if (value == nullptr) continue;
+    if (shown.is_null()) shown = bj::parse(show_object(context_, kind_, before), error);
+    const bj::value* const own = shown.is_object() ? shown.get_object().if_contains(bjs(field)) : nullptr;
+    if (own == nullptr && value->is_null()) continue;
+    if (own == nullptr || *own != *value) {
+      return invalid_request(std::string(field) + ": is read only; leave it out, or send it as it was read");
+    }
   }
   return {};
 }
@@ -336,7 +354,11 @@ ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
     auto everything = context_.store.load_all();
     if (!everything) return std::unexpected(store_failed(everything.error()));
     all = std::move(everything->objects);
-    std::erase_if(all, [&](const store::Object& each) { return each.id == draft.change.object.id; });
+    // One of the same name is for the store to refuse.
+    const store::Object& own = draft.change.object;
+    std::erase_if(all, [&](const store::Object& each) {
+      return each.id == own.id || (each.kind == own.kind && each.natural_key == own.natural_key);
+    });
     all.push_back(draft.change.object);
   } else {
     if (auto gathered = gather(draft.change.object, draft.change.references, all); !gathered) return gathered;
@@ -374,6 +396,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::create(bj::object fields) {
 
 std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before, const bj::object& patch) {
   if (auto fine = refuse_reserved(patch); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = refuse_read_only(before, patch); !fine) return std::unexpected(std::move(fine).error());
   boost::system::error_code error;
   const bj::value old = bj::parse(before.document, error);
   bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
@@ -456,6 +479,9 @@ std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const 
                                                const ObjectKind& kind, const store::Object& before) {
   const auto body = read_fields(request.body);
   if (!body) return std::unexpected(body.error());
+  for (const auto& [field, value] : *body) {
+    if (field != "overlap") return invalid_request(in_quotes(field) + " is unknown; there is only overlap");
+  }
   base::Duration overlap = kOverlapDefault;
   if (body->contains("overlap")) {
     const auto given = control::parse_duration(text_of(*body, "overlap"));

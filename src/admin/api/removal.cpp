@@ -55,9 +55,7 @@ std::string called(const Object& object) {
 class Planner {
  public:
   Planner(const ApiContext& context, const ApiRequest& request)
-      : context_(context),
-        cascade_(Query(request.query).text("cascade") == "true"),
-        open_(Query(request.query).text("open") == "true") {}
+      : context_(context), cascade_(Query(request.query).flag("cascade")), open_(Query(request.query).flag("open")) {}
 
   std::expected<RemovalPlan, ApiAnswer> plan(const Object& object) {
     if (auto done = collect(object); !done) return std::unexpected(std::move(done).error());

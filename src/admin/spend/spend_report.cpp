@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <sstream>
+#include <vector>
 
 #include "admin/api/object_edit.h"
 #include "admin/api/query.h"
@@ -57,6 +58,9 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
     return api_error(403, "forbidden",
                      "the role " + std::string(role_name(request.actor.role)) + " may not read what was spent");
   }
+  std::vector<Parameter> known{{"by"}, {"from"}, {"to"}};
+  for (const Filter& filter : kFilters) known.push_back({filter.parameter});
+  if (const auto problem = query_problem(request.query, known)) return api_error(400, "invalid_request", *problem);
   const Query query(request.query);
   const auto by = control::parse_report_columns(query.text("by"));
   if (!by) return api_error(400, "invalid_request", "by: " + by.error());

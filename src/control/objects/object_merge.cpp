@@ -149,14 +149,17 @@ void ObjectMerger::read(const ObjectSecrets& secrets) {
 
 void ObjectMerger::hide_those_of_the_file() {
   for_each_kind(file_, stored_, [&](const auto& of_file, const auto& of_store) {
-    std::unordered_set<std::string> taken;
-    for (const auto& each : of_file) taken.insert(identity(each));
+    std::unordered_set<std::string> in_file;
+    for (const auto& each : of_file) in_file.insert(identity(each));
+    std::unordered_set<std::string> taken = in_file;
     for (const auto& each : of_store) {
-      if (taken.insert(identity(each)).second) continue;
+      const std::string own = identity(each);
+      if (taken.insert(own).second) continue;
       Item& item = *item_at(each.at);
       if (!item.problem.empty()) continue;
       item.hidden = true;
-      item.problem = "the configuration file has one of the same name, which is used instead";
+      item.problem = in_file.contains(own) ? "the configuration file has one of the same name, which is used instead"
+                                           : "there is another of the same name, which is used instead";
     }
   });
 }
