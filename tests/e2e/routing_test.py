@@ -77,6 +77,8 @@ class Fleet:
                 + models("long", "i2")
                 + models("converted", "claude", "i1")
                 + models("slow", "i3")
+                + models("hedged", *every)
+                + models("claude-alone", "claude")
                 + models("narrow", "i0", "i1")
                 + models("shut", "i0")
                 + models("open", "i0", "i1"),
@@ -89,6 +91,7 @@ class Fleet:
                     {"models": ["only"], "fallbacks": ["spare"], "out_time": "300ms"},
                     {"models": ["long"], "fallbacks": ["spare"], "fallback_on": ["context_length"]},
                     {"models": ["slow"], "first_byte_timeout": "300ms"},
+                    {"models": ["hedged"], "hedge": "1s"},
                     {"models": ["narrow"], "max_in_flight": 1, "queue": "fifo"},
                     {"models": ["shut"], "max_in_flight": 1, "queue": "fifo", "queue_max": 1},
                 ],
@@ -157,6 +160,41 @@ def test_a_call_may_name_a_policy_where_the_route_allows_it(fleet):
     assert ordered == {"i0"}
     not_allowed = {instance_of(fleet.ask("pinned", headers=[("x-llm-gateway-policy", "ordered")])) for _ in range(24)}
     assert len(not_allowed) == INSTANCES
+
+
+@pytest.mark.parametrize(
+    "name, value, says",
+    [
+        *[
+            (f"x-llm-gateway-{limit}-timeout-ms", value, "milliseconds, a whole number from 1 to 86400000")
+            for limit in ("connect", "first-byte", "idle", "total")
+            for value in ("soon", "0", "-5", "1s")
+        ],
+        ("x-llm-gateway-priority", "urgent", "a whole number from -10 to 10"),
+        ("x-llm-gateway-priority", "11", "a whole number from -10 to 10"),
+        ("x-llm-gateway-policy", "roundrobin", "did you mean 'round-robin'?"),
+    ],
+)
+def test_a_header_that_cannot_be_followed_is_refused(fleet, name, value, says):
+    messages = {"messages": [{"role": "user", "content": "hi"}]}
+    for model, target, error in (
+        ("round", CHAT, lambda body: body["error"]["param"] == name),
+        ("hedged", CHAT, lambda body: body["error"]["param"] == name),
+        ("converted", "/v1/messages", lambda body: body["type"] == "error"),
+    ):
+        body = {"model": model, "max_tokens": 64, **messages}
+        answer = raw.post_json(fleet.gateway.address, target, body, [("Authorization", f"Bearer {KEY}"), (name, value)])
+        assert answer.status == 400 and error(answer.json()), answer.body
+        assert f"the header {name}: expected" in answer.json()["error"]["message"], answer.body
+        assert says in answer.json()["error"]["message"], answer.body
+
+
+def test_only_its_own_provider_compacts_a_conversation(fleet):
+    answer = fleet.ask("claude-alone", target="/v1/responses/compact", input="hi")
+    error = answer.json()["error"]
+    assert answer.status == 400 and error["type"] == "invalid_request_error" and error["param"] == "model", answer.body
+    assert "'claude-alone' is served by a provider of kind 'anthropic'" in error["message"]
+    assert "only a provider with OpenAI's Responses API can compact a conversation" in error["message"]
 
 
 def test_a_session_stays_where_it_is(fleet):

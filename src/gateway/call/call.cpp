@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialects/anthropic/host_body.h"
+#include "gateway/call/own_headers.h"
 #include "gateway/conversion/nested_models.h"
 #include "gateway/entrance/auth_key.h"
 #include "gateway/entrance/malformed.h"
@@ -106,6 +107,11 @@ Task<void> Call::dispatch() {
 
 Task<void> Call::proxy() {
   if (auto allowed = authenticate(); !allowed) co_return co_await refuse(allowed.error());
+  has_own_headers_ = find_own_headers();
+  if (has_own_headers_) [[unlikely]] {
+    if (auto sound = check_own_headers(exchange_.head().headers, arena_); !sound)
+      co_return co_await refuse(sound.error());
+  }
   if (match_.websocket && exchange_.head().upgrade.empty()) {
     co_return co_await refuse({.kind = ErrorKind::invalid_request,
                                .message = "this endpoint speaks WebSocket: send an Upgrade: websocket request",

@@ -1,9 +1,9 @@
 // A call's share of an instance's load: when it takes it, waits for it, and gives it back.
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "gateway/call/call.h"
+#include "gateway/call/own_headers.h"
 #include "gateway/engines/waiting_room.h"
 
 namespace llmgw::gateway {
@@ -16,8 +16,6 @@ using routing::Candidate;
 
 namespace {
 
-constexpr std::string_view kPriorityHeader = "x-llm-gateway-priority";
-constexpr int32_t kPriorityMost = 10;
 // Nobody waits longer for a place.
 constexpr base::Duration kQueueTimeMax = std::chrono::minutes(5);
 // How often a call that waits looks whether its instance is still well.
@@ -136,11 +134,8 @@ void Call::settle_share() {
 
 int32_t Call::priority() const {
   if (!has_own_headers_) return principal_->priority;
-  const std::string_view text = exchange_.head().headers.value(kPriorityHeader);
-  int32_t value = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || read.ec != std::errc{}) return principal_->priority;
-  return std::clamp(value, -kPriorityMost, principal_->priority_max);
+  const auto asked = priority_of(exchange_.head().headers);
+  return asked ? std::clamp(*asked, -kPriorityMost, principal_->priority_max) : principal_->priority;
 }
 
 Instant Call::queue_deadline() const {

@@ -1,13 +1,13 @@
 // Where a call goes, and where next when that fails: the shell around routing/.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <memory>
 
 #include "base/text.h"
 #include "chat/token_estimate.h"
 #include "gateway/call/call.h"
+#include "gateway/call/own_headers.h"
 #include "gateway/engines/explain.h"
 #include "routing/prefix/block_hash.h"
 
@@ -23,7 +23,6 @@ using routing::Candidate;
 
 namespace {
 
-constexpr std::string_view kPolicyHeader = "x-llm-gateway-policy";
 constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
 // A conversation is known by its first kilobyte.
 constexpr size_t kConversationBytes = 1024;
@@ -44,16 +43,6 @@ size_t prompt_start(std::string_view body, chat::Dialect dialect) {
   if (dialect == chat::Dialect::openai_responses) name = "\"input\"";
   const size_t at = body.find(name);
   return at == std::string_view::npos ? 0 : at;
-}
-
-// A header of the client's that sets a time limit, in milliseconds.
-void override_timeout(const http::Headers& headers, std::string_view name, base::Duration& timeout) {
-  const std::string_view text = headers.value(name);
-  int64_t ms = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), ms);
-  constexpr int64_t kDayMs = 24 * 3600 * 1000;
-  if (text.empty() || read.ec != std::errc{} || read.ptr != text.data() + text.size() || ms <= 0) return;
-  timeout = std::chrono::milliseconds(std::min(ms, kDayMs));
 }
 
 }  // namespace
@@ -118,9 +107,14 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
         ClientError{.kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
   }
   const Connection& connection = snapshot.connections[other_protocol->connection];
-  const std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
-                              std::string(connection.upstream.provider->name) +
-                              "', which does not speak the API of this endpoint";
+  std::string message = "the model '" + std::string(model_) + "' is served by a provider of kind '" +
+                        std::string(connection.upstream.provider->name) +
+                        "', which does not speak the API of this endpoint";
+  if (match_.operation == Operation::responses_compact) {
+    message +=
+        ": only a provider with OpenAI's Responses API can compact a conversation, and only for its own models; "
+        "name one of those, or send the conversation to /v1/responses as it is";
+  }
   return std::unexpected(
       ClientError{.kind = ErrorKind::unsupported, .message = arena_.copy(message), .param = "model"});
 }
@@ -229,8 +223,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
   if (route.policy_header && has_own_headers_ && (principal_ == nullptr || principal_->policy_header)) {
-    const auto asked = routing::policy_by_name(exchange_.head().headers.value(kPolicyHeader));
-    if (asked) settings.policy = *asked;
+    if (const auto asked = policy_of(exchange_.head().headers)) settings.policy = *asked;
   }
   routing::Ask ask{.now = now,
                    .prompt_tokens = prompt_tokens(),
@@ -317,10 +310,10 @@ void Call::set_timeouts(const Route& route) {
   timeouts_.total = route.total_timeout.value_or(timeouts_.total);
   const http::Headers& headers = exchange_.head().headers;
   if (has_own_headers_) {
-    override_timeout(headers, "x-llm-gateway-connect-timeout-ms", timeouts_.connect);
-    override_timeout(headers, "x-llm-gateway-first-byte-timeout-ms", timeouts_.first_byte);
-    override_timeout(headers, "x-llm-gateway-idle-timeout-ms", timeouts_.idle);
-    override_timeout(headers, "x-llm-gateway-total-timeout-ms", timeouts_.total);
+    timeouts_.connect = timeout_of(headers, kConnectTimeoutHeader).value_or(timeouts_.connect);
+    timeouts_.first_byte = timeout_of(headers, kFirstByteTimeoutHeader).value_or(timeouts_.first_byte);
+    timeouts_.idle = timeout_of(headers, kIdleTimeoutHeader).value_or(timeouts_.idle);
+    timeouts_.total = timeout_of(headers, kTotalTimeoutHeader).value_or(timeouts_.total);
   }
   if (deadline_ == base::kNever) {
     deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);

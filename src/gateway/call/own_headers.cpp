@@ -1,0 +1,67 @@
+#include "gateway/call/own_headers.h"
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "base/did_you_mean.h"
+
+namespace llmgw::gateway {
+namespace {
+
+constexpr int64_t kDayMs = 24 * 3600 * 1000;
+
+std::optional<int64_t> number(std::string_view text, int64_t least, int64_t most) {
+  int64_t value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size() || value < least || value > most) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::string expected_policy(std::string_view text) {
+  const auto names = routing::policy_names();
+  std::string message = "expected one of ";
+  for (size_t i = 0; i < names.size(); ++i) message += (i == 0 ? "" : ", ") + std::string(names[i]);
+  return message + base::did_you_mean(text, names);
+}
+
+}  // namespace
+
+std::optional<base::Duration> timeout_of(const http::Headers& headers, std::string_view name) {
+  const auto ms = number(headers.value(name), 1, kDayMs);
+  if (!ms) return std::nullopt;
+  return std::chrono::milliseconds(*ms);
+}
+
+std::optional<int32_t> priority_of(const http::Headers& headers) {
+  const auto value = number(headers.value(kPriorityHeader), -kPriorityMost, kPriorityMost);
+  if (!value) return std::nullopt;
+  return static_cast<int32_t>(*value);
+}
+
+std::optional<routing::PolicyKind> policy_of(const http::Headers& headers) {
+  return routing::policy_by_name(headers.value(kPolicyHeader));
+}
+
+dialects::Outcome<void> check_own_headers(const http::Headers& headers, base::Arena& arena) {
+  const auto wrong = [&](std::string_view name, const std::string& expected) {
+    return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::invalid_request,
+                                             .message = arena.copy("the header " + std::string(name) + ": " + expected),
+                                             .param = name});
+  };
+  for (const std::string_view name :
+       {kConnectTimeoutHeader, kFirstByteTimeoutHeader, kIdleTimeoutHeader, kTotalTimeoutHeader}) {
+    if (headers.value(name).empty() || timeout_of(headers, name)) continue;
+    return wrong(name, "expected milliseconds, a whole number from 1 to 86400000");
+  }
+  if (!headers.value(kPriorityHeader).empty() && !priority_of(headers)) {
+    return wrong(kPriorityHeader, "expected a whole number from -10 to 10");
+  }
+  const std::string_view policy = headers.value(kPolicyHeader);
+  if (!policy.empty() && !policy_of(headers)) return wrong(kPolicyHeader, expected_policy(policy));
+  return {};
+}
+
+}  // namespace llmgw::gateway
