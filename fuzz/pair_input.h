@@ -91,9 +91,11 @@ class PairClient final : public chat::WireSink {
 // The reader's events: into memory, and to all six clients.
 class PairClients final : public chat::EventSink {
  public:
-  PairClients(const chat::Request& request, std::array<json::Parser, 6>& parsers, base::Arena& arena) : said_(arena) {
-    for (size_t i = 0; i < kDialects.size(); ++i) {
-      clients_.at(i).emplace(*dialects::find_codec(kDialects.at(i)), request, parsers.at(i), arena);
+  PairClients(const chat::Request& request, std::array<json::Parser, dialects::kCodecDialects.size()>& parsers,
+              base::Arena& arena)
+      : said_(arena) {
+    for (size_t i = 0; i < dialects::kCodecDialects.size(); ++i) {
+      clients_.at(i).emplace(*dialects::find_codec(dialects::kCodecDialects.at(i)), request, parsers.at(i), arena);
     }
   }
 
@@ -108,13 +110,9 @@ class PairClients final : public chat::EventSink {
   }
 
  private:
-  using Dialect = chat::Dialect;
-  static constexpr std::array kDialects{Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic,
-                                        Dialect::gemini,      Dialect::bedrock,          Dialect::cohere};
-
   chat::Collector said_;
   bool failed_ = false;
-  std::array<std::optional<PairClient>, kDialects.size()> clients_;
+  std::array<std::optional<PairClient>, dialects::kCodecDialects.size()> clients_;
 };
 
 inline int run_pairs(chat::Dialect provider, const uint8_t* data, size_t size) {
@@ -122,7 +120,7 @@ inline int run_pairs(chat::Dialect provider, const uint8_t* data, size_t size) {
   const std::vector<char> bytes(data, data + size);
   // A parser's buffers outlive an input: making them anew would be most of the work.
   static json::Parser parser;
-  static std::array<json::Parser, 6> writer_parsers;
+  static std::array<json::Parser, dialects::kCodecDialects.size()> writer_parsers;
   base::Arena arena;
   const dialects::ReadContext reading{
       .parser = parser, .arena = arena, .minter = chat::native_minter(provider), .model = "model", .id_seed = "seed"};

@@ -3,6 +3,7 @@
 // thread for each context.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -97,5 +98,10 @@ struct Codec {
 
 // Null for dialects that are not of the chat family. azure is openai_chat, vertex is gemini.
 const Codec* find_codec(chat::Dialect dialect);
+
+// Those that have a codec of their own.
+inline constexpr std::array kCodecDialects{chat::Dialect::openai_chat, chat::Dialect::openai_responses,
+                                           chat::Dialect::anthropic,   chat::Dialect::gemini,
+                                           chat::Dialect::bedrock,     chat::Dialect::cohere};
 
 }  // namespace llmgw::dialects

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "chat/client_field.h"
@@ -327,7 +326,7 @@ TEST(Losses, WhatWouldChangeTheMeaningIsRefused) {
       {Dialect::gemini, R"({"contents":"q","cachedContent":"cachedContents/1"})", "cachedContent"},
   };
   for (const Refused& row : rows) {
-    for (const Dialect target : kDialects) {
+    for (const Dialect target : kCodecDialects) {
       if (same_format(row.client, target)) continue;
       // Google answers in speech and pictures too.
       if (row.param == "modalities" && target == Dialect::gemini) continue;
@@ -359,7 +358,7 @@ TEST(Losses, AFileOfTheProvidersMachineIsNeverAskedFor) {
        "messages[1].content[0]"},
   };
   for (const Refused& row : rows) {
-    for (const Dialect target : kDialects) {
+    for (const Dialect target : kCodecDialects) {
       const auto done = convert(row.client, row.body, generous(target));
       EXPECT_TRUE(done.error.starts_with(std::string(row.param) + ": "))
           << to_string(row.client) << " to " << to_string(target) << ": " << done.list();
@@ -390,7 +389,7 @@ TEST(Losses, TextDocumentsStayInTheResultOfATool) {
   constexpr std::string_view kBody = R"({"messages":[{"role":"user","content":"q"},
     {"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
     {"role":"tool","tool_call_id":"c1","content":[{"type":"document","document":{"data":{"text":"sunny"}}}]}]})";
-  for (const Dialect dialect : kDialects) {
+  for (const Dialect dialect : kCodecDialects) {
     chat::Target target = generous(dialect);
     target.tool_result_images = false;
     const auto done = convert(Dialect::cohere, kBody, target);
@@ -457,7 +456,7 @@ TEST(Losses, WarningsNameWhatTheClientSent) {
       base::Arena arena;
       const auto root = json::parse_tree(parser, one.request, arena);
       if (!root || !root->is_object()) continue;
-      for (const Dialect target : kDialects) {
+      for (const Dialect target : kCodecDialects) {
         if (same_format(collection.dialect, target)) continue;
         chat::Target poor = generous(target);
         poor.cache_marks = poor.strict_tools = poor.metadata = false;

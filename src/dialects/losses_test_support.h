@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,9 +12,6 @@
 namespace llmgw::dialects::testing_support {
 
 using chat::Dialect;
-
-inline constexpr std::array kDialects{Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic,
-                                      Dialect::gemini,      Dialect::bedrock,          Dialect::cohere};
 
 // Takes everything its dialect has a place for.
 inline chat::Target generous(Dialect dialect) {

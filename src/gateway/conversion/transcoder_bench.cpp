@@ -1,7 +1,6 @@
 // What an event of a stream costs between two dialects: read, made legal, written, framed.
 #include <benchmark/benchmark.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -28,9 +27,6 @@ std::string chat_stream() {
          R"([{"index":0,"delta":{},"finish_reason":"stop"}]})"
          "\n\ndata: [DONE]\n\n";
 }
-
-constexpr std::array kDialects{Dialect::openai_chat, Dialect::openai_responses, Dialect::anthropic,
-                               Dialect::gemini,      Dialect::bedrock,          Dialect::cohere};
 
 Framing framing_of(Dialect dialect) {
   return dialect == Dialect::bedrock ? Framing::event_stream : Framing::sse;
@@ -77,8 +73,8 @@ void run(benchmark::State& state, Dialect provider, Dialect client) {
 }
 
 const bool registered = [] {
-  for (const Dialect provider : kDialects) {
-    for (const Dialect client : kDialects) {
+  for (const Dialect provider : dialects::kCodecDialects) {
+    for (const Dialect client : dialects::kCodecDialects) {
       const std::string name =
           "Stream/" + std::string(chat::to_string(provider)) + "/" + std::string(chat::to_string(client));
       benchmark::RegisterBenchmark(name.c_str(), run, provider, client);
