@@ -80,21 +80,37 @@ struct Spelling {
   size_t size = 0;
 };
 
-// &#47; &#x2F; &amp;
+struct Entity {
+  std::string_view name;
+  char c;
+};
+
+// Those of HTML that are one character of ASCII and no letter or digit.
+constexpr std::array<Entity, 33> kEntities{{
+    {"amp", '&'},   {"AMP", '&'},    {"quot", '"'},     {"QUOT", '"'},  {"apos", '\''},  {"lt", '<'},
+    {"LT", '<'},    {"gt", '>'},     {"GT", '>'},       {"sol", '/'},   {"bsol", '\\'},  {"equals", '='},
+    {"plus", '+'},  {"lowbar", '_'}, {"period", '.'},   {"colon", ':'}, {"commat", '@'}, {"percnt", '%'},
+    {"num", '#'},   {"dollar", '$'}, {"excl", '!'},     {"quest", '?'}, {"ast", '*'},    {"comma", ','},
+    {"semi", ';'},  {"lpar", '('},   {"rpar", ')'},     {"lsqb", '['},  {"rsqb", ']'},   {"Hat", '^'},
+    {"grave", '`'}, {"vert", '|'},   {"UnderBar", '_'},
+}};
+
+// &#47; &#x2F; &sol; also with zeros before the number.
 std::optional<Spelling> read_entity(std::string_view text) {
-  constexpr size_t kEntityBytesMax = 8;
+  constexpr size_t kEntityBytesMax = 10;
   const size_t end = text.substr(0, kEntityBytesMax).find(';');
   if (end == std::string_view::npos || end < 3) return std::nullopt;
   const std::string_view name = text.substr(1, end - 1);
-  if (name == "amp") return Spelling{'&', end + 1};
-  if (name == "quot") return Spelling{'"', end + 1};
+  if (const auto* const known = std::ranges::find(kEntities, name, &Entity::name); known != kEntities.end()) {
+    return Spelling{known->c, end + 1};
+  }
   if (name.front() != '#') return std::nullopt;
   int value = -1;
   if (base::to_lower(name[1]) == 'x') {
     value = hex_value(name.substr(2));
   } else if (std::ranges::all_of(name.substr(1), base::is_digit)) {
     value = 0;
-    for (const char digit : name.substr(1)) value = value * 10 + (digit - '0');
+    for (const char digit : name.substr(1)) value = std::min(value * 10 + (digit - '0'), 0xFF);
   }
   if (value < 0 || value > 0x7F) return std::nullopt;
   return Spelling{static_cast<char>(value), end + 1};
@@ -129,18 +145,38 @@ bool same_base64(char a, char b) {
   return fold_base64(a) == fold_base64(b);
 }
 
-// How many bytes of `text` from the front are `secret`, however it is spelt; 0: it does not begin with it.
+// How many bytes from the front are an escape of `wanted`; 0: none is. Escapes may be escaped in their turn:
+// "\u0026#x2F;" of a page in JSON, "%252F" of an address in an address.
+size_t escaped(std::string_view text, char wanted, Same equal) {
+  constexpr int kLevels = 4;
+  constexpr size_t kEscapeBytesMax = 12;
+  auto escape = read_escape(text);
+  for (int level = 1; escape && level < kLevels; ++level) {
+    if (equal(escape->c, wanted)) return escape->size;
+    std::array<char, kEscapeBytesMax> inner{escape->c};
+    const std::string_view rest = text.substr(escape->size, inner.size() - 1);
+    std::ranges::copy(rest, inner.begin() + 1);
+    const auto nested = read_escape({inner.data(), rest.size() + 1});
+    if (!nested) return 0;
+    escape = Spelling{nested->c, escape->size + nested->size - 1};
+  }
+  return escape && equal(escape->c, wanted) ? escape->size : 0;
+}
+
+// How many bytes of `text` from the front are `secret`, however it is spelt; npos: it does not begin with it. A secret
+// that has such a character itself may stand there as it is, or escaped.
 size_t spelt(std::string_view text, std::string_view secret, Same equal) {
   size_t at = 0;
-  for (const char wanted : secret) {
-    if (at == text.size()) return 0;
-    if (equal(text[at], wanted)) {
-      ++at;
-      continue;
+  for (size_t i = 0; i < secret.size(); ++i) {
+    if (at == text.size()) return std::string_view::npos;
+    const size_t escape = escaped(text.substr(at), secret[i], equal);
+    const bool plain = equal(text[at], secret[i]);
+    if (escape != 0 && plain) {
+      const size_t rest = spelt(text.substr(at + escape), secret.substr(i + 1), equal);
+      if (rest != std::string_view::npos) return at + escape + rest;
     }
-    const auto escape = read_escape(text.substr(at));
-    if (!escape || !equal(escape->c, wanted)) return 0;
-    at += escape->size;
+    if (escape == 0 && !plain) return std::string_view::npos;
+    at += plain ? 1 : escape;
   }
   return at;
 }
@@ -156,7 +192,8 @@ std::optional<Range> find_spelt(std::string_view text, size_t from, std::string_
   for (const unsigned char c : std::string_view("%\\&")) begins[c] = true;
   for (size_t at = from; at < text.size(); ++at) {
     if (!begins[static_cast<unsigned char>(text[at])]) continue;
-    if (const size_t size = spelt(text.substr(at), secret, equal); size != 0) return Range{at, at + size};
+    const size_t size = spelt(text.substr(at), secret, equal);
+    if (size != std::string_view::npos) return Range{at, at + size};
   }
   return std::nullopt;
 }

@@ -31,6 +31,11 @@ const Case kCases[] = {
     {"GET /v1/models?key=sk%2dof%2fthe%2boperator%3d", "GET /v1/models?key=[redacted]"},
     {R"({"message":"key sk-of\/the\u002Boperator\u003d is wrong"})", R"({"message":"key [redacted] is wrong"})"},
     {"<p>key sk-of&#x2F;the&#43;operator= is wrong</p>", "<p>key [redacted] is wrong</p>"},
+    {"<p>key sk-of&sol;the&plus;operator&equals;, sk-of&#0047;the&#x002B;operator&#61;</p>",
+     "<p>key [redacted], [redacted]</p>"},
+    {R"({"page":"<p>key sk-of\u0026#x2F;the\u0026#43;operator\u003d</p>"})", R"({"page":"<p>key [redacted]</p>"})"},
+    {"<p>sk-of&amp;#x2F;the&amp;amp;#43;operator=, sk-of%252Fthe%25252Boperator=</p>", "<p>[redacted], [redacted]</p>"},
+    {R"("{\"m\":\"sk-of\\\/the\\u002Boperator=\"}")", R"("{\"m\":\"[redacted]\"}")"},
     // Alone, and behind one, two, three and five bytes: "u:", "me:", "user:".
     {"base64 c2stb2YvdGhlK29wZXJhdG9yPQ==, no", "base64 [redacted], no"},
     {"Basic dTpzay1vZi90aGUrb3BlcmF0b3I9", "Basic [redacted]"},
@@ -50,6 +55,16 @@ TEST(Redact, TakesCredentialsAndInnerAddressesOutOfWhatAProviderSays) {
   for (const Case& each : kCases) {
     EXPECT_EQ(redact(each.said, secrets, arena), each.shown);
     EXPECT_TRUE(shows_any(each.said, secrets)) << each.said;
+  }
+}
+
+TEST(Redact, ACredentialMayHaveWhatEscapesBeginWith) {
+  base::Arena arena;
+  const providers::Upstream upstream = upstream_with("p&amp;%25w\\\\d-1");
+  const Secrets secrets = secrets_of(upstream, {}, arena);
+  for (const std::string_view text :
+       {"p&amp;%25w\\\\d-1", "p&amp;amp;%25w\\\\d-1", "p%26amp;%2525w%5C%5Cd-1", R"(p\u0026amp;%25w\\\\d-1)"}) {
+    EXPECT_EQ(redact(text, secrets, arena), "[redacted]") << text;
   }
 }
 
