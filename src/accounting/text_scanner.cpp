@@ -31,6 +31,9 @@ constexpr std::array<std::string_view, 2> kBedrockNames = {"text", "input"};
 constexpr std::array<std::string_view, 4> kCohereNames = {"text", "thinking", "arguments", "tool_plan"};
 
 constexpr std::string_view kError = "error";
+constexpr std::array<std::string_view, 1> kChatReasons = {"finish_reason"};
+constexpr std::array<std::string_view, 4> kGeminiReasons = {"finishReason", "blockReason", "finish_reason",
+                                                            "block_reason"};
 
 std::span<const std::string_view> names_of(Dialect dialect) {
   switch (dialect) {
@@ -42,6 +45,18 @@ std::span<const std::string_view> names_of(Dialect dialect) {
     case Dialect::bedrock: return kBedrockNames;
     case Dialect::cohere: return kCohereNames;
     default: return kChatNames;
+  }
+}
+
+std::span<const std::string_view> reasons_of(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::openai_responses:
+    case Dialect::anthropic:
+    case Dialect::bedrock:
+    case Dialect::cohere: return {};
+    case Dialect::gemini:
+    case Dialect::vertex: return kGeminiReasons;
+    default: return kChatReasons;
   }
 }
 
@@ -81,8 +96,10 @@ uint64_t utf8_bytes(uint16_t unit) {
 
 }  // namespace
 
-TextScanner::TextScanner(Dialect dialect) : names_(names_of(dialect)), first_letters_(1U << (kError.front() - 'a')) {
+TextScanner::TextScanner(Dialect dialect)
+    : names_(names_of(dialect)), reasons_(reasons_of(dialect)), first_letters_(1U << (kError.front() - 'a')) {
   for (const std::string_view name : names_) first_letters_ |= 1U << (name.front() - 'a');
+  for (const std::string_view name : reasons_) first_letters_ |= 1U << (name.front() - 'a');
 }
 
 uint64_t TextScanner::bytes() const {
@@ -107,6 +124,10 @@ void TextScanner::feed(std::string_view bytes) {
       case Mode::object:
       case Mode::object_text:
       case Mode::object_escape: read_object(bytes); break;
+      case Mode::reason:
+        finished_ = finished_ || bytes.front() != '"';  // else it is empty
+        mode_ = Mode::search;
+        break;
     }
   }
 }
@@ -120,9 +141,14 @@ void TextScanner::search(std::string_view& bytes) {
     const auto stands = [&](std::string_view name) {
       return bytes.front() == name.front() && bytes[name.size()] == '"' && bytes.starts_with(name);
     };
-    const auto found = std::ranges::find_if(names_, stands);
-    if (found == names_.end() && !stands(kError)) continue;
-    const std::string_view name = found == names_.end() ? kError : *found;
+    std::string_view name = kError;
+    if (const auto found = std::ranges::find_if(names_, stands); found != names_.end()) {
+      name = *found;
+    } else if (const auto reason = std::ranges::find_if(reasons_, stands); reason != reasons_.end()) {
+      name = *reason;
+    } else if (!stands(kError)) {
+      continue;
+    }
     bytes.remove_prefix(name.size() + 1);
     begin_value(name);
     return;
@@ -134,8 +160,15 @@ void TextScanner::search(std::string_view& bytes) {
 // False if no name is meant.
 bool TextScanner::begin_value(std::string_view name) {
   const auto found = std::ranges::find(names_, name);
-  if (found == names_.end() && name != kError) return false;
-  current_ = found == names_.end() ? kErrorIndex : static_cast<uint8_t>(found - names_.begin());
+  if (found != names_.end()) {
+    current_ = static_cast<uint8_t>(found - names_.begin());
+  } else if (name == kError) {
+    current_ = kErrorIndex;
+  } else if (std::ranges::find(reasons_, name) != reasons_.end()) {
+    current_ = kReasonIndex;
+  } else {
+    return false;
+  }
   mode_ = Mode::colon;
   return true;
 }
@@ -164,6 +197,12 @@ void TextScanner::read_mark(std::string_view& bytes) {
     says_error_ = says_error_ || mark != 'n';  // of null
     mode_ = Mode::search;
     return;
+  } else if (current_ == kReasonIndex) {
+    // Gemini's may be a number, where 0 is none.
+    finished_ = finished_ || (mode_ == Mode::value && mark >= '1' && mark <= '9');
+    const bool text = mode_ == Mode::value && mark == '"';
+    mode_ = text ? Mode::reason : Mode::search;
+    if (!text) return;
   } else if (mode_ == Mode::value && mark == '"') {
     mode_ = Mode::text;
   } else if (mode_ == Mode::value && mark == '{' && names_[current_] == "args") {

@@ -129,6 +129,36 @@ TEST(TextScanner, SeesWhatMayBeAnError) {
   }
 }
 
+TEST(TextScanner, SeesTheReasonForAnEnd) {
+  struct Sign {
+    Dialect dialect;
+    std::string_view stream;
+    bool finished;
+  };
+  const Sign signs[] = {
+      {Dialect::openai_chat, R"({"choices":[{"delta":{},"finish_reason":"stop"}]})", true},
+      {Dialect::azure, R"({"choices":[{"delta":{}, "finish_reason" : "length"}]})", true},
+      {Dialect::openai_completions, R"({"choices":[{"text":"x","finish_reason":"stop"}]})", true},
+      {Dialect::openai_chat, R"({"choices":[{"delta":{},"finish_reason":null}]})", false},
+      {Dialect::openai_chat, R"({"choices":[{"delta":{},"finish_reason":""}]})", false},
+      {Dialect::openai_chat, R"({"choices":[{"delta":{"content":"\"finish_reason\":\"stop\""}}]})", false},
+      {Dialect::openai_chat, R"({"required":["finish_reason","stop"]})", false},
+      {Dialect::gemini, R"({"candidates":[{"finishReason":"STOP"}]})", true},
+      {Dialect::vertex, R"({"candidates":[{"finish_reason": 1}]})", true},
+      {Dialect::gemini, R"({"candidates":[{"finishReason":0}]})", false},
+      {Dialect::gemini, R"({"promptFeedback":{"blockReason":"SAFETY"}})", true},
+      {Dialect::gemini, R"({"functionCall":{"args":{"finishReason":"STOP"}}})", false},
+      {Dialect::anthropic, R"({"finish_reason":"stop"})", false},
+  };
+  for (const Sign& sign : signs) {
+    for (const size_t step : {size_t{1}, size_t{2}, size_t{7}, size_t{1000}}) {
+      TextScanner scanner(sign.dialect);
+      for (size_t at = 0; at < sign.stream.size(); at += step) scanner.feed(sign.stream.substr(at, step));
+      EXPECT_EQ(scanner.finished(), sign.finished) << sign.stream << " by " << step;
+    }
+  }
+}
+
 TEST(TextScanner, ADamagedPayloadDoesNotReachTheNext) {
   TextScanner scanner(Dialect::bedrock);
   scanner.feed(R"({"delta":{"text":"abc)");

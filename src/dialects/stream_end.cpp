@@ -1,16 +1,14 @@
 #include "dialects/stream_end.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace llmgw::dialects {
-
-using chat::Dialect;
-
 namespace {
 
-constexpr std::string_view kGeminiMarks[] = {"\"finishReason\"", "\"finish_reason\"", "\"blockReason\"",
-                                             "\"block_reason\"", "\"error\""};
+constexpr std::array<std::string_view, 4> kEnds{"message_stop", "message-end", "response.completed",
+                                                "response.incomplete"};
 
 std::string_view field_value(std::string_view line, std::string_view name) {
   if (!line.starts_with(name)) return {};
@@ -19,61 +17,55 @@ std::string_view field_value(std::string_view line, std::string_view name) {
   return line;
 }
 
+// Takes `token` and the spaces before it off the front.
+bool take(std::string_view& text, std::string_view token) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  if (!text.starts_with(token)) return false;
+  text.remove_prefix(token.size());
+  return true;
+}
+
+bool is_end(std::string_view name) {
+  return std::ranges::find(kEnds, name) != kEnds.end();
+}
+
+// By the beginning of a line; `whole`: its end is there.
+StreamMark mark_of(std::string_view line, bool whole) {
+  if (const std::string_view name = field_value(line, "event:"); !name.empty()) {
+    if (!whole) return StreamMark::none;
+    if (name == "error" || name == "response.failed") return StreamMark::error;
+    return is_end(name) ? StreamMark::end : StreamMark::none;
+  }
+  std::string_view data = field_value(line, "data:");
+  if (data.starts_with("[DONE]")) return StreamMark::end;
+  if (!take(data, "{") || !take(data, "\"type\"") || !take(data, ":") || !take(data, "\"")) return StreamMark::none;
+  const size_t end = data.find('"');
+  return end != std::string_view::npos && is_end(data.substr(0, end)) ? StreamMark::end : StreamMark::none;
+}
+
+size_t line_end(std::string_view bytes) {
+  const size_t feed = bytes.find('\n');
+  return std::min(bytes.substr(0, feed).find('\r'), feed);
+}
+
 }  // namespace
 
 void StreamEnd::feed(std::string_view bytes) {
-  if (seen_ || bytes.empty()) return;
-  if (dialect_ == Dialect::gemini || dialect_ == Dialect::vertex) {
-    feed_text(bytes);
-  } else {
-    feed_lines(bytes);
-  }
-}
-
-void StreamEnd::feed_lines(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const size_t end = bytes.find_first_of("\r\n");
-    const std::string_view part = bytes.substr(0, end);
-    const size_t kept = std::min(part.size(), kLineBytes - size_);
-    if (kept > 0) std::memcpy(line_.data() + size_, part.data(), kept);
-    size_ += kept;
-    if (line_ends_stream({line_.data(), size_})) {
-      seen_ = true;
-      return;
+  while (!bytes.empty() && mark_ == StreamMark::none) {
+    const size_t end = line_end(bytes);
+    const bool whole = end != std::string_view::npos;
+    std::string_view line = bytes.substr(0, std::min(end, kLineBytes));
+    if (size_ > 0 || !whole) {
+      const size_t kept = std::min(line.size(), kLineBytes - size_);
+      if (kept > 0) std::memcpy(line_.data() + size_, line.data(), kept);
+      size_ += kept;
+      line = {line_.data(), size_};
     }
-    if (end == std::string_view::npos) return;
+    mark_ = mark_of(line, whole);
+    if (!whole) return;
     size_ = 0;
     bytes.remove_prefix(end + 1);
   }
-}
-
-bool StreamEnd::line_ends_stream(std::string_view line) const {
-  if (const std::string_view event = field_value(line, "event:"); !event.empty()) {
-    return event == "error" || event.starts_with("message_stop") || event.starts_with("response.completed") ||
-           event.starts_with("response.incomplete") || event.starts_with("response.failed");
-  }
-  const std::string_view data = field_value(line, "data:");
-  return data.starts_with("[DONE]") || data.starts_with("{\"error\"") || data.starts_with("{\"type\":\"error\"");
-}
-
-// A mark may be cut between two pieces: the end of the last one is looked at again with the start of the next.
-void StreamEnd::feed_text(std::string_view bytes) {
-  std::array<char, 2 * kLineBytes> joint;
-  const size_t head = std::min(bytes.size(), kLineBytes);
-  std::memcpy(joint.data(), line_.data(), size_);
-  std::memcpy(joint.data() + size_, bytes.data(), head);
-  for (const std::string_view mark : kGeminiMarks) {
-    if (std::string_view(joint.data(), size_ + head).find(mark) != std::string_view::npos ||
-        bytes.find(mark) != std::string_view::npos) {
-      seen_ = true;
-      return;
-    }
-  }
-  const std::string_view tail = bytes.size() >= kLineBytes ? bytes.substr(bytes.size() - kLineBytes)
-                                                           : std::string_view(joint.data(), size_ + head);
-  const std::string_view kept = tail.substr(tail.size() - std::min(tail.size(), kLineBytes));
-  std::memmove(line_.data(), kept.data(), kept.size());
-  size_ = kept.size();
 }
 
 }  // namespace llmgw::dialects

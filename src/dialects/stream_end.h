@@ -1,38 +1,33 @@
-// Knows whether an event stream has said that it is over. Where the end of the connection is the only frame a stream
-// has, this is all that tells a whole answer from a cut one. A few bytes of state, no allocation; one stream, one
-// thread.
+// Knows whether server-sent events have said that they are over. Where the end of the connection is the only frame a
+// stream has, this is all that tells a whole answer from a cut one. A few bytes of state, no allocation; one stream,
+// one thread.
 //
 // What ends a stream (facts of 2026-08): OpenAI chat and completions "data: [DONE]"; Responses the events
-// response.completed, .incomplete and .failed; Anthropic the event message_stop; Gemini a chunk with a finishReason, or
-// a blocked prompt. In all of them an error ends it too.
+// response.completed and .incomplete; Anthropic the event message_stop; Cohere message-end. In all of them an error
+// ends it too: it is seen here where the event is named so, in Responses response.failed. Gemini's streams have no such
+// event: there the answer's finishReason tells (accounting/text_scanner.h).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
 
-#include "chat/dialect.h"
-
 namespace llmgw::dialects {
+
+enum class StreamMark : uint8_t { none, end, error };
 
 class StreamEnd {
  public:
-  explicit StreamEnd(chat::Dialect dialect) : dialect_(dialect) {}
-
+  // Any cuts. Looks at nothing any more once a mark has been seen.
   void feed(std::string_view bytes);
-  bool seen() const { return seen_; }
+  StreamMark mark() const { return mark_; }
 
  private:
-  // The longest prefix that is looked for, "event: response.incomplete", and room for another spelling of it.
-  static constexpr size_t kLineBytes = 40;
+  // The longest beginning of a line that is looked for, {"type":"response.incomplete", and room for another spelling.
+  static constexpr size_t kLineBytes = 64;
 
-  void feed_lines(std::string_view bytes);
-  void feed_text(std::string_view bytes);
-  bool line_ends_stream(std::string_view line) const;
-
-  chat::Dialect dialect_;
-  bool seen_ = false;
-  std::array<char, kLineBytes> line_;  // the start of the line at hand, or the tail of the text
+  StreamMark mark_ = StreamMark::none;
+  std::array<char, kLineBytes> line_;  // the start of a line that comes in several pieces
   size_t size_ = 0;
 };
 

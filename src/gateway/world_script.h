@@ -243,7 +243,8 @@ class Script {
         if (request.kind == Kind::sse) request.body += "data: " + item + "\n\n";
         if (request.kind == Kind::array) request.body += (i == 0 ? "[" : ",\r\n") + item;
       }
-      request.body += request.kind == Kind::sse ? request.stream_end : "]";
+      if (request.kind == Kind::array) request.body += R"(,{"candidates":[{"finishReason":"STOP"}]}])";
+      if (request.kind == Kind::sse) request.body += request.stream_end;
     }
     request.content_type = request.kind == Kind::sse ? "text/event-stream" : "application/json";
     request.shape = rng_.chance(0.4) ? Shape::chunked : rng_.chance(0.15) ? Shape::until_close : Shape::sized;

@@ -196,7 +196,9 @@ void EventStreamWalker::read_headers() {
     while (const auto header = take_header(block)) {
       if (header->type != Type::string) continue;
       if (header->name == ":message-type") is_event_ = header->value == "event";
-      if (header->name == ":event-type" && header->value.size() <= kTypeBytesMax) {
+      const bool names =
+          header->name == ":event-type" || header->name == ":exception-type" || header->name == ":error-code";
+      if (names && header->value.size() <= kTypeBytesMax) {
         std::memcpy(event_type_.data(), header->value.data(), header->value.size());
         event_type_size_ = header->value.size();
       }

@@ -92,7 +92,8 @@ class EventStreamWalker {
   }
   // What comes is not framed as an event stream: lengths that cannot be.
   bool broken() const { return place_ == Place::broken; }
-  // Of the message at hand; empty where its headers are longer than any that a known service sends.
+  // Of the message at hand, of an exception its name, of an error its code; empty where its headers are longer than any
+  // that a known service sends.
   std::string_view event_type() const { return {event_type_.data(), event_type_size_}; }
   bool is_event() const { return is_event_; }
 

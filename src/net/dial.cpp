@@ -68,9 +68,9 @@ Result<bool> parse_connect_answer(std::string_view received) {
   if (code.size() < 5 || code[0] != ' ' || (code[4] != ' ' && code[4] != '\r') || !status || *status < 100) {
     return fail(ErrorCode::protocol, "the proxy's status line is malformed");
   }
-  if (*status == 407) return fail(ErrorCode::permission, "the proxy wants other credentials");
-  if (*status == 401 || *status == 403) return fail(ErrorCode::permission, "the proxy refuses this target");
-  if (*status < 200 || *status > 299) return fail(ErrorCode::unreachable, "the proxy cannot reach the target");
+  if (*status == 407) return fail(ErrorCode::permission, kProxyWantsCredentials);
+  if (*status == 401 || *status == 403) return fail(ErrorCode::permission, kProxyRefusesTarget);
+  if (*status < 200 || *status > 299) return fail(ErrorCode::unreachable, kProxyCannotReach);
   // The server waits for our first bytes: what follows the head can only be a body, and a tunnel has none.
   if (received.size() > end + 4) return fail(ErrorCode::protocol, "the proxy sent bytes before the tunnel was used");
   return true;

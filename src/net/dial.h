@@ -21,6 +21,11 @@
 
 namespace llmgw::net {
 
+// Contexts of the errors with which a proxy's answer to CONNECT ends (parse_connect_answer).
+inline constexpr const char* kProxyWantsCredentials = "the proxy wants other credentials";  // permission
+inline constexpr const char* kProxyRefusesTarget = "the proxy refuses this target";         // permission
+inline constexpr const char* kProxyCannotReach = "the proxy cannot reach the target";       // unreachable
+
 struct DialTarget {
   std::string host = {};  // a name or an IP address
   uint16_t port = 0;
@@ -71,7 +76,8 @@ class Dialer {
   Dialer(Loop& loop, Network& network, Resolver& resolver, const DialOptions& options = {});
 
   // `target` and what it points to must live until the task ends. Errors: those of the resolver, of connecting (the
-  // last address's) and of TLS; permission: the proxy refuses us; protocol: the proxy makes no sense.
+  // last address's) and of TLS; permission: the proxy refuses us; unreachable: it
+  // opens no tunnel; protocol: the proxy makes no sense.
   Task<base::Result<std::unique_ptr<Stream>>> dial(const DialTarget& target, Wait wait);
 
   const FailedAddresses& failed() const { return failed_; }

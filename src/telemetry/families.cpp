@@ -11,9 +11,12 @@ constexpr Label kModel{"model", "model name as configured, not as the client spe
 constexpr Label kInstance{"instance", "name of the connection or deployment", false};
 constexpr Label kEndpoint{"endpoint", "the gateway's name of the API operation", true};
 constexpr Label kTokenType{"type", "`input`, `output`, `cache_read`, `cache_write`, `reasoning`", true};
-constexpr Label kErrorType{"error_type", "class of the failure as the gateway saw it", true};
+constexpr Label kErrorType{"error_type", "class of the failure as the gateway saw it: see docs/operating.md", true};
 constexpr Label kInstanceStatus{
-    "status", "`success`; `failure`: the instance is at fault; `business_error`: it refused the request", true};
+    "status",
+    "`success`; `failure`: the instance is at fault, also by an error with a 200 or a stream without its end; "
+    "`business_error`: it refused the request",
+    true};
 constexpr Label kWarning{"warning", "code of the warning", true};
 constexpr Label kSide{"side", "`client` or `upstream`", true};
 constexpr Label kReloadResult{"result", "`success` or `failure`", true};

@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from harness import config, metrics, processes, raw, waiting, world
+from harness import config, governed, metrics, processes, raw, waiting, world
 from harness.upstream import Upstream, begin_websocket, chat_chunk, echo_frame, script, sse
 
 pytestmark = pytest.mark.xdist_group("endings")
@@ -413,3 +413,97 @@ def test_what_a_drain_cuts_off_looks_cut(short, request_id):
             while old.recv(1 << 16):
                 pass
         assert short.gateway.process.wait(60) == 0
+
+
+class Simulated:
+    """A gateway before a simulator that speaks the API of each client."""
+
+    def __init__(self, directory):
+        port, simulator_port = processes.free_ports(2)
+        listen = ["simulate", "--listen", f"127.0.0.1:{simulator_port}"]
+        self.simulator = processes.Process("simulator", listen, simulator_port, "/health", directory)
+        (directory / "data").mkdir(mode=0o700)
+        file = directory / "gateway.toml"
+        endpoint = {"endpoint": f"http://127.0.0.1:{simulator_port}", "api_key": "any"}
+        providers = {"openai": endpoint | {"api": "both"}, "anthropic": endpoint, "google": endpoint}
+        file.write_text(
+            config.toml(
+                {
+                    "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(directory / "data")},
+                    "connections": [{"name": name, "provider": name} | more for name, more in providers.items()],
+                    "models": [{"name": name, "connection": name} for name in providers],
+                    "keys": [{"name": "endings", "key": KEY}],
+                }
+            )
+        )
+        self.gateway = processes.Process("gateway", ["serve", "--config", str(file)], port, "/ready", directory)
+        self.gateway.config_file = file
+
+    def stop(self):
+        problems = self.gateway.stop() + self.simulator.stop()
+        assert not problems, "\n".join(problems)
+
+    def told(self, request_id):
+        """What the log and the ledger say of it."""
+
+        def found():
+            lines = [line for line in self.gateway.records() if line["msg"] == "request"]
+            return [line for line in lines if line["request_id"] == request_id]
+
+        [line] = waiting.until(found, "the call has ended")
+        [record] = waiting.until(
+            lambda: [each for each in governed.export(self.gateway) if each["id"] == request_id], "the ledger has it"
+        )
+        return line, record
+
+    def counted(self, provider, error_type):
+        found = metrics.scrape(self.gateway)
+        asked = {"provider": provider, "instance": provider}
+        return [
+            metrics.total(found, "llm_errors_total", provider=provider, error_type=error_type),
+            metrics.total(found, "llm_gateway_instance_requests_total", status="failure", **asked),
+            metrics.total(found, "llm_gateway_instance_requests_total", status="success", **asked),
+        ]
+
+
+@pytest.fixture(scope="module", name="simulated")
+def make_simulated(tmp_path_factory):
+    site = Simulated(tmp_path_factory.mktemp("simulated"))
+    yield site
+    site.stop()
+
+
+ASKED = [{"role": "user", "content": "x"}]
+GEMINI = "/v1beta/models/google:streamGenerateContent"
+APIS = {
+    "chat": ("openai", "/v1/chat/completions", {"model": "openai", "messages": ASKED}),
+    "completions": ("openai", "/v1/completions", {"model": "openai", "prompt": "x"}),
+    "responses": ("openai", "/v1/responses", {"model": "openai", "input": "x"}),
+    "messages": ("anthropic", "/v1/messages", {"model": "anthropic", "max_tokens": 50, "messages": ASKED}),
+    "gemini": ("google", GEMINI + "?alt=sse", {"contents": [{"parts": [{"text": "x"}]}]}),
+    "gemini-array": ("google", GEMINI, {"contents": [{"parts": [{"text": "x"}]}]}),
+}
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(
+    "fault, error_type",
+    [("tokens=9", None), ("error-event=after:5; status=429", "rate_limited"), ("cut=after:5", "upstream_failed")],
+    ids=["whole", "error", "cut"],
+)
+def test_a_stream_that_fails_with_200_is_no_success(simulated, request_id, api, fault, error_type):
+    provider, target, body = APIS[api]
+    before = simulated.counted(provider, error_type)
+    headers = [("Authorization", f"Bearer {KEY}"), ("X-Request-ID", request_id), ("x-simulate", fault)]
+    asked = body if "gemini" in api else body | {"stream": True}
+    answer = raw.post_json(simulated.gateway.address, target, asked, headers)
+    assert answer.status == 200
+    line, record = simulated.told(request_id)
+    failed = error_type is not None
+    assert line.get("error_type") == error_type and line["status"] == 200
+    assert record["outcome"] == ("cut" if failed else "completed")
+    # What has come is counted, and no more.
+    # What has come is counted, and no more; four bytes of text are a token.
+    assert abs(record["output"] - (5 if failed else 9)) <= 2
+    now = simulated.counted(provider, error_type)
+    assert [now - then for now, then in zip(now, before)] == ([1, 1, 0] if failed else [0, 0, 1])

@@ -49,6 +49,7 @@ class Proxy(socketserver.ThreadingTCPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Proxy.Handler)
         self.heads = []
+        self.refusal = None  # the status line of what it says to everybody
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -68,6 +69,11 @@ class Proxy(socketserver.ThreadingTCPServer):
                 data += piece
             head, _, rest = data.partition(b"\r\n\r\n")
             self.server.heads.append(head.decode())
+            if self.server.refusal:
+                page = b"<p>squid.corp.internal wants your name</p>"
+                told = f"HTTP/1.1 {self.server.refusal}\r\nProxy-Authenticate: Basic\r\nContent-Type: text/html\r\n"
+                self.request.sendall(told.encode() + b"Content-Length: %d\r\n\r\n" % len(page) + page)
+                return
             method, target, _ = head.split(b"\r\n")[0].split(b" ")
             if method == b"CONNECT":
                 port = target.decode().rsplit(":", 1)[1]
@@ -275,3 +281,31 @@ def test_a_proxy_that_refuses_is_named(world, scheme):
     )
     assert failed["proxy"] == address and failed["error"] == "refused" and "proxy" in failed["context"]
     assert "secret-of-the-proxy" not in world.text()
+
+
+@pytest.mark.parametrize(
+    "scheme, refusal, told",
+    [
+        ("http", "407 Proxy Authentication Required", "the operator has to set the proxy's user and password"),
+        ("https", "407 Proxy Authentication Required", "the operator has to set the proxy's user and password"),
+        ("https", "403 Forbidden", "the operator has to allow the provider there"),
+        ("https", "502 Bad Gateway", "did not open a connection"),
+    ],
+)
+def test_what_a_proxy_refuses_is_the_operators_affair(world, scheme, refusal, told):
+    proxy = Proxy()
+    proxy.refusal = refusal
+    url = f"http://somebody:secret-of-the-proxy@127.0.0.1:{proxy.port}"
+    configure(world, f"{scheme}://{ENGINE}:1/v1", f'proxy = "{url}"\n')
+    world.serve()
+    status, body = world.chat()
+    error = json.loads(body)["error"]
+    assert status == 502 and error["type"] == "server_error" and told in error["message"]
+    assert str(proxy.port) not in error["message"] and "squid" not in body.decode()
+    [failed] = until(
+        lambda: [line for line in world.lines() if line["msg"] == "upstream failed"], "the failure has its line"
+    )
+    assert failed["proxy"] == f"127.0.0.1:{proxy.port}" and "proxy" in failed["context"]
+    assert "secret-of-the-proxy" not in world.text()
+    proxy.shutdown()
+    proxy.server_close()

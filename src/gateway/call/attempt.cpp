@@ -7,6 +7,7 @@
 #include "gateway/call/retry_after.h"
 #include "gateway/entrance/header_rules.h"
 #include "gateway/failover/hold_back.h"
+#include "net/dial.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -41,6 +42,21 @@ chat::ClientError status_error(const ResponseHead& head) {
           .retry_after = read_retry_after(head.headers)};
 }
 
+// What a forward proxy did not let through: it is the operator's, who alone can mend it. Empty: it was not the proxy.
+std::string_view proxy_refusal(const Error& error) {
+  const std::string_view context = error.context;
+  if (context == net::kProxyWantsCredentials) {
+    return "the proxy on the way to the provider refused this gateway: the operator has to set the proxy's user and "
+           "password";
+  }
+  if (context == net::kProxyRefusesTarget) {
+    return "the proxy on the way to the provider refused this gateway: the operator has to allow the provider there, "
+           "or to set the proxy's user and password";
+  }
+  if (context == net::kProxyCannotReach) return "the proxy on the way to the provider did not open a connection to it";
+  return {};
+}
+
 }  // namespace
 
 Wait Call::until(base::Duration timeout) const {
@@ -65,6 +81,9 @@ chat::ClientError Call::timeout_error() {
 
 // What an upstream's failure is to the client. The upstream's address is not the client's business.
 chat::ClientError Call::upstream_error(const Error& error) {
+  if (const std::string_view told = proxy_refusal(error); !told.empty()) {
+    return {.kind = ErrorKind::upstream_failed, .message = told};
+  }
   switch (error.code) {
     case ErrorCode::deadline_exceeded: return timeout_error();
     case ErrorCode::exhausted:
@@ -87,6 +106,12 @@ chat::ClientError Call::upstream_error(const Error& error) {
   }
 }
 
+// Of a request that a proxy forwards without a tunnel: the answer is the proxy's, and means this gateway, not its
+// client.
+std::unexpected<Error> Call::proxy_wants_credentials() {
+  return fail(ErrorCode::permission, net::kProxyWantsCredentials);
+}
+
 // The server had closed the idle connection before it saw our request. Repeating is safe: nothing was received.
 bool Call::hit_closed_connection(const ClientExchange& upstream, const Error& error) {
   return upstream.reused() && !upstream.received_any() &&
@@ -107,6 +132,7 @@ void Call::warn_of_failure(const Error& error) {
 Task<bool> Call::attempt() {
   text_.reset();
   text_bytes_ = 0;
+  blameless_ = false;
   std::unique_ptr<ClientExchange> upstream;
   auto head = hedges() ? co_await race_heads(upstream) : co_await exchange_heads(upstream);
   if (!head) {
@@ -144,22 +170,26 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
   http::Pool& pool = match_.websocket ? worker_.http1_pool(generation_, index) : generation_.pool(index);
   for (bool fresh = false;; fresh = true) {
     base::Duration connecting{0};
+    asked_at_ = worker_.loop().precise_now();
     if (!fresh) upstream = pool.acquire_ready();
     if (upstream == nullptr) {
-      const Instant wanted_at = worker_.loop().precise_now();
       waiting_for_ = kConnectTimeout;
       CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
       upstream = std::move(acquired);
-      if (!upstream->reused()) connecting = worker_.loop().precise_now() - wanted_at;
+      if (!upstream->reused()) connecting = worker_.loop().precise_now() - asked_at_;
     }
     waiting_for_ = kFirstByteTimeout;
     auto sent = co_await send(*upstream, *attempt_, conversion_ != nullptr && !read_along_, until(timeouts.first_byte));
     if (sent) {
       sent_at_ = worker_.loop().now();
-      before_ = (worker_.loop().precise_now() - exchange_.started_at()) - connecting - queued_;
+      asked_at_ = worker_.loop().precise_now() - connecting;
+      // A stream that is continued has begun: what it waits for now is its upstreams' time.
+      if (!continuing_) before_ = (asked_at_ - exchange_.started_at()) - queued_ - discarded_;
       auto head = co_await upstream->read_head(until(timeouts.first_byte));
+      if (head && (*head)->status == kProxyAuthenticationRequired) co_return proxy_wants_credentials();
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
       if (head) {
+        note_discarded();
         upstream.reset();
         continue;
       }
@@ -170,6 +200,7 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
       co_return fail(sent.error());
     }
     ++retries_;
+    note_discarded();
     // Its place in the pool first: where there are no more, requests that hold a dead one would wait for each other.
     upstream.reset();
   }
@@ -250,9 +281,11 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
     beginning.done = bytes->done;
     const HoldBack::State state = hold.feed({bytes->data.data(), bytes->data.size()}, bytes->done);
     if (head.status < 400 && state == HoldBack::State::failed) {
-      note_failure(false);
       beginning.retry =
           may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's answer begins with an error"});
+      if (beginning.retry) note_failure(false);
+      // What it is shows when it is passed on.
+      if (!beginning.retry) error_ = ErrorKind::upstream_failed;
     }
     if (state == HoldBack::State::holding && !window_over) {
       const bool starts = window.time.count() != 0 && ends == base::kNever && hold.any_content();

@@ -144,6 +144,7 @@ class Call {
   const control::Route& route() const;
   bool could_retry() const;
   void count_failed_attempt();
+  void note_discarded();
   HoldWindow hold_window() const;
   bool suspect() const;
   bool may_retry(const chat::ClientError& failure);
@@ -209,6 +210,8 @@ class Call {
   net::Task<bool> attempt();
   net::Task<base::Result<void>> send(http::ClientExchange& upstream, const Attempt& attempt, bool converted,
                                      net::Wait wait);
+  static constexpr uint16_t kProxyAuthenticationRequired = 407;
+  static std::unexpected<base::Error> proxy_wants_credentials();
   static bool hit_closed_connection(const http::ClientExchange& upstream, const base::Error& error);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
   net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
@@ -230,6 +233,9 @@ class Call {
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
+  // Before the last bytes of an answer go out, and after.
+  void account_ending(std::optional<chat::ErrorKind> failure);
+  void note_ending();
   base::Result<void> start_answer(const http::ResponseHead& head);
   void warn_of_failure(const base::Error& error);
   void note_cut(const PumpResult& relayed);
@@ -428,6 +434,8 @@ class Call {
   std::optional<chat::Usage> estimated_usage_;  // where the provider did not say what was used
   base::Duration before_{0};                    // gateway time until the request was written to the upstream
   base::Duration queued_{0};                    // waited for an instance
+  base::Instant asked_at_{};                    // since when the attempt waits for its upstream
+  base::Duration discarded_{0};                 // that of attempts that were given up, and the pauses behind them
   base::Duration after_{-1};                    // gateway time from the upstream's first byte to ours
   base::Duration first_token_{-1};
   uint16_t status_ = 0;
@@ -436,7 +444,8 @@ class Call {
   uint64_t bytes_in_ = 0;
   uint64_t relayed_out_ = 0;  // of a WebSocket
   std::optional<chat::ErrorKind> error_;
-  bool blameless_ = false;  // what went wrong says nothing of the instance
+  bool blameless_ = false;     // what went wrong says nothing of the instance
+  bool said_nothing_ = false;  // what has failed did so before anything of an answer came
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;
   // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.

@@ -45,6 +45,7 @@ Task<bool> Call::try_next() {
       // All have been asked: once more from the first, after a while.
       for (Candidate& candidate : candidates_) candidate.excluded = false;
       const base::Duration wait = routing::backoff(rounds_++, worker_.loop().rng());
+      discarded_ += wait;
       auto slept = co_await net::sleep_for(worker_.loop(), wait, &exchange_.cancellation());
       if (slept) co_return true;
       exchange_.abort();
@@ -83,6 +84,7 @@ Task<bool> Call::try_next() {
   end_attempt();
   if (!again) co_return false;
   ++retries_;
+  note_discarded();
   worker_.metrics().count(telemetry::FailoverEvent::retry);
   worker_.log().info("another attempt", {{"request_id", id_.view()},
                                          {"failed", attempt_->connection->name},
@@ -133,6 +135,11 @@ void Call::count_failed_attempt() {
           {.generation = static_cast<uint32_t>(generation_.snapshot().version), .instance = attempt_->connection_index},
           attempt_->connection->upstream.provider->name, attempt_->connection->name)
       .count(telemetry::InstanceOutcome::failure);
+}
+
+// Its upstream took that time, not the gateway.
+void Call::note_discarded() {
+  discarded_ += worker_.loop().precise_now() - asked_at_;
 }
 
 // The provider's refusal of a prompt that another model may take.

@@ -93,10 +93,12 @@ bool unwrap_chunk(std::string_view payload, std::string& event) {
 void EventStreamTap::begin_message() {
   const bool named = payload_ == Payload::plain || !walker_.is_event();
   exception_ = exception_ || !walker_.is_event();
+  stopped_ = stopped_ || (payload_ == Payload::plain && walker_.event_type() == "messageStop");
   // Usage comes behind the stop, in the metadata.
   ended_ = ended_ || payload_ == Payload::wrapped || !walker_.is_event() || walker_.event_type() == "metadata";
   content_ = content_ || unnamed_ || (named && !is_prelude_name(walker_.event_type()));
   unnamed_ = !named;
+  in_error_ = false;
   inside_size_ = 0;
   chunk_.reset();
 }
@@ -106,7 +108,21 @@ void EventStreamTap::read_name(std::string_view text) {
   const auto name = name_inside({inside_.data(), inside_size_});
   if (!name && inside_size_ < inside_.size()) return;
   unnamed_ = false;
-  content_ = content_ || !is_prelude_name(name.value_or(""));
+  note_name(name.value_or(""));
+}
+
+// Of the event inside a chunk.
+void EventStreamTap::note_name(std::string_view name) {
+  content_ = content_ || !is_prelude_name(name);
+  claude_ = claude_ || name == "message_start";
+  stopped_ = stopped_ || name == "message_stop";
+  in_error_ = name == "error" && said_error_.empty();
+  if (in_error_) said_error_.assign(inside_.data(), inside_size_);
+}
+
+void EventStreamTap::keep_error(std::string_view text) {
+  constexpr size_t kErrorBytesMax = 64 << 10;
+  said_error_ += text.substr(0, kErrorBytesMax - std::min(kErrorBytesMax, said_error_.size()));
 }
 
 void EventStreamTap::read_chunk(std::string_view payload, const Scanners& scanners) {
@@ -114,7 +130,13 @@ void EventStreamTap::read_chunk(std::string_view payload, const Scanners& scanne
   std::array<char, kPieceBytes> buffer;
   while (!payload.empty()) {
     const std::string_view text = chunk_.decode(payload, buffer);
-    if (unnamed_ && !content_) read_name(text);
+    if (in_error_) {
+      keep_error(text);
+    } else if (unnamed_) {
+      const size_t before = inside_size_;
+      read_name(text);
+      if (in_error_) keep_error(text.substr(inside_size_ - before));
+    }
     pass_on(text, scanners);
   }
 }

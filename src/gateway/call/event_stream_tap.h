@@ -60,8 +60,14 @@ class EventStreamTap {
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
   // may be the last.
   bool ended() const { return ended_; }
-  // A message has begun that is no event.
+  // A message has begun that is no event; its name, as long as no other one has begun.
   bool exception() const { return exception_; }
+  std::string_view exception_type() const { return walker_.event_type(); }
+  // Claude's own event of an error, whole, inside a chunk; empty: none.
+  std::string_view said_error() const { return said_error_; }
+  // The answer's last event has begun; usage may follow. Known of Converse's and of Claude's streams.
+  bool stopped() const { return stopped_; }
+  bool end_known() const { return payload_ == Payload::plain || claude_; }
   std::optional<size_t> bytes_left() const { return walker_.bytes_left(); }
   // A message has begun that says something, as far as its name tells: see first_content.h. What is no event stream
   // says something, too.
@@ -71,6 +77,8 @@ class EventStreamTap {
   void begin_message();
   void read_chunk(std::string_view payload, const Scanners& scanners);
   void read_name(std::string_view text);
+  void note_name(std::string_view name);
+  void keep_error(std::string_view text);
 
   Payload payload_;
   http::EventStreamWalker walker_;
@@ -78,6 +86,10 @@ class EventStreamTap {
   bool ended_ = false;
   bool content_ = false;
   bool exception_ = false;
+  bool stopped_ = false;
+  bool claude_ = false;
+  bool in_error_ = false;  // the event inside the chunk at hand is an error
+  std::string said_error_;
   bool unnamed_ = false;                       // the message at hand: its name is inside and has not come
   std::array<char, kNameInsideBytes> inside_;  // its first bytes
   size_t inside_size_ = 0;

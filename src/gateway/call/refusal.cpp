@@ -2,6 +2,7 @@
 // credential and the provider's address.
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
+#include "gateway/call/stream_ending.h"
 #include "http/content_coding.h"
 
 namespace llmgw::gateway {
@@ -74,6 +75,10 @@ Task<void> Call::relay_cleaned(ClientExchange& upstream, const ResponseHead& hea
     beginning.bytes = clean;
     told.framing = http::Framing::content_length;
     told.content_length = beginning.bytes.size();
+  }
+  if (head.status < 300 && is_own_answer(match_.operation)) {
+    // Accounted for before it goes out: an error is not charged.
+    if (const auto failure = error_in_document(match_.dialect, words, worker_.parser())) account_ending(failure);
   }
   if (auto started = start_answer(told); !started) co_return co_await refuse(upstream_error(started.error()));
   const http::BodyBytes first{.data = beginning.bytes, .done = true};

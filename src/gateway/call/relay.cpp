@@ -1,10 +1,10 @@
 // An answer on its way to the client: bytes pass through, nothing is re-encoded.
 #include "dialects/error.h"
-#include "dialects/stream_boundary.h"
-#include "dialects/stream_end.h"
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/kept_piece.h"
+#include "gateway/call/stream_ending.h"
+#include "gateway/conversion/conversion.h"
 #include "gateway/failover/first_content.h"
 #include "routing/load/late_first_byte.h"
 
@@ -42,10 +42,10 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   // What the client asked for is not always what comes: an error event has a place only in a stream.
   const bool array = head.status < 300 && framing() == chat::Framing::json_array;
   const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
-  dialects::StreamBoundary boundary(shape);
+  std::optional<StreamEnding> ending;
+  if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
   // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
-  std::optional<dialects::StreamEnd> end;
-  if (streams && head.framing == http::Framing::until_close) end.emplace(match_.dialect);
+  const bool cut_looks_whole = streams && head.framing == http::Framing::until_close;
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   FirstContent content;
   ErrorFilter errors(shape);
@@ -57,7 +57,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     } else {
       bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     }
-    if (!bytes) co_return co_await break_off(bytes.error(), shape, boundary.at_boundary());
+    if (!bytes) co_return co_await break_off(bytes.error(), shape, ending && ending->at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     if (usage_) usage_->feed(data);
     if (text_) {
@@ -66,34 +66,46 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
       text_bytes_ += data.size() / kCodedBytesPerTextByte;
     }
     if (details_) details_->feed(data);
-    boundary.feed(data);
     if (cursor_) cursor_->feed(data);
-    if (end && !data.empty()) end->feed(data);
-    // [DONE] is the whole event, also without the empty line that some servers leave out.
-    const bool whole =
-        !end || (end->seen() && (boundary.at_boundary() || match_.dialect == chat::Dialect::openai_chat));
     const bool done = bytes->done;
+    if (ending) ending->feed(data, done, text_ ? &*text_ : nullptr);
+    const bool whole = !cut_looks_whole || ending->said_end();
     const Instant arrived = worker_.loop().now();
-    if (text_ && shape != chat::Framing::json && (text_->says_error() || errors.holds())) [[unlikely]] {
-      data = clean_events(errors, data, done || boundary.at_boundary());
+    if (text_ && ending && (text_->says_error() || errors.holds())) [[unlikely]] {
+      data = clean_events(errors, data, done || ending->at_boundary());
     }
     KeptPiece kept;
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    if (done && whole) account();
+    if (done && whole) account_ending(ending ? ending->failure() : std::nullopt);
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, boundary.at_boundary());
+      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, ending->at_boundary());
     }
     if (done) {
-      if (head.status < 400) note_success();
+      if (head.status < 400) note_ending();
       co_return;
     }
   }
+}
+
+// The last bytes are there, and go out in order. What has failed is no success for that.
+void Call::account_ending(std::optional<chat::ErrorKind> failure) {
+  if (failure && is_own_answer(match_.operation) && !exchange_.cancellation().cancelled()) {
+    error_ = blamed(*failure);
+    said_nothing_ = !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
+    warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
+  }
+  account();
+}
+
+void Call::note_ending() {
+  if (error_) return note_failure(false);
+  note_success();
 }
 
 // AWS's binary frames: passed on as they come, too.
@@ -129,7 +141,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
       if (!clean_messages(messages, data, before_next, done || tap.at_boundary())) co_return exchange_.abort();
     }
     const iovec buffer = net::buffer_of(data);
-    if (done && may_end) account();
+    if (done && may_end) account_ending(failure_of(tap, worker_.parser()));
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
@@ -137,7 +149,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (done && !may_end) {
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
     }
-    if (done) co_return note_success();
+    if (done) co_return note_ending();
   }
 }
 

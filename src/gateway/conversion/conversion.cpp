@@ -79,6 +79,28 @@ bool is_chat(Operation operation) {
   }
 }
 
+bool generates(Operation operation) {
+  return is_chat(operation) || operation == Operation::completions;
+}
+
+bool is_own_answer(Operation operation) {
+  switch (operation) {
+    case Operation::completions:
+    case Operation::embeddings:
+    case Operation::responses_input_tokens:
+    case Operation::responses_compact:
+    case Operation::rerank:
+    case Operation::moderations:
+    case Operation::images:
+    case Operation::audio_speech:
+    case Operation::audio_transcription:
+    case Operation::count_tokens:
+    case Operation::embed_content:
+    case Operation::batch_embed_contents: return true;
+    default: return is_chat(operation);
+  }
+}
+
 bool only_answers(Operation operation) {
   switch (operation) {
     case Operation::completions:

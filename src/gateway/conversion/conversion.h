@@ -35,6 +35,10 @@ struct ConvertedApi {
 bool counts_tokens(Operation operation);
 // Whether it belongs to the family that is converted between APIs.
 bool is_chat(Operation operation);
+// A model writes text.
+bool generates(Operation operation);
+// What it answers with is the call's own: not an object that the provider keeps, which may itself have failed.
+bool is_own_answer(Operation operation);
 // Nothing is kept of it but its answer, so it may be asked for twice.
 bool only_answers(Operation operation);
 

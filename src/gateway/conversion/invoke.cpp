@@ -3,6 +3,7 @@
 #include "dialects/error.h"
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
+#include "gateway/call/stream_ending.h"
 #include "gateway/entrance/header_rules.h"
 #include "gateway/failover/first_content.h"
 #include "http/sse.h"
@@ -37,14 +38,15 @@ class Unwrapper {
       const auto event = json::parse_tree(parser_, chunk_, arena_);
       if (!event || !event->is_object()) return damaged();
       const std::string_view type = (*event)["type"].string(arena_);
-      says_error_ = says_error_ || type == "error";
+      if (type == "error") error_ = error_in_event(Dialect::anthropic, {.name = type, .data = chunk_}, parser_);
       ended_ = ended_ || type == "message_stop" || type == "error";
       http::append_event(out, type, chunk_);
     }
     return {};
   }
   bool ended() const { return ended_; }
-  bool says_error() const { return says_error_; }
+  // What Claude's own event of an error said.
+  const std::optional<chat::ErrorKind>& error() const { return error_; }
 
  private:
   static std::unexpected<chat::ClientError> damaged() {
@@ -67,7 +69,7 @@ class Unwrapper {
   base::Arena arena_;
   std::string chunk_;
   bool ended_ = false;
-  bool says_error_ = false;
+  std::optional<chat::ErrorKind> error_;
 };
 
 }  // namespace
@@ -105,7 +107,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     auto fed = unwrapper.feed({bytes->data.data(), bytes->data.size()}, out);
     usage_->feed(out);
     text_->feed(out);
-    if (unwrapper.says_error()) out = redact(out, secrets(), arena_);
+    if (unwrapper.error()) out = redact(out, secrets(), arena_);
     if (!fed) {
       chat::ClientError told = fed.error();
       told.message = redact(told.message, secrets(), arena_);
@@ -115,13 +117,13 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, chat::Framing::sse, true);
     }
     const bool over = done || !fed;
-    if (done && fed) account();
+    if (over) account_ending(fed ? unwrapper.error() : std::nullopt);
     const iovec buffer = net::buffer_of(out);
     auto written = co_await exchange_.write({&buffer, out.empty() ? size_t{0} : size_t{1}}, over);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (!out.empty() && content.feed(out)) note_piece(true, arrived, last_piece);
-    if (over) co_return;
+    if (over) co_return note_ending();
   }
 }
 

@@ -9,9 +9,8 @@
 
 #include "accounting/usage_scanner.h"
 #include "dialects/codec_test_support.h"
-#include "dialects/stream_boundary.h"
-#include "dialects/stream_end.h"
 #include "gateway/call/event_stream_tap.h"
+#include "gateway/call/stream_ending.h"
 #include "gateway/failover/first_content.h"
 #include "gateway/failover/hold_back.h"
 #include "http/sse.h"
@@ -67,11 +66,12 @@ std::vector<size_t> event_ends(std::string_view stream) {
 class Watchers {
  public:
   explicit Watchers(chat::Dialect dialect)
-      : end_(dialect), boundary_(chat::Framing::sse), usage_(dialect, chat::Framing::sse) {}
+      : text_(dialect), ending_(dialect, chat::Framing::sse, true, parser()), usage_(dialect, chat::Framing::sse) {}
 
   void feed(std::string_view bytes) {
-    end_.feed(bytes);
-    boundary_.feed(bytes);
+    text_.feed(bytes);
+    ending_.feed(bytes, false, &text_);
+    text_.forget_error();
     last_.add(bytes);
     usage_.feed(bytes);
     for (;;) {
@@ -87,21 +87,26 @@ class Watchers {
     }
   }
   void forget_events() { events_.clear(); }
-  bool ended() const { return end_.seen(); }
+  std::optional<chat::ErrorKind> failure() const { return ending_.failure(); }
   chat::Usage usage() const { return usage_.usage(); }
 
   friend bool operator==(const Watchers& a, const Watchers& b) {
-    return a.events_ == b.events_ && a.end_.seen() == b.end_.seen() &&
-           a.boundary_.at_boundary() == b.boundary_.at_boundary() &&
+    return a.events_ == b.events_ && a.ending_.failure() == b.ending_.failure() &&
+           a.ending_.said_end() == b.ending_.said_end() && a.ending_.at_boundary() == b.ending_.at_boundary() &&
            a.last_.between_events() == b.last_.between_events() && a.usage_.seen() == b.usage_.seen() &&
            a.usage_.usage() == b.usage_.usage() && a.usage_.media() == b.usage_.media();
   }
 
  private:
+  static json::Parser& parser() {
+    static json::Parser parser;
+    return parser;
+  }
+
   http::SseReader reader_;
   http::SseBoundary last_;
-  dialects::StreamEnd end_;
-  dialects::StreamBoundary boundary_;
+  accounting::TextScanner text_;
+  StreamEnding ending_;
   accounting::UsageScanner usage_;
   std::string events_;
 };
@@ -158,7 +163,7 @@ TEST(RecordedStreams, AreReadTheSameWhereverTheyAreCut) {
       Watchers all(way.dialect);
       all.feed(one.response);
       ++streams;
-      ended += all.ended() ? 1 : 0;
+      ended += all.failure() ? 0 : 1;
       counted += all.usage().known() ? 1 : 0;
     }
   }

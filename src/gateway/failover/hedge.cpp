@@ -32,6 +32,7 @@ struct Call::Leg {
   std::string_view waiting_for;
   base::Instant started_at{};
   base::Instant sent_at{};
+  base::Duration own_time{0};  // of the gateway's, until the request was written
   bool done = false;
 
   bool good() const { return done && !error && head->status < 400; }
@@ -81,6 +82,7 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
   {
     net::TaskGroup running;
     park(legs[0]);
+    asked_at_ = loop.precise_now();
     running.spawn(run_leg(legs[0], changed));
     const base::Instant hedge_at = after ? loop.now() + *after : base::kNever;
     while (!legs[0].done && loop.now() < hedge_at && !exchange_.cancellation().cancelled()) {
@@ -105,7 +107,8 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
     Leg& winner = legs[second_wins ? 1 : 0];
     if (!winner.done) co_return base::fail(base::ErrorCode::cancelled, "the client has left");
     if (winner.error) co_return std::unexpected(*winner.error);
-    before_ = winner.sent_at - exchange_.started_at();
+    // Between the first one's start and its own, the second had to wait for the first.
+    before_ = (asked_at_ - exchange_.started_at()) - queued_ - discarded_ + winner.own_time;
     const bool any = winner.first_is_all || !winner.first.empty();
     upstream = any ? std::make_unique<PrefetchedExchange>(std::move(winner.upstream), std::move(winner.first),
                                                           winner.first_is_all)
@@ -152,11 +155,14 @@ Task<Result<void>> Call::open_leg(Leg& leg) {
     leg.waiting_for = kConnectTimeout;
     CO_TRY(acquired, co_await pool.acquire(fresh, until(leg.timeouts.connect)));
     leg.upstream = std::move(acquired);
+    const base::Instant connected_at = worker_.loop().precise_now();
     leg.waiting_for = kFirstByteTimeout;
     Result<void> sent = co_await send(*leg.upstream, leg.attempt, converted, until(leg.timeouts.first_byte));
     if (sent) {
       leg.sent_at = worker_.loop().now();
+      leg.own_time = worker_.loop().precise_now() - connected_at;
       auto head = co_await leg.upstream->read_head(until(leg.timeouts.first_byte));
+      if (head && (*head)->status == kProxyAuthenticationRequired) co_return proxy_wants_credentials();
       if (head) leg.head = *head;
       if (!head) sent = base::fail(head.error());
     }

@@ -85,10 +85,6 @@ std::string_view tier_in_head(const http::Headers& headers, std::string_view pro
   return headers.value(kBedrockLatency) == "optimized" ? "optimized" : headers.value(kBedrockTier);
 }
 
-bool generates(Operation operation) {
-  return is_chat(operation) || operation == Operation::completions;
-}
-
 // As the setting is called.
 std::string_view to_string(Dimension dimension) {
   switch (dimension) {
@@ -303,7 +299,7 @@ CallOutcome Call::outcome() const {
   // The gateway's own estimate is an answer.
   if (upstream_status_ == 0 && counts_tokens(match_.operation) && !error_) return CallOutcome::completed;
   if (upstream_status_ == 0 || upstream_status_ >= 400) return CallOutcome::failed;
-  if (error_) return exchange_.started() ? CallOutcome::cut : CallOutcome::failed;
+  if (error_) return exchange_.started() && !said_nothing_ ? CallOutcome::cut : CallOutcome::failed;
   return CallOutcome::completed;
 }
 

@@ -1,0 +1,78 @@
+// How an answer that passes through has ended: whole, with an error that its provider told with a 200, or cut, though
+// the transfer ended in order. What a conversion knows because it reads every event is here found on the way, so that
+// logs, metrics, health and ledger tell the same of both. Pure. One answer, one thread.
+//
+// Costs a look at the beginning of each line. An event is only read where TextScanner has seen that it may be an error;
+// for that the beginning of one that comes in several pieces is kept.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accounting/text_scanner.h"
+#include "chat/dialect.h"
+#include "chat/error.h"
+#include "chat/stream.h"
+#include "dialects/stream_boundary.h"
+#include "dialects/stream_end.h"
+#include "json/reader.h"
+
+namespace llmgw::gateway {
+
+class EventStreamTap;
+
+// What the event of a stream fails with, or nothing if it is no error: read as a conversion reads it.
+std::optional<chat::ErrorKind> error_in_event(chat::Dialect dialect, const chat::WireEvent& event,
+                                              json::Parser& parser);
+
+// The same of a whole document with status 200. A page of some proxy is an error, too; other texts may be what was
+// asked for.
+std::optional<chat::ErrorKind> error_in_document(chat::Dialect dialect, std::string_view document,
+                                                 json::Parser& parser);
+
+// The same of AWS's frames, when the last of them have been fed. Of models whose events are not known by name it is
+// not told whether they were cut.
+std::optional<chat::ErrorKind> failure_of(const EventStreamTap& tap, json::Parser& parser);
+
+class StreamEnding {
+ public:
+  // `framing`: sse or json_array. `ends_known`: the API's streams say that they are over; else only errors are looked
+  // for. `parser` is used while a call of feed() runs.
+  StreamEnding(chat::Dialect dialect, chat::Framing framing, bool ends_known, json::Parser& parser);
+
+  // Takes the next bytes; `done`: the last ones. `text` has been given them already; null: nothing in them can be read,
+  // and nothing will be said of the stream.
+  void feed(std::string_view bytes, bool done, const accounting::TextScanner* text);
+
+  // Between two events.
+  bool at_boundary() const { return boundary_.at_boundary(); }
+  // The stream has said that it is over, as strictly as its API has it, or told an error: all that tells a whole one
+  // from a cut one where only the end of the connection ends it.
+  bool said_end() const;
+  // With its last bytes fed: why it is no success. Nothing: it is one, as far as can be seen.
+  std::optional<chat::ErrorKind> failure() const;
+
+ private:
+  bool is_google() const { return dialect_ == chat::Dialect::gemini || dialect_ == chat::Dialect::vertex; }
+  void keep(std::string_view bytes, bool whole);
+  void examine(std::string_view bytes, bool whole);
+  void examine_events();
+  void examine_elements();
+  void judge(const chat::WireEvent& event);
+
+  chat::Dialect dialect_;
+  chat::Framing framing_;
+  bool ends_known_;
+  bool unreadable_ = false;
+  bool finished_ = false;  // the model's answer has a reason for its end
+  bool doubtful_ = false;  // the event at hand may be an error
+  json::Parser& parser_;
+  dialects::StreamBoundary boundary_;
+  dialects::StreamEnd end_;
+  std::optional<chat::ErrorKind> error_;
+  std::string open_;  // the beginning of the event at hand; all of it if it is doubtful
+};
+
+}  // namespace llmgw::gateway
