@@ -233,8 +233,8 @@ class Call {
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
-  // Before the last bytes of an answer go out, and after.
-  void account_ending(std::optional<chat::ErrorKind> failure);
+  // Before the last bytes of an answer go out, and after. `told`: the provider said so, it did not just break off.
+  void account_ending(std::optional<chat::ErrorKind> failure, bool told);
   void note_ending();
   base::Result<void> start_answer(const http::ResponseHead& head);
   void warn_of_failure(const base::Error& error);

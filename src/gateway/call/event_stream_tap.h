@@ -65,6 +65,8 @@ class EventStreamTap {
   std::string_view exception_type() const { return walker_.event_type(); }
   // Claude's own event of an error, whole, inside a chunk; empty: none.
   std::string_view said_error() const { return said_error_; }
+  // By either of the two the provider has told an error.
+  bool told_error() const { return exception() || !said_error_.empty(); }
   // The answer's last event has begun; usage may follow. Known of Converse's and of Claude's streams.
   bool stopped() const { return stopped_; }
   bool end_known() const { return payload_ == Payload::plain || claude_; }

@@ -78,7 +78,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    if (done && whole) account_ending(ending ? ending->failure() : std::nullopt);
+    if (done && whole) account_ending(ending ? ending->failure() : std::nullopt, ending && ending->told_error());
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
@@ -94,10 +94,11 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
 }
 
 // The last bytes are there, and go out in order. What has failed is no success for that.
-void Call::account_ending(std::optional<chat::ErrorKind> failure) {
+void Call::account_ending(std::optional<chat::ErrorKind> failure, bool told) {
   if (failure && is_own_answer(match_.operation) && !exchange_.cancellation().cancelled()) {
     error_ = blamed(*failure);
-    said_nothing_ = !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
+    // A provider that breaks off may have worked, and ask for it; one that says that it failed has not.
+    said_nothing_ = told && !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
     warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
   }
   account();
@@ -141,7 +142,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
       if (!clean_messages(messages, data, before_next, done || tap.at_boundary())) co_return exchange_.abort();
     }
     const iovec buffer = net::buffer_of(data);
-    if (done && may_end) account_ending(failure_of(tap, worker_.parser()));
+    if (done && may_end) account_ending(failure_of(tap, worker_.parser()), tap.told_error());
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;

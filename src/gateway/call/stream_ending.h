@@ -53,6 +53,8 @@ class StreamEnding {
   bool said_end() const;
   // With its last bytes fed: why it is no success. Nothing: it is one, as far as can be seen.
   std::optional<chat::ErrorKind> failure() const;
+  // It is one that the provider told, and not a cut.
+  bool told_error() const { return error_.has_value(); }
 
  private:
   bool is_google() const { return dialect_ == chat::Dialect::gemini || dialect_ == chat::Dialect::vertex; }
