@@ -45,6 +45,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   std::optional<StreamEnding> ending;
   if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
   // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
+  // Elsewhere a provider's front may end in order what its engine broke off.
   const bool cut_looks_whole = streams && head.framing == http::Framing::until_close;
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   FirstContent content;
@@ -69,7 +70,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (cursor_) cursor_->feed(data);
     const bool done = bytes->done;
     if (ending) ending->feed(data, done, text_ ? &*text_ : nullptr);
-    const bool whole = !cut_looks_whole || ending->said_end();
+    const bool whole = cut_looks_whole ? ending->said_end() : !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
     if (text_ && ending && (text_->says_error() || errors.holds())) [[unlikely]] {
       data = clean_events(errors, data, done || ending->at_boundary());
@@ -135,14 +136,16 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     std::string_view data(bytes->data.data(), bytes->data.size());
     const auto before_next = tap.bytes_left();
     tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
-    const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole);
-    const Instant arrived = worker_.loop().now();
     const bool done = bytes->done;
+    const auto failure = done ? failure_of(tap, worker_.parser()) : std::nullopt;
+    const bool cut = failure && !tap.told_error();
+    const bool may_end = tap.at_boundary() && (tap.ended() || !cut_looks_whole) && !cut;
+    const Instant arrived = worker_.loop().now();
     if (tap.exception()) [[unlikely]] {
       if (!clean_messages(messages, data, before_next, done || tap.at_boundary())) co_return exchange_.abort();
     }
     const iovec buffer = net::buffer_of(data);
-    if (done && may_end) account_ending(failure_of(tap, worker_.parser()), tap.told_error());
+    if (done && may_end) account_ending(failure, tap.told_error());
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;

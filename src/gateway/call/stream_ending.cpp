@@ -114,6 +114,7 @@ void StreamEnding::feed(std::string_view bytes, bool done, const accounting::Tex
   if (text == nullptr || over) return;
   if (framing_ == Framing::sse && !is_google()) end_.feed(bytes);
   finished_ = text->finished();
+  spoke_ = text->bytes() != 0;
   const bool whole = done || at_boundary();
   if (doubtful_ || text->says_error() || end_.mark() == dialects::StreamMark::error) [[unlikely]] {
     return examine(bytes, whole);

@@ -55,6 +55,9 @@ class StreamEnding {
   std::optional<chat::ErrorKind> failure() const;
   // It is one that the provider told, and not a cut.
   bool told_error() const { return error_.has_value(); }
+  // With its last bytes fed: it stops in the middle of what the model says, and its client must not take that for all.
+  // Google's streams have no event that ends them: where nothing was said, there is no middle.
+  bool cut() const { return failure() && !told_error() && (!is_google() || spoke_); }
 
  private:
   bool is_google() const { return dialect_ == chat::Dialect::gemini || dialect_ == chat::Dialect::vertex; }
@@ -69,6 +72,7 @@ class StreamEnding {
   bool ends_known_;
   bool unreadable_ = false;
   bool finished_ = false;  // the model's answer has a reason for its end
+  bool spoke_ = false;
   bool doubtful_ = false;  // the event at hand may be an error
   json::Parser& parser_;
   dialects::StreamBoundary boundary_;
