@@ -112,6 +112,42 @@ def test_tokens_a_minute_are_settled(world):
     assert too_large.header("retry-after") is None
 
 
+@pytest.mark.parametrize(
+    "path, one, many",
+    [
+        ("/v1/chat/completions", {}, {"n": 50}),
+        ("/v1/chat/completions", {"model": "gemini-flash"}, {"n": 50}),
+        ("/v1/chat/completions", {"max_tokens": 1}, {"n": 1_000_000_000_000_000_000}),
+        ("/v1/completions", {"prompt": "a"}, {"prompt": ["a"] * 50}),
+        ("/v1/completions", {"prompt": [1, 2]}, {"prompt": [[1, 2]] * 50}),
+        ("/v1/completions", {"prompt": ["a", "b"]}, {"best_of": 30}),
+        ("/v1/embeddings", {"input": "a"}, {"input": [[1] * 5] * 500}),
+        ("/v1beta/models/gemini-flash:generateContent", {}, {"generationConfig": {"candidateCount": 50}}),
+    ],
+)
+@pytest.mark.parametrize("limit", [{"budget": "0.004"}, {"tpm": 2000}])
+def test_all_answers_and_prompts_are_reserved(world, path, one, many, limit):
+    """One answer fits, and of fifty the first is refused already, before anything is spent."""
+    gateway = world.gateway(keys=keys(("k", limit)))
+    body = {"model": "gpt-4o", "max_tokens": 50}
+    if "chat" in path:
+        body["messages"] = [{"role": "user", "content": "hello"}]
+    if "v1beta" in path:
+        text = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
+        body = text | {"generationConfig": {"maxOutputTokens": 50}}
+        many = {"generationConfig": body["generationConfig"] | many["generationConfig"]}
+    header = [("authorization", "Bearer k-client-key")]
+
+    def ask(more):
+        asked = {name: value for name, value in (body | one | more).items() if value is not None}
+        return raw.post_json(gateway.address, path, asked, header)
+
+    refused = ask(many)
+    assert refused.status == 429, refused.body
+    assert governed.export(gateway) == []
+    assert ask({}).status == 200, "and what was refused holds nothing"
+
+
 def open_stream(gateway, request_id):
     """A stream that has begun."""
     body = json.dumps(

@@ -181,7 +181,8 @@ class Call {
   // governance.cpp: limits, budgets, the ledger
   Outcome<void> admit();
   admission::Demand estimate_demand();
-  uint64_t assumed_output() const;
+  uint64_t estimate_input() const;
+  uint64_t estimate_output() const;
   const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
   // The same at a tier of the provider's ("flex"); "tools": the provider's own, by their names.
   const control::PriceTable::Tiers* price_at(std::string_view tier, const control::Model* model, uint32_t connection,

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
+#include "base/text.h"
 #include "json/direct_reader.h"
 #include "json/text.h"
 #include "json/utf8.h"
@@ -20,6 +24,9 @@ enum class Field : uint8_t {
   owned_by,
   user,
   max_tokens,
+  answers,
+  prompt,
+  input,
   generation_config,
   inference_config,
   metadata,
@@ -30,13 +37,16 @@ enum class Field : uint8_t {
 
 Field field_of(std::string_view key) {
   switch (key.size()) {
+    case 1: return key == "n" ? Field::answers : Field::other;
     case 4: return key == "user" ? Field::user : Field::other;
     case 5:
       return key == "model"   ? Field::model
+             : key == "input" ? Field::input
              : key == "tools" ? Field::tools
              : key == "speed" ? Field::other_tier
                               : Field::other;
-    case 6: return key == "stream" ? Field::stream : Field::other;
+    case 6: return key == "stream" ? Field::stream : key == "prompt" ? Field::prompt : Field::other;
+    case 7: return key == "best_of" ? Field::answers : Field::other;
     case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
     case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
     case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
@@ -123,9 +133,12 @@ class Pass {
       case Field::owned_by: return owned_by(raw_key);
       case Field::user: return user();
       case Field::max_tokens: raise_max_tokens(); return true;
-      case Field::stream_options: return options("include_usage", "");
-      case Field::generation_config: return options("maxOutputTokens", "max_output_tokens");
-      case Field::inference_config: return options("maxTokens", "");
+      case Field::answers: raise_answers(); return true;
+      case Field::prompt: peek_.prompts = std::max(peek_.prompts, list_of_prompts()); return true;
+      case Field::input: list_of_prompts(); return true;
+      case Field::stream_options: return stream_options();
+      case Field::generation_config: return generation_config();
+      case Field::inference_config: return inference_config();
       case Field::metadata: return metadata();
       case Field::service_tier: return service_tier();
       case Field::other_tier:
@@ -246,9 +259,66 @@ class Pass {
     }
   }
 
+  // A whole number however it is written, also as a text: some servers take them all, and refuse what is wrong
+  // themselves.
+  std::optional<uint64_t> count() {
+    const bool quoted = reader_.kind() == json::Kind::string;
+    if (!quoted && reader_.kind() != json::Kind::number) {
+      reader_.skip();
+      return std::nullopt;
+    }
+    const size_t start = reader_.position();
+    reader_.skip();
+    if (reader_.failed()) return std::nullopt;
+    std::string_view text = body_.substr(start, reader_.consumed() - start);
+    if (quoted) text = text.substr(1, text.size() - 2);
+    if (const auto plain = base::parse_decimal(text)) return plain;
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = end == text.data() + text.size() && error != std::errc::invalid_argument;
+    if (!is_number || text.starts_with('-')) return std::nullopt;
+    constexpr double kEnd = 18'446'744'073'709'551'616.0;  // 2^64
+    if (error == std::errc::result_out_of_range) return text.contains("e-") || text.contains("E-") ? 0 : UINT64_MAX;
+    if (value != std::floor(value)) return std::nullopt;
+    return value < kEnd ? static_cast<uint64_t>(value) : UINT64_MAX;
+  }
+
   void raise_max_tokens() {
-    const auto value = reader_.unsigned_integer();
-    if (value) peek_.max_output_tokens = std::max(*value, peek_.max_output_tokens.value_or(0));
+    if (const auto value = count()) peek_.max_output_tokens = std::max(*value, peek_.max_output_tokens.value_or(0));
+  }
+
+  void raise_answers() { peek_.answers = std::max(peek_.answers, count().value_or(1)); }
+
+  // A prompt is a text or a list of tokens' numbers; a list of either is several. Answers how many, and counts the
+  // numbers.
+  uint64_t list_of_prompts() {
+    if (reader_.kind() != json::Kind::array) {
+      reader_.skip();
+      return 1;
+    }
+    uint64_t prompts = 0;
+    reader_.enter_array();
+    while (reader_.next_element()) {
+      if (reader_.kind() == json::Kind::number) {
+        ++peek_.token_numbers;
+      } else {
+        ++prompts;
+        if (reader_.kind() == json::Kind::array) {
+          token_numbers();
+          continue;
+        }
+      }
+      reader_.skip();
+    }
+    return prompts;
+  }
+
+  void token_numbers() {
+    reader_.enter_array();
+    while (reader_.next_element()) {
+      if (reader_.kind() == json::Kind::number) ++peek_.token_numbers;
+      reader_.skip();
+    }
   }
 
   void add_tag(std::string_view name, std::string_view value) {
@@ -305,15 +375,32 @@ class Pass {
     });
   }
 
-  // One level down: reads the member of either name and skips the others.
-  bool options(std::string_view name, std::string_view other_name) {
+  bool stream_options() {
     return each_member([&](std::string_view key) {
-      if (key != name && key != other_name) {
-        reader_.skip();
-      } else if (name != "include_usage") {
-        raise_max_tokens();
-      } else if (reader_.kind() == json::Kind::boolean) {
+      if (key == "include_usage" && reader_.kind() == json::Kind::boolean) {
         peek_.include_usage = reader_.boolean();
+      } else {
+        reader_.skip();
+      }
+    });
+  }
+
+  bool generation_config() {
+    return each_member([&](std::string_view key) {
+      if (key == "maxOutputTokens" || key == "max_output_tokens") {
+        raise_max_tokens();
+      } else if (key == "candidateCount" || key == "candidate_count") {
+        raise_answers();
+      } else {
+        reader_.skip();
+      }
+    });
+  }
+
+  bool inference_config() {
+    return each_member([&](std::string_view key) {
+      if (key == "maxTokens") {
+        raise_max_tokens();
       } else {
         reader_.skip();
       }

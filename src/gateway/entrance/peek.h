@@ -43,8 +43,13 @@ struct Peek {
   std::optional<bool> stream;
   std::optional<bool> include_usage;  // stream_options.include_usage
   // The largest of max_tokens, max_completion_tokens, max_output_tokens, Gemini's generationConfig.maxOutputTokens and
-  // Bedrock's inferenceConfig.maxTokens; absent if none is a plain whole number.
+  // Bedrock's inferenceConfig.maxTokens; absent if none is a whole number. A number above 2^64 is UINT64_MAX.
   std::optional<uint64_t> max_output_tokens;
+  // How many answers are to be generated to each prompt: the largest of n, best_of and Gemini's candidateCount. At
+  // least 1.
+  uint64_t answers = 1;
+  uint64_t prompts = 1;        // how many `prompt` lists; at least 1
+  uint64_t token_numbers = 0;  // how many tokens `prompt` or `input` spell as numbers
 
   bool operator==(const Peek&) const = default;
 };

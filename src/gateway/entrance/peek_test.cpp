@@ -77,6 +77,44 @@ TEST_F(PeekTest, LimitsOfOtherDialects) {
   EXPECT_FALSE(run(R"({"tools":[{"max_tokens":9,"model":"x","stream":1}]})")->max_output_tokens);
 }
 
+TEST_F(PeekTest, AnswersAreCountedHoweverTheyAreAskedFor) {
+  EXPECT_EQ(run(R"({"model":"m"})")->answers, 1U);
+  for (const char* body :
+       {R"({"n":50})", R"({"\u006e":50})", R"({"n":1,"best_of":50})", R"({"best_of":50,"n":2})", R"({"n":50,"n":1})",
+        R"({"n":5e1})", R"({"n":50.0})", R"({"n":"50"})", R"({"generationConfig":{"candidateCount":50}})",
+        R"({"generation_config":{"max_output_tokens":6,"candidate_count":50}})"}) {
+    EXPECT_EQ(run(body)->answers, 50U) << body;
+  }
+  for (const char* body : {R"({"n":null})", R"({"n":0})", R"({"n":-3})", R"({"n":"many"})", R"({"n":""})",
+                           R"({"n":[50]})", R"({"n":1e-999})", R"({"tools":[{"n":50}]})"}) {
+    EXPECT_EQ(run(body)->answers, 1U) << body;
+  }
+  for (const char* body : {R"({"n":18446744073709551616})", R"({"n":1e999})", R"({"n":1e300})"}) {
+    EXPECT_EQ(run(body)->answers, UINT64_MAX) << body;
+  }
+  EXPECT_EQ(run(R"({"max_tokens":1e3})")->max_output_tokens, 1000U);
+}
+
+TEST_F(PeekTest, PromptsAndTokensAreCounted) {
+  const auto prompts = [this](std::string_view prompt) {
+    return run(R"({"prompt":)" + std::string(prompt) + R"(,"model":"m"})")->prompts;
+  };
+  for (const char* one : {R"("text")", "[]", R"(["text"])", "[1,2,3]", "[[1,2,3]]", "null", R"({"id":"p"})"}) {
+    EXPECT_EQ(prompts(one), 1U) << one;
+  }
+  for (const char* three : {R"(["a","b",""])", "[[1],[2],[]]", R"([[1,[2]],"a",{"prompt_embeds":[1]}])"}) {
+    EXPECT_EQ(prompts(three), 3U) << three;
+  }
+  for (const char* five :
+       {R"({"prompt":[1,2,3,4,5]})", R"({"input":[1,2,3,4,5]})", R"({"input":[[1,2],[3,4,5],"a"]})"}) {
+    EXPECT_EQ(run(five)->token_numbers, 5U) << five;
+  }
+  // A conversation is one prompt.
+  EXPECT_EQ(run(R"({"input":[{"role":"user"},{"role":"user"}]})")->prompts, 1U);
+  EXPECT_FALSE(run(R"({"prompt":[1,2})"));
+  EXPECT_FALSE(run(R"({"prompt":[[1,2,"a"})"));
+}
+
 TEST_F(PeekTest, TiersAndToolsThatAreChargedFor) {
   const auto flex = run(R"({"model":"m","service_tier":"fl\u0065x"})");
   EXPECT_TRUE(flex->names_tier);

@@ -40,6 +40,13 @@ uint64_t estimate_prompt_tokens(std::string_view body) {
   return text_bytes / chat::kBytesPerToken + media * kMediaTokens;
 }
 
+uint64_t tokens_of_answers(uint64_t tokens_of_one, uint64_t answers, uint64_t prompts) {
+  uint64_t all = 0;
+  const bool overflows =
+      __builtin_mul_overflow(tokens_of_one, answers, &all) || __builtin_mul_overflow(all, prompts, &all);
+  return overflows ? kDemandTokensMax : std::min(all, kDemandTokensMax);
+}
+
 uint64_t estimate_generated_tokens(uint64_t text_bytes) {
   return text_bytes / chat::kBytesPerToken;
 }

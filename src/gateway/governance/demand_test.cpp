@@ -23,6 +23,15 @@ TEST(Demand, TextByItsLengthAndMediaByThePiece) {
               20);
 }
 
+TEST(Demand, AnswersToPromptsAreBounded) {
+  EXPECT_EQ(tokens_of_answers(10, 1, 1), 10u);
+  EXPECT_EQ(tokens_of_answers(10, 50, 20), 10'000u);
+  EXPECT_EQ(tokens_of_answers(0, UINT64_MAX, UINT64_MAX), 0u);
+  EXPECT_EQ(tokens_of_answers(UINT64_MAX, 1, 1), kDemandTokensMax);
+  EXPECT_EQ(tokens_of_answers(1, UINT64_MAX, UINT64_MAX), kDemandTokensMax);
+  EXPECT_EQ(tokens_of_answers(uint64_t{1} << 40, uint64_t{1} << 40, 1), kDemandTokensMax);
+}
+
 TEST(Demand, NothingIsReadBeyondTheEnd) {
   for (size_t size : {0, 1, 2047, 2048, 2049}) {
     const std::string body = std::string(size, '"');

@@ -133,11 +133,10 @@ uint64_t all_tokens(const chat::Usage& usage) {
 
 admission::Demand Call::estimate_demand() {
   admission::Demand demand;
-  const std::string_view body(body_.data(), body_.size());
-  admission_.estimated_input = body_is_json_ ? estimate_prompt_tokens(body) : 0;
+  admission_.estimated_input = body_is_json_ ? estimate_input() : 0;
   chat::Usage usage;
   usage.input = admission_.estimated_input;
-  usage.output = generates(match_.operation) ? peek_.max_output_tokens.value_or(assumed_output()) : 0;
+  usage.output = generates(match_.operation) ? estimate_output() : 0;
   if (is_free(match_.operation) || is_charged_later(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
   // The first choice; where the call goes in the end is settled.
@@ -147,9 +146,16 @@ admission::Demand Call::estimate_demand() {
   return demand;
 }
 
-// A guess alone must not make a call impossible.
-uint64_t Call::assumed_output() const {
-  uint64_t tokens = kAssumedOutputTokens;
+uint64_t Call::estimate_input() const {
+  // Numbers of tokens may be shorter than four bytes, and a long list of them looks like a picture.
+  return std::max({estimate_prompt_tokens({body_.data(), body_.size()}), peek_.token_numbers, peek_.prompts});
+}
+
+uint64_t Call::estimate_output() const {
+  const uint64_t one = peek_.max_output_tokens.value_or(kAssumedOutputTokens);
+  uint64_t tokens = tokens_of_answers(one, peek_.answers, peek_.prompts);
+  if (peek_.max_output_tokens) return tokens;
+  // A guess alone must not make a call impossible.
   for (size_t i = 0; i < admission_.scope_count; ++i) {
     const uint64_t limit = admission_.scopes[i]->compiled().tokens_per_minute;
     if (limit != 0) tokens = std::min(tokens, limit / kAssumedShareOfMinute);
@@ -314,8 +320,7 @@ chat::Usage Call::used(bool& estimated) const {
   if (whole && (!streams() || (usage.output && usage.total_input()))) return usage;
   if (!usage.total_input()) {
     estimated = true;
-    usage.input = admission_.estimated_input != 0 ? admission_.estimated_input
-                                                  : estimate_prompt_tokens({body_.data(), body_.size()});
+    usage.input = admission_.estimated_input != 0 ? admission_.estimated_input : estimate_input();
   }
   if (!streams()) return usage;
   const uint64_t seen = estimate_generated_tokens(text_ ? text_->bytes() : text_bytes_);
@@ -369,8 +374,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   record.outcome = outcome;
   record.estimated = true;
   record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
-  const std::string_view body(body_.data(), body_.size());
-  if (!record.usage.total_input()) record.usage.input = estimate_prompt_tokens(body);
+  if (!record.usage.total_input()) record.usage.input = estimate_input();
   record.usage.output = std::max(record.usage.output.value_or(0), estimate_generated_tokens(text_bytes));
   if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
     record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
