@@ -157,9 +157,9 @@ void Transcoder::feed_event_stream(std::string_view bytes) {
       // An error frame says all in its headers.
       std::string payload;
       json::Writer(payload).begin_object().member("message", message.text(":error-message")).end_object();
-      read_event({.name = message.text(":error-code"), .data = payload, .exception = true});
+      read_exception(message.text(":error-code"), payload);
     } else if (type == "exception") {
-      read_event({.name = message.text(":exception-type"), .data = message.payload, .exception = true});
+      read_exception(message.text(":exception-type"), message.payload);
     } else if (sides_->upstream_wrapped) {
       chunk_.clear();
       if (!unwrap_chunk(message.payload, chunk_)) return fail_with("the provider's event stream is damaged");
@@ -168,6 +168,14 @@ void Transcoder::feed_event_stream(std::string_view bytes) {
       read_event({.name = message.text(":event-type"), .data = message.payload});
     }
   }
+}
+
+// In InvokeModel's streams the events are the model's own; what ends them early is still Bedrock's.
+void Transcoder::read_exception(std::string_view type, std::string_view payload) {
+  if (!sides_->upstream_wrapped) return read_event({.name = type, .data = payload, .exception = true});
+  constexpr int kNoStatus = 0;
+  const dialects::Codec& service = *dialects::find_codec(chat::Dialect::bedrock);
+  sequencer_->fail(service.read_error(kNoStatus, payload, type, sides_->read));
 }
 
 void Transcoder::finish() {

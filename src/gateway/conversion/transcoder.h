@@ -112,6 +112,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void read_document();
   void note_media(const chat::Part& head);
   void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
+  void read_exception(std::string_view type, std::string_view payload);
   void read_event(const chat::WireEvent& event) { reader_->read(event, said_); }
   void fail_with(std::string_view message);
   void fail_started(const chat::ClientError& said);

@@ -212,6 +212,37 @@ TEST_F(TranscoderTest, AnErrorInInvokeModelsStreamIsAnException) {
   EXPECT_NE(transcoder.output().find("gone"), std::string::npos);
 }
 
+// What the service says of the stream comes to any client as it does from Converse.
+TEST_F(TranscoderTest, AnExceptionInInvokeModelsStreamIsWhatConverseSays) {
+  std::vector<std::string> frames;
+  for (const char* const type : {"throttlingException", "validationException", "modelStreamErrorException",
+                                 "serviceUnavailableException", "internalServerException", "modelTimeoutException"}) {
+    http::append_event_stream_exception(frames.emplace_back(), type, R"({"message":"mid oops"})");
+  }
+  const http::EventStreamField headers[] = {
+      {":message-type", "error"}, {":error-code", "throttlingException"}, {":error-message", "mid oops"}};
+  http::append_event_stream_message(frames.emplace_back(), headers, {});
+  for (const std::string& frame : frames) {
+    for (const bool begun : {false, true}) {
+      auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::sse);
+      both.upstream_wrapped = true;
+      Transcoder invoke(both);
+      for (size_t i = 0; begun && i < 3; ++i) invoke.feed(chunk(kMessage[i]));
+      invoke.feed(frame);
+      invoke.finish();
+      Transcoder converse(sides(Dialect::bedrock, Framing::event_stream, Dialect::openai_chat, Framing::sse));
+      converse.feed(frame);
+      converse.finish();
+      ASSERT_TRUE(invoke.error() && converse.error());
+      EXPECT_EQ(invoke.error()->message, "mid oops");
+      EXPECT_EQ(invoke.error()->message, converse.error()->message);
+      EXPECT_EQ(invoke.error()->kind, converse.error()->kind);
+      EXPECT_EQ(invoke.error()->status, converse.error()->status);
+      EXPECT_EQ(invoke.started(), begun);
+    }
+  }
+}
+
 TEST_F(TranscoderTest, DamagedChunksAreAnError) {
   for (const char* const payload : {"{}", R"({"bytes":"!"})", R"({"bytes":3})"}) {
     auto both = sides(Dialect::anthropic, Framing::event_stream, Dialect::openai_chat, Framing::sse);
