@@ -185,6 +185,41 @@ def test_a_redis_that_forgets_and_gateways_that_end(world, server):
     booked_is_spent(server, gateways)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_budget_that_is_used_up_stays_so_when_redis_forgets_it_and_a_gateway_restarts(world, server, when):
+    """Each with a ledger of its own: only those that stay know what all have spent, and nobody calls them."""
+    limits = {"budget": "0.004", "budget_period": "day", "time_zone": governed.far_from_midnight()}
+    sections = {"keys": keys(("k", limits)), "redis": {"url": server.url, "timeout": "500ms"}}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(3)]
+
+    def used_up():
+        time.sleep(0.03)
+        return [chat(gateway, "k-client-key", max_tokens=20).status for gateway in gateways] == [429] * 3
+
+    waiting.until(used_up, "it is used up", 60)
+    time.sleep(2)  # now all of them are idle
+    paid = spent(gateways)
+
+    def restart():
+        world.stop(gateways[0])
+        gateways[0] = world.again(gateways[0])
+
+    if when == "before":
+        server.call("FLUSHALL")
+        time.sleep(3)
+        assert sum(server.budgets().values()) == paid
+        restart()
+    else:
+        world.stop(gateways[0])
+        server.stop()
+        gateways[0] = world.again(gateways[0])
+        server.start()
+        time.sleep(3)
+    for _ in range(5):
+        assert chat(gateways[0], "k-client-key", max_tokens=20).status == 429
+    assert sum(server.budgets().values()) == paid == spent(gateways)
+
+
 def test_a_process_does_not_wait_long_for_a_redis_that_is_frozen(world, server):
     gateway = world.gateway(keys=keys(("k", steady_limits())), redis={"url": server.url, "timeout": "20s"})
     assert chat(gateway, "k-client-key").status == 200
@@ -280,22 +315,26 @@ def test_a_limit_forgets_gateways_that_are_gone(server):
     assert server.call("HLEN", "window") < 180
 
 
-def budget(server, gateway, number, total, confirmed=(0, 0), known=0, end=None):
-    arguments = [gateway, number, total, *confirmed, known, end or int(time.time()) + 1000]
-    return int(server.call("EVAL", (SCRIPTS / "budget.lua").read_text(), 1, "budget", *arguments))
+def budget(server, gateway, number, total, confirmed=0, known=0, memory="", end=None):
+    arguments = [gateway, number, total, confirmed, known, memory, end or int(time.time()) + 1000]
+    return int(server.call("EVAL", (SCRIPTS / "budget.lua").read_text(), 1, "budget", *arguments).split()[0])
 
 
 def test_money_is_exact_and_booked_once(server):
     large = 9_007_199_254_740_993  # more than a double holds
     assert budget(server, "a.1", 1, large) == large
-    assert budget(server, "b.1", 1, -5, known=77) == large - 5, "what it knows is for a Redis that knows nothing"
+    assert budget(server, "b.1", 1, -5, known=77) == large - 5, "its ledger has no more than that"
     assert budget(server, "a.1", 1, large) == large - 5, "again"
     assert budget(server, "a.1", 3, large + 10) == large + 5, "with more, though the answer to the first was lost"
     assert budget(server, "a.1", 2, large + 4) == large + 5, "late"
-    assert budget(server, "b.1", 2, 0, (1, -5)) == large + 10, "corrected"
+    assert budget(server, "b.1", 2, 0, -5) == large + 10, "corrected"
     server.call("DEL", "budget")
-    assert budget(server, "b.1", 3, 2, (2, 0), known=1000) == 1002, "forgotten: what it knew, and what is new"
-    assert budget(server, "a.1", 4, large + 12, (3, large + 10), known=1500) == 1502, "it knew more"
-    assert budget(server, "a.1", 4, large + 12, (3, large + 10), known=1500) == 1502
-    assert budget(server, "c.1", 0, 0, known=9999) == 1502, "nothing used: only asked"
+    assert budget(server, "b.1", 3, 2, 0, known=1000, memory="old") == 1002, "forgotten: what it knew, and what is new"
+    assert budget(server, "a.1", 4, large + 12, large + 10, known=1500, memory="old") == 1504, "more, and two"
+    assert budget(server, "a.1", 4, large + 12, large + 10, known=1500, memory="old") == 1504
+    assert budget(server, "c.1", 0, 0, known=1400) == 1504, "nothing used: only asked"
+    memory = server.call("HGET", "budget", "memory")
+    assert budget(server, "d.1", 7, 9, 8, known=1503, memory=memory) == 1505, "a failover forgot that it was here"
+    assert budget(server, "e.1", 0, 0, known=9999) == 9999, "its ledger knows more than all of them"
+    assert budget(server, "f.1", 1, 1, 1, known=1600, memory="old") == 9999, "the base is above that"
     assert 0 < server.call("TTL", "budget") <= 1000

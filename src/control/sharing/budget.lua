@@ -1,12 +1,16 @@
 -- Books what a gateway has spent in a budget's period, and answers what all have. Nano-dollars, in Redis's integers: a
 -- number of Lua's holds only nine million dollars of them.
 --
--- KEYS[1]  a hash. `sum`: what all have spent; `gateway`: number, total and time (seconds) of what was last booked of it.
+-- KEYS[1]  a hash. `memory`: a name that it gets when it begins; `sum`: what all have spent; `base`: how much of that was
+--          before it began; `gateway`: number, total and time (seconds) of what was last booked of it.
 -- ARGV     gateway, number, total: all that it has spent in the period, corrections included;
---          the number and total that it knows to be booked; the sum it knows of; when the key is to go (Unix time).
+--          the total that it knows to be booked; the sum it knows of, and the memory that told it, or nothing where it
+--          is its ledger's; when the key is to go (Unix time).
+-- Answers  sum and memory.
 --
--- Totals and numbers that grow, as in window.lua. Where Redis knows nothing, because it is new or has lost its memory,
--- the sum that the gateway knows is what there is: that of its last answer, or at its start that of its ledger.
+-- Totals and numbers that grow, as in window.lua. A sum that was told by another memory is what was before this one:
+-- it raises the base, and the sum by as much, so it does not matter who comes first and what was spent in between. A
+-- ledger's may have some of that, and one that this memory told before a failover has, too: so much is spent at least.
 local GATEWAYS_MAX = 64      -- then those are forgotten that told nothing for so long:
 local FORGET_AFTER = 86400   -- seconds
 
@@ -17,7 +21,7 @@ local function forget_gateways()
   if redis.call('HLEN', key) <= GATEWAYS_MAX then return end
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
-    local time = fields[i] ~= 'sum' and string.match(fields[i + 1], ' (%d+)$')
+    local time = string.match(fields[i + 1], ' (%d+)$')
     if time and tonumber(time) < now - FORGET_AFTER then redis.call('HDEL', key, fields[i]) end
   end
 end
@@ -27,23 +31,38 @@ local function negative(text)
   return string.sub(text, 1, 1) == '-' and string.sub(text, 2) or '-' .. text
 end
 
+-- What a gateway without a mark knows.
+local function learn(known, told_by)
+  local sum, base, memory = unpack(redis.call('HMGET', key, 'sum', 'base', 'memory'))
+  if not sum then
+    redis.call('HSET', key, 'sum', known, 'base', known, 'memory', gateway .. ':' .. string.format('%.0f', now))
+  elseif tonumber(known) <= 0 then
+    return
+  elseif memory and told_by ~= '' and told_by ~= memory then
+    if tonumber(known) <= tonumber(base) then return end
+    redis.call('HINCRBY', key, 'sum', known)
+    redis.call('HINCRBY', key, 'sum', negative(base))
+    redis.call('HSET', key, 'base', known)
+  elseif tonumber(known) > tonumber(sum) then
+    redis.call('HSET', key, 'sum', known)
+    if not memory then return end
+    redis.call('HINCRBY', key, 'base', known)
+    redis.call('HINCRBY', key, 'base', negative(sum))
+  end
+end
+
 local mark = redis.call('HGET', key, gateway)
-local booked, total = '0', ARGV[5]
+local booked, total = '0', ARGV[4]
 if mark then
   booked, total = string.match(mark, '^(%d+) (%S+)')
 else
-  -- Of one that has been here and finds no mark the key was lost; another's knowledge may be in its place already.
-  local sum = redis.call('HGET', key, 'sum')
-  if not sum or (ARGV[4] ~= '0' and tonumber(sum) < tonumber(ARGV[6])) then
-    redis.call('HSET', key, 'sum', ARGV[6])
-    redis.call('EXPIREAT', key, ARGV[7])
-  end
+  learn(ARGV[5], ARGV[6])
+  forget_gateways()
 end
-if tonumber(ARGV[2]) > tonumber(booked) then
-  if not mark then forget_gateways() end
+if not mark or tonumber(ARGV[2]) > tonumber(booked) then
   redis.call('HINCRBY', key, 'sum', ARGV[3])
   redis.call('HINCRBY', key, 'sum', negative(total))
   redis.call('HSET', key, gateway, ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. string.format('%.0f', now))
   redis.call('EXPIREAT', key, ARGV[7])
 end
-return redis.call('HGET', key, 'sum') or '0'
+return redis.call('HGET', key, 'sum') .. ' ' .. (redis.call('HGET', key, 'memory') or '')

@@ -78,6 +78,11 @@ void ScopeTally::collect(uint64_t number, Nanoseconds now, int64_t wall) {
     if (amount != 0) used_ = now;
   }
   if (!set_->compiled.has_budget) return;
+  // What the ledger has restored is told before anybody calls.
+  const bool restored = meter_->charged.load(std::memory_order_relaxed) != 0;
+  if (restored && meter_->period_end.load(std::memory_order_relaxed) == 0) {
+    admission::roll(*meter_, set_->compiled.period, wall);
+  }
   // In this order: see BudgetTally::Reading.
   const int64_t before = meter_->charged_before.load(std::memory_order_acquire);
   const int64_t end = meter_->period_end.load(std::memory_order_acquire);
@@ -101,7 +106,18 @@ void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, 
     questions.push_back({.tally = tally, .window = i, .mark = tally->windows_[i].begin_telling()});
     tally->ask_window(i, now, telling);
   }
+  remind(tally, now, telling, questions);
+}
+
+bool ScopeTally::wants_reminder(Nanoseconds now, int64_t wall) const {
+  const auto periods = budget_.periods();
+  return set_->compiled.has_budget && !periods.empty() && periods.back().end > wall && now - reminded_ >= kRemindAfter;
+}
+
+void ScopeTally::remind(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, Telling& telling,
+                        std::vector<Question>& questions) {
   if (!tally->set_->compiled.has_budget) return;
+  tally->reminded_ = now;
   const auto periods = tally->budget_.periods();
   for (const BudgetTally::Period& period : periods) {
     if (&period != &periods.back() && !period.untold()) continue;
@@ -127,9 +143,9 @@ void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling)
   const std::array<std::string, 7> arguments = {gateway_,
                                                 std::to_string(period.newest.number),
                                                 std::to_string(period.newest.total),
-                                                std::to_string(period.confirmed.number),
                                                 std::to_string(period.confirmed.total),
                                                 std::to_string(period.sum),
+                                                period.memory,
                                                 std::to_string(period.end + BudgetTally::kKeptSeconds)};
   telling.call(Telling::Script::budget, key_ + "budget:" + std::to_string(period.end), arguments);
 }
@@ -157,7 +173,9 @@ void ScopeTally::take_window(const Question& question, const RespValue& answer, 
 void ScopeTally::take_period(const Question& question, const RespValue& answer) {
   int64_t sum = 0;
   if (!read_number(answer.text, sum)) return;
-  budget_.confirm(question.period_end, question.spent, sum);
+  // "1230 memory"
+  const std::string_view text = answer.text;
+  budget_.confirm(question.period_end, question.spent, sum, text.substr(std::min(text.find(' '), text.size() - 1) + 1));
   // A worker that begins a period meanwhile sets the mark behind this, or has, and then this does not.
   int64_t before = meter_->charged_before.load(std::memory_order_acquire);
   if (meter_->period_end.load(std::memory_order_acquire) != question.period_end) return;

@@ -20,6 +20,8 @@ class ScopeTally {
   static constexpr size_t kWindows = 3;
   // After so long without use nobody here needs to know a scope's state.
   static constexpr admission::Nanoseconds kIdleAfter = admission::kSecond;
+  // But what a budget has spent is told again after so long: Redis may have lost it, and others may not know.
+  static constexpr admission::Nanoseconds kRemindAfter = admission::kSecond;
 
   // Up to where others have told what the meter has.
   struct Baseline {
@@ -57,7 +59,12 @@ class ScopeTally {
   bool untold() const;
   // Something is to be told, or somebody may want to know.
   bool wants(admission::Nanoseconds now) const { return now - used_ < kIdleAfter || untold(); }
-  // Appends what there is to tell and, for each command, the question.
+  // Nobody asked for so long what a budget whose period is not over has spent. `wall` in seconds since 1970.
+  bool wants_reminder(admission::Nanoseconds now, int64_t wall) const;
+  // Appends what there is to tell of budgets and, for each command, the question.
+  static void remind(const std::shared_ptr<ScopeTally>& tally, admission::Nanoseconds now, Telling& telling,
+                     std::vector<Question>& questions);
+  // The same of all limits.
   static void ask(const std::shared_ptr<ScopeTally>& tally, admission::Nanoseconds now, Telling& telling,
                   std::vector<Question>& questions);
   // The answer to a question of this tally, and no error.
@@ -81,6 +88,7 @@ class ScopeTally {
   std::array<admission::Nanoseconds, kWindows> taken_;  // of the meter, as last read
   BudgetTally budget_;
   admission::Nanoseconds used_ = -kIdleAfter;
+  admission::Nanoseconds reminded_ = -kRemindAfter;  // or asked
 };
 
 }  // namespace llmgw::control

@@ -123,6 +123,44 @@ TEST_F(ScopeTallyOf, WhatIsToldIsATotal) {
   EXPECT_TRUE(tally_->untold());
 }
 
+TEST_F(ScopeTallyOf, ABudgetThatNobodyUsesIsToldAgainUntilItsPeriodIsOver) {
+  const auto wants_reminder = [this] { return tally_->wants_reminder(now_, now_ / kSecond); };
+  collect();
+  EXPECT_FALSE(wants_reminder()) << "never used";
+  ASSERT_TRUE(call(10));
+  collect();
+  const auto asked = ask();
+  answer(asked[0], "0");
+  answer(asked[1], "10");
+  EXPECT_FALSE(wants_reminder()) << "just told";
+  now_ += ScopeTally::kRemindAfter;
+  collect();
+  EXPECT_FALSE(tally_->wants(now_));
+  ASSERT_TRUE(wants_reminder());
+  Telling telling;
+  std::vector<ScopeTally::Question> questions;
+  ScopeTally::remind(tally_, now_, telling, questions);
+  ASSERT_EQ(questions.size(), 1u) << "the budget only";
+  EXPECT_FALSE(wants_reminder());
+  answer(questions[0], "999995");
+  EXPECT_EQ(admission::spent(*scope_.meter), 999'995);
+  now_ += 86'400 * kSecond;
+  EXPECT_FALSE(wants_reminder());
+}
+
+TEST_F(ScopeTallyOf, WhatTheLedgerRestoredIsToldBeforeTheFirstCall) {
+  scope_.meter->charged = 500;
+  tally_ = std::make_shared<ScopeTally>(scope_, "llmgw:", "aa.2",
+                                        ScopeTally::Baseline{.taken = {}, .charged = 500, .restored = 500});
+  collect();
+  ASSERT_TRUE(tally_->wants_reminder(now_, now_ / kSecond));
+  const auto questions = ask();
+  ASSERT_EQ(questions.size(), 2u);
+  answer(questions[1], "999990");
+  EXPECT_FALSE(call(20)) << "others have spent the rest";
+  EXPECT_TRUE(call(10));
+}
+
 TEST_F(ScopeTallyOf, TheScriptsTextGoesOutOnce) {
   ASSERT_TRUE(call(1));
   collect();

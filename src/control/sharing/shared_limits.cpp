@@ -85,6 +85,7 @@ void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   }
   snapshot_ = std::move(snapshot);
   next_scope_ = 0;
+  next_reminder_ = 0;
   tallies_.assign(snapshot_->scopes.size(), nullptr);
   for (size_t i = 0; i < tallies_.size(); ++i) {
     const Scope& scope = snapshot_->scopes[i];
@@ -186,10 +187,26 @@ void SharedLimits::ask(Nanoseconds now) {
   }
 }
 
+// So that a Redis that has lost a sum gets it back of those who know it, whoever else calls meanwhile.
+void SharedLimits::remind(Nanoseconds now) {
+  const int64_t wall = std::chrono::floor<std::chrono::seconds>(loop_.wall_now()).time_since_epoch().count();
+  const size_t count = tallies_.size();
+  size_t reminded = 0;
+  for (size_t seen = 0; seen < count && reminded < kRemindersPerExchangeMax; ++seen) {
+    if (telling_.commands().size() >= kExchangeBytes) return;
+    if (next_reminder_ >= count) next_reminder_ = 0;
+    const Tally& tally = tallies_[next_reminder_++];
+    if (tally == nullptr || !tally->wants_reminder(now, wall)) continue;
+    ScopeTally::remind(tally, now, telling_, questions_);
+    ++reminded;
+  }
+}
+
 Task<Result<void>> SharedLimits::tell() {
   telling_ = {};
   questions_.clear();
   ask(now());
+  remind(now());
   if (questions_.empty()) telling_.ping();
   const auto answers = co_await client_.call(telling_.commands(), telling_.count(), options_.timeout);
   if (!answers) co_return base::fail(answers.error());

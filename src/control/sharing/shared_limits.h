@@ -40,6 +40,8 @@ class SharedLimits {
   // Scopes told of in one exchange, and bytes after which no further one is; more wait for the next.
   static constexpr size_t kScopesPerExchangeMax = 500;
   static constexpr size_t kExchangeBytes = 1u << 20;
+  // Of these, budgets that nobody uses just now: 2,500 a second, which Redis hardly notices.
+  static constexpr size_t kRemindersPerExchangeMax = 50;
   // How long the end of a process waits for Redis to take the last use.
   static constexpr base::Duration kFarewellLimit = std::chrono::seconds(1);
 
@@ -68,6 +70,7 @@ class SharedLimits {
   net::Task<void> stop_at_limit();
   net::Task<base::Result<void>> tell();
   void ask(admission::Nanoseconds now);
+  void remind(admission::Nanoseconds now);
   void note(const base::Result<void>& told);
   admission::Nanoseconds now() { return loop_.precise_now().time_since_epoch().count(); }
 
@@ -83,7 +86,8 @@ class SharedLimits {
   admission::Nanoseconds collected_at_ = 0;
   Telling telling_;
   std::vector<ScopeTally::Question> questions_;
-  size_t next_scope_ = 0;  // where the next exchange begins
+  size_t next_scope_ = 0;     // where the next exchange begins
+  size_t next_reminder_ = 0;  // the same of those that are idle
   bool complained_ = false;
   bool ending_ = false;
   std::atomic<bool> connected_ = false;

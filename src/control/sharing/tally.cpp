@@ -98,11 +98,12 @@ bool BudgetTally::untold() const {
   return std::any_of(periods_.begin(), periods_.end(), [](const Period& period) { return period.untold(); });
 }
 
-void BudgetTally::confirm(int64_t end, Mark mark, int64_t sum) {
+void BudgetTally::confirm(int64_t end, Mark mark, int64_t sum, std::string_view memory) {
   for (Period& period : periods_) {
     if (period.end != end || mark.number < period.confirmed.number) continue;
     period.confirmed = mark;
     period.sum = sum;
+    period.memory = memory;
   }
 }
 

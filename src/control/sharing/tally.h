@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "admission/meter.h"
@@ -77,7 +79,8 @@ class BudgetTally {
     int64_t end;  // seconds since 1970
     Mark newest = {};
     Mark confirmed = {};
-    int64_t sum = 0;  // what all gateways have spent, as far as is known
+    int64_t sum = 0;          // what all gateways have spent, as far as is known
+    std::string memory = {};  // of Redis, that told it (budget.lua)
 
     bool untold() const { return newest.number != confirmed.number; }
   };
@@ -98,7 +101,7 @@ class BudgetTally {
   std::span<const Period> periods() const { return periods_; }
   bool untold() const;
   int64_t charged() const { return charged_; }  // by the meter, when it was last read
-  void confirm(int64_t end, Mark mark, int64_t sum);
+  void confirm(int64_t end, Mark mark, int64_t sum, std::string_view memory);
   // The meter's mark has been set to this.
   void set_mark(int64_t mark) { mark_ = mark; }
   // Periods that have been told or that nobody asks for any more. `wall` in seconds since 1970.

@@ -26,6 +26,8 @@ struct SimulatedRedis {
   };
   struct Period {
     std::optional<int64_t> sum;
+    int64_t base = 0;  // of the sum: from before this memory
+    std::string memory;
     std::map<std::string, Mark> marks;
   };
   std::map<int64_t, Period> periods;
@@ -47,15 +49,27 @@ struct SimulatedRedis {
   int64_t book_budget(const std::string& gateway, const BudgetTally::Period& told) {
     Period& period = periods[told.end];
     const auto found = period.marks.find(gateway);
-    if (found == period.marks.end() && (!period.sum || (told.confirmed.number != 0 && *period.sum < told.sum))) {
-      period.sum = told.sum;
-    }
-    const Mark mark = found == period.marks.end() ? Mark{0, told.confirmed.total} : found->second;
-    if (told.newest.number > mark.number) {
+    const bool is_new = found == period.marks.end();
+    if (is_new) learn(period, told);
+    const Mark mark = is_new ? Mark{0, told.confirmed.total} : found->second;
+    if (is_new || told.newest.number > mark.number) {
       *period.sum += told.newest.total - mark.total;
       period.marks[gateway] = {told.newest.number, told.newest.total};
     }
     return *period.sum;
+  }
+  static void learn(Period& period, const BudgetTally::Period& told) {
+    static int memories = 0;
+    if (!period.sum) {
+      period.sum = period.base = told.sum;
+      period.memory = std::to_string(++memories);
+    }
+    if (told.sum <= 0) return;
+    const bool other = !told.memory.empty() && told.memory != period.memory;
+    const int64_t raised = told.sum - (other ? period.base : *period.sum);
+    if (raised <= 0) return;
+    *period.sum += raised;
+    period.base += raised;
   }
   Nanoseconds in_window() const {
     return std::accumulate(window.begin(), window.end(), Nanoseconds{0},
@@ -176,7 +190,8 @@ class Cluster {
       if (gateway.name != telling.gateway) continue;
       gateway.window.confirm(telling.mark);
       for (size_t i = 0; i < sums.size(); ++i) {
-        gateway.budget.confirm(telling.periods[i].end, telling.periods[i].newest, sums[i]);
+        const int64_t end = telling.periods[i].end;
+        gateway.budget.confirm(end, telling.periods[i].newest, sums[i], redis.periods[end].memory);
       }
     }
     answer_lost_ = true;
@@ -227,7 +242,8 @@ TEST(SharedTally, ARedisThatForgotEverythingGetsWhatTheGatewaysKnow) {
   BudgetTally first, second;
   const auto tell = [&](BudgetTally& tally, const std::string& name) {
     const auto period = tally.periods().back();
-    tally.confirm(period.end, period.newest, redis.book_budget(name, period));
+    const int64_t sum = redis.book_budget(name, period);
+    tally.confirm(period.end, period.newest, sum, redis.periods[60].memory);
   };
   first.collect(1, {.before = 0, .end = 60, .charged = 100});
   tell(first, "first");
@@ -239,7 +255,35 @@ TEST(SharedTally, ARedisThatForgotEverythingGetsWhatTheGatewaysKnow) {
   tell(first, "first");
   second.collect(4, {.before = 0, .end = 60, .charged = 77});
   tell(second, "second");
-  EXPECT_EQ(redis.periods[60].sum, 100 + 70 + 7) << "at most what one had told between";
+  EXPECT_EQ(redis.periods[60].sum, 105 + 77) << "and what was booked between";
+}
+
+TEST(SharedTally, WhoeverComesFirstARedisThatForgotLearnsTheLargestSum) {
+  for (const bool restarted_first : {true, false}) {
+    SimulatedRedis redis;
+    const auto tell = [&](BudgetTally& tally, const std::string& name) {
+      const auto period = tally.periods().back();
+      const int64_t sum = redis.book_budget(name, period);
+      tally.confirm(period.end, period.newest, sum, redis.periods[60].memory);
+    };
+    BudgetTally stays;
+    redis.book_budget("another", {.end = 60, .newest = {.number = 1, .total = 70}});
+    stays.collect(1, {.before = 0, .end = 60, .charged = 30});
+    tell(stays, "stays");
+    EXPECT_EQ(stays.periods().back().sum, 100);
+    redis = {};
+    // One that was restarted meanwhile has 70 of its ledger, and spends 5.
+    BudgetTally restarted(70, 70);
+    restarted.collect(2, {.before = 0, .end = 60, .charged = 75});
+    for (int round = 0; round < 3; ++round) {
+      tell(restarted_first ? restarted : stays, restarted_first ? "restarted" : "stays");
+      tell(restarted_first ? stays : restarted, restarted_first ? "stays" : "restarted");
+    }
+    tell(restarted, "restarted");
+    EXPECT_EQ(redis.periods[60].sum, 105);
+    EXPECT_EQ(stays.periods().back().sum, 105);
+    EXPECT_EQ(restarted.periods().back().sum, 105);
+  }
 }
 
 TEST(WindowTally, UseKeepsItsTimeWhileRedisIsAway) {
@@ -315,7 +359,7 @@ TEST(BudgetTally, UseGoesToThePeriodInWhichItWas) {
   // Told, it is forgotten; not told, it is kept for a day.
   tally.forget(121);
   ASSERT_EQ(tally.periods().size(), 2u);
-  tally.confirm(60, tally.periods()[0].newest, 540);
+  tally.confirm(60, tally.periods()[0].newest, 540, "memory");
   tally.forget(121);
   ASSERT_EQ(tally.periods().size(), 1u);
   tally.collect(4, {.before = 560, .end = 180, .charged = 560});
