@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dialects/request_gates.h"
+
 namespace llmgw::dialects {
 namespace {
 
@@ -24,13 +26,6 @@ int64_t budget_of(Effort effort) {
     case Effort::max: return 32768;
     default: return 8192;
   }
-}
-
-Effort effort_of(int64_t budget_tokens) {
-  if (budget_tokens < 0) return Effort::unset;
-  if (budget_tokens <= 2048) return Effort::low;
-  if (budget_tokens <= 8192) return Effort::medium;
-  return Effort::high;
 }
 
 Effort clamped(Effort effort, const chat::Target& target) {
@@ -157,7 +152,7 @@ class Planner {
     if (asked.effort == Effort::none || plan_.effort != Effort::unset) return;
     Effort effort = asked.effort;
     if (effort == Effort::unset && plan_.thinking == Thinking::adaptive && asked.budget_tokens) {
-      effort = effort_of(*asked.budget_tokens);
+      effort = effort_of_budget(*asked.budget_tokens);
       context_.warnings.changed("reasoning", "this model takes an effort instead of a budget of tokens");
     }
     plan_.effort = clamped(effort, target_);

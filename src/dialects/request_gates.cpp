@@ -102,6 +102,15 @@ Sampling gate_sampling(const chat::Request& request, const chat::Target& target,
   return sampling;
 }
 
+// The steps that budgets are made of efforts with, see claude_reasoning.cpp: an effort comes back as it went.
+chat::Effort effort_of_budget(int64_t budget_tokens) {
+  constexpr int64_t kLow = 2048;
+  constexpr int64_t kMedium = 8192;
+  if (budget_tokens <= 0) return chat::Effort::unset;
+  if (budget_tokens <= kLow) return chat::Effort::low;
+  return budget_tokens <= kMedium ? chat::Effort::medium : chat::Effort::high;
+}
+
 std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat::Target& target,
                                         WriteContext& context) {
   // What every model of the last years can answer, for a target whose table has no figure.

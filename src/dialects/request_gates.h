@@ -22,6 +22,9 @@ struct Sampling {
 // Drops and clamps by the target's rules. `reasoning`: the model will reason in this call.
 Sampling gate_sampling(const chat::Request& request, const chat::Target& target, bool reasoning, WriteContext& context);
 
+// The effort for a budget of tokens, where only words are taken; unset for none and for the model's own choice (-1).
+chat::Effort effort_of_budget(int64_t budget_tokens);
+
 // max_tokens within the target's cap; the target's default if the client gave none and one is required; else nothing.
 std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat::Target& target,
                                         WriteContext& context);

@@ -94,13 +94,6 @@ void write_choice(json::Writer& w, const Plan& plan) {
   }
 }
 
-// Where a budget in tokens is asked for and only words are taken.
-Effort effort_of_budget(int64_t budget) {
-  if (budget <= 0) return Effort::unset;
-  if (budget <= 2048) return Effort::low;
-  return budget <= 8192 ? Effort::medium : Effort::high;
-}
-
 void write_effort(json::Writer& w, const chat::Request& request, const chat::Target& target, WriteContext& context) {
   const chat::Reasoning& reasoning = request.reasoning;
   Effort effort = reasoning.effort;

@@ -75,6 +75,7 @@ class RequestWriter {
   }
   void json_schema();
   Effort effort();
+  std::string_view summary() const;
   void reasoning();
   void limits();
   void others();
@@ -277,7 +278,7 @@ void RequestWriter::json_schema() {
 Effort RequestWriter::effort() {
   const chat::Reasoning& asked = request_.reasoning;
   if (target_.reasoning != chat::ReasoningStyle::effort) {
-    const bool on = asked.mode == chat::ReasoningMode::on || asked.budget_tokens.value_or(0) > 0;
+    const bool on = asked.mode != chat::ReasoningMode::unset || asked.budget_tokens.value_or(0) > 0;
     const bool wanted = on || (asked.effort != Effort::unset && asked.effort != Effort::none);
     if (wanted && asked.mode != chat::ReasoningMode::off) {
       context_.warnings.dropped("reasoning", "this model cannot be told how to reason");
@@ -291,21 +292,29 @@ Effort RequestWriter::effort() {
     return target_.effort_min;
   }
   Effort wanted = asked.effort;
-  if (wanted == Effort::unset && asked.budget_tokens.value_or(-1) >= 0) {
-    // Google's own table of its OpenAI-compatible API, 2026: low 1024, medium 8192, high 24576.
-    const int64_t budget = *asked.budget_tokens;
-    wanted = budget <= 1024 ? Effort::low : budget <= 8192 ? Effort::medium : Effort::high;
-  }
+  if (wanted == Effort::unset) wanted = effort_of_budget(asked.budget_tokens.value_or(0));
+  const bool on = asked.mode != chat::ReasoningMode::unset;
+  if (wanted == Effort::unset && on && !own_ && !target_.reasons_by_default) wanted = Effort::medium;
   if (wanted == Effort::unset) return wanted;
   const Effort fitted = std::clamp(wanted, target_.effort_min, target_.effort_max);
   if (fitted != wanted) context_.warnings.changed("reasoning", "the nearest effort that this model knows");
   return fitted;
 }
 
-void RequestWriter::reasoning() {
+// Here thoughts come only where a summary is asked for. In some dialects whoever lets the model think sees them unless
+// they ask not to.
+std::string_view RequestWriter::summary() const {
   const chat::Reasoning& asked = request_.reasoning;
+  if (!asked.summary.empty()) return asked.summary;
+  const bool on = asked.mode == chat::ReasoningMode::on || asked.mode == chat::ReasoningMode::adaptive;
+  const bool shown =
+      request_.from == Dialect::anthropic || request_.from == Dialect::bedrock || request_.from == Dialect::cohere;
+  return asked.visible.value_or(on && shown) ? "auto" : "";
+}
+
+void RequestWriter::reasoning() {
   if (target_.reasoning != chat::ReasoningStyle::effort) return;
-  const std::string_view summary = !asked.summary.empty() ? asked.summary : asked.visible.value_or(false) ? "auto" : "";
+  const std::string_view summary = this->summary();
   const bool off = effort_ == Effort::none;
   if (effort_ == Effort::unset && summary.empty()) return;
   writer_.key("reasoning").begin_object();

@@ -1,0 +1,62 @@
+// How a client tells a model to reason, over pairs of dialects.
+#include <gtest/gtest.h>
+
+#include "dialects/losses_test_support.h"
+
+namespace llmgw::dialects {
+namespace {
+
+using namespace testing_support;
+
+std::string anthropic(std::string_view members) {
+  return R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],)" + std::string(members) + "}";
+}
+
+bool has(const Conversion& done, std::string_view text) {
+  return done.body.find(text) != std::string::npos;
+}
+
+TEST(Reasoning, AnAdaptiveThoughtIsAskedOfTheResponsesApi) {
+  struct Row {
+    std::string members;
+    std::string_view sent;
+  };
+  const Row rows[] = {
+      {R"("thinking":{"type":"adaptive"})", R"("reasoning":{"effort":"medium","summary":"auto"})"},
+      {R"("thinking":{"type":"adaptive"},"output_config":{"effort":"high"})",
+       R"("reasoning":{"effort":"high","summary":"auto"})"},
+      {R"("thinking":{"type":"adaptive","display":"omitted"})", R"("reasoning":{"effort":"medium"})"},
+      {R"("thinking":{"type":"enabled","budget_tokens":2000})", R"("reasoning":{"effort":"low","summary":"auto"})"},
+      {R"("output_config":{"effort":"high"})", R"("reasoning":{"effort":"high"})"},
+  };
+  for (const Row& row : rows) {
+    const Conversion done = convert(Dialect::anthropic, anthropic(row.members), generous(Dialect::openai_responses));
+    EXPECT_TRUE(has(done, row.sent)) << row.members << done.body << done.list();
+  }
+  // Where the model does so unasked only the summary is to be asked for.
+  chat::Target reasons = generous(Dialect::openai_responses);
+  reasons.reasons_by_default = true;
+  const Conversion done = convert(Dialect::anthropic, anthropic(R"("thinking":{"type":"adaptive"})"), reasons);
+  EXPECT_TRUE(has(done, R"("reasoning":{"summary":"auto"})")) << done.body;
+  // Where it cannot reason, that is told.
+  chat::Target none = generous(Dialect::openai_responses);
+  none.reasoning = chat::ReasoningStyle::none;
+  EXPECT_TRUE(convert(Dialect::anthropic, anthropic(R"("thinking":{"type":"adaptive"})"), none).warned("thinking"));
+}
+
+TEST(Reasoning, OneBudgetIsOneEffort) {
+  for (const int budget : {1024, 1025, 2048, 2049, 8192, 8193, 8999}) {
+    const std::string body =
+        anthropic(R"("thinking":{"type":"enabled","budget_tokens":)" + std::to_string(budget) + "}");
+    const Conversion chat = convert(Dialect::anthropic, body, generous(Dialect::openai_chat));
+    const Conversion responses = convert(Dialect::anthropic, body, generous(Dialect::openai_responses));
+    for (const char* const effort : {"low", "medium", "high"}) {
+      EXPECT_EQ(has(chat, R"("reasoning_effort":")" + std::string(effort)),
+                has(responses, R"("effort":")" + std::string(effort)))
+          << budget << chat.body << responses.body;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::dialects
