@@ -205,6 +205,8 @@ inline constexpr Body kBodies[] = {
      "output_format":{"type":"json_schema","schema":{"type":"object"}}})"},
     {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],
      "thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"low"}})"},
+    {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],
+     "thinking":{"type":"adaptive"}})"},
     {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":[
       {"type":"text","text":"q"},
       {"type":"image","source":{"type":"url","url":"https://a.b/c.png"}},
@@ -246,6 +248,8 @@ inline constexpr Body kBodies[] = {
        {"text":"so"}]},{"role":"user","parts":[{"text":"q"}]}],
      "generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT"},
        "candidateCount":1}})"},
+    {chat::Dialect::gemini, R"({"contents":[{"role":"user","parts":[{"text":"q"}]}],
+     "generationConfig":{"maxOutputTokens":9000,"thinkingConfig":{"includeThoughts":true}}})"},
 
     {chat::Dialect::bedrock, R"({"system":[{"text":"Be terse."},{"cachePoint":{"type":"default","ttl":"1h"}}],
      "messages":[{"role":"user","content":[{"text":"look"},{"cachePoint":{"type":"default"}},

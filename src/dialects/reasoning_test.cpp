@@ -12,6 +12,12 @@ std::string anthropic(std::string_view members) {
   return R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],)" + std::string(members) + "}";
 }
 
+std::string gemini(std::string_view thinking) {
+  return R"({"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{"maxOutputTokens":9000,)"
+         R"("thinkingConfig":)" +
+         std::string(thinking) + "}}";
+}
+
 bool has(const Conversion& done, std::string_view text) {
   return done.body.find(text) != std::string::npos;
 }
@@ -56,6 +62,40 @@ TEST(Reasoning, OneBudgetIsOneEffort) {
           << budget << chat.body << responses.body;
     }
   }
+}
+
+// Google's models think by default: who asks to see it wants it done.
+TEST(Reasoning, WhoWantsToSeeThoughtsWantsThem) {
+  const std::string body = gemini(R"({"includeThoughts":true})");
+  struct Row {
+    Dialect dialect;
+    chat::ReasoningStyle style;
+    std::string_view sent;
+  };
+  using chat::ReasoningStyle;
+  const Row rows[] = {
+      {Dialect::anthropic, ReasoningStyle::anthropic_budget, R"("thinking":{"type":"enabled","budget_tokens":4500})"},
+      {Dialect::anthropic, ReasoningStyle::anthropic_adaptive,
+       R"("thinking":{"type":"adaptive","display":"summarized"})"},
+      {Dialect::bedrock, ReasoningStyle::anthropic_budget, R"("thinking":{"type":"enabled","budget_tokens":4500})"},
+      {Dialect::cohere, ReasoningStyle::effort, R"("thinking":{"type":"enabled")"},
+      {Dialect::openai_chat, ReasoningStyle::enable_thinking, R"("chat_template_kwargs":{"enable_thinking":true})"},
+      {Dialect::openai_responses, ReasoningStyle::effort, R"("reasoning":{"effort":"medium","summary":"auto"})"},
+      {Dialect::gemini, ReasoningStyle::gemini_budget, R"("thinkingConfig":{"includeThoughts":true})"},
+      {Dialect::gemini, ReasoningStyle::gemini_level, R"("thinkingConfig":{"includeThoughts":true})"},
+  };
+  for (const Row& row : rows) {
+    chat::Target target = generous(row.dialect);
+    target.reasoning = row.style;
+    const Conversion done = convert(Dialect::gemini, body, target);
+    EXPECT_TRUE(has(done, row.sent)) << done.body << done.list();
+    target.reasoning = ReasoningStyle::none;
+    const Conversion told = convert(Dialect::gemini, body, target);
+    EXPECT_FALSE(told.warnings.empty()) << told.body;
+  }
+  const Conversion off =
+      convert(Dialect::gemini, gemini(R"({"includeThoughts":true,"thinkingBudget":0})"), generous(Dialect::anthropic));
+  EXPECT_FALSE(has(off, "enabled")) << off.body;
 }
 
 }  // namespace

@@ -227,6 +227,8 @@ void ConfigReader::read_thinking(Value config) {
       extra("generationConfig.thinkingConfig.", key, value);
     }
   }
+  // Google's models think unless they are told not to: who wants to see it and says no more means that.
+  if (reasoning.visible == true && reasoning.mode == ReasoningMode::unset) reasoning.mode = ReasoningMode::adaptive;
 }
 
 void ConfigReader::read_format(Value mime, Value openapi, Value schema) {

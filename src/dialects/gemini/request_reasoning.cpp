@@ -74,7 +74,8 @@ void RequestWriter::write_budget() {
     return;
   }
   const bool any = reasoning.budget_tokens || reasoning.effort != Effort::unset;
-  if (!any && reasoning.mode == ReasoningMode::unset) return;  // only whether thoughts are shown
+  // Only whether thoughts are shown.
+  if (!any && (reasoning.mode == ReasoningMode::unset || is_gemini(request_.from))) return;
   int64_t budget = reasoning.budget_tokens.value_or(budget_of(reasoning.effort));
   if (budget >= 0) {
     const int64_t least = target_.budget_min;
