@@ -7,6 +7,7 @@ import json
 
 import anthropic
 import cohere
+import httpx
 import openai
 import pytest
 from google import genai
@@ -389,3 +390,22 @@ def test_what_is_lost_inside_a_message_is_told(world):
         picture = {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}
         client.chat.completions.create(model="gemini-flash", messages=[message | {"content": [picture]}])
     assert error.value.param == "messages[0].content[0]"
+
+
+@pytest.mark.parametrize("query", ["$alt=json;enum-encoding=int", "%24alt=json%3Benum-encoding%3Dint"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gpt-4o-mini",
+        "/v1beta1/projects/p/locations/europe-west4/publishers/google/models/gpt-4o-mini",
+    ],
+)
+def test_enumerations_as_numbers(world, path, query):
+    """Google's older SDKs ask for them over REST: 1 is STOP."""
+    body = {"contents": [{"role": "user", "parts": [{"text": QUESTION}]}]}
+    headers = {"x-goog-api-key": world.keys.full}
+    for verb in ("generateContent", "streamGenerateContent"):
+        answer = httpx.post(f"{world.url}{path}:{verb}?{query}", json=body, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+        last = answer.json()[-1] if verb.startswith("stream") else answer.json()
+        assert last["candidates"][0]["finishReason"] == 1

@@ -4,6 +4,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "gateway/call/retry_after.h"
+#include "gateway/conversion/enum_numbers.h"
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/header_rules.h"
 #include "gateway/failover/hold_back.h"
@@ -160,7 +161,8 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
                     .now = now_ms / 1000,
                     .started_ms = now_ms,
                     .request = &conversion_->request(),
-                    .framing = framing()},
+                    .framing = framing(),
+                    .enum_numbers = wants_enum_numbers(exchange_.head().query)},
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
           .upstream_wrapped = conversion_->provider_wraps(),
           .client_wrapped = conversion_->client_wraps(),
