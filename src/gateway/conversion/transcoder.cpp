@@ -27,6 +27,12 @@ bool says_something(const chat::StreamEvent& event) {
   }
 }
 
+// A call that the model failed to make is never shown as a clean stop, nor as a matter of safety. The others have a
+// word for it.
+bool has_word_for_malformed_call(chat::Dialect client) {
+  return client != chat::Dialect::openai_chat && client != chat::Dialect::azure && client != chat::Dialect::anthropic;
+}
+
 }  // namespace
 
 Framing framing_of(std::string_view content_type) {
@@ -91,15 +97,27 @@ Transcoder::Transcoder(const Sides& sides)
   }
 }
 
-void Transcoder::TextCounter::event(const chat::StreamEvent& event) {
+void Transcoder::Inspector::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::delta) bytes += event.text.size();
-  next->event(event);
+  if (event.kind == EventKind::finish && refuses_malformed_calls && !event.answer->choices.empty()) {
+    const chat::Choice& choice = event.answer->choices.front();
+    if (choice.finish == chat::Finish::malformed_tool) {
+      malformed = choice.explanation.empty() ? "The model tried to call a tool and failed." : choice.explanation;
+      return;
+    }
+  }
+  if (event.kind != EventKind::end || malformed.empty()) return next->event(event);
+  // Told behind the usage, which has to be paid all the same.
+  const chat::ClientError error{.kind = ErrorKind::upstream_failed, .message = malformed};
+  next->event({.kind = EventKind::error, .error = &error});
 }
 
 void Transcoder::make_sequencer(chat::EventSink& next) {
   sequencer_.emplace(next);
   said_.next = &*sequencer_;
   said_.bytes = 0;
+  said_.malformed.clear();
+  said_.refuses_malformed_calls = !has_word_for_malformed_call(sides_->client.dialect);
 }
 
 void Transcoder::resume(const Sides& sides, const chat::Usage& used) {

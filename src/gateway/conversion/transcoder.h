@@ -98,10 +98,12 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
 
  private:
   // Between reader and Sequencer.
-  struct TextCounter final : chat::EventSink {
+  struct Inspector final : chat::EventSink {
     void event(const chat::StreamEvent& event) override;
     chat::Sequencer* next = nullptr;
     uint64_t bytes = 0;
+    bool refuses_malformed_calls = false;
+    std::string malformed;  // what the provider says of a call that failed
   };
 
   void make_sequencer(chat::EventSink& next);
@@ -125,7 +127,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::optional<chat::Collector> collector_;
   std::optional<Joiner> joiner_;
   std::optional<chat::Sequencer> sequencer_;  // the same
-  TextCounter said_;
+  Inspector said_;
   http::SseReader sse_;
   http::EventStreamReader frames_;
   std::string chunk_;          // of InvokeModel's stream, unwrapped

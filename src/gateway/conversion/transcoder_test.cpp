@@ -155,6 +155,33 @@ TEST_F(TranscoderTest, WhereTheBytesAreCutDoesNotMatter) {
   }
 }
 
+// It has its own word in some dialects and is a failure in the others, with what the provider said of it.
+TEST_F(TranscoderTest, ACallThatTheModelFailedToMakeIsNoMatterOfSafety) {
+  constexpr std::string_view kMalformed =
+      R"({"candidates":[{"content":{"parts":[{"text":"so"}]},"finishReason":"MALFORMED_FUNCTION_CALL",)"
+      R"("finishMessage":"Malformed call: f("}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2}})";
+  for (const Framing framing : {Framing::json, Framing::sse}) {
+    for (const Dialect client : {Dialect::openai_chat, Dialect::anthropic}) {
+      for (const bool streamed : {false, true}) {
+        Transcoder transcoder(sides(Dialect::gemini, streamed ? Framing::sse : Framing::json, client, framing));
+        transcoder.feed(streamed ? "data: " + std::string(kMalformed) + "\n\n" : std::string(kMalformed));
+        transcoder.finish();
+        ASSERT_TRUE(transcoder.over() && transcoder.error());
+        EXPECT_EQ(transcoder.error()->kind, chat::ErrorKind::upstream_failed);
+        EXPECT_EQ(transcoder.error()->message, "Malformed call: f(");
+        EXPECT_EQ(transcoder.usage().output, 2u) << "it is paid for";
+        EXPECT_EQ(transcoder.output().find("[DONE]"), std::string::npos);
+        EXPECT_EQ(transcoder.output().find("content_filter"), std::string::npos);
+      }
+    }
+    Transcoder named(sides(Dialect::gemini, Framing::json, Dialect::openai_responses, framing));
+    named.feed(kMalformed);
+    named.finish();
+    EXPECT_FALSE(named.error());
+    EXPECT_NE(named.output().find("Malformed call: f("), std::string::npos) << named.output();
+  }
+}
+
 TEST_F(TranscoderTest, ACutArrayIsNoEnd) {
   for (const size_t at : {size_t{1}, kChunks.find('\n'), kChunks.size() - 1}) {
     Transcoder transcoder(sides(Dialect::gemini, Framing::json, Dialect::openai_chat, Framing::sse));
