@@ -174,6 +174,51 @@ TEST(WriteError, StatusesOfOtherProviders) {
   }
 }
 
+// Of the service model: the status that each name has. SDKs look at both.
+TEST(WriteError, BedrocksStatusAndNameSayTheSame) {
+  const std::map<std::string, int> model{
+      {"AccessDeniedException", 403},         {"ConflictException", 400},           {"InternalServerException", 500},
+      {"ModelErrorException", 424},           {"ModelTimeoutException", 408},       {"ResourceNotFoundException", 404},
+      {"ServiceQuotaExceededException", 400}, {"ServiceUnavailableException", 503}, {"ThrottlingException", 429},
+      {"UnrecognizedClientException", 403},   {"ValidationException", 400}};
+  const auto answer_of = [](ErrorKind kind, int status) {
+    return write_error(Dialect::bedrock, Framing::json, {.kind = kind, .message = "m", .status = status}, "");
+  };
+  constexpr int kKinds = static_cast<int>(ErrorKind::internal);
+  for (int kind = 0; kind <= kKinds; ++kind) {
+    for (const int status : {0, 400, 401, 402, 403, 404, 408, 422, 424, 429, 498, 500, 502, 503, 504, 529}) {
+      const auto answer = answer_of(static_cast<ErrorKind>(kind), status);
+      const std::string type = headers(answer)["x-amzn-errortype"];
+      ASSERT_TRUE(model.contains(type)) << type;
+      const bool plain_http = type == "ValidationException" && answer.status < 500;
+      EXPECT_TRUE(plain_http || answer.status == model.at(type))
+          << kind << " " << status << " " << answer.status << type;
+    }
+  }
+  struct Row {
+    ErrorKind kind;
+    int given;
+    int status;
+    std::string_view type;
+  };
+  constexpr Row kRows[] = {
+      {ErrorKind::upstream_failed, 500, 500, "InternalServerException"},
+      {ErrorKind::upstream_failed, 502, 500, "InternalServerException"},
+      {ErrorKind::upstream_failed, 0, 424, "ModelErrorException"},
+      {ErrorKind::upstream_failed, 424, 424, "ModelErrorException"},
+      {ErrorKind::upstream_timeout, 504, 408, "ModelTimeoutException"},
+      {ErrorKind::quota_exceeded, 429, 400, "ServiceQuotaExceededException"},
+      {ErrorKind::model_not_found, 404, 404, "ResourceNotFoundException"},
+      {ErrorKind::model_not_found, 0, 400, "ValidationException"},
+      {ErrorKind::overloaded, 529, 503, "ServiceUnavailableException"},
+  };
+  for (const Row& row : kRows) {
+    const auto answer = answer_of(row.kind, row.given);
+    EXPECT_EQ(answer.status, row.status) << row.type;
+    EXPECT_EQ(headers(answer)["x-amzn-errortype"], row.type);
+  }
+}
+
 TEST(ReadError, AnOverloadIsOneThoughTheBodyHasNoWordForIt) {
   constexpr std::string_view kBodies[] = {R"({"error":{"code":529,"message":"Busy.","status":"UNKNOWN"}})",
                                           R"({"error":{"code":500,"message":"Busy.","status":"INTERNAL"}})",

@@ -35,6 +35,29 @@ Meaning meaning_of(ErrorKind kind) {
   return {500, "InternalServerException"};
 }
 
+// SDKs tell errors by status and by name, so both say the same: a status that another provider gave stays where the
+// service model has a name for it.
+Meaning meaning_of(const chat::ClientError& error) {
+  const Meaning meaning = meaning_of(error.kind);
+  // What only AWS's SDKs tell apart, such as a wrong signature, has its name from who refused.
+  if (error.code.ends_with("Exception")) return {error.status != 0 ? error.status : meaning.status, error.code};
+  if (error.status == 0 || error.status == meaning.status) return meaning;
+  switch (error.kind) {
+    case ErrorKind::model_not_found:
+      if (error.status == 404) return {404, "ResourceNotFoundException"};
+      return meaning;
+    // Those of HTTP have no name of their own.
+    case ErrorKind::invalid_request:
+    case ErrorKind::unsupported: return {error.status < 500 ? error.status : meaning.status, meaning.type};
+    // To be tried again, which SDKs do on 500 and 503.
+    case ErrorKind::upstream_failed:
+    case ErrorKind::internal:
+      if (error.status == 503) return {503, "ServiceUnavailableException"};
+      return error.status >= 500 ? Meaning{500, "InternalServerException"} : meaning;
+    default: return meaning;
+  }
+}
+
 std::string message_body(const chat::ClientError& error) {
   std::string body;
   json::Writer(body).begin_object().member("message", error.message).end_object();
@@ -44,12 +67,11 @@ std::string message_body(const chat::ClientError& error) {
 }  // namespace
 
 ErrorAnswer write_error(const chat::ClientError& error, std::string_view request_id) {
-  const Meaning meaning = meaning_of(error.kind);
+  const Meaning meaning = meaning_of(error);
   ErrorAnswer answer;
-  answer.status = error.status != 0 ? error.status : meaning.status;
+  answer.status = meaning.status;
   answer.body = message_body(error);
-  // What only AWS's SDKs tell apart, such as a wrong signature, has its name from who refused.
-  answer.add_header("x-amzn-errortype", std::string(error.code.ends_with("Exception") ? error.code : meaning.type));
+  answer.add_header("x-amzn-errortype", std::string(meaning.type));
   if (!request_id.empty()) answer.add_header("x-amzn-requestid", std::string(request_id));
   if (error.retry_after) answer.add_header("retry-after", std::to_string(retry_after_seconds(*error.retry_after)));
   return answer;
