@@ -7,6 +7,7 @@
 #include "dialects/cohere/turn_writer.h"
 #include "dialects/losses.h"
 #include "dialects/request_gates.h"
+#include "dialects/server_tools.h"
 
 namespace llmgw::dialects::cohere {
 namespace {
@@ -286,7 +287,10 @@ class RequestWriter {
 
 Outcome<void> write_request(const chat::Request& request, const chat::Target& target, WriteContext& context,
                             std::string& out) {
-  return RequestWriter(request, target, context, out).write();
+  std::optional<chat::Request> storage;
+  const auto own = with_own_server_tools(request, target, context, storage);
+  if (!own) return std::unexpected(own.error());
+  return RequestWriter(**own, target, context, out).write();
 }
 
 }  // namespace llmgw::dialects::cohere

@@ -7,6 +7,7 @@
 #include "dialects/gemini/request_writer.h"
 #include "dialects/gemini/words.h"
 #include "dialects/losses.h"
+#include "dialects/server_tools.h"
 
 namespace llmgw::dialects::gemini {
 
@@ -166,7 +167,10 @@ void RequestWriter::warn_of_the_rest() {
 
 Outcome<void> write_request(const chat::Request& request, const chat::Target& target, WriteContext& context,
                             std::string& out) {
-  return RequestWriter(request, target, context, out).write();
+  std::optional<chat::Request> storage;
+  const auto own = with_own_server_tools(request, target, context, storage);
+  if (!own) return std::unexpected(own.error());
+  return RequestWriter(**own, target, context, out).write();
 }
 
 }  // namespace llmgw::dialects::gemini

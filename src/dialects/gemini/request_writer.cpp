@@ -111,7 +111,10 @@ void RequestWriter::write_system(const chat::List<chat::Part>& system) {
 Outcome<void> RequestWriter::write_tools() {
   if (request_.tools.empty() && !emulation_.format_tool) return {};
   if (!target_.tools) return invalid(context_.arena, "tools", "This model takes no tools.");
-  w_.key("tools").begin_array();
+  const bool any = has_functions() || std::ranges::any_of(request_.tools, [](const Tool& tool) {
+                     return tool.kind == ToolKind::opaque && is_gemini(tool.origin);
+                   });
+  if (any) w_.key("tools").begin_array();  // the others only warn
   if (has_functions()) {
     w_.begin_object().key("functionDeclarations").begin_array();
     size_t index = 0;
@@ -138,7 +141,7 @@ Outcome<void> RequestWriter::write_tools() {
     }
     ++index;
   }
-  w_.end_array();
+  if (any) w_.end_array();
   return {};
 }
 

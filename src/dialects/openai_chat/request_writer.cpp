@@ -5,6 +5,7 @@
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/words.h"
 #include "dialects/request_gates.h"
+#include "dialects/server_tools.h"
 
 namespace llmgw::dialects::openai_chat {
 namespace {
@@ -191,7 +192,10 @@ class RequestWriter {
 
 Outcome<void> write_request(const chat::Request& request, const chat::Target& target, WriteContext& context,
                             std::string& out) {
-  return RequestWriter(request, target, context, out).write();
+  std::optional<chat::Request> storage;
+  const auto own = with_own_server_tools(request, target, context, storage);
+  if (!own) return std::unexpected(own.error());
+  return RequestWriter(**own, target, context, out).write();
 }
 
 }  // namespace llmgw::dialects::openai_chat

@@ -7,6 +7,7 @@
 #include "dialects/openai_responses/input_writer.h"
 #include "dialects/openai_responses/items.h"
 #include "dialects/request_gates.h"
+#include "dialects/server_tools.h"
 #include "json/writer.h"
 
 namespace llmgw::dialects::openai_responses {
@@ -187,6 +188,13 @@ void RequestWriter::tool(const chat::Tool& tool, size_t index) {
 }
 
 void RequestWriter::named_choice(std::string_view name) {
+  const bool hosted = std::ranges::any_of(request_.tools, [&](const chat::Tool& tool) {
+    return tool.kind == chat::ToolKind::opaque && !tool.name.empty() && tool.name == name;
+  });
+  if (hosted) {
+    writer_.begin_object().member("type", name).end_object();
+    return;
+  }
   const bool custom = target_.custom_tools && std::ranges::any_of(request_.tools, [&](const chat::Tool& tool) {
                         return tool.kind == chat::ToolKind::custom && tool.name == name;
                       });
@@ -449,8 +457,11 @@ void RequestWriter::extras_of(std::string_view object) {
 }  // namespace
 
 Outcome<void> write_request(const Request& request, const Target& target, WriteContext& context, std::string& out) {
+  std::optional<chat::Request> storage;
+  const auto own = with_own_server_tools(request, target, context, storage);
+  if (!own) return std::unexpected(own.error());
   const size_t start = out.size();
-  auto written = RequestWriter(request, target, context, out).write();
+  auto written = RequestWriter(**own, target, context, out).write();
   if (!written) out.resize(start);
   return written;
 }

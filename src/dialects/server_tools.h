@@ -1,0 +1,19 @@
+// Tools that a provider runs itself. Each API has its own; a search of the web is the one that several have, so it goes
+// over in the target's words. Pure.
+#pragma once
+
+#include <optional>
+
+#include "chat/request.h"
+#include "chat/target.h"
+#include "dialects/codec.h"
+
+namespace llmgw::dialects {
+
+// The request with the target's own tools in the place of another provider's: `request` itself if there is nothing to
+// do, else a copy in `storage`. Warns of what the target has no place for. Errors: a tool that is not there has to be
+// called.
+Outcome<const chat::Request*> with_own_server_tools(const chat::Request& request, const chat::Target& target,
+                                                    WriteContext& context, std::optional<chat::Request>& storage);
+
+}  // namespace llmgw::dialects
