@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "admin/api/object_lookup.h"
 #include "admin/api/openapi.h"
 #include "admin/api/query.h"
 #include "admin/engines/engine_api.h"
@@ -29,6 +30,7 @@ bool ApiServer::owns(std::string_view path) const {
 }
 
 void ApiServer::set_state(State state) {
+  if (state.stored != nullptr) state.revoked = RevokedSessions(state.stored->objects);
   auto shared = std::make_shared<const State>(std::move(state));
   const std::lock_guard lock(mutex_);
   state_ = std::move(shared);
@@ -74,6 +76,7 @@ std::expected<Actor, ApiAnswer> ApiServer::by_session(const State* state, const 
   if (state != nullptr && state->stored != nullptr && !call.cookie.empty()) {
     actor = session_actor({.settings = state->file->admin,
                            .vault = *state->stored->secrets.vault,
+                           .revoked = state->revoked,
                            .now = now_ms / 1000,
                            .cookie = call.cookie.reveal()});
   }
@@ -165,6 +168,28 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
   co_return busy;
 }
 
+// The cookie is taken from the browser only when its session has ended: who is told that it has not may try again.
+net::Task<ApiAnswer> ApiServer::sign_out(net::Loop& loop, net::Wait wait, SignInContext context, std::string address,
+                                         int64_t now_ms) {
+  const auto session = read_session(context);
+  if (!session) co_return SignIn::end(context);
+  store::AuditEntry entry{
+      .at_ms = now_ms, .actor = session->name(), .address = std::move(address), .action = "sign-out"};
+  const auto job = [mark = session->mark, entry = std::move(entry),
+                    now_ms](store::ObjectStore* store) -> base::Result<ApiAnswer> {
+    if (store == nullptr) return store_away();
+    const auto revoked = revoke_session(*store, mark, entry, now_ms);
+    return revoked ? ApiAnswer{.status = 200, .body = {}} : store_failed(revoked.error());
+  };
+  auto answer = co_await store_.thread->call(loop, wait, job);
+  if (!answer) {
+    co_return api_error(504, "timeout", "the database did not answer in time; whether the session ended is not known");
+  }
+  if (answer->status != 200) co_return std::move(*answer);
+  co_await until_in_force(loop, wait);
+  co_return SignIn::end(context);
+}
+
 net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,
                                      int64_t now_ms) {
   if (state == nullptr || state->file->admin.oidc_issuer.empty()) {
@@ -173,12 +198,14 @@ net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::share
   if (state->stored == nullptr) co_return store_away();
   const SignInContext context{.settings = state->file->admin,
                               .vault = *state->stored->secrets.vault,
+                              .revoked = state->revoked,
                               .now = now_ms / 1000,
                               .cookie = call.cookie.reveal()};
   wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
   const bool posts = call.method == http::Method::post;
   if (call.path.ends_with("/logout")) {
-    co_return posts ? SignIn::end(context) : api_error(405, "invalid_request", "here is only POST");
+    if (!posts) co_return api_error(405, "invalid_request", "here is only POST");
+    co_return co_await sign_out(loop, wait, context, call.address, now_ms);
   }
   if (call.method != http::Method::get) co_return api_error(405, "invalid_request", "here is only GET");
   if (call.path.ends_with("/login")) co_return co_await oidc_.start(loop, wait, context, call.query);

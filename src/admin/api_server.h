@@ -48,6 +48,7 @@ class ApiServer final : public gateway::AdminEntrance {
     std::shared_ptr<const control::Config> file;
     std::shared_ptr<const control::StoredObjects> stored;  // null before the store was first loaded
     control::Environment environment;
+    RevokedSessions revoked = {};  // of what is stored; set_state() fills it in
   };
 
   struct Store {
@@ -81,6 +82,8 @@ class ApiServer final : public gateway::AdminEntrance {
   std::expected<Actor, ApiAnswer> by_session(const State* state, const ApiCall& call, int64_t now_ms);
   net::Task<ApiAnswer> oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,
                             int64_t now_ms);
+  net::Task<ApiAnswer> sign_out(net::Loop& loop, net::Wait wait, SignInContext context, std::string address,
+                                int64_t now_ms);
   std::shared_ptr<const State> state();
   void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
   net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);

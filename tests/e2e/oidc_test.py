@@ -139,6 +139,25 @@ def test_cookies(site):
     assert browser.at("/admin/v1/keys").status_code == 401
 
 
+def test_signing_out_ends_the_session_everywhere(site):
+    browser, other = Browser(site), Browser(site)
+    answer = browser.sign_in("somebody")
+    other.sign_in("somebody")
+    session = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("lgw_session="))
+    kept = {"Cookie": session.split(";")[0]}
+    assert raw.call(site.address, "GET", "/admin/v1/whoami", kept).status == 200
+    answer = browser.at("/admin/v1/logout", "POST", headers={"Origin": site.url})
+    assert answer.status_code == 200 and "Max-Age=0" in answer.headers["set-cookie"]
+    assert raw.call(site.address, "GET", "/admin/v1/whoami", kept).status == 401, "whoever kept the cookie is out"
+    assert other.at("/admin/v1/whoami").status_code == 200, "another session of the same person goes on"
+    log = other.at("/admin/v1/audit?limit=20").json()["data"]
+    assert ("sign-out", "user owner@example.com") in [(entry["action"], entry["actor"]) for entry in log]
+    assert not site.gateway.stop()
+    site.start()
+    assert raw.call(site.address, "GET", "/admin/v1/whoami", kept).status == 401, "after a restart, too"
+    assert other.at("/admin/v1/whoami").status_code == 200
+
+
 def test_another_sites_page_changes_nothing(site):
     browser = Browser(site)
     browser.sign_in("somebody")

@@ -138,20 +138,30 @@ std::optional<AdminRole> role_of(const control::AdminSettings& settings, const I
   return std::nullopt;
 }
 
-std::optional<Actor> session_actor(const SignInContext& context) {
+std::optional<Session> read_session(const SignInContext& context) {
   if (context.settings.oidc_issuer.empty()) return std::nullopt;
-  const auto session = open_cookie(context, kSessionCookie);
-  if (!session) return std::nullopt;
-  IdentityClaims claims{.subject = member(*session, "sub"), .email = member(*session, "email"), .groups = {}};
-  if (const bj::value* const groups = session->if_contains("groups"); groups != nullptr && groups->is_array()) {
+  const auto content = open_cookie(context, kSessionCookie);
+  if (!content) return std::nullopt;
+  Session session{
+      .mark = {.id = member(*content, "id"), .issued = number(*content, "issued"), .until = number(*content, "until")},
+      .claims = {.subject = member(*content, "sub"), .email = member(*content, "email"), .groups = {}}};
+  // One that has no id, of an older version, could not be ended.
+  if (session.mark.id.empty() || context.revoked.has(session.mark)) return std::nullopt;
+  if (const bj::value* const groups = content->if_contains("groups"); groups != nullptr && groups->is_array()) {
     for (const bj::value& each : groups->get_array()) {
-      if (each.is_string()) claims.groups.emplace_back(each.get_string().data(), each.get_string().size());
+      if (each.is_string()) session.claims.groups.emplace_back(each.get_string().data(), each.get_string().size());
     }
   }
+  return session;
+}
+
+std::optional<Actor> session_actor(const SignInContext& context) {
+  const auto session = read_session(context);
+  if (!session) return std::nullopt;
   // By the configuration of now: whoever was taken off the list is out.
-  const auto role = role_of(context.settings, claims);
+  const auto role = role_of(context.settings, session->claims);
   if (!role) return std::nullopt;
-  return Actor{.name = "user " + (claims.email.empty() ? claims.subject : claims.email), .role = *role};
+  return Actor{.name = session->name(), .role = *role};
 }
 
 ApiAnswer SignIn::end(const SignInContext& context) {
@@ -303,8 +313,8 @@ net::Task<ApiAnswer> SignIn::finish(net::Loop& loop, net::Wait wait, SignInConte
   const int64_t lifetime = std::chrono::duration_cast<std::chrono::seconds>(context.settings.session_lifetime).count();
   bj::array groups;
   for (const std::string& each : claims->groups) groups.push_back(bj::value(each));
-  const bj::object session{
-      {"sub", claims->subject}, {"email", claims->email}, {"groups", groups}, {"until", context.now + lifetime}};
+  const bj::object session{{"id", random_text()},    {"issued", context.now},       {"sub", claims->subject},
+                           {"email", claims->email}, {"groups", std::move(groups)}, {"until", context.now + lifetime}};
   ApiAnswer answer{.status = 303, .body = "{}"};
   answer.headers.emplace_back("location", member(*carried, "return"));
   const std::string sealed = context.vault.seal(kSessionCookie, bj::serialize(session));

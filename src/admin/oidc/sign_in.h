@@ -1,10 +1,11 @@
 // Sign-in by OpenID Connect: authorization code flow with PKCE (Core 1.0, section 3.1; RFC 7636, September 2015). What
 // a browser carries between the steps, and the session afterwards, are sealed cookies: gateways that share a store's
-// master key share sign-ins, and none remembers anything. The provider's documents are fetched when needed and kept.
+// master key share sign-ins, and what the store remembers is only which sessions were ended (revoked_sessions.h). The
+// provider's documents are fetched when needed and kept.
 //
 //   GET  /admin/v1/login?return=/path   to the provider
 //   GET  /admin/v1/callback             back from it: a session, and on to `return`
-//   POST /admin/v1/logout               ends the session in this browser
+//   POST /admin/v1/logout               ends the session, on every gateway of the store
 //
 // Any thread; each call belongs to the loop it is made on.
 #pragma once
@@ -18,6 +19,7 @@
 
 #include "admin/api/object_api.h"
 #include "admin/oidc/id_token.h"
+#include "admin/oidc/revoked_sessions.h"
 #include "base/time.h"
 #include "control/config.h"
 #include "net/loop.h"
@@ -35,6 +37,7 @@ inline constexpr int64_t kSignInSeconds = 600;
 struct SignInContext {
   const control::AdminSettings& settings;
   const store::Vault& vault;
+  const RevokedSessions& revoked;
   int64_t now = 0;          // seconds since 1970
   std::string_view cookie;  // the request's header
 };
@@ -47,6 +50,7 @@ class SignIn {
   // The reason of a refusal goes to `refused`, for the audit log.
   net::Task<ApiAnswer> finish(net::Loop& loop, net::Wait wait, SignInContext context, std::string query,
                               std::string& refused);
+  // Without its cookie, once the session was revoked.
   static ApiAnswer end(const SignInContext& context);
 
  private:
@@ -69,7 +73,17 @@ class SignIn {
   DocumentsPtr documents_;
 };
 
-// Who a session's cookie says is there; nothing without a session that is good.
+// What a session's cookie says.
+struct Session {
+  SessionMark mark;
+  IdentityClaims claims;
+
+  // For the audit log: "user jane@example.com".
+  std::string name() const { return "user " + (claims.email.empty() ? claims.subject : claims.email); }
+};
+// Nothing without a session that is good.
+std::optional<Session> read_session(const SignInContext& context);
+// Who is there by a session that is good and a role of now.
 std::optional<Actor> session_actor(const SignInContext& context);
 
 // The role that the configuration gives to somebody; nothing: none.
