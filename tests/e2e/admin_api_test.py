@@ -244,6 +244,43 @@ def test_a_team_admin_stays_in_the_team(admin):
     assert [each["name"] for each in admin.call("team-admin", "GET", "teams").json()["data"]] == ["search"]
 
 
+def test_a_team_admin_writes_for_the_teams_users_only(admin):
+    outsider = made(admin, "owner", "users", {"name": "outsider", "teams": ["other"]})
+    nobodys = made(admin, "owner", "users", {"name": "nobodys"})
+    both = made(admin, "owner", "users", {"name": "both", "teams": ["search", "other"]})
+    member = made(admin, "team-admin", "users", {"name": "member"})
+    for user in (outsider, nobodys):
+        for named in (user["id"], user["name"]):
+            refused = admin.call("team-admin", "POST", "keys", {"name": "drain", "user": named})
+            assert refused.status == 403, refused.body
+    own = made(admin, "team-admin", "keys", {"name": "of-a-member", "user": "member"})
+    made(admin, "team-admin", "keys", {"name": "of-both", "user": "both"})
+    path = f"keys/{own['id']}"
+    assert admin.call("team-admin", "PATCH", path, {"user": "outsider"}).status == 403
+    assert admin.call("team-admin", "PATCH", path, {"user": "both"}).status == 200
+    assert admin.call("team-admin", "PATCH", path, {"user": None}).status == 200
+    # LiteLLM's paths, too.
+    headers = {"Authorization": f"Bearer {admin.keys['team-admin']}"}
+    address = admin.site.address
+    drain = {"key_alias": "drain", "user_id": "outsider"}
+    assert raw.post_json(address, "/key/generate", drain, headers).status == 403
+    drain = {"key": own["id"], "user_id": "outsider"}
+    assert raw.post_json(address, "/key/update", drain, headers).status == 403
+    # A key that an admin gave to somebody else is not made the team admin's own by rotating it.
+    given = made(admin, "owner", "keys", {"name": "given", "team": "search", "user": "nobodys"})
+    assert admin.call("team-admin", "POST", f"keys/{given['id']}/rotate", {}).status == 403
+    # A user of several teams is seen, and not changed or taken away from the others.
+    assert admin.call("team-admin", "GET", f"users/{both['id']}").status == 200
+    for change in ({"teams": ["search"]}, {"rpm": 1}):
+        assert admin.call("team-admin", "PATCH", f"users/{both['id']}", change).status == 403
+    assert admin.call("team-admin", "DELETE", f"users/{both['id']}?cascade=true").status == 403
+    # Nor does anything go with a user of the team that is not the team's.
+    elsewhere = made(admin, "owner", "keys", {"name": "elsewhere", "user": "member"})
+    assert admin.call("team-admin", "DELETE", f"users/{member['id']}?cascade=true").status == 403
+    assert admin.call("owner", "DELETE", f"keys/{elsewhere['id']}").status == 200
+    assert admin.call("team-admin", "DELETE", f"users/{member['id']}?cascade=true").status == 200
+
+
 def test_concurrent_changes(admin):
     key = made(admin, "owner", "keys", {"name": "etag"})
     first = admin.call("owner", "GET", f"keys/{key['id']}")

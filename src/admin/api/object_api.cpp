@@ -81,6 +81,8 @@ class Handler {
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
   std::optional<ApiAnswer> misasked(Parameters known) const;
   bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
+  std::optional<ApiAnswer> shared_with_others(const ObjectKind& kind, const store::Object& object) const;
+  std::optional<ApiAnswer> beyond_team(const RemovalPlan& plan) const;
   std::optional<ApiAnswer> precondition(const store::Object& object) const;
   store::AuditEntry entry(std::string_view action, std::string detail) const;
 
@@ -125,6 +127,34 @@ bool Handler::owned_by_team(const ObjectKind& kind, const store::Object& object)
   const ObjectKind& of_key = *control::find_kind("key");
   const auto found = find_object(context_, of_key, {key->get_string().data(), key->get_string().size()});
   return found && owned_by_team(of_key, *found);
+}
+
+// A user of several teams is seen by the admins of each, and changed by none of them: it would be changed for all.
+std::optional<ApiAnswer> Handler::shared_with_others(const ObjectKind& kind, const store::Object& object) const {
+  if (kind.section != control::SectionId::user) return std::nullopt;
+  if (access(request_.actor.role, Action::write, kind.name) != Access::own_team) return std::nullopt;
+  boost::system::error_code error;
+  const bj::value document = bj::parse(object.document, error);
+  const bj::value* const teams = !error && document.is_object() ? document.get_object().if_contains("teams") : nullptr;
+  if (teams != nullptr && teams->is_array() && teams->get_array().size() == 1) return std::nullopt;
+  return api_error(403, "forbidden",
+                   "the user " + in_quotes(object.name) + " is in other teams, too; an admin of all teams may do this");
+}
+
+// What a team admin removes takes nothing with it that is not the team's.
+std::optional<ApiAnswer> Handler::beyond_team(const RemovalPlan& plan) const {
+  if (request_.actor.role != AdminRole::team_admin) return std::nullopt;
+  for (const ObjectChange& change : plan.changes) {
+    const auto object = context_.store.get(change.object.id);
+    if (!object) return store_failed(object.error());
+    if (!*object) continue;
+    const ObjectKind* const kind = control::find_kind((*object)->kind);
+    if (kind != nullptr && owned_by_team(*kind, **object)) continue;
+    return api_error(403, "forbidden",
+                     "something that is not of team " + in_quotes(request_.actor.team) +
+                         " depends on it; an admin of all teams may remove it");
+  }
+  return std::nullopt;
 }
 
 ApiAnswer Handler::method_not_allowed(std::string_view allowed) const {
@@ -238,6 +268,7 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   if (auto failed = precondition(object)) return *failed;
   auto plan = plan_removal(context_, request_, object);
   if (!plan) return plan.error();
+  if (auto denied = beyond_team(*plan)) return *denied;
   std::vector<store::AuditEntry> audit;
   for (ObjectChange& change : plan->changes) {
     if (change.object.id == object.id) change.expected_version = object.version;
@@ -332,6 +363,7 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
   if (!owned_by_team(kind, *object)) {
     return api_error(404, "not_found", "there is no " + std::string(kind.name) + " '" + id_or_name + "'");
   }
+  if (auto denied = action == Action::write ? shared_with_others(kind, *object) : std::nullopt) return *denied;
   switch (request_.method) {
     case Method::get: return show(kind, *object);
     case Method::patch: return update(kind, *object);

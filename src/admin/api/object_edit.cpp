@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "admin/api/object_view.h"
+#include "admin/api/team_scope.h"
 #include "control/config_loader.h"
 #include "control/objects/object_document.h"
 #include "control/units.h"
@@ -74,7 +75,6 @@ class ObjectEditor {
   Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
   Checked refer(bj::object& document, store::ObjectChange& change);
   Checked refer_to(const control::ReferenceField& field, bj::value& value, store::ObjectChange& change);
-  Checked keep_to_team(bj::object& document) const;
   Checked identify(const bj::object& document, store::Object& object);
   Checked judge(const Draft& draft);
   std::expected<Draft, ApiAnswer> finish(bj::object document, Draft draft);
@@ -216,32 +216,6 @@ ObjectEditor::Checked ObjectEditor::refer(bj::object& document, store::ObjectCha
   return {};
 }
 
-// What a team admin writes belongs to the team.
-ObjectEditor::Checked ObjectEditor::keep_to_team(bj::object& document) const {
-  if (access(request_.actor.role, Action::write, kind_.name) != Access::own_team) return {};
-  const auto refuse = [&]() -> Checked {
-    return std::unexpected(api_error(
-        403, "forbidden", "a team admin may only write what belongs to team " + in_quotes(request_.actor.team)));
-  };
-  auto team = find_object(context_, *control::find_kind("team"), request_.actor.team);
-  const std::string own = team ? team->id : request_.actor.team;
-  if (kind_.section == control::SectionId::key) {
-    if (!document.contains("team")) document["team"] = own;
-    return text_of(document, "team") == own ? Checked{} : refuse();
-  }
-  if (kind_.section == control::SectionId::user) {
-    if (!document.contains("teams")) document["teams"] = bj::array{bj::value(own)};
-    return document["teams"] == bj::array{bj::value(own)} ? Checked{} : refuse();
-  }
-  if (kind_.section == control::SectionId::assignment) {
-    const auto key = find_object(context_, *control::find_kind("key"), text_of(document, "key"));
-    boost::system::error_code error;
-    const bj::value of_key = key ? bj::parse(key->document, error) : bj::value();
-    if (of_key.is_object() && text_of(of_key.get_object(), "team") == own) return {};
-  }
-  return refuse();
-}
-
 ObjectEditor::Checked ObjectEditor::identify(const bj::object& document, store::Object& object) {
   object.kind = kind_.name;
   if (kind_.has_name()) {
@@ -376,7 +350,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
   store::Object& object = draft.change.object;
   if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
-  if (auto kept = keep_to_team(document); !kept) return std::unexpected(std::move(kept).error());
+  if (auto kept = keep_to_team(context_, request_, kind_, document); !kept)
+    return std::unexpected(std::move(kept).error());
   // The team that was filled in is a reference, too.
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
   if (auto sealed = seal(document, object.id); !sealed) return std::unexpected(std::move(sealed).error());

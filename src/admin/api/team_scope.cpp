@@ -1,0 +1,72 @@
+#include "admin/api/team_scope.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "admin/api/object_lookup.h"
+
+namespace llmgw::admin {
+namespace {
+
+namespace bj = boost::json;
+using Checked = std::expected<void, ApiAnswer>;
+
+std::string_view text_of(const bj::object& object, std::string_view field) {
+  const bj::value* const value = object.if_contains({field.data(), field.size()});
+  if (value == nullptr || !value->is_string()) return {};
+  return {value->get_string().data(), value->get_string().size()};
+}
+
+bool lists(const bj::object& object, std::string_view field, std::string_view text) {
+  const bj::value* const value = object.if_contains({field.data(), field.size()});
+  return value != nullptr && value->is_array() && std::ranges::any_of(value->get_array(), [&](const bj::value& each) {
+           return each.is_string() && each.get_string() == bj::string_view(text.data(), text.size());
+         });
+}
+
+// Whether a user, of the store by id or of the file by name, is in that team.
+bool is_member(const ApiContext& context, std::string_view user, const std::string& team) {
+  const auto found = find_object(context, *control::find_kind("user"), user);
+  if (found) {
+    boost::system::error_code error;
+    const bj::value document = bj::parse(found->document, error);
+    return !error && document.is_object() && lists(document.get_object(), "teams", team);
+  }
+  const auto& users = context.file.users;
+  const auto of_file = std::ranges::find(users, user, &control::UserConfig::name);
+  return of_file != users.end() && std::ranges::find(of_file->teams, team) != of_file->teams.end();
+}
+
+}  // namespace
+
+Checked keep_to_team(const ApiContext& context, const ApiRequest& request, const control::ObjectKind& kind,
+                     bj::object& document) {
+  if (access(request.actor.role, Action::write, kind.name) != Access::own_team) return {};
+  const auto refuse = [&]() -> Checked {
+    return std::unexpected(api_error(
+        403, "forbidden", "a team admin may only write what belongs to team " + in_quotes(request.actor.team)));
+  };
+  auto team = find_object(context, *control::find_kind("team"), request.actor.team);
+  const std::string own = team ? team->id : request.actor.team;
+  if (kind.section == control::SectionId::key) {
+    if (!document.contains("team")) document["team"] = own;
+    // A user's limits and budget are used up by whoever has a key of that user.
+    const std::string_view user = text_of(document, "user");
+    return text_of(document, "team") == own && (user.empty() || is_member(context, user, own)) ? Checked{} : refuse();
+  }
+  if (kind.section == control::SectionId::user) {
+    if (!document.contains("teams")) document["teams"] = bj::array{bj::value(own)};
+    return document["teams"] == bj::array{bj::value(own)} ? Checked{} : refuse();
+  }
+  if (kind.section == control::SectionId::assignment) {
+    const auto key = find_object(context, *control::find_kind("key"), text_of(document, "key"));
+    boost::system::error_code error;
+    const bj::value of_key = key ? bj::parse(key->document, error) : bj::value();
+    if (of_key.is_object() && text_of(of_key.get_object(), "team") == own) return {};
+  }
+  return refuse();
+}
+
+}  // namespace llmgw::admin
