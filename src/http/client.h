@@ -39,10 +39,15 @@ class ClientExchange {
 
   // True if the connection had carried a request before: the server may have closed it while this one was on its way.
   virtual bool reused() const = 0;
+  // Asked as soon as send() or read_head() failed with `closed` or `reset`: whether the server cannot have begun with
+  // the request, so that it may be sent again on a new connection. So it is on a connection that had carried requests,
+  // when nothing was received and the request was not through yet, or the close was on its way already (crossing.h);
+  // and where the server says itself that it did not look at it.
+  virtual bool may_repeat() const = 0;
   // Sends the request. Ends early, without error, when the server answers before it has read everything.
   virtual net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) = 0;
   // The head of the final response (interim ones are skipped, a 101 is final). Valid while the exchange lives.
-  // `closed` or `reset` with nothing received means that the server never saw the request, or dropped it unread.
+  // `closed` or `reset`: may_repeat() says whether the server may have seen the request.
   virtual net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) = 0;
   // The next bytes. A body cut short is an error: protocol, reset or closed.
   virtual net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) = 0;

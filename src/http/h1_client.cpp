@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "http/crossing.h"
 #include "http/h1_writer.h"
 
 namespace llmgw::http {
@@ -46,8 +47,8 @@ Result<void> write_head(std::string& out, const RequestStart& request, size_t bo
 
 }  // namespace
 
-H1ClientConnection::H1ClientConnection(Pool& owner, std::unique_ptr<net::Stream> connected)
-    : pool(owner), stream(std::move(connected)) {}
+H1ClientConnection::H1ClientConnection(Pool& owner, std::unique_ptr<net::Stream> connected, base::Duration took)
+    : pool(owner), stream(std::move(connected)), connect_time(took) {}
 
 H1ClientConnection::~H1ClientConnection() {
   --pool.open_;
@@ -74,6 +75,12 @@ H1ClientExchange::~H1ClientExchange() {
 bool H1ClientExchange::reusable() const {
   return sent_ && head_read_ && body_.done() && !excess_ && connection_->head.keep_alive &&
          connection_->head.status != 101 && !connection_->stream->disturbed();
+}
+
+bool H1ClientExchange::may_repeat() const {
+  if (!reused() || received_any_) return false;
+  const base::Duration since = connection_->pool.loop().now() - sent_at_;
+  return !sent_ || close_crossed(since, connection_->connect_time);
 }
 
 Task<Result<void>> H1ClientExchange::send(const RequestStart& request, Wait wait) {
@@ -111,6 +118,7 @@ Task<Result<void>> H1ClientExchange::send(const RequestStart& request, Wait wait
     co_return fail(result.error);
   }
   sent_ = true;
+  sent_at_ = stream.loop().now();
   co_return Result<void>{};
 }
 

@@ -15,7 +15,7 @@ namespace llmgw::http {
 // A connection and what belongs to the response at hand. Counts itself in its pool's open().
 class H1ClientConnection : public base::ListNode {
  public:
-  H1ClientConnection(Pool& pool, std::unique_ptr<net::Stream> stream);
+  H1ClientConnection(Pool& pool, std::unique_ptr<net::Stream> stream, base::Duration connect_time);
   ~H1ClientConnection();
 
   // Forgets the last response and its memory.
@@ -23,6 +23,7 @@ class H1ClientConnection : public base::ListNode {
 
   Pool& pool;
   std::unique_ptr<net::Stream> stream;
+  base::Duration connect_time;
   base::Instant idle_since;
   uint64_t requests = 0;
   std::string received;  // the response's head and what came with it
@@ -38,6 +39,7 @@ class H1ClientExchange final : public ClientExchange {
   static void operator delete(void* memory, size_t bytes) noexcept { base::MemoryPool::release(memory, bytes); }
 
   bool reused() const override { return connection_->requests > 1; }
+  bool may_repeat() const override;
   net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) override;
   net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) override;
   net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) override;
@@ -60,7 +62,8 @@ class H1ClientExchange final : public ClientExchange {
   bool head_tried_ = false;  // most heads come whole; only where one does not is its end looked for before it is read
   Headers trailers_;
   int interim_heads_ = 0;
-  bool sent_ = false;
+  base::Instant sent_at_;
+  bool sent_ = false;  // whole
   bool received_any_ = false;
   bool head_read_ = false;
   bool excess_ = false;  // the server sent more than the response

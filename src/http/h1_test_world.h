@@ -125,6 +125,7 @@ struct Fetch {
   bool in_head = false;  // where the error was: before the head was there
   bool reused = false;
   bool received_any = false;
+  bool may_repeat = false;  // of a failure before the head
   uint16_t status = 0;
   std::string headers;  // "name: value" lines
   std::string body;
@@ -185,9 +186,11 @@ struct SimUpstream {
                              .upgrade = {}};
     auto sent = co_await exchange->send(start, wait);
     fetch.received_any = exchange->received_any();
+    if (!sent) fetch.may_repeat = exchange->may_repeat();
     if (!sent) co_return sent;
     auto head = co_await exchange->read_head(wait);
     fetch.received_any = exchange->received_any();
+    if (!head) fetch.may_repeat = exchange->may_repeat();
     if (!head) co_return base::fail(head.error());
     fetch.in_head = false;
     fetch.status = (*head)->status;

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "http/crossing.h"
 #include "http/h1_writer.h"
 
 namespace llmgw::http {
@@ -37,9 +38,10 @@ bool method_has_body(std::string_view method) {
 
 }  // namespace
 
-H2ClientSession::H2ClientSession(Pool& pool, std::unique_ptr<net::Stream> stream)
+H2ClientSession::H2ClientSession(Pool& pool, std::unique_ptr<net::Stream> stream, base::Duration connect_time)
     : H2Session(std::move(stream), Side::client, settings_of(pool.options())),
       pool_(pool),
+      connect_time_(connect_time),
       opened_at_(loop().now()),
       unused_since_(opened_at_) {}
 
@@ -123,10 +125,13 @@ H2ClientExchange::~H2ClientExchange() {
   session_.leave(*this);
 }
 
-bool H2ClientExchange::reused() const {
+// A connection that others used at the time was not being closed for idleness: what ended it ended their work, too.
+bool H2ClientExchange::may_repeat() const {
+  if (received_any_) return false;
   if (id() == 0) return reused_ || session_.ended() || session_.broken();
-  if (!failed()) return reused_;
-  return unprocessed_ || (session_ended_ && session_was_idle_ && reused_);
+  if (unprocessed_) return true;
+  if (!session_ended_ || !session_was_idle_ || !reused_) return false;
+  return !sent_ || close_crossed(session_.loop().now() - sent_at_, session_.connect_time());
 }
 
 void H2ClientExchange::session_ended(const Error& error) {
@@ -183,6 +188,8 @@ Task<Result<void>> H2ClientExchange::send(const RequestStart& request, Wait wait
   session_.flush();
   while (!outgoing_.done() && !head_done_ && open()) CO_TRY_VOID(co_await changed_.wait(wait));
   if (failed() && !head_done_) co_return fail(failure_);
+  sent_ = outgoing_.done();
+  sent_at_ = session_.loop().now();
   co_return Result<void>{};
 }
 

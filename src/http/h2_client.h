@@ -28,12 +28,13 @@ class H2ClientSession final : public base::ListNode, public H2Session {
   // So young that it is as good as a new connection for whoever wants a fresh one.
   static constexpr base::Duration kFresh = std::chrono::seconds(1);
 
-  H2ClientSession(Pool& pool, std::unique_ptr<net::Stream> stream);
+  H2ClientSession(Pool& pool, std::unique_ptr<net::Stream> stream, base::Duration connect_time);
   ~H2ClientSession() override;
 
   void start();
   // Whether one more exchange may use it.
   bool has_room() const;
+  base::Duration connect_time() const { return connect_time_; }
   bool fresh() const { return loop().now() - opened_at_ <= kFresh; }
   bool unused() const { return count_ == 0; }
   bool ended() const { return ended_; }
@@ -60,6 +61,7 @@ class H2ClientSession final : public base::ListNode, public H2Session {
   base::IntrusiveList<H2ClientExchange> exchanges_;
   size_t count_ = 0;
   uint64_t requests_ = 0;
+  base::Duration connect_time_;
   base::Instant opened_at_;
   base::Instant unused_since_;
   bool retired_ = false;
@@ -72,9 +74,8 @@ class H2ClientExchange final : public ClientExchange, public H2Stream {
   explicit H2ClientExchange(H2ClientSession& session);
   ~H2ClientExchange() override;
 
-  // Once the exchange has failed: whether the server is known, or as likely as with an idle HTTP/1.1 connection, not
-  // to have seen the request.
-  bool reused() const override;
+  bool reused() const override { return reused_; }
+  bool may_repeat() const override;
   net::Task<base::Result<void>> send(const RequestStart& request, net::Wait wait) override;
   net::Task<base::Result<const ResponseHead*>> read_head(net::Wait wait) override;
   net::Task<base::Result<BodyBytes>> read_body(net::Wait wait) override;
@@ -110,6 +111,8 @@ class H2ClientExchange final : public ClientExchange, public H2Stream {
   std::string arrived_;  // body bytes that nobody has read
   std::string handed_;   // those the last read_body() gave out
   base::Error failure_{base::ErrorCode::closed, "HTTP/2 connection", 0};
+  base::Instant sent_at_;
+  bool sent_ = false;  // whole
   bool reused_ = false;
   bool session_was_idle_ = false;
   bool unprocessed_ = false;  // the server said that it has not looked at the request

@@ -321,7 +321,7 @@ TEST_P(H2Client, DeadlineAndCancellationEndAWait) {
 
 struct Outcome {
   ErrorCode error = ErrorCode::internal;
-  bool reused = false;
+  bool may_repeat = false;
   bool received_any = false;
 };
 
@@ -341,7 +341,7 @@ Task<Outcome> fail_once(Client& client) {
   } else {
     outcome.error = sent.error().code;
   }
-  outcome.reused = (*exchange)->reused();
+  outcome.may_repeat = (*exchange)->may_repeat();
   outcome.received_any = (*exchange)->received_any();
   co_return outcome;
 }
@@ -438,7 +438,7 @@ TEST_P(H2Client, FailuresAreToldApart) {
       outcome = co_await fail_once(client);
     });
     EXPECT_EQ(outcome.error, test.expected.error) << test.name << ": " << base::to_string(outcome.error);
-    EXPECT_EQ(outcome.reused, test.expected.reused) << test.name;
+    EXPECT_EQ(outcome.may_repeat, test.expected.may_repeat) << test.name;
     EXPECT_EQ(outcome.received_any, test.expected.received_any) << test.name;
   }
 }
@@ -461,12 +461,34 @@ TEST_P(H2Client, RequestThatMeetsAClosedConnectionMayBeRepeated) {
     EXPECT_EQ(first.status, 204);
     const Outcome outcome = co_await fail_once(client);
     EXPECT_EQ(outcome.error, ErrorCode::closed);
-    EXPECT_TRUE(outcome.reused);
+    EXPECT_TRUE(outcome.may_repeat);
     EXPECT_FALSE(outcome.received_any);
     auto again = co_await call(client, "GET", "/");
     EXPECT_EQ(again.status, 204);
   });
   EXPECT_EQ(client.pool.connects(), 2u);
+}
+
+// Without a word, but after a while: it had the request.
+TEST_P(H2Client, RequestThatTheServerHadIsNotRepeated) {
+  TestWorld world(GetParam(), echo);
+  RawServer raw(world);
+  Client client(world);
+  world.run([&]() -> Task<void> {
+    world.tasks.spawn([](RawServer& on, net::Loop& loop) -> Task<void> {
+      auto peer = co_await on.accept();
+      (void)co_await peer->next_of(FrameType::headers, 1);
+      co_await peer->send(frame_bytes(FrameType::headers, kEndHeaders | kEndStream, 1, response_block("204")));
+      (void)co_await peer->next_of(FrameType::headers, 3);
+      (void)co_await net::sleep_for(loop, 300ms);
+    }(raw, world.loop));
+    auto first = co_await call(client, "GET", "/");
+    EXPECT_EQ(first.status, 204);
+    const Outcome outcome = co_await fail_once(client);
+    EXPECT_EQ(outcome.error, ErrorCode::closed);
+    EXPECT_FALSE(outcome.may_repeat);
+    EXPECT_FALSE(outcome.received_any);
+  });
 }
 
 TEST_P(H2Client, GoawayLetsEarlierRequestsFinish) {
@@ -493,7 +515,7 @@ TEST_P(H2Client, GoawayLetsEarlierRequestsFinish) {
     }(client, status));
     const Outcome refused = co_await fail_once(client);
     EXPECT_EQ(refused.error, ErrorCode::closed);
-    EXPECT_TRUE(refused.reused);
+    EXPECT_TRUE(refused.may_repeat);
     auto answer = co_await call(client, "GET", "/again");
     EXPECT_EQ(answer.status, 201);
     EXPECT_TRUE(co_await world.until([&] { return status == 200; }));
@@ -637,7 +659,7 @@ TEST(H2ClientTimeouts, SilentServerIsAskedAndGivenUp) {
     EXPECT_TRUE((co_await (*exchange)->send(request, {})).has_value());
     auto head = co_await (*exchange)->read_head({});
     EXPECT_EQ(head.error().code, ErrorCode::reset);
-    EXPECT_FALSE((*exchange)->reused());
+    EXPECT_FALSE((*exchange)->may_repeat());
     EXPECT_GT(world.loop.now() - start, 60s);
     EXPECT_LT(world.loop.now() - start, 80s);
   });

@@ -90,6 +90,7 @@ struct Pool::Opening {
 
 Task<Result<std::unique_ptr<ClientExchange>>> Pool::open_connection(Wait wait) {
   Opening opening(*this);
+  const base::Instant began = loop_.now();
   auto stream = co_await connect_({std::min(wait.deadline, loop_.now() + options_.connect_timeout), wait.cancellation});
   if (!stream) {
     ++connect_failures_;
@@ -98,10 +99,11 @@ Task<Result<std::unique_ptr<ClientExchange>>> Pool::open_connection(Wait wait) {
   }
   opening.established = true;
   last_was_h2_ = is_h2(**stream);
+  const base::Duration took = loop_.now() - began;
   if (!last_was_h2_) {
-    co_return std::make_unique<H1ClientExchange>(std::make_unique<H1ClientConnection>(*this, std::move(*stream)));
+    co_return std::make_unique<H1ClientExchange>(std::make_unique<H1ClientConnection>(*this, std::move(*stream), took));
   }
-  auto* session = new H2ClientSession(*this, std::move(*stream));
+  auto* session = new H2ClientSession(*this, std::move(*stream), took);
   sessions_.push_back(*session);
   if (retired_) session->retire();
   auto exchange = std::make_unique<H2ClientExchange>(*session);

@@ -55,6 +55,7 @@ TEST(Pool, AJustClosedConnectionIsTold) {
     ASSERT_TRUE(second.error);
     EXPECT_TRUE(second.reused);
     EXPECT_FALSE(second.received_any);
+    EXPECT_TRUE(second.may_repeat);
     EXPECT_TRUE(second.error->code == ErrorCode::closed || second.error->code == ErrorCode::reset);
     Fetch again;
     up.start(again, "GET", "/b", {}, {}, true);
@@ -62,6 +63,78 @@ TEST(Pool, AJustClosedConnectionIsTold) {
     EXPECT_FALSE(again.reused);
     EXPECT_EQ(up.peers.size(), 2u);
   }
+}
+
+// How long after the second request on a connection its server closes it, and what that says.
+struct CloseCase {
+  base::Duration connect_time;
+  base::Duration after;
+  bool may_repeat;
+};
+
+// A server that had the request may have worked on it: only a close that was on its way already is told as one.
+TEST(Pool, ACloseThatComesLaterIsOfAServerThatHadTheRequest) {
+  for (const CloseCase& test :
+       {CloseCase{0ms, 0ms, true}, CloseCase{0ms, 45ms, true}, CloseCase{0ms, 55ms, false}, CloseCase{0ms, 5s, false},
+        CloseCase{200ms, 195ms, true}, CloseCase{200ms, 205ms, false}, CloseCase{2s, 245ms, true},
+        CloseCase{2s, 255ms, false}}) {
+    for (const bool reset : {false, true}) {
+      SimUpstream up;
+      up.connect_time = test.connect_time;
+      Fetch first;
+      up.start(first, "POST", "/a", "{}");
+      up.world.run_for(test.connect_time);
+      answer(up, 0);
+      Fetch second;
+      up.start(second, "POST", "/b", "{}");
+      up.world.run_for(test.after);
+      if (reset) {
+        up.peers[0]->reset();
+      } else {
+        up.peers[0]->close();
+      }
+      up.world.run_for(1ms);
+      ASSERT_TRUE(second.error && second.reused && !second.received_any);
+      EXPECT_EQ(second.may_repeat, test.may_repeat) << test.connect_time << " " << test.after << " " << reset;
+    }
+  }
+}
+
+TEST(Pool, ARequestThatWasNotThroughMayBeRepeatedWhenever) {
+  const std::string large(size_t{4} << 20, 'x');
+  for (const bool kept : {true, false}) {
+    SimUpstream up;
+    Fetch first;
+    if (kept) {
+      up.start(first, "GET", "/a");
+      answer(up, 0);
+    }
+    Fetch second;
+    up.start(second, "POST", "/b", large);
+    up.world.run_for(10s);
+    ASSERT_FALSE(second.done);
+    up.peers[0]->reset();
+    up.world.run_for(1ms);
+    ASSERT_TRUE(second.error);
+    EXPECT_EQ(second.reused, kept);
+    EXPECT_EQ(second.may_repeat, kept);
+  }
+}
+
+TEST(Pool, NothingIsRepeatedThatWasAnswered) {
+  SimUpstream up;
+  Fetch first;
+  up.start(first, "GET", "/a");
+  answer(up, 0);
+  Fetch second;
+  up.start(second, "GET", "/b");
+  up.world.run_for(1ms);
+  up.peers[0]->send("HTTP/1.1 200");
+  up.world.run_for(1ms);
+  up.peers[0]->close();
+  up.world.run_for(1ms);
+  ASSERT_TRUE(second.error && second.reused);
+  EXPECT_FALSE(second.may_repeat);
 }
 
 TEST(Pool, AFreshConnectionIsNew) {

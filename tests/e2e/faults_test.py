@@ -277,6 +277,21 @@ def test_closed_idle_connections_are_not_noticed(wire, request_id, script):
         assert answer.json()["id"] == "chatcmpl-scripted"
 
 
+def test_nothing_is_repeated_that_the_upstream_worked_on(wire, request_id):
+    """A kept connection that closes while the upstream thinks: it had the request, and may have charged for it."""
+    answers = {}
+    for number in range(12):
+        own = f"{request_id}-{number}"
+        answers[own] = ask(wire, "think-and-close-on-reuse", own)
+    # Each worker's first request is on a new connection, which may be another test's kept one.
+    failed = [own for own, answer in answers.items() if answer.status == 502]
+    assert failed and all(answers[own].status == 200 for own in answers if own not in failed)
+    for own in answers:
+        assert len(wire.upstream.find(own)) == 1, own
+        if own in failed:
+            assert "broke" in error_of(answers[own], CHAT)
+
+
 @pytest.mark.parametrize("script", ["close", "reset", "cut-in-body", "garbage"])
 def test_nothing_is_repeated_on_a_new_connection(wire, request_id, script):
     """There the upstream has seen the request, and may have charged for it."""

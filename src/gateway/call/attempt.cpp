@@ -112,10 +112,10 @@ std::unexpected<Error> Call::proxy_wants_credentials() {
   return fail(ErrorCode::permission, net::kProxyWantsCredentials);
 }
 
-// The server had closed the idle connection before it saw our request. Repeating is safe: nothing was received.
+// The server had closed the idle connection before it saw our request: repeating is safe. One that closes later had the
+// request, and what it did with it nobody knows; that is a failure like any other.
 bool Call::hit_closed_connection(const ClientExchange& upstream, const Error& error) {
-  return upstream.reused() && !upstream.received_any() &&
-         (error.code == ErrorCode::closed || error.code == ErrorCode::reset);
+  return (error.code == ErrorCode::closed || error.code == ErrorCode::reset) && upstream.may_repeat();
 }
 
 void Call::warn_of_failure(const Error& error) {

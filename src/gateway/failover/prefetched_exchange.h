@@ -16,6 +16,7 @@ class PrefetchedExchange final : public http::ClientExchange {
       : inner_(std::move(inner)), first_(std::move(first)), all_(all) {}
 
   bool reused() const override { return inner_->reused(); }
+  bool may_repeat() const override { return false; }
   net::Task<base::Result<void>> send(const http::RequestStart& request, net::Wait wait) override {
     return inner_->send(request, wait);
   }

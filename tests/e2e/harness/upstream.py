@@ -452,6 +452,16 @@ async def close_on_reuse(connection, request):
     await connection.answer(json.dumps(CHAT).encode())
 
 
+@script("think-and-close-on-reuse")
+async def think_and_close_on_reuse(connection, request):
+    """The first request of a connection is answered; the second is worked on for a while, then there is no answer."""
+    if connection.served:
+        await asyncio.sleep(0.3)
+        connection.writer.close()
+        return
+    await connection.answer(json.dumps(CHAT).encode())
+
+
 @script("echo-headers")
 async def echo_headers(connection, request):
     await connection.answer(json.dumps({"headers": request.headers, "target": request.target}).encode())
