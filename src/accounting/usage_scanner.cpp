@@ -85,6 +85,7 @@ void UsageScanner::feed_sse(std::string_view bytes) {
 }
 
 void UsageScanner::feed_json(std::string_view bytes) {
+  if (!began_) began_ = !std::ranges::all_of(bytes, is_space);
   while (!bytes.empty()) {
     switch (mode_) {
       case Mode::structure: scan(bytes); break;

@@ -30,6 +30,10 @@ class UsageScanner {
   // Framing::event_stream: the bytes that follow are another event's payload.
   void next_document();
 
+  // Framing::json and json_array: the document has begun, and no container or string of it is open. One that was cut
+  // is not whole; whether a whole one is valid is not told.
+  bool whole() const { return began_ && mode_ == Mode::structure && depth_ <= 0 && carry_.in_string == 0; }
+
   // Whether a usage object has been read to its end.
   bool seen() const { return seen_; }
   // What is known so far, in the neutral split. Call when the answer has ended, or where it broke off.
@@ -111,6 +115,7 @@ class UsageScanner {
   const chat::Framing framing_;
   const uint32_t depths_;  // bit set of the depths at which the member may stand
 
+  bool began_ = false;  // there was more than white space
   Mode mode_ = Mode::structure;
   Line line_ = Line::start;
   uint8_t line_matched_ = 0;  // bytes of "data:" seen

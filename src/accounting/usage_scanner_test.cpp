@@ -241,6 +241,31 @@ TEST(UsageScanner, PayloadsOfAnEventStream) {
   EXPECT_EQ(scanner.usage(), make(3, 4));
 }
 
+TEST(UsageScanner, ADocumentIsWholeWithItsLastByteAndNotBefore) {
+  for (const auto& c : kCases) {
+    if (c.framing != Framing::json && c.framing != Framing::json_array) continue;
+    UsageScanner scanner(c.dialect, c.framing);
+    const std::string_view text = std::string_view(c.text).substr(0, std::string_view(c.text).find_last_of("}]") + 1);
+    for (size_t at = 0; at < text.size(); ++at) {
+      ASSERT_FALSE(scanner.whole()) << c.name << " before byte " << at;
+      scanner.feed(text.substr(at, 1));
+    }
+    EXPECT_EQ(scanner.whole(), !text.empty()) << c.name;
+    scanner.feed("\r\n ");
+    EXPECT_EQ(scanner.whole(), !text.empty()) << c.name;
+  }
+}
+
+TEST(UsageScanner, WhiteSpaceAloneIsNoDocument) {
+  UsageScanner scanner(Dialect::openai_chat, Framing::json);
+  scanner.feed(" \n\n");
+  EXPECT_FALSE(scanner.whole());
+  scanner.feed("\"a");
+  EXPECT_FALSE(scanner.whole());
+  scanner.feed("]\"");
+  EXPECT_TRUE(scanner.whole());
+}
+
 TEST(UsageScanner, StateStaysSmall) {
   EXPECT_LE(sizeof(UsageScanner), 400U);
 }

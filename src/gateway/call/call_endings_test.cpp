@@ -57,6 +57,7 @@ struct Said {
   std::string_view type = "text/event-stream";
   std::string body;
   std::string_view status = "200 OK";
+  bool to_close = false;  // the end of the connection ends it, as with HTTP/1.0
 };
 
 class Instance {
@@ -94,9 +95,11 @@ class Instance {
     (void)co_await net::sleep_for(world_.loop(), own.after);
     char length[20];
     std::snprintf(length, sizeof length, "%zx\r\n", own.body.size());
+    const std::string answer_head = "HTTP/1.1 " + std::string(own.status) +
+                                    "\r\nconnection: close\r\ncontent-type: " + std::string(own.type) + "\r\n";
+    const std::string chunk = own.body.empty() ? "" : length + own.body + "\r\n";
     const std::string answer =
-        "HTTP/1.1 " + std::string(own.status) + "\r\nconnection: close\r\ncontent-type: " + std::string(own.type) +
-        "\r\ntransfer-encoding: chunked\r\n\r\n" + (own.body.empty() ? "" : length + own.body + "\r\n") + "0\r\n\r\n";
+        answer_head + (own.to_close ? "\r\n" + own.body : "transfer-encoding: chunked\r\n\r\n" + chunk + "0\r\n\r\n");
     (void)co_await net::write_all(*stream, answer, {});
   }
 
@@ -292,6 +295,30 @@ const Ending kEndings[] = {
      false,
      {.type = "text/html", .body = "<html>no</html>"},
      "upstream_failed"},
+    {"chat_document_cut",
+     "openai",
+     "/v1/chat/completions",
+     false,
+     {.type = "application/json", .body = R"({"id":"c","choices":[{"message":{"content":"He)"},
+     "upstream_failed"},
+    {"chat_document_empty",
+     "openai",
+     "/v1/chat/completions",
+     false,
+     {.type = "application/json", .body = ""},
+     "upstream_failed"},
+    {"embeddings_cut",
+     "openai",
+     "/v1/embeddings",
+     false,
+     {.type = "application/json; charset=utf-8", .body = R"({"data":[{"embedding":[0.1)"},
+     "upstream_failed"},
+    {"document_to_the_close",
+     "openai",
+     "/v1/chat/completions",
+     false,
+     {.type = "application/json", .body = "{\"id\":\"]\"}\n", .to_close = true},
+     ""},
     {"object_that_failed",
      "openai",
      "/v1/fine_tuning/jobs",
@@ -301,6 +328,54 @@ const Ending kEndings[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Endings, EveryEnding, testing::ValuesIn(kEndings),
                          [](const auto& each) { return std::string(each.param.name); });
+
+// Where the end of the connection ends an answer, its JSON alone shows that it was cut.
+TEST_F(EndingsTest, ADocumentCutByTheCloseIsNoAnswer) {
+  start("openai", kOnce);
+  int calls = 0;
+  for (const std::string_view body : {"", "{", R"({"id":"c","choices":[{"message":{"content":"He)",
+                                      R"({"usage":{"prompt_tokens":1,"completion_tokens":2})", R"({"error":{"m)"}) {
+    instances_[0]->said = {.type = "application/json", .body = std::string(body), .to_close = true};
+    const std::string answer = ask("/v1/chat/completions", false);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 502")) << body << "\n" << answer;
+    EXPECT_NE(answer.find("broke before its answer was complete"), std::string::npos) << answer;
+    EXPECT_EQ(logged("error_type"), "\"upstream_failed\"");
+    EXPECT_EQ(metric({"llm_errors_total{", "error_type=\"upstream_failed\""}), ++calls);
+    worker_.reset();
+    instances_.clear();
+    start("openai", kOnce);
+  }
+}
+
+// What has gone out cannot be taken back: the transfer to the client is left without its end.
+TEST_F(EndingsTest, ALongDocumentCutByTheCloseLooksCut) {
+  start("openai", kOnce);
+  const std::string long_body = R"({"choices":[{"message":{"content":")" + std::string(512 * 1024, 'x');
+  int calls = 0;
+  for (const std::string& body : {long_body, std::string(" \r\n")}) {
+    instances_[0]->said = {.type = "application/json", .body = body, .to_close = true};
+    const std::string answer = ask("/v1/chat/completions", false);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer.substr(0, 400);
+    EXPECT_FALSE(answer.ends_with("0\r\n\r\n"));
+    EXPECT_EQ(logged("error_type"), "\"upstream_failed\"");
+    EXPECT_EQ(instance_requests("\"first\"", "\"failure\""), ++calls);
+  }
+}
+
+TEST_F(EndingsTest, AnArrayCutByTheCloseLooksCut) {
+  start("google", kOnce);
+  const std::string element = R"({"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}]})";
+  const auto ask_array = [&](const std::string& body) {
+    instances_[0]->said = {.type = "application/json", .body = body, .to_close = true};
+    return exchange("POST /v1beta/models/m:streamGenerateContent HTTP/1.1\r\nhost: g\r\nconnection: close\r\n" +
+                    ("x-goog-api-key: " + std::string(kKey)) + "\r\ncontent-length: 43\r\n\r\n" +
+                    R"({"contents":[{"parts":[{"text":"hello"}]}]})");
+  };
+  EXPECT_NE(ask_array("[" + element + "]").find(element + "]"), std::string::npos);
+  EXPECT_EQ(logged("error_type"), "");
+  (void)ask_array("[" + element);
+  EXPECT_EQ(logged("error_type"), "\"upstream_failed\"");
+}
 
 TEST_F(EndingsTest, WhatWasHeldBackAndIsPassedOnFailsOnce) {
   start("openai", "attempts = 2\nhold_back = 100\nfailures_out = 2\n");

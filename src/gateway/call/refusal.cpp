@@ -118,6 +118,12 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
     if (!doubtful && !may_be_error({first.data.data(), first.data.size()}, streams())) break;
     enough = kErrorBodyBytesMax;
   }
+  // Nothing has gone out of a cut one: the client can be told.
+  const bool may_be_cut = first.done && head.framing == http::Framing::until_close;
+  if (may_be_cut && framing() != chat::Framing::sse && is_own_answer(match_.operation) && is_plain_json(head) &&
+      !is_whole_document({first.data.data(), first.data.size()})) {
+    co_return co_await break_off({base::ErrorCode::closed, kNoEnd}, chat::Framing::json, false);
+  }
   if (doubtful && first.done) {
     if (beginning.bytes.empty()) beginning = {.bytes = {first.data.begin(), first.data.end()}, .done = true};
     co_return co_await relay_cleaned(upstream, head, std::move(beginning));

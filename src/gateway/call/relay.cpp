@@ -24,6 +24,12 @@ namespace {
 // Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
 constexpr uint64_t kCodedBytesPerTextByte = 4;
 
+// Of a document: whether it came to its end.
+std::optional<chat::ErrorKind> failure_of(const std::optional<StreamEnding>& ending, bool document_ended) {
+  if (ending) return ending->failure();
+  return document_ended ? std::nullopt : std::optional(chat::ErrorKind::upstream_failed);
+}
+
 }  // namespace
 
 Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, const http::BodyBytes* first) {
@@ -44,9 +50,10 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const chat::Framing shape = streams ? chat::Framing::sse : array ? chat::Framing::json_array : chat::Framing::json;
   std::optional<StreamEnding> ending;
   if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
-  // Where only the end of the connection ends the stream, a cut looks like an end: the stream itself must have said so.
-  // Elsewhere a provider's front may end in order what its engine broke off.
-  const bool cut_looks_whole = streams && head.framing == http::Framing::until_close;
+  const bool document = framing() == shape && is_own_answer(match_.operation) && is_plain_json(head);
+  // Where only the end of the connection ends the answer, a cut looks like an end: the answer itself must have said so.
+  // Elsewhere a provider's front may end in order what its engine broke off in the middle of a stream.
+  const bool cut_looks_whole = (streams || document) && head.framing == http::Framing::until_close;
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   FirstContent content;
   ErrorFilter errors(shape);
@@ -70,7 +77,8 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (cursor_) cursor_->feed(data);
     const bool done = bytes->done;
     if (ending) ending->feed(data, done, text_ ? &*text_ : nullptr);
-    const bool whole = cut_looks_whole ? ending->said_end() : !(done && ending && ending->cut());
+    const bool ended = streams ? ending->said_end() : !document || usage_->whole();
+    const bool whole = cut_looks_whole ? ended : !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
     if (text_ && ending && (text_->says_error() || errors.holds())) [[unlikely]] {
       data = clean_events(errors, data, done || ending->at_boundary());
@@ -79,13 +87,13 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    if (done && whole) account_ending(ending ? ending->failure() : std::nullopt, ending && ending->told_error());
+    if (done && whole) account_ending(failure_of(ending, ended || error_), ending && ending->told_error());
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, shape, ending->at_boundary());
+      co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, ending && ending->at_boundary());
     }
     if (done) {
       if (head.status < 400) note_ending();
@@ -151,7 +159,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (!data.empty() && tap.content()) note_piece(true, arrived, last_piece);
     if (done && !may_end) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, kShape, tap.at_boundary());
+      co_return co_await break_off({ErrorCode::closed, kNoEnd}, kShape, tap.at_boundary());
     }
     if (done) co_return note_ending();
   }

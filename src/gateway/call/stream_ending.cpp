@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "dialects/codec.h"
 #include "dialects/openai/error_reader.h"
@@ -101,6 +102,18 @@ std::optional<ErrorKind> failure_of(const EventStreamTap& tap, json::Parser& par
   }
   if (tap.end_known() && !tap.stopped()) return ErrorKind::upstream_failed;
   return std::nullopt;
+}
+
+bool is_plain_json(const http::ResponseHead& head) {
+  return head.status == 200 && head.framing != http::Framing::none &&
+         head.headers.value(http::HeaderId::content_encoding).empty() &&
+         head.headers.value(http::HeaderId::content_type).find("json") != std::string_view::npos;
+}
+
+bool is_whole_document(std::string_view document) {
+  accounting::UsageScanner scanner(chat::Dialect::openai_chat, Framing::json);
+  scanner.feed(document);
+  return scanner.whole();
 }
 
 StreamEnding::StreamEnding(chat::Dialect dialect, Framing framing, bool ends_known, json::Parser& parser)

@@ -17,11 +17,15 @@
 #include "chat/stream.h"
 #include "dialects/stream_boundary.h"
 #include "dialects/stream_end.h"
+#include "http/message.h"
 #include "json/reader.h"
 
 namespace llmgw::gateway {
 
 class EventStreamTap;
+
+// Why an answer broke off whose transfer ended in order.
+inline constexpr const char* kNoEnd = "the answer has no end";
 
 // What the event of a stream fails with, or nothing if it is no error: read as a conversion reads it.
 std::optional<chat::ErrorKind> error_in_event(chat::Dialect dialect, const chat::WireEvent& event,
@@ -35,6 +39,12 @@ std::optional<chat::ErrorKind> error_in_document(chat::Dialect dialect, std::str
 // The same of AWS's frames, when the last of them have been fed. Of models whose events are not known by name it is
 // not told whether they were cut.
 std::optional<chat::ErrorKind> failure_of(const EventStreamTap& tap, json::Parser& parser);
+
+// A JSON document that came as it is, so that it shows whether it came to its end.
+bool is_plain_json(const http::ResponseHead& head);
+
+// Of all that came of a JSON document: it was not cut.
+bool is_whole_document(std::string_view document);
 
 class StreamEnding {
  public:
