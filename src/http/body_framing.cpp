@@ -25,6 +25,8 @@ base::Result<BodyPiece> BodyReader::feed(std::string_view bytes) {
     case Framing::chunked: {
       TRY(decoded, chunked_.feed(bytes));
       piece = decoded;
+      // The size that is announced is enough to refuse it: the data might be slow in coming, or never come.
+      if (chunked_.announced_bytes() > body_bytes_max_) return base::fail(ErrorCode::too_large, "body too large");
       break;
     }
     case Framing::until_close:

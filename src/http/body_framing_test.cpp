@@ -77,6 +77,10 @@ TEST(BodyReader, KeepsItsLimit) {
   EXPECT_TRUE(chunked.feed("5\r\nhello\r\n").has_value());
   EXPECT_EQ(chunked.feed("1\r\n!").error().code, ErrorCode::too_large);
   EXPECT_EQ(chunked.body_bytes(), 5u);
+  BodyReader announced(Framing::chunked, 0, 5);
+  EXPECT_TRUE(announced.feed("2\r\nhe\r\n4").has_value());
+  EXPECT_EQ(announced.feed("\r\n").error().code, ErrorCode::too_large) << "refused before its data";
+  EXPECT_EQ(announced.feed("llo").error().code, ErrorCode::too_large);
   BodyReader open(Framing::until_close, 0, 5);
   EXPECT_TRUE(open.feed("hello").has_value());
   EXPECT_EQ(open.feed("!").error().code, ErrorCode::too_large);

@@ -36,6 +36,8 @@ class ChunkedDecoder {
   // repeats.
   base::Result<BodyPiece> feed(std::string_view bytes);
   bool done() const { return state_ == State::done; }
+  // Of all chunks whose sizes are known.
+  uint64_t announced_bytes() const { return total_; }
 
   // Appends the trailers a recipient may use: those of names the gateway gives a meaning to are left out (RFC 9110,
   // section 6.5.1). Once done; the views point into this object.

@@ -194,8 +194,6 @@ Task<Result<bool>> H1Connection::read_head() {
     }
     take({bytes->data(), bytes->size()});
   }
-  // The limit on bodies is the handler's, which answers in its dialect: the reader only counts.
-  body_reader_ = BodyReader::of(head_);
   body_started_at_ = loop().now();
   continue_pending_ = head_.expect_continue;
   body_read_ = head_.framing == Framing::none;
@@ -278,10 +276,10 @@ Task<Result<std::span<char>>> H1Connection::read_sized_body() {
 Task<Result<std::span<char>>> H1Connection::read_chunked_body(uint64_t bytes_max) {
   std::string_view input = received_.view().substr(head_bytes_);
   uint64_t arrived = input.size();
+  body_reader_ = BodyReader::of(head_, bytes_max);
   for (;;) {
     while (!input.empty() && !body_reader_.done()) {
       CO_TRY(piece, body_reader_.feed(input));
-      if (chunked_body_.size() + piece.data.size() > bytes_max) co_return fail(ErrorCode::too_large, "request body");
       chunked_body_.insert(chunked_body_.end(), piece.data.begin(), piece.data.end());
       input.remove_prefix(piece.consumed);
     }

@@ -222,6 +222,16 @@ TEST(H1Server, TooLargeIsAnsweredAndNotOvertaken) {
   }
 }
 
+// The size of a chunk is enough: its client may wait for an answer before it goes on.
+TEST(H1Server, AChunkThatIsAnnouncedTooLargeIsRefusedAtOnce) {
+  for (const char* sizes : {"10001\r\n", "7fffffffffffffff\r\nx", "1\r\nx\r\n10000;a=b\r\n"}) {
+    SimServer world(echo);
+    Peer client = world.connect();
+    client.send(std::string("POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n") + sizes);
+    EXPECT_TRUE(client.receive(1s).starts_with("HTTP/1.1 413 ")) << sizes;
+  }
+}
+
 // A client that first sends everything and only then reads, however large.
 TEST(H1Server, ALargeRefusedUploadIsReadToItsEnd) {
   SimServer world(echo);
