@@ -62,7 +62,7 @@ Kind Reader::kind() const {
 
 bool Reader::enter_object() {
   if (current() != '{') return fail("expected an object");
-  if (++depth_ > kDepthMax) return fail("nested too deeply");
+  if (++depth_ > kDepthMax) return fail(kTooDeep);
   ++token_;
   first_ = true;
   return true;
@@ -70,7 +70,7 @@ bool Reader::enter_object() {
 
 bool Reader::enter_array() {
   if (current() != '[') return fail("expected an array");
-  if (++depth_ > kDepthMax) return fail("nested too deeply");
+  if (++depth_ > kDepthMax) return fail(kTooDeep);
   ++token_;
   first_ = true;
   return true;
@@ -193,7 +193,7 @@ void Reader::skip_container() {
     const char c = current();
     if (c == '{' || c == '[') {
       if (level == level_max) {
-        fail("nested too deeply");
+        fail(kTooDeep);
         return;
       }
       in_object = c == '{';

@@ -24,4 +24,8 @@ constexpr Kind kind_of(char first) {
   }
 }
 
+// What readers refuse a document with that goes deeper than kDepthMax.
+inline constexpr const char* kTooDeep = "the JSON document is nested deeper than 256 levels";
+static_assert(kDepthMax == 256, "kTooDeep names the limit");
+
 }  // namespace llmgw::json

@@ -67,7 +67,7 @@ class Linker {
       const char c = current();
       if (c == '"') return string();
       if (c != '{' && c != '[') return scalar();
-      if (level_ == kDepthMax) return "the JSON document is nested too deeply";
+      if (level_ == kDepthMax) return kTooDeep;
       open_[level_++] = token_++;
       if (current() == (c == '{' ? '}' : ']')) return close();
       if (c == '{') {

@@ -79,7 +79,7 @@ TEST_F(Tree, SaysWhatIsNotJson) {
   EXPECT_EQ(problem(R"(["\u12g4"])"), "a string of the JSON document has an invalid escape");
   EXPECT_EQ(problem("nul"), "expected a value");
   const std::string deep(kDepthMax + 1, '[');
-  EXPECT_EQ(problem(deep), "the JSON document is nested too deeply");
+  EXPECT_EQ(problem(deep), "the JSON document is nested deeper than 256 levels");
 }
 
 TEST_F(Tree, ScalarsAtTheRoot) {
