@@ -273,7 +273,9 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   for (ObjectChange& change : plan->changes) {
     if (change.object.id == object.id) change.expected_version = object.version;
     const bool removes = change.action == ObjectChange::Action::remove;
-    audit.push_back(removes ? entry("remove", "{}") : entry("update", R"({"fields":["models"]})"));
+    const bool user = change.object.kind == "user";
+    audit.push_back(removes ? entry("remove", "{}")
+                            : entry("update", user ? R"({"fields":["teams"]})" : R"({"fields":["models"]})"));
   }
   const auto result = context_.store.apply(plan->changes, audit, request_.now_ms);
   if (!result) return store_failed(result.error());
@@ -296,6 +298,7 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   };
   names("closed_keys", plan->closed_keys);
   names("routes_left", plan->trimmed_routes);
+  names("users_left", plan->trimmed_users);
   writer.end_object();
   answer.changed = true;
   return answer;

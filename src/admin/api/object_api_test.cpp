@@ -181,6 +181,40 @@ TEST_P(ObjectApiTest, RemovalsAskFirst) {
   EXPECT_TRUE(snapshot()->models.empty());
 }
 
+TEST_P(ObjectApiTest, AUserOfOtherTeamsOnlyLeavesTheOneThatGoes) {
+  for (const char* body : {R"({"name":"o"})", R"({"name":"other"})"}) {
+    ASSERT_EQ(call(Method::post, "organizations", body).status, 201);
+  }
+  for (const char* body : {R"({"name":"a","organization":"o"})", R"({"name":"b","organization":"o"})",
+                           R"({"name":"c","organization":"other"})"}) {
+    ASSERT_EQ(call(Method::post, "teams", body).status, 201);
+  }
+  for (const char* body : {R"({"name":"both","teams":["a","c"]})", R"({"name":"inside","teams":["a","b"]})",
+                           R"({"name":"all","teams":["a","b","c"]})", R"({"name":"one","teams":["b"]})"}) {
+    ASSERT_EQ(call(Method::post, "users", body).status, 201);
+  }
+  for (const char* body :
+       {R"({"name":"both-a","user":"both","team":"a"})", R"({"name":"both-c","user":"both","team":"c"})",
+        R"({"name":"all-none","user":"all"})", R"({"name":"inside-b","user":"inside","team":"b"})"}) {
+    ASSERT_EQ(call(Method::post, "keys", body).status, 201);
+  }
+  const auto asked = call(Method::delete_, "teams/a");
+  EXPECT_EQ(asked.status, 409);
+  EXPECT_THAT(asked.body, HasSubstr("a user who is in other teams only leaves"));
+  const auto removed = json(call(Method::delete_, "organizations/o?cascade=true"));
+  EXPECT_EQ(removed.at("users_left"), bj::value(bj::array({"both", "all"})));
+  for (const char* gone : {"teams/a", "teams/b", "users/inside", "users/one", "keys/both-a", "keys/inside-b"}) {
+    EXPECT_EQ(call(Method::get, gone).status, 404) << gone;
+  }
+  const auto team = text(json(call(Method::get, "teams/c")), "id");
+  for (const char* stays : {"users/both", "users/all"}) {
+    EXPECT_EQ(json(call(Method::get, stays)).at("teams"), bj::value(bj::array({bj::value(team)}))) << stays;
+  }
+  for (const char* stays : {"keys/both-c", "keys/all-none"}) EXPECT_EQ(call(Method::get, stays).status, 200) << stays;
+  EXPECT_EQ(json(call(Method::delete_, "teams/c?cascade=true")).at("removed").as_array().size(), 5u)
+      << "the last team takes its users and their keys";
+}
+
 TEST_P(ObjectApiTest, RemovalsNameWhatGoesByAModelsName) {
   call(Method::post, "connections", kConnection);
   for (const char* name : {"m", "n"}) {

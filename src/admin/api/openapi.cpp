@@ -146,7 +146,8 @@ void Document::schemas() {
       R"("removed":{"type":"array","items":{"type":"string"}},)"
       R"("closed_keys":{"type":"array","items":{"type":"string"},"description":"Names of keys whose last )"
       R"(assignment it was: they may call nothing any more"},)"
-      R"("routes_left":{"type":"array","items":{"type":"string"},"description":"Routes that go on without it"}}})");
+      R"("routes_left":{"type":"array","items":{"type":"string"},"description":"Routes that go on without it"},)"
+      R"("users_left":{"type":"array","items":{"type":"string"},"description":"Users who stay in other teams"}}})");
   w_.raw_member("AuditList",
                 R"({"type":"object","required":["object","has_more","data"],"properties":{"object":{"const":"list"},)"
                 R"("has_more":{"type":"boolean"},"last_id":{"type":["string","null"]},"data":{"type":"array","items":)"

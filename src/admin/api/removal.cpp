@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <functional>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -58,16 +59,21 @@ class Planner {
       : context_(context), cascade_(Query(request.query).flag("cascade")), open_(Query(request.query).flag("open")) {}
 
   std::expected<RemovalPlan, ApiAnswer> plan(const Object& object) {
+    if (auto done = find_teams(object); !done) return std::unexpected(std::move(done).error());
     if (auto done = collect(object); !done) return std::unexpected(std::move(done).error());
     if (auto done = collect_by_name(); !done) return std::unexpected(std::move(done).error());
     if (!cascade_ && !in_the_way_.empty()) return std::unexpected(refusal(object));
     if (auto done = close_keys(); !done) return std::unexpected(std::move(done).error());
+    if (auto done = trim_users(); !done) return std::unexpected(std::move(done).error());
     return std::move(plan_);
   }
 
  private:
   bool goes(std::string_view id) const { return going_.contains(std::string(id)); }
   Done each_of(std::string_view kind, const std::function<Done(const Object&)>& visit);
+  Done find_teams(const Object& object);
+  bool stays_in_a_team(const Object& user) const;
+  Done trim_users();
   Done collect(const Object& object);
   Done take(const Object& object);
   Done collect_by_name();
@@ -80,7 +86,9 @@ class Planner {
   const ApiContext& context_;
   const bool cascade_;
   const bool open_;
-  std::set<std::string> going_;  // ids
+  std::set<std::string> going_;            // ids
+  std::set<std::string> going_teams_;      // those of them that are teams, known before all others
+  std::map<std::string, Object> leaving_;  // users who are in other teams, too
   std::vector<std::string> gone_models_;
   std::set<std::string> keys_;  // of assignments that go: ids, or names of the configuration file
   std::vector<Object> in_the_way_;
@@ -100,6 +108,43 @@ Done Planner::each_of(std::string_view kind, const std::function<Done(const Obje
   }
 }
 
+Done Planner::find_teams(const Object& object) {
+  if (object.kind == "team") going_teams_.insert(object.id);
+  if (object.kind != "organization") return {};
+  const auto dependents = context_.store.referrers(object.id);
+  if (!dependents) return std::unexpected(store_failed(dependents.error()));
+  for (const Object& each : *dependents) {
+    if (each.kind == "team") going_teams_.insert(each.id);
+  }
+  return {};
+}
+
+bool Planner::stays_in_a_team(const Object& user) const {
+  return std::ranges::any_of(texts_of(document_of(user), "teams"),
+                             [&](const std::string& team) { return !going_teams_.contains(team); });
+}
+
+// First of all, so that nothing refers to the teams when they go.
+Done Planner::trim_users() {
+  for (auto& [id, user] : leaving_) {
+    bj::object document = document_of(user);
+    bj::array left;
+    for (const std::string& team : texts_of(document, "teams")) {
+      if (!going_teams_.contains(team)) left.push_back(bj::value(team));
+    }
+    document["teams"] = std::move(left);
+    auto references = context_.store.references(id);
+    if (!references) return std::unexpected(store_failed(references.error()));
+    std::erase_if(*references, [&](const std::string& to) { return going_teams_.contains(to); });
+    plan_.trimmed_users.push_back(user.name);
+    ObjectChange change{.action = ObjectChange::Action::update, .object = user, .references = std::move(*references)};
+    change.object.document = bj::serialize(document);
+    change.expected_version = user.version;
+    plan_.changes.insert(plan_.changes.begin(), std::move(change));
+  }
+  return {};
+}
+
 // What depends on it first.
 Done Planner::collect(const Object& object) {
   if (!going_.insert(object.id).second) return {};
@@ -110,6 +155,10 @@ Done Planner::collect(const Object& object) {
         api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
   }
   for (const Object& each : *dependents) {
+    if (each.kind == "user" && object.kind == "team" && stays_in_a_team(each)) {
+      if (leaving_.emplace(each.id, each).second) in_the_way_.push_back(each);
+      continue;
+    }
     // An assignment is part of its key.
     const bool is_part = each.kind == "assignment" && object.kind == "key";
     if (!is_part && !goes(each.id)) in_the_way_.push_back(each);
@@ -237,7 +286,8 @@ ApiAnswer Planner::refusal(const Object& object) const {
   }
   if (in_the_way_.size() > kNamedMax) text += " and " + std::to_string(in_the_way_.size() - kNamedMax) + " more";
   return api_error(409, "referenced",
-                   text + "; remove them first, or ask for ?cascade=true (--cascade), which removes them too");
+                   text + "; remove them first, or ask for ?cascade=true (--cascade), which removes them too" +
+                       (leaving_.empty() ? "" : "; a user who is in other teams only leaves"));
 }
 
 }  // namespace

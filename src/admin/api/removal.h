@@ -1,6 +1,7 @@
 // What goes with an object that is removed, and what would break: those that refer to it by id, and the assignments and
 // routes that go by a model's name which nothing serves any more. A key whose last assignment goes is closed, because
-// one without assignments may call every model. Blocking: reads the store, writes nothing.
+// one without assignments may call every model. A user who is in other teams, too, leaves the team that goes. Blocking:
+// reads the store, writes nothing.
 #pragma once
 
 #include <expected>
@@ -15,6 +16,7 @@ struct RemovalPlan {
   std::vector<store::ObjectChange> changes;  // in an order in which every step leaves the store whole
   std::vector<std::string> closed_keys;      // names of keys that may call nothing any more
   std::vector<std::string> trimmed_routes;   // names of routes that go on for their other models
+  std::vector<std::string> trimmed_users;    // names of users who stay in their other teams
 };
 
 // The error: what still refers to it, where the request does not say ?cascade=true.
