@@ -137,7 +137,13 @@ int run_rotate(const ObjectKind& kind, const Arguments& arguments) {
   writer.begin_object();
   if (!arguments.overlap.empty()) writer.member("overlap", arguments.overlap);
   writer.end_object();
-  return print_key(arguments, call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body));
+  const auto rotated = call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body);
+  const int status = print_key(arguments, rotated);
+  if (status != kExitOk || arguments.json) return status;
+  const std::string before = member_text(*rotated, "previous_keys");
+  std::cout << (before.empty() ? "The key before is good no more.\n"
+                               : "Still good: " + before + ". To end it at once: rotate with --overlap 0s.\n");
+  return status;
 }
 
 int run_block(const ObjectKind& kind, const Arguments& arguments, bool blocked) {
@@ -270,7 +276,8 @@ void add_key_commands(CLI::App& noun, const ObjectKind& kind, Run& run) {
   };
   auto [arguments, rotate] =
       with("rotate", "Give it another key", [&kind](const Arguments& each) { return run_rotate(kind, each); });
-  rotate->add_option("--overlap", arguments->overlap, "How long the old key stays good: 24h, 0s")
+  rotate->add_option("--overlap", arguments->overlap, "How long the keys before stay good; 0s: not at all")
+      ->default_str("24h")
       ->type_name("DURATION");
   with("block", "Refuse the key until it is unblocked",
        [&kind](const Arguments& each) { return run_block(kind, each, true); });

@@ -1,5 +1,6 @@
 """Connections, models, keys and assignments made by the command line on a running gateway, and what clients get."""
 
+import datetime
 import itertools
 import json
 import os
@@ -208,7 +209,17 @@ def test_a_key_of_ones_own_blocked_and_rotated(site, walked):
     site.cli("vkey", "unblock", "own")
     new = json.loads(site.cli("vkey", "rotate", "own", "--overlap", "1h", "--json"))["key"]
     assert [site.call(key, "gpt-4-turbo").status for key in (own, new)] == [200, 200]
-    newest = json.loads(site.cli("vkey", "rotate", "own", "--overlap", "0s", "--json"))["key"]
+    (before,) = json.loads(site.cli("vkey", "show", "own", "--json"))["previous_keys"]
+    assert before["key_hint"] == "my-o...0815"
+    assert f"until {before['until']}" in site.cli("vkey", "show", "own") and before["until"] in site.cli("vkey", "list")
+    said = site.cli("vkey", "rotate", "own")
+    day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=24)
+    assert "Still good: lgw_sk_" in said and "--overlap 0s" in said, said
+    assert any(f"until {day - datetime.timedelta(minutes=m):%Y-%m-%dT%H:%M}" in said for m in (0, 1)), said
+    assert "DURATION=24h" in site.cli("vkey", "rotate", "--help")
+    newest = json.loads(site.cli("vkey", "rotate", "own", "--overlap", "0s", "--json"))
+    assert "previous_keys" not in newest
+    newest = newest["key"]
     assert [site.call(key, "gpt-4-turbo").status for key in (own, new, newest)] == [401, 401, 200]
     site.cli("vkey", "remove", "own")
     assert site.call(newest, "gpt-4-turbo").status == 401

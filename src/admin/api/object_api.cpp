@@ -210,7 +210,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
       if (!owned_by_team(kind, object)) continue;
       more = data.size() == limit;
       if (more) break;
-      add(object.id, show_object(context_, kind, object));
+      add(object.id, show_object(context_, kind, object, request_.now_ms));
     }
     if (more || page->size() <= limit) break;
     after = page->back().id;
@@ -237,7 +237,8 @@ ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view 
     default: return api_error(409, "conflict", "what it refers to was removed meanwhile");
   }
   const store::Object& object = result->objects.front();
-  ApiAnswer answer{.status = status, .body = show_object(context_, kind, object, draft.made_key.reveal())};
+  ApiAnswer answer{.status = status,
+                   .body = show_object(context_, kind, object, request_.now_ms, draft.made_key.reveal())};
   answer.etag = etag_of(object);
   answer.changed = true;
   return answer;
@@ -249,7 +250,7 @@ ApiAnswer Handler::create(const ObjectKind& kind) {
 }
 
 ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
-  return {.status = 200, .body = show_object(context_, kind, object), .etag = etag_of(object)};
+  return {.status = 200, .body = show_object(context_, kind, object, request_.now_ms), .etag = etag_of(object)};
 }
 
 ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {

@@ -27,9 +27,9 @@ constexpr base::Duration kOverlapMax = std::chrono::hours(24 * 365);
 constexpr size_t kReferencesMax = 64;  // teams of a user; everything else has three at most
 
 // Fields that answers have and requests may repeat as they are: they cannot be changed.
-constexpr std::string_view kAnswerOnly[] = {"id",         "kind",       "version", "created_at",
-                                            "updated_at", "problem",    "source",  "connection_name",
-                                            "key_name",   "model_name", "key_hint"};
+constexpr std::string_view kAnswerOnly[] = {"id",         "kind",       "version",  "created_at",
+                                            "updated_at", "problem",    "source",   "connection_name",
+                                            "key_name",   "model_name", "key_hint", "previous_keys"};
 
 std::string_view text_of(const bj::object& object, std::string_view field) {
   const bj::value* const value = object.if_contains({field.data(), field.size()});
@@ -103,7 +103,7 @@ ObjectEditor::Checked ObjectEditor::refuse_read_only(const store::Object& before
   for (const std::string_view field : kAnswerOnly) {
     const bj::value* const value = patch.if_contains(bjs(field));
     if (value == nullptr) continue;
-    if (shown.is_null()) shown = bj::parse(show_object(context_, kind_, before), error);
+    if (shown.is_null()) shown = bj::parse(show_object(context_, kind_, before, request_.now_ms), error);
     const bj::value* const own = shown.is_object() ? shown.get_object().if_contains(bjs(field)) : nullptr;
     if (own == nullptr && value->is_null()) continue;
     if (own == nullptr || *own != *value) {
@@ -132,8 +132,9 @@ ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft)
   }
   bj::object entry;
   entry["hash"] = store::to_hex(context_.secrets.hasher.hash(draft.made_key.reveal()));
-  document["$keys"] = bj::array{entry};
   document["$hint"] = store::key_hint(draft.made_key.reveal());
+  entry["hint"] = document["$hint"];
+  document["$keys"] = bj::array{entry};
   return {};
 }
 
@@ -416,6 +417,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before
   const bj::array before_keys =
       document.contains("$keys") && document["$keys"].is_array() ? document["$keys"].get_array() : bj::array();
   document.erase("$keys");
+  const bj::object before_document = document;
+  const bj::value* const hint = before_document.if_contains("$hint");
   Draft draft;
   draft.change.action = store::ObjectChange::Action::update;
   draft.change.object.id = before.id;
@@ -428,6 +431,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before
     const bj::value* const ends = entry.if_contains("until");
     const bool is_over = ends != nullptr && ends->is_int64() && ends->get_int64() <= seconds_now(request_);
     if (is_over) continue;
+    // The newest of an older version has no hint of its own.
+    if (ends == nullptr && !entry.contains("hint") && hint != nullptr) entry["hint"] = *hint;
     if (ends == nullptr || !ends->is_int64() || ends->get_int64() > until) entry["until"] = until;
     keys.push_back(std::move(entry));
   }

@@ -65,6 +65,22 @@ void show_section(const ObjectKind& kind, const Section& section, std::vector<Fi
   out.push_back(std::move(object));
 }
 
+// Those that a rotation left good for a while, newest first.
+bj::array previous_keys(const bj::object& document, int64_t now_ms) {
+  bj::array shown;
+  const bj::value* const keys = document.if_contains("$keys");
+  if (keys == nullptr || !keys->is_array()) return shown;
+  for (const bj::value& each : keys->get_array()) {
+    const bj::value* const until = each.is_object() ? each.get_object().if_contains("until") : nullptr;
+    if (until == nullptr || !until->is_int64() || until->get_int64() <= now_ms / 1000) continue;
+    bj::object key;
+    if (const bj::value* const hint = each.get_object().if_contains("hint")) key["key_hint"] = *hint;
+    key["until"] = format_time_ms(until->get_int64() * 1000);
+    shown.push_back(std::move(key));
+  }
+  return shown;
+}
+
 }  // namespace
 
 std::string format_time_ms(int64_t ms) {
@@ -81,7 +97,7 @@ std::string etag_of(const store::Object& object) {
   return "\"" + std::to_string(object.version) + "\"";
 }
 
-std::string show_object(const ApiContext& context, const ObjectKind& kind, const store::Object& object,
+std::string show_object(const ApiContext& context, const ObjectKind& kind, const store::Object& object, int64_t now_ms,
                         std::string_view made_key) {
   bj::object shown;
   shown["id"] = object.id;
@@ -95,6 +111,9 @@ std::string show_object(const ApiContext& context, const ObjectKind& kind, const
     }
     const bj::value* const hint = document.get_object().if_contains("$hint");
     if (hint != nullptr) shown["key_hint"] = *hint;
+    if (bj::array before = previous_keys(document.get_object(), now_ms); !before.empty()) {
+      shown["previous_keys"] = std::move(before);
+    }
   } else {
     shown["problem"] = "its document is not a JSON object";
   }

@@ -10,9 +10,10 @@
 
 namespace llmgw::admin {
 
-// As JSON. `key`: of an object that has just been given one; empty: none.
+// As JSON, with which keys from before a rotation are still good at `now_ms`. `key`: of an object that has just been
+// given one; empty: none.
 std::string show_object(const ApiContext& context, const control::ObjectKind& kind, const store::Object& object,
-                        std::string_view key = {});
+                        int64_t now_ms, std::string_view key = {});
 
 // An object of the configuration file, which nobody can change here. Its id is "file:" and a number from 1.
 struct FileObject {

@@ -115,7 +115,13 @@ void Document::object_schema(const ObjectKind& kind) {
   w_.key("version").begin_object().member("type", "integer").member("description", "Its ETag's number.").end_object();
   text("created_at", "RFC 3339.");
   text("updated_at", "RFC 3339.");
-  if (kind.has_key()) text("key_hint", "The first and last characters of its newest key.");
+  if (kind.has_key()) {
+    text("key_hint", "The first and last characters of its newest key.");
+    w_.raw_member("previous_keys",
+                  R"({"type":"array","description":"Keys from before a rotation that are still good","items":)"
+                  R"({"type":"object","additionalProperties":false,"required":["until"],"properties":{"key_hint":)"
+                  R"({"type":"string"},"until":{"type":"string","description":"RFC 3339"}}}})");
+  }
   for (const control::ReferenceField& field : kind.references) {
     text(std::string(field.field) + "_name", "The name of what it refers to.");
   }

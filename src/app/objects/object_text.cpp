@@ -28,6 +28,11 @@ std::string plain(const bj::value& value) {
     std::snprintf(text, sizeof text, "%.15g", value.get_double());
     return text;
   }
+  // A key from before a rotation.
+  if (value.is_object() && value.get_object().contains("until")) {
+    const bj::value* const hint = value.get_object().if_contains("key_hint");
+    return (hint == nullptr ? "" : plain(*hint) + " ") + "until " + plain(value.get_object().at("until"));
+  }
   if (value.is_array()) {
     std::string text;
     for (const bj::value& each : value.get_array()) text += (text.empty() ? "" : ", ") + plain(each);
@@ -115,11 +120,11 @@ std::vector<std::string> columns_of(const ObjectKind& kind) {
     case organization: return {"name", "budget", "budget_period", "tps", "source"};
     case team: return {"name", "organization", "budget", "budget_period", "tps", "source"};
     case user: return {"name", "email", "teams", "budget", "source"};
-    case key: return {"name", "key_hint", "team", "models", "tps", "expires", "blocked", "source"};
+    case key: return {"name", "key_hint", "team", "models", "tps", "expires", "blocked", "previous_keys", "source"};
     case assignment: return {"key", "alias", "model", "tps", "source"};
     case price: return {"provider", "model", "above_tokens", "input", "output", "cache_read", "source"};
     case route: return {"models", "policy", "attempts", "fallbacks", "source"};
-    case admin_key: return {"name", "key_hint", "role", "team", "expires", "blocked", "source"};
+    case admin_key: return {"name", "key_hint", "role", "team", "expires", "blocked", "previous_keys", "source"};
     default: return {"name", "source"};
   }
 }

@@ -61,6 +61,8 @@ TEST(Secrets, AreReadFromElsewhere) {
 TEST(Answers, AsLinesAndTables) {
   EXPECT_EQ(show_lines(R"({"id":"a","kind":"key","models":["x","y"],"tps":2.5,"team":null})"),
             "id      a\nmodels  x, y\ntps     2.5\n");
+  EXPECT_EQ(show_lines(R"({"id":"a","previous_keys":[{"key_hint":"lgw...x","until":"2027"},{"until":"2026"}]})"),
+            "id             a\nprevious_keys  lgw...x until 2027, until 2026\n");
   const std::string table =
       show_table(kind("model"), {R"({"id":"m","name":"n","connection":"c1","connection_name":"c"})"});
   EXPECT_THAT(table, HasSubstr("ID  NAME  CONNECTION"));
