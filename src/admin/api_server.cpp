@@ -9,6 +9,7 @@
 #include "admin/engines/health_api.h"
 #include "admin/litellm/shapes.h"
 #include "base/text.h"
+#include "gateway/entrance/readiness.h"
 #include "json/writer.h"
 
 namespace llmgw::admin {
@@ -131,7 +132,10 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
   if (store_.thread == nullptr) {
     co_return api_error(501, "no_store", "there is no store: store.url is \"none\" in the configuration file");
   }
-  if (state == nullptr || state->stored == nullptr) co_return store_away();
+  if (state == nullptr || state->stored == nullptr) {
+    if (gateway::ready_warning.load(std::memory_order_relaxed) == nullptr) co_return store_away();
+    co_return api_error(503, "store_unreadable", "the store's objects cannot be read; the gateway's log says why");
+  }
   wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
   const auto job = [state, access = store_.access,
                     request = std::move(request)](store::ObjectStore* store) -> base::Result<ApiAnswer> {

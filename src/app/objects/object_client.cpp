@@ -104,7 +104,7 @@ class LocalClient final : public ObjectClient {
     std::vector<store::Object> objects;
     if (*internal) objects.push_back(std::move(**internal));
     auto secrets = access_.secrets(objects);
-    if (!secrets) return std::unexpected("the store's secrets do not open: " + describe(secrets.error()));
+    if (!secrets) return std::unexpected(access_.explain(secrets.error()));
     return std::move(*secrets);
   }
 
@@ -177,7 +177,7 @@ std::expected<std::unique_ptr<ObjectClient>, std::string> open_local(const std::
   if (!session) return std::unexpected(describe_store(*access, session.error()));
   auto store = store::ObjectStore::open(std::move(*session));
   if (!store) return std::unexpected(describe_store(*access, store.error()));
-  if (auto prepared = control::prepare_store(*store, *access->vault(), now_ms()); !prepared) {
+  if (auto prepared = access->prepare(*store, now_ms()); !prepared) {
     return std::unexpected(describe_store(*access, prepared.error()));
   }
   control::give_to_owner(file->server.data_dir);

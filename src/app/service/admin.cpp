@@ -2,6 +2,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "gateway/entrance/readiness.h"
 #include "json/writer.h"
 #include "telemetry/exposition.h"
 
@@ -46,6 +47,8 @@ AdminHandler::Answer AdminHandler::health(bool readiness) const {
     writer.member("status", "draining");
   } else {
     writer.member("status", readiness ? "ready" : "ok");
+    const char* const warning = gateway::ready_warning.load(std::memory_order_relaxed);
+    if (readiness && warning != nullptr) writer.member("warning", warning);
   }
   writer.end_object();
   return result;

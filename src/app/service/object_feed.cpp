@@ -15,8 +15,7 @@ int64_t now_ms() {
 ObjectFeed::ObjectFeed(control::StoreAccess access) : access_(std::move(access)), place_(access_.place()) {
   thread_ = std::make_unique<store::ObjectThread>(store::ObjectThread::Settings{
       .connect = [this] { return access_.connect(); },
-      .prepare =
-          [this](store::ObjectStore& store) { return control::prepare_store(store, *access_.vault(), now_ms()); },
+      .prepare = [this](store::ObjectStore& store) { return access_.prepare(store, now_ms()); },
       .saved_path = access_.saved_path(),
       .on_loaded = [this](store::ObjectThread::Loaded loaded) { on_loaded(std::move(loaded)); },
       .on_state = [this](const base::Error* error) { on_state(error); }});
@@ -41,7 +40,7 @@ void ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
                                .secrets = std::move(*secrets)});
     news_.from_saved = loaded.from_saved;
   } else {
-    news_.unreadable = secrets.error().context;
+    news_.unreadable = access_.explain(secrets.error());
   }
   notify();
 }
@@ -56,6 +55,11 @@ std::shared_ptr<const control::StoredObjects> ObjectFeed::first() {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, kFirstLimit, [this] { return any_; });
   return std::exchange(news_.stored, nullptr);
+}
+
+std::string ObjectFeed::unreadable() {
+  const std::lock_guard lock(mutex_);
+  return news_.unreadable;
 }
 
 void ObjectFeed::attach(net::Loop& loop, std::function<void()> on_news) {

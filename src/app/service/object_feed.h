@@ -27,6 +27,8 @@ class ObjectFeed {
 
   // Waits for the first objects; null if the database is away and nothing was saved.
   std::shared_ptr<const control::StoredObjects> first();
+  // Why first() had none although there are some: what to do, for the operator. Empty: they can be read.
+  std::string unreadable();
   // From now on `on_news` is called on the loop when take() has something to say.
   void attach(net::Loop& loop, std::function<void()> on_news);
   // Ends the store's thread, once it has done what it was told.
@@ -36,7 +38,7 @@ class ObjectFeed {
     std::shared_ptr<const control::StoredObjects> stored;  // null: as before
     bool from_saved = false;
     std::optional<std::string> away;  // the database went away, and why; empty text: it is back
-    std::string unreadable;           // objects were loaded that cannot be read: why
+    std::string unreadable;           // objects were loaded that cannot be read: why, and what to do
   };
   News take();
 

@@ -4,10 +4,14 @@
 #include <algorithm>
 
 #include "control/config_doubts.h"
+#include "gateway/entrance/readiness.h"
 
 namespace llmgw::app {
 namespace {
 
+constexpr std::string_view kMasterKeyGone =
+    "the master key's file is gone; put the copy back that was kept of it: without it nothing that starts can read the "
+    "store";
 constexpr size_t kNotesLoggedMax = 20;  // a line each; how many there are is said
 
 }  // namespace
@@ -27,6 +31,40 @@ void Service::on_store_state(bool away, const std::string& reason) {
   } else {
     log().info("the database is back", {{"store", feed_->place()}});
   }
+}
+
+void Service::on_store_readable(std::string problem) {
+  if (!problem.empty()) {
+    log().error("the objects of the store cannot be read; the old ones stay in force",
+                {{"store", feed_->place()}, {"reason", problem}});
+  } else if (!store_unreadable_.empty()) {
+    log().info("the objects of the store can be read again", {{"store", feed_->place()}});
+  }
+  store_unreadable_ = std::move(problem);
+  warn_of_store();
+}
+
+// What is loaded serves on without the file; a process that starts could not read it.
+void Service::look_at_master_key() {
+  const bool gone = feed_ != nullptr && reloader_->stored() != nullptr && feed_->access().key_file_gone();
+  if (gone == master_key_gone_) return;
+  master_key_gone_ = gone;
+  if (gone) {
+    log().error(std::string(kMasterKeyGone), {{"store", feed_->place()}});
+  } else {
+    log().info("the master key's file is back", {{"store", feed_->place()}});
+  }
+  warn_of_store();
+}
+
+std::string Service::unreadable() const {
+  return store_unreadable_.empty() && master_key_gone_ ? std::string(kMasterKeyGone) : store_unreadable_;
+}
+
+void Service::warn_of_store() {
+  gateway::set_ready_warning(!store_unreadable_.empty() ? "the objects of the store cannot be read"
+                             : master_key_gone_         ? "the store's master key is gone"
+                                                        : nullptr);
 }
 
 void Service::log_notes() {
@@ -56,10 +94,7 @@ std::string Service::log_doubts() {
 void Service::take_objects() {
   ObjectFeed::News news = feed_->take();
   if (news.away) on_store_state(!news.away->empty(), *news.away);
-  if (!news.unreadable.empty()) {
-    log().error("the objects of the store cannot be read; the old ones stay in force",
-                {{"store", feed_->place()}, {"reason", news.unreadable}});
-  }
+  if (!news.unreadable.empty() || news.stored != nullptr) on_store_readable(std::move(news.unreadable));
   if (news.stored == nullptr || gateway_->draining()) return;
   control::Reloader attempt = *reloader_;
   auto applied = attempt.apply(std::move(news.stored));
@@ -118,10 +153,12 @@ void Service::refresh(uint64_t client) {
   feed_->thread().poke([this, client] {
     loop_.post([this, client] {
       if (control_ == nullptr) return;
-      const bool well = store_trouble_.empty();
-      control_->reply(client, write_answer({.ok = well,
-                                            .message = well ? "serving what the store holds"
-                                                            : "the database is away: " + store_trouble_}));
+      const bool well = store_trouble_.empty() && store_unreadable_.empty();
+      control_->reply(client,
+                      write_answer({.ok = well,
+                                    .message = well                     ? "serving what the store holds"
+                                               : store_trouble_.empty() ? store_unreadable_
+                                                                        : "the database is away: " + store_trouble_}));
     });
   });
 }

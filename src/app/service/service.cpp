@@ -118,6 +118,7 @@ Task<void> Service::look_after() {
       }
     }
     trouble_ = std::move(trouble);
+    look_at_master_key();
     for (const std::string& name : engines_.expire(loop_.now())) {
       log().warn("an engine was not heard of and is gone", {{"engine", name}});
     }
@@ -268,6 +269,7 @@ StatusReport Service::status_report() {
           .restart_required = waiting_for_restart(),
           .store = feed_ != nullptr ? feed_->place() : std::string(),
           .store_trouble = store_trouble_,
+          .store_unreadable = unreadable(),
           .listen = gateway_->addresses(),
           .admin_listen = admin_address_,
           .tls = gateway_->tls(),

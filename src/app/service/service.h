@@ -104,6 +104,10 @@ class Service {
   // A warning for each doubt about the file, and all of them as lines to follow an answer.
   std::string log_doubts();
   void on_store_state(bool away, const std::string& reason);
+  void on_store_readable(std::string problem);
+  void look_at_master_key();
+  std::string unreadable() const;
+  void warn_of_store();
   net::Task<void> end_by_force(base::Duration limit);
   void remove_unix_sockets();
   StatusReport status_report();
@@ -139,7 +143,9 @@ class Service {
   std::unique_ptr<ObjectFeed> feed_;
   admin::EngineRegistry engines_;
   std::unique_ptr<admin::ApiServer> api_;
-  std::string store_trouble_;  // why the database is away; empty: it is not, or there is none
+  std::string store_trouble_;     // why the database is away; empty: it is not, or there is none
+  std::string store_unreadable_;  // why what it has cannot be read; empty: it can
+  bool master_key_gone_ = false;  // its file, as of the last look
 
   std::unique_ptr<gateway::Gateway> gateway_;
   std::optional<telemetry::ReloadMetrics> reload_metrics_;

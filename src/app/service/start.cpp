@@ -43,6 +43,11 @@ bool has_predecessor() {
   return predecessor != nullptr && std::to_string(getppid()) == predecessor;
 }
 
+// Whether somebody is served by the file without any store.
+bool serves_alone(const control::Config& file) {
+  return !file.models.empty() && (!file.keys.empty() || file.server.allow_anonymous);
+}
+
 // Names that tell a successor, too, that a service manager owns the socket; but "admin" is for whom it names.
 void take_activated(std::vector<process::InheritedListener>& from, std::vector<ListeningSocket>& to) {
   for (auto& listener : from) {
@@ -127,6 +132,8 @@ Service::Started Service::open_store() {
       if (auto applied = reloader_->apply(std::move(stored)); !applied) {
         return fault(control::format_errors(applied.error(), options_.config_path), kExitUsage);
       }
+    } else if (std::string problem = feed_->unreadable(); !problem.empty() && !serves_alone(file)) {
+      return fault(std::move(problem));
     }
   }
   admin::ApiServer::Store store{.control = &loop_};

@@ -126,6 +126,7 @@ std::string write_status(const StatusReport& report) {
   for (const std::string& setting : report.restart_required) w.value(setting);
   w.end_array();
   w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
+  w.text_or_null("store_unreadable", report.store_unreadable);
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
   w.end_array().text_or_null("admin_listen", report.admin_listen).member("tls", report.tls);
@@ -169,6 +170,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
                         lines.value("keys"), " keys"}));
   lines.add("store", lines.value("store"));
   lines.add("database away", lines.value("store_trouble"));
+  lines.add("not readable", lines.value("store_unreadable"));
   lines.add("not reloaded", lines.value("last_reload_error"));
   lines.add_waiting("restart_required");
   lines.add("requests", joined({lines.value("requests"), ", in flight ", lines.value("in_flight")}));

@@ -30,6 +30,7 @@ struct StatusReport {
   std::vector<std::string> restart_required = {};  // settings of the file that only a new process takes
   std::string store = {};                          // where; empty: there is none
   std::string store_trouble = {};                  // why it is away; empty: it is there
+  std::string store_unreadable = {};               // why what it has cannot be read; empty: it can
   std::vector<std::string> listen;
   std::string admin_listen;
   bool tls = false;

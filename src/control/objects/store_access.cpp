@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <system_error>
 
 #include "control/settings_binding.h"
@@ -36,7 +37,9 @@ std::expected<StoreAccess, std::string> StoreAccess::open(const StoreSettings& s
     access.connect_ = [url] { return store::open_postgres({.conninfo = url, .channel = kChannel}); };
   }
   if (settings.master_key.empty()) access.key_file_ = data_dir + "/" + store::kKeyRingFile;
-  if (auto loaded = access.load_vault(settings); !loaded) {
+  auto loaded = access.load_vault(settings);
+  const bool none_yet = !loaded && !access.key_file_.empty() && loaded.error().os_error == ENOENT;
+  if (!loaded && !none_yet) {
     return std::unexpected("the master key of the store" +
                            (access.key_file_.empty() ? std::string() : " in " + access.key_file_) +
                            " cannot be used: " + describe(loaded.error()));
@@ -51,16 +54,20 @@ StoreAccess::FileMark StoreAccess::mark_of_key_file() const {
           .modified_ns = status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec};
 }
 
+bool StoreAccess::key_file_gone() const {
+  return !key_file_.empty() && ::access(key_file_.c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
 base::Result<void> StoreAccess::follow_key_file() {
   if (key_file_.empty() || mark_of_key_file() == key_file_mark_) return {};
   return load_vault({});
 }
 
-base::Result<void> StoreAccess::load_vault(const StoreSettings& settings) {
+base::Result<void> StoreAccess::load_vault(const StoreSettings& settings, bool create) {
   // Before it is read: what is written meanwhile is read again at the next look.
   const FileMark mark = mark_of_key_file();
   auto keys =
-      key_file_.empty() ? store::parse_keys(settings.master_key.reveal()) : store::read_key_file(key_file_, true);
+      key_file_.empty() ? store::parse_keys(settings.master_key.reveal()) : store::read_key_file(key_file_, create);
   if (!keys) return base::fail(keys.error());
   TRY(vault, store::Vault::create(*keys));
   vault_ = std::make_shared<const store::Vault>(std::move(vault));
@@ -68,7 +75,32 @@ base::Result<void> StoreAccess::load_vault(const StoreSettings& settings) {
   return {};
 }
 
+base::Result<void> StoreAccess::prepare(store::ObjectStore& store, int64_t now_ms) {
+  TRY(there, store.get(kHashSecretId));
+  if (there) return {};  // whether the key opens it is seen by who needs it
+  if (vault_ == nullptr) TRY_VOID(load_vault({}, true));
+  return prepare_store(store, *vault_, now_ms);
+}
+
+std::string StoreAccess::explain(const base::Error& error) const {
+  const std::string store = "the store at " + place_;
+  if (key_file_.empty()) {
+    if (error.code != base::ErrorCode::not_found) return store + " cannot be read: " + describe(error);
+    return store +
+           " is sealed under another master key than store.master_key; put the right one there, from the copy " +
+           "that was kept of it, in front of or behind this one, separated by a comma";
+  }
+  const std::string remedy = "; put the copy back that was kept of it. Without it the store's credentials and keys " +
+                             std::string("are lost: to begin anew, move the store away and start again");
+  if (key_file_gone()) {
+    return store + " is sealed under a master key, and " + key_file_ + ", which had it, is not there" + remedy;
+  }
+  if (error.code != base::ErrorCode::not_found) return store + " cannot be read: " + describe(error);
+  return store + " is sealed under another master key than the one in " + key_file_ + remedy;
+}
+
 base::Result<ObjectSecrets> StoreAccess::secrets(std::span<const store::Object> objects) {
+  if (vault_ == nullptr) TRY_VOID(load_vault({}));
   auto opened = open_secrets(vault_, objects);
   if (opened || key_file_.empty()) return opened;
   TRY_VOID(load_vault({}));
@@ -77,7 +109,7 @@ base::Result<ObjectSecrets> StoreAccess::secrets(std::span<const store::Object> 
 
 base::Result<void> StoreAccess::begin_rotation() {
   if (key_file_.empty()) return base::fail(base::ErrorCode::permission, "store.master_key is the configuration's");
-  TRY(keys, store::read_key_file(key_file_, true));
+  TRY(keys, store::read_key_file(key_file_, false));
   keys.insert(keys.begin(), store::random_secret(store::Vault::kKeyBytes));
   TRY_VOID(store::write_key_file(key_file_, keys));
   return load_vault({});

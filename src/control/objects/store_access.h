@@ -18,23 +18,31 @@ namespace llmgw::control {
 
 class StoreAccess {
  public:
-  // Reads the master key, and makes one where the configuration names none and there is none yet. The error is a
-  // sentence that says what to do.
+  // Reads the master key. One that the configuration does not name may not be there yet: prepare() makes it. The error
+  // is a sentence that says what to do.
   static std::expected<StoreAccess, std::string> open(const StoreSettings& settings, const std::string& data_dir);
 
   // False with store.url = "none".
   bool any() const { return static_cast<bool>(connect_); }
   // Opens a session. Any thread.
   base::Result<std::unique_ptr<store::SqlSession>> connect() const { return connect_(); }
+  // What must be in a store before anything else is: its own object, and the master key that seals it. A key is made
+  // for a store that has nothing sealed yet, and never beside one that has: the new key would open nothing there.
+  base::Result<void> prepare(store::ObjectStore& store, int64_t now_ms);
   // For people: "/var/lib/llm-gateway/objects.sqlite" or a URL without its password.
   const std::string& place() const { return place_; }
   const std::string& saved_path() const { return saved_path_; }
 
   // What opens the secrets of these objects. Looks at the master key's file again where it has changed meanwhile.
   base::Result<ObjectSecrets> secrets(std::span<const store::Object> objects);
+  // Why secrets() failed, and what to do: sentences for the operator.
+  std::string explain(const base::Error& error) const;
+  // Null while there is no master key.
   std::shared_ptr<const store::Vault> vault() const { return vault_; }
   // Whether the master key is a file of this program, which it may replace.
   bool owns_master_key() const { return !key_file_.empty(); }
+  // Whether that file is not there. Any thread.
+  bool key_file_gone() const;
   // Reads that file again where another process has replaced it since: nothing more is sealed under the old key.
   base::Result<void> follow_key_file();
 
@@ -50,7 +58,7 @@ class StoreAccess {
     int64_t modified_ns = 0;
     bool operator==(const FileMark&) const = default;
   };
-  base::Result<void> load_vault(const StoreSettings& settings);
+  base::Result<void> load_vault(const StoreSettings& settings, bool create = false);
   FileMark mark_of_key_file() const;
 
   std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connect_;
@@ -58,7 +66,7 @@ class StoreAccess {
   std::string saved_path_;
   std::string key_file_;  // empty: the key is the configuration's
   FileMark key_file_mark_;
-  std::shared_ptr<const store::Vault> vault_;
+  std::shared_ptr<const store::Vault> vault_;  // null: key_file_ is not there yet, or no more
 };
 
 // Makes the store's own object where it is not there yet: needed before anything else is written.

@@ -7,6 +7,7 @@
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
 #include "gateway/entrance/auth_key.h"
+#include "gateway/entrance/readiness.h"
 #include "json/writer.h"
 #include "telemetry/exposition.h"
 
@@ -73,6 +74,9 @@ Task<void> Call::answer_health(bool readiness) {
     writer.member("status", "failing").member("reason", trouble);
   } else {
     writer.member("status", !well ? "draining" : readiness ? "ready" : "ok");
+    if (const char* const warning = ready_warning.load(std::memory_order_relaxed); readiness && warning != nullptr) {
+      writer.member("warning", warning);
+    }
   }
   writer.end_object();
   http::Headers headers;

@@ -1,0 +1,144 @@
+"""The master key of a store lost, or another one: nothing starts that would serve nobody, and no new key is made beside
+what the old one sealed."""
+
+import os
+import subprocess
+
+import pytest
+from control_plane_test import CANARY, Site
+from harness import databases, processes, raw, waiting
+
+pytestmark = pytest.mark.xdist_group("master-key")
+
+OTHER_KEY = "11" * 32
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path, {"url": "sqlite"})
+    site.key = furnish(site)
+    yield site
+    site.stop()
+
+
+def furnish(site):
+    site.cli(
+        *("connection", "add", "--name", "c", "--provider", "openai", "--endpoint", site.simulator.url),
+        *("--api-key", CANARY),
+    )
+    site.cli("model", "add", "--conn-id", "c", "--name", "m")
+    return site.add("vkey", "add", "--name", "k")["key"]
+
+
+def refused(site):
+    """What a start says that is refused."""
+    command = [processes.binary(), "serve", "--config", str(site.config_file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=site.directory)
+    assert ended.returncode == 1, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize("trouble", ["lost", "another"])
+def test_a_start_without_the_master_key_is_refused(site, trouble):
+    assert not site.gateway.stop()
+    master = site.directory / "data" / "master.key"
+    kept = master.read_text()
+    if trouble == "lost":
+        master.unlink()
+    else:
+        master.write_text(OTHER_KEY + "\n")
+    said = refused(site)
+    assert str(master) in said and "put the copy back" in said, said
+    assert ("is not there" if trouble == "lost" else "another master key") in said
+    for arguments in (["vkey", "list"], ["vkey", "add", "--name", "new"], ["secrets", "rotate"]):
+        told = site.run(*arguments)
+        assert told.returncode == 1 and "put the copy back" in told.stderr, told.stderr
+    if trouble == "lost":
+        assert not master.exists(), "a new key would open nothing, and hide that the old one is lost"
+    else:
+        assert master.read_text() == OTHER_KEY + "\n"
+    master.write_text(kept)
+    master.chmod(0o600)
+    site.start()
+    assert site.call(site.key, "m").status == 200
+
+
+def test_a_file_that_serves_alone_starts_and_says_what_is_wrong(site):
+    assert not site.gateway.stop()
+    whole = site.config_file.read_text()
+    own = f"""
+[[connections]]
+name = "of-the-file"
+provider = "openai"
+endpoint = "{site.simulator.url}"
+api_key = "{CANARY}"
+[[models]]
+name = "file-model"
+connection = "of-the-file"
+[[keys]]
+name = "of-the-file"
+key = "the-key-of-the-file"
+"""
+    site.config_file.write_text(whole + own)
+    master = site.directory / "data" / "master.key"
+    kept = master.with_name("kept")
+    master.rename(kept)
+    site.start()
+    assert site.call("the-key-of-the-file", "file-model").status == 200
+    assert site.call(site.key, "m").status == 401
+    waiting.until(lambda: "the objects of the store cannot be read" in site.gateway.text(), "the log says so")
+    assert "put the copy back" in site.cli("status")
+    ready = raw.call(site.address, "GET", "/ready")
+    assert ready.status == 200 and ready.json()["warning"] == "the objects of the store cannot be read"
+    kept.rename(master)
+    assert not site.gateway.stop()
+    site.start()
+    assert site.call(site.key, "m").status == 200 and "warning" not in raw.call(site.address, "GET", "/ready").json()
+
+
+def test_a_master_key_that_goes_while_the_gateway_runs_is_noticed(site):
+    master = site.directory / "data" / "master.key"
+    kept = master.with_name("kept")
+    master.rename(kept)
+    waiting.until(lambda: "master key's file is gone" in site.gateway.text(), "the log says so")
+    assert "put the copy back" in site.cli("status")
+    assert raw.call(site.address, "GET", "/ready").json()["warning"] == "the store's master key is gone"
+    assert site.call(site.key, "m").status == 200, "what is loaded serves on"
+    assert site.run("vkey", "add", "--name", "new").returncode == 1 and not master.exists()
+    kept.rename(master)
+    waiting.until(lambda: "warning" not in raw.call(site.address, "GET", "/ready").json(), "it is back")
+    site.cli("vkey", "add", "--name", "new")
+
+
+def test_a_first_start_makes_one(tmp_path):
+    site = Site(tmp_path, {"url": "sqlite"})
+    master = tmp_path / "data" / "master.key"
+    assert master.stat().st_mode & 0o777 == 0o600
+    site.stop()
+
+
+def test_another_master_key_than_the_databases(tmp_path):
+    postgres = databases.Postgres()
+    try:
+        store = {"url": postgres.new_database(), "master_key": "00" * 32}
+        site = Site(tmp_path, store)
+        key = furnish(site)
+        assert not site.gateway.stop()
+        right = site.config_file.read_text()
+        site.config_file.write_text(right.replace("00" * 32, OTHER_KEY))
+        said = refused(site)
+        assert "store.master_key" in said and OTHER_KEY not in said, said
+        told = site.run("vkey", "list")
+        assert told.returncode == 1 and "store.master_key" in told.stderr
+        # A gateway of its own data directory must not make up a key for a database that others share.
+        (tmp_path / "elsewhere").mkdir()
+        lines = [line for line in right.splitlines() if "master_key" not in line]
+        site.config_file.write_text("\n".join(lines).replace(str(tmp_path / "data"), str(tmp_path / "elsewhere")))
+        said = refused(site)
+        assert "is not there" in said and not os.path.exists(tmp_path / "elsewhere" / "master.key"), said
+        site.config_file.write_text(right)
+        site.start()
+        assert site.call(key, "m").status == 200
+        site.stop()
+    finally:
+        postgres.stop()
