@@ -57,7 +57,7 @@ def test_generate_and_info(site):
     made = answer.json()
     assert made["key"].startswith("lgw_sk_") and made["models"] == ["gpt-4o"] and made["max_budget"] == 12.5
     assert made["budget_duration"] == "30d" and made["tpm_limit"] == 1000 and made["expires"].endswith("Z")
-    assert made["ignored"] == ["metadata"]
+    assert made["ignored"] == ["budget_duration: 30d is a month of the calendar here", "metadata"]
     is_good(site, made["key"], "gpt-4o")
     assert site.call(made["key"], "gpt-4o-mini").status == 404
     for named in (made["key"], made["token_id"], "alias"):
@@ -76,16 +76,35 @@ def test_a_key_of_ones_own_with_aliases(site):
     assert get(site, "/key/info?key=half").status == 404, "a key without its aliases is not left behind"
 
 
+def test_a_budget_that_is_another_here_is_told(site):
+    for_good = post(site, "/key/generate", {"key_alias": "for-good", "max_budget": 5}).json()
+    (told,) = for_good["ignored"]
+    assert told.startswith("max_budget: ") and "each month" in told and for_good["budget_duration"] == "30d"
+    changed = post(site, "/key/update", {"key": "for-good", "max_budget": 6}).json()
+    assert changed["ignored"] == [told]
+    weekly = post(site, "/key/update", {"key": "for-good", "budget_duration": "7d"}).json()
+    assert weekly["ignored"] == ["budget_duration: 7d is a week of the calendar here, from Monday on"]
+    assert post(site, "/key/update", {"key": "for-good", "max_budget": 7}).json()["ignored"] == [], "it has a period"
+    daily = post(site, "/team/new", {"team_id": "daily", "max_budget": 5, "budget_duration": "1d"}).json()
+    assert daily["ignored"] == [] and daily["budget_duration"] == "1d"
+    assert post(site, "/user/new", {"user_id": "for-good", "max_budget": 5}).json()["ignored"] == [told]
+
+
 def test_teams_and_users(site):
     team = post(site, "/team/new", {"team_alias": "search", "models": ["gpt-4o"], "max_budget": 100}).json()
     assert team["team_id"] == "search" and team["team_alias"] == "search" and team["max_budget"] == 100
     named = post(site, "/team/new", {"team_id": "t-1", "rpm_limit": 5}).json()
     assert named["team_id"] == "t-1" and named["rpm_limit"] == 5
-    key = post(site, "/key/generate", {"team_id": "search"}).json()["key"]
+    made = post(site, "/key/generate", {"team_id": "search"}).json()
+    assert made["team_id"] == "search", "as /team/new said it"
+    assert get(site, f"/key/info?key={made['token_id']}").json()["info"]["team_id"] == "search"
+    assert get(site, "/team/info?team_id=search").json()["keys"][0]["team_id"] == "search"
+    key = made["key"]
     is_good(site, key, "gpt-4o")
     assert site.call(key, "gpt-4o-mini").status == 404
     user = post(site, "/user/new", {"user_email": "jane@example.com", "teams": ["search"]}).json()
-    assert user["user_id"] == "jane@example.com"
+    assert user["user_id"] == "jane@example.com" and user["teams"] == ["search"]
+    assert get(site, "/user/info?user_id=jane@example.com").json()["teams"] == ["search"]
     is_good(site, user["key"], "gpt-4o")
     without = post(site, "/user/new", {"user_id": "joe", "auto_create_key": False}).json()
     assert "key" not in without
@@ -105,7 +124,7 @@ def test_keys_are_changed_blocked_and_deleted(site):
     changed = post(site, "/key/update", {"key": key, "rpm_limit": None, "max_budget": 5, "models": ["gpt-4o"], "x": 1})
     assert changed.status == 200, changed.body
     made = changed.json()
-    assert made["rpm_limit"] is None and made["max_budget"] == 5 and made["ignored"] == ["x"] and key not in str(made)
+    assert made["rpm_limit"] is None and made["max_budget"] == 5 and made["ignored"][0] == "x" and key not in str(made)
     assert site.call(key, "gpt-4o").status == 200 and site.call(key, "gpt-4o-mini").status == 404
     assert post(site, "/key/update", {"key": made["key"], "models": []}).json()["models"] == []
     assert site.call(key, "gpt-4o-mini").status == 200

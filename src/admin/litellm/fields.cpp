@@ -38,9 +38,15 @@ constexpr FieldPair kUser[] = {{"user_id", "name"}, {"user_email", "email"}, {"t
 struct PeriodPair {
   std::string_view theirs;
   std::string_view ours;
+  std::string_view differs = {};  // what it is here, where that is something else
 };
-constexpr PeriodPair kPeriods[] = {{"1h", "hour"}, {"1d", "day"},    {"24h", "day"},
-                                   {"7d", "week"}, {"30d", "month"}, {"1mo", "month"}};
+constexpr PeriodPair kPeriods[] = {{"1h", "hour"},
+                                   {"1d", "day"},
+                                   {"24h", "day"},
+                                   {"7d", "week", "a week of the calendar here, from Monday on"},
+                                   {"30d", "month", "a month of the calendar here"},
+                                   {"1mo", "month"}};
+constexpr std::string_view kPeriodDefault = "month";
 
 std::string_view view(const bj::value& value) {
   return value.is_string() ? std::string_view(value.get_string().data(), value.get_string().size())
@@ -97,6 +103,7 @@ std::expected<TakenFields, std::string> take_fields(LitellmKind kind, std::strin
                                                     bool keep_null) {
   bj::object from = parse(theirs);
   bj::object fields;
+  std::vector<std::string> differences;
   for (const auto pairs : {fields_of(kind), std::span<const FieldPair>(kLimits)}) {
     for (const FieldPair& pair : pairs) {
       const auto* const found = from.find(bjs(pair.theirs));
@@ -108,6 +115,10 @@ std::expected<TakenFields, std::string> take_fields(LitellmKind kind, std::strin
       }
       auto value = to_ours(pair, found->value(), now_ms);
       if (!value) return std::unexpected(std::move(value).error());
+      const auto* const period = std::ranges::find(kPeriods, view(found->value()), &PeriodPair::theirs);
+      if (pair.form == Form::period && !period->differs.empty()) {
+        differences.push_back(fmt::format("{}: {} is {}", pair.theirs, period->theirs, period->differs));
+      }
       // No models means all of them there.
       const bool all = pair.ours == "models" && value->is_array() && value->get_array().empty();
       if (!all) fields[bjs(pair.ours)] = std::move(*value);
@@ -115,7 +126,7 @@ std::expected<TakenFields, std::string> take_fields(LitellmKind kind, std::strin
       from.erase(found);
     }
   }
-  TakenFields taken{.fields = bj::serialize(fields), .ignored = {}};
+  TakenFields taken{.fields = bj::serialize(fields), .ignored = std::move(differences)};
   for (const auto& [name, value] : from) {
     if (!value.is_null()) taken.ignored.emplace_back(name);
   }
@@ -139,6 +150,10 @@ std::string show_fields(LitellmKind kind, std::string_view ours) {
     }
   }
   if (out["models"].is_null()) out["models"] = bj::array();
+  // A budget always has a period here; without one there it would be for ever.
+  if (!out["max_budget"].is_null() && out["budget_duration"].is_null()) {
+    out["budget_duration"] = bjs(std::ranges::find(kPeriods, kPeriodDefault, &PeriodPair::ours)->theirs);
+  }
   return bj::serialize(out);
 }
 

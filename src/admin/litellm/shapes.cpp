@@ -22,10 +22,6 @@ std::string_view view(const bj::value& value) {
                            : std::string_view();
 }
 
-bj::object describe(LitellmKind kind, const bj::object& object) {
-  return bj::parse(show_fields(kind, bj::serialize(object))).get_object();
-}
-
 bj::array names_of(const std::vector<std::string>& names) {
   bj::array array;
   for (const std::string& name : names) array.push_back(bj::string(name));
@@ -60,6 +56,10 @@ class Shapes {
   Object body(bool keep_null = false) const;
   // What has a counterpart, as ours.
   std::expected<Taken, ApiAnswer> take(LitellmKind kind, const bj::object& from, bool keep_null = false) const;
+  bj::object describe(LitellmKind kind, const bj::object& object) const;
+  bj::object by_name(bj::object object) const;
+  // What was left out of what was asked for, or is something else in what was made of it.
+  static bj::array ignored(const Taken& taken, const bj::object& made);
   Object read(const ApiAnswer& answer) const;
   ApiAnswer call(Method method, const std::string& path, std::string body) const;
   bj::object describe_key(const bj::object& object) const;
@@ -74,6 +74,34 @@ class Shapes {
   const ApiContext& context_;
   const ApiRequest& request_;
 };
+
+// Others are called as they were when they were made: /team/new answers the name that a team was given.
+bj::object Shapes::by_name(bj::object object) const {
+  for (const std::string field : {"team", "user", "organization"}) {
+    if (const bj::value* const name = object.if_contains(field + "_name")) object[field] = bj::value(*name);
+  }
+  bj::value* const teams = object.if_contains("teams");
+  if (teams == nullptr || !teams->is_array()) return object;
+  for (bj::value& each : teams->get_array()) {
+    if (const auto team = context_.store.get(view(each)); team && *team) each = (*team)->name;
+  }
+  return object;
+}
+
+bj::object Shapes::describe(LitellmKind kind, const bj::object& object) const {
+  return bj::parse(show_fields(kind, bj::serialize(by_name(object)))).get_object();
+}
+
+bj::array Shapes::ignored(const Taken& taken, const bj::object& made) {
+  bj::array all = names_of(taken.ignored);
+  const bj::value* const budget = taken.fields.if_contains("budget");
+  if (budget != nullptr && !budget->is_null() && !made.contains("budget_period")) {
+    all.push_back(
+        "max_budget: without budget_duration it is for each month of the calendar here, not for good; there are "
+        "budgets for 1h, 1d, 7d and 30d");
+  }
+  return all;
+}
 
 Shapes::Object Shapes::read(const ApiAnswer& answer) const {
   if (answer.status >= 400) return std::unexpected(answer);
@@ -150,7 +178,7 @@ Shapes::Object Shapes::make_key(bj::object from) const {
   out["key"] = made->at("key");
   out["aliases"] = aliases;
   out["spend"] = 0.0;
-  out["ignored"] = names_of(taken->ignored);
+  out["ignored"] = ignored(*taken, *made);
   return out;
 }
 
@@ -210,7 +238,7 @@ ApiAnswer Shapes::update_key() {
   if (!changed) return changed.error();
   bj::object out = describe_key(*changed);
   out["key"] = object->id;
-  out["ignored"] = names_of(taken->ignored);
+  out["ignored"] = ignored(*taken, *changed);
   return {.status = 200, .body = bj::serialize(out), .changed = true};
 }
 
@@ -289,7 +317,7 @@ ApiAnswer Shapes::info(std::string_view kind, LitellmKind fields) {
   if (kind == "team") described["team_alias"] = shown->at("name");
   const std::string inside = std::string(kind) + "_info";
   bj::object out{{parameter, bj::string(name)}, {inside, std::move(described)}, {"keys", keys_of(id)}};
-  if (kind == "user") out["teams"] = shown->contains("teams") ? shown->at("teams") : bj::value(bj::array());
+  if (kind == "user") out["teams"] = shown->contains("teams") ? by_name(*shown).at("teams") : bj::value(bj::array());
   if (kind == "team") out["team_memberships"] = bj::array();
   const auto column = kind == "team" ? control::ReportColumn::team : control::ReportColumn::user;
   return with_spend(context_, {.status = 200, .body = bj::serialize(out)}, column, name, inside);
@@ -322,7 +350,7 @@ ApiAnswer Shapes::new_team() {
   bj::object out = describe(LitellmKind::team, *made);
   out["team_alias"] = made->at("name");
   out["spend"] = 0.0;
-  out["ignored"] = names_of(taken->ignored);
+  out["ignored"] = ignored(*taken, *made);
   return {.status = 200, .body = bj::serialize(out), .changed = true};
 }
 
@@ -361,7 +389,7 @@ ApiAnswer Shapes::new_user() {
     for (const char* field : {"key", "key_name", "token_id", "expires", "key_alias"}) out[field] = key->at(field);
   }
   out["spend"] = 0.0;
-  out["ignored"] = names_of(taken->ignored);
+  out["ignored"] = ignored(*taken, *made);
   return {.status = 200, .body = bj::serialize(out), .changed = true};
 }
 
