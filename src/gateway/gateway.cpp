@@ -66,7 +66,7 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptio
       control::responses_spool(options.snapshot->server.data_dir));
   std::string fault = gateway->open_logs();
   if (fault.empty()) fault = gateway->open_sockets(options);
-  if (fault.empty()) fault = gateway->open_ledger();
+  if (fault.empty()) fault = gateway->open_ledger(options.database_wait);
   if (fault.empty()) fault = gateway->open_shared_limits();
   if (fault.empty()) gateway->limit_clients(options.open_files_max);
   if (fault.empty()) fault = gateway->start_workers();
@@ -105,7 +105,7 @@ std::string Gateway::open_logs() {
   return {};
 }
 
-std::string Gateway::open_ledger() {
+std::string Gateway::open_ledger(base::Duration database_wait) {
   const control::LedgerSettings& settings = snapshot_->ledger;
   if (!settings.enabled) return {};
   telemetry::Log& log = log_writer_->add_producer();
@@ -124,7 +124,7 @@ std::string Gateway::open_ledger() {
            " cannot be made: " + std::strerror(ledger.error().os_error);
   }
   ledger_ = std::move(*ledger);
-  ledger_->restore_budgets(snapshot_);
+  ledger_->restore_budgets(snapshot_, database_wait);
   registry_.add_collector([this](std::vector<telemetry::CollectedSample>& samples) {
     if (ledger_ == nullptr) return;
     samples.push_back({telemetry::FamilyId::ledger_records, {}, static_cast<double>(ledger_->appended())});

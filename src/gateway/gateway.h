@@ -31,6 +31,8 @@ struct GatewayOptions {
   AdminEntrance* admin = nullptr;
   // Of the process: clients get as many connections as leave each call a descriptor for its upstream.
   uint64_t open_files_max = UINT64_MAX;
+  // How long the start may wait for the database to say what budgets have spent; then they hear of it later.
+  base::Duration database_wait = std::chrono::seconds(7);
 };
 
 // How long publish() and counts() wait for a worker.
@@ -84,7 +86,7 @@ class Gateway {
  private:
   explicit Gateway(const control::Snapshot& snapshot);
   std::string open_logs();
-  std::string open_ledger();
+  std::string open_ledger(base::Duration database_wait);
   std::string open_shared_limits();
   std::string open_sockets(GatewayOptions& options);
   std::string deal(std::vector<ListeningSocket>& group);

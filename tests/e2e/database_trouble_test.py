@@ -139,6 +139,25 @@ def test_frozen(site, postgres):
     settled(site, load.answers)
 
 
+def test_frozen_at_the_end_and_at_the_start(site, postgres):
+    """Neither waits for one database as often as there is something to ask it."""
+    key = furnish(site)
+    site.call(key, "m")
+    postgres.freeze(True)
+    began = time.monotonic()
+    assert not site.gateway.stop()
+    assert time.monotonic() - began < 6, "the end waits at most three seconds"
+    assert "they wait in their files" in site.gateway.text()
+    began = time.monotonic()
+    site.start()
+    assert time.monotonic() - began < 10, "the start waits at most seven seconds"
+    assert site.call(key, "m").status == 200
+    said(site, "the database is away")
+    postgres.freeze(False)
+    said(site, "the database is back")
+    settled(site, 2)
+
+
 def test_slow(postgres, tmp_path):
     way = databases.SlowWay(postgres)
     site = Site(tmp_path, {"url": way.url(postgres.new_database())})

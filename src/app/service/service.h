@@ -143,6 +143,7 @@ class Service {
   std::unique_ptr<ObjectFeed> feed_;
   admin::EngineRegistry engines_;
   std::unique_ptr<admin::ApiServer> api_;
+  base::Duration database_wait_ = ObjectFeed::kFirstLimit;  // what is left of it for the rest of the start
   std::string store_trouble_;     // why the database is away; empty: it is not, or there is none
   std::string store_unreadable_;  // why what it has cannot be read; empty: it can
   bool master_key_gone_ = false;  // its file, as of the last look

@@ -12,6 +12,7 @@
 #include "app/service/process_setup.h"
 #include "app/service/service.h"
 #include "net/tls.h"
+#include "store/sql/ending.h"
 
 namespace llmgw::app {
 namespace {
@@ -21,6 +22,8 @@ using gateway::ListeningSocket;
 // A predecessor answers at once; one that does not within this hangs.
 constexpr base::Duration kTakeoverLimit = std::chrono::seconds(10);
 constexpr const char* kAdminListener = "admin";
+// How long a process that ends waits for a database that does not answer, all in all.
+constexpr base::Duration kLastDatabaseWait = std::chrono::seconds(3);
 constexpr size_t kActivatedNameBytesMax = 100;  // with its prefix it must fit into process::kListenerNameBytesMax
 
 std::unexpected<StartFault> fault(std::string message, int status = kExitFailed) {
@@ -70,6 +73,7 @@ Service::~Service() {
   tasks_.cancel_all();
   admin_.reset();
   control_.reset();
+  const store::EndingSoon ending(kLastDatabaseWait);
   // Their threads post to the loops of the workers and to ours.
   if (feed_ != nullptr) feed_->stop();
   if (api_ != nullptr) api_->stop();
@@ -99,7 +103,8 @@ Service::Started Service::start() {
                                           .listen = options_.listen,
                                           .inherited = std::move(inherited),
                                           .admin = reloader_->snapshot()->admin_listen ? nullptr : api_.get(),
-                                          .open_files_max = open_files_max});
+                                          .open_files_max = open_files_max,
+                                          .database_wait = database_wait_});
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
   engines_.on_change([this] { loop_.post([this] { take_engines(); }); });
@@ -128,6 +133,7 @@ Service::Started Service::open_store() {
   if (!access) return fault(std::move(access).error());
   if (access->any()) {
     feed_ = std::make_unique<ObjectFeed>(std::move(*access));
+    const base::Instant began = base::real_now();
     if (auto stored = feed_->first()) {
       if (auto applied = reloader_->apply(std::move(stored)); !applied) {
         return fault(control::format_errors(applied.error(), options_.config_path), kExitUsage);
@@ -135,6 +141,8 @@ Service::Started Service::open_store() {
     } else if (std::string problem = feed_->unreadable(); !problem.empty() && !serves_alone(file)) {
       return fault(std::move(problem));
     }
+    // What the start has waited for one answer it does not wait again for the next.
+    database_wait_ = std::max(base::Duration{0}, ObjectFeed::kFirstLimit - (base::real_now() - began));
   }
   admin::ApiServer::Store store{.control = &loop_};
   if (feed_ != nullptr) store.thread = &feed_->thread();

@@ -64,7 +64,7 @@ class Ledger {
   accounting::LedgerWriter& writer(size_t worker) { return *writers_[worker]; }
   // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start. While
   // the database is away it returns, and the meters get it when the database is back.
-  void restore_budgets(std::shared_ptr<const Snapshot> snapshot);
+  void restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit = std::chrono::seconds(10));
   void set_limits(base::Duration retention, uint64_t bytes_max);
   // Waits until everything appended before the call is summed up; false if that takes longer.
   bool flush(base::Duration limit);

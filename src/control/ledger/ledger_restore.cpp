@@ -2,18 +2,11 @@
 #include "control/ledger/ledger.h"
 
 namespace llmgw::control {
-namespace {
-
-// How long a start waits for the database to say it; then it goes on, and the budgets hear of it later.
-constexpr base::Duration kRestoreLimit = std::chrono::seconds(10);
-
-}  // namespace
-
-void Ledger::restore_budgets(std::shared_ptr<const Snapshot> snapshot) {
+void Ledger::restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit) {
   std::unique_lock lock(mutex_);
   to_restore_ = std::move(snapshot);
   changed_.notify_all();
-  changed_.wait_for(lock, kRestoreLimit, [this] { return to_restore_ == nullptr || restoring_late_; });
+  changed_.wait_for(lock, limit, [this] { return to_restore_ == nullptr || restoring_late_; });
   restoring_late_ = true;
 }
 

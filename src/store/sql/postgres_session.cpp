@@ -3,12 +3,15 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <deque>
 #include <optional>
 
+#include "store/sql/ending.h"
 #include "store/sql/postgres_message.h"
 #include "store/sql/session.h"
 
@@ -108,11 +111,18 @@ struct Clear {
 };
 using Outcome = std::unique_ptr<PGresult, Clear>;
 
+// When the process ends; of Clock, far away while it does not.
+std::atomic<Clock::duration> ending = Clock::duration::max();
+// A wait looks so often whether it does.
+constexpr std::chrono::milliseconds kEndingSlice{100};
+
 // Waits for a socket; false at the deadline. `wake` ends the wait too.
 bool wait_for(int socket, short events, Clock::time_point deadline, int wake = -1) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left < 0) return false;
+    const auto until = std::min(deadline, Clock::time_point(ending.load(std::memory_order_relaxed)));
+    const auto all = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    if (all < 0) return false;
+    const auto left = std::min<int64_t>(all, kEndingSlice.count());
     std::array<pollfd, 2> watched{
         {{.fd = socket, .events = events, .revents = 0}, {.fd = wake, .events = POLLIN, .revents = 0}}};
     const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(left) + 1);
@@ -340,6 +350,14 @@ base::Result<Connection> connect(const PostgresOptions& options) {
 
 std::string last_postgres_message() {
   return last_message;
+}
+
+EndingSoon::EndingSoon(base::Duration limit) {
+  ending.store((Clock::now() + limit).time_since_epoch(), std::memory_order_relaxed);
+}
+
+EndingSoon::~EndingSoon() {
+  ending.store(Clock::duration::max(), std::memory_order_relaxed);
 }
 
 base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options) {
