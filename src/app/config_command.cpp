@@ -131,6 +131,10 @@ int run_import_litellm(const std::string& path, const std::string& output, std::
   err << "imported " << imported->connections << " connections and " << imported->models << " models\n";
   if (!imported->left_out.empty()) err << "not imported:\n";
   for (const std::string& each : imported->left_out) err << "  " << each << "\n";
+  const std::string target = output.empty() ? "the configuration" : output;
+  if (const auto loaded = control::load_config(imported->toml, control::real_environment(target)); !loaded) {
+    err << "it cannot be served by as it is:\n" << control::format_errors(loaded.error(), target);
+  }
   return 0;
 }
 

@@ -44,7 +44,9 @@ int fail(const std::string& message, int status = kExitFailed) {
 std::expected<std::string, int> call(const Arguments& arguments, std::string_view method, const std::string& path,
                                      const std::string& body = {}) {
   auto client = open_client(arguments.target);
-  if (!client) return std::unexpected(fail(client.error(), kExitUsage));
+  if (!client) {
+    return std::unexpected(fail(client.error().message, client.error().unreachable ? kExitFailed : kExitUsage));
+  }
   auto answer = (*client)->call(method, path, body, arguments.if_match);
   if (!answer) return std::unexpected(fail(answer.error()));
   if (answer->status >= 400) {

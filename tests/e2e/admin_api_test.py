@@ -377,6 +377,8 @@ def test_errors_say_what_was_expected(admin, method, path, body, status, says):
         ("keys?team=search", "there is no parameter 'team' here; it takes limit, after and name"),
         ("keys?name=a&name=b", "name: stands twice"),
         ("keys?name=%zz", "name: has a broken %-escape"),
+        ("keys?after=nope", "after: expected the last_id of the page before"),
+        ("keys?after=conn_000000000000000000000", "after: expected the last_id of the page before"),
         ("keys?after=file:x", "after: expected the last_id of the page before"),
         ("keys/any?limit=1", "there is no parameter 'limit' here; it takes none"),
         ("audit?limit=many", "limit: expected a whole number from 1 to 999"),
@@ -421,6 +423,30 @@ def test_a_change_that_cannot_be_made_is_refused(admin):
     assert {name: read[name] for name in read if name != "key"} == {name: key[name] for name in key if name != "key"}
     # What was read may be sent back as it was.
     assert admin.call("owner", "PATCH", path, read).status == 200
+
+
+@pytest.mark.parametrize(
+    "body, says",
+    [
+        ('{"name":"d1","name":"d2"}', "'name' stands twice"),
+        ('{"name":"d1","n\\u0061me":"d2"}', "'name' stands twice"),
+        ('{"name":"d1","provider":"openai","tls":{"verify":true,"verify":false}}', "'verify' stands twice"),
+    ],
+)
+def test_a_member_stands_once(admin, body, says):
+    headers = {"Authorization": f"Bearer {admin.keys['owner']}", "Content-Type": "application/json"}
+    for path in ("/admin/v1/connections", "/key/generate"):
+        answer = raw.call(admin.site.address, "POST", path, headers, body.encode())
+        assert answer.status == 400 and says in answer.json()["error"]["message"], answer.body
+
+
+def test_an_end_that_has_passed_is_refused(admin):
+    refused = admin.call("owner", "POST", "keys", {"name": "over", "expires": "2020-01-01"})
+    assert refused.status == 400 and "has passed" in refused.json()["error"]["message"]
+    key = made(admin, "owner", "keys", {"name": "ends", "expires": "2100-01-01T00:00:00Z"})
+    assert admin.call("owner", "PATCH", f"keys/{key['id']}", {"expires": "2020-01-01"}).status == 400
+    assert admin.call("owner", "PATCH", f"keys/{key['id']}", {"expires": "2099-01-01", "tps": 1}).status == 200
+    assert admin.site.run("vkey", "add", "--name", "over", "--expires", "2020-01-01").returncode == 2
 
 
 def test_too_large(admin):
@@ -513,5 +539,18 @@ def test_what_was_spent(admin):
     assert set(spend("team-admin", "by=team")) == {("search",)}, "a team admin sees the own team's"
     assert set(spend("owner", "by=key&team=other")) == {("spender-other",)}
     assert not spend("owner", "by=key&to=2026-01-01")
+    unknown = admin.call("owner", "GET", "spend?by=key&team=nope")
+    assert unknown.status == 404 and "there is no team 'nope'" in unknown.json()["error"]["message"]
+    made(admin, "owner", "teams", {"name": "idle"})
+    assert not spend("owner", "by=key&team=idle"), "it has spent nothing"
+    gone = made(admin, "owner", "keys", {"name": "gone", "team": "other"})
+    site.call(gone["key"], "spent-model")
+    assert admin.call("owner", "DELETE", f"keys/{gone['id']}").status == 200
+
+    def remembered():
+        return admin.call("owner", "GET", "spend?by=model&key=gone").status == 200
+
+    waiting.until(remembered, "the ledger remembers who was removed")
+    assert not spend("owner", "by=model&key=gone&to=2026-01-01")
     assert admin.call("owner", "GET", "spend?by=weather").status == 400
     assert admin.call("owner", "GET", "spend?from=yesterday").status == 400

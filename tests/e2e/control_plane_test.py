@@ -462,6 +462,10 @@ def test_the_file_wins(site, walked):
         waiting.until(lambda: said in site.gateway.text(), "the log says so")
         shown = json.loads(site.cli("vkey", "show", "both", "--json"))
         assert shown["source"] == "file"
+        listed = [each for each in json.loads(site.cli("vkey", "list", "--json")) if each["name"] == "both"]
+        assert [said in each.get("problem", "") for each in listed] == [False, True]
+        assert f"store, not used: {said}" in site.cli("vkey", "list")
+        assert said in json.loads(site.cli("vkey", "show", listed[1]["id"], "--json"))["problem"]
         refused = site.run("vkey", "update", "file:1", "--tps", "1")
         assert refused.returncode == 1 and "configuration file" in refused.stderr
     finally:

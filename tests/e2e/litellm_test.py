@@ -218,6 +218,16 @@ def test_who_may(site):
     assert get(site, "/key/generate").status == 405
 
 
+def test_an_import_that_cannot_be_served_by_says_so(tmp_path):
+    source = tmp_path / "config.yaml"
+    source.write_text("model_list: [{model_name: v, litellm_params: {model: vertex_ai/gemini-2.5-pro}}]")
+    target = tmp_path / "gateway.toml"
+    command = [processes.binary(), "config", "import-litellm", str(source), "--output", str(target)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0 and "add service_account_file" in result.stderr, result.stderr
+    assert "it cannot be served by as it is" in result.stderr and str(target) in result.stderr, result.stderr
+
+
 def test_import_of_a_configuration(site, tmp_path):
     source = tmp_path / "config.yaml"
     source.write_text(

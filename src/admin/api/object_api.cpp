@@ -188,6 +188,10 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
     last = std::move(id);
     data.push_back(std::move(json));
   };
+  // An id of one that was removed meanwhile is a place all the same.
+  if (!after.empty() && !after.starts_with("file:") && !control::is_object_id(kind, after)) {
+    return api_error(400, "invalid_request", "after: expected the last_id of the page before");
+  }
   // First the file's, whose ids are their places; then the store's.
   constexpr std::string_view kFilePrefix = "file:";
   if (after.empty() || after.starts_with(kFilePrefix)) {
@@ -202,6 +206,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
     more = place < of_file.size();
     after.clear();
   }
+  const FileNames of_the_file(context_.file, kind);
   // One more than wanted tells whether there are more. What the actor may not see is passed over.
   while (!more) {
     const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit + 1});
@@ -210,7 +215,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
       if (!owned_by_team(kind, object)) continue;
       more = data.size() == limit;
       if (more) break;
-      add(object.id, show_object(context_, kind, object, request_.now_ms));
+      add(object.id, of_the_file.mark(show_object(context_, kind, object, request_.now_ms), object.name));
     }
     if (more || page->size() <= limit) break;
     after = page->back().id;
@@ -250,7 +255,10 @@ ApiAnswer Handler::create(const ObjectKind& kind) {
 }
 
 ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
-  return {.status = 200, .body = show_object(context_, kind, object, request_.now_ms), .etag = etag_of(object)};
+  std::string shown = show_object(context_, kind, object, request_.now_ms);
+  return {.status = 200,
+          .body = FileNames(context_.file, kind).mark(std::move(shown), object.name),
+          .etag = etag_of(object)};
 }
 
 ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {

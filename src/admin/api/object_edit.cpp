@@ -70,6 +70,7 @@ class ObjectEditor {
   using Checked = std::expected<void, ApiAnswer>;
   Checked refuse_reserved(const bj::object& fields) const;
   Checked refuse_read_only(const store::Object& before, const bj::object& patch) const;
+  Checked refuse_past(const bj::object& fields, const bj::object& before) const;
   Checked take_key(bj::object& document, Draft& draft);
   Checked seal(bj::object& document, std::string_view id) const;
   Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
@@ -111,6 +112,15 @@ ObjectEditor::Checked ObjectEditor::refuse_read_only(const store::Object& before
     }
   }
   return {};
+}
+
+// A key that was over before it began would look like one that is refused for another reason.
+ObjectEditor::Checked ObjectEditor::refuse_past(const bj::object& fields, const bj::object& before) const {
+  const std::string_view expires = kind_.has_key() ? text_of(fields, "expires") : std::string_view();
+  if (expires.empty() || expires == text_of(before, "expires")) return {};
+  const auto time = control::parse_timestamp(expires);
+  if (!time || time->seconds > seconds_now(request_)) return {};
+  return invalid_request("expires: " + std::string(expires) + " has passed; to refuse a key from now on, block it");
 }
 
 ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft) {
@@ -364,6 +374,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
 
 std::expected<Draft, ApiAnswer> ObjectEditor::create(bj::object fields) {
   if (auto fine = refuse_reserved(fields); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = refuse_past(fields, {}); !fine) return std::unexpected(std::move(fine).error());
   Draft draft;
   draft.change.action = store::ObjectChange::Action::insert;
   draft.change.object.id = store::make_object_id(kind_.id_prefix, request_.now_ms);
@@ -376,6 +387,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   boost::system::error_code error;
   const bj::value old = bj::parse(before.document, error);
   bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
+  if (auto fine = refuse_past(patch, document); !fine) return std::unexpected(std::move(fine).error());
   for (const auto& [key, value] : patch) {
     const std::string_view field{key.data(), key.size()};
     if (std::ranges::find(kAnswerOnly, field) != std::end(kAnswerOnly)) continue;

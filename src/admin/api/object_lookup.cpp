@@ -2,16 +2,42 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "admin/api/object_view.h"
 #include "base/did_you_mean.h"
+#include "json/reader.h"
+#include "json/text.h"
 
 namespace llmgw::admin {
 namespace {
 
 namespace bj = boost::json;
 using control::ObjectKind;
+
+// A member that an object of the document has twice: whichever counted, the other would be lost silently.
+std::optional<std::string> repeated_member(json::Reader& reader) {
+  if (reader.kind() == json::Kind::array && reader.enter_array()) {
+    while (reader.next_element()) {
+      if (auto repeated = repeated_member(reader)) return repeated;
+    }
+    return std::nullopt;
+  }
+  if (reader.kind() != json::Kind::object || !reader.enter_object()) {
+    reader.skip();
+    return std::nullopt;
+  }
+  std::set<std::string> seen;
+  for (std::string_view key; reader.next_member(key);) {
+    std::string plain(key.size(), '\0');
+    plain.resize(json::unescape(key, plain.data()).value_or(0));
+    if (!seen.insert(plain).second) return plain;
+    if (auto repeated = repeated_member(reader)) return repeated;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -77,6 +103,11 @@ std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
                            " of " + std::to_string(body.size()));
   }
   bj::value value = parser.release();
+  json::Parser reading;
+  if (const auto document = reading.parse(body)) {
+    json::Reader reader(*document);
+    if (const auto repeated = repeated_member(reader)) return invalid_request(in_quotes(*repeated) + " stands twice");
+  }
   if (!value.is_object()) return invalid_request(R"(the body must be a JSON object, as in {"name": "x"})");
   return std::move(value.get_object());
 }

@@ -133,6 +133,36 @@ std::string show_object(const ApiContext& context, const ObjectKind& kind, const
   return bj::serialize(shown);
 }
 
+namespace {
+
+// What tells one of its kind from the others, by names.
+std::string name_of(const ObjectKind& kind, const std::string& shown, std::string_view name) {
+  using enum control::SectionId;
+  if (kind.section != model && kind.section != assignment) return std::string(name);
+  const bj::value parsed = bj::parse(shown);
+  const auto text = [&](const std::string& field) {
+    const bj::value* value = parsed.get_object().if_contains(field + "_name");
+    if (value == nullptr) value = parsed.get_object().if_contains(field);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  if (kind.section == model) return text("name") + "\n" + text("connection");
+  const std::string alias = text("alias");
+  return text("key") + "\n" + (alias.empty() ? text("model") : alias);
+}
+
+}  // namespace
+
+FileNames::FileNames(const control::Config& file, const ObjectKind& kind) : kind_(kind) {
+  for (const FileObject& each : show_file_objects(file, kind)) names_.insert(name_of(kind, each.json, each.name));
+}
+
+std::string FileNames::mark(std::string shown, std::string_view name) const {
+  if (names_.empty() || !names_.contains(name_of(kind_, shown, name))) return shown;
+  bj::object object = bj::parse(shown).get_object();
+  object["problem"] = "the configuration file has one of the same name, which is used instead";
+  return bj::serialize(object);
+}
+
 std::vector<FileObject> show_file_objects(const control::Config& file, const ObjectKind& kind) {
   std::vector<FileObject> out;
   const auto add = [&](const auto& sections) {

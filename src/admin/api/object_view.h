@@ -2,6 +2,7 @@
 // are looked up in the store.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,18 @@ namespace llmgw::admin {
 // given one; empty: none.
 std::string show_object(const ApiContext& context, const control::ObjectKind& kind, const store::Object& object,
                         int64_t now_ms, std::string_view key = {});
+
+// Names of the file's objects of one kind, each of which hides the store's of the same name.
+class FileNames {
+ public:
+  FileNames(const control::Config& file, const control::ObjectKind& kind);
+  // `shown`: an object of the store as show_object() has it, and its name. One that is hidden gets a `problem`.
+  std::string mark(std::string shown, std::string_view name) const;
+
+ private:
+  const control::ObjectKind& kind_;
+  std::set<std::string> names_;
+};
 
 // An object of the configuration file, which nobody can change here. Its id is "file:" and a number from 1.
 struct FileObject {

@@ -115,6 +115,7 @@ void Document::object_schema(const ObjectKind& kind) {
   w_.key("version").begin_object().member("type", "integer").member("description", "Its ETag's number.").end_object();
   text("created_at", "RFC 3339.");
   text("updated_at", "RFC 3339.");
+  text("problem", "Why it is not used.");
   if (kind.has_key()) {
     text("key_hint", "The first and last characters of its newest key.");
     w_.raw_member("previous_keys",

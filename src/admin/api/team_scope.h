@@ -1,10 +1,13 @@
 // What a team admin may write. Blocking: reads the store.
 #pragma once
 
-#include <boost/json/fwd.hpp>
 #include <expected>
 
 #include "admin/api/object_api.h"
+
+namespace boost::json {
+class object;
+}
 
 namespace llmgw::admin {
 

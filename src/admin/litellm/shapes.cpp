@@ -112,13 +112,12 @@ Shapes::Object Shapes::read(const ApiAnswer& answer) const {
 }
 
 Shapes::Object Shapes::body(bool keep_null) const {
-  boost::system::error_code error;
-  bj::value value = bj::parse(request_.body.empty() ? "{}" : request_.body, error);
-  if (error || !value.is_object()) return invalid_request("the body must be a JSON object");
-  bj::object fields = std::move(value.get_object());
-  if (keep_null) return fields;
+  auto read = read_fields(request_.body);
+  if (!read) return read;
+  bj::object& fields = *read;
+  if (keep_null) return read;
   for (auto* at = fields.begin(); at != fields.end();) at = at->value().is_null() ? fields.erase(at) : at + 1;
-  return fields;
+  return read;
 }
 
 ApiAnswer Shapes::call(Method method, const std::string& path, std::string body) const {

@@ -1,10 +1,12 @@
 #include "admin/spend/spend_report.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <vector>
 
 #include "admin/api/object_edit.h"
+#include "admin/api/object_view.h"
 #include "admin/api/query.h"
 #include "control/ledger/ledger_text.h"
 #include "control/units.h"
@@ -25,6 +27,17 @@ constexpr Filter kFilters[] = {{"organization", ReportColumn::organization},
                                {"model", ReportColumn::model},
                                {"provider", ReportColumn::provider},
                                {"connection", ReportColumn::connection}};
+
+// Whether it is a name of something that there is. Models and providers are called as they were at the time.
+bool is_known(const ApiContext& context, const std::pair<ReportColumn, std::string>& filter) {
+  const auto& [column, name] = filter;
+  const control::ObjectKind* const kind = control::find_kind(to_string(column));
+  if (kind == nullptr || column == ReportColumn::model) return true;
+  const auto found = find_object(context, *kind, name);
+  if (found || found.error().status != 404) return true;
+  const auto of_file = show_file_objects(context.file, *kind);
+  return std::ranges::find(of_file, name, &FileObject::name) != of_file.end();
+}
 
 }  // namespace
 
@@ -82,8 +95,24 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
   if (may == Access::own_team) {
     report.where.emplace_back(ReportColumn::team, ledger_name(context, "team", request.actor.team));
   }
+  // Names that nothing has now may be those of what was removed, which the ledger remembers.
+  std::vector<control::ReportQuery> unknown;
+  for (size_t i = 0; may == Access::granted && i < report.where.size(); ++i) {
+    if (is_known(context, report.where[i])) continue;
+    unknown.push_back({.by = {}, .where = {report.where[i]}});
+  }
   ApiAnswer answer;
-  answer.rest = [ledger = ledger_of(context.file), report = std::move(report)](const std::stop_token&) -> ApiAnswer {
+  answer.rest = [ledger = ledger_of(context.file), report = std::move(report),
+                 unknown = std::move(unknown)](const std::stop_token&) -> ApiAnswer {
+    for (const control::ReportQuery& each : unknown) {
+      const auto any = read_sums(ledger, each);
+      if (!any) return any.error();
+      if (!any->empty()) continue;
+      const auto& [column, name] = each.where.front();
+      return api_error(404, "not_found",
+                       "there is no " + std::string(to_string(column)) + " " + in_quotes(name) +
+                           ", and the ledger has no call of one");
+    }
     const auto rows = read_sums(ledger, report);
     if (!rows) return rows.error();
     std::ostringstream out;

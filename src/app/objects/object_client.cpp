@@ -159,26 +159,36 @@ class RemoteClient final : public ObjectClient {
   std::string ca_file_;
 };
 
-std::expected<std::unique_ptr<ObjectClient>, std::string> open_local(const std::string& option) {
+using Opened = std::expected<std::unique_ptr<ObjectClient>, ClientFault>;
+
+std::unexpected<ClientFault> written_wrong(std::string message) {
+  return std::unexpected(ClientFault{.message = std::move(message)});
+}
+
+std::unexpected<ClientFault> unreachable(std::string message) {
+  return std::unexpected(ClientFault{.message = std::move(message), .unreachable = true});
+}
+
+Opened open_local(const std::string& option) {
   const auto path = choose_config_path(option, real_path_environment());
-  if (!path) return std::unexpected(path.error() + "\nor name a gateway's address: --url, --admin-key");
+  if (!path) return written_wrong(path.error() + "\nor name a gateway's address: --url, --admin-key");
   auto text = control::read_config_file(path->path);
-  if (!text) return std::unexpected(control::format_errors(text.error(), path->path));
+  if (!text) return written_wrong(control::format_errors(text.error(), path->path));
   auto environment = control::real_environment(path->path);
   auto file = control::load_config(*text, environment);
-  if (!file) return std::unexpected(control::format_errors(file.error(), path->path));
-  if (std::string problem = make_data_dir(file->server.data_dir); !problem.empty()) return std::unexpected(problem);
+  if (!file) return written_wrong(control::format_errors(file.error(), path->path));
+  if (std::string problem = make_data_dir(file->server.data_dir); !problem.empty()) return unreachable(problem);
   auto access = control::StoreAccess::open(file->store, file->server.data_dir);
-  if (!access) return std::unexpected(std::move(access).error());
+  if (!access) return unreachable(std::move(access).error());
   if (!access->any()) {
-    return std::unexpected(path->path + " says store.url = \"none\": there is no store; write objects into that file");
+    return written_wrong(path->path + " says store.url = \"none\": there is no store; write objects into that file");
   }
   auto session = access->connect();
-  if (!session) return std::unexpected(describe_store(*access, session.error()));
+  if (!session) return unreachable(describe_store(*access, session.error()));
   auto store = store::ObjectStore::open(std::move(*session));
-  if (!store) return std::unexpected(describe_store(*access, store.error()));
+  if (!store) return unreachable(describe_store(*access, store.error()));
   if (auto prepared = access->prepare(*store, now_ms()); !prepared) {
-    return std::unexpected(describe_store(*access, prepared.error()));
+    return unreachable(describe_store(*access, prepared.error()));
   }
   control::give_to_owner(file->server.data_dir);
   return std::make_unique<LocalClient>(std::move(*file), std::move(environment), std::move(*access), std::move(*store));
@@ -208,15 +218,15 @@ std::expected<std::string, std::string> read_secret_argument(const std::string& 
   return value;
 }
 
-std::expected<std::unique_ptr<ObjectClient>, std::string> open_client(const StoreTarget& target) {
+Opened open_client(const StoreTarget& target) {
   if (target.url.empty()) return open_local(target.config);
   if (target.admin_key.empty()) {
-    return std::unexpected("--url needs an admin key: --admin-key env:NAME, or $LLM_GATEWAY_ADMIN_KEY");
+    return written_wrong("--url needs an admin key: --admin-key env:NAME, or $LLM_GATEWAY_ADMIN_KEY");
   }
   auto key = read_secret_argument(target.admin_key);
-  if (!key) return std::unexpected("--admin-key: " + key.error());
+  if (!key) return written_wrong("--admin-key: " + key.error());
   if (const auto url = http::parse_url(target.url); !url) {
-    return std::unexpected("--url: " + std::string(url.error().context));
+    return written_wrong("--url: " + std::string(url.error().context));
   }
   return std::make_unique<RemoteClient>(target.url, base::Secret(*key), target.ca_file);
 }

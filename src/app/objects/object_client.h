@@ -31,7 +31,12 @@ class ObjectClient {
 };
 
 // The error is a sentence, or the faults of the configuration.
-std::expected<std::unique_ptr<ObjectClient>, std::string> open_client(const StoreTarget& target);
+// What is wrong, and whether it is with what the operator has written or with what cannot be reached.
+struct ClientFault {
+  std::string message;
+  bool unreachable = false;
+};
+std::expected<std::unique_ptr<ObjectClient>, ClientFault> open_client(const StoreTarget& target);
 
 // A secret as it may be written on the command line: env:NAME, file:PATH, - for standard input, or the value itself.
 std::expected<std::string, std::string> read_secret_argument(const std::string& text);

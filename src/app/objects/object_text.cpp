@@ -259,6 +259,7 @@ std::string show_table(const ObjectKind& kind, const std::vector<std::string>& o
     for (const std::string& column : columns) {
       const std::string name = member(column + "_name");
       row.push_back(cell(name.empty() ? member(column) : name));
+      if (column == "source" && !member("problem").empty()) row.back() += ", not used: " + member("problem");
     }
   }
   return render_table(rows);

@@ -67,6 +67,8 @@ TEST(Answers, AsLinesAndTables) {
       show_table(kind("model"), {R"({"id":"m","name":"n","connection":"c1","connection_name":"c"})"});
   EXPECT_THAT(table, HasSubstr("ID  NAME  CONNECTION"));
   EXPECT_THAT(table, HasSubstr("m   n     c\n"));
+  EXPECT_THAT(show_table(kind("key"), {R"({"id":"k","source":"store","problem":"the file has one"})"}),
+              HasSubstr("store, not used: the file has one\n"));
   // Columns stand below each other, whatever the alphabet; nothing is cut inside a character.
   const std::string wide = show_table(
       kind("model"), {R"({"id":"m","name":"鍵é","remote":"r"})", R"({"id":"m","name":"plain","remote":"r"})"});

@@ -62,8 +62,8 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   accounting::LedgerWriter& writer(size_t worker) { return *writers_[worker]; }
-  // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start. While
-  // the database is away it returns, and the meters get it when the database is back.
+  // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start. Where
+  // the database is away, or takes longer than `limit`, it returns, and the meters get it when the database answers.
   void restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit = std::chrono::seconds(10));
   void set_limits(base::Duration retention, uint64_t bytes_max);
   // Waits until everything appended before the call is summed up; false if that takes longer.

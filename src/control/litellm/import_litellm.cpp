@@ -61,6 +61,7 @@ class Importer {
   std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place);
   std::optional<std::pair<std::string, std::string>> split_model(const std::string& model) const;
   void complete_bedrock(Fields& fields, const YAML::Node& parameters, const std::string& place);
+  void complete_vertex(Fields& fields, const YAML::Node& parameters, const std::string& place);
   void note_limits(const YAML::Node& parameters, const std::string& name, const std::string& place);
   void add_limits();
   void add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
@@ -139,6 +140,7 @@ std::string Importer::connection_for(std::string_view provider, const YAML::Node
     if (!text.empty()) fields.emplace_back(parameter.ours, quote(text));
   }
   if (provider == "bedrock") complete_bedrock(fields, parameters, place);
+  if (provider == "vertex") complete_vertex(fields, parameters, place);
   for (const char* const limit : {"timeout", "stream_timeout"}) {
     const YAML::Node node = parameters[limit];
     if (!node) continue;
@@ -189,6 +191,24 @@ void Importer::complete_bedrock(Fields& fields, const YAML::Node& parameters, co
   leave_out(place + ": its AWS credentials",
             "not given, so LiteLLM takes the environment's: the connection names AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY; add session_token = \"env:AWS_SESSION_TOKEN\" for temporary ones");
+}
+
+// The same of Google's.
+void Importer::complete_vertex(Fields& fields, const YAML::Node& parameters, const std::string& place) {
+  const auto has = [&](std::string_view key) {
+    return std::ranges::any_of(fields, [&](const auto& field) { return field.first == key; });
+  };
+  if (!has("location")) {
+    fields.emplace_back("location", "\"us-central1\"");
+    leave_out(place + ".vertex_location", "not given: location is us-central1, LiteLLM's default");
+  }
+  if (!has("project")) {
+    leave_out(place + ".vertex_project", "not given, so LiteLLM takes the credentials'; add project to the connection");
+  }
+  if (has("service_account_file") || parameters["vertex_credentials"]) return;
+  leave_out(place + ": its Google credentials",
+            "not given, so LiteLLM takes the environment's; add service_account_file to the connection: the file that "
+            "GOOGLE_APPLICATION_CREDENTIALS names, or gcloud's application_default_credentials.json");
 }
 
 void Importer::note_limits(const YAML::Node& parameters, const std::string& name, const std::string& place) {

@@ -149,6 +149,22 @@ model_list:
   EXPECT_THAT(by_role->left_out, Contains(HasSubstr("add access_key_id and secret_access_key")));
 }
 
+TEST(ImportLitellm, VertexWithoutCredentialsIsToldWhatItNeeds) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: bare
+    litellm_params: {model: vertex_ai/gemini-2.5-pro}
+  - model_name: whole
+    litellm_params: {model: vertex_ai/gemini-2.5-pro, vertex_project: p, vertex_location: europe-west4,
+      vertex_credentials: /key.json}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[0].vertex_location: not given: location is")));
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[0].vertex_project: not given")));
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("add service_account_file to the connection")));
+  for (const auto& each : imported->left_out) EXPECT_EQ(each.find("model_list[1]"), std::string::npos) << each;
+}
+
 TEST(ImportLitellm, FallbacksRetriesAndPricesBecomeRoutesAndPrices) {
   const auto imported = import_litellm(R"yaml(
 model_list:
