@@ -26,7 +26,8 @@ struct Target {
   std::string data_dir;  // --data-dir; then no configuration is read
 };
 int run_stop(const Target& target, base::Duration timeout);
-int run_reload(const Target& target);
+// `force`: also where the file takes away all there is.
+int run_reload(const Target& target, bool force);
 int run_status(const Target& target, bool json);
 int run_upgrade(const Target& target);
 int run_version();

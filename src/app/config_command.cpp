@@ -15,6 +15,7 @@
 #include "control/config_text.h"
 #include "control/litellm/import_litellm.h"
 #include "control/reload.h"
+#include "control/serving_needs.h"
 #include "providers/compatibility.h"
 
 namespace llmgw::app {
@@ -76,16 +77,19 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
     err << control::format_errors(config.error(), path);
     return 1;
   }
+  const bool stored = config->store.url.value.reveal() != control::kNoStore;
   const auto plural = [](size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
   };
   out << path << ": valid: " << plural(config->connections.size(), "connection") << ", "
       << plural(config->models.size(), "model") << ", " << plural(config->keys.size(), "key") << "\n";
+  if (const std::string missing = control::missing_needs(control::serving_needs(*config)); !missing.empty()) {
+    err << "warning: the file has " << missing
+        << (stored ? "; without those of the store no call can be served\n" : "; no call can be served\n");
+  }
   if (const auto doubts = control::find_doubts(*config); !doubts.empty()) {
     err << "warnings:\n" << control::format_errors(doubts, path);
-    if (config->store.url.value.reveal() != control::kNoStore) {
-      err << "(models of the store, and engines that register themselves, are not known here)\n";
-    }
+    if (stored) err << "(models of the store, and engines that register themselves, are not known here)\n";
   }
   return 0;
 }

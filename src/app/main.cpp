@@ -82,8 +82,10 @@ void add_remote(CLI::App& app, Run& run) {
 
   CLI::App* reload = app.add_subcommand("reload", "Read the configuration again, whole or not at all");
   add_target(*reload, *target);
+  auto force = std::make_shared<bool>(false);
+  reload->add_flag("--force", *force, "Also a file that is empty, or without the last connection, model or key");
   reload->footer("\nPrints what changed, or every fault; after a fault the old configuration stays in force.");
-  reload->callback([=, &run] { run = [=] { return run_reload(*target); }; });
+  reload->callback([=, &run] { run = [=] { return run_reload(*target, *force); }; });
 
   CLI::App* status = app.add_subcommand("status", "What the running gateway is doing");
   add_target(*status, *target);

@@ -8,8 +8,8 @@ constexpr base::Duration kReloadTimeout = std::chrono::seconds(30);
 
 }  // namespace
 
-int run_reload(const Target& target) {
-  return call_and_print(target, "reload", kReloadTimeout);
+int run_reload(const Target& target, bool force) {
+  return call_and_print(target, force ? "reload force" : "reload", kReloadTimeout);
 }
 
 }  // namespace llmgw::app

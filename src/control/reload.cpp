@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "control/serving_needs.h"
 
 namespace llmgw::control {
 namespace {
@@ -151,6 +152,10 @@ class Differ {
     count(added, noun, "added");
     count(old.size(), noun, "removed");
     count(changed, noun, "changed");
+    if (old.size() * 2 > before.size()) {
+      result_.shrunk += (result_.shrunk.empty() ? "" : ", ") + std::to_string(old.size()) + " of " +
+                        std::to_string(before.size()) + " " + std::string(noun) + (before.size() == 1 ? "" : "s");
+    }
     const bool same_set = added == 0 && old.empty() && before.size() == after.size();
     const bool moved = same_set && !std::ranges::equal(before, after, {}, identity, identity);
     if (moved) say(std::string(noun) + "s reordered");
@@ -274,13 +279,24 @@ Reloader::FileHashes Reloader::hash_certificates(const Config& config) const {
   return hashes;
 }
 
-std::expected<ConfigDiff, ConfigErrors> Reloader::reload() {
+std::string Reloader::emptied(std::string_view text, const Snapshot& next) const {
+  if (snapshot_ == nullptr) return {};
+  if (!file_says_nothing_ && says_nothing(text)) return "the file is empty, and what is in force was not";
+  const std::string lost = lost_needs(serving_needs(*snapshot_), serving_needs(next));
+  return lost.empty() ? lost : "this would take away " + lost + ", and no call could be served";
+}
+
+std::expected<ConfigDiff, ConfigErrors> Reloader::reload(Emptying emptying) {
   auto text = read_config_file(path_);
   if (!text) return std::unexpected(std::move(text).error());
   auto plan = plan_reload(*file_, *text, real_environment(path_), next_inputs(), with_engines(stored_, engines_).get());
+  if (!plan) return std::unexpected(std::move(plan).error());
+  if (const std::string why = emptied(*text, *plan->snapshot); !why.empty() && emptying == Emptying::refused) {
+    return one_error(why + "; if that is meant: `llm-gateway reload --force`");
+  }
+  file_says_nothing_ = says_nothing(*text);
   text->clear();
   text->shrink_to_fit();
-  if (!plan) return std::unexpected(std::move(plan).error());
   FileHashes certificates = hash_certificates(plan->config);
   std::vector<std::string> renewed;
   for (const auto& [path, hash] : certificates) {

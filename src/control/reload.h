@@ -19,6 +19,7 @@ namespace llmgw::control {
 
 struct ConfigDiff {
   std::string summary;  // "3 models added, 1 key removed, log.level changed"; "nothing changed"
+  std::string shrunk;   // "12 of 14 models, 1 of 1 key": kinds that lost more than half of their objects; mostly empty
   bool empty = true;
 };
 
@@ -64,8 +65,10 @@ class Reloader {
   // The first load. On success snapshot() is set; the caller does this before workers start.
   std::expected<void, ConfigErrors> load();
   // Reads the file again. On success snapshot() is the new one, to be handed to the workers whatever the diff says. The
-  // diff names certificate files whose content is another, too. On failure nothing changed.
-  std::expected<ConfigDiff, ConfigErrors> reload();
+  // diff names certificate files whose content is another, too. On failure nothing changed. A file that says nothing
+  // any more, or that takes away the last connection, model or caller, fails unless that is `allowed`.
+  enum class Emptying : uint8_t { refused, allowed };
+  std::expected<ConfigDiff, ConfigErrors> reload(Emptying emptying = Emptying::refused);
 
   // The same file with what the store holds now. An error, which is about the file only, changes nothing.
   std::expected<void, ConfigErrors> apply(std::shared_ptr<const StoredObjects> stored);
@@ -84,6 +87,8 @@ class Reloader {
   const std::vector<ObjectNote>& notes() const { return notes_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   const std::string& path() const { return path_; }
+  // Whether the file, as it was last read, has nothing but white space and comments.
+  bool file_says_nothing() const { return file_says_nothing_; }
   // The file and all it refers to: what a FileWatcher should watch.
   std::vector<std::string> watched_files() const;
 
@@ -91,6 +96,8 @@ class Reloader {
   using FileHashes = std::map<std::string, Hash128>;
 
   SnapshotInputs next_inputs();
+  // Why this must not come into force without being asked for; empty: it may.
+  std::string emptied(std::string_view text, const Snapshot& next) const;
   FileHashes hash_certificates(const Config& config) const;
   // The store's objects and the engines; null: there are none.
   static std::shared_ptr<const StoredObjects> with_engines(const std::shared_ptr<const StoredObjects>& stored,
@@ -102,6 +109,7 @@ class Reloader {
   admission::MeterTable meters_;           // what has been used of limits outlives a configuration
   std::shared_ptr<const Config> started_;  // its sections only, no objects; null until load()
   std::shared_ptr<const Config> file_;
+  bool file_says_nothing_ = true;
   FileHashes certificates_;  // of file_, by path
   std::shared_ptr<const StoredObjects> stored_;
   std::vector<store::Object> engines_;

@@ -147,6 +147,58 @@ TEST_F(Files, ReloaderKeepsTheOldOnABadFile) {
       HasSubstr("the file cannot be read: No such file or directory; `llm-gateway config init` writes a first one"));
 }
 
+// What a broken pipeline leaves behind.
+TEST_F(Files, ReloaderDoesNotTakeEverythingAwayUnasked) {
+  const std::string store = "[store]\nurl = \"sqlite\"\n";
+  const auto without = [&](std::string_view from, std::string_view to) {
+    std::string text = store + std::string(kSmallConfig);
+    return text.erase(text.find(from), text.find(to) - text.find(from));
+  };
+  struct Case {
+    std::string text;
+    const char* why;
+  };
+  const Case cases[] = {
+      {"", "the file is empty, and what is in force was not"},
+      {"# a comment\n\n", "the file is empty, and what is in force was not"},
+      {store, "this would take away the last connection, the last model, the last key, and no call could be served"},
+      {without("[[models]]", "[[keys]]"), "the last model"},
+      {store + "[server]\n" +
+           std::string(kSmallConfig.substr(kSmallConfig.find("[[connections]]"),
+                                           kSmallConfig.find("[[keys]]") - kSmallConfig.find("[[connections]]"))),
+       "the last key"},
+  };
+  for (const Case& each : cases) {
+    write("config.toml", store + std::string(kSmallConfig));
+    Reloader reloader(path("config.toml"), 0);
+    ASSERT_TRUE(reloader.load());
+    const auto first = reloader.snapshot();
+    write("config.toml", each.text);
+    const auto refused = reloader.reload();
+    ASSERT_FALSE(refused) << each.text;
+    EXPECT_THAT(format_errors(refused.error(), "f"), HasSubstr(each.why));
+    EXPECT_THAT(format_errors(refused.error(), "f"), HasSubstr("if that is meant: `llm-gateway reload --force`"));
+    EXPECT_EQ(reloader.snapshot(), first);
+    EXPECT_EQ(reloader.file()->models.size(), 1u);
+    const auto forced = reloader.reload(Reloader::Emptying::allowed);
+    ASSERT_TRUE(forced) << format_errors(forced.error(), "f");
+    EXPECT_NE(forced->shrunk, "");
+    // What is not there cannot be taken away.
+    EXPECT_TRUE(reloader.reload());
+  }
+}
+
+TEST(Diff, SaysWhatLostMoreThanHalf) {
+  const std::string models =
+      "[[models]]\nname = \"b\"\nconnection = \"openai-main\"\n[[models]]\nname = \"c\"\nconnection = "
+      "\"openai-main\"\n";
+  EXPECT_EQ(diff_configs(config_of(with(models)), config_of(kSmallConfig)).shrunk, "2 of 3 models");
+  EXPECT_EQ(diff_configs(config_of(kSmallConfig), config_of(with(models))).shrunk, "");
+  EXPECT_EQ(diff_configs(config_of(kSmallConfig), Config{}).shrunk, "1 of 1 connection, 1 of 1 model, 1 of 1 key");
+  const Config half = config_of(with("[[models]]\nname = \"b\"\nconnection = \"openai-main\"\n"));
+  EXPECT_EQ(diff_configs(half, config_of(kSmallConfig)).shrunk, "");
+}
+
 // What was read last is not what the process runs with.
 TEST_F(Files, ReloaderComparesWithTheStart) {
   write("config.toml", kSmallConfig);

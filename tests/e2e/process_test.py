@@ -431,6 +431,46 @@ def test_a_bad_file_keeps_the_old_configuration(world):
     assert world.status()["last_reload_error"] is None
 
 
+@pytest.mark.parametrize("how", ["signal", "watch"])
+@pytest.mark.parametrize("left", ["nothing", "no model"])
+def test_an_emptied_file_does_not_end_all_traffic(world, how, left):
+    world.write_config(server=f"watch_config = {'true' if how == 'watch' else 'false'}")
+    process = world.serve()
+    good = world.config.read_text()
+    world.config.write_text("" if left == "nothing" else good[: good.index("[[models]]")])
+    if how == "signal":
+        process.send_signal(signal.SIGHUP)
+    failures = 'llm_gateway_config_reloads_total{result="failure"}'
+    until(lambda: (world.metric(failures) or 0) >= 1, "the failure counts")
+    assert world.chat()[0] == 200
+    # An empty file does not say where the gateway is.
+    at = ("--data-dir", str(world.data))
+    status = json.loads(world.command("status", "--json", *at).stdout)
+    assert "llm-gateway reload --force" in status["last_reload_error"]
+    if left == "nothing":
+        # Nor does a new process take what the old one refused.
+        assert world.command("upgrade", *at).returncode == 1 and world.chat()[0] == 200
+        return
+    assert world.call("reload").returncode == 1
+    forced = world.command("reload", "--force", *at)
+    assert forced.returncode == 0 and "no call can be served: there is no model" in forced.stdout
+    assert world.status()["missing"] == "no model" and world.chat()[0] == 404
+    assert "serves nothing  there is no model" in world.call("status").stdout
+    world.config.write_text(good)
+    until(lambda: world.call("reload").returncode == 0 and world.chat()[0] == 200, "it serves again")
+    assert world.status()["missing"] is None
+
+
+def test_a_configuration_that_serves_nothing_is_told(world):
+    world.config.write_text("\n".join(world.config.read_text().split("\n")[:7]))
+    valid = world.command("config", "validate", "--config", str(world.config))
+    assert valid.returncode == 0
+    assert "the file has no connection, no model, no key; without those of the store" in valid.stderr
+    world.serve()
+    [line] = [line for line in world.lines() if line["msg"] == "no call can be served by this configuration"]
+    assert line["level"] == "warn" and line["reason"] == "there is no connection, no model, no key"
+
+
 def test_a_syntax_error_is_reported_by_signal_too(world):
     process = world.serve()
     world.config.write_text("[server\n")

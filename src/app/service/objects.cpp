@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control/config_doubts.h"
+#include "control/serving_needs.h"
 #include "gateway/entrance/readiness.h"
 
 namespace llmgw::app {
@@ -91,6 +92,14 @@ std::string Service::log_doubts() {
   return lines;
 }
 
+void Service::warn_of_missing() {
+  std::string missing = control::missing_needs(control::serving_needs(*reloader_->snapshot()));
+  if (!missing.empty() && missing != missing_) {
+    log().warn("no call can be served by this configuration", {{"reason", "there is " + missing}});
+  }
+  missing_ = std::move(missing);
+}
+
 void Service::take_objects() {
   ObjectFeed::News news = feed_->take();
   if (news.away) on_store_state(!news.away->empty(), *news.away);
@@ -112,6 +121,7 @@ void Service::take_objects() {
   tell_api();
   const auto published = gateway_->publish(reloader_->snapshot());
   log_notes();
+  warn_of_missing();
   const auto left_out =
       std::ranges::count_if(reloader_->notes(), [](const control::ObjectNote& note) { return !note.doubt; });
   log().info("objects of the store in force", {{"revision", reloader_->stored()->revision},
@@ -139,6 +149,7 @@ void Service::take_engines() {
   reloader_ = std::move(attempt);
   const auto published = gateway_->publish(reloader_->snapshot());
   log_notes();
+  warn_of_missing();
   log().info("engines in force",
              {{"engines", engines_.list(loop_.now()).size()}, {"snapshot", reloader_->snapshot()->version}});
   if (!published) log().warn("a worker took no new engines", {{"reason", published.error()}});

@@ -9,6 +9,7 @@
 #include "admin/engines/health_api.h"
 #include "app/service/process_setup.h"
 #include "app/service/route_ask.h"
+#include "control/serving_needs.h"
 #include "net/io.h"
 
 namespace llmgw::app {
@@ -128,12 +129,12 @@ Task<void> Service::look_after() {
   }
 }
 
-CommandAnswer Service::reload(std::string_view cause) {
+CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptying emptying) {
   if (gateway_->draining()) return {.ok = false, .message = "the gateway is stopping; nothing was reloaded"};
   (void)notifier_.reloading(base::real_now());
   // Tried on a copy: the running one must know the configuration in force, also when certificates stop the new one.
   control::Reloader attempt = *reloader_;
-  auto diff = attempt.reload();
+  auto diff = attempt.reload(emptying);
   std::string problem;
   if (!diff) {
     problem = control::format_errors(diff.error(), options_.config_path);
@@ -153,6 +154,10 @@ CommandAnswer Service::reload(std::string_view cause) {
   tell_api();
   const auto published = gateway_->publish(reloader_->snapshot());
   log_notes();
+  warn_of_missing();
+  if (!diff->shrunk.empty()) {
+    log().warn("more than half of a kind was removed", {{"cause", cause}, {"removed", diff->shrunk}});
+  }
   if (watcher_.fd() >= 0) (void)watcher_.watch(reloader_->watched_files());
   reload_metrics_->reload_succeeded(base::real_wall_now());
 
@@ -174,6 +179,8 @@ CommandAnswer Service::reload(std::string_view cause) {
   if (!settings.empty()) {
     answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(settings);
   }
+  if (!diff->shrunk.empty()) answer.message += "\nmore than half of a kind was removed: " + diff->shrunk;
+  if (!missing_.empty()) answer.message += "\nno call can be served: there is " + missing_;
   answer.message += log_doubts();
   if (!published) answer.message += "\n" + published.error();
   log().info("configuration reloaded", {{"cause", cause},
@@ -224,7 +231,9 @@ void Service::on_command(const process::ControlRequest& request) {
       return;
     }
     case process::ControlCommand::reload: {
-      control_->reply(request.client, write_answer(reload("command")));
+      using Emptying = control::Reloader::Emptying;
+      const bool force = request.argument == "force";
+      control_->reply(request.client, write_answer(reload("command", force ? Emptying::allowed : Emptying::refused)));
       return;
     }
     case process::ControlCommand::stop: {
@@ -274,6 +283,7 @@ StatusReport Service::status_report() {
           .admin_listen = admin_address_,
           .tls = gateway_->tls(),
           .workers = gateway_->workers(),
+          .missing = control::missing_needs(control::serving_needs(snapshot)),
           .connections_configured = snapshot.connections.size(),
           .models = snapshot.models.size(),
           .keys = snapshot.principals.size(),

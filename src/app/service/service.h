@@ -65,7 +65,8 @@ class Service {
   int run();
 
   // Loads the file again; the answer of `llm-gateway reload`.
-  CommandAnswer reload(std::string_view cause);
+  CommandAnswer reload(std::string_view cause,
+                       control::Reloader::Emptying emptying = control::Reloader::Emptying::refused);
   // Stops accepting and ends when running requests have, or drain_timeout passed.
   void stop(std::string_view cause);
 
@@ -103,6 +104,8 @@ class Service {
   void log_notes();
   // A warning for each doubt about the file, and all of them as lines to follow an answer.
   std::string log_doubts();
+  // A warning where no call can be served for want of a connection, a model or a key: once, until that is over.
+  void warn_of_missing();
   void on_store_state(bool away, const std::string& reason);
   void on_store_readable(std::string problem);
   void look_at_master_key();
@@ -147,6 +150,7 @@ class Service {
   std::string store_trouble_;     // why the database is away; empty: it is not, or there is none
   std::string store_unreadable_;  // why what it has cannot be read; empty: it can
   bool master_key_gone_ = false;  // its file, as of the last look
+  std::string missing_;           // as warn_of_missing() said last
 
   std::unique_ptr<gateway::Gateway> gateway_;
   std::optional<telemetry::ReloadMetrics> reload_metrics_;

@@ -100,12 +100,14 @@ TEST(Status, IsOneObjectAndReadable) {
   report.listen = {"127.0.0.1:1", "unix:/x"};
   report.last_reload_error = "gateway.toml:3:1: wrong\n";
   report.restart_required = {"server.listen", "server.workers"};
+  report.missing = "no model";
   report.added_p50 = std::chrono::microseconds(40);
   report.added_p99 = std::chrono::microseconds(900);
   const auto text = render_status(write_status(report));
   ASSERT_TRUE(text) << text.error();
-  for (const char* part : {"pid 12", "1.2.3", "5 h", "127.0.0.1:1", "unix:/x", "/etc/a \"quoted\".toml", "p50 40 us",
-                           "p99 900 us", "gateway.toml:3:1: wrong", "server.listen, server.workers"}) {
+  for (const char* part :
+       {"pid 12", "1.2.3", "5 h", "127.0.0.1:1", "unix:/x", "/etc/a \"quoted\".toml", "p50 40 us", "p99 900 us",
+        "gateway.toml:3:1: wrong", "server.listen, server.workers", "serves nothing  there is no model"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
   }
   EXPECT_FALSE(render_status("{}"));
@@ -243,7 +245,7 @@ TEST_F(ServiceTest, ACertificateThatCannotBeReadStopsTheReloadAndIsForgotten) {
   EXPECT_NE(get(service_->gateway().addresses().front(), "/v1/models").find("\"good\""), std::string::npos);
   // What is compared with is the configuration in force, not the one that failed.
   write_config("better");
-  EXPECT_NE(command("reload").find("1 model added, 1 model removed\""), std::string::npos);
+  EXPECT_NE(command("reload").find("1 model added, 1 model removed\\nmore"), std::string::npos);
   EXPECT_EQ(finish(), kExitOk);
 }
 
@@ -294,6 +296,34 @@ TEST_F(ServiceTest, DoubtsAreToldAndServed) {
   EXPECT_EQ(finish(), kExitOk);
   const std::string log = process::read_file(directory_.file("log"));
   EXPECT_NE(log.find("there is no model 'god'"), std::string::npos) << log;
+}
+
+// The file watch and SIGHUP go the way of the plain command.
+TEST_F(ServiceTest, AnEmptiedFileIsTakenOnPurposeOnly) {
+  write_config("good");
+  start();
+  std::ofstream(config()) << "# nothing\n";
+  const std::string refused = command("reload");
+  EXPECT_NE(refused.find("\"ok\":false"), std::string::npos) << refused;
+  EXPECT_NE(refused.find("the file is empty"), std::string::npos) << refused;
+  EXPECT_NE(refused.find("llm-gateway reload --force"), std::string::npos) << refused;
+  EXPECT_NE(get(service_->gateway().addresses().front(), "/v1/models").find("\"good\""), std::string::npos);
+  const std::string status = command("status");
+  EXPECT_NE(status.find("the file is empty"), std::string::npos) << status;
+  EXPECT_NE(status.find("\"missing\":null"), std::string::npos) << status;
+  const std::string metrics = get(service_->admin_address(), "/metrics");
+  EXPECT_NE(metrics.find("llm_gateway_config_reloads_total{result=\"failure\"} 1"), std::string::npos);
+  const std::string forced = command("reload force");
+  EXPECT_NE(forced.find("\"ok\":true"), std::string::npos) << forced;
+  EXPECT_NE(forced.find("more than half of a kind was removed: 1 of 1 connection, 1 of 1 model"), std::string::npos)
+      << forced;
+  EXPECT_NE(forced.find("no call can be served: there is no connection, no model, no key"), std::string::npos)
+      << forced;
+  EXPECT_NE(command("status").find("\"missing\":\"no connection, no model, no key\""), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+  const std::string log = process::read_file(directory_.file("log"));
+  EXPECT_NE(log.find("more than half of a kind was removed"), std::string::npos) << log;
+  EXPECT_NE(log.find("no call can be served by this configuration"), std::string::npos) << log;
 }
 
 TEST_F(ServiceTest, SecondOneIsRefused) {

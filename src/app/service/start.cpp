@@ -36,6 +36,10 @@ std::string describe(const base::Error& error) {
   return text;
 }
 
+bool serves_nothing(const control::Snapshot& snapshot) {
+  return snapshot.connections.empty() && snapshot.models.empty() && snapshot.principals.empty();
+}
+
 bool is_successor() {
   return std::getenv(process::kPredecessorVariable) != nullptr;
 }
@@ -97,6 +101,10 @@ Service::Started Service::start() {
   tune_allocator(gateway::worker_count(snapshot) + 1);
   if (auto claimed = claim_data_dir(inherited); !claimed) return claimed;
   if (auto opened = open_store(); !opened) return opened;
+  if (takeover_ && reloader_->file_says_nothing() && serves_nothing(*reloader_->snapshot())) {
+    return fault(options_.config_path + " is empty, and so is the store: the gateway that runs, which has a " +
+                 "configuration, stays; mend the file, or stop that one and start anew");
+  }
   if (auto opened = open_admin(inherited); !opened) return opened;
 
   auto started = gateway::Gateway::start({.snapshot = reloader_->snapshot(),
@@ -253,6 +261,7 @@ void Service::watch_everything() {
   tasks_.spawn(settle_down());
   log_notes();
   (void)log_doubts();
+  warn_of_missing();
   if (feed_ != nullptr) feed_->attach(loop_, [this] { take_objects(); });
 }
 

@@ -130,7 +130,8 @@ std::string write_status(const StatusReport& report) {
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
   w.end_array().text_or_null("admin_listen", report.admin_listen).member("tls", report.tls);
-  w.member("workers", report.workers).member("connections_configured", report.connections_configured);
+  w.member("workers", report.workers).text_or_null("missing", report.missing);
+  w.member("connections_configured", report.connections_configured);
   w.member("models", report.models).member("keys", report.keys);
   w.member("requests", report.requests).member("in_flight", report.in_flight);
   w.member("client_connections", report.client_connections);
@@ -168,6 +169,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   lines.add("configuration", joined({lines.value("config"), ", version ", lines.value("snapshot")}));
   lines.add("", joined({lines.value("connections_configured"), " connections, ", lines.value("models"), " models, ",
                         lines.value("keys"), " keys"}));
+  lines.add("serves nothing", lines.value("missing").empty() ? "" : joined({"there is ", lines.value("missing")}));
   lines.add("store", lines.value("store"));
   lines.add("database away", lines.value("store_trouble"));
   lines.add("not readable", lines.value("store_unreadable"));

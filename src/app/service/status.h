@@ -35,6 +35,7 @@ struct StatusReport {
   std::string admin_listen;
   bool tls = false;
   size_t workers = 0;
+  std::string missing = {};  // what no call can be served without; empty: nothing
   size_t connections_configured = 0;
   size_t models = 0;
   size_t keys = 0;
