@@ -637,6 +637,28 @@ def test_upgrade_lets_streams_finish(world):
     assert first.wait(PATIENCE) == 0
 
 
+def test_an_upgrade_has_a_drain_of_its_own(world):
+    """A call that takes longer than drain_timeout is finished, but for a process that is stopped for good."""
+    short = world.config.read_text().replace(f'"{DRAIN_SECONDS}s"', '"1s"')
+    world.config.write_text(short)
+    first = world.serve()
+    stream = world.begin_stream()
+    assert world.call("upgrade").returncode == 0
+    time.sleep(2.5)
+    assert first.poll() is None
+    world.upstream.released.set()
+    assert b"[DONE]" in stream.read()
+    assert first.wait(PATIENCE) == 0
+    world.upstream.released.clear()
+    second = world.status()["pid"]
+    stream = world.begin_stream()
+    assert world.call("upgrade").returncode == 0
+    os.kill(second, signal.SIGTERM)
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        stream.read()
+    world.upstream.released.set()
+
+
 def test_upgrade_to_a_new_number_of_workers(world):
     world.serve()
     for workers in (1, 3, 2):

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 #include "admin/engines/health_api.h"
 #include "app/service/process_setup.h"
@@ -68,6 +69,8 @@ Task<void> Service::watch_signals() {
         // Somebody at a terminal does not want to wait. A second SIGTERM is a service manager repeating itself.
         log().warn("second SIGINT: running requests are cut off");
         gateway_->cancel_rest();
+      } else if (handed_over_ && !std::exchange(hurries_, true)) {
+        tasks_.spawn(shorten_drain());
       }
     }
   }
@@ -201,14 +204,19 @@ std::vector<std::string> Service::waiting_for_restart() const {
 void Service::stop(std::string_view cause) {
   if (gateway_->draining()) return;
   (void)notifier_.stopping();
-  begin_drain(cause);
+  begin_drain(cause, gateway_->snapshot().server.drain_timeout);
 }
 
-void Service::begin_drain(std::string_view cause) {
-  const Duration limit = gateway_->snapshot().server.drain_timeout;
+void Service::begin_drain(std::string_view cause, Duration limit) {
   log().info("draining", {{"cause", cause}, {"limit_ms", limit}});
   gateway_->drain(limit, [this] { loop_.post([this] { loop_.stop(); }); });
   tasks_.spawn(end_by_force(limit + kDrainOverrun));
+}
+
+Task<void> Service::shorten_drain() {
+  const Duration limit = gateway_->snapshot().server.drain_timeout;
+  log().info("draining", {{"cause", "SIGTERM after an upgrade"}, {"limit_ms", limit}});
+  if (co_await net::sleep_for(loop_, limit)) gateway_->cancel_rest();
 }
 
 // A worker that hangs never drains, and its thread cannot be joined.

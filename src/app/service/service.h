@@ -95,7 +95,9 @@ class Service {
   net::Task<void> look_after();
   net::Task<void> settle_down();
   void on_command(const process::ControlRequest& request);
-  void begin_drain(std::string_view cause);
+  void begin_drain(std::string_view cause, base::Duration limit);
+  // Of a process that finishes its requests after an upgrade, and is to end: drain_timeout from now on.
+  net::Task<void> shorten_drain();
   // objects.cpp
   void take_objects();
   void take_engines();
@@ -170,6 +172,7 @@ class Service {
   };
   std::unique_ptr<Upgrade> upgrade_;
   bool handed_over_ = false;
+  bool hurries_ = false;                   // shorten_drain() runs
   std::vector<std::string> unix_sockets_;  // paths of listeners that are this program's to remove
 
   net::TaskGroup tasks_;

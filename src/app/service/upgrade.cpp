@@ -30,7 +30,9 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
 
 void Service::on_handed_over(pid_t successor) {
   handed_over_ = true;
-  begin_drain("handed over");
+  // As long as any call may take, so that none is cut off for an upgrade's sake.
+  const control::ServerSettings& limits = gateway_->snapshot().server;
+  begin_drain("handed over", std::max(limits.drain_timeout, limits.request_timeout));
   if (admin_ != nullptr && admin_fd_ >= 0) {
     epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, admin_fd_, nullptr);
     admin_->stop_accepting();
