@@ -52,7 +52,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
   const bool document = framing() == shape && is_own_answer(match_.operation) && is_plain_json(head);
   // Where only the end of the connection ends the answer, a cut looks like an end: the answer itself must have said so.
-  // Elsewhere a provider's front may end in order what its engine broke off in the middle of a stream.
+  // Elsewhere a provider's front may end in order what its engine broke off.
   const bool cut_looks_whole = (streams || document) && head.framing == http::Framing::until_close;
   if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
   FirstContent content;
@@ -78,7 +78,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     const bool done = bytes->done;
     if (ending) ending->feed(data, done, text_ ? &*text_ : nullptr);
     const bool ended = streams ? ending->said_end() : !document || usage_->whole();
-    const bool whole = cut_looks_whole ? ended : !(done && ending && ending->cut());
+    const bool whole = (!cut_looks_whole || ended) && !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
     if (text_ && ending && (text_->says_error() || errors.holds())) [[unlikely]] {
       data = clean_events(errors, data, done || ending->at_boundary());
