@@ -9,6 +9,7 @@
 #include <fstream>
 #include <ostream>
 
+#include "app/service/config_files.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "control/config_doubts.h"
@@ -16,6 +17,8 @@
 #include "control/litellm/import_litellm.h"
 #include "control/reload.h"
 #include "control/serving_needs.h"
+#include "control/snapshot.h"
+#include "gateway/gateway.h"
 #include "providers/compatibility.h"
 
 namespace llmgw::app {
@@ -25,6 +28,19 @@ std::expected<control::Config, control::ConfigErrors> load(const std::string& pa
   auto text = control::read_config_file(path);
   if (!text) return std::unexpected(std::move(text).error());
   return control::load_config(*text, control::real_environment(path));
+}
+
+// What a start or a reload would refuse of a configuration that is right in itself.
+std::string faults_of_start(const control::Config& config, const std::string& path) {
+  control::ConfigErrors errors;
+  check_tls_files(config, errors);
+  check_log_output(config, errors);
+  errors.sort();
+  if (!errors.empty()) return control::format_errors(errors, path);
+  const auto snapshot = control::build_snapshot(config, {.version = 1, .hash_key = {}, .created_default = 0});
+  if (!snapshot) return control::format_errors(snapshot.error(), path);
+  if (const auto checked = gateway::Gateway::check(**snapshot); !checked) return path + ": " + checked.error() + "\n";
+  return {};
 }
 
 std::string random_key() {
@@ -77,6 +93,10 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
     err << control::format_errors(config.error(), path);
     return 1;
   }
+  if (const std::string faults = faults_of_start(*config, path); !faults.empty()) {
+    err << faults;
+    return 1;
+  }
   const bool stored = config->store.url.value.reveal() != control::kNoStore;
   const auto plural = [](size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -87,7 +107,10 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
     err << "warning: the file has " << missing
         << (stored ? "; without those of the store no call can be served\n" : "; no call can be served\n");
   }
-  if (const auto doubts = control::find_doubts(*config); !doubts.empty()) {
+  auto doubts = control::find_doubts(*config);
+  doubt_data_dir(*config, doubts);
+  doubts.sort();
+  if (!doubts.empty()) {
     err << "warnings:\n" << control::format_errors(doubts, path);
     if (stored) err << "(models of the store, and engines that register themselves, are not known here)\n";
   }

@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "base/text.h"
+#include "net/tls_files.h"
 #include "net/tls_state.h"
 
 namespace llmgw::net {
@@ -32,6 +34,12 @@ std::unexpected<base::Error> refuse(const char* context, std::string_view detail
 
 std::unexpected<base::Error> refuse_file(const std::string& file) {
   return std::unexpected(take_tls_error(nullptr, ErrorCode::invalid_argument, file));
+}
+
+// The reason alone, for a message that names the file itself.
+std::string take_file_error() {
+  const base::Error error = take_tls_error(nullptr, ErrorCode::invalid_argument, "");
+  return error.context;
 }
 
 // A key that needs a passphrase is refused instead of asking on the terminal.
@@ -62,14 +70,24 @@ Result<std::string> alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
+// The first of the two that OpenSSL does not take, with its reason in the queue.
+std::optional<TlsFileFault::Kind> find_fault(SSL_CTX* context, const TlsCertificateFiles& files) {
+  using Kind = TlsFileFault::Kind;
+  if (SSL_CTX_use_certificate_chain_file(context, files.chain_file.c_str()) != 1) return Kind::certificate;
+  if (SSL_CTX_use_PrivateKey_file(context, files.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const unsigned long first = ERR_peek_error();
+    const bool other = ERR_GET_LIB(first) == ERR_LIB_X509 && ERR_GET_REASON(first) == X509_R_KEY_VALUES_MISMATCH;
+    return other ? Kind::pair : Kind::key;
+  }
+  if (SSL_CTX_check_private_key(context) != 1) return Kind::pair;
+  return std::nullopt;
+}
+
 Result<void> use_certificate(SSL_CTX* context, const TlsCertificateFiles& files) {
   clear_tls_errors();
-  if (SSL_CTX_use_certificate_chain_file(context, files.chain_file.c_str()) != 1) return refuse_file(files.chain_file);
-  if (SSL_CTX_use_PrivateKey_file(context, files.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return refuse_file(files.key_file);
-  }
-  if (SSL_CTX_check_private_key(context) != 1) return refuse_file(files.key_file);
-  return {};
+  const auto fault = find_fault(context, files);
+  if (!fault) return {};
+  return refuse_file(*fault == TlsFileFault::Kind::certificate ? files.chain_file : files.key_file);
 }
 
 // The DNS names of the context's newest certificate, in lower case; its common name if it has no alternative names.
@@ -281,6 +299,24 @@ base::Result<TlsClientContext> TlsClientContext::create(const TlsClientOptions& 
   auto state = std::make_shared<detail::TlsClientState>();
   TRY_VOID(state->load(options));
   return TlsClientContext(std::move(state));
+}
+
+std::optional<TlsFileFault> check_certificate_files(const TlsCertificateFiles& files) {
+  const detail::SslContextPtr context(SSL_CTX_new(TLS_method()));
+  if (!context) std::abort();  // no memory
+  detail::set_common_options(context.get(), TlsVersion::tls_1_2);
+  detail::clear_tls_errors();
+  const auto kind = detail::find_fault(context.get(), files);
+  if (!kind) return std::nullopt;
+  return TlsFileFault{.kind = *kind, .reason = detail::take_file_error()};
+}
+
+std::string check_authorities_file(const std::string& file) {
+  const detail::SslContextPtr context(SSL_CTX_new(TLS_method()));
+  if (!context) std::abort();  // no memory
+  detail::clear_tls_errors();
+  if (SSL_CTX_load_verify_locations(context.get(), file.c_str(), nullptr) == 1) return {};
+  return detail::take_file_error();
 }
 
 base::Secret make_tls_ticket_keys() {

@@ -85,6 +85,43 @@ class PlainWorld(World):
         return H2Client(self.port, None, PATIENCE)
 
 
+def test_validate_finds_what_serve_and_reload_refuse(tmp_path):
+    world = SecureWorld(tmp_path)
+    try:
+        world.write_config(server="watch_config = false")
+        process = world.serve()
+        good = world.config.read_text()
+        write_certificate(tmp_path / "other.pem", tmp_path / "other-key.pem")
+        (tmp_path / "junk.pem").write_text("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
+        keys, connections = "[[keys]]", "[[connections]]"
+        faults = [
+            ("server.tls.key", 'key = "key.pem"', 'key = "other-key.pem"', "does not belong to"),
+            ("server.tls.certificate", 'certificate = "chain.pem"', 'certificate = "junk.pem"', "cannot be used"),
+            ("server.tls.client_ca", 'key = "key.pem"', 'key = "key.pem"\nclient_ca = "junk.pem"', "no authorities"),
+            ("connections.tls.ca_file", keys, f'[connections.tls]\nca_file = "junk.pem"\n{keys}', "holds no"),
+            ("log.output", connections, f'[log]\noutput = "nowhere/log"\n{connections}', "there is no directory"),
+        ]
+        for setting, old, new, why in faults:
+            text = good.replace(old, new, 1)
+            assert text != good
+            world.config.write_text(text)
+            wanted = setting.split(".")[-1] + " = "
+            line = max(i for i, each in enumerate(text.splitlines(), 1) if each.startswith(wanted) and each in new)
+            validated = world.command("config", "validate", "--config", str(world.config))
+            assert validated.returncode == 2, setting
+            assert validated.stderr.startswith(f"{world.config}:{line}:1: {setting}: "), validated.stderr
+            assert why in validated.stderr
+            reloaded = world.call("reload")
+            assert reloaded.returncode == 1 and validated.stderr in reloaded.stderr
+            served = world.command("serve", "--config", str(world.config))
+            assert served.returncode == 2 and validated.stderr in served.stderr
+        world.config.write_text(good)
+        assert world.call("reload").returncode == 0 and world.chat()[0] == 200
+        assert process.poll() is None
+    finally:
+        world.close()
+
+
 @pytest.fixture(name="world", params=["plain", "tls"])
 def make_world(tmp_path, request):
     world = (SecureWorld if request.param == "tls" else PlainWorld)(tmp_path)

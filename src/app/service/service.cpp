@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "admin/engines/health_api.h"
+#include "app/service/config_files.h"
 #include "app/service/process_setup.h"
 #include "app/service/route_ask.h"
 #include "control/serving_needs.h"
@@ -32,6 +33,15 @@ std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+// A log that is written already is no reason to refuse a reload: its disk may have trouble, and a key has to go.
+control::ConfigErrors check_files(const control::Config& file, const control::Config& running) {
+  control::ConfigErrors errors;
+  check_tls_files(file, errors);
+  if (file.log.output != running.log.output) check_log_output(file, errors);
+  errors.sort();
+  return errors;
 }
 
 }  // namespace
@@ -141,6 +151,8 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
   std::string problem;
   if (!diff) {
     problem = control::format_errors(diff.error(), options_.config_path);
+  } else if (const auto errors = check_files(*attempt.file(), *reloader_->file()); !errors.empty()) {
+    problem = control::format_errors(errors, options_.config_path);
   } else if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
     problem = options_.config_path + ": " + checked.error() + "\n";
   }

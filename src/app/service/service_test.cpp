@@ -249,6 +249,24 @@ TEST_F(ServiceTest, ACertificateThatCannotBeReadStopsTheReloadAndIsForgotten) {
   EXPECT_EQ(finish(), kExitOk);
 }
 
+TEST_F(ServiceTest, ALogThatCannotBeWrittenStopsTheReloadThatNamesIt) {
+  write_config("good");
+  start();
+  std::string file = process::read_file(config());
+  const std::string good = file;
+  const size_t output = file.find("output = ");
+  ASSERT_NE(output, std::string::npos) << file;
+  file.replace(output, file.find('\n', output) - output, "output = \"" + directory_.file("nowhere/log") + "\"");
+  std::ofstream(config()) << file;
+  const std::string answer = command("reload");
+  EXPECT_NE(answer.find("log.output: " + directory_.file("nowhere/log") + " cannot be written: there is no directory"),
+            std::string::npos)
+      << answer;
+  std::ofstream(config()) << good;
+  EXPECT_NE(command("reload").find("\"ok\":true"), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+}
+
 // Both commands name it for as long as the process runs without it, and no longer.
 TEST_F(ServiceTest, WhatNeedsARestartIsComparedWithTheStart) {
   write_config("m");

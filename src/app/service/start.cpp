@@ -8,6 +8,7 @@
 
 #include "app/process/listening_sockets.h"
 #include "app/process/successor.h"
+#include "app/service/config_files.h"
 #include "app/service/config_path.h"
 #include "app/service/process_setup.h"
 #include "app/service/service.h"
@@ -131,6 +132,11 @@ Service::Started Service::load_configuration() {
   if (auto loaded = reloader_->load(); !loaded) {
     return fault(control::format_errors(loaded.error(), options_.config_path), kExitUsage);
   }
+  control::ConfigErrors errors;
+  check_tls_files(*reloader_->file(), errors);
+  check_log_output(*reloader_->file(), errors);
+  errors.sort();
+  if (!errors.empty()) return fault(control::format_errors(errors, options_.config_path), kExitUsage);
   data_dir_ = reloader_->snapshot()->server.data_dir;
   return {};
 }
