@@ -3,25 +3,32 @@
 #include <iostream>
 
 #include "app/process/control_client.h"
+#include "app/process/pid_file.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
 #include "app/service/status.h"
 
 namespace llmgw::app {
+namespace {
+
+constexpr const char* kHint = "llm-gateway: run it with --data-dir DIR, the running gateway's data_dir\n";
+
+}  // namespace
 
 std::optional<std::string> find_data_dir(const Target& target) {
   if (!target.data_dir.empty()) return target.data_dir;
   const auto config = choose_config_path(target.config, real_path_environment());
   if (!config) {
-    std::cerr << "llm-gateway: " << config.error() << "\n";
+    std::cerr << "llm-gateway: " << config.error() << "\n" << kHint;
     return std::nullopt;
   }
   auto data_dir = data_dir_of(config->path);
-  if (!data_dir) {
-    std::cerr << data_dir.error() << "llm-gateway: --data-dir finds the gateway without its configuration\n";
-    return std::nullopt;
-  }
-  return std::move(*data_dir);
+  if (data_dir) return std::move(*data_dir);
+  // The gateway that runs does so by an earlier state of the file.
+  auto likely = likely_data_dir(config->path);
+  if (likely && process::PidFile::holder(pid_file_of(*likely))) return likely;
+  std::cerr << data_dir.error() << kHint;
+  return std::nullopt;
 }
 
 int explain_no_answer(const std::string& data_dir, const base::Error& error) {

@@ -11,7 +11,8 @@
 
 namespace llmgw::app {
 
-// The data directory of the gateway that is meant; prints why there is none.
+// The data directory of the gateway that is meant: also of one that runs while its file has become no TOML. Prints why
+// there is none.
 std::optional<std::string> find_data_dir(const Target& target);
 
 // Sends a command and prints its answer's message. Returns the exit status.

@@ -492,6 +492,24 @@ def test_reload_reads_secrets_again(world):
     assert "upstream-key" not in world.text()
 
 
+def test_commands_find_the_gateway_whose_file_is_no_toml(world):
+    """Whoever has just broken the file is the one who wants to know what runs."""
+    process = world.serve()
+    good = world.config.read_text()
+    world.config.write_text(good + '[[models]\n')
+    assert world.call("status").returncode == 0
+    refused = world.call("reload")
+    assert refused.returncode == 1 and f"{world.config}:" in refused.stderr
+    assert world.chat()[0] == 200
+    stopped = world.call("stop")
+    assert stopped.returncode == 0 and process.wait(PATIENCE) == 0
+    for command in ("status", "stop", "reload", "upgrade"):
+        done = world.call(command)
+        assert done.returncode == 2
+        assert f"{world.config}:" in done.stderr
+        assert done.stderr.endswith("run it with --data-dir DIR, the running gateway's data_dir\n")
+
+
 def test_an_upgrade_does_not_move_the_data(world):
     world.write_config(server="watch_config = false")
     process = world.serve()

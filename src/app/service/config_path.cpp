@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -21,21 +22,39 @@ std::string absolute(const std::string& path, const std::string& directory) {
   return path.starts_with('/') ? path : directory + "/" + path;
 }
 
+// The directory that a value of the setting means.
+std::optional<std::string> placed(std::string value, const control::Environment& environment) {
+  constexpr std::string_view kReference = "env:";
+  if (value.starts_with(kReference)) value = environment.variable(value.substr(kReference.size())).value_or("");
+  if (value.empty()) return std::nullopt;
+  return control::resolve_path(environment, value);
+}
+
+std::string usual_data_dir() {
+  return control::default_section<control::ServerSettings>(control::SectionId::server).data_dir;
+}
+
 // From a file that is TOML, whatever else is wrong with it.
 std::optional<std::string> written_data_dir(std::string_view text, const control::Environment& environment) {
-  constexpr std::string_view kReference = "env:";
   const auto tree = control::parse_toml(text);
   if (!tree) return std::nullopt;
-  auto found = control::default_section<control::ServerSettings>(control::SectionId::server).data_dir;
+  std::string found = usual_data_dir();
   for (const auto& section : tree->members) {
     if (section.key != "server") continue;
     for (const auto& member : section.value.members) {
       if (member.key == "data_dir" && member.value.kind == control::TomlKind::string) found = member.value.text;
     }
   }
-  if (found.starts_with(kReference)) found = environment.variable(found.substr(kReference.size())).value_or("");
-  if (found.empty()) return std::nullopt;
-  return control::resolve_path(environment, found);
+  return placed(std::move(found), environment);
+}
+
+// server.data_dir as a line alone gives it, whatever section it stands in: no other one has a setting of that name.
+std::optional<std::string> data_dir_in(const control::TomlValue& line) {
+  for (const auto& member : line.members) {
+    if (member.key == "data_dir" && member.value.kind == control::TomlKind::string) return member.value.text;
+    if (member.key == "server") return data_dir_in(member.value);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -74,6 +93,25 @@ std::expected<std::string, std::string> data_dir_of(const std::string& config_pa
   return std::move(places->data_dir);
 }
 
+std::optional<std::string> likely_data_dir(const std::string& config_path) {
+  const auto text = control::read_config_file(config_path);
+  if (!text) return std::nullopt;
+  std::optional<std::string> found;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const size_t start = line.find_first_not_of(" \t");
+    if (start == std::string_view::npos || line[start] == '#' || !line.contains("data_dir")) continue;
+    const auto read = control::parse_toml(line.substr(0, line.find_last_not_of('\r') + 1));
+    if (!read) return std::nullopt;
+    const auto value = data_dir_in(*read);
+    if (!value) continue;
+    if (found && *found != *value) return std::nullopt;
+    found = value;
+  }
+  return placed(found.value_or(usual_data_dir()), control::real_environment(config_path));
+}
+
 std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path) {
   const auto text = control::read_config_file(config_path);
   if (!text) return std::unexpected(control::format_errors(text.error(), config_path));
@@ -97,7 +135,7 @@ std::expected<DataPlaces, std::string> data_places_of(const std::string& config_
 }
 
 std::string starter_data_dir(const PathEnvironment& environment) {
-  const std::string usual = control::default_section<control::ServerSettings>(control::SectionId::server).data_dir;
+  const std::string usual = usual_data_dir();
   const std::string parent = usual.substr(0, usual.rfind('/'));
   if (environment.writable(environment.exists(usual) ? usual : parent)) return {};
   const std::string state = environment.variable("XDG_STATE_HOME");

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "control/config.h"
@@ -37,7 +38,11 @@ std::expected<ConfigPath, std::string> choose_config_path(const std::string& opt
 // `status` need. The error lists the faults.
 std::expected<std::string, std::string> data_dir_of(const std::string& config_path);
 
-// The same with [store], where the ledger's sums may be, and log.output.
+// The same of a file that is no TOML, line by line; the default where no line names one. Nothing if the file cannot be
+// read, or the line cannot. Whoever uses it looks whether a gateway runs there.
+std::optional<std::string> likely_data_dir(const std::string& config_path);
+
+// data_dir_of with [store], where the ledger's sums may be, and log.output.
 struct DataPlaces {
   std::string data_dir;
   control::StoreSettings store;

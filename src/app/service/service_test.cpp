@@ -61,6 +61,25 @@ TEST(DataDir, IsFoundWithoutSecretsAndInFaultyFiles) {
   EXPECT_NE(broken.error().find(path + ":1:"), std::string::npos) << broken.error();
 }
 
+TEST(DataDir, IsLikelyTheOneALineOfABrokenFileNames) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("gateway.toml");
+  const auto likely = [&](std::string_view text) {
+    std::ofstream(path) << text;
+    EXPECT_FALSE(data_dir_of(path)) << text;
+    return likely_data_dir(path);
+  };
+  EXPECT_EQ(likely("[server\n  data_dir = \"/data\"  # data_dir\n"), "/data");
+  EXPECT_EQ(likely("[server]\n# data_dir = \"/old\"\ndata_dir = 'data'\nlisten = \"\n"), directory.file("data"));
+  EXPECT_EQ(likely("server.data_dir = \"/data\"\r\n[\n"), "/data");
+  EXPECT_EQ(likely("server = { data_dir = \"/data\" }\n[\n"), "/data");
+  EXPECT_EQ(likely("[server]\nlisten = \"\n"), "/var/lib/llm-gateway");
+  // Not to be guessed: another gateway could be stopped.
+  EXPECT_EQ(likely("[server]\ndata_dir = \"/data\n"), std::nullopt);
+  EXPECT_EQ(likely("[server]\ndata_dir = \"/a\"\ndata_dir = \"/b\"\n[\n"), std::nullopt);
+  EXPECT_EQ(likely_data_dir(directory.file("none")), std::nullopt);
+}
+
 TEST(StarterDataDir, IsOneThisUserCanWrite) {
   const auto chosen = [](std::map<std::string, std::string> variables, std::vector<std::string> files) {
     return starter_data_dir(environment_with(std::move(variables), std::move(files)));
