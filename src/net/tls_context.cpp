@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "net/address.h"
 #include "net/tls_files.h"
 #include "net/tls_state.h"
 
@@ -25,6 +26,7 @@ using base::Result;
 
 constexpr size_t kAlpnNameBytesMax = 255;       // RFC 7301, section 3.1
 constexpr size_t kClientCaBytesMax = 16 << 20;  // far above any bundle of authorities
+constexpr size_t kServerNameBytesMax = 255;     // RFC 1035, section 2.3.4
 constexpr long kTicketLifetimeSeconds = 2 * 60 * 60;
 
 std::unexpected<base::Error> refuse(const char* context, std::string_view detail) {
@@ -256,6 +258,23 @@ ssl_ctx_st* TlsServerState::find(std::string_view name) const {
   if (dot == std::string::npos) return nullptr;
   const auto wildcard = by_name_.find("*" + key.substr(dot));
   return wildcard != by_name_.end() ? wildcard->second : nullptr;
+}
+
+Result<void> set_server_name(ssl_st* ssl, const std::string& name, bool verify) {
+  const auto no_memory = [] { return fail(take_tls_error(nullptr, ErrorCode::internal, "the server's name")); };
+  if (name.empty() || name.size() > kServerNameBytesMax || name.find('\0') != std::string::npos) {
+    if (name.empty() && !verify) return {};
+    return fail(ErrorCode::invalid_argument, "a TLS server name has 1 to 255 bytes");
+  }
+  if (Address::from_ip(name, 0)) {
+    if (verify && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) != 1) return no_memory();
+    return {};
+  }
+  if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return no_memory();
+  if (!verify) return {};
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (SSL_set1_host(ssl, name.c_str()) != 1) return no_memory();
+  return {};
 }
 
 Result<void> TlsClientState::load(const TlsClientOptions& options) {

@@ -81,6 +81,9 @@ class TlsClientState {
 // Called by OpenSSL when a server has given our client a session to keep.
 int on_new_client_session(ssl_st* ssl, ssl_session_st* session);
 
+// What to verify of the server and to send as SNI.
+base::Result<void> set_server_name(ssl_st* ssl, const std::string& name, bool verify);
+
 void clear_tls_errors();
 // Takes the reason from OpenSSL's queue and the verification result of `ssl` (may be null), keeps the text for
 // last_tls_error(), and returns it as an Error.

@@ -23,7 +23,6 @@ using detail::TlsClientState;
 
 constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;  // 16 KiB: the most one record carries
 constexpr size_t kUnsentBytesMax = 64 * 1024;              // a record and many small messages that OpenSSL adds to it
-constexpr size_t kServerNameBytesMax = 255;                // RFC 1035, section 2.3.4
 
 // Small buffers are joined here into one record, one send. Used within one try_write only.
 thread_local char gather_buffer[kRecordBytes];
@@ -147,6 +146,7 @@ class TlsStream final : public Stream {
   IoResult read_outcome(int result);
   IoResult write_outcome(int result);
   Error failure(const char* what);
+  IoResult write_failed(const Error& error);
 
   std::unique_ptr<Stream> inner_;
   std::shared_ptr<void> state_;
@@ -319,16 +319,30 @@ IoResult TlsStream::write_outcome(int result) {
     case SSL_ERROR_WANT_READ:
       readiness().writable = true;  // as in read_outcome
       return {IoStatus::would_block_write, 0, {}};
-    default: write_error_ = failure("TLS write"); return {IoStatus::error, 0, *write_error_};
+    default: return write_failed(failure("TLS write"));
   }
+}
+
+// A peer that refuses us after its handshake (TLS 1.3 asks for certificates so late) says why and closes. Where that
+// closing stops a write before anybody has read, the alert is still there, and tells more.
+IoResult TlsStream::write_failed(const Error& error) {
+  write_error_ = error;
+  if (!read_error_ && (error.code == ErrorCode::reset || error.code == ErrorCode::closed)) {
+    readiness().readable = true;  // it may have arrived since the loop looked
+    detail::clear_tls_errors();
+    char byte = 0;
+    size_t count = 0;
+    if (SSL_peek_ex(ssl_.get(), &byte, 1, &count) != 1) (void)read_outcome(0);
+    if (read_error_ && read_error_->code == ErrorCode::tls) write_error_ = read_error_;
+  }
+  return {IoStatus::error, 0, *write_error_};
 }
 
 IoResult TlsStream::try_write(std::span<const iovec> buffers) {
   if (write_error_) return {IoStatus::error, 0, *write_error_};
   if (!readiness().writable) return {IoStatus::would_block_write, 0, {}};
   if (const IoResult flushed = flush(); flushed.status != IoStatus::ok) {
-    if (flushed.status == IoStatus::error) write_error_ = flushed.error;
-    return flushed;
+    return flushed.status == IoStatus::error ? write_failed(flushed.error) : flushed;
   }
   Cursor cursor(buffers);
   size_t total = std::min(ahead_, cursor.left());
@@ -406,23 +420,6 @@ std::unexpected<Error> no_memory() {
   return std::unexpected(detail::take_tls_error(nullptr, ErrorCode::internal, "SSL_new"));
 }
 
-// What to verify and to send as SNI.
-Result<void> set_server_name(SSL* ssl, const std::string& name, bool verify) {
-  if (name.empty() || name.size() > kServerNameBytesMax || name.find('\0') != std::string::npos) {
-    if (name.empty() && !verify) return {};
-    return fail(ErrorCode::invalid_argument, "a TLS server name has 1 to 255 bytes");
-  }
-  if (Address::from_ip(name, 0)) {
-    if (verify && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) != 1) return no_memory();
-    return {};
-  }
-  if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return no_memory();
-  if (!verify) return {};
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (SSL_set1_host(ssl, name.c_str()) != 1) return no_memory();
-  return {};
-}
-
 const TlsStream& as_tls(const Stream& stream) {
   if (!stream.is_tls()) std::abort();  // a programmer's error
   return static_cast<const TlsStream&>(stream);
@@ -458,7 +455,7 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> stream
   SslPtr ssl(SSL_new(state.context()));
   if (!ssl) co_return no_memory();
   SSL_set_connect_state(ssl.get());
-  CO_TRY_VOID(set_server_name(ssl.get(), name, state.verify()));
+  CO_TRY_VOID(detail::set_server_name(ssl.get(), name, state.verify()));
   std::string server = name + ":" + std::to_string(stream->peer().port());
   if (state.resumption()) {
     if (SSL_SESSION* session = state.sessions().find(server)) SSL_set_session(ssl.get(), session);

@@ -286,6 +286,31 @@ TEST_F(TlsTest, ClientCertificates) {
   });
 }
 
+// With TLS 1.3 the client's handshake is over before the server refuses it, and the server's closing may overtake the
+// client's first write.
+TEST_F(TlsTest, ARefusalBehindTheHandshakeIsToldToAWriterToo) {
+  auto options = server_options();
+  options.client_certificates = TlsClientCertificates::required;
+  options.client_ca_file = authority_.certificate_file();
+  auto server = server_of(options);
+  auto client = client_of(client_options());
+  run([&]() -> Task<void> {
+    Pair pair = co_await handshake(server, client);
+    EXPECT_FALSE(pair.server.has_value());
+    EXPECT_TRUE(pair.client.has_value());
+    if (!pair.client) co_return;
+    const std::string body(64 * 1024, 'x');
+    Result<void> written;
+    for (int i = 0; i < 1000 && written; ++i) written = co_await write_all(**pair.client, body, within(kPatience));
+    EXPECT_FALSE(written.has_value());
+    if (written) co_return;
+    EXPECT_EQ(written.error().code, ErrorCode::tls) << to_string(written.error().code);
+    EXPECT_NE(std::string_view(written.error().context).find("certificate required"), std::string_view::npos);
+    const auto read = co_await read_scratch(**pair.client, within(kPatience));
+    EXPECT_FALSE(read.has_value());
+  });
+}
+
 TEST_F(TlsTest, ResumesAcrossWorkersThatShareTicketKeys) {
   auto options = server_options();
   options.ticket_keys = make_tls_ticket_keys();
