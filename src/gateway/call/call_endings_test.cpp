@@ -377,6 +377,19 @@ TEST_F(EndingsTest, AnArrayCutByTheCloseLooksCut) {
   EXPECT_EQ(logged("error_type"), "\"upstream_failed\"");
 }
 
+// However its bytes come in.
+TEST_F(EndingsTest, ARefusalThatIsTooLongIsNeverPassedOn) {
+  start("openai", "attempts = 1\nfailures_out = 4\n");
+  constexpr size_t kLimit = 256 << 10;
+  for (const size_t size : {kLimit + 1, kLimit + 100, kLimit + 20'000}) {
+    instances_[0]->said = {.type = "text/plain", .body = std::string(size, 'x'), .status = "422 x"};
+    const std::string answer = ask("/v1/chat/completions", false);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 502")) << size << "\n" << answer.substr(0, 200);
+  }
+  instances_[0]->said = {.type = "text/plain", .body = std::string(kLimit - 1, 'x'), .status = "422 x"};
+  EXPECT_TRUE(ask("/v1/chat/completions", false).starts_with("HTTP/1.1 422"));
+}
+
 TEST_F(EndingsTest, WhatWasHeldBackAndIsPassedOnFailsOnce) {
   start("openai", "attempts = 2\nhold_back = 100\nfailures_out = 2\n");
   const std::string error = "data: {\"error\":{\"message\":\"no\",\"code\":\"rate_limit_exceeded\"}}\n\n";

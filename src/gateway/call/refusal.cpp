@@ -49,7 +49,8 @@ Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head,
   Beginning beginning = held != nullptr ? std::move(*held) : Beginning{};
   co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
   if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
-  if (!beginning.done) {
+  // The last piece may bring the end and too much.
+  if (!beginning.done || beginning.bytes.size() > kErrorBodyBytesMax) {
     note_failure(false);
     co_return co_await refuse({.kind = chat::ErrorKind::upstream_failed,
                                .message = "the provider refused, and what it said is cut or too long to be passed on"});
