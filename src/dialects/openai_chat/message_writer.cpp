@@ -32,10 +32,10 @@ void write_detail(json::Writer& w, const Part& part, uint32_t index, base::Arena
   w.member("index", index).end_object();
 }
 
+// Under its model's name: another of Google's would refuse it.
 void write_thought_signature(json::Writer& w, const chat::Signature& signature, base::Arena& arena) {
-  const bool bare = signature.minter == chat::Minter::gemini;
   w.key("extra_content").begin_object().key("google").begin_object();
-  w.member("thought_signature", bare ? signature.data : chat::wrap_signature(signature, arena));
+  w.member("thought_signature", chat::wrap_signature(signature, arena));
   w.end_object().end_object();
 }
 
