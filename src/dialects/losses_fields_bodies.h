@@ -230,7 +230,7 @@ inline constexpr Body kBodies[] = {
      "generationConfig":{"maxOutputTokens":9000,"temperature":0.5,"topP":0.4,"topK":7,"seed":5,"presencePenalty":0.5,
        "frequencyPenalty":0.5,"stopSequences":["x"],"responseLogprobs":true,"logprobs":2,
        "thinkingConfig":{"thinkingBudget":2000,"includeThoughts":true}},
-     "labels":{"k":"v"},"serviceTier":"flex","safetySettings":[{"category":"C"}]})"},
+     "labels":{"k":"v"},"serviceTier":"flex","safetySettings":[{"category":"C"}],"store":true})"},
     {chat::Dialect::gemini, R"({"contents":[{"role":"user","parts":[{"text":"see"},
       {"fileData":{"mimeType":"video/mp4","fileUri":"https://a.b/v.mp4","displayName":"film"},
        "videoMetadata":{"fps":2}},

@@ -236,7 +236,6 @@ constexpr Exception kExceptions[] = {
     {"responseMimeType", "", "the schema beside it says it"},
     {"toolConfig.toolChoice", "{\"auto\":{}}", kByDefault},
     {"toolConfig.toolChoice.auto", "", kByDefault},
-    {"service_tier", "\"standard_only\"", kByDefault},
     {"display", "\"summarized\"", "thoughts are shown where the model's API shows any"},
     {"includeThoughts", "2000,\"includeThoughts\":true", "thoughts are shown where the model's API shows any"},
     {"display", "\"omitted\"", kShowsNone, Dialect::openai_chat},

@@ -41,5 +41,15 @@ TEST(Signatures, OfGeminiGoToTheModelThatSigned) {
   EXPECT_EQ(convert(Dialect::openai_chat, body, target).body.find("Z2Vt"), std::string::npos) << body;
 }
 
+TEST(Losses, ArgumentsThatAreNoObjectAreSaidToBeChanged) {
+  constexpr std::string_view kBody =
+      R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"id":"c","type":"function",)"
+      R"("function":{"name":"f","arguments":"[1]"}}]},{"role":"tool","tool_call_id":"c","content":"1"}]})";
+  for (const Dialect dialect : {Dialect::gemini, Dialect::anthropic, Dialect::bedrock}) {
+    const Conversion done = convert(Dialect::openai_chat, kBody, generous(dialect));
+    EXPECT_TRUE(done.warned("tool_calls")) << done.body << done.list();
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::dialects

@@ -250,7 +250,7 @@ class RequestWriter {
     for (const chat::Extra& extra : request_.extras) {
       const std::string_view name = extra.name;
       if (!own_dialect()) {
-        if (!is_harmless(name)) TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
+        if (!is_harmless(extra)) TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
         continue;
       }
       if (name.starts_with("output_config.") || name.starts_with("metadata.")) continue;
@@ -261,9 +261,9 @@ class RequestWriter {
     return {};
   }
 
-  // Says how an answer is to be sent, or is about no answer at all.
-  static bool is_harmless(std::string_view name) {
-    return name == "stream_options" || name == "store" || name == "include";
+  // Says how an answer is to be sent, or asks for what is done anyway.
+  static bool is_harmless(const chat::Extra& extra) {
+    return extra.name == "stream_options" || (extra.name == "store" && extra.value == "false");
   }
 
   const chat::Request& request_;

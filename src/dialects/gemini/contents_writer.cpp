@@ -178,7 +178,11 @@ void ContentsWriter::write_call(const Part& part) {
   if (part.custom) {
     w_.begin_object().member(chat::kCustomInputMember, part.text).end_object();
   } else {
-    w_.raw(chat::arguments_object(part.text, context_.parser, context_.arena).json);
+    const chat::ArgumentsObject arguments = chat::arguments_object(part.text, context_.parser, context_.arena);
+    if (arguments.wrapped) {
+      context_.warnings.changed("tool_calls", "arguments that are no JSON object were put into one, as \"value\"");
+    }
+    w_.raw(arguments.json);
   }
   w_.end_object();
   write_signature(part);

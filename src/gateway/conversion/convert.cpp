@@ -199,9 +199,9 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
 }
 
 void Call::warn_of_dropped(const Transcoder& transcoder) {
-  const std::string_view media = transcoder.dropped_media();
-  if (media.empty()) return;
-  conversion_->warnings().dropped("answer", arena_.concat(media, " in the answer: this API has no place for it"));
+  const std::string_view dropped = transcoder.dropped();
+  if (dropped.empty()) return;
+  conversion_->warnings().dropped("answer", arena_.concat(dropped, " in the answer: this API has no place for it"));
 }
 
 Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, const ResponseHead& head) {

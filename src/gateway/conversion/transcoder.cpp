@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "dialects/answer_media.h"
 #include "dialects/error.h"
+#include "dialects/losses.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/redact.h"
 #include "json/writer.h"
@@ -227,10 +228,14 @@ void Transcoder::read_document() {
   chat::explode(answer, said_);
 }
 
-void Transcoder::note_media(const chat::Part& head) {
+void Transcoder::note_dropped(const chat::Part& head) {
+  if (head.kind == chat::PartKind::opaque) {
+    if (!dialects::same_format(head.origin, sides_->client.dialect)) dropped_ = "an item of the provider's own tools";
+    return;
+  }
   const std::string_view kind = dialects::media_word(head.kind);
   if (kind.empty() || dialects::answers_carry(sides_->client.dialect, head.kind)) return;
-  dropped_media_ = kind;
+  dropped_ = kind;
 }
 
 void Transcoder::fail(const chat::ClientError& error) {
@@ -267,7 +272,7 @@ void Transcoder::write_failure() {
 
 void Transcoder::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::error) return fail_started(*event.error);
-  if (event.kind == EventKind::part_start) note_media(*event.head);
+  if (event.kind == EventKind::part_start) note_dropped(*event.head);
   content_ |= says_something(event);
   if (collector_) {
     collector_->event(event);

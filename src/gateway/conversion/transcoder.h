@@ -90,8 +90,9 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   bool take_content() { return std::exchange(content_, false); }
   // The dialect of the client has an event that says that the stream broke; else the connection must break.
   bool error_event_written() const { return error_event_written_; }
-  // What the provider sent and an answer of the client's dialect has no place for: "image", "audio"; empty: nothing.
-  std::string_view dropped_media() const { return dropped_media_; }
+  // What the provider sent and an answer of the client's dialect has no place for: "image", "audio", "an item of the
+  // provider's own tools"; empty: nothing.
+  std::string_view dropped() const { return dropped_; }
   const chat::Usage& usage() const { return sequencer_->usage(); }
   // Text, thoughts and arguments that this upstream has sent, also what was not passed on.
   uint64_t text_bytes() const { return said_.bytes; }
@@ -112,7 +113,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void feed_event_stream(std::string_view bytes);
   void feed_document(std::string_view bytes);
   void read_document();
-  void note_media(const chat::Part& head);
+  void note_dropped(const chat::Part& head);
   void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
   void read_exception(std::string_view type, std::string_view payload);
   void read_event(const chat::WireEvent& event) { reader_->read(event, said_); }
@@ -134,7 +135,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   json::ArraySplitter array_;  // Gemini streams without alt=sse: an array of chunks
   bool is_array_ = false;
   std::string document_;  // an unstreamed answer, as far as it has come
-  std::string_view dropped_media_;
+  std::string_view dropped_;
   std::optional<chat::ClientError> error_;
   bool started_ = false;
   bool content_ = false;

@@ -302,8 +302,30 @@ TEST_F(TranscoderTest, MediaWithoutAPlaceAreNamed) {
     transcoder.feed(kImage);
     transcoder.finish();
     ASSERT_TRUE(transcoder.over());
-    EXPECT_EQ(transcoder.dropped_media(), row.carried ? "" : "image") << chat::to_string(row.client);
+    EXPECT_EQ(transcoder.dropped(), row.carried ? "" : "image") << chat::to_string(row.client);
     EXPECT_EQ(transcoder.output().find("AAAA") != std::string::npos, row.carried) << transcoder.output();
+  }
+}
+
+// So are the tools that the provider ran itself.
+TEST_F(TranscoderTest, WhatTheProvidersOwnToolsDidIsNamed) {
+  constexpr std::string_view kGemini =
+      R"({"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"}},)"
+      R"({"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1"}},{"text":"so"}]},"finishReason":"STOP"}]})";
+  constexpr std::string_view kAnthropic =
+      R"({"id":"m","type":"message","role":"assistant","model":"m","stop_reason":"end_turn","content":[)"
+      R"({"type":"server_tool_use","id":"s1","name":"web_search","input":{"query":"q"}},)"
+      R"({"type":"web_search_tool_result","tool_use_id":"s1","content":[]},{"type":"text","text":"so"}]})";
+  for (const auto& [provider, body] :
+       {std::pair{Dialect::gemini, kGemini}, std::pair{Dialect::anthropic, kAnthropic}}) {
+    for (const Dialect client : dialects::kCodecDialects) {
+      Transcoder transcoder(sides(provider, Framing::json, client, Framing::json));
+      transcoder.feed(body);
+      transcoder.finish();
+      ASSERT_TRUE(transcoder.over() && !transcoder.error());
+      EXPECT_EQ(transcoder.dropped().empty(), client == provider) << to_string(client);
+      EXPECT_NE(transcoder.output().find("so"), std::string::npos);
+    }
   }
 }
 
