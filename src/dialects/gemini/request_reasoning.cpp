@@ -161,8 +161,7 @@ void RequestWriter::warn_of_the_rest() {
   warn(!request_.prompt_cache_key.empty(), "prompt_cache_key");
   warn(!request_.prompt_cache_retention.empty(), "prompt_cache_retention");
   const std::string_view tier = request_.service_tier;
-  warn(!tier.empty() && tier != "auto" && tier != "default" && tier != "standard",
-       "service_tier");
+  warn(!tier.empty() && tier != "auto" && tier != "default" && tier != "standard", "service_tier");
 }
 
 Outcome<void> write_request(const chat::Request& request, const chat::Target& target, WriteContext& context,
