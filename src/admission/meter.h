@@ -23,11 +23,14 @@ using Nanoseconds = int64_t;  // of the monotonic clock where it is a point in t
 inline constexpr Nanoseconds kSecond = 1'000'000'000;
 inline constexpr Nanoseconds kMinute = 60 * kSecond;
 
-// What several gateways share is told by sums that only the sharing thread reads, in a cache line of their own.
+// What several gateways share is told by sums that only the sharing thread reads, in a cache line of their own; and
+// what it has heard.
 struct alignas(64) Taken {
   std::atomic<Nanoseconds> second = 0;  // of each window, ever; corrections included
   std::atomic<Nanoseconds> minute = 0;
   std::atomic<Nanoseconds> tokens = 0;
+  std::atomic<uint64_t> begun = 0;             // calls that counted in `running`, ever
+  std::atomic<int64_t> running_elsewhere = 0;  // calls that others have, as they last said
 };
 
 struct alignas(64) Meter {

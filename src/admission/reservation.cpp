@@ -36,7 +36,9 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
     return Denial{.dimension = dimension, .scope = count_, .retry_after = wait};
   };
   if (limits.concurrency > 0) {
-    if (!add_within(meter.running, 1, 0, limits.concurrency)) return deny(Dimension::concurrency, 0);
+    const int64_t elsewhere = meter.taken.running_elsewhere.load(std::memory_order_relaxed);
+    if (!add_within(meter.running, 1, -elsewhere, limits.concurrency)) return deny(Dimension::concurrency, 0);
+    meter.taken.begun.fetch_add(1, std::memory_order_relaxed);
     hold.counted = true;
   }
   if (limits.has_budget) {

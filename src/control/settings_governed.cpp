@@ -35,11 +35,13 @@ constexpr std::array<Setting, 7> kLimits = {
          .fallback = "0",
          .example = "200000",
          .max = kTokensMax}),
-    bind_in<Section, &LimitFields::concurrency>({.key = "concurrency",
-                                                 .help = "Most requests at the same time; 0 is no limit.",
-                                                 .fallback = "0",
-                                                 .example = "20",
-                                                 .max = kRequestsMax}),
+    bind_in<Section, &LimitFields::concurrency>(
+        {.key = "concurrency",
+         .help = "Most requests at the same time, of all gateways that share limits; "
+                 "0 is no limit.",
+         .fallback = "0",
+         .example = "20",
+         .max = kRequestsMax}),
     bind_in<Section, &LimitFields::budget>(
         {.key = "budget",
          .help = "Most US dollars to be spent in a period; without it there is no limit, `\"0\"` allows nothing.",

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import json
 import pathlib
 import random
 import threading
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from harness import governed, redis, waiting
+from harness import governed, raw, redis, waiting
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "src" / "control" / "sharing"
 chat, keys = governed.chat, governed.keys
@@ -18,6 +19,15 @@ chat, keys = governed.chat, governed.keys
 @pytest.fixture
 def world(tmp_path):
     made = governed.Governed(tmp_path)
+    yield made
+    problems = made.finish()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def slow_world(tmp_path):
+    """The same with an engine whose answers take minutes."""
+    made = governed.Governed(tmp_path, decode_speed=1, tokens=(300, 300))
     yield made
     problems = made.finish()
     assert not problems, "\n".join(problems)
@@ -230,6 +240,67 @@ def test_a_process_does_not_wait_long_for_a_redis_that_is_frozen(world, server):
     world.stop(gateway)
     assert time.monotonic() - began < 15, "less than the time-out"
     assert "Redis did not take what was used last" in gateway.text()
+
+
+@contextlib.contextmanager
+def streams(gateways, name, count, seconds=0.05):
+    """Opens that many streams in turn, which last as long as they are held; their statuses."""
+    body = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "hello"}]}).encode()
+    head = [("content-type", "application/json"), ("authorization", f"Bearer {name}-client-key")]
+    statuses = []
+    with contextlib.ExitStack() as held:
+        for number in range(count):
+            sock = raw.connect(gateways[number % len(gateways)].address)
+            held.callback(raw.reset, sock)
+            sock.sendall(raw.request("POST", "/v1/chat/completions", head, body))
+            statuses.append(int(sock.recv(12).split()[1]))
+            time.sleep(seconds)
+        yield statuses
+
+
+def test_calls_at_the_same_time_are_shared(slow_world, server):
+    limit, tries = 6, [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"concurrency": limit}) for name in tries)), "redis": patient(server)}
+    gateways = [slow_world.gateway(f"gateway-{i}", **sections) for i in range(3)]
+    names = iter(tries)
+
+    def shared():
+        name = next(names)
+        with streams(gateways, name, 4 * limit) as statuses:
+            assert statuses == [200] * limit + [429] * 3 * limit
+            # No place comes free while they last, however long nothing is asked, and however they are spread.
+            time.sleep(4)
+            with streams(gateways, name, 3) as later:
+                assert later == [429] * 3
+        time.sleep(0.5)
+        with streams(gateways[:1], name, limit + 1) as statuses:
+            assert statuses == [200] * limit + [429], "all of it in one place"
+            with streams(gateways[1:], name, 2) as elsewhere:
+                assert elsewhere == [429] * 2
+
+    waiting.undisturbed(shared, len(tries))
+
+
+def test_calls_of_a_gateway_that_was_killed_and_without_redis(slow_world, server):
+    sections = {"keys": keys(("k", {"concurrency": 2})), "redis": {"url": server.url, "timeout": "500ms"}}
+    gateways = [slow_world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    with streams(gateways[1:], "k", 1) as first:
+        assert first == [200]
+    time.sleep(3)  # idle now, and knows all the same
+    with streams(gateways[:1], "k", 2):
+        time.sleep(2)
+        with streams(gateways[1:], "k", 1) as refused:
+            assert refused == [429]
+        slow_world.kill(gateways[0])
+        time.sleep(4)
+        with streams(gateways[1:], "k", 3) as statuses:
+            assert statuses == [200, 200, 429], "forgotten after three seconds"
+    gateways[0] = slow_world.again(gateways[0])
+    with streams(gateways[:1], "k", 2):
+        server.stop()
+        time.sleep(5)
+        with streams(gateways[1:], "k", 3) as statuses:
+            assert statuses == [200, 200, 429], "each for itself"
 
 
 SECOND = 1_000_000  # in the scripts' microseconds

@@ -37,6 +37,7 @@ ScopeTally::Baseline ScopeTally::Baseline::of(const admission::Meter& meter) {
 bool ScopeTally::is_used(const admission::Meter& meter) {
   const Baseline now = Baseline::of(meter);
   return now.taken != decltype(now.taken){} || now.charged != 0 ||
+         meter.taken.begun.load(std::memory_order_relaxed) != 0 ||
          meter.period_end.load(std::memory_order_relaxed) != 0;
 }
 
@@ -77,7 +78,23 @@ void ScopeTally::collect(uint64_t number, Nanoseconds now, int64_t wall) {
     windows_[i].use(number, amount, window_of(i), now);
     if (amount != 0) used_ = now;
   }
-  if (!set_->compiled.has_budget) return;
+  if (set_->compiled.has_budget) collect_budget(number, now, wall);
+  collect_running(now);
+}
+
+void ScopeTally::collect_running(Nanoseconds now) {
+  running_ = set_->compiled.concurrency == 0 ? 0 : meter_->running.load(std::memory_order_relaxed);
+  // Those that are refused want to know, too, when others have ended.
+  const uint64_t asked =
+      meter_->taken.begun.load(std::memory_order_relaxed) + meter_->refused.load(std::memory_order_relaxed);
+  if (std::exchange(asked_, asked) != asked || running_ != 0) used_ = now;
+  std::atomic<int64_t>& elsewhere = meter_->taken.running_elsewhere;
+  if (now - heard_ > kRunningKept && elsewhere.load(std::memory_order_relaxed) != 0) {
+    elsewhere.store(0, std::memory_order_relaxed);
+  }
+}
+
+void ScopeTally::collect_budget(uint64_t number, Nanoseconds now, int64_t wall) {
   // What the ledger has restored is told before anybody calls.
   const bool restored = meter_->charged.load(std::memory_order_relaxed) != 0;
   if (restored && meter_->period_end.load(std::memory_order_relaxed) == 0) {
@@ -96,14 +113,15 @@ bool ScopeTally::untold() const {
   for (size_t i = 0; i < kWindows; ++i) {
     if (window_of(i) != 0 && windows_[i].untold()) return true;
   }
-  return set_->compiled.has_budget && budget_.untold();
+  return running_ != running_told_ || (set_->compiled.has_budget && budget_.untold());
 }
 
 void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, Telling& telling,
                      std::vector<Question>& questions) {
   for (size_t i = 0; i < kWindows; ++i) {
     if (tally->window_of(i) == 0) continue;
-    questions.push_back({.tally = tally, .window = i, .mark = tally->windows_[i].begin_telling()});
+    questions.push_back(
+        {.tally = tally, .of = Question::Of::window, .window = i, .mark = tally->windows_[i].begin_telling()});
     tally->ask_window(i, now, telling);
   }
   remind(tally, now, telling, questions);
@@ -111,19 +129,27 @@ void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, 
 
 bool ScopeTally::wants_reminder(Nanoseconds now, int64_t wall) const {
   const auto periods = budget_.periods();
-  return set_->compiled.has_budget && !periods.empty() && periods.back().end > wall && now - reminded_ >= kRemindAfter;
+  const bool has_period = set_->compiled.has_budget && !periods.empty() && periods.back().end > wall;
+  return (has_period || set_->compiled.concurrency != 0) && now - reminded_ >= kRemindAfter;
 }
 
 void ScopeTally::remind(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, Telling& telling,
                         std::vector<Question>& questions) {
-  if (!tally->set_->compiled.has_budget) return;
   tally->reminded_ = now;
+  if (tally->set_->compiled.concurrency != 0 || tally->running_told_ != 0) {
+    tally->ask_running(telling);
+    questions.push_back({.tally = tally, .of = Question::Of::running, .running = tally->running_});
+  }
+  if (!tally->set_->compiled.has_budget) return;
   const auto periods = tally->budget_.periods();
   for (const BudgetTally::Period& period : periods) {
     if (&period != &periods.back() && !period.untold()) continue;
     tally->ask_period(period, telling);
-    questions.push_back(
-        {.tally = tally, .period_end = period.end, .spent = period.newest, .charged = tally->budget_.charged()});
+    questions.push_back({.tally = tally,
+                         .of = Question::Of::budget,
+                         .period_end = period.end,
+                         .spent = period.newest,
+                         .charged = tally->budget_.charged()});
   }
 }
 
@@ -139,6 +165,11 @@ void ScopeTally::ask_window(size_t window, Nanoseconds now, Telling& telling) co
   telling.call(Telling::Script::window, key_ + std::string(kWindowNames[window]), arguments);
 }
 
+void ScopeTally::ask_running(Telling& telling) const {
+  const std::array<std::string, 2> arguments = {gateway_, std::to_string(running_)};
+  telling.call(Telling::Script::running, key_ + "running", arguments);
+}
+
 void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling) const {
   const std::array<std::string, 7> arguments = {gateway_,
                                                 std::to_string(period.newest.number),
@@ -151,11 +182,19 @@ void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling)
 }
 
 void ScopeTally::take(const Question& question, const RespValue& answer, Nanoseconds now) {
-  if (question.window == kWindows) {
-    take_period(question, answer);
-  } else {
-    take_window(question, answer, now);
+  switch (question.of) {
+    case Question::Of::window: return take_window(question, answer, now);
+    case Question::Of::budget: return take_period(question, answer);
+    case Question::Of::running: return take_running(question, answer, now);
   }
+}
+
+void ScopeTally::take_running(const Question& question, const RespValue& answer, Nanoseconds now) {
+  int64_t others = 0;
+  if (!read_number(answer.text, others)) return;
+  running_told_ = question.running;
+  heard_ = now;
+  meter_->taken.running_elsewhere.store(others, std::memory_order_relaxed);
 }
 
 void ScopeTally::take_window(const Question& question, const RespValue& answer, Nanoseconds now) {

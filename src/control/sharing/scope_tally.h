@@ -18,9 +18,12 @@ namespace llmgw::control {
 class ScopeTally {
  public:
   static constexpr size_t kWindows = 3;
+  // What others said that they have running holds so long without another word of Redis; as in running.lua.
+  static constexpr admission::Nanoseconds kRunningKept = 3 * admission::kSecond;
   // After so long without use nobody here needs to know a scope's state.
   static constexpr admission::Nanoseconds kIdleAfter = admission::kSecond;
-  // But what a budget has spent is told again after so long: Redis may have lost it, and others may not know.
+  // But what a budget has spent is told again after so long: Redis may have lost it, and others may not know. And how
+  // many calls others have is asked again.
   static constexpr admission::Nanoseconds kRemindAfter = admission::kSecond;
 
   // Up to where others have told what the meter has.
@@ -34,15 +37,18 @@ class ScopeTally {
   // What an answer is the answer to.
   struct Question {
     std::shared_ptr<ScopeTally> tally;
-    size_t window = kWindows;  // kWindows: the budget
+    enum class Of : uint8_t { window, budget, running };
+    Of of = Of::window;
+    size_t window = 0;
     WindowTally::Mark mark = {};
     int64_t period_end = 0;
     BudgetTally::Mark spent = {};
     int64_t charged = 0;
+    int64_t running = 0;
   };
 
   static bool shares(const admission::CompiledLimits& limits) {
-    return limits.limits_requests() || limits.tokens_per_minute != 0 || limits.has_budget;
+    return limits.limits_requests() || limits.tokens_per_minute != 0 || limits.has_budget || limits.concurrency != 0;
   }
   // Whether the meter has ever been used.
   static bool is_used(const admission::Meter& meter);
@@ -59,9 +65,10 @@ class ScopeTally {
   bool untold() const;
   // Something is to be told, or somebody may want to know.
   bool wants(admission::Nanoseconds now) const { return now - used_ < kIdleAfter || untold(); }
-  // Nobody asked for so long what a budget whose period is not over has spent. `wall` in seconds since 1970.
+  // Nobody asked for so long what a budget whose period is not over has spent, or how many calls others have. `wall` in
+  // seconds since 1970.
   bool wants_reminder(admission::Nanoseconds now, int64_t wall) const;
-  // Appends what there is to tell of budgets and, for each command, the question.
+  // Appends what there is to tell of these and, for each command, the question.
   static void remind(const std::shared_ptr<ScopeTally>& tally, admission::Nanoseconds now, Telling& telling,
                      std::vector<Question>& questions);
   // The same of all limits.
@@ -71,13 +78,17 @@ class ScopeTally {
   void take(const Question& question, const store::RespValue& answer, admission::Nanoseconds now);
 
  private:
+  void collect_budget(uint64_t number, admission::Nanoseconds now, int64_t wall);
+  void collect_running(admission::Nanoseconds now);
   admission::Nanoseconds window_of(size_t window) const;
   std::atomic<admission::Nanoseconds>& taken_of(size_t window) const;
   std::atomic<admission::Nanoseconds>& word_of(size_t window) const;
   void ask_window(size_t window, admission::Nanoseconds now, Telling& telling) const;
+  void ask_running(Telling& telling) const;
   void ask_period(const BudgetTally::Period& period, Telling& telling) const;
   void take_window(const Question& question, const store::RespValue& answer, admission::Nanoseconds now);
   void take_period(const Question& question, const store::RespValue& answer);
+  void take_running(const Question& question, const store::RespValue& answer, admission::Nanoseconds now);
 
   uint64_t identity_;
   std::string key_;  // up to the limit's name
@@ -87,6 +98,10 @@ class ScopeTally {
   std::array<WindowTally, kWindows> windows_;
   std::array<admission::Nanoseconds, kWindows> taken_;  // of the meter, as last read
   BudgetTally budget_;
+  int64_t running_ = 0;               // of the meter, as last read
+  int64_t running_told_ = 0;          // as Redis has it
+  uint64_t asked_ = 0;                // calls that began or were refused, ever
+  admission::Nanoseconds heard_ = 0;  // when others' were
   admission::Nanoseconds used_ = -kIdleAfter;
   admission::Nanoseconds reminded_ = -kRemindAfter;  // or asked
 };

@@ -161,6 +161,54 @@ TEST_F(ScopeTallyOf, WhatTheLedgerRestoredIsToldBeforeTheFirstCall) {
   EXPECT_TRUE(call(10));
 }
 
+class ScopeTallyOfConcurrency : public ScopeTallyOf {
+ protected:
+  ScopeTallyOfConcurrency() : ScopeTallyOf({.concurrency = 3}) {}
+  bool begin(admission::Reservation& call) {
+    const admission::Governed governed{&scope_.compiled(), scope_.meter.get()};
+    return !call.take({&governed, 1}, {}, {.now = now_, .wall = now_ / kSecond});
+  }
+};
+
+TEST_F(ScopeTallyOfConcurrency, CallsOfOthersCountForAsLongAsTheyAreHeardOf) {
+  ASSERT_TRUE(ScopeTally::shares(scope_.compiled()));
+  EXPECT_FALSE(ScopeTally::is_used(*scope_.meter));
+  admission::Reservation first;
+  ASSERT_TRUE(begin(first));
+  EXPECT_TRUE(ScopeTally::is_used(*scope_.meter));
+  collect();
+  std::string commands;
+  auto questions = ask(&commands);
+  EXPECT_THAT(commands, HasSubstr("llmgw:v2:key:7:running\r\n$4\r\naa.1\r\n$1\r\n1\r\n"));
+  ASSERT_EQ(questions.size(), 1u);
+  EXPECT_TRUE(tally_->untold());
+  answer(questions[0], "2");
+  EXPECT_FALSE(tally_->untold());
+  admission::Reservation second;
+  EXPECT_FALSE(begin(second)) << "two elsewhere and one here";
+  // While a call runs, and while calls are refused, it is asked again.
+  now_ += 10 * kSecond;
+  collect();
+  EXPECT_TRUE(tally_->wants(now_));
+  answer(ask()[0], "1");
+  EXPECT_TRUE(begin(second));
+  first.settle({}, {.now = now_, .wall = 0});
+  second.settle({}, {.now = now_, .wall = 0});
+  collect();
+  EXPECT_TRUE(tally_->untold()) << "that there are none any more";
+  answer(ask(&commands)[0], "3");
+  EXPECT_THAT(commands, HasSubstr("aa.1\r\n$1\r\n0\r\n"));
+  EXPECT_FALSE(begin(first));
+  now_ += kSecond / 2;
+  collect();
+  EXPECT_TRUE(tally_->wants(now_));
+  // Redis is gone: after a while everyone counts for itself.
+  now_ += ScopeTally::kRunningKept;
+  collect();
+  EXPECT_TRUE(begin(first));
+  first.settle({}, {.now = now_, .wall = 0});
+}
+
 TEST_F(ScopeTallyOf, TheScriptsTextGoesOutOnce) {
   ASSERT_TRUE(call(1));
   collect();

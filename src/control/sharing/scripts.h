@@ -1,4 +1,4 @@
-// window.lua and budget.lua, as the build has put them into the program. Static; any thread.
+// window.lua, budget.lua and running.lua, as the build has put them into the program. Static; any thread.
 #pragma once
 
 #include <string_view>
@@ -7,5 +7,6 @@ namespace llmgw::control {
 
 extern const std::string_view kWindowScript;
 extern const std::string_view kBudgetScript;
+extern const std::string_view kRunningScript;
 
 }  // namespace llmgw::control

@@ -4,8 +4,9 @@
 //
 // What can go wrong, and by how much: between two tellings a gateway does not see what the others let in. So n gateways
 // may let in (n - 1) times what arrives at one of them in that time beyond the limit; it is booked all the same, so the
-// next windows are shorter by it, and over time the sum is exact. Budgets in the same way. `concurrency` is not shared:
-// it holds for each gateway.
+// next windows are shorter by it, and over time the sum is exact. Budgets in the same way. Calls at the same time too,
+// but they are numbers of a moment: nothing of them is booked, and a gateway that is not heard of for three seconds has
+// none.
 //
 // Without Redis every gateway goes on by what it knows itself: each then allows up to the whole limit. What is used
 // meanwhile is booked once when Redis is back, at the time at which it was used (tally.h).

@@ -27,11 +27,12 @@ std::string digest_of(std::string_view script) {
 }  // namespace
 
 void Telling::call(Script script, std::string_view key, std::span<const std::string> arguments) {
-  static const std::array<std::string, 2> kDigests = {digest_of(kWindowScript), digest_of(kBudgetScript)};
+  static const std::array kTexts = {kWindowScript, kBudgetScript, kRunningScript};
+  static const std::array kDigests = {digest_of(kTexts[0]), digest_of(kTexts[1]), digest_of(kTexts[2])};
   const auto index = static_cast<size_t>(script);
   const bool brought = std::exchange(brought_[index], true);
-  const std::string_view text = script == Script::window ? kWindowScript : kBudgetScript;
-  std::vector<std::string_view> words = {brought ? "EVALSHA" : "EVAL", brought ? kDigests[index] : text, "1", key};
+  std::vector<std::string_view> words = {brought ? "EVALSHA" : "EVAL", brought ? kDigests[index] : kTexts[index], "1",
+                                         key};
   words.insert(words.end(), arguments.begin(), arguments.end());
   store::append_command(commands_, words);
   ++count_;

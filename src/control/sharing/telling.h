@@ -13,7 +13,7 @@ namespace llmgw::control {
 
 class Telling {
  public:
-  enum class Script : uint8_t { window, budget };
+  enum class Script : uint8_t { window, budget, running };
 
   void call(Script script, std::string_view key, std::span<const std::string> arguments);
   // Somebody must notice that Redis is gone, or back.
@@ -24,7 +24,7 @@ class Telling {
  private:
   std::string commands_;
   size_t count_ = 0;
-  std::array<bool, 2> brought_ = {};
+  std::array<bool, 3> brought_ = {};
 };
 
 }  // namespace llmgw::control

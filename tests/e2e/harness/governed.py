@@ -30,13 +30,13 @@ def far_from_midnight():
 class Governed:
     """Starts what a test needs in its directory and judges at the end how all of it ended."""
 
-    def __init__(self, directory, decode_speed=2000):
+    def __init__(self, directory, decode_speed=2000, tokens=(5, 20)):
         self.directory = pathlib.Path(directory)
         self.running = []
         self.started_again = 0
         (port,) = processes.free_ports(1)
-        arguments = ["simulate", "--listen", f"127.0.0.1:{port}", "--tokens-min", "5", "--tokens-max", "20"]
-        arguments += ["--decode-speed", str(decode_speed)]
+        arguments = ["simulate", "--listen", f"127.0.0.1:{port}", "--decode-speed", str(decode_speed)]
+        arguments += ["--tokens-min", str(tokens[0]), "--tokens-max", str(tokens[1])]
         self.simulator = self._run("simulator", arguments, port, "/health")
 
     def _run(self, name, arguments, port, ready):
