@@ -271,6 +271,23 @@ def test_every_call_has_its_record(world):
     assert governed.ledger(gateway, "report", "--by", "nonsense", check=False).returncode == 2
 
 
+def test_tags(world):
+    gateway = world.gateway(keys=keys(("k", {"tags": ["product:search"]})))
+    many = ",".join(f"q{number}" for number in range(30))
+    for header in (" run:7 ,, product:search,run:7", many, "x" * 65 + ",ok"):
+        answer = chat(gateway, "k-client-key", headers=[("X-LLM-Gateway-Tags", header)], metadata={"stage": "test"})
+        warned = answer.header("x-llm-gateway-warnings") or ""
+        assert ('dropped;field="x-llm-gateway-tags"' in warned) == (header[0] != " "), warned
+    tags = [record["tags"].split(",") for record in governed.export(gateway)]
+    assert sorted(tags) == sorted(
+        [
+            ["product:search", "run:7", "stage=test"],
+            ["product:search"] + [f"q{number}" for number in range(15)],
+            ["product:search", "ok", "stage=test"],
+        ]
+    )
+
+
 def test_a_client_that_leaves_is_charged(slow_world):
     gateway = slow_world.gateway(keys=keys(("k", {})))
     raw.reset(open_stream(gateway, "left"))

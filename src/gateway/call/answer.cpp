@@ -14,7 +14,7 @@ Task<void> Call::answer(uint16_t status, std::string_view content_type, std::str
   status_ = status;
   http::Headers all = headers;
   all.append(HeaderId::content_type, content_type);
-  add_limit_headers(all);
+  add_governance_headers(all);
   if (!all.has(HeaderId::x_request_id)) all.append(HeaderId::x_request_id, id_.view());
   const http::ResponseStart start{
       .status = status, .headers = &all, .framing = http::Framing::content_length, .content_length = body.size()};

@@ -242,7 +242,7 @@ Result<void> Call::start_answer(const ResponseHead& head) {
     return fail(ErrorCode::too_large, "too many headers");
   }
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
-  add_limit_headers(headers);
+  add_governance_headers(headers);
   status_ = head.status;
   // A stream's length may change on the way: see error_filter.h.
   const bool document = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::json &&

@@ -21,6 +21,7 @@
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/endpoints.h"
 #include "gateway/entrance/peek.h"
+#include "gateway/governance/tags.h"
 #include "gateway/responses/responses_state.h"
 #include "gateway/worker.h"
 #include "http/client.h"
@@ -193,8 +194,9 @@ class Call {
   void look_for_details(chat::Framing framing, const http::Headers& answer);
   void look_for_media(chat::Dialect dialect, chat::Framing framing);
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
-  void add_limit_headers(http::Headers& headers);
-  std::string_view tags();
+  // What is left of the limits, and which tags were left out.
+  void add_governance_headers(http::Headers& headers);
+  TagList tags();
   // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
   void account();
   accounting::CallOutcome outcome() const;

@@ -140,7 +140,7 @@ Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint6
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
   if (framing() == chat::Framing::sse) headers.append("cache-control", "no-cache");
-  add_limit_headers(headers);
+  add_governance_headers(headers);
   status_ = 200;
   return exchange_.start({.status = 200,
                           .headers = &headers,

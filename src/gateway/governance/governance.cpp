@@ -6,11 +6,12 @@
 #include <cstring>
 
 #include "chat/token_estimate.h"
+#include "chat/warning.h"
 #include "control/snapshot.h"
 #include "gateway/call/call.h"
+#include "gateway/conversion/conversion.h"
 #include "gateway/governance/demand.h"
 #include "gateway/governance/limit_headers.h"
-#include "json/utf8.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -23,6 +24,7 @@ using chat::ErrorKind;
 using control::Scope;
 
 constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
+constexpr const char* kTagsLeftOut = " tags are too many or too long: a call has 16 of at most 64 bytes, 512 in all";
 // What the ledger's records of mirrored calls are known by.
 constexpr std::string_view kMirrorTag = "mirror";
 // A place frees up when some other call ends: soon, as calls go, and nobody knows when.
@@ -284,7 +286,14 @@ std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
   return std::unexpected(error);
 }
 
-void Call::add_limit_headers(http::Headers& headers) {
+void Call::add_governance_headers(http::Headers& headers) {
+  if (admitted_ && kind_ == Kind::ordinary && !exchange_.head().headers.value(kTagsHeader).empty()) {
+    if (const size_t left_out = tags().left_out(); left_out != 0) {
+      chat::Warnings warnings(arena_, match_.dialect);
+      warnings.dropped(kTagsHeader, std::to_string(left_out) + kTagsLeftOut);
+      headers.append(kWarningsHeader, arena_.copy(warnings.header()));
+    }
+  }
   if (admission_.scope_count == 0) return;
   const int64_t now = worker_.loop().now().time_since_epoch().count();
   admission::Allowance requests;
@@ -390,18 +399,13 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   return record.usage;
 }
 
-// The key's, the header's and those of the body, separated by commas.
-std::string_view Call::tags() {
-  std::string_view all;
-  const auto add = [&](std::string_view more) {
-    if (!more.empty()) all = all.empty() ? more : arena_.concat(arena_.concat(all, ","), more);
-  };
-  if (kind_ == Kind::mirror) add(kMirrorTag);
-  for (const std::string& tag : principal_->tags) add(tag);
-  // Databases take no other text.
-  const std::string_view header = exchange_.head().headers.value(kTagsHeader);
-  if (json::is_utf8(header)) add(header);
-  add(peek_.metadata_tags);
+// The gateway's own first, then what the caller says.
+TagList Call::tags() {
+  TagList all(arena_);
+  if (kind_ == Kind::mirror) all.add(kMirrorTag);
+  for (const std::string& tag : principal_->tags) all.add(tag);
+  all.add(exchange_.head().headers.value(kTagsHeader));
+  all.add(peek_.metadata_tags);
   return all;
 }
 
@@ -431,7 +435,7 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.text(LedgerText::connection) = attempt_->connection->name;
   record.text(LedgerText::operation) = to_string(match_.operation);
   record.text(LedgerText::end_user) = peek_.user;
-  record.text(LedgerText::tags) = tags();
+  record.text(LedgerText::tags) = tags().text();
   std::array<uint64_t, admission::kScopesMax> charged;
   size_t count = 0;
   for (size_t i = 0; i < admission_.scope_count; ++i) {
