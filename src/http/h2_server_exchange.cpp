@@ -234,7 +234,10 @@ Result<void> H2ServerExchange::send_head(bool body) {
 
 Result<void> H2ServerExchange::broken_off() const {
   if (aborted_) return fail(ErrorCode::internal, "response was aborted");
-  if (cancellation_.cancelled()) return fail(cancellation_.reason(), "response");
+  // At the end of a drain an answer that has not begun may still be told that there will be none, where the socket
+  // takes it at once.
+  const bool last_words = !head_sent_ && cancellation_.cancelled() && cancellation_.reason() == ErrorCode::cancelled;
+  if (cancellation_.cancelled() && !last_words) return fail(cancellation_.reason(), "response");
   if (!open()) return fail(ErrorCode::closed, "response");
   return {};
 }

@@ -14,6 +14,8 @@ class WebSocketWatch {
   void feed(std::string_view bytes);
   // A whole Close frame has passed.
   bool closed() const { return closed_; }
+  // The next byte begins a frame.
+  bool between_frames() const { return have_ == 0 && skip_ == 0; }
 
  private:
   static constexpr size_t kHeadBytesMax = 14;  // two, eight of a long length, four of a mask

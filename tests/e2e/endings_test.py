@@ -14,7 +14,8 @@ import h2.connection
 import h2.events
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.frames import CloseCode
 
 from harness import config, governed, metrics, processes, raw, waiting, world
 from harness.upstream import Upstream, begin_websocket, chat_chunk, echo_frame, script, sse
@@ -101,8 +102,9 @@ class Site:
                         plain,
                         claude | {"headers": {"x-script": "floods-messages"}},
                         claude | {"name": "long", "headers": {"x-script": "long-message"}},
+                        plain | {"name": "hanging", "headers": {"x-script": "hang"}},
                     ],
-                    "models": [{"name": name, "connection": name} for name in ("plain", "claude", "long")],
+                    "models": [{"name": name, "connection": name} for name in ("plain", "claude", "long", "hanging")],
                     "keys": [{"name": "endings", "key": KEY}],
                 }
             )
@@ -162,14 +164,14 @@ class Site:
         assert sock.recv(12) == b"HTTP/1.1 200"
         return sock
 
-    def begin_h2(self, request_id, how):
+    def begin_h2(self, request_id, how, target="/v1/chat/completions", body=None):
         sock = socket.create_connection(self.gateway.address, timeout=30)
         session = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         session.initiate_connection()
-        pseudo = [(":method", "POST"), (":path", "/v1/chat/completions"), (":scheme", "http"), (":authority", "x")]
+        pseudo = [(":method", "POST"), (":path", target), (":scheme", "http"), (":authority", "x")]
         headers = [(name.lower(), value) for name, value in self.headers(request_id, how)]
         session.send_headers(1, pseudo + headers)
-        session.send_data(1, b'{"model":"plain","stream":true,"messages":[]}', end_stream=True)
+        session.send_data(1, body or b'{"model":"plain","stream":true,"messages":[]}', end_stream=True)
         sock.sendall(session.data_to_send())
         return sock, session
 
@@ -374,8 +376,9 @@ def test_what_a_drain_cuts_off_did_not_leave(short, request_id):
             await client.send("hello")
             assert await client.recv() == "hello"
             short.gateway.process.send_signal(signal.SIGTERM)
-            with pytest.raises(ConnectionClosedError):
+            with pytest.raises(ConnectionClosedOK) as closed:
                 await client.recv()
+            assert closed.value.rcvd.code == CloseCode.GOING_AWAY
 
     first = short.begin(ids["http1"], how="hang-in-stream")
     second, _ = short.begin_h2(ids["http2"], "hang-in-stream")
@@ -393,6 +396,51 @@ def test_what_a_drain_cuts_off_did_not_leave(short, request_id):
     written = [datetime.datetime.fromisoformat(line["ts"]) for line in cut]
     second = datetime.timedelta(seconds=1)
     assert all(begun + second <= time <= ended for time in written), written
+
+
+def told_h2(sock, session):
+    """Status and body of the answer to the only request."""
+    status, text = None, b""
+    while received := sock.recv(1 << 16):
+        for event in session.receive_data(received):
+            assert not isinstance(event, h2.events.StreamReset), event
+            if isinstance(event, h2.events.ResponseReceived):
+                status = int({bytes(name): value for name, value in event.headers}[b":status"])
+            if isinstance(event, h2.events.DataReceived):
+                text += event.data
+            if isinstance(event, h2.events.StreamEnded):
+                return status, text
+            if isinstance(event, h2.events.ConnectionTerminated):
+                # The library takes a GOAWAY for the end; RFC 9113, section 6.8, does not.
+                session.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
+    return status, text
+
+
+@pytest.mark.parametrize("target, expected", [("/v1/chat/completions", 503), ("/v1/messages", 529)])
+@pytest.mark.parametrize("version", ["http1", "http2"])
+def test_what_has_no_answer_at_the_end_of_a_drain_is_told_so(short, request_id, version, target, expected):
+    body = b'{"model":"hanging","max_tokens":9,"messages":[{"role":"user","content":"x"}]}'
+    headers = [*short.headers(request_id), ("Content-Type", "application/json")]
+    if version == "http1":
+        sock = short.connect(None)
+        sock.sendall(raw.request("POST", target, headers, body))
+    else:
+        sock, session = short.begin_h2(request_id, None, target, body)
+    with sock:
+        waiting.until(lambda: short.upstream.waiting["hang"] == 1, "the upstream has it")
+        short.gateway.process.send_signal(signal.SIGTERM)
+        if version == "http1":
+            received, _ = raw.receive_all(sock)
+            [answer] = raw.parse_answers(received)
+            status, text = answer.status, answer.body
+        else:
+            status, text = told_h2(sock, session)
+        error = json.loads(text)["error"]
+        assert status == expected and "the gateway ends" in error["message"]
+        assert short.gateway.process.wait(60) == 0
+    line = short.ended(request_id)
+    assert line["status"] == expected and line["error_type"] == "drain_timeout"
+    assert short.outcome(request_id) == ["cut"]
 
 
 def test_what_a_drain_cuts_off_looks_cut(short, request_id):

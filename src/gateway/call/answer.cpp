@@ -9,6 +9,15 @@ using chat::ErrorKind;
 using http::HeaderId;
 using net::Task;
 
+namespace {
+
+// What a call that got no answer until the drain was over is told: another gateway, or this one anew, may take it.
+constexpr chat::ClientError kDrained{.kind = ErrorKind::overloaded,
+                                     .message = "the gateway ends, and the answer did not begin in time; ask again",
+                                     .retry_after = std::chrono::seconds(1)};
+
+}  // namespace
+
 Task<void> Call::answer(uint16_t status, std::string_view content_type, std::string_view body,
                         const http::Headers& headers) {
   status_ = status;
@@ -45,7 +54,9 @@ chat::Framing Call::framing() const {
   return peek_.stream.value_or(false) ? chat::Framing::sse : chat::Framing::json;
 }
 
-Task<void> Call::refuse(const chat::ClientError& error) {
+Task<void> Call::refuse(const chat::ClientError& asked) {
+  drained_ = drained_ || drained_unanswered();
+  const chat::ClientError& error = drained_ ? kDrained : asked;
   error_ = error.kind;
   if (exchange_.started()) co_return exchange_.abort();
   const Dialect dialect = likely_dialect();

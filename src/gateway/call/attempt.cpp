@@ -137,7 +137,7 @@ Task<bool> Call::attempt() {
   auto head = hedges() ? co_await race_heads(upstream) : co_await exchange_heads(upstream);
   if (!head) {
     if (exchange_.cancellation().cancelled()) {
-      exchange_.abort();
+      give_up();
       co_return false;
     }
     warn_of_failure(head.error());
@@ -301,7 +301,7 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
 // Nothing has gone out yet: another attempt, or the client is told.
 Task<void> Call::give_up_beginning(const Error& error, Beginning& beginning) {
   beginning.over = true;
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   const chat::ClientError told = upstream_error(error);
   note_failure(false);
   beginning.retry = may_retry(told);

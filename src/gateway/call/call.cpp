@@ -68,6 +68,7 @@ Call::Call(Worker& worker, http::ServerExchange& exchange, Kind kind)
 Call::Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission)
     : worker_(worker),
       exchange_(exchange),
+      kind_(Kind::background),
       admission_(std::move(admission)),
       builds_on_memory_(true),
       admitted_(true) {}
@@ -77,7 +78,17 @@ Task<void> Call::run() {
   id_ = telemetry::RequestId::accept_or_mint(head.headers.value(HeaderId::x_request_id), worker_.loop().rng(),
                                              worker_.loop().wall_now());
   co_await dispatch();
+  if (drained_unanswered()) co_await refuse({});
   settle();
+}
+
+void Call::give_up() {
+  if (!drained_unanswered()) exchange_.abort();
+}
+
+bool Call::drained_unanswered() const {
+  net::Cancellation& gone = exchange_.cancellation();
+  return kind_ == Kind::ordinary && !exchange_.started() && gone.cancelled() && gone.reason() == ErrorCode::cancelled;
 }
 
 Task<void> Call::dispatch() {

@@ -62,7 +62,8 @@ inline constexpr std::string_view kTotalTimeout = "total_timeout";
 
 class Call {
  public:
-  enum class Kind : uint8_t { ordinary, mirror };  // a mirror's answer is nobody's, and no limit is its
+  // A mirror's answer is nobody's, and no limit is its; one in the background has a client that may ask for it later.
+  enum class Kind : uint8_t { ordinary, mirror, background };
   Call(Worker& worker, http::ServerExchange& exchange, Kind kind = Kind::ordinary);
   // One that has been let in already.
   Call(Worker& worker, http::ServerExchange& exchange, CallAdmission admission);
@@ -118,6 +119,10 @@ class Call {
   std::string_view canonical_path();
   void settle();
   void settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSeries& counters);
+  // The client has left, or the drain is over: breaks the answer off. Where nothing of one has gone out yet at the end
+  // of a drain, the client will be told so by run().
+  void give_up();
+  bool drained_unanswered() const;
   // Why the answer did not reach its client whole, as error_type has it; empty: it did, or the upstream is to blame.
   std::string_view cut_off() const;
 
@@ -448,6 +453,7 @@ class Call {
   uint64_t relayed_out_ = 0;  // of a WebSocket
   std::optional<chat::ErrorKind> error_;
   bool blameless_ = false;     // what went wrong says nothing of the instance
+  bool drained_ = false;       // told at the end of a drain that there will be no answer
   bool said_nothing_ = false;  // what has failed did so before anything of an answer came
   std::optional<accounting::UsageScanner> usage_;
   std::optional<chat::Usage> converted_usage_;

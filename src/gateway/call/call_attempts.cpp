@@ -33,7 +33,7 @@ Task<bool> Call::try_next() {
   auto next = co_await next_attempt();
   if (exchange_.cancellation().cancelled()) {
     end_attempt();
-    exchange_.abort();
+    give_up();
     co_return false;
   }
   if (!next) {
@@ -48,7 +48,7 @@ Task<bool> Call::try_next() {
       discarded_ += wait;
       auto slept = co_await net::sleep_for(worker_.loop(), wait, &exchange_.cancellation());
       if (slept) co_return true;
-      exchange_.abort();
+      give_up();
       co_return false;
     }
     if (plan_fallback()) co_return true;

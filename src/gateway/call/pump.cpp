@@ -32,6 +32,7 @@ struct Joint {
   Duration idle_timeout;
   net::LinkedCancellation finished;  // one direction has ended, or the caller wants the end
   base::Instant last_moved{};
+  bool torn = false;  // what went to `a` did not go whole
   PumpResult result;
 };
 
@@ -74,6 +75,7 @@ Task<void> pump(Side from, Side to, Joint& joint, uint64_t& moved) {
       auto written = co_await write_out(to.end.stream, data, patience, joint);
       if (!written) {
         const bool late = written.error().code == ErrorCode::deadline_exceeded;
+        if (to.broke == End::a_broke) joint.torn = true;
         co_return joint.finish(late ? to.stuck : to.broke, written.error());
       }
       moved += data.size();
@@ -107,6 +109,12 @@ Task<PumpResult> pump_both_ways(PumpEnd a, PumpEnd b, Duration idle_timeout, Can
   // What it does not take would stay with the kernel after an orderly close.
   if (joint.result.end == End::a_stuck) a.stream.reset_on_close();
   if (joint.result.end == End::b_stuck) b.stream.reset_on_close();
+  const bool drained = joint.result.end == End::cancelled && cancellation.reason() == ErrorCode::cancelled;
+  if (drained && !joint.torn && b.watch != nullptr && b.watch->between_frames() && !b.watch->closed()) {
+    // As much as the socket takes: nobody waits for it any more.
+    const iovec buffer = net::buffer_of(a.good_bye);
+    (void)a.stream.try_write({&buffer, 1});
+  }
   a.stream.shutdown_write();
   b.stream.shutdown_write();
   co_return joint.result;

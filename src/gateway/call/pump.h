@@ -18,6 +18,7 @@ struct PumpEnd {
   // Longest time to take nothing of what waits for this end.
   base::Duration write_timeout = base::Duration::max();
   http::WebSocketWatch* watch = nullptr;  // sees what comes from this end; may be null
+  std::string_view good_bye = {};         // sent to this end at the end of a drain, where a frame may begin
 };
 
 struct PumpResult {

@@ -22,6 +22,7 @@ struct Joined {
   net::TaskGroup tasks;
 
   http::WebSocketWatch from_client;
+  http::WebSocketWatch from_server;
 
   explicit Joined(const net::sim::Faults& faults = {}, std::string_view early = {}, uint64_t seed = 1) : world(seed) {
     auto [client_end, near_client] = world.network().pair(faults);
@@ -34,8 +35,9 @@ struct Joined {
 
  private:
   net::Task<void> run(std::unique_ptr<net::Stream> a, std::unique_ptr<net::Stream> b, std::string_view early) {
-    result = co_await pump_both_ways({.stream = *a, .early_bytes = early, .write_timeout = 10s, .watch = &from_client},
-                                     {.stream = *b}, 30s, cancellation);
+    result = co_await pump_both_ways(
+        {.stream = *a, .early_bytes = early, .write_timeout = 10s, .watch = &from_client, .good_bye = "bye"},
+        {.stream = *b, .watch = &from_server}, 30s, cancellation);
     done = true;
   }
 };
@@ -129,6 +131,29 @@ TEST(Pump, IdlenessAndCancellationEndIt) {
 }
 
 // However much more there is for it.
+TEST(Pump, AGoodByeIsSaidAtTheEndOfADrainWhereAFrameMayBegin) {
+  struct Case {
+    std::string_view said;
+    base::ErrorCode reason;
+    bool good_bye;
+  };
+  constexpr std::string_view kFrame("\x81\x02hi", 4);
+  constexpr std::string_view kClose("\x88\x00", 2);
+  for (const Case& test :
+       {Case{"", base::ErrorCode::cancelled, true}, Case{kFrame, base::ErrorCode::cancelled, true},
+        Case{kFrame.substr(0, 3), base::ErrorCode::cancelled, false},
+        Case{kFrame.substr(0, 1), base::ErrorCode::cancelled, false}, Case{kClose, base::ErrorCode::cancelled, false},
+        Case{kFrame, base::ErrorCode::closed, false}}) {
+    Joined joined;
+    joined.server->send(test.said);
+    EXPECT_EQ(joined.client->receive(), test.said);
+    joined.cancellation.cancel(test.reason);
+    joined.world.run_for(1ms);
+    ASSERT_TRUE(joined.done);
+    EXPECT_EQ(joined.client->receive(), test.good_bye ? "bye" : "") << test.said;
+  }
+}
+
 TEST(Pump, AnEndThatTakesNothingIsGivenUp) {
   net::sim::Faults faults;
   faults.to_client = {.capacity_min = 60, .capacity_max = 60};

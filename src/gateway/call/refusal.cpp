@@ -48,7 +48,7 @@ Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head,
   waiting_for_ = kIdleTimeout;
   Beginning beginning = held != nullptr ? std::move(*held) : Beginning{};
   co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   // The last piece may bring the end and too much.
   if (!beginning.done || beginning.bytes.size() > kErrorBodyBytesMax) {
     note_failure(false);
@@ -129,7 +129,7 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
     if (beginning.bytes.empty()) beginning = {.bytes = {first.data.begin(), first.data.end()}, .done = true};
     co_return co_await relay_cleaned(upstream, head, std::move(beginning));
   }
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   if (beginning.error) co_return co_await break_off(*beginning.error, chat::Framing::json, false);
   if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
   co_await relay_body(upstream, head, &first);

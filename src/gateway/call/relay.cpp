@@ -188,7 +188,7 @@ void Call::warn_of_break(const Error& error) {
 
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
 Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   note_failure(false);
   chat::ClientError told = upstream_error(error);
   if (error.code != ErrorCode::deadline_exceeded) {

@@ -11,6 +11,13 @@ using http::HeaderId;
 using http::ResponseHead;
 using net::Task;
 
+namespace {
+
+// A Close frame with code 1001, going away (RFC 6455, sections 5.5.1 and 7.4.1). A server's frames have no mask.
+constexpr std::string_view kGoingAway("\x88\x02\x03\xe9", 4);
+
+}  // namespace
+
 Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& head) {
   http::Headers headers;
   std::string_view early_from_upstream;
@@ -35,7 +42,8 @@ Task<void> Call::relay_websocket(ClientExchange& upstream, const ResponseHead& h
       co_await pump_both_ways({.stream = *client->stream,
                                .early_bytes = client->early_bytes,
                                .write_timeout = generation_.snapshot().server.write_timeout,
-                               .watch = &from_client},
+                               .watch = &from_client,
+                               .good_bye = kGoingAway},
                               {.stream = *server, .early_bytes = early_from_upstream, .watch = &from_upstream},
                               timeouts_.idle, exchange_.cancellation());
   bytes_in_ += relayed.bytes_from_a;

@@ -359,7 +359,7 @@ ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
 Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& head) {
   const std::string body = co_await read_document(upstream, head);
   if (exchange_.cancellation().cancelled()) {
-    exchange_.abort();
+    give_up();
     co_return false;
   }
   const ClientError error = refusal_of(head, body);

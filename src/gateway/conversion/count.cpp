@@ -31,7 +31,7 @@ Task<void> Call::answer_count(uint64_t input_tokens) {
 
 Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head) {
   const std::string body = co_await read_document(upstream, head);
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   if (head.status >= 200 && head.status < 300) {
     const dialects::ReadContext context = conversion_->read_context(id_.view());
     const auto count = dialects::find_counting(conversion_->provider().dialect)->read_count(body, context);
@@ -48,7 +48,7 @@ Task<void> Call::relay_count(ClientExchange& upstream, const ResponseHead& head)
 Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHead& head) {
   Beginning beginning;
   co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
-  if (exchange_.cancellation().cancelled()) co_return exchange_.abort();
+  if (exchange_.cancellation().cancelled()) co_return give_up();
   const control::Model* const model = attempt_->model;
   const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);
   bool estimates = false;

@@ -39,7 +39,7 @@ struct Call::Leg {
 };
 
 bool Call::hedges() const {
-  return route().hedge.on && options_.size() > 1 && kind_ == Kind::ordinary && only_answers(match_.operation);
+  return route().hedge.on && options_.size() > 1 && kind_ != Kind::mirror && only_answers(match_.operation);
 }
 
 std::optional<base::Duration> Call::hedge_after() const {

@@ -18,7 +18,7 @@ telemetry::RequestSeries& Call::series() {
   telemetry::RequestLabels labels;
   labels.endpoint = matched_ ? to_string(match_.operation) : std::string_view("unknown");
   ids.endpoint = matched_ ? static_cast<uint32_t>(match_.operation) : telemetry::kNoId;
-  if (principal_ != nullptr && kind_ == Kind::ordinary) {
+  if (principal_ != nullptr && kind_ != Kind::mirror) {
     ids.api_key = snapshot.index_of(*principal_);
     labels.api_key = principal_->name;
   }
@@ -70,6 +70,7 @@ bool is_probe(Operation operation) {
 
 std::string_view Call::cut_off() const {
   net::Cancellation& cancellation = exchange_.cancellation();
+  if (drained_) return kDrainTimeout;
   if (exchange_.ended() || !cancellation.cancelled()) return {};
   switch (cancellation.reason()) {
     case base::ErrorCode::deadline_exceeded: return kWriteTimeout;
