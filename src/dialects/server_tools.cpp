@@ -190,7 +190,8 @@ class Mapper {
   }
 
   std::unexpected<chat::ClientError> impossible() {
-    return invalid(arena_, "tool_choice", "The tool that is to be called is one that this model's API does not have.");
+    return invalid(arena_, "tool_choice",
+                   "A tool must be called, but there is none that this model can be made to call.");
   }
 
   // A tool that has to be called must be there.
