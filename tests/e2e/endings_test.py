@@ -550,7 +550,6 @@ def test_a_stream_that_fails_with_200_is_no_success(simulated, request_id, api, 
     failed = error_type is not None
     assert line.get("error_type") == error_type and line["status"] == 200
     assert record["outcome"] == ("cut" if failed else "completed")
-    # What has come is counted, and no more.
     # What has come is counted, and no more; four bytes of text are a token.
     assert abs(record["output"] - (5 if failed else 9)) <= 2
     now = simulated.counted(provider, error_type)

@@ -20,19 +20,15 @@ keys = governed.keys
 
 @pytest.fixture
 def world(tmp_path):
-    made = governed.Governed(tmp_path)
-    yield made
-    problems = made.finish()
-    assert not problems, "\n".join(problems)
+    with governed.running(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def slow_world(tmp_path):
     """The same with an engine that takes its time: a second for a token."""
-    made = governed.Governed(tmp_path, decode_speed=1)
-    yield made
-    problems = made.finish()
-    assert not problems, "\n".join(problems)
+    with governed.running(tmp_path, decode_speed=1) as made:
+        yield made
 
 
 def test_requests_a_second_in_every_dialect(world):

@@ -18,19 +18,15 @@ chat, keys = governed.chat, governed.keys
 
 @pytest.fixture
 def world(tmp_path):
-    made = governed.Governed(tmp_path)
-    yield made
-    problems = made.finish()
-    assert not problems, "\n".join(problems)
+    with governed.running(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def slow_world(tmp_path):
     """The same with an engine whose answers take minutes."""
-    made = governed.Governed(tmp_path, decode_speed=1, tokens=(300, 300))
-    yield made
-    problems = made.finish()
-    assert not problems, "\n".join(problems)
+    with governed.running(tmp_path, decode_speed=1, tokens=(300, 300)) as made:
+        yield made
 
 
 @pytest.fixture

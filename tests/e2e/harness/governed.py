@@ -1,5 +1,6 @@
 """A simulator and gateways in front of it with limits, budgets and a ledger, for one test."""
 
+import contextlib
 import csv
 import datetime
 import io
@@ -108,6 +109,15 @@ class Governed:
         for process in reversed(self.running):
             problems += process.stop()
         return problems
+
+
+@contextlib.contextmanager
+def running(directory, **settings):
+    """A Governed, and the assertion that it has ended without problems."""
+    made = Governed(directory, **settings)
+    yield made
+    problems = made.finish()
+    assert not problems, "\n".join(problems)
 
 
 def ledger(gateway, *arguments, check=True):
