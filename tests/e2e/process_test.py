@@ -164,6 +164,14 @@ key = "{KEY}"
     def text(self):
         return written(self.log)
 
+    def says(self, words):
+        """Its log has the words, or will: it is written behind what it tells of."""
+        until(lambda: words in self.text(), f"the log says: {words}")
+
+    def told(self, message):
+        """The lines of its log with that in their message, of which there will be one."""
+        return until(lambda: [line for line in self.lines() if message in line["msg"]], f"the log says: {message}")
+
     def lines(self):
         return logs.records(self.text())
 
@@ -467,7 +475,7 @@ def test_a_configuration_that_serves_nothing_is_told(world):
     assert valid.returncode == 0
     assert "the file has no connection, no model, no key; without those of the store" in valid.stderr
     world.serve()
-    [line] = [line for line in world.lines() if line["msg"] == "no call can be served by this configuration"]
+    [line] = world.told("no call can be served by this configuration")
     assert line["level"] == "warn" and line["reason"] == "there is no connection, no model, no key"
 
 
@@ -521,13 +529,14 @@ def test_an_upgrade_does_not_move_the_data(world):
     # The file was not read again: only the new process sees what it says now.
     done = world.command("upgrade", *at)
     assert done.returncode != 0 and "the old one goes on serving" in done.stderr
-    assert "server.data_dir is " in world.text() and "stop it and start anew" in world.text()
+    world.says("server.data_dir is ")
+    world.says("stop it and start anew")
     reloaded = world.command("reload", *at)
     assert reloaded.returncode == 0 and "only after a stop and a start: server.data_dir" in reloaded.stdout
     assert re.search(r"^needs restart +server.data_dir$", world.command("status", *at).stdout, re.M)
     done = world.command("upgrade", *at)
     assert done.returncode != 0 and "an upgrade keeps the data directory" in done.stderr
-    assert "upgrade refused" in world.text()
+    world.says("upgrade refused")
     assert world.chat()[0] == 200 and process.poll() is None
 
 
@@ -538,7 +547,7 @@ def test_an_upgrade_says_that_the_program_is_gone(world):
     program.unlink()
     done = world.call("upgrade")
     assert done.returncode != 0 and f"{program} cannot be started: No such file or directory" in done.stderr
-    assert "upgrade refused" in world.text()
+    world.says("upgrade refused")
     assert world.chat()[0] == 200
 
 

@@ -276,9 +276,7 @@ def test_a_proxy_that_refuses_is_named(world, scheme):
         configure(world, f"{scheme}://{ENGINE}:1/v1", f'proxy = "http://somebody:secret-of-the-proxy@{address}"\n')
         world.serve()
         assert world.chat()[0] == 502
-    [failed] = until(
-        lambda: [line for line in world.lines() if line["msg"] == "upstream failed"], "the failure has its line"
-    )
+    [failed] = world.told("upstream failed")
     assert failed["proxy"] == address and failed["error"] == "refused" and "proxy" in failed["context"]
     assert "secret-of-the-proxy" not in world.text()
 
@@ -302,9 +300,7 @@ def test_what_a_proxy_refuses_is_the_operators_affair(world, scheme, refusal, to
     error = json.loads(body)["error"]
     assert status == 502 and error["type"] == "server_error" and told in error["message"]
     assert str(proxy.port) not in error["message"] and "squid" not in body.decode()
-    [failed] = until(
-        lambda: [line for line in world.lines() if line["msg"] == "upstream failed"], "the failure has its line"
-    )
+    [failed] = world.told("upstream failed")
     assert failed["proxy"] == f"127.0.0.1:{proxy.port}" and "proxy" in failed["context"]
     assert "secret-of-the-proxy" not in world.text()
     proxy.shutdown()

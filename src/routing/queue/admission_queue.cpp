@@ -13,8 +13,9 @@ using base::Instant;
 constexpr double kAging = 0.2;
 // Nobody is told to come back sooner.
 constexpr double kRetryMin = 1;
-// Puts what cannot be in time behind all that can, and a priority before any waiting; larger than any wait in seconds.
-constexpr double kClass = 1e4;
+// Puts what cannot be in time behind all that can, and a priority before any waiting: more than the seconds that a
+// machine is up (30 years), and small enough that a double tells microseconds apart beside it.
+constexpr double kClass = 1e9;
 
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
@@ -81,16 +82,18 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::
   return entered;
 }
 
+// By when they came, not by how long they have waited: so it stays what it is, and workers can compare what they read
+// at different times.
 double AdmissionQueue::rank(const Held& held, Instant now) const {
-  const double waited = seconds(now - held.waiter.arrived);
+  const double arrived = seconds(held.waiter.arrived.time_since_epoch());
   switch (options_.order) {
-    case QueueOrder::fifo: return -waited;
-    case QueueOrder::priority: return -kClass * held.waiter.priority - waited;
+    case QueueOrder::fifo: return arrived;
+    case QueueOrder::priority: return -kClass * held.waiter.priority + arrived;
     case QueueOrder::fair: return held.start_tag;
     case QueueOrder::slo: break;
   }
-  const bool in_time = waited + held.waiter.work_s <= seconds(options_.goal);
-  return in_time ? -waited : kClass + held.waiter.work_s - kAging * waited;
+  const bool in_time = seconds(now - held.waiter.arrived) + held.waiter.work_s <= seconds(options_.goal);
+  return in_time ? arrived : kClass + held.waiter.work_s + kAging * arrived;
 }
 
 bool AdmissionQueue::before(const Held& a, const Held& b, Instant now) const {

@@ -63,7 +63,8 @@ class AdmissionQueue {
     std::optional<WaiterId> displaced;  // who had to go for it
   };
   std::expected<Entered, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s);
-  // The rank of who goes next, less being sooner; nobody waits: nothing. Comparable among lines of one order.
+  // The rank of who goes next, less being sooner; nobody waits: nothing. Comparable among lines of one order, also with
+  // one that was read a while ago: it changes only where somebody cannot be in time any more (slo).
   std::optional<double> head_rank(base::Instant now) const;
   const Waiter* head(base::Instant now) const;
   // Who goes next; nobody if none waits.

@@ -1,6 +1,6 @@
 // Who stands first in each worker's line before an instance: so that a free place goes to the first of all, whichever
 // worker it waits in. Shared by all workers without a lock. A worker publishes its own and looks at the others'; what
-// has not been published anew for kStale is not believed, so a worker that hangs holds up nobody.
+// has not been published anew for kStale is not believed, so a worker that hangs holds up nobody for longer.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,10 @@ class LineHeads {
  public:
   // Further workers share columns, and go first a little too often.
   static constexpr uint32_t kWorkersMax = 64;
-  static constexpr base::Duration kStale = std::chrono::milliseconds(20);
-  static constexpr float kNobody = std::numeric_limits<float>::infinity();
+  // A worker publishes every few milliseconds while somebody waits in it. Where there are more threads than processors
+  // it may get none for some tens of them, and who stands first in it keeps its place that long.
+  static constexpr base::Duration kStale = std::chrono::milliseconds(100);
+  static constexpr double kNobody = std::numeric_limits<double>::infinity();
 
   explicit LineHeads(uint32_t instances)
       : heads_(static_cast<Head*>(std::calloc(size_t{instances} * kWorkersMax, sizeof(Head)))) {
@@ -28,10 +30,11 @@ class LineHeads {
   // A column of one's own.
   uint32_t join() { return workers_.fetch_add(1, std::memory_order_relaxed) % kWorkersMax; }
 
-  // `rank`: less goes first; in the unit of the line's order. kNobody: the line is empty.
+  // `rank`: less goes first, and stays so while time passes (AdmissionQueue::head_rank); in the unit of the line's
+  // order. kNobody: the line is empty.
   void publish(Slot slot, uint32_t worker, double rank, base::Instant now) {
     Head& head = heads_[size_t{slot} * kWorkersMax + worker];
-    head.rank.store(static_cast<float>(rank), std::memory_order_relaxed);
+    head.rank.store(rank, std::memory_order_relaxed);
     head.at_ms.store(rank == kNobody ? 0 : short_ms(now), std::memory_order_relaxed);
   }
   // Whether nobody elsewhere comes before `rank`.
@@ -42,14 +45,14 @@ class LineHeads {
       const Head& head = heads_[size_t{slot} * kWorkersMax + i];
       const uint32_t at_ms = head.at_ms.load(std::memory_order_relaxed);
       if (at_ms == 0 || since_short(at_ms, now) > kStale) continue;
-      if (head.rank.load(std::memory_order_relaxed) < static_cast<float>(rank)) return false;
+      if (head.rank.load(std::memory_order_relaxed) < rank) return false;
     }
     return true;
   }
 
  private:
   struct Head {
-    std::atomic<float> rank;
+    std::atomic<double> rank;
     std::atomic<uint32_t> at_ms;  // short_ms(); 0: nobody waits
   };
   struct Free {

@@ -157,6 +157,19 @@ TEST_F(LinesTest, APlaceGoesToTheFirstOfAllWorkers) {
   there.leave(3, at(1));
 }
 
+TEST_F(LinesTest, WhoCameLaterIsNotFirstBecauseTheOtherWorkerHasNotLookedForAWhile) {
+  WaitingLines here(table_, index_, heads_, shares_);
+  WaitingLines there(table_, index_, heads_, shares_);
+  Lease busy(table_.state(0), 1500, at(0));
+  Lease other(table_.state(1), 90'000, at(0));
+  ASSERT_TRUE(enter(there, 1, 2000, 5));
+  ASSERT_TRUE(enter(here, 2, 2000, 5.002));
+  busy.first_token(at(5.03));
+  EXPECT_TRUE(here.step(at(5.03)).empty());
+  EXPECT_EQ(ids(there.step(at(5.03))), (std::vector<WaiterId>{1}));
+  here.leave(2, at(5.04));
+}
+
 TEST_F(LinesTest, PromptsThatBeginAlikeGoOneAfterTheOther) {
   options_.order = QueueOrder::slo;
   options_.goal = std::chrono::milliseconds(1);  // none can be in time: the shortest goes first
