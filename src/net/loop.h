@@ -137,8 +137,10 @@ class Loop {
   static constexpr size_t kScratchBytes = 64 * 1024;
   // Up to here a request's latency is made of wake-ups, beyond it of work.
   static constexpr uint64_t kFewRequests = 2;
-  // Continuations served between two looks: a look costs 0.3 us, a continuation about 6.
-  static constexpr size_t kContinuationsPerLook = 4;
+  // What is served between two looks; a piece that is received counts one, one that is sent two: four pieces of a
+  // stream. A look costs 0.3 us and such a piece 12, so looks take 1 % of a busy loop, and a beginning is late by 50
+  // us.
+  static constexpr size_t kContinuationsPerLook = 12;
   // Operations that complete at once before a coroutine must let others run.
   static constexpr int kImmediateCompletionsMax = 64;
 
