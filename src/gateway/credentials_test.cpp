@@ -22,6 +22,7 @@ using providers::SigV4Header;
 using testing::HasSubstr;
 
 const net::Address kGateway = *net::Address::parse("10.0.0.1:8080");
+const net::Address kOtherWorker = *net::Address::parse("10.0.0.2:8080");
 const net::Address kCloudAddress = *net::Address::parse("10.0.1.1:80");
 constexpr std::string_view kKey = "client-key-1";
 constexpr std::string_view kRegion = "eu-north-1";
@@ -159,25 +160,29 @@ class CredentialsWorld {
   CredentialsWorld()
       : log_(control_, operational_, access_),
         cloud_server_(world_.loop(), cloud, {}),
-        pool_(world_.loop(), [this](net::Wait wait) { return world_.network().connect(kGateway, wait); }, {}) {
+        pool_(world_.loop(), [this](net::Wait wait) { return world_.network().connect(kGateway, wait); }, {}),
+        other_pool_(world_.loop(), [this](net::Wait wait) { return world_.network().connect(kOtherWorker, wait); },
+                    {}) {
     shared_.registry = &registry_;
     cloud.loop = &world_.loop();
     cloud_server_.listen(std::move(*world_.network().listen(kCloudAddress, {})));
-    worker_ = std::make_unique<Worker>(
-        world_.loop(), shared_, log_, make_snapshot(), [this](const control::Connection& connection, net::Wait wait) {
-          const auto& endpoint = connection.upstream.endpoint;
-          return world_.network().connect(*net::Address::from_ip(endpoint.host, endpoint.port), wait);
-        });
-    worker_->server().listen(std::move(*world_.network().listen(kGateway, {})));
+    worker_ = make_worker(kGateway);
+    other_worker_ = make_worker(kOtherWorker);
   }
   ~CredentialsWorld() {
     tasks_.cancel_all();
     worker_.reset();
+    other_worker_.reset();
   }
+  void end_worker() { worker_.reset(); }
 
   using Fields = std::vector<std::pair<std::string, std::string>>;
   void start(Answer& answer, std::string path, std::string body, Fields headers) {
-    tasks_.spawn(run(answer, std::move(path), std::move(body), std::move(headers)));
+    tasks_.spawn(run(pool_, answer, std::move(path), std::move(body), std::move(headers)));
+  }
+  void start_gemini(Answer& answer, bool at_other_worker = false) {
+    tasks_.spawn(run(at_other_worker ? other_pool_ : pool_, answer, "/v1beta/models/gemini:generateContent", "{}",
+                     {{"x-goog-api-key", std::string(kKey)}}));
   }
   Answer call(const std::string& path, const std::string& body, const Fields& headers) {
     Answer answer;
@@ -185,8 +190,11 @@ class CredentialsWorld {
     EXPECT_TRUE(world_.run_until([&] { return answer.done; })) << world_.trace();
     return answer;
   }
-  Answer gemini() {
-    return call("/v1beta/models/gemini:generateContent", "{}", {{"x-goog-api-key", std::string(kKey)}});
+  Answer gemini(bool at_other_worker = false) {
+    Answer answer;
+    start_gemini(answer, at_other_worker);
+    EXPECT_TRUE(world_.run_until([&] { return answer.done; })) << world_.trace();
+    return answer;
   }
   // What an SDK of AWS sends.
   Fields signature(const std::string& path, const std::string& body, std::string_view secret = kKey,
@@ -208,9 +216,19 @@ class CredentialsWorld {
   Cloud cloud;
 
  private:
-  Task<void> run(Answer& answer, std::string path, std::string body, Fields fields) {
+  std::unique_ptr<Worker> make_worker(const net::Address& address) {
+    auto worker = std::make_unique<Worker>(
+        world_.loop(), shared_, log_, make_snapshot(), [this](const control::Connection& connection, net::Wait wait) {
+          const auto& endpoint = connection.upstream.endpoint;
+          return world_.network().connect(*net::Address::from_ip(endpoint.host, endpoint.port), wait);
+        });
+    worker->server().listen(std::move(*world_.network().listen(address, {})));
+    return worker;
+  }
+
+  Task<void> run(http::Pool& pool, Answer& answer, std::string path, std::string body, Fields fields) {
     const net::Wait wait{world_.loop().now() + std::chrono::minutes(5), nullptr};
-    auto exchange = co_await pool_.acquire(false, wait);
+    auto exchange = co_await pool.acquire(false, wait);
     EXPECT_TRUE(exchange);
     http::Headers headers;
     for (const auto& [name, value] : fields) headers.append(name, value);
@@ -219,7 +237,6 @@ class CredentialsWorld {
         .target = path, .authority = "gw", .headers = &headers, .body = {&buffer, 1}, .upgrade = {}};
     EXPECT_TRUE(co_await (*exchange)->send(start, wait));
     auto head = co_await (*exchange)->read_head(wait);
-    EXPECT_TRUE(head);
     if (head) {
       answer.status = (*head)->status;
       answer.error_type = (*head)->headers.value("x-amzn-errortype");
@@ -243,16 +260,16 @@ class CredentialsWorld {
   telemetry::Log log_;
   http::Server cloud_server_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Worker> other_worker_;
   http::Pool pool_;
+  http::Pool other_pool_;
   net::TaskGroup tasks_;
 };
 
 TEST(Credentials, OneTokenIsFetchedForManyCalls) {
   CredentialsWorld world;
   std::vector<Answer> answers(5);
-  for (Answer& answer : answers) {
-    world.start(answer, "/v1beta/models/gemini:generateContent", "{}", {{"x-goog-api-key", std::string(kKey)}});
-  }
+  for (Answer& answer : answers) world.start_gemini(answer);
   world.pass(std::chrono::seconds(2));
   for (const Answer& answer : answers) EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(world.cloud.count("/token"), 1U);
@@ -261,6 +278,56 @@ TEST(Credentials, OneTokenIsFetchedForManyCalls) {
   EXPECT_EQ(token.header("content-type"), "application/x-www-form-urlencoded");
   EXPECT_EQ(world.cloud.requests.back().header("authorization"), "Bearer token-1");
   EXPECT_EQ(world.cloud.requests.back().header("x-goog-api-key"), "");
+}
+
+TEST(Credentials, OneTokenIsFetchedForAllWorkers) {
+  CredentialsWorld world;
+  std::vector<Answer> answers(6);
+  for (size_t i = 0; i < answers.size(); ++i) world.start_gemini(answers[i], i % 2 == 1);
+  world.pass(std::chrono::seconds(2));
+  for (const Answer& answer : answers) EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(world.cloud.count("/token"), 1U);
+  // Renewed once, too, and seen by both.
+  world.pass(kTokenLifetime - providers::kTokenRefreshBefore);
+  EXPECT_EQ(world.gemini(true).status, 200);
+  EXPECT_EQ(world.gemini().status, 200);
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(world.cloud.count("/token"), 2U);
+  for (const bool at_other_worker : {false, true}) {
+    EXPECT_EQ(world.gemini(at_other_worker).status, 200);
+    EXPECT_EQ(world.cloud.last_call().header("authorization"), "Bearer token-2");
+  }
+  // And replaced for both when one has seen it refused.
+  world.pass(std::chrono::minutes(1));
+  world.cloud.valid_token = "revoked";
+  EXPECT_EQ(world.gemini().status, 200);
+  EXPECT_EQ(world.gemini(true).status, 200);
+  EXPECT_EQ(world.cloud.count("/token"), 3U);
+}
+
+TEST(Credentials, AFailureIsToldToAllWorkers) {
+  CredentialsWorld world;
+  world.cloud.token_status = 503;
+  std::vector<Answer> answers(4);
+  for (size_t i = 0; i < answers.size(); ++i) world.start_gemini(answers[i], i % 2 == 1);
+  world.pass(std::chrono::milliseconds(500));
+  for (const Answer& answer : answers) EXPECT_GE(answer.status, 500) << answer.body;
+  EXPECT_EQ(world.cloud.count("/token"), 1U);
+}
+
+TEST(Credentials, AWorkerThatEndsLeavesItsFetchToAnother) {
+  CredentialsWorld world;
+  Answer given_up;
+  Answer answer;
+  world.start_gemini(given_up);
+  world.pass(std::chrono::milliseconds(100));
+  world.start_gemini(answer, true);
+  world.pass(std::chrono::milliseconds(50));
+  EXPECT_EQ(world.cloud.count("/token"), 1U);
+  world.end_worker();
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(world.cloud.count("/token"), 2U);
 }
 
 TEST(Credentials, ATokenIsRenewedBeforeItEndsAndNobodyWaits) {

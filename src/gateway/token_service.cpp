@@ -32,13 +32,15 @@ http::PoolOptions pool_options(const control::Connection& connection) {
 
 }  // namespace
 
-TokenService::TokenService(net::Loop& loop, telemetry::Log& log, const control::Connection& connection,
-                           ConnectUpstream connect, const ProxyOf& proxy_of)
+TokenService::TokenService(net::Loop& loop, telemetry::Log& log, std::shared_ptr<SharedToken> token,
+                           const control::Connection& connection, ConnectUpstream connect, const ProxyOf& proxy_of)
     : loop_(loop),
       log_(log),
       connection_(to_token_endpoint(connection)),
       connect_(std::move(connect)),
-      fetched_(loop),
+      token_(std::move(token)),
+      changed_(loop),
+      listener_(*token_, loop, [this] { changed_.notify(); }),
       pool_(loop, [this](net::Wait wait) { return connect_(connection_, wait); }, pool_options(connection_)) {
   const providers::Endpoint& endpoint = connection_.upstream.endpoint;
   if (endpoint.tls || !endpoint.unix_path.empty() || !proxy_of) return;
@@ -54,34 +56,47 @@ std::string TokenService::identity(const control::Connection& connection) {
   return google.client + '\0' + google.token_uri + '\0' + base::hex(providers::sha256(secrets));
 }
 
+// A fetch that has not ended is another worker's to make.
+TokenService::~TokenService() {
+  tasks_.cancel_all();
+  if (fetches_) token_->abandoned();
+}
+
 Task<Result<std::string_view>> TokenService::authorization(base::Arena& arena, net::Wait wait) {
   for (;;) {
-    const Step step = source_.ask(loop_.now());
-    if (step == Step::fetch || step == Step::use_and_refresh) tasks_.spawn(fetch());
-    if (step == Step::use || step == Step::use_and_refresh) {
-      // The source may have another one before this one is sent.
-      co_return arena.copy(source_.header().reveal());
+    // There may be another one before this one is sent, so every call has a copy.
+    if (loop_.now() < certain_until_ && token_->version() == version_) co_return arena.copy(header_.reveal());
+    const SharedToken::Answer answer = token_->ask(loop_.now());
+    if (answer.step == Step::use || answer.step == Step::use_and_refresh) {
+      header_ = answer.header;
+      certain_until_ = answer.certain_until;
+      version_ = answer.version;
     }
-    if (step == Step::failed) co_return fail(source_.error());
-    const uint64_t seen = source_.fetches();
-    // A fetch may have ended without ever waiting.
-    while (source_.fetching() && source_.fetches() == seen) CO_TRY_VOID(co_await fetched_.wait(wait));
+    if (answer.step == Step::fetch || answer.step == Step::use_and_refresh) {
+      fetches_ = true;
+      tasks_.spawn(fetch());
+    }
+    if (answer.step == Step::use || answer.step == Step::use_and_refresh) {
+      co_return arena.copy(answer.header.reveal());
+    }
+    if (answer.step == Step::failed) co_return fail(answer.error);
+    while (token_->version() == answer.version) CO_TRY_VOID(co_await changed_.wait(wait));
   }
 }
 
 bool TokenService::refused(std::string_view authorization) {
-  return source_.refused(authorization, loop_.now());
+  return token_->refused(authorization, loop_.now());
 }
 
 Task<void> TokenService::fetch() {
   const auto token = co_await exchange();
+  fetches_ = false;
   if (token) {
-    source_.succeeded(token->value, token->lifetime, loop_.now());
+    token_->succeeded(*token, loop_.now());
   } else {
-    source_.failed(token.error(), loop_.now());
+    token_->failed(token.error(), loop_.now());
     log_.warn("no access token", {{"connection", connection_.name}, {"error", token.error()}});
   }
-  fetched_.notify();
 }
 
 Task<Result<providers::AccessToken>> TokenService::exchange() {

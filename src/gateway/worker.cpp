@@ -230,10 +230,12 @@ std::string Worker::proxy_name(const control::Connection& connection) const {
 
 TokenService* Worker::tokens_for(const control::Connection& connection) {
   if (connection.upstream.google == nullptr) return nullptr;
-  TokenEntry& entry = tokens_[pool_key(connection) + TokenService::identity(connection)];
+  const std::string identity = pool_key(connection) + TokenService::identity(connection);
+  TokenEntry& entry = tokens_[identity];
   entry.current = true;
   if (entry.service == nullptr) {
-    entry.service = std::make_unique<TokenService>(loop_, log_, connection, connect_, proxy_of_);
+    entry.service =
+        std::make_unique<TokenService>(loop_, log_, shared_.tokens.of(identity), connection, connect_, proxy_of_);
   }
   return entry.service.get();
 }

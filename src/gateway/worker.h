@@ -19,6 +19,7 @@
 #include "gateway/heartbeat.h"
 #include "gateway/responses/shared_responses.h"
 #include "gateway/routing_state.h"
+#include "gateway/shared_tokens.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "json/reader.h"
@@ -94,6 +95,7 @@ struct SharedState {
   Heartbeats heartbeats;
   SharedResponses responses;
   RoutingState routing;
+  SharedTokens tokens;
 };
 
 class Worker {

@@ -23,7 +23,6 @@ void TokenSource::succeeded(const base::Secret& token, base::Duration lifetime, 
   retry_at_ = {};
   retry_after_ = kTokenRetryFirst;
   fetching_ = false;
-  ++fetches_;
 }
 
 void TokenSource::failed(const base::Error& error, base::Instant now) {
@@ -31,7 +30,15 @@ void TokenSource::failed(const base::Error& error, base::Instant now) {
   retry_at_ = now + retry_after_;
   retry_after_ = std::min(retry_after_ * 2, kTokenRetryLast);
   fetching_ = false;
-  ++fetches_;
+}
+
+void TokenSource::abandoned() {
+  fetching_ = false;
+}
+
+base::Instant TokenSource::certain_until(base::Instant now) const {
+  if (fetching_) return unusable_at_;
+  return std::min(now < refresh_at_ ? refresh_at_ : retry_at_, unusable_at_);
 }
 
 bool TokenSource::refused(std::string_view header, base::Instant now) {

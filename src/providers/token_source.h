@@ -1,6 +1,6 @@
 // When a bearer token is fetched, refreshed and thrown away: a state machine without I/O, to which time is passed in.
 // One flight at a time, however many calls want the token; refreshed before it expires, so that calls wait only for the
-// very first. One thread.
+// very first. One thread at a time.
 //
 //   switch (source.ask(now)) {
 //     case Step::use:              send source.header()
@@ -39,16 +39,18 @@ class TokenSource {
   // The fetch has ended.
   void succeeded(const base::Secret& token, base::Duration lifetime, base::Instant now);
   void failed(const base::Error& error, base::Instant now);
+  // The fetch was given up, for no fault of the token endpoint's: the next ask() may begin another at once.
+  void abandoned();
   // The provider answered 401 to this header value. True if asking again is worth while: there is a newer token, or the
   // next ask() fetches one.
   bool refused(std::string_view header, base::Instant now);
 
+  // When ask() was `use` at `now`: until when it will be, if nothing happens meanwhile.
+  base::Instant certain_until(base::Instant now) const;
+
   // "Bearer ...", empty when there is none.
   const base::Secret& header() const { return header_; }
   const base::Error& error() const { return error_; }
-  // Counts up with every end of a fetch: whoever waits looks for a change.
-  uint64_t fetches() const { return fetches_; }
-  bool fetching() const { return fetching_; }
 
  private:
   base::Secret header_;
@@ -58,7 +60,6 @@ class TokenSource {
   base::Instant retry_at_{};
   base::Duration retry_after_ = kTokenRetryFirst;
   base::Error error_{};
-  uint64_t fetches_ = 0;
   bool fetching_ = false;
 };
 

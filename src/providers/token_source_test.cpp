@@ -28,7 +28,6 @@ TEST(TokenSource, FetchesOnceForManyCalls) {
   EXPECT_EQ(source.ask(kStart), Step::wait);
   EXPECT_EQ(source.ask(kStart + minutes(1)), Step::wait);
   source.succeeded(base::Secret("t1"), kHour, kStart);
-  EXPECT_EQ(source.fetches(), 1U);
   EXPECT_EQ(source.ask(kStart), Step::use);
   EXPECT_EQ(source.header().reveal(), "Bearer t1");
 }
@@ -89,6 +88,32 @@ TEST(TokenSource, A401ThrowsAwayTheTokenItWasFor) {
   // The new one is refused too: it is not the token's fault, and fetching for each call would not help.
   EXPECT_FALSE(source.refused("Bearer t2", later + seconds(1)));
   EXPECT_EQ(source.ask(later + seconds(1)), Step::use);
+}
+
+TEST(TokenSource, AFetchThatWasGivenUpIsAnothersToMake) {
+  TokenSource source;
+  EXPECT_EQ(source.ask(kStart), Step::fetch);
+  source.abandoned();
+  EXPECT_EQ(source.ask(kStart), Step::fetch);
+  source.succeeded(base::Secret("t1"), kHour, kStart);
+  const Instant early = kStart + kHour - kTokenRefreshBefore;
+  EXPECT_EQ(source.ask(early), Step::use_and_refresh);
+  source.abandoned();
+  EXPECT_EQ(source.ask(early), Step::use_and_refresh);
+}
+
+TEST(TokenSource, SaysHowLongItsAnswerHolds) {
+  TokenSource source = with_token();
+  const Instant early = kStart + kHour - kTokenRefreshBefore;
+  const Instant last = kStart + kHour - kTokenUnusableBefore;
+  EXPECT_EQ(source.certain_until(kStart), early);
+  EXPECT_EQ(source.ask(early - Duration(1)), Step::use);
+  EXPECT_EQ(source.ask(early), Step::use_and_refresh);
+  EXPECT_EQ(source.certain_until(early), last);
+  source.failed(kFailure, early);
+  EXPECT_EQ(source.certain_until(early), early + kTokenRetryFirst);
+  EXPECT_TRUE(source.refused("Bearer t1", early));
+  EXPECT_EQ(source.certain_until(early), early);
 }
 
 TEST(TokenSource, AShortLivedTokenIsUsedForHalfItsLife) {

@@ -1,5 +1,6 @@
 """Vertex AI by a service account: tokens fetched, shared, renewed after a 401; Gemini's and Claude's publishers."""
 
+import concurrent.futures
 import json
 
 import anthropic
@@ -40,7 +41,12 @@ def cloud():
 
 
 @pytest.fixture
-def gateway(cloud, tmp_path):
+def workers():
+    return 1
+
+
+@pytest.fixture
+def gateway(cloud, tmp_path, workers):
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "account.json").write_text(service_account(cloud))
     port = processes.free_ports(1)[0]
@@ -49,7 +55,7 @@ def gateway(cloud, tmp_path):
     file.write_text(
         config.toml(
             {
-                "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(tmp_path / "data"), "workers": 1},
+                "server": {"listen": f"127.0.0.1:{port}", "data_dir": str(tmp_path / "data"), "workers": workers},
                 "connections": [vertex | {"service_account_file": "account.json"}],
                 "models": [
                     {"name": "gemini", "connection": "vertex", "remote": "gemini-3-pro"},
@@ -84,6 +90,15 @@ def test_one_token_serves_many_calls(gateway, cloud):
     assert request.path == scope + "/publishers/google/models/gemini-3-pro:generateContent"
     assert request.headers["authorization"] == "Bearer canary-token-1"
     assert "x-goog-api-key" not in request.headers
+
+
+@pytest.mark.parametrize("workers", [4])
+def test_one_token_serves_all_workers(gateway, cloud, workers):
+    # Each call has a connection of its own, so that all four workers get some.
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: generate(gateway), range(64)))
+    assert [answer.status for answer in answers] == [200] * 64
+    assert len(cloud.grants) == 1
 
 
 def test_a_revoked_token_is_renewed_and_the_call_repeated(gateway, cloud):
