@@ -162,6 +162,14 @@ class Messages:
         return [{"role": "assistant", "content": self.last}, {"role": "user", "content": results}]
 
 
+class VertexMessages(Messages):
+    """Anthropic's Messages as Vertex AI has them."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.client = sdks.anthropic_vertex(world.url, world.keys.full)
+
+
 class Gemini:
     """Google's generateContent."""
 
@@ -333,6 +341,7 @@ CLIENTS = {
     "chat": Chat,
     "responses": Responses,
     "messages": Messages,
+    "vertex-messages": VertexMessages,
     "gemini": Gemini,
     "converse": Converse,
     "cohere": Cohere,

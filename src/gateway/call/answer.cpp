@@ -40,6 +40,7 @@ Dialect Call::likely_dialect() const {
   if (head.headers.has(HeaderId::anthropic_version)) return Dialect::anthropic;
   if (head.path.starts_with("/v1beta") || head.headers.has(HeaderId::x_goog_api_key)) return Dialect::gemini;
   if (head.path.starts_with("/openai/deployments/")) return Dialect::azure;
+  if (head.path.find("/publishers/anthropic/") != std::string_view::npos) return Dialect::anthropic;
   if (head.path.starts_with("/model/")) return Dialect::bedrock;
   return Dialect::openai_chat;
 }
@@ -51,7 +52,7 @@ chat::Framing Call::framing() const {
                                                                             : chat::Framing::sse;
   }
   if (match_.dialect == Dialect::bedrock) return match_.streams ? chat::Framing::event_stream : chat::Framing::json;
-  return peek_.stream.value_or(false) ? chat::Framing::sse : chat::Framing::json;
+  return streams() ? chat::Framing::sse : chat::Framing::json;
 }
 
 Task<void> Call::refuse(const chat::ClientError& asked) {

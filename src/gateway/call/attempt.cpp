@@ -210,10 +210,11 @@ Task<Result<void>> Call::send(ClientExchange& upstream, const Attempt& attempt, 
   const http::RequestHead& head = exchange_.head();
   const control::Connection& connection = *attempt.connection;
   http::Headers headers;
-  const bool fits =
-      converted
-          ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
-          : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers);
+  const bool fits = converted && !attempt.own_api
+                        ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
+                        : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket,
+                                                   arena_, headers) &&
+                              add_body_betas(headers);
   if (!fits) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }

@@ -4,9 +4,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "dialects/anthropic/host_body.h"
 #include "gateway/call/own_headers.h"
-#include "gateway/conversion/nested_models.h"
 #include "gateway/entrance/auth_key.h"
 #include "gateway/entrance/malformed.h"
 #include "gateway/handler.h"
@@ -395,70 +393,6 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
   if (!body) return std::unexpected(body.error());
   attempt.body = *body;
   return attempt;
-}
-
-// Claude's body as another cloud takes it.
-Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope) {
-  using dialects::anthropic::Host;
-  const dialects::ReadContext context{
-      .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
-  std::string wrapped;
-  const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
-  // A header that Bedrock has a member for.
-  chat::List<std::string_view> betas;
-  std::string_view header = exchange_.head().headers.value(HeaderId::anthropic_beta);
-  while (!header.empty()) {
-    const std::string_view beta = header.substr(0, header.find(','));
-    header.remove_prefix(std::min(header.size(), beta.size() + 1));
-    if (const std::string_view name = base::trim(beta); !name.empty()) betas.push(arena_, name);
-  }
-  if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
-    return std::unexpected(written.error());
-  }
-  auto pieces = json::splice(arena_.copy(wrapped), {});
-  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
-  return *pieces;
-}
-
-// Everything but the model's name and the routing member stays as it came.
-Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
-  std::string_view body(body_.data(), body_.size());
-  const bool gemini = match_.dialect == chat::Dialect::gemini || match_.dialect == chat::Dialect::vertex;
-  if (gemini && body_is_json_ && target.model != model_) {
-    auto replaced = replace_nested_models(worker_.parser(), body, target.model, arena_);
-    if (!replaced) return refusal(ErrorKind::invalid_request, replaced.error().context);
-    if (replaced->data() != body.data()) {
-      // The spans of the peek point into the old text, and none of its members is Gemini's.
-      auto pieces = json::splice(*replaced, {});
-      if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
-      return *pieces;
-    }
-  }
-  if (target.envelope.drop_model) return wrap_body(body, target.envelope);
-  json::Edit edits[3];
-  size_t count = 0;
-  if (!target.envelope.anthropic_version.empty()) {
-    const std::string_view version = json::quoted(arena_, target.envelope.anthropic_version);
-    const std::string_view member = arena_.concat("\"anthropic_version\":", version);
-    edits[count++] = {body.substr(body.find('{') + 1, 0), arena_.concat(member, ",")};
-  }
-  if (body_is_json_ && !peek_.owned_by_span.empty()) edits[count++] = {peek_.owned_by_span, {}};
-  if (target.body_model == providers::BodyModel::set && !body.empty()) {
-    if (body_model_span_.data() != nullptr && (!body_is_json_ || peek_.has_model)) {
-      const std::string_view now = body_is_json_ ? peek_.model : body_model_span_;
-      if (now != target.model) {
-        edits[count++] = {body_model_span_, body_is_json_ ? json::quoted(arena_, target.model) : target.model};
-      }
-    } else if (body_is_json_) {
-      const size_t brace = body.find('{');
-      const bool empty_object = body.find_first_not_of(" \t\r\n", brace + 1) == body.find('}', brace);
-      const std::string_view member = arena_.concat("\"model\":", json::quoted(arena_, target.model));
-      edits[count++] = {body.substr(brace + 1, 0), empty_object ? member : arena_.concat(member, ",")};
-    }
-  }
-  auto pieces = json::splice(body, {edits, count});
-  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
-  return *pieces;
 }
 
 }  // namespace llmgw::gateway

@@ -97,6 +97,7 @@ class Call {
     uint32_t connection_index = 0;
     std::string_view target;  // path and query
     json::Pieces body;
+    bool own_api = false;  // the provider speaks the client's API, so its headers mean something there
   };
 
   // call.cpp: the steps
@@ -112,8 +113,6 @@ class Call {
   Outcome<uint32_t> find_without_model() const;
   Outcome<Attempt> address(const control::Model* model, uint32_t connection);
   bool native(const control::Connection& connection, std::string_view model) const;
-  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
-  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
   chat::ClientError unknown_model() const;
   providers::Surface surface() const;
   std::string_view canonical_path();
@@ -125,6 +124,14 @@ class Call {
   bool drained_unanswered() const;
   // Why the answer did not reach its client whole, as error_type has it; empty: it did, or the upstream is to blame.
   std::string_view cut_off() const;
+
+  // call_body.cpp: what an upstream of the client's own API gets
+  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  Outcome<std::string_view> unrouted_body();
+  Outcome<std::string_view> unwrapped_body(std::string_view model);
+  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
+  json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
+  bool add_body_betas(http::Headers& headers);
 
   // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();
@@ -397,6 +404,7 @@ class Call {
   Peek peek_;
   std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
   bool body_is_json_ = false;
+  std::string_view body_betas_;   // of an enveloped body, as the header anthropic-beta has them
   std::string_view model_;        // as the client named it
   std::string_view meant_model_;  // the same, or what stands behind the key's alias
   const control::Assignment* assignment_ = nullptr;
@@ -434,6 +442,7 @@ class Call {
   MemoryPointer memory_;
   // It builds on what the gateway keeps: read and written anew wherever it goes, so that it stands alone there.
   bool builds_on_memory_ = false;
+  bool tagged_signatures_ = false;                          // see conversion/tagged_signatures.h
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 

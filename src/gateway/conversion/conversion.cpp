@@ -154,14 +154,14 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
       .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};
   request_ = {.from = client_.dialect};
   request_.model = model;
-  dialects::Outcome<void> read;
-  if (counts_tokens(operation_)) {
-    read = dialects::find_counting(client_.dialect)->read_request(body, context, request_);
-  } else if (operation_ == Operation::invoke || operation_ == Operation::invoke_stream) {
-    read = read_invoked(body, context);
-  } else {
-    read = client_.read_request(body, context, request_);
+  if (enveloped_) {
+    auto plain = unwrapped(body, streams, context);
+    if (!plain) return named(plain.error());
+    body = *plain;
   }
+  const dialects::Outcome<void> read =
+      counts_tokens(operation_) ? dialects::find_counting(client_.dialect)->read_request(body, context, request_)
+                                : client_.read_request(body, context, request_);
   request_.model = model;
   request_.stream = streams;
   warnings_.speak_as(request_.spellings);
@@ -182,14 +182,15 @@ std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) co
   return std::unexpected(error);
 }
 
-// Claude's own body in Bedrock's envelope.
-dialects::Outcome<void> Conversion::read_invoked(std::string_view body, const dialects::ReadContext& context) {
+// Claude's own body, out of another cloud's envelope.
+dialects::Outcome<std::string_view> Conversion::unwrapped(std::string_view body, bool streams,
+                                                          const dialects::ReadContext& context) {
   std::string plain;
   chat::List<std::string_view> betas;
-  auto written = dialects::anthropic::write_plain_body(body, request_.model, client_wraps(), context, plain, betas);
-  if (!written) return written;
+  auto written = dialects::anthropic::write_plain_body(body, request_.model, streams, context, plain, betas);
+  if (!written) return std::unexpected(written.error());
   for (const std::string_view beta : betas) warnings_.dropped("anthropic_beta", beta);
-  return client_.read_request(arena_.copy(plain), context, request_);
+  return arena_.copy(plain);
 }
 
 void Conversion::aim(const dialects::Codec& provider, const chat::Target& target,

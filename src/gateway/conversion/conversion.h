@@ -55,8 +55,15 @@ ConvertedApi responses_api();
 
 class Conversion {
  public:
-  Conversion(const dialects::Codec& client, Operation operation, json::Parser& parser, base::Arena& arena)
-      : client_(client), operation_(operation), parser_(parser), arena_(arena), warnings_(arena, client.dialect) {}
+  // `enveloped`: as in Match.
+  Conversion(const dialects::Codec& client, Operation operation, bool enveloped, json::Parser& parser,
+             base::Arena& arena)
+      : client_(client),
+        operation_(operation),
+        enveloped_(enveloped),
+        parser_(parser),
+        arena_(arena),
+        warnings_(arena, client.dialect) {}
 
   // `model` and `streams` stand in the path in some dialects: they hold whatever the body says.
   dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
@@ -88,12 +95,14 @@ class Conversion {
 
  private:
   std::unexpected<chat::ClientError> named(chat::ClientError error) const;
-  dialects::Outcome<void> read_invoked(std::string_view body, const dialects::ReadContext& context);
+  dialects::Outcome<std::string_view> unwrapped(std::string_view body, bool streams,
+                                                const dialects::ReadContext& context);
   dialects::Outcome<void> write_body(dialects::WriteContext& context);
   dialects::Outcome<void> wrap();
 
   const dialects::Codec& client_;
   Operation operation_;
+  bool enveloped_;
   json::Parser& parser_;
   base::Arena& arena_;
   chat::Warnings warnings_;

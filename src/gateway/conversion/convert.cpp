@@ -54,7 +54,7 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
       return std::unexpected(ClientError{.kind = ErrorKind::unsupported,
                                          .message = "this API is not converted to other providers' APIs",
                                          .param = "model"});
-    conversion_ = std::make_unique<Conversion>(*client, match_.operation, worker_.parser(), arena_);
+    conversion_ = std::make_unique<Conversion>(*client, match_.operation, match_.enveloped, worker_.parser(), arena_);
   }
   const std::string_view remote = model.upstream_name(meant_model_);
   Attempt attempt{
@@ -79,7 +79,7 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
 }
 
 Task<Outcome<void>> Call::read_converted() {
-  std::string_view asked(body_.data(), body_.size());
+  CO_TRY(asked, unrouted_body());
   if (match_.dialect == Dialect::openai_responses) {
     auto recalled = co_await recall();
     // What only the provider knows that has failed, no other can go on from.

@@ -85,6 +85,10 @@ constexpr Verb kGeminiVerbs[] = {
     {"embedContent", embed_content, false},
     {"batchEmbedContents", batch_embed_contents, false},
 };
+constexpr Verb kClaudeVerbs[] = {
+    {"rawPredict", messages, false},
+    {"streamRawPredict", messages, true},
+};
 constexpr Verb kBedrockVerbs[] = {
     {"converse", converse, false},
     {"converse-stream", converse_stream, true},
@@ -361,8 +365,30 @@ class Lookup {
     if (take(rest, "projects/")) {
       if (take_segment(rest).empty() || !take(rest, "locations/") || take_segment(rest).empty()) return std::nullopt;
     }
+    if (take(rest, "publishers/anthropic/models/")) return claude(rest);
     if (!take(rest, "publishers/google/") || !rest.starts_with("models/")) return std::nullopt;
     return verb(rest, Dialect::vertex);
+  }
+
+  // {m}:verb. Counting has a model of its own, and names the one meant in the body.
+  Outcome claude(std::string_view rest) {
+    const size_t colon = rest.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const Verb* found = find_verb(kClaudeVerbs, rest.substr(colon + 1));
+    const std::string_view model = rest.substr(0, colon);
+    if (found == nullptr || model.empty() || model.back() == '/' || !method_fits(kPost)) return std::nullopt;
+    Match match{.dialect = Dialect::anthropic, .operation = messages, .enveloped = true};
+    if (model == "count-tokens" && !found->streams) {
+      match.operation = count_tokens;
+      match.model_place = ModelPlace::body;
+      match.tail = "messages/count_tokens";
+      return match;
+    }
+    match.model_place = ModelPlace::path;
+    match.streams = found->streams;
+    match.tail = "messages";
+    match.model = model;
+    return match;
   }
 
   Outcome bedrock(std::string_view rest) {
@@ -374,6 +400,7 @@ class Lookup {
                  .operation = found->operation,
                  .model_place = ModelPlace::path,
                  .streams = found->streams,
+                 .enveloped = found->operation == invoke || found->operation == invoke_stream,
                  .tail = rest,
                  .model = rest.substr(0, slash)};
   }

@@ -8,7 +8,8 @@
 //   - /anthropic/v1/: Anthropic
 //   - /v2/: Cohere's chat, rerank, embed
 //   - /v1beta/, /gemini/v1beta/: Gemini's models, models/{m}, models/{m}:verb, tunedModels/{m}:verb
-//   - /v1/ or /v1beta1/, then projects/{p}/locations/{l}/publishers/google/ or publishers/google/: Vertex AI
+//   - /v1/ or /v1beta1/, then projects/{p}/locations/{l}/ or nothing, then publishers/google/ (Gemini) or
+//     publishers/anthropic/ (Claude, rawPredict and streamRawPredict): Vertex AI
 //   - /model/, /bedrock/model/: Bedrock's {id}/converse and its sisters
 //   - /: health, ready, metrics
 //
@@ -88,9 +89,13 @@ struct Match {
   ModelPlace model_place = ModelPlace::none;
   bool streams = false;    // the method itself asks for a stream; otherwise the body's `stream` says
   bool websocket = false;  // only as an upgrade
+  // The body is Claude's as another cloud takes it: without `model`, with `anthropic_version` and the betas as members
+  // (dialects/anthropic/host_body.h).
+  bool enveloped = false;
   // Behind the root, as it came: "chat/completions", "files/file-1/content", "models/gemini-2.0-flash:generateContent",
   // "my-model/converse". An upstream of the same dialect appends it to its own root, with `model` replaced if the place
-  // is path (on Azure the model stands in the root).
+  // is path (on Azure the model stands in the root). Of Claude on Vertex it is that of Anthropic's own path,
+  // "messages".
   std::string_view tail = {};
   // The model's name in the path, still escaped: see decode_model. Of "tunedModels/x:verb" it is "tunedModels/x".
   std::string_view model = {};

@@ -109,6 +109,12 @@ const Found kFound[] = {
      Operation::stream_generate_content, kPath, "models/g:streamGenerateContent", "g", true},
     {"POST", "/v1/publishers/google/models/g:countTokens", Dialect::vertex, Operation::count_tokens, kPath,
      "models/g:countTokens", "g"},
+    {"POST", "/v1/projects/p/locations/l/publishers/anthropic/models/c@1:rawPredict", Dialect::anthropic,
+     Operation::messages, kPath, "messages", "c@1"},
+    {"POST", "/v1beta1/projects/p/locations/l/publishers/anthropic/models/a%2Fc:streamRawPredict", Dialect::anthropic,
+     Operation::messages, kPath, "messages", "a%2Fc", true},
+    {"POST", "/v1/publishers/anthropic/models/count-tokens:rawPredict", Dialect::anthropic, Operation::count_tokens,
+     kBody, "messages/count_tokens"},
     {"POST", "/v1beta/openai/chat/completions", Dialect::openai_chat, Operation::chat, kBody, "chat/completions"},
     {"POST", "/openai/deployments/my-alias/chat/completions", Dialect::azure, Operation::chat, kPath,
      "chat/completions", "my-alias"},
@@ -150,7 +156,10 @@ TEST(Endpoints, EveryPathOfTheTable) {
     EXPECT_EQ(match->model, expected.model) << expected.path;
     EXPECT_EQ(match->streams, expected.streams) << expected.path;
     EXPECT_EQ(match->websocket, expected.operation == Operation::realtime) << expected.path;
-    EXPECT_TRUE(expected.path.ends_with(match->tail));
+    const bool claude_on_vertex = expected.path.find("/publishers/anthropic/") != expected.path.npos;
+    EXPECT_TRUE(claude_on_vertex || expected.path.ends_with(match->tail));
+    const bool invokes = match->operation == Operation::invoke || match->operation == Operation::invoke_stream;
+    EXPECT_EQ(match->enveloped, claude_on_vertex || invokes) << expected.path;
   }
 }
 
@@ -181,6 +190,7 @@ TEST(Endpoints, OtherMethodsAre405WithAllow) {
       {"POST", "/v1beta/models/g", "GET, HEAD"},
       {"GET", "/openai/deployments/a/chat/completions", "POST"},
       {"GET", "/model/m/converse", "POST"},
+      {"GET", "/v1/projects/p/locations/l/publishers/anthropic/models/c:rawPredict", "POST"},
       {"POST", "/health", "GET, HEAD"},
       {"OPTIONS", "/v1/messages", "POST"},
   };
@@ -210,7 +220,10 @@ TEST(Endpoints, UnknownPathsAre404) {
                                       "/v1beta/models/g:predict",
                                       "/v1beta/models/:generateContent",
                                       "/v1beta/models/g/:generateContent",
-                                      "/v1/projects/p/locations/l/publishers/anthropic/models/c:rawPredict",
+                                      "/v1/projects/p/locations/l/publishers/anthropic/models/c:generateContent",
+                                      "/v1/projects/p/locations/l/publishers/anthropic/models/:rawPredict",
+                                      "/v1/projects/p/locations/l/publishers/anthropic/models/c/:rawPredict",
+                                      "/v1/projects/p/locations/l/publishers/google/models/c:rawPredict",
                                       "/v1/projects/p/publishers/google/models/g:generateContent",
                                       "/v1beta1/models/g:generateContent",
 

@@ -1,0 +1,136 @@
+// The body of a call to an upstream of the client's own API: as it came, but for the model's name, what was said to the
+// gateway, and the envelopes in which other clouds take Claude's.
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialects/anthropic/host_body.h"
+#include "gateway/call/call.h"
+#include "gateway/conversion/nested_models.h"
+#include "json/splice.h"
+
+namespace llmgw::gateway {
+
+using chat::ClientError;
+using chat::ErrorKind;
+using http::HeaderId;
+
+namespace {
+
+std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message) {
+  return std::unexpected(ClientError{.kind = kind, .message = message});
+}
+
+}  // namespace
+
+// The body without what was said to the gateway.
+Outcome<std::string_view> Call::unrouted_body() {
+  const std::string_view body(body_.data(), body_.size());
+  if (!body_is_json_ || peek_.owned_by_span.empty()) return body;
+  const json::Edit cut{peek_.owned_by_span, {}};
+  auto pieces = json::splice(body, {&cut, 1});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return pieces->joined(arena_);
+}
+
+// Claude's body out of another cloud's envelope, as Anthropic's own clients send it.
+Outcome<std::string_view> Call::unwrapped_body(std::string_view model) {
+  const dialects::ReadContext context{
+      .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
+  TRY(body, unrouted_body());
+  std::string plain;
+  chat::List<std::string_view> betas;
+  auto written = dialects::anthropic::write_plain_body(body, model, streams(), context, plain, betas);
+  if (!written) return std::unexpected(written.error());
+  body_betas_ = {};
+  for (const std::string_view beta : betas) {
+    body_betas_ = body_betas_.empty() ? beta : arena_.concat(arena_.concat(body_betas_, ","), beta);
+  }
+  return arena_.copy(plain);
+}
+
+// Where the body has no place for them, and Vertex takes them as a header, too.
+bool Call::add_body_betas(http::Headers& headers) {
+  if (body_betas_.empty()) return true;
+  const std::string_view others = headers.value(HeaderId::anthropic_beta);
+  const std::string_view all = others.empty() ? body_betas_ : arena_.concat(arena_.concat(others, ","), body_betas_);
+  headers.remove(HeaderId::anthropic_beta);
+  return headers.append(HeaderId::anthropic_beta, all);
+}
+
+// Claude's body as another cloud takes it.
+Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope) {
+  using dialects::anthropic::Host;
+  const dialects::ReadContext context{
+      .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
+  std::string wrapped;
+  const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
+  // A header that Bedrock has a member for.
+  chat::List<std::string_view> betas;
+  for (std::string_view list : {exchange_.head().headers.value(HeaderId::anthropic_beta), body_betas_}) {
+    while (!list.empty()) {
+      const std::string_view beta = list.substr(0, list.find(','));
+      list.remove_prefix(std::min(list.size(), beta.size() + 1));
+      if (const std::string_view name = base::trim(beta); !name.empty()) betas.push(arena_, name);
+    }
+  }
+  if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
+    return std::unexpected(written.error());
+  }
+  auto pieces = json::splice(arena_.copy(wrapped), {});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return *pieces;
+}
+
+// The version that another cloud wants in a body which keeps its model.
+json::Edit Call::version_edit(std::string_view body, const providers::BodyEnvelope& envelope) {
+  const std::string_view version = json::quoted(arena_, envelope.anthropic_version);
+  return {body.substr(body.find('{') + 1, 0), arena_.concat(arena_.concat("\"anthropic_version\":", version), ",")};
+}
+
+// Everything but the model's name and the routing member stays as it came.
+Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
+  std::string_view body(body_.data(), body_.size());
+  const bool gemini = match_.dialect == chat::Dialect::gemini || match_.dialect == chat::Dialect::vertex;
+  if (gemini && body_is_json_ && target.model != model_) {
+    auto replaced = replace_nested_models(worker_.parser(), body, target.model, arena_);
+    if (!replaced) return refusal(ErrorKind::invalid_request, replaced.error().context);
+    if (replaced->data() != body.data()) {
+      // The spans of the peek point into the old text, and none of its members is Gemini's.
+      auto pieces = json::splice(*replaced, {});
+      if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+      return *pieces;
+    }
+  }
+  const bool enveloped = match_.enveloped && match_.dialect == chat::Dialect::anthropic;
+  if (enveloped || target.envelope.drop_model) {
+    TRY(plain, enveloped ? unwrapped_body(target.model) : unrouted_body());
+    if (target.envelope.drop_model) return wrap_body(plain, target.envelope);
+    const bool versioned = !target.envelope.anthropic_version.empty();
+    const json::Edit edit = versioned ? version_edit(plain, target.envelope) : json::Edit{};
+    auto pieces = json::splice(plain, {&edit, versioned ? size_t{1} : size_t{0}});
+    if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+    return *pieces;
+  }
+  json::Edit edits[3];
+  size_t count = 0;
+  if (!target.envelope.anthropic_version.empty()) edits[count++] = version_edit(body, target.envelope);
+  if (body_is_json_ && !peek_.owned_by_span.empty()) edits[count++] = {peek_.owned_by_span, {}};
+  if (target.body_model == providers::BodyModel::set && !body.empty()) {
+    if (body_model_span_.data() != nullptr && (!body_is_json_ || peek_.has_model)) {
+      const std::string_view now = body_is_json_ ? peek_.model : body_model_span_;
+      if (now != target.model) {
+        edits[count++] = {body_model_span_, body_is_json_ ? json::quoted(arena_, target.model) : target.model};
+      }
+    } else if (body_is_json_) {
+      const size_t brace = body.find('{');
+      const bool empty_object = body.find_first_not_of(" \t\r\n", brace + 1) == body.find('}', brace);
+      const std::string_view member = arena_.concat("\"model\":", json::quoted(arena_, target.model));
+      edits[count++] = {body.substr(brace + 1, 0), empty_object ? member : arena_.concat(member, ",")};
+    }
+  }
+  auto pieces = json::splice(body, {edits, count});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  return *pieces;
+}
+
+}  // namespace llmgw::gateway
