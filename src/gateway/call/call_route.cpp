@@ -8,6 +8,7 @@
 #include "chat/token_estimate.h"
 #include "gateway/call/call.h"
 #include "gateway/call/own_headers.h"
+#include "gateway/conversion/tagged_signatures.h"
 #include "gateway/engines/explain.h"
 #include "routing/prefix/block_hash.h"
 
@@ -68,6 +69,9 @@ Outcome<void> Call::plan() {
 Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
   const control::Snapshot& snapshot = generation_.snapshot();
   meant_model_ = name;
+  const bool may_have_tags = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
+  tagged_signatures_ = may_have_tags && may_hold_tagged_signature({body_.data(), body_.size()},
+                                                                  body_dialect(match_.operation, match_.dialect));
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());
@@ -81,10 +85,10 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
     }
     Option option{.model = &model, .connection = model.connection, .api = {}};
     option.native = native(connection, model.upstream_name(meant_model_));
-    if (option.native && builds_on_memory_) {
-      option.api = counts_tokens(match_.operation)
-                       ? convertible(match_.operation, connection, model.upstream_name(meant_model_), false)
-                       : responses_api();
+    if (option.native && (builds_on_memory_ || tagged_signatures_)) {
+      option.api = match_.operation == Operation::responses_create
+                       ? responses_api()
+                       : convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
     } else if (!option.native) {
       option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
       other_protocol = &model;
@@ -333,6 +337,7 @@ Outcome<void> Call::aim(uint32_t chosen) {
     if (!own) return std::unexpected(own.error());
     attempt_ = *own;
   }
+  attempt_->own_api = option.native;
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
+#include "gateway/conversion/tagged_signatures.h"
 #include "gateway/responses/background.h"
 #include "gateway/responses/responses_state.h"
 #include "json/tree.h"
@@ -143,7 +144,10 @@ Task<bool> Call::answer_events(ResponsesState& memory, bool elsewhere) {
 Task<Outcome<void>> Call::find_memory() {
   const bool creates = match_.operation == Operation::responses_create;
   if (!creates && match_.operation != Operation::responses_input_tokens) co_return Outcome<void>{};
-  if (!state::builds_on_minted({body_.data(), body_.size()}, worker_.parser())) co_return Outcome<void>{};
+  const std::string_view body(body_.data(), body_.size());
+  // Thoughts of another provider's models came through here, and so does what follows.
+  const bool ours = state::builds_on_minted(body, worker_.parser()) || may_hold_tagged_signature(body, match_.dialect);
+  if (!ours) co_return Outcome<void>{};
   auto recalled = co_await recall();
   if (!recalled) co_return std::unexpected(recalled.error());
   builds_on_memory_ = true;

@@ -1,0 +1,15 @@
+// Signatures that an earlier, converted call put into a client's conversation (chat/signature.h): the provider of the
+// client's own API would refuse them as forged. A request that has some is read and written anew. Pure; any thread.
+#pragma once
+
+#include <string_view>
+
+#include "chat/dialect.h"
+
+namespace llmgw::gateway {
+
+// Whether a body of that dialect may hold some: true for every one that does. A look at each byte, 64 at a time, since
+// every call of a chat API pays for it.
+bool may_hold_tagged_signature(std::string_view body, chat::Dialect dialect);
+
+}  // namespace llmgw::gateway
