@@ -71,7 +71,7 @@ std::string write_stream_error(Dialect dialect, Framing framing, const chat::Cli
     case Dialect::anthropic: return anthropic::write_stream_error(error, request_id);
     case Dialect::gemini: return gemini::write_stream_error(gemini::Service::ai_studio, framing, error);
     case Dialect::vertex: return gemini::write_stream_error(gemini::Service::vertex, framing, error);
-    case Dialect::cohere:
+    case Dialect::cohere: return cohere::write_stream_error(error);
     case Dialect::bedrock: return {};
     case Dialect::openai_responses: return openai::write_responses_stream_error(error, state);
     case Dialect::azure: return openai::write_stream_error(openai::Api::azure, error);

@@ -251,7 +251,11 @@ TEST(StreamError, EveryDialectsEvent) {
             "data: {\"error\":{\"code\":502,\"message\":\"Cut\\n off.\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n");
   EXPECT_EQ(write_stream_error(Dialect::gemini, Framing::json_array, error, "r", {}),
             ",\r\n{\"error\":{\"code\":502,\"message\":\"Cut\\n off.\",\"status\":\"UNAVAILABLE\"}}\r\n");
+  EXPECT_EQ(write_stream_error(Dialect::cohere, Framing::sse, error, "r", {}),
+            "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\","
+            "\"error\":\"Cut\\n off.\"}}\n\n");
   EXPECT_EQ(write_stream_error(Dialect::openai_chat, Framing::json, error, "r", {}), "");
+  EXPECT_EQ(write_stream_error(Dialect::cohere, Framing::json, error, "r", {}), "");
   EXPECT_EQ(write_stream_error(Dialect::bedrock, Framing::event_stream, error, "r", {}), "");
 }
 
@@ -284,8 +288,13 @@ TEST(StreamError, NeverLooksFinished) {
       for (const Framing framing : {Framing::sse, Framing::json_array}) {
         const ClientError error{.kind = static_cast<ErrorKind>(kind), .message = "m"};
         const std::string event = write_stream_error(static_cast<Dialect>(dialect), framing, error, "r", {});
-        for (const std::string_view end : {"[DONE]", "message_stop", "response.completed", "finish"})
+        // Cohere's own streams have one last event, whose reason says that it is an error.
+        const bool cohere = static_cast<Dialect>(dialect) == Dialect::cohere;
+        for (const std::string_view end : {"[DONE]", "message_stop", "response.completed", "COMPLETE", "finish"}) {
+          if (cohere && end == "finish") continue;
           EXPECT_THAT(event, Not(HasSubstr(std::string(end))));
+        }
+        if (cohere) EXPECT_THAT(event, HasSubstr(R"("finish_reason":"ERROR")"));
         if (framing == Framing::json_array) EXPECT_FALSE(event.ends_with("]"));
       }
     }

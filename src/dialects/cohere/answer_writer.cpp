@@ -15,29 +15,26 @@ class MessageWriter {
     bool any_call = false;
     for (const Part& part : parts) any_call |= part.kind == PartKind::tool_call;
     w_.begin_object().member("role", "assistant");
-    content(parts, any_call);
-    if (any_call) {
-      plan(parts);
-      calls(parts);
-    }
+    content(parts);
+    if (any_call) calls(parts);
     citations(parts);
     w_.end_object();
   }
 
  private:
-  // What is said before tools are called is the plan, not content.
-  static bool is_content(const Part& part, bool any_call) {
-    if (part.kind == PartKind::thinking) return true;
-    return (part.kind == PartKind::text || part.kind == PartKind::refusal) && !any_call;
+  static bool is_content(const Part& part) {
+    return part.kind == PartKind::thinking || part.kind == PartKind::text || part.kind == PartKind::refusal;
   }
 
-  void content(const chat::List<Part>& parts, bool any_call) {
+  // What is said before tools are called too, though Cohere's own models say that as `tool_plan`: of a stream nobody
+  // knows that calls will come, and an answer is to be the same streamed and not.
+  void content(const chat::List<Part>& parts) {
     bool any = false;
-    for (const Part& part : parts) any |= is_content(part, any_call);
+    for (const Part& part : parts) any |= is_content(part);
     if (!any) return;
     w_.key("content").begin_array();
     for (const Part& part : parts) {
-      if (!is_content(part, any_call)) continue;
+      if (!is_content(part)) continue;
       const bool thinking = part.kind == PartKind::thinking;
       w_.begin_object()
           .member("type", thinking ? "thinking" : "text")
@@ -46,14 +43,6 @@ class MessageWriter {
       w_.end_object();
     }
     w_.end_array();
-  }
-
-  void plan(const chat::List<Part>& parts) {
-    std::string text;
-    for (const Part& part : parts) {
-      if (part.kind == PartKind::text || part.kind == PartKind::refusal) text += part.text;
-    }
-    if (!text.empty()) w_.member("tool_plan", text);
   }
 
   void calls(const chat::List<Part>& parts) {

@@ -1,7 +1,6 @@
 #include "dialects/cohere/error.h"
 
 #include "dialects/retry_after.h"
-#include "json/writer.h"
 
 namespace llmgw::dialects::cohere {
 namespace {
@@ -42,6 +41,18 @@ ErrorAnswer write_error(const chat::ClientError& error, std::string_view request
   if (!request_id.empty()) answer.add_header("x-request-id", std::string(request_id));
   if (error.retry_after) answer.add_header("retry-after", std::to_string(retry_after_seconds(*error.retry_after)));
   return answer;
+}
+
+void write_last_event(json::Writer& w, const chat::ClientError& error) {
+  w.begin_object().member("type", "message-end").key("delta").begin_object();
+  w.member("finish_reason", "ERROR").member("error", error.message).end_object().end_object();
+}
+
+std::string write_stream_error(const chat::ClientError& error) {
+  std::string event = "event: message-end\ndata: ";
+  json::Writer w(event);
+  write_last_event(w, error);
+  return event + "\n\n";
 }
 
 }  // namespace llmgw::dialects::cohere

@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "dialects/cohere/error.h"
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/words.h"
 
@@ -187,9 +188,10 @@ class CohereStreamWriter final : public StreamWriter {
   }
 
   void error(const chat::ClientError& error, WireSink& sink) {
-    json::Writer w = begin("message-end");
-    w.key("delta").begin_object().member("finish_reason", "ERROR").member("error", error.message).end_object();
-    send(w, sink);
+    buffer_.clear();
+    json::Writer w(buffer_);
+    write_last_event(w, error);
+    sink.event({.name = "message-end", .data = buffer_});
     over_ = true;
   }
 

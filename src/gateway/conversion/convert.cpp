@@ -330,10 +330,9 @@ Task<void> Call::tell_failure(const ClientError& error, Transcoder& transcoder, 
   account();
   const iovec buffer = net::buffer_of(transcoder.output());
   if (transcoder.error_event_written()) {
-    // Cohere's SDK takes the event for an end like any other: only the broken transfer tells.
-    const bool tells = match_.dialect != Dialect::cohere;
-    auto written = co_await exchange_.write({&buffer, 1}, tells);
-    if (written && tells) co_return;
+    // The event says that it is over; the transfer itself ends in order, so that every client gets to see it.
+    auto written = co_await exchange_.write({&buffer, 1}, true);
+    if (written) co_return;
   }
   exchange_.abort();
 }
