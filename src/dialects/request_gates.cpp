@@ -111,6 +111,15 @@ chat::Effort effort_of_budget(int64_t budget_tokens) {
   return budget_tokens <= kMedium ? chat::Effort::medium : chat::Effort::high;
 }
 
+chat::Effort asked_effort(const chat::Request& request, WriteContext& context) {
+  if (request.reasoning.effort != chat::Effort::unset) return request.reasoning.effort;
+  const chat::Effort effort = effort_of_budget(request.reasoning.budget_tokens.value_or(0));
+  if (effort != chat::Effort::unset) {
+    context.warnings.changed("reasoning", "this model takes an effort instead of a budget of tokens");
+  }
+  return effort;
+}
+
 std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat::Target& target,
                                         WriteContext& context) {
   // What every model of the last years can answer, for a target whose table has no figure.

@@ -24,6 +24,8 @@ Sampling gate_sampling(const chat::Request& request, const chat::Target& target,
 
 // The effort for a budget of tokens, where only words are taken; unset for none and for the model's own choice (-1).
 chat::Effort effort_of_budget(int64_t budget_tokens);
+// The effort that the client asked for, or that of its budget, of which it is told. Unset: none was said.
+chat::Effort asked_effort(const chat::Request& request, WriteContext& context);
 
 // max_tokens within the target's cap; the target's default if the client gave none and one is required; else nothing.
 std::optional<uint64_t> gate_max_tokens(const chat::Request& request, const chat::Target& target,

@@ -50,16 +50,33 @@ TEST(Reasoning, AnAdaptiveThoughtIsAskedOfTheResponsesApi) {
   EXPECT_TRUE(convert(Dialect::anthropic, anthropic(R"("thinking":{"type":"adaptive"})"), none).warned("thinking"));
 }
 
+// The steps are in compatibility.md.
 TEST(Reasoning, OneBudgetIsOneEffort) {
+  using chat::ReasoningStyle;
+  chat::Target nova = generous(Dialect::bedrock);
+  nova.bedrock = chat::BedrockFamily::nova;
+  nova.reasoning = ReasoningStyle::nova;
+  chat::Target gpt_oss = nova;
+  gpt_oss.bedrock = chat::BedrockFamily::gpt_oss;
+  gpt_oss.reasoning = ReasoningStyle::effort;
   for (const int budget : {1024, 1025, 2048, 2049, 8192, 8193, 8999}) {
     const std::string body =
         anthropic(R"("thinking":{"type":"enabled","budget_tokens":)" + std::to_string(budget) + "}");
-    const Conversion chat = convert(Dialect::anthropic, body, generous(Dialect::openai_chat));
-    const Conversion responses = convert(Dialect::anthropic, body, generous(Dialect::openai_responses));
-    for (const char* const effort : {"low", "medium", "high"}) {
-      EXPECT_EQ(has(chat, R"("reasoning_effort":")" + std::string(effort)),
-                has(responses, R"("effort":")" + std::string(effort)))
-          << budget << chat.body << responses.body;
+    const std::string effort = budget <= 2048 ? "low" : budget <= 8192 ? "medium" : "high";
+    const std::string level = budget <= 2048 ? "LOW" : budget <= 8192 ? "MEDIUM" : "HIGH";
+    chat::Target gemini3 = generous(Dialect::gemini);
+    gemini3.reasoning = ReasoningStyle::gemini_level;
+    const std::pair<chat::Target, std::string> rows[] = {
+        {generous(Dialect::openai_chat), R"("reasoning_effort":")" + effort + '"'},
+        {generous(Dialect::openai_responses), R"("effort":")" + effort + '"'},
+        {nova, R"("reasoningConfig":{"type":"enabled","maxReasoningEffort":")" + effort + '"'},
+        {gpt_oss, R"("reasoning_effort":")" + effort + '"'},
+        {gemini3, R"("thinkingLevel":")" + level + '"'},
+    };
+    for (const auto& [target, sent] : rows) {
+      const Conversion done = convert(Dialect::anthropic, body, target);
+      EXPECT_TRUE(has(done, sent)) << budget << done.body << done.list();
+      EXPECT_TRUE(done.warned("thinking.budget_tokens") || done.warned("thinking")) << done.list();
     }
   }
 }

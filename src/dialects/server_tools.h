@@ -16,4 +16,8 @@ namespace llmgw::dialects {
 Outcome<const chat::Request*> with_own_server_tools(const chat::Request& request, const chat::Target& target,
                                                     WriteContext& context, std::optional<chat::Request>& storage);
 
+// Chat Completions have no tool for a search but a member of the request: what with_own_server_tools() makes of one
+// there is to be written as that, by the tool's name.
+bool is_request_member(const chat::Request& request, const chat::Tool& tool);
+
 }  // namespace llmgw::dialects

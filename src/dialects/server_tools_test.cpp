@@ -72,6 +72,91 @@ TEST(ServerTools, AWebSearchGoesOverInTheTargetsWords) {
   }
 }
 
+// OpenAI's, OpenRouter's and xAI's words of Chat Completions, which have no tool for it.
+TEST(ServerTools, AChatClientsSearchBecomesTheTargetsTool) {
+  constexpr std::string_view kOptions =
+      R"("web_search_options":{"search_context_size":"high","user_location":{"type":"approximate",
+         "approximate":{"city":"Bern","country":"CH","region":null}}})";
+  constexpr std::string_view kPlugins =
+      R"("plugins":[{"id":"web","max_results":3,"exclude_domains":["c.d"]},{"id":"file-parser"}])";
+  constexpr std::string_view kParameters =
+      R"("search_parameters":{"mode":"on","from_date":"2026-01-01","return_citations":true,
+         "sources":[{"type":"web","allowed_websites":["a.b"],"country":"CH"},{"type":"x"}]})";
+  struct Row {
+    std::string_view asked;
+    Dialect target;
+    std::string sent;
+    std::vector<std::string> warned = {};
+  };
+  const std::string claude = R"({"type":"web_search_20250305","name":"web_search")";
+  const std::string google = R"({"googleSearch":{}})";
+  const Row rows[] = {
+      {kOptions,
+       Dialect::anthropic,
+       claude + "," + std::string(kPlace) + "}",
+       {"web_search_options.search_context_size"}},
+      {kOptions, Dialect::openai_responses,
+       R"({"type":"web_search",)" + std::string(kPlace) + R"(,"search_context_size":"high"})"},
+      {kOptions,
+       Dialect::gemini,
+       google,
+       {"web_search_options.search_context_size", "web_search_options.user_location"}},
+      {R"("web_search_options":{})", Dialect::anthropic, claude + "}"},
+      {kPlugins,
+       Dialect::anthropic,
+       claude + R"(,"blocked_domains":["c.d"]})",
+       {"plugins[0].max_results", "plugins[1]"}},
+      {kParameters,
+       Dialect::anthropic,
+       claude + R"(,"allowed_domains":["a.b"],"user_location":{"type":"approximate","country":"CH"}})",
+       {"search_parameters.from_date", "search_parameters.sources[1]"}},
+  };
+  for (const Row& row : rows) {
+    const std::string body =
+        R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],)" + std::string(row.asked) + "}";
+    const Conversion done = convert(Dialect::openai_chat, body, target_of(row.target));
+    EXPECT_EQ(done.error, "");
+    EXPECT_NE(done.body.find(R"("tools":[)" + row.sent + "]"), std::string::npos) << done.body << done.list();
+    for (const std::string& field : row.warned) EXPECT_TRUE(done.warned(field)) << field << done.list();
+    EXPECT_EQ(done.warnings.size(), row.warned.size()) << done.body << done.list();
+    // Who has no search.
+    const std::string name(row.asked.substr(1, row.asked.find('"', 1) - 1));
+    for (const Dialect dialect : {Dialect::bedrock, Dialect::cohere}) {
+      const Conversion without = convert(Dialect::openai_chat, body, target_of(dialect));
+      EXPECT_TRUE(without.warned(name)) << without.body << without.list();
+      EXPECT_EQ(without.body.find("\"tools\""), std::string::npos) << without.body;
+    }
+  }
+  const std::string off = R"({"messages":[{"role":"user","content":"q"}],"search_parameters":{"mode":"off"}})";
+  for (const Dialect dialect : {Dialect::gemini, Dialect::bedrock}) {
+    const Conversion done = convert(Dialect::openai_chat, off, target_of(dialect));
+    EXPECT_EQ(done.body.find("\"tools\""), std::string::npos) << done.body;
+    EXPECT_TRUE(done.warnings.empty()) << done.list();
+  }
+}
+
+TEST(ServerTools, ASearchGoesToChatModelsThatSearch) {
+  const std::string sized = R"({"type":"web_search","search_context_size":"low",)" + std::string(kPlace) + "}";
+  chat::Target target = target_of(Dialect::openai_chat);
+  target.model = "gpt-5-search-api";
+  const Conversion openai = convert(Dialect::openai_responses, body_of(Dialect::openai_responses, sized), target);
+  EXPECT_NE(openai.body.find(R"("web_search_options":{"search_context_size":"low","user_location":)"
+                             R"({"type":"approximate","approximate":{"city":"Bern","country":"CH"}}})"),
+            std::string::npos)
+      << openai.body;
+  EXPECT_TRUE(openai.warnings.empty()) << openai.list();
+  target.model = "openai/gpt-5.2";
+  target.vendor = "openrouter";
+  target.minter = chat::Minter::other;
+  const Conversion router = convert(Dialect::anthropic, body_of(Dialect::anthropic, kAnthropic), target);
+  EXPECT_NE(router.body.find(R"("plugins":[{"id":"web"}])"), std::string::npos) << router.body;
+  EXPECT_EQ(router.body.find("\"tools\""), std::string::npos) << router.body;
+  EXPECT_TRUE(router.warned("tools[0].allowed_domains") && router.warned("tools[0].user_location")) << router.list();
+  // Nobody can be made to search there.
+  const std::string forced = body_of(Dialect::anthropic, kAnthropic, R"(,"tool_choice":{"type":"any"})");
+  EXPECT_TRUE(convert(Dialect::anthropic, forced, target).error.starts_with("tool_choice"));
+}
+
 TEST(ServerTools, WhoHasNoSearchIsToldSo) {
   const std::pair<Dialect, std::string> clients[] = {{Dialect::openai_responses, kResponses},
                                                      {Dialect::anthropic, kAnthropic},

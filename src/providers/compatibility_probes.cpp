@@ -143,13 +143,19 @@ constexpr RequestProbe kRequests[] = {
      [](Request& r, Arena& a) {
        r.tools.push(a, {.kind = chat::ToolKind::custom, .name = "note", .description = "Notes it."});
      }},
-    {"server tools (web search)", kResponsesClient | kAnthropicClient | kGeminiClient,
+    {"server tools (web search)", kOpenAiClients | kAnthropicClient | kGeminiClient,
      [](Request& r, Arena& a) {
+       // No tool there.
+       if (r.from == Dialect::openai_chat) {
+         r.extras.push(a, {.name = "web_search_options", .value = "{}"});
+         return;
+       }
+       const std::string_view name = r.from == Dialect::gemini ? "googleSearch" : "web_search";
        const std::string_view raw = r.from == Dialect::anthropic
                                         ? R"({"type":"web_search_20250305","name":"web_search"})"
                                     : r.from == Dialect::gemini ? R"({"googleSearch":{}})"
                                                                 : R"({"type":"web_search"})";
-       r.tools.push(a, {.kind = chat::ToolKind::opaque, .origin = r.from, .name = "web_search", .raw = raw});
+       r.tools.push(a, {.kind = chat::ToolKind::opaque, .origin = r.from, .name = name, .raw = raw});
      }},
     {"a tool has to be called", kAllClients,
      [](Request& r, Arena& a) {

@@ -134,7 +134,8 @@ class RequestWriter {
         context_.warnings.changed("reasoning", "this model always reasons: sent with the least effort");
       }
     } else if (on) {
-      const Effort wanted = asked.effort == Effort::unset ? Effort::medium : asked.effort;
+      Effort wanted = asked_effort(request_, context_);
+      if (wanted == Effort::unset) wanted = Effort::medium;
       effort_ = std::clamp(wanted, std::max(Effort::low, target_.effort_min), target_.effort_max);
       if (effort_ != wanted)
         context_.warnings.changed("reasoning", "the effort was brought within what this model takes");

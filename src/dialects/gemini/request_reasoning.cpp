@@ -7,6 +7,7 @@
 #include "dialects/gemini/request_writer.h"
 #include "dialects/gemini/words.h"
 #include "dialects/losses.h"
+#include "dialects/request_gates.h"
 #include "dialects/server_tools.h"
 
 namespace llmgw::dialects::gemini {
@@ -28,12 +29,6 @@ int64_t budget_of(Effort effort) {
     case Effort::high: return 24'576;
     default: return 32'768;
   }
-}
-
-Effort effort_of(int64_t budget) {
-  if (budget < 0) return Effort::unset;
-  if (budget <= budget_of(Effort::low)) return Effort::low;
-  return budget <= budget_of(Effort::medium) ? Effort::medium : Effort::high;
 }
 
 }  // namespace
@@ -97,11 +92,8 @@ void RequestWriter::write_level() {
   if (off) {
     context_.warnings.changed("reasoning", "this model always reasons: the lowest level was set");
     effort = target_.effort_min;
-  } else if (effort == Effort::unset && reasoning.budget_tokens) {
-    effort = effort_of(*reasoning.budget_tokens);
-    if (effort != Effort::unset) {
-      context_.warnings.changed("reasoning", "this model has levels of thinking: the budget became one");
-    }
+  } else {
+    effort = asked_effort(request_, context_);
   }
   if (effort == Effort::unset) return;  // the model's own choice
   if (effort < target_.effort_min) effort = target_.effort_min;

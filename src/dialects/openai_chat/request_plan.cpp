@@ -6,6 +6,7 @@
 #include "dialects/openai_chat/request_writer.h"
 #include "dialects/openai_chat/words.h"
 #include "dialects/request_gates.h"
+#include "dialects/server_tools.h"
 
 namespace llmgw::dialects::openai_chat {
 namespace {
@@ -69,6 +70,7 @@ class Planner {
   void add(Tool tool, size_t index) {
     const std::string_view field = tool_path(tool, index, arena_);
     if (tool.kind == ToolKind::opaque) {
+      if (is_request_member(request_, tool)) return;
       if (plan_.same_dialect && is_own_dialect(tool.origin)) {
         plan_.tools.push(arena_, tool);
       } else {

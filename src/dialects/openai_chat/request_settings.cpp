@@ -106,7 +106,7 @@ void write_effort(json::Writer& w, const chat::Request& request, const chat::Tar
     }
     return;
   }
-  if (effort == Effort::unset) effort = effort_of_budget(reasoning.budget_tokens.value_or(0));
+  effort = asked_effort(request, context);
   const bool asked = reasoning.mode != ReasoningMode::unset;
   if (effort == Effort::unset && asked && !target.reasons_by_default) effort = Effort::medium;
   if (effort == Effort::unset) return;

@@ -172,6 +172,9 @@ class RequestWriter {
   }
 
   Outcome<void> extras(const Plan& plan) {
+    for (const chat::Tool& tool : request_.tools) {
+      if (is_request_member(request_, tool)) w_.raw_member(tool.name, tool.raw);
+    }
     for (const chat::Extra& extra : request_.extras) {
       if (plan.same_dialect) {
         w_.raw_member(extra.name, extra.value);

@@ -299,8 +299,7 @@ Effort RequestWriter::effort() {
     context_.warnings.changed("reasoning", "this model always reasons: the least effort instead of none");
     return target_.effort_min;
   }
-  Effort wanted = asked.effort;
-  if (wanted == Effort::unset) wanted = effort_of_budget(asked.budget_tokens.value_or(0));
+  Effort wanted = asked_effort(request_, context_);
   const bool on = asked.mode != chat::ReasoningMode::unset;
   if (wanted == Effort::unset && on && !own_ && !target_.reasons_by_default) wanted = Effort::medium;
   if (wanted == Effort::unset) return wanted;
