@@ -5,6 +5,8 @@ import json
 import socket
 import ssl
 
+import boto3
+import botocore.exceptions
 import pytest
 from handover_test import SecureWorld, write_certificate
 from process_test import KEY, PATIENCE, until
@@ -69,6 +71,28 @@ def test_the_oldest_version(world, oldest, version, accepted):
         with pytest.raises(OSError):
             chat(world, context)
     assert chat(world, world.context("http/1.1")) == 200
+
+
+def test_boto3_with_a_bearer(world, tmp_path, monkeypatch):
+    """It sends a bearer over HTTPS only."""
+    world.serve()
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text(world.trusted)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
+
+    def count(scheme):
+        client = boto3.client(
+            "bedrock-runtime",
+            endpoint_url=f"{scheme}://127.0.0.1:{world.port}",
+            region_name="us-east-1",
+            verify=str(trusted),
+        )
+        messages = [{"role": "user", "content": [{"text": "ping"}]}]
+        return client.count_tokens(modelId="m", input={"converse": {"messages": messages}})["inputTokens"]
+
+    assert count("https") > 0
+    with pytest.raises(botocore.exceptions.InvalidEndpointConfigurationError):
+        count("http")
 
 
 def test_a_session_is_resumed_on_any_worker(world):
