@@ -86,6 +86,7 @@ struct ServerSettings : SectionBase {
   Duration write_timeout;
   Duration request_timeout;
   Duration drain_timeout;
+  std::optional<Duration> upgrade_drain_timeout;  // absent: as long as any call may take
   std::vector<std::string> trusted_proxies;
 };
 

@@ -145,6 +145,12 @@ constexpr Setting kServer[] = {
                                           .help = "After SIGTERM: how long running requests may take to finish.",
                                           .fallback = "\"30s\"",
                                           .max = kDay}),
+    bind<&ServerSettings::upgrade_drain_timeout>(
+        {.key = "upgrade_drain_timeout",
+         .help = "After an upgrade: how long the running requests of the old process may take to finish; "
+                 "`request_timeout` if absent, or `drain_timeout` if that is longer.",
+         .example = "\"10m\"",
+         .max = 7 * kDay}),
     bind<&ServerSettings::trusted_proxies>(
         {.key = "trusted_proxies",
          .help = "Addresses or networks whose `X-Forwarded-For` is believed for the client's address in logs.",

@@ -40,7 +40,7 @@ def written(log):
 
 
 class Upstream(http.server.ThreadingHTTPServer):
-    """Answers chat completions; a stream sends one event, and the last when released."""
+    """Answers chat completions; a stream sends one event, and the last when released, when the model "held" answers."""
 
     daemon_threads = True
     request_queue_size = 512
@@ -69,6 +69,8 @@ class Upstream(http.server.ThreadingHTTPServer):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             self.server.keys.append(self.headers.get("authorization"))
+            if body["model"] == "held":
+                self.server.released.wait(PATIENCE)
             self.send_response(200)
             if body.get("stream"):
                 self.send_header("content-type", "text/event-stream")
@@ -91,7 +93,7 @@ class Upstream(http.server.ThreadingHTTPServer):
             self.wfile.flush()
 
 
-class World:
+class World(logs.Logged):
     """A directory with a configuration, an upstream, and whatever gateways a test starts there."""
 
     def __init__(self, directory):
@@ -164,16 +166,12 @@ key = "{KEY}"
     def text(self):
         return written(self.log)
 
-    def says(self, words):
-        """Its log has the words, or will: it is written behind what it tells of."""
-        until(lambda: words in self.text(), f"the log says: {words}")
-
     def told(self, message):
         """The lines of its log with that in their message, of which there will be one."""
         return until(lambda: [line for line in self.lines() if message in line["msg"]], f"the log says: {message}")
 
     def lines(self):
-        return logs.records(self.text())
+        return self.records()
 
     def connection(self, port=None):
         return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
@@ -387,7 +385,7 @@ def test_the_configuration_that_was_found_is_named(world):
     (world.directory / "llm-gateway.toml").write_text(world.config.read_text())
     process = world.spawn("serve")
     world.wait_for_pid(process.pid)
-    until(lambda: f"{world.directory}/llm-gateway.toml (the current directory)" in world.text(), "its log names it")
+    world.said(f"{world.directory}/llm-gateway.toml (the current directory)")
     process.terminate()
     assert process.wait(PATIENCE) == 0
 
@@ -529,14 +527,14 @@ def test_an_upgrade_does_not_move_the_data(world):
     # The file was not read again: only the new process sees what it says now.
     done = world.command("upgrade", *at)
     assert done.returncode != 0 and "the old one goes on serving" in done.stderr
-    world.says("server.data_dir is ")
-    world.says("stop it and start anew")
+    world.said("server.data_dir is ")
+    world.said("stop it and start anew")
     reloaded = world.command("reload", *at)
     assert reloaded.returncode == 0 and "only after a stop and a start: server.data_dir" in reloaded.stdout
     assert re.search(r"^needs restart +server.data_dir$", world.command("status", *at).stdout, re.M)
     done = world.command("upgrade", *at)
     assert done.returncode != 0 and "an upgrade keeps the data directory" in done.stderr
-    world.says("upgrade refused")
+    world.said("upgrade refused")
     assert world.chat()[0] == 200 and process.poll() is None
 
 
@@ -547,7 +545,7 @@ def test_an_upgrade_says_that_the_program_is_gone(world):
     program.unlink()
     done = world.call("upgrade")
     assert done.returncode != 0 and f"{program} cannot be started: No such file or directory" in done.stderr
-    world.says("upgrade refused")
+    world.said("upgrade refused")
     assert world.chat()[0] == 200
 
 
@@ -684,6 +682,36 @@ def test_an_upgrade_has_a_drain_of_its_own(world):
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         stream.read()
     world.upstream.released.set()
+
+
+def test_an_upgrade_ends_what_takes_longer_than_its_own_limit(world):
+    """It is the old process's own, as of its last reload; its drain ends as any does."""
+    models = ("m", "held")
+    world.write_config(models, server="watch_config = false")
+    first = world.serve()
+    world.write_config(models, server='watch_config = false\nupgrade_drain_timeout = "1s"')
+    assert world.call("reload").returncode == 0
+    stream = world.begin_stream()
+    answers = queue.Queue()
+    waiting = threading.Thread(target=lambda: answers.put(world.chat("held")))
+    waiting.start()
+    until(lambda: len(world.upstream.keys) == 2, "the upstream has both")
+    began = time.monotonic()
+    assert world.call("upgrade").returncode == 0
+    assert first.wait(PATIENCE) == 0
+    assert 0.9 < time.monotonic() - began < DRAIN_SECONDS / 2
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        stream.read()
+    status, body = answers.get(timeout=PATIENCE)
+    waiting.join(PATIENCE)
+    assert status == 503 and "the gateway ends" in json.loads(body)["error"]["message"]
+
+    def ended():
+        return [line.get("error_type") for line in world.lines() if line["msg"] == "request"]
+
+    assert until(lambda: len(ended()) == 2 and ended(), "both have their line") == ["drain_timeout"] * 2
+    world.upstream.released.set()
+    assert world.chat()[0] == 200 and world.call("stop").returncode == 0
 
 
 def test_upgrade_to_a_new_number_of_workers(world):

@@ -16,6 +16,11 @@ using net::Task;
 // A configuration of thousands of models is ready within a second; a new process that takes so long hangs.
 constexpr base::Duration kUpgradeLimit = std::chrono::seconds(60);
 
+// Unless it is set, as long as any call may take, so that none is cut off for an upgrade's sake.
+base::Duration upgrade_limit(const control::ServerSettings& server) {
+  return server.upgrade_drain_timeout.value_or(std::max(server.drain_timeout, server.request_timeout));
+}
+
 }  // namespace
 
 base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
@@ -30,9 +35,7 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
 
 void Service::on_handed_over(pid_t successor) {
   handed_over_ = true;
-  // As long as any call may take, so that none is cut off for an upgrade's sake.
-  const control::ServerSettings& limits = gateway_->snapshot().server;
-  begin_drain("handed over", std::max(limits.drain_timeout, limits.request_timeout));
+  begin_drain("handed over", upgrade_limit(gateway_->snapshot().server));
   if (admin_ != nullptr && admin_fd_ >= 0) {
     epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, admin_fd_, nullptr);
     admin_->stop_accepting();

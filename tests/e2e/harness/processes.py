@@ -63,12 +63,14 @@ def free_row(count):
     return next(port for port in _ports if port + count in own and all(_is_free(port + n) for n in range(count)))
 
 
-class Process:
-    """One running program that serves HTTP on `port`."""
+class Process(logs.Logged):
+    """One running program that serves HTTP on `port`. Asked whether it is ready there, or on `ready_port`, where `port`
+    has TLS."""
 
-    def __init__(self, name, arguments, port, ready_path, directory, environment=None):
+    def __init__(self, name, arguments, port, ready_path, directory, environment=None, ready_port=None):
         self.name, self.port = name, port
         self.address = ("127.0.0.1", port)
+        self._ready_address = ("127.0.0.1", ready_port or port)
         self.output = directory / f"{name}.log"
         self._file = open(self.output, "wb")
         self.process = subprocess.Popen(
@@ -92,15 +94,11 @@ class Process:
     def text(self):
         return self.output.read_text(errors="replace")
 
-    def records(self):
-        """What its log has so far."""
-        return logs.records(self.text())
-
     def _answers(self, path):
         if self.process.poll() is not None:
             raise AssertionError(f"{self.name} ended with status {self.process.returncode} before it was ready")
         try:
-            return raw.call(self.address, "GET", path, seconds=5).status == 200
+            return raw.call(self._ready_address, "GET", path, seconds=5).status == 200
         except (OSError, raw.Malformed):
             return False
 
