@@ -86,7 +86,7 @@ async def long_message(connection, request):
 
 
 class Site:
-    def __init__(self, directory, server):
+    def __init__(self, directory, server, ready_port=None):
         self.directory = directory
         [port] = processes.free_ports(1)
         self.upstream = Upstream()
@@ -109,7 +109,8 @@ class Site:
                 }
             )
         )
-        self.gateway = processes.Process("gateway", ["serve", "--config", str(self.file)], port, "/ready", directory)
+        serve = ["serve", "--config", str(self.file)]
+        self.gateway = processes.Process("gateway", serve, port, "/ready", directory, ready_port=ready_port)
 
     def stop(self):
         problems = self.gateway.stop() if self.gateway.alive() else []

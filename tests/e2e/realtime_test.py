@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import ssl
 
 import pytest
+from endings_test import Site
+from handover_test import write_certificate
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from harness import metrics, raw, waiting
+from harness import metrics, processes, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("wire")
 
@@ -108,3 +111,55 @@ def test_a_client_that_leaves_ends_the_upstream_connection(wire, request_id):
 def test_without_an_upgrade(wire):
     answer = raw.call(wire.address, "GET", "/v1/realtime?model=scripted", wire.bearer())
     assert answer.status == 426 and answer.json()["error"]["message"]
+
+
+@pytest.fixture(scope="module", name="secure")
+def make_secure(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("secure")
+    trusted = write_certificate(directory / "chain.pem", directory / "key.pem")
+    [admin_port] = processes.free_ports(1)
+    tls = {"certificate": str(directory / "chain.pem"), "key": str(directory / "key.pem")}
+    site = Site(directory, {"admin_listen": f"127.0.0.1:{admin_port}", "tls": tls}, admin_port)
+    site.context = ssl.create_default_context(cadata=trusted)
+    yield site
+    site.stop()
+
+
+def frame(opcode, payload):
+    """A client's, short and whole, under a mask of zeros."""
+    return bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+def receive(sock, count):
+    received = b""
+    while len(received) < count:
+        piece = sock.recv(count - len(received))
+        assert piece, f"it ended after {received!r}"
+        received += piece
+    return received
+
+
+@pytest.mark.parametrize("how", ["cuts-websocket", "aborts-websocket", "echo"])
+def test_over_tls_one_that_was_cut_looks_cut(secure, request_id, how):
+    upgrade = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
+    own = secure.headers(request_id, how if how != "echo" else None)
+    key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    plain = raw.connect(secure.gateway.address)
+    with secure.context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as sock:
+        sock.sendall(raw.request("GET", "/v1/realtime?model=plain", [*upgrade, key, *own]))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += receive(sock, 1)
+        assert head.startswith(b"HTTP/1.1 101")
+        sock.sendall(frame(1, b"hello"))
+        assert receive(sock, 7) == b"\x81\x05hello"
+        if how == "echo":
+            sock.sendall(frame(8, b"\x03\xe8"))
+            assert receive(sock, 4) == b"\x88\x02\x03\xe8"
+            assert sock.recv(1) == b"", "with close_notify"
+        else:
+            secure.upstream.release(request_id)
+            with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+                sock.recv(1)
+    line = secure.ended(request_id)
+    assert line.get("error_type") == (None if how == "echo" else "upstream_failed")

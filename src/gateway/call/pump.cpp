@@ -59,6 +59,11 @@ struct Side {
   End ended, broke, stuck;
 };
 
+// A Close frame has passed, either way.
+bool said_to_end(const PumpEnd& a, const PumpEnd& b) {
+  return (a.watch != nullptr && a.watch->closed()) || (b.watch != nullptr && b.watch->closed());
+}
+
 // Silence in one direction is no idleness while the other one talks.
 bool only_silent(const Error& error, const Joint& joint, base::Instant now) {
   return error.code == ErrorCode::deadline_exceeded && now < joint.last_moved + joint.idle_timeout;
@@ -109,14 +114,18 @@ Task<PumpResult> pump_both_ways(PumpEnd a, PumpEnd b, Duration idle_timeout, Can
   // What it does not take would stay with the kernel after an orderly close.
   if (joint.result.end == End::a_stuck) a.stream.reset_on_close();
   if (joint.result.end == End::b_stuck) b.stream.reset_on_close();
+  const bool in_order = said_to_end(a, b);
   const bool drained = joint.result.end == End::cancelled && cancellation.reason() == ErrorCode::cancelled;
+  bool told = false;
   if (drained && !joint.torn && b.watch != nullptr && b.watch->between_frames() && !b.watch->closed()) {
     // As much as the socket takes: nobody waits for it any more.
     const iovec buffer = net::buffer_of(a.good_bye);
-    (void)a.stream.try_write({&buffer, 1});
+    const net::IoResult result = a.stream.try_write({&buffer, 1});
+    told = result.status == net::IoStatus::ok && result.bytes == a.good_bye.size();
   }
-  a.stream.shutdown_write();
-  b.stream.shutdown_write();
+  // TLS says of an end whether it was meant, and nobody has said that this one is.
+  if (in_order || told) a.stream.shutdown_write();
+  if (in_order) b.stream.shutdown_write();
   co_return joint.result;
 }
 

@@ -39,7 +39,8 @@ struct PumpResult {
 };
 
 // Ends when one side closes or breaks, when nothing moved for `idle_timeout`, or when cancelled. The caller
-// closes the streams; one that is stuck is then reset.
+// closes the streams; one that is stuck is then reset. Ends them in order, as TLS knows it, only where a watch has seen
+// the end, or `good_bye` was said: what was cut looks cut to the other side, too.
 net::Task<PumpResult> pump_both_ways(PumpEnd a, PumpEnd b, base::Duration idle_timeout,
                                      net::Cancellation& cancellation);
 

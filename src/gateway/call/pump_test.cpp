@@ -11,6 +11,24 @@ using namespace std::chrono_literals;
 using http::Peer;
 using End = PumpResult::End;
 
+// A stream that tells whether it was ended in order.
+class Noting final : public net::Stream {
+ public:
+  Noting(std::unique_ptr<net::Stream> inner, bool& ended)
+      : Stream(inner->loop(), inner->readiness(), inner->peer()), inner_(std::move(inner)), ended_(ended) {}
+  net::IoResult try_read(std::span<char> buffer) override { return inner_->try_read(buffer); }
+  net::IoResult try_write(std::span<const iovec> buffers) override { return inner_->try_write(buffers); }
+  void shutdown_write() override {
+    ended_ = true;
+    inner_->shutdown_write();
+  }
+  void reset_on_close() override { inner_->reset_on_close(); }
+
+ private:
+  std::unique_ptr<net::Stream> inner_;
+  bool& ended_;
+};
+
 // Two connections joined in the middle; the test speaks both outer ends.
 struct Joined {
   net::sim::World world;
@@ -23,13 +41,16 @@ struct Joined {
 
   http::WebSocketWatch from_client;
   http::WebSocketWatch from_server;
+  bool client_ended = false;  // by the pump, in order
+  bool server_ended = false;
 
   explicit Joined(const net::sim::Faults& faults = {}, std::string_view early = {}, uint64_t seed = 1) : world(seed) {
     auto [client_end, near_client] = world.network().pair(faults);
     auto [near_server, server_end] = world.network().pair(faults);
     client = std::make_unique<Peer>(world, std::move(client_end));
     server = std::make_unique<Peer>(world, std::move(server_end));
-    tasks.spawn(run(std::move(near_client), std::move(near_server), early));
+    tasks.spawn(run(std::make_unique<Noting>(std::move(near_client), client_ended),
+                    std::make_unique<Noting>(std::move(near_server), server_ended), early));
   }
   ~Joined() { tasks.cancel_all(); }
 
@@ -151,7 +172,34 @@ TEST(Pump, AGoodByeIsSaidAtTheEndOfADrainWhereAFrameMayBegin) {
     joined.world.run_for(1ms);
     ASSERT_TRUE(joined.done);
     EXPECT_EQ(joined.client->receive(), test.good_bye ? "bye" : "") << test.said;
+    EXPECT_EQ(joined.client_ended, test.good_bye || test.said == kClose);
+    EXPECT_EQ(joined.server_ended, test.said == kClose);
   }
+}
+
+// TLS tells an end from a cut, and must not call one the other.
+TEST(Pump, OnlyWhatSaidThatItEndsIsEndedInOrder) {
+  constexpr std::string_view kFrame("\x81\x02hi", 4);
+  constexpr std::string_view kClose("\x88\x00", 2);
+  for (const bool by_client : {false, true}) {
+    for (const bool hard : {false, true}) {
+      for (const std::string_view last : {kFrame, kClose}) {
+        Joined joined;
+        Peer& leaves = by_client ? *joined.client : *joined.server;
+        Peer& stays = by_client ? *joined.server : *joined.client;
+        leaves.send(last);
+        EXPECT_EQ(stays.receive(), last);
+        hard ? leaves.reset() : leaves.close();
+        joined.world.run_for(1ms);
+        ASSERT_TRUE(joined.done);
+        EXPECT_EQ(joined.client_ended, last == kClose);
+        EXPECT_EQ(joined.server_ended, last == kClose);
+      }
+    }
+  }
+  Joined idle;
+  idle.world.run_for(31s);
+  EXPECT_TRUE(idle.done && !idle.client_ended && !idle.server_ended);
 }
 
 TEST(Pump, AnEndThatTakesNothingIsGivenUp) {
