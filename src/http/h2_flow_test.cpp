@@ -227,6 +227,39 @@ TEST_P(H2Flow, UnreadBodyStopsAtTheWindow) {
   });
 }
 
+// The session has it, the client's end of the connection does not: whoever leaves then has not got it.
+TEST(H2FlowSimulated, AnAnswerThatOnlyTheSessionHasIsNotWhole) {
+  for (const bool reads : {false, true}) {
+    std::optional<bool> whole;
+    std::optional<ErrorCode> reason;
+    TestWorld world(Backend::simulation, [&](ServerExchange& exchange) -> Task<void> {
+      (void)co_await net::sleep_for(exchange.loop(), 10ms);
+      co_await respond(exchange, 200, std::string(30'000, 'x'));
+      if (exchange.cancellation().cancelled()) reason = exchange.cancellation().reason();
+      whole = exchange.ended();
+    });
+    net::sim::Faults faults;
+    faults.to_client.capacity_min = faults.to_client.capacity_max = 1000;
+    world.simulation->network().set_faults(faults);
+    world.run([&]() -> Task<void> {
+      TestPeer peer(co_await world.connect());
+      co_await peer.greet();
+      co_await peer.send_request(1, request_fields("GET", "/"));
+      co_await world.pause(1s);
+      EXPECT_FALSE(whole.has_value()) << "it waits for the client";
+      for (TestFrame data; reads && (data.flags & kEndStream) == 0;) {
+        data = co_await peer.next_of(FrameType::data, 1);
+        EXPECT_TRUE(data.arrived);
+        if (!data.arrived) break;
+      }
+      peer.close();
+      EXPECT_TRUE(co_await world.until([&] { return whole.has_value(); }));
+    });
+    EXPECT_EQ(whole, reads);
+    EXPECT_EQ(reason.has_value(), !reads);
+  }
+}
+
 // More bodies at once than a connection may hold: they take turns, and all get through.
 TEST(H2FlowSimulated, BodiesOfAConnectionTakeTurns) {
   constexpr size_t kBytes = 9 << 20;

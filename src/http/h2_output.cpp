@@ -54,6 +54,7 @@ void H2Session::gather() {
 
 void H2Session::gather_inline(std::string_view bytes) {
   gathered_.append(bytes);
+  gathered_bytes_ += bytes.size();
   batch_bytes_ += bytes.size();
   if (segments_.empty() || segments_.back().external != nullptr) segments_.push_back({nullptr, 0});
   segments_.back().bytes += bytes.size();
@@ -62,6 +63,7 @@ void H2Session::gather_inline(std::string_view bytes) {
 // The piece stays where it is if it can be written before the caller goes on.
 void H2Session::gather_view(std::string_view bytes) {
   if (corked_ || bytes.size() <= kCopiedBytesMax) return gather_inline(bytes);
+  gathered_bytes_ += bytes.size();
   batch_bytes_ += bytes.size();
   segments_.push_back({bytes.data(), bytes.size()});
 }
@@ -87,6 +89,7 @@ void H2Session::write_gathered() {
     if (result.status == IoStatus::error) return write_failed(result.error);
     if (result.status == IoStatus::eof) return write_failed({ErrorCode::closed, "write", 0});
     written += result.bytes;
+    taken_bytes_ += result.bytes;
     if (result.bytes < bytes) return keep_rest(written);
   }
   gathered_.clear();
@@ -128,7 +131,7 @@ Task<void> H2Session::drain_output() {
         co_return;
       }
       unsent.remove_prefix(*count);
-      late_bytes_ += *count;
+      taken_bytes_ += *count;
       patience.took(*count, loop().now());
     }
     out_.clear();

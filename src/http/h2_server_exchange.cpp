@@ -270,12 +270,16 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
   }
   response_ended_ = end;
   connection_.flush();
-  if (outgoing_.done() && !connection_.blocked()) co_return Result<void>{};
+  if (outgoing_.done() && !connection_.blocked() && !connection_.write_broken()) co_return Result<void>{};
 
   outgoing_.own();
   auto drained = co_await drain();
-  if (drained) co_return drained;
-  if (!outgoing_.done()) response_ended_ = false;
+  // What had gone to the session alone when the connection broke is gone; what the socket has is on its way, however
+  // much of other streams still waited.
+  if (end && connection_.taken_bytes() >= end_position()) co_return Result<void>{};
+  if (drained && !end) co_return drained;
+  if (drained) drained = fail(ErrorCode::closed, "response");
+  response_ended_ = false;
   body_bytes_written_ -= std::min<uint64_t>(bytes, outgoing_.left());
   cancellation_.cancel(drained.error().code);
   abort();
@@ -287,11 +291,11 @@ Task<Result<void>> H2ServerExchange::write(std::span<const iovec> data, bool end
 Task<Result<void>> H2ServerExchange::drain() {
   while (!outgoing_.done() || connection_.blocked()) {
     const size_t left = outgoing_.left();
-    const uint64_t late = connection_.late_bytes();
+    const uint64_t late = connection_.taken_bytes();
     const net::Wait wait{loop().now() + connection_.options().write_timeout, &cancellation_};
     Result<void> waited =
         outgoing_.done() ? co_await connection_.unblocked().wait(wait) : co_await progress_.wait(wait);
-    const uint64_t taken = left > 0 ? left - outgoing_.left() : connection_.late_bytes() - late;
+    const uint64_t taken = left > 0 ? left - outgoing_.left() : connection_.taken_bytes() - late;
     if (!waited && waited.error().code == ErrorCode::deadline_exceeded && taken >= net::kLeastTaken &&
         !cancellation_.cancelled()) {
       continue;

@@ -212,6 +212,10 @@ class H2Callbacks {
   // A reset that was the peer's doing counts as one of its own.
   static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
     H2Session& self = session_of(user_data);
+    const bool carries_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (carries_end && ends_stream(frame)) {
+      if (H2Stream* stream = stream_of(session, frame->hd.stream_id)) stream->end_position_ = self.gathered_bytes_;
+    }
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
       self.error_ = {ErrorCode::protocol, "HTTP/2 peer broke the protocol", 0};
     }

@@ -56,6 +56,8 @@ class H2Stream : public base::ListNode {
 
   int32_t id() const { return id_; }
   bool open() const { return open_; }  // nghttp2 knows it and will send events
+  // Where in the session's output its last byte ends, once END_STREAM has been gathered.
+  uint64_t end_position() const { return end_position_; }
 
  protected:
   H2Outgoing outgoing_;
@@ -77,6 +79,7 @@ class H2Stream : public base::ListNode {
   virtual void on_sent() = 0;  // outgoing_ is done()
 
   int32_t id_ = 0;
+  uint64_t end_position_ = UINT64_MAX;
   bool open_ = false;
 };
 
@@ -120,8 +123,10 @@ class H2Session {
   // Output waits for the socket. `unblocked` is notified when it does not any more, and when the session ends.
   bool blocked() const { return blocked_; }
   net::Signal& unblocked() { return unblocked_; }
-  // What the socket has taken, since the session began, of output that waited.
-  uint64_t late_bytes() const { return late_bytes_; }
+  // How much of its output the socket has taken since the session began.
+  uint64_t taken_bytes() const { return taken_bytes_; }
+  // Nothing more can be written, and what waited for the socket is gone.
+  bool write_broken() const { return write_broken_; }
 
   // Head of a response, or an interim one. `body`: DATA follows from the stream's outgoing_.
   base::Result<void> submit_response(H2Stream& stream, std::span<const H2Field> fields, bool body);
@@ -204,8 +209,9 @@ class H2Session {
   std::string gathered_;  // frame headers, control frames and small pieces of data
   std::vector<Segment> segments_;
   size_t batch_bytes_ = 0;
-  std::string out_;  // what the socket did not take
-  uint64_t late_bytes_ = 0;
+  std::string out_;              // what the socket did not take
+  uint64_t gathered_bytes_ = 0;  // since the session began
+  uint64_t taken_bytes_ = 0;     // of them, by the socket
   net::Signal unblocked_;
   bool corked_ = false;
   bool blocked_ = false;
