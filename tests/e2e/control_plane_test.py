@@ -459,7 +459,7 @@ def test_the_file_wins(site, walked):
         waiting.until(lambda: site.call("the-key-of-the-file", "gpt-4-turbo").status == 200, "the file's key is good")
         assert site.call(key, "gpt-4-turbo").status == 401
         said = "the configuration file has one of the same name"
-        waiting.until(lambda: said in site.gateway.text(), "the log says so")
+        site.gateway.said(said)
         shown = json.loads(site.cli("vkey", "show", "both", "--json"))
         assert shown["source"] == "file"
         listed = [each for each in json.loads(site.cli("vkey", "list", "--json")) if each["name"] == "both"]

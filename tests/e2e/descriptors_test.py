@@ -32,7 +32,7 @@ def test_clients_that_say_nothing_keep_nobody_out(world, acceptor):
     world.write_config(server=f'acceptor = "{acceptor}"')
     limit = ["bash", "-c", f'ulimit -n {OPEN_FILES}; exec "$0" "$@"']
     world.serve(prefix=limit)
-    [told] = world.told("limit of open files")
+    [told] = until(lambda: [line for line in world.lines() if "limit of open files" in line["msg"]], "it is told")
     assert told["level"] == "warn" and told["open_files"] == OPEN_FILES
     assert told["client_connections"] < OPEN_FILES / 2 and told["max_connections"] == 20_000
     kept = world.connection()

@@ -86,7 +86,7 @@ key = "the-key-of-the-file"
     site.start()
     assert site.call("the-key-of-the-file", "file-model").status == 200
     assert site.call(site.key, "m").status == 401
-    waiting.until(lambda: "the objects of the store cannot be read" in site.gateway.text(), "the log says so")
+    site.gateway.said("the objects of the store cannot be read")
     assert "put the copy back" in site.cli("status")
     ready = raw.call(site.address, "GET", "/ready")
     assert ready.status == 200 and ready.json()["warning"] == "the objects of the store cannot be read"
@@ -100,7 +100,7 @@ def test_a_master_key_that_goes_while_the_gateway_runs_is_noticed(site):
     master = site.directory / "data" / "master.key"
     kept = master.with_name("kept")
     master.rename(kept)
-    waiting.until(lambda: "master key's file is gone" in site.gateway.text(), "the log says so")
+    site.gateway.said("master key's file is gone")
     assert "put the copy back" in site.cli("status")
     assert raw.call(site.address, "GET", "/ready").json()["warning"] == "the store's master key is gone"
     assert site.call(site.key, "m").status == 200, "what is loaded serves on"

@@ -166,10 +166,6 @@ key = "{KEY}"
     def text(self):
         return written(self.log)
 
-    def told(self, message):
-        """The lines of its log with that in their message, of which there will be one."""
-        return until(lambda: [line for line in self.lines() if message in line["msg"]], f"the log says: {message}")
-
     def lines(self):
         return self.records()
 

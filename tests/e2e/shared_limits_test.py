@@ -243,7 +243,7 @@ def test_a_process_does_not_wait_long_for_a_redis_that_is_frozen(world, server):
     began = time.monotonic()
     world.stop(gateway)
     assert time.monotonic() - began < 15, "less than the time-out"
-    assert "Redis did not take what was used last" in gateway.text()
+    gateway.said("Redis did not take what was used last")
 
 
 @contextlib.contextmanager
@@ -286,20 +286,32 @@ def test_calls_at_the_same_time_are_shared(slow_world, server):
 
 
 def test_calls_of_a_gateway_that_was_killed_and_without_redis(slow_world, server):
-    sections = {"keys": keys(("k", {"concurrency": 2})), "redis": {"url": server.url, "timeout": "500ms"}}
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"concurrency": 2}) for name in [*tries, "k"]))}
+    sections["redis"] = {"url": server.url, "timeout": "500ms"}
     gateways = [slow_world.gateway(f"gateway-{i}", **sections) for i in range(2)]
-    with streams(gateways[1:], "k", 1) as first:
-        assert first == [200]
-    time.sleep(3)  # idle now, and knows all the same
-    with streams(gateways[:1], "k", 2):
-        time.sleep(2)
-        with streams(gateways[1:], "k", 1) as refused:
-            assert refused == [429]
-        slow_world.kill(gateways[0])
-        time.sleep(4)
-        with streams(gateways[1:], "k", 3) as statuses:
-            assert statuses == [200, 200, 429], "forgotten after three seconds"
-    gateways[0] = slow_world.again(gateways[0])
+    names = iter(tries)
+
+    def forgotten():
+        name = next(names)
+        with streams(gateways[1:], name, 1) as first:
+            assert first == [200]
+        time.sleep(3)  # idle now, and knows all the same
+        try:
+            with streams(gateways[:1], name, 2):
+                time.sleep(2)
+                with streams(gateways[1:], name, 1) as refused:
+                    assert refused == [429]
+                slow_world.kill(gateways[0])
+                time.sleep(4)
+                with streams(gateways[1:], name, 3) as statuses:
+                    assert statuses == [200, 200, 429], "forgotten after three seconds"
+        finally:
+            if not gateways[0].alive():
+                gateways[0] = slow_world.again(gateways[0])
+
+    # Redis is not waited for: where it is late, each lets in what it may itself.
+    waiting.undisturbed(forgotten, len(tries))
     with streams(gateways[:1], "k", 2):
         server.stop()
         time.sleep(5)
