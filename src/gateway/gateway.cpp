@@ -148,6 +148,10 @@ std::string Gateway::open_shared_limits() {
           .report = [&log](std::string_view message,
                            const base::Error& error) { log.warn(message, {{"error", error}}); }},
       snapshot_);
+  if (!shared_limits_->wait_until_known(control::SharedLimits::kFirstAnswerLimit)) {
+    log.warn("Redis has not said yet what other gateways have used; until it does this one counts for itself",
+             {{"waited_ms", control::SharedLimits::kFirstAnswerLimit}});
+  }
   return {};
 }
 

@@ -14,6 +14,8 @@ from harness import governed, raw, redis, waiting
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "src" / "control" / "sharing"
 chat, keys = governed.chat, governed.keys
+# What a gateway says that was ready before Redis had answered.
+UNKNOWN = "Redis has not said yet what other gateways have used"
 
 
 @pytest.fixture
@@ -221,17 +223,56 @@ def test_a_budget_that_is_used_up_stays_so_when_redis_forgets_it_and_a_gateway_r
         gateways[0] = world.again(gateways[0])
         server.start()
         time.sleep(3)
-    # Nobody waits for Redis: what is asked before its first answer is let in.
+    # It is ready when it knows, unless Redis lets it wait for too long: then what is asked before an answer is let in.
     early = 0
     while chat(gateways[0], "k-client-key", max_tokens=20).status == 200:
         early += 1
         assert early <= 3, "it does not learn what the others know"
         time.sleep(0.2)
+    if early:
+        waiting.until(lambda: UNKNOWN in gateways[0].text(), "it has begun without Redis", 10)
     for _ in range(5):
         assert chat(gateways[0], "k-client-key", max_tokens=20).status == 429
     if early == 0:
         assert spent(gateways) == paid
     booked_is_spent(server, gateways)
+
+
+def test_a_used_up_budget_refuses_the_first_call_of_gateways_that_nobody_has_called(world, server):
+    # One that runs all the while, and one that is started afterwards. Each has a ledger of its own.
+    limits = {"budget": "0.002", "budget_period": "day", "time_zone": governed.far_from_midnight()}
+    tries = [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, limits) for name in tries)), "redis": patient(server)}
+    gateways = [world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    names = iter(tries)
+
+    def known():
+        name = next(names)
+        while chat(gateways[0], f"{name}-client-key", max_tokens=20).status == 200:
+            pass
+        paid = spent(gateways)
+        waiting.until(lambda: sum(server.budgets().values()) == paid, "it is booked")
+        time.sleep(2)
+        gateways.append(world.gateway(f"new-{name}", **sections))
+        for gateway in (gateways[1], gateways[-1]):
+            refused = chat(gateway, f"{name}-client-key", max_tokens=20)
+            assert refused.status == 429, refused.body
+            assert refused.json()["error"]["code"] == "insufficient_quota"
+
+    waiting.undisturbed(known, len(tries))
+
+
+def test_a_gateway_is_ready_when_redis_has_answered_or_after_a_second(world, server):
+    sections = {"keys": keys(("k", steady_limits())), "redis": {"url": server.url, "timeout": "20s"}}
+    world.gateway(**sections)
+    server.freeze()
+    began = time.monotonic()
+    late = world.gateway("late", **sections)
+    assert time.monotonic() - began > 1
+    waiting.until(lambda: UNKNOWN in late.text(), "it is said")
+    assert chat(late, "k-client-key").status == 200
+    server.thaw()
+    booked_is_spent(server, [late], 0)
 
 
 def test_a_process_does_not_wait_long_for_a_redis_that_is_frozen(world, server):
@@ -283,6 +324,25 @@ def test_calls_at_the_same_time_are_shared(slow_world, server):
                 assert elsewhere == [429] * 2
 
     waiting.undisturbed(shared, len(tries))
+
+
+def test_calls_of_others_count_for_a_gateway_that_has_had_none(slow_world, server):
+    limit, tries = 2, [f"k{number}" for number in range(4)]
+    sections = {"keys": keys(*((name, {"concurrency": limit}) for name in tries)), "redis": patient(server)}
+    gateways = [slow_world.gateway(f"gateway-{i}", **sections) for i in range(2)]
+    names = iter(tries)
+
+    def known():
+        name = next(names)
+        with streams(gateways[:1], name, limit) as statuses:
+            assert statuses == [200] * limit
+            time.sleep(2)
+            new = slow_world.gateway(f"new-{name}", **sections)
+            for gateway in (gateways[1], new):
+                with streams([gateway], name, 1) as elsewhere:
+                    assert elsewhere == [429]
+
+    waiting.undisturbed(known, len(tries))
 
 
 def test_calls_of_a_gateway_that_was_killed_and_without_redis(slow_world, server):

@@ -41,15 +41,39 @@ bool ScopeTally::is_used(const admission::Meter& meter) {
          meter.period_end.load(std::memory_order_relaxed) != 0;
 }
 
+namespace {
+
+std::string key_of(const Scope& scope, std::string_view prefix) {
+  return std::string(prefix) + "v2:" + std::string(to_string(scope.kind)) + ":" + std::to_string(scope.identity) + ":";
+}
+
+std::string budget_key(const std::string& key, int64_t period_end) {
+  return key + "budget:" + std::to_string(period_end);
+}
+
+std::string running_key(const std::string& key) {
+  return key + "running";
+}
+
+}  // namespace
+
+std::vector<std::string> ScopeTally::keys_of_others(const Scope& scope, std::string_view prefix, int64_t wall) {
+  const std::string key = key_of(scope, prefix);
+  const admission::CompiledLimits& limits = scope.compiled();
+  std::vector<std::string> keys;
+  if (limits.has_budget) keys.push_back(budget_key(key, limits.period.end_of_period(wall)));
+  if (limits.concurrency != 0) keys.push_back(running_key(key));
+  return keys;
+}
+
 ScopeTally::ScopeTally(const Scope& scope, std::string_view prefix, std::string gateway, const Baseline& baseline)
     : identity_(scope.identity),
+      key_(key_of(scope, prefix)),
       gateway_(std::move(gateway)),
       set_(scope.set),
       meter_(scope.meter),
       taken_(baseline.taken),
-      budget_(baseline.restored, baseline.charged) {
-  key_ = std::string(prefix) + "v2:" + std::string(to_string(scope.kind)) + ":" + std::to_string(identity_) + ":";
-}
+      budget_(baseline.restored, baseline.charged) {}
 
 Nanoseconds ScopeTally::window_of(size_t window) const {
   const admission::CompiledLimits& limits = set_->compiled;
@@ -127,10 +151,13 @@ void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, 
   remind(tally, now, telling, questions);
 }
 
-bool ScopeTally::wants_reminder(Nanoseconds now, int64_t wall) const {
+bool ScopeTally::has_period(int64_t wall) const {
   const auto periods = budget_.periods();
-  const bool has_period = set_->compiled.has_budget && !periods.empty() && periods.back().end > wall;
-  return (has_period || set_->compiled.concurrency != 0) && now - reminded_ >= kRemindAfter;
+  return set_->compiled.has_budget && !periods.empty() && periods.back().end > wall;
+}
+
+bool ScopeTally::wants_reminder(Nanoseconds now, int64_t wall) const {
+  return (has_period(wall) || set_->compiled.concurrency != 0) && now - reminded_ >= kRemindAfter;
 }
 
 void ScopeTally::remind(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, Telling& telling,
@@ -167,7 +194,7 @@ void ScopeTally::ask_window(size_t window, Nanoseconds now, Telling& telling) co
 
 void ScopeTally::ask_running(Telling& telling) const {
   const std::array<std::string, 2> arguments = {gateway_, std::to_string(running_)};
-  telling.call(Telling::Script::running, key_ + "running", arguments);
+  telling.call(Telling::Script::running, running_key(key_), arguments);
 }
 
 void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling) const {
@@ -178,10 +205,11 @@ void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling)
                                                 std::to_string(period.sum),
                                                 period.memory,
                                                 std::to_string(period.end + BudgetTally::kKeptSeconds)};
-  telling.call(Telling::Script::budget, key_ + "budget:" + std::to_string(period.end), arguments);
+  telling.call(Telling::Script::budget, budget_key(key_, period.end), arguments);
 }
 
 void ScopeTally::take(const Question& question, const RespValue& answer, Nanoseconds now) {
+  heard_ever_ = true;
   switch (question.of) {
     case Question::Of::window: return take_window(question, answer, now);
     case Question::Of::budget: return take_period(question, answer);

@@ -52,6 +52,9 @@ class ScopeTally {
   }
   // Whether the meter has ever been used.
   static bool is_used(const admission::Meter& meter);
+  // The keys in Redis that say what others have of a scope without this process: its budget, its calls at the same
+  // time. `wall` in seconds since 1970.
+  static std::vector<std::string> keys_of_others(const Scope& scope, std::string_view prefix, int64_t wall);
 
   // `prefix` begins all keys, `gateway` is the name under which this tally tells: no other tally of any process has it.
   ScopeTally(const Scope& scope, std::string_view prefix, std::string gateway, const Baseline& baseline);
@@ -63,8 +66,12 @@ class ScopeTally {
   // What was used since the last time, as used now. `number` grows from call to call, `wall` in seconds since 1970.
   void collect(uint64_t number, admission::Nanoseconds now, int64_t wall);
   bool untold() const;
-  // Something is to be told, or somebody may want to know.
-  bool wants(admission::Nanoseconds now) const { return now - used_ < kIdleAfter || untold(); }
+  // Something is to be told, or somebody may want to know, or nothing has been heard yet.
+  bool wants(admission::Nanoseconds now) const { return now - used_ < kIdleAfter || !heard_ever_ || untold(); }
+  // Redis has answered once.
+  bool heard_ever() const { return heard_ever_; }
+  // A budget has a period that is not over. `wall` in seconds since 1970.
+  bool has_period(int64_t wall) const;
   // Nobody asked for so long what a budget whose period is not over has spent, or how many calls others have. `wall` in
   // seconds since 1970.
   bool wants_reminder(admission::Nanoseconds now, int64_t wall) const;
@@ -102,6 +109,7 @@ class ScopeTally {
   int64_t running_told_ = 0;          // as Redis has it
   uint64_t asked_ = 0;                // calls that began or were refused, ever
   admission::Nanoseconds heard_ = 0;  // when others' were
+  bool heard_ever_ = false;
   admission::Nanoseconds used_ = -kIdleAfter;
   admission::Nanoseconds reminded_ = -kRemindAfter;  // or asked
 };

@@ -36,6 +36,7 @@ SharedLimits::SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Sn
       snapshot_(std::move(snapshot)),
       identity_(random_identity()),
       tallies_(snapshot_->scopes.size()) {
+  survey_.adopt(*snapshot_, nullptr);
   // What was restored from the ledger has been told by the process that spent it.
   for (size_t i = 0; i < tallies_.size(); ++i) {
     const Scope& scope = snapshot_->scopes[i];
@@ -67,6 +68,10 @@ void SharedLimits::run() {
   }
 }
 
+bool SharedLimits::wait_until_known(base::Duration limit) {
+  return on_known_.get_future().wait_for(limit) == std::future_status::ready;
+}
+
 void SharedLimits::adopt(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)]() mutable { take_snapshot(std::move(snapshot)); });
 }
@@ -77,6 +82,9 @@ SharedLimits::Tally SharedLimits::make_tally(const Scope& scope, const ScopeTall
 }
 
 void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  // What was used until now for the first time has a tally then, and so is told.
+  collect();
+  survey_.adopt(*snapshot, snapshot_.get());
   std::unordered_map<uint64_t, Tally> known;
   for (auto* const tallies : {&tallies_, &leaving_}) {
     for (Tally& tally : *tallies) {
@@ -103,9 +111,13 @@ void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   for (auto& [identity, tally] : known) leaving_.push_back(std::move(tally));
 }
 
+int64_t SharedLimits::wall() const {
+  return std::chrono::floor<std::chrono::seconds>(loop_.wall_now()).time_since_epoch().count();
+}
+
 void SharedLimits::collect() {
   collected_at_ = now();
-  const int64_t wall = std::chrono::floor<std::chrono::seconds>(loop_.wall_now()).time_since_epoch().count();
+  const int64_t wall = this->wall();
   ++collected_;
   for (size_t i = 0; i < tallies_.size(); ++i) {
     Tally& tally = tallies_[i];
@@ -135,13 +147,17 @@ Task<void> SharedLimits::collect_forever() {
 }
 
 Task<void> SharedLimits::tell_until_the_end() {
+  auto first_tries = kFirstAnswerLimit / kFirstRetryInterval;
   while (true) {
     const bool is_end = ending_;  // and so nothing is used behind this
     collect();
     const auto told = co_await tell();
     note(told);
     if (is_end && (!told || !untold())) break;
-    if (!ending_) co_await pause(told ? kTellInterval : kRetryInterval);
+    if (ending_) continue;
+    const bool is_awaited = !known_ && first_tries-- > 0;
+    if (!told) co_await pause(is_awaited ? kFirstRetryInterval : kRetryInterval);
+    if (told && survey_.complete()) co_await pause(kTellInterval);
   }
   loop_.stop();
 }
@@ -189,7 +205,7 @@ void SharedLimits::ask(Nanoseconds now) {
 
 // So that a Redis that has lost a sum gets it back of those who know it, whoever else calls meanwhile.
 void SharedLimits::remind(Nanoseconds now) {
-  const int64_t wall = std::chrono::floor<std::chrono::seconds>(loop_.wall_now()).time_since_epoch().count();
+  const int64_t wall = this->wall();
   const size_t count = tallies_.size();
   size_t reminded = 0;
   for (size_t seen = 0; seen < count && reminded < kRemindersPerExchangeMax; ++seen) {
@@ -202,14 +218,68 @@ void SharedLimits::remind(Nanoseconds now) {
   }
 }
 
+bool SharedLimits::is_survey_needed(const Scope& scope, const Tally& tally, int64_t wall) const {
+  const admission::CompiledLimits& limits = scope.compiled();
+  if (limits.has_budget && (tally == nullptr || !tally->has_period(wall))) return true;
+  return limits.concurrency != 0 && tally == nullptr;
+}
+
+void SharedLimits::survey(Nanoseconds now) {
+  looks_.clear();
+  const int64_t wall = this->wall();
+  const auto wants = [&](size_t scope) { return is_survey_needed(snapshot_->scopes[scope], tallies_[scope], wall); };
+  if (telling_.commands().size() >= kExchangeBytes) return;
+  for (const Survey::Item& item : survey_.next(now, wants)) {
+    const Scope& scope = snapshot_->scopes[item.scope];
+    for (const std::string& key : ScopeTally::keys_of_others(scope, options_.prefix, wall)) {
+      telling_.count_fields(key);
+      looks_.push_back({.item = item, .identity = scope.identity});
+    }
+  }
+}
+
+bool SharedLimits::is_at_hand(const Look& look) const {
+  const std::vector<Scope>& scopes = snapshot_->scopes;
+  return look.item.scope < scopes.size() && scopes[look.item.scope].identity == look.identity;
+}
+
+void SharedLimits::put_back_looks() {
+  std::vector<Survey::Item> items;
+  for (const Look& look : looks_) {
+    if (is_at_hand(look)) items.push_back(look.item);
+  }
+  survey_.put_back(items);
+}
+
+// Where others have something a tally asks what, with the next telling.
+void SharedLimits::take_survey(const Look& look, const RespValue& answer) {
+  if (answer.integer == 0 || !is_at_hand(look)) return;
+  const Scope& scope = snapshot_->scopes[look.item.scope];
+  Tally& tally = tallies_[look.item.scope];
+  if (!is_survey_needed(scope, tally, wall())) return;
+  if (scope.compiled().has_budget) admission::roll(*scope.meter, scope.compiled().period, wall());
+  if (tally == nullptr) tally = make_tally(scope, {});
+}
+
+void SharedLimits::note_known() {
+  const auto is_unheard = [](const Tally& tally) { return tally != nullptr && !tally->heard_ever(); };
+  if (known_ || !survey_.complete() || std::any_of(tallies_.begin(), tallies_.end(), is_unheard)) return;
+  known_ = true;
+  on_known_.set_value();
+}
+
 Task<Result<void>> SharedLimits::tell() {
   telling_ = {};
   questions_.clear();
   ask(now());
   remind(now());
-  if (questions_.empty()) telling_.ping();
+  survey(now());
+  if (telling_.count() == 0) telling_.ping();
   const auto answers = co_await client_.call(telling_.commands(), telling_.count(), options_.timeout);
-  if (!answers) co_return base::fail(answers.error());
+  if (!answers) {
+    put_back_looks();
+    co_return base::fail(answers.error());
+  }
   Result<void> result;
   for (size_t i = 0; i < answers->size(); ++i) {
     const RespValue& answer = (*answers)[i];
@@ -218,8 +288,11 @@ Task<Result<void>> SharedLimits::tell() {
       result = base::fail(base::ErrorCode::protocol, "Redis refuses a script");
     } else if (i < questions_.size()) {
       questions_[i].tally->take(questions_[i], answer, now());
+    } else if (i - questions_.size() < looks_.size()) {
+      take_survey(looks_[i - questions_.size()], answer);
     }
   }
+  note_known();
   co_return result;
 }
 

@@ -8,12 +8,17 @@
 // but they are numbers of a moment: nothing of them is booked, and a gateway that is not heard of for three seconds has
 // none.
 //
+// A process begins with asking what others have of each limit (survey.h), and its owner waits a moment for that: a
+// budget that others have used up is used up for its first call, too. Nobody waits for what a reload brings; it is
+// asked about with the next telling.
+//
 // Without Redis every gateway goes on by what it knows itself: each then allows up to the whole limit. What is used
 // meanwhile is booked once when Redis is back, at the time at which it was used (tally.h).
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,6 +26,7 @@
 
 #include "base/time.h"
 #include "control/sharing/scope_tally.h"
+#include "control/sharing/survey.h"
 #include "control/snapshot.h"
 #include "net/loop.h"
 #include "net/task.h"
@@ -43,6 +49,9 @@ class SharedLimits {
   static constexpr size_t kExchangeBytes = 1u << 20;
   // Of these, budgets that nobody uses just now: 2,500 a second, which Redis hardly notices.
   static constexpr size_t kRemindersPerExchangeMax = 50;
+  // How long the start of a process waits for what others have used; tried so often meanwhile.
+  static constexpr base::Duration kFirstAnswerLimit = std::chrono::seconds(1);
+  static constexpr base::Duration kFirstRetryInterval = std::chrono::milliseconds(100);
   // How long the end of a process waits for Redis to take the last use.
   static constexpr base::Duration kFarewellLimit = std::chrono::seconds(1);
 
@@ -52,6 +61,9 @@ class SharedLimits {
   SharedLimits(const SharedLimits&) = delete;
   SharedLimits& operator=(const SharedLimits&) = delete;
 
+  // Waits until it is known what others have used of the first snapshot's limits; false: not within the limit. Once;
+  // any thread but the sharing one.
+  bool wait_until_known(base::Duration limit);
   // From here on by this snapshot. The control thread.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   // Whether the last exchange succeeded. Any thread.
@@ -59,6 +71,10 @@ class SharedLimits {
 
  private:
   using Tally = std::shared_ptr<ScopeTally>;
+  struct Look {
+    Survey::Item item;
+    uint64_t identity;  // the snapshot may be another when the answer comes
+  };
 
   void run();
   void take_snapshot(std::shared_ptr<const Snapshot> snapshot);
@@ -72,6 +88,13 @@ class SharedLimits {
   net::Task<base::Result<void>> tell();
   void ask(admission::Nanoseconds now);
   void remind(admission::Nanoseconds now);
+  void survey(admission::Nanoseconds now);
+  bool is_survey_needed(const Scope& scope, const Tally& tally, int64_t wall) const;
+  bool is_at_hand(const Look& look) const;
+  void take_survey(const Look& look, const store::RespValue& answer);
+  void put_back_looks();
+  void note_known();
+  int64_t wall() const;
   void note(const base::Result<void>& told);
   admission::Nanoseconds now() { return loop_.precise_now().time_since_epoch().count(); }
 
@@ -87,6 +110,10 @@ class SharedLimits {
   admission::Nanoseconds collected_at_ = 0;
   Telling telling_;
   std::vector<ScopeTally::Question> questions_;
+  Survey survey_;
+  std::vector<Look> looks_;  // of this exchange, behind the questions
+  bool known_ = false;       // what others had used when the process began
+  std::promise<void> on_known_;
   size_t next_scope_ = 0;     // where the next exchange begins
   size_t next_reminder_ = 0;  // the same of those that are idle
   bool complained_ = false;

@@ -38,6 +38,11 @@ void Telling::call(Script script, std::string_view key, std::span<const std::str
   ++count_;
 }
 
+void Telling::count_fields(std::string_view key) {
+  store::append_command(commands_, std::array<std::string_view, 2>{"HLEN", key});
+  ++count_;
+}
+
 void Telling::ping() {
   store::append_command(commands_, std::array<std::string_view, 1>{"PING"});
   ++count_;

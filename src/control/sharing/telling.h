@@ -16,6 +16,8 @@ class Telling {
   enum class Script : uint8_t { window, budget, running };
 
   void call(Script script, std::string_view key, std::span<const std::string> arguments);
+  // How many fields a hash has: 0 where there is none.
+  void count_fields(std::string_view key);
   // Somebody must notice that Redis is gone, or back.
   void ping();
   const std::string& commands() const { return commands_; }
