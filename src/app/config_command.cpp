@@ -161,6 +161,7 @@ int run_import_litellm(const std::string& path, const std::string& output, std::
   const std::string target = output.empty() ? "the configuration" : output;
   if (const auto loaded = control::load_config(imported->toml, control::real_environment(target)); !loaded) {
     err << "it cannot be served by as it is:\n" << control::format_errors(loaded.error(), target);
+    return 2;
   }
   return 0;
 }

@@ -15,7 +15,7 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
 // Prints the effective configuration with defaults and origins, never a secret.
 int run_config_show(const std::string& path, std::ostream& out, std::ostream& err);
 // Writes what a configuration of LiteLLM says as one of ours to `out`, or to the file `output` where that is not empty,
-// and what it could not to `err`. 0: written, 1: not.
+// and what it could not to `err`. 0: written, 1: not, 2: written, but no gateway can serve by it as it is.
 int run_import_litellm(const std::string& path, const std::string& output, std::ostream& out, std::ostream& err);
 // Prints the tables of docs/configuration.md.
 int run_config_reference(std::ostream& out);

@@ -134,10 +134,10 @@ void add_config(CLI::App& app, Run& run) {
       config->add_subcommand("import-litellm", "Turn a configuration of LiteLLM's proxy into one of ours");
   litellm->add_option("file", *path, "LiteLLM's config.yaml")->required()->type_name("FILE");
   litellm->add_option("--output,-o", *output, "Where to write it, instead of standard output")->type_name("FILE");
-  litellm->footer("\nWhat has no counterpart is listed on standard error.");
-  litellm->callback([=, &run] {
-    run = [=] { return run_import_litellm(*path, *output, std::cout, std::cerr) == 0 ? kExitOk : kExitFailed; };
-  });
+  litellm->footer(
+      "\nWhat has no counterpart is listed on standard error.\nExit status: 0, the configuration is written and can be "
+      "served by; 1, it is not written; 2, it is written, and\nwhat has to be added first is said.");
+  litellm->callback([=, &run] { run = [=] { return run_import_litellm(*path, *output, std::cout, std::cerr); }; });
   config->add_subcommand("reference", "Print the tables of docs/configuration.md")->callback([&run] {
     run = [] { return run_config_reference(std::cout); };
   });

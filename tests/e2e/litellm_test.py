@@ -224,7 +224,8 @@ def test_an_import_that_cannot_be_served_by_says_so(tmp_path):
     target = tmp_path / "gateway.toml"
     command = [processes.binary(), "config", "import-litellm", str(source), "--output", str(target)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0 and "add service_account_file" in result.stderr, result.stderr
+    assert result.returncode == 2 and "add service_account_file" in result.stderr, result.stderr
+    assert "[[connections]]" in target.read_text()
     assert "it cannot be served by as it is" in result.stderr and str(target) in result.stderr, result.stderr
 
 

@@ -421,16 +421,22 @@ void Importer::add_aliases() {
   for (const auto& each : aliases) {
     const std::string alias = scalar(each.first);
     const std::string group = each.second.IsMap() ? scalar(each.second["model"]) : scalar(each.second);
+    const std::string place = "router_settings.model_group_alias." + alias;
     bool any = false;
+    bool limited = false;
     for (const auto& [name, fields] : originals) {
       if (name != group) continue;
       Fields copy = fields;
       copy.front().second = quote(alias);
+      limited = limited || std::ranges::any_of(copy, [](const auto& field) { return is_limit(field.first); });
       models_.emplace_back(alias, std::move(copy));
       any = true;
     }
     if (any) aliases_.emplace(alias, group);
-    if (!any) leave_out("router_settings.model_group_alias." + alias, "there is no model " + group);
+    if (!any) leave_out(place, "there is no model " + group);
+    if (!limited) continue;
+    leave_out(place, "limits belong to a name here: " + alias + " has those of " + group +
+                         " once more, so both together may use twice as much; lower them, or use one of the names");
   }
 }
 

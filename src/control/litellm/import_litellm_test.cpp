@@ -165,6 +165,28 @@ model_list:
   for (const auto& each : imported->left_out) EXPECT_EQ(each.find("model_list[1]"), std::string::npos) << each;
 }
 
+TEST(ImportLitellm, AnAliasOfALimitedModelSaysThatLimitsCountApart) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: limited
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a, rpm: 100}
+  - model_name: open
+    litellm_params: {model: openai/gpt-4o-mini, api_key: sk-a}
+router_settings:
+  model_group_alias: {other: limited, free: open}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  const auto config = TestWorld{.variables = {}, .files = {}}.load(imported->toml);
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->models.size(), 4u);
+  for (const ModelConfig& model : config->models) {
+    EXPECT_EQ(model.rpm, model.name == "limited" || model.name == "other" ? 100u : 0u) << model.name;
+  }
+  EXPECT_THAT(imported->left_out,
+              Contains(HasSubstr("model_group_alias.other: limits belong to a name here: other has those of limited")));
+  EXPECT_THAT(imported->left_out, testing::Not(Contains(HasSubstr("model_group_alias.free"))));
+}
+
 TEST(ImportLitellm, FallbacksRetriesAndPricesBecomeRoutesAndPrices) {
   const auto imported = import_litellm(R"yaml(
 model_list:

@@ -1,6 +1,8 @@
 // What LiteLLM calls what is called otherwise here, as data. Internal to the folder. Any thread.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace llmgw::control {
@@ -64,6 +66,9 @@ inline constexpr PolicyName kPolicies[] = {{"simple-shuffle", "weighted"},
 
 // Most in a minute, of one deployment there; here of all entries of a model's name.
 inline constexpr std::string_view kLimits[] = {"rpm", "tpm"};
+constexpr bool is_limit(std::string_view setting) {
+  return std::ranges::find(kLimits, setting) != std::end(kLimits);
+}
 
 // Lists of {model: [other models]}, and when they are tried.
 struct FallbackName {
