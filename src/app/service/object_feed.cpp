@@ -17,7 +17,7 @@ ObjectFeed::ObjectFeed(control::StoreAccess access) : access_(std::move(access))
       .connect = [this] { return access_.connect(); },
       .prepare = [this](store::ObjectStore& store) { return access_.prepare(store, now_ms()); },
       .saved_path = access_.saved_path(),
-      .on_loaded = [this](store::ObjectThread::Loaded loaded) { on_loaded(std::move(loaded)); },
+      .on_loaded = [this](store::ObjectThread::Loaded loaded) { return on_loaded(std::move(loaded)); },
       .on_state = [this](const base::Error* error) { on_state(error); }});
 }
 
@@ -29,7 +29,8 @@ void ObjectFeed::notify() {
   }
 }
 
-void ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
+// False without the master key, which may come back.
+bool ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
   auto secrets = access_.secrets(loaded.everything.objects);
   const std::lock_guard lock(mutex_);
   if (secrets) {
@@ -43,6 +44,7 @@ void ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
     news_.unreadable = access_.explain(secrets.error());
   }
   notify();
+  return secrets.has_value();
 }
 
 void ObjectFeed::on_state(const base::Error* error) {

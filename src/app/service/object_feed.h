@@ -48,7 +48,7 @@ class ObjectFeed {
   control::StoreAccess& access() { return access_; }
 
  private:
-  void on_loaded(store::ObjectThread::Loaded loaded);
+  bool on_loaded(store::ObjectThread::Loaded loaded);
   void on_state(const base::Error* error);
   void notify();
 

@@ -35,6 +35,8 @@ void Service::on_store_state(bool away, const std::string& reason) {
 }
 
 void Service::on_store_readable(std::string problem) {
+  // Each try says so again.
+  if (!problem.empty() && problem == store_unreadable_) return;
   if (!problem.empty()) {
     log().error("the objects of the store cannot be read; the old ones stay in force",
                 {{"store", feed_->place()}, {"reason", problem}});

@@ -52,13 +52,23 @@ void ObjectThread::poke(std::move_only_function<void()> done) {
   static_cast<void>(posted);
 }
 
+bool ObjectThread::offer(Loaded loaded) {
+  if (settings_.on_loaded(std::move(loaded))) {
+    unusable_for_ = base::Duration{0};
+    return true;
+  }
+  unusable_for_ = std::clamp(unusable_for_ * 2, kUnusableRetryMin, kUnusableRetryMax);
+  next_try_ = Clock::now() + unusable_for_;
+  return false;
+}
+
 void ObjectThread::lose(const base::Error& error) {
   store_.reset();
   next_connect_ = Clock::now() + kRetryInterval;
-  if (!loaded_any_ && !settings_.saved_path.empty()) {
+  if (!settings_.saved_path.empty() && (!loaded_any_ || wants_another_try())) {
     loaded_any_ = true;
     if (auto saved = read_saved_objects(settings_.saved_path)) {
-      settings_.on_loaded({.everything = std::move(*saved), .from_saved = true});
+      (void)offer({.everything = std::move(*saved), .from_saved = true});
     }
   }
   if (!said_away_) settings_.on_state(&error);
@@ -86,14 +96,16 @@ void ObjectThread::look() {
   next_look_ = started + kPollInterval;
   const auto revision = store_->revision();
   if (!revision) return lose(revision.error());
-  if (*revision == revision_) return;
+  const bool again = *revision == revision_;
+  if (again && !wants_another_try()) return;
   auto everything = store_->load_all();
   if (!everything) return lose(everything.error());
   revision_ = everything->revision;
   loaded_any_ = true;
   // A full disk must not keep what was loaded from being used; the next change tries again.
-  if (!settings_.saved_path.empty()) (void)save_objects(settings_.saved_path, *everything);
-  settings_.on_loaded({.everything = std::move(*everything), .from_saved = false});
+  if (!settings_.saved_path.empty() && !again) (void)save_objects(settings_.saved_path, *everything);
+  if (!again) unusable_for_ = base::Duration{0};
+  (void)offer({.everything = std::move(*everything), .from_saved = false});
   next_look_ = std::max(next_look_, Clock::now() + kRestFactor * (Clock::now() - started));
 }
 

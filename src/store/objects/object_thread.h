@@ -32,6 +32,10 @@ class ObjectThread {
   // How long a change may go unnoticed where the database announces none. A look costs one tiny query.
   static constexpr base::Duration kPollInterval = std::chrono::milliseconds(250);
   static constexpr base::Duration kRetryInterval = std::chrono::seconds(1);
+  // What was loaded and cannot be used, for want of a key that opens it, is loaded again after so long, each time after
+  // twice as long.
+  static constexpr base::Duration kUnusableRetryMin = std::chrono::seconds(1);
+  static constexpr base::Duration kUnusableRetryMax = std::chrono::minutes(1);
   // Loading is at most so much of this thread's time, when objects are many and change all the time: 1 in 3.
   static constexpr int kRestFactor = 2;
 
@@ -44,8 +48,8 @@ class ObjectThread {
     // What must be in a store before anything else is; after every connect.
     std::function<base::Result<void>(ObjectStore&)> prepare = [](ObjectStore&) { return base::Result<void>(); };
     std::string saved_path;  // empty: nothing is saved
-    // Something else than before was loaded.
-    std::function<void(Loaded loaded)> on_loaded;
+    // Something else than before was loaded. False: it cannot be used, and is offered again.
+    std::function<bool(Loaded loaded)> on_loaded;
     // The database went away (with the reason; what was saved has been loaded by then) or came back (without).
     std::function<void(const base::Error* error)> on_state = [](const base::Error*) {};
   };
@@ -77,6 +81,8 @@ class ObjectThread {
   void connect();
   void look();
   void lose(const base::Error& error);
+  bool offer(Loaded loaded);
+  bool wants_another_try() const { return unusable_for_ != base::Duration{0} && Clock::now() >= next_try_; }
   void wait(std::unique_lock<std::mutex>& lock);
   void notify();
 
@@ -86,6 +92,8 @@ class ObjectThread {
   int64_t revision_ = -1;
   bool loaded_any_ = false;
   bool said_away_ = false;
+  base::Duration unusable_for_{0};  // what was loaded last is offered again after so long; 0: it is in use
+  Clock::time_point next_try_{};
   Clock::time_point next_look_{};
   Clock::time_point next_connect_{};
 

@@ -15,13 +15,23 @@ constexpr auto kPatience = std::chrono::seconds(60);  // only a broken test wait
 // What a thread's callbacks said, for a test to wait on.
 class Ears {
  public:
-  void loaded(ObjectThread::Loaded loaded) {
+  bool loaded(ObjectThread::Loaded loaded) {
     std::lock_guard lock(mutex_);
+    if (unusable_ > 0) {
+      --unusable_;
+      return false;
+    }
     names_.clear();
     for (const Object& each : loaded.everything.objects) names_.push_back(each.name);
     from_saved_ = loaded.from_saved;
     ++loads_;
     changed_.notify_all();
+    return true;
+  }
+  // What is loaded cannot be used, so often.
+  void refuse(int times) {
+    std::lock_guard lock(mutex_);
+    unusable_ = times;
   }
   void state(bool away) {
     std::lock_guard lock(mutex_);
@@ -48,6 +58,7 @@ class Ears {
   bool from_saved_ = false;
   bool away_ = false;
   int loads_ = 0;
+  int unusable_ = 0;
 };
 
 class ObjectThreadTest : public BothDatabases {
@@ -55,7 +66,7 @@ class ObjectThreadTest : public BothDatabases {
   ObjectThread::Settings settings(Ears& ears, base::Duration limit = std::chrono::seconds(30)) {
     return {.connect = [this, limit] { return database_.open(limit); },
             .saved_path = directory_ + "/objects.saved",
-            .on_loaded = [&ears](ObjectThread::Loaded loaded) { ears.loaded(std::move(loaded)); },
+            .on_loaded = [&ears](ObjectThread::Loaded loaded) { return ears.loaded(std::move(loaded)); },
             .on_state = [&ears](const base::Error* error) { ears.state(error != nullptr); }};
   }
   static bool insert(ObjectStore* store, const std::string& name) {
@@ -74,6 +85,32 @@ class ObjectThreadTest : public BothDatabases {
 };
 INSTANTIATE_TEST_SUITE_P(Databases, ObjectThreadTest,
                          testing::Values(SqlSession::Kind::sqlite, SqlSession::Kind::postgres), database_name);
+
+TEST_P(ObjectThreadTest, WhatCannotBeUsedIsOfferedAgainWithoutAChange) {
+  insert_elsewhere("a");
+  Ears ears;
+  ears.refuse(2);
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({"a"}));
+}
+
+TEST_P(ObjectThreadTest, WhatWasSavedIsOfferedAgainWhileTheDatabaseIsAway) {
+  insert_elsewhere("a");
+  {
+    Ears ears;
+    ObjectThread thread(settings(ears));
+    ASSERT_TRUE(ears.hear_names({"a"}));
+  }
+  Ears ears;
+  ears.refuse(2);
+  auto without = settings(ears);
+  without.connect = [] {
+    return base::Result<std::unique_ptr<SqlSession>>(base::fail(base::ErrorCode::refused, "gone"));
+  };
+  ObjectThread thread(std::move(without));
+  EXPECT_TRUE(ears.hear_names({"a"}));
+  EXPECT_TRUE(ears.from_saved());
+}
 
 TEST_P(ObjectThreadTest, HearsOfChangesItsOwnAndOthers) {
   Ears ears;
