@@ -1,6 +1,7 @@
 #include "app/ledger_command.h"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -19,11 +20,15 @@
 namespace llmgw::app {
 namespace {
 
+using control::ReportColumn;
+
 struct LedgerArguments {
   Target target;
   std::string from;
   std::string to;
   std::string by = "key,model";
+  std::string zone;
+  std::array<std::string, control::kReportColumns> only;  // by column
   std::string format;
 };
 
@@ -52,13 +57,14 @@ std::expected<DataPlaces, std::string> places_of(const Target& target) {
   return data_places_of(path->path);
 }
 
-std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arguments) {
+std::expected<control::TimeSpan, std::string> span_of(const LedgerArguments& arguments,
+                                                      const base::TimeZone* zone = nullptr) {
   control::TimeSpan span;
   for (const auto& [text, bound] : {std::pair(&arguments.from, &span.from), std::pair(&arguments.to, &span.to)}) {
     if (text->empty()) continue;
-    const auto time = control::parse_timestamp(*text);
-    if (!time) return std::unexpected("'" + *text + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
-    *bound = time->seconds;
+    const auto time = control::parse_moment(*text, zone);
+    if (!time) return std::unexpected(time.error());
+    *bound = *time;
   }
   if (!arguments.to.empty() && span.to <= span.from) return std::unexpected("--to is not after --from");
   return span;
@@ -82,13 +88,20 @@ int run_report(const LedgerArguments& arguments) {
   if (!places) return complain(places.error(), kExitUsage);
   const auto columns = control::parse_report_columns(arguments.by);
   if (!columns) return complain(columns.error(), kExitUsage);
-  const auto span = span_of(arguments);
+  const auto zone = control::parse_zone(arguments.zone);
+  if (!zone) return complain(zone.error(), kExitUsage);
+  const auto span = span_of(arguments, zone->get());
   if (!span) return complain(span.error(), kExitUsage);
   auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
-  const auto rows = store->report({.by = *columns,
-                                   .from_quarter = span->from / control::kQuarterSeconds,
-                                   .to_quarter = span->to / control::kQuarterSeconds});
+  control::ReportQuery query{.by = *columns,
+                             .from_quarter = span->from / control::kQuarterSeconds,
+                             .to_quarter = span->to / control::kQuarterSeconds,
+                             .zone = *zone};
+  for (size_t i = 0; i < arguments.only.size(); ++i) {
+    if (!arguments.only[i].empty()) query.where.emplace_back(static_cast<ReportColumn>(i), arguments.only[i]);
+  }
+  const auto rows = store->report(query);
   if (!rows) return complain(describe(rows.error()), kExitFailed);
   control::write_report(*columns, *rows, format_of(arguments.format, control::LedgerFormat::table), std::cout);
   return kExitOk;
@@ -135,7 +148,7 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
     return added;
   };
   const auto add_span = [&](CLI::App* command) {
-    command->add_option("--from", arguments->from, "First moment: 2027-01-31 or 2027-01-31T12:00:00Z; UTC")
+    command->add_option("--from", arguments->from, "First moment: 2027-01-31 (of UTC) or 2027-01-31T12:00:00Z")
         ->type_name("TIME");
     command->add_option("--to", arguments->to, "First moment that is not meant any more")->type_name("TIME");
   };
@@ -143,14 +156,29 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
   add_span(report);
   report
       ->add_option("--by", arguments->by,
-                   "What to sum by: day, organization, team, user, key, model, provider, connection, tags")
+                   "What to sum by: day, organization, team, user, key, model, provider, connection, tags (all of a "
+                   "call together), tag (each: a call with three counts in three rows)")
       ->capture_default_str()
       ->type_name("NAMES");
+  for (const ReportColumn column :
+       {ReportColumn::organization, ReportColumn::team, ReportColumn::user, ReportColumn::key, ReportColumn::model,
+        ReportColumn::provider, ReportColumn::connection}) {
+    const std::string name(control::to_string(column));
+    report->add_option("--" + name, arguments->only[static_cast<size_t>(column)], "Only calls of this " + name)
+        ->type_name("NAME");
+  }
+  report->add_option("--tag", arguments->only[static_cast<size_t>(ReportColumn::tag)], "Only calls that have this tag")
+      ->type_name("TAG");
+  report
+      ->add_option("--tz", arguments->zone,
+                   "Time zone of days, and of --from and --to where they are dates; without it UTC")
+      ->type_name("ZONE");
   expect_one_of(report->add_option("--format,-f", arguments->format, "For people (the default) or for programs"),
                 {"table", "csv", "json"});
   report->footer(
       "\nExamples:\n  llm-gateway ledger report --by team,model --from 2027-01-01 --to 2027-02-01\n"
       "  llm-gateway ledger report --by day,key --format csv > january.csv\n"
+      "  llm-gateway ledger report --by tag,day --team search --tz Europe/Berlin\n"
       "Times are rounded down to a quarter of an hour.");
   CLI::App* records = add("export", "Every record that is kept, oldest first", &run_export);
   add_span(records);

@@ -384,7 +384,7 @@ def test_errors_say_what_was_expected(admin, method, path, body, status, says):
         ("audit?limit=many", "limit: expected a whole number from 1 to 999"),
         ("audit?before=0", "before: expected a whole number from 1 to"),
         ("audit?actor=me", "there is no parameter 'actor' here; it takes limit and before"),
-        ("spend?group=key", "there is no parameter 'group' here; it takes by, from, to, organization"),
+        ("spend?group=key", "there is no parameter 'group' here; it takes by, from, to, tz, organization"),
         ("spend?by=keys", "by: "),
         ("whoami?x=1", "there is no parameter 'x' here; it takes none"),
         ("health?x=1", "there is no parameter 'x' here; it takes none"),

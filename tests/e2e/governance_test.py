@@ -308,6 +308,16 @@ def test_a_database_that_does_not_answer_fails_no_call(world):
     waiting.until(lambda: governed.report(gateway)[0]["calls"] == "101", "all of them are summed up")
     assert "no fault found" in governed.ledger(gateway, "verify").stdout
 
+    def one(*arguments):
+        text = governed.ledger(gateway, "report", "--by", "tag", "--format", "csv", *arguments).stdout
+        return {row["tag"]: int(row["calls"]) for row in csv.DictReader(io.StringIO(text))}
+
+    assert one() == {"product:search": 5, "stage:test": 1, "run=a1": 1, "x": 1}, "one call in four rows"
+    assert one("--tag", "x") == {"product:search": 1, "stage:test": 1, "run=a1": 1, "x": 1}
+    assert one("--team", "search", "--model", "free-model", "--tz", "Asia/Tokyo") == {"product:search": 1}
+    assert one("--key", "nobody") == {} == one("--to", "2026-01-01", "--tz", "Europe/Berlin")
+    assert "no time zone 'Mars'" in governed.ledger(gateway, "report", "--tz", "Mars", check=False).stderr
+
 
 def test_killed_at_any_moment_every_complete_answer_has_its_record(world):
     gateway = world.gateway(keys=keys(("k", {})))

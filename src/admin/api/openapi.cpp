@@ -332,12 +332,15 @@ void Document::spend() {
   w_.key("parameters").begin_array();
   parameter(
       "by", "query", "string",
-      "What to sum by, separated by commas: day, organization, team, user, key, model, provider, connection, tags");
+      "What to sum by, separated by commas: day, organization, team, user, key, model, provider, connection, tags "
+      "(all of a call together), tag (each: a call with three counts in three rows)");
   parameter("from", "query", "string", "First moment: 2027-01-31 or 2027-01-31T12:00:00Z");
+  parameter("tz", "query", "string", "Time zone of days and dates, such as Europe/Berlin; UTC without it");
   parameter("to", "query", "string", "First moment that is not meant any more");
   for (const std::string_view name : {"organization", "team", "user", "key", "model", "provider", "connection"}) {
     parameter(name, "query", "string", "Only calls with this name, or the id of such an object");
   }
+  parameter("tag", "query", "string", "Only calls that have this tag");
   w_.end_array().key("responses").begin_object();
   answer("200", "The sums", "SpendList");
   errors();

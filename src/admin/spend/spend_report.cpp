@@ -26,7 +26,8 @@ constexpr Filter kFilters[] = {{"organization", ReportColumn::organization},
                                {"key", ReportColumn::key},
                                {"model", ReportColumn::model},
                                {"provider", ReportColumn::provider},
-                               {"connection", ReportColumn::connection}};
+                               {"connection", ReportColumn::connection},
+                               {"tag", ReportColumn::tag}};
 
 // Whether it is a name of something that there is. Models and providers are called as they were at the time.
 bool is_known(const ApiContext& context, const std::pair<ReportColumn, std::string>& filter) {
@@ -71,22 +72,21 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
     return api_error(403, "forbidden",
                      "the role " + std::string(role_name(request.actor.role)) + " may not read what was spent");
   }
-  std::vector<Parameter> known{{"by"}, {"from"}, {"to"}};
+  std::vector<Parameter> known{{"by"}, {"from"}, {"to"}, {"tz"}};
   for (const Filter& filter : kFilters) known.push_back({filter.parameter});
   if (const auto problem = query_problem(request.query, known)) return api_error(400, "invalid_request", *problem);
   const Query query(request.query);
   const auto by = control::parse_report_columns(query.text("by"));
   if (!by) return api_error(400, "invalid_request", "by: " + by.error());
-  control::ReportQuery report{.by = *by};
+  auto zone = control::parse_zone(query.text("tz"));
+  if (!zone) return api_error(400, "invalid_request", "tz: " + zone.error());
+  control::ReportQuery report{.by = *by, .zone = std::move(*zone)};
   for (const auto& [name, bound] : {std::pair("from", &report.from_quarter), std::pair("to", &report.to_quarter)}) {
     const std::string text = query.text(name);
     if (text.empty()) continue;
-    const auto time = control::parse_timestamp(text);
-    if (!time) {
-      return api_error(400, "invalid_request",
-                       std::string(name) + ": '" + text + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
-    }
-    *bound = time->seconds / control::kQuarterSeconds;
+    const auto time = control::parse_moment(text, report.zone.get());
+    if (!time) return api_error(400, "invalid_request", std::string(name) + ": " + time.error());
+    *bound = *time / control::kQuarterSeconds;
   }
   for (const Filter& filter : kFilters) {
     const std::string text = query.text(filter.parameter);

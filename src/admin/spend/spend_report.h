@@ -1,6 +1,7 @@
 // GET /admin/v1/spend: what calls used and cost, from the ledger's sums. `by`: columns of the report ("team,model");
-// `from`, `to`: times as in `llm-gateway ledger report`; organization, team, user, key, model, provider, connection:
-// only calls with that name, or the id of such an object. A team admin sees the own team's.
+// `from`, `to`, `tz`: times as in `llm-gateway ledger report`; organization, team, user, key, model, provider,
+// connection: only calls with that name, or the id of such an object; tag: only calls that have it. A team admin sees
+// the own team's.
 #pragma once
 
 #include <expected>

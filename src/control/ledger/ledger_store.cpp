@@ -1,7 +1,6 @@
 #include "control/ledger/ledger_store.h"
 
 #include <array>
-#include <map>
 
 namespace llmgw::control {
 
@@ -51,11 +50,6 @@ constexpr std::string_view kMoveMark =
 
 constexpr std::string_view kSelectMarks = "SELECT name, read_to, records, nano_dollars FROM ledger_segments";
 
-// The column of each ReportColumn; of a day the number, made a date afterwards.
-constexpr std::array<std::string_view, kReportColumns> kColumns = {"quarter / 96",  "organization_name", "team_name",
-                                                                   "user_name",     "key_name",          "model_name",
-                                                                   "provider_name", "connection_name",   "tags"};
-
 SegmentMark mark_of(const SqlRows& rows, size_t row) {
   return {.name = rows.text(row, 0),
           .offset = rows.integer(row, 1),
@@ -64,12 +58,6 @@ SegmentMark mark_of(const SqlRows& rows, size_t row) {
 }
 
 }  // namespace
-
-std::string_view to_string(ReportColumn column) {
-  static constexpr std::array<std::string_view, kReportColumns> kNames = {
-      "day", "organization", "team", "user", "key", "model", "provider", "connection", "tags"};
-  return kNames[static_cast<size_t>(column)];
-}
 
 Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   for (const std::string_view table : kTables) TRY_VOID(session->query(table));
@@ -136,46 +124,6 @@ Result<int64_t> LedgerStore::charged_since(uint64_t identity, int64_t quarter) {
                             "WHERE identity = $1 AND quarter >= $2",
                             {static_cast<int64_t>(identity), quarter}));
   return rows.integer(0, 0);
-}
-
-Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
-  std::string columns;
-  std::string groups;
-  for (size_t i = 0; i < query.by.size(); ++i) {
-    columns.append(kColumns[static_cast<size_t>(query.by[i])]).append(", ");
-    groups.append(i == 0 ? " GROUP BY " : ", ").append(std::to_string(i + 1));
-  }
-  std::string sql = "SELECT " + columns;
-  static constexpr std::array<std::string_view, 11> kSums = {"calls",     "failed",    "cancelled",   "unpriced",
-                                                             "estimated", "input",     "cache_read",  "cache_write",
-                                                             "output",    "reasoning", "nano_dollars"};
-  for (const std::string_view sum : kSums) {
-    sql.append(sum == kSums[0] ? "" : ", ").append("CAST(COALESCE(SUM(").append(sum).append("), 0) AS BIGINT)");
-  }
-  sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
-  std::vector<SqlValue> values = {query.from_quarter, query.to_quarter};
-  for (const auto& [column, name] : query.where) {
-    values.emplace_back(std::string_view(name));
-    sql.append(" AND ").append(kColumns[static_cast<size_t>(column)]).append(" = $" + std::to_string(values.size()));
-  }
-  sql.append(groups);
-  if (!groups.empty()) sql.append(" ORDER BY ").append(groups.substr(10));
-  TRY(rows, session_->query(sql, store::SqlValues(values)));
-  std::vector<ReportRow> report;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    ReportRow& to = report.emplace_back();
-    size_t column = 0;
-    for (; column < query.by.size(); ++column) to.names.push_back(rows.text(row, column));
-    for (int64_t RollupSums::* const sum :
-         {&RollupSums::calls, &RollupSums::failed, &RollupSums::cancelled, &RollupSums::unpriced,
-          &RollupSums::estimated, &RollupSums::input, &RollupSums::cache_read, &RollupSums::cache_write,
-          &RollupSums::output, &RollupSums::reasoning, &RollupSums::nano_dollars}) {
-      to.sums.*sum = rows.integer(row, column++);
-    }
-  }
-  // Without records a sum over everything is one row of nothing.
-  if (query.by.empty() && !report.empty() && report.front().sums.calls == 0) report.clear();
-  return report;
 }
 
 }  // namespace llmgw::control

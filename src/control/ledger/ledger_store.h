@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time_zone.h"
 #include "control/ledger/rollup.h"
 #include "store/sql/session.h"
 
@@ -23,9 +24,10 @@ struct SegmentMark {
   int64_t nano_dollars = 0;
 };
 
-// What a report sums by.
-enum class ReportColumn : uint8_t { day, organization, team, user, key, model, provider, connection, tags };
-inline constexpr size_t kReportColumns = 9;
+// What a report sums by. `tags` are all tags of a record together, `tag` each of them: a record with three tags counts
+// in three rows, one without any in that of no name.
+enum class ReportColumn : uint8_t { day, organization, team, user, key, model, provider, connection, tags, tag };
+inline constexpr size_t kReportColumns = 10;
 std::string_view to_string(ReportColumn column);
 
 struct ReportRow {
@@ -37,8 +39,9 @@ struct ReportQuery {
   std::vector<ReportColumn> by;
   int64_t from_quarter = 0;
   int64_t to_quarter = INT64_MAX;  // not included
-  // Only calls with these names; not by day.
+  // Only calls with these names, or with this one among their tags; not by day.
   std::vector<std::pair<ReportColumn, std::string>> where = {};
+  std::shared_ptr<const base::TimeZone> zone = nullptr;  // whose days are meant; null: UTC
 };
 
 class LedgerStore {
@@ -54,7 +57,7 @@ class LedgerStore {
   base::Result<void> forget(std::string_view segment);
   // Nano-dollars that a scope's budget has paid since a quarter.
   base::Result<int64_t> charged_since(uint64_t identity, int64_t quarter);
-  // Sorted by the columns asked for. Days are those of UTC.
+  // Sorted by the columns asked for. A day is its number since 1970.
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
   bool broken() const { return session_->broken(); }
 

@@ -241,6 +241,70 @@ TEST_F(LedgerTest, NewestRecordsAndChosenSums) {
   EXPECT_TRUE(one->empty());
 }
 
+TEST_F(LedgerTest, ACallCountsInEachOfItsTags) {
+  auto ledger = start();
+  const auto call = [&](std::string_view tags, int64_t nano) {
+    LedgerRecord record = record_of("k", nano);
+    record.text(LedgerText::tags) = tags;
+    ledger->writer(0).append(record);
+  };
+  call("run:1,search", 1);
+  call("search", 10);
+  call("", 100);
+  call("research,100%", 1000);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto sums = [&](const ReportQuery& query) {
+    std::map<std::string, int64_t> sums;
+    const auto rows = store->report(query);
+    EXPECT_TRUE(rows);
+    for (const ReportRow& row : *rows) sums[row.names.empty() ? "all" : row.names[0]] = row.sums.nano_dollars;
+    return sums;
+  };
+  using Sums = std::map<std::string, int64_t>;
+  EXPECT_EQ(sums({.by = {ReportColumn::tag}}),
+            (Sums{{"", 100}, {"100%", 1000}, {"research", 1000}, {"run:1", 1}, {"search", 11}}));
+  const auto only = [](std::string tag) {
+    return ReportQuery{.by = {}, .where = {{ReportColumn::tag, std::move(tag)}}};
+  };
+  EXPECT_EQ(sums(only("search")), (Sums{{"all", 11}})) << "not research";
+  EXPECT_EQ(sums(only("SEARCH")), Sums());
+  EXPECT_EQ(sums(only("100%")), (Sums{{"all", 1000}}));
+  EXPECT_EQ(sums(only("%")), Sums());
+  EXPECT_EQ(sums({.by = {ReportColumn::tags}, .where = {{ReportColumn::tag, "search"}}}),
+            (Sums{{"run:1,search", 1}, {"search", 10}}));
+  EXPECT_EQ(sums({.by = {ReportColumn::tag}, .where = {{ReportColumn::tag, "search"}, {ReportColumn::tag, "run:1"}}}),
+            (Sums{{"run:1", 1}, {"search", 1}}))
+      << "both";
+}
+
+TEST_F(LedgerTest, DaysAreThoseOfATimeZone) {
+  auto ledger = start();
+  // 2027-01-15 at 08:00 and at 23:15, of UTC.
+  ledger->writer(0).append(record_of("k", 1));
+  LedgerRecord late = record_of("k", 10);
+  late.time += (15 * 3600 + 900) * 1'000'000'000LL;
+  ledger->writer(0).append(late);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto days = [&](std::string_view zone) {
+    std::string text;
+    const auto rows = store->report({.by = {ReportColumn::day}, .zone = *parse_zone(zone)});
+    EXPECT_TRUE(rows);
+    for (const ReportRow& row : *rows) text += row.names[0] + ":" + std::to_string(row.sums.nano_dollars) + " ";
+    return text;
+  };
+  EXPECT_EQ(days("UTC"), "20833:11 ");
+  EXPECT_EQ(days("Europe/Berlin"), "20833:1 20834:10 ");
+  EXPECT_EQ(days("Pacific/Honolulu"), "20832:1 20833:10 ");
+  EXPECT_FALSE(parse_zone("Europe/Atlantis"));
+  const auto berlin = *parse_zone("Europe/Berlin");
+  EXPECT_EQ(parse_moment("2027-01-16", nullptr), 20'834 * 86'400);
+  EXPECT_EQ(parse_moment("2027-01-16", berlin.get()), 20'834 * 86'400 - 3600);
+  EXPECT_EQ(parse_moment("2027-01-16T00:00:00Z", berlin.get()), 20'834 * 86'400);
+  EXPECT_FALSE(parse_moment("tomorrow", nullptr));
+}
+
 // However they end, calls of a model that a pattern serves stand in one line; names that nobody knows in the pattern's.
 TEST_F(LedgerTest, CallsOfAPatternAreSummedByTheirModel) {
   auto ledger = start();

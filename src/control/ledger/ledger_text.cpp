@@ -205,11 +205,26 @@ std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::
     if (i == kReportColumns) {
       return std::unexpected("'" + std::string(word) +
                              "' is nothing to sum by; there are day, organization, team, user, key, model, provider, "
-                             "connection, tags");
+                             "connection, tags, tag");
     }
     columns.push_back(static_cast<ReportColumn>(i));
   }
   return columns;
+}
+
+std::expected<int64_t, std::string> parse_moment(std::string_view text, const base::TimeZone* zone) {
+  const auto time = parse_timestamp(text);
+  if (!time) return std::unexpected("'" + std::string(text) + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
+  constexpr size_t kDateBytes = std::string_view("2027-01-31").size();
+  return zone != nullptr && text.size() == kDateBytes ? zone->utc_of(time->seconds) : time->seconds;
+}
+
+std::expected<std::shared_ptr<const base::TimeZone>, std::string> parse_zone(std::string_view name) {
+  if (name.empty() || name == "UTC") return std::shared_ptr<const base::TimeZone>();
+  auto zone = base::TimeZone::load(name);
+  if (zone) return std::make_shared<const base::TimeZone>(std::move(*zone));
+  return std::unexpected("there is no time zone '" + std::string(name) +
+                         "' on this machine; write a name such as Europe/Berlin (Debian's package tzdata has them)");
 }
 
 void write_report(const std::vector<ReportColumn>& by, const std::vector<ReportRow>& rows, LedgerFormat format,

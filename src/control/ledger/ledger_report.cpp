@@ -1,0 +1,181 @@
+// Reports out of the ledger's sums. What the database has in other rows than a report wants them, single tags and days
+// of a time zone, is asked for in its own rows and summed up here.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/text.h"
+#include "control/ledger/ledger_store.h"
+
+namespace llmgw::control {
+
+using base::Result;
+using store::SqlValue;
+
+namespace {
+
+constexpr int64_t kDaySeconds = 86'400;
+
+// The column of each ReportColumn; of a day the number, made a date afterwards.
+constexpr std::array<std::string_view, kReportColumns> kColumns = {
+    "quarter / 96", "organization_name", "team_name",       "user_name", "key_name",
+    "model_name",   "provider_name",     "connection_name", "tags",      "tags"};
+
+constexpr std::array<std::string_view, 11> kSums = {"calls",     "failed",    "cancelled",   "unpriced",
+                                                    "estimated", "input",     "cache_read",  "cache_write",
+                                                    "output",    "reasoning", "nano_dollars"};
+constexpr std::array<int64_t RollupSums::*, kSums.size()> kSumMembers = {
+    &RollupSums::calls,     &RollupSums::failed,    &RollupSums::cancelled,   &RollupSums::unpriced,
+    &RollupSums::estimated, &RollupSums::input,     &RollupSums::cache_read,  &RollupSums::cache_write,
+    &RollupSums::output,    &RollupSums::reasoning, &RollupSums::nano_dollars};
+
+// Databases refuse patterns of many thousands; a longer tag is looked for in all rows.
+constexpr size_t kPatternBytesMax = 512;
+
+// A text in which LIKE takes every character for itself.
+std::string like_text(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '%' || c == '_' || c == '!') escaped += '!';
+    escaped += c;
+  }
+  return escaped;
+}
+
+bool has_tag(std::string_view tags, std::string_view wanted) {
+  while (!tags.empty()) {
+    const size_t end = std::min(tags.find(','), tags.size());
+    if (tags.substr(0, end) == wanted) return true;
+    tags.remove_prefix(std::min(tags.size(), end + 1));
+  }
+  return false;
+}
+
+int64_t day_of(int64_t quarter, const base::TimeZone& zone) {
+  const int64_t utc = quarter * kQuarterSeconds;
+  const int64_t local = utc + zone.offset_at(utc);
+  return (local >= 0 ? local : local - kDaySeconds + 1) / kDaySeconds;
+}
+
+// Rows by name: days, whose numbers have one length for centuries, as well.
+using Groups = std::map<std::vector<std::string>, RollupSums>;
+
+class Regrouping {
+ public:
+  explicit Regrouping(const ReportQuery& query) : query_(query) {}
+
+  // A row of the database's: names as asked for, and all tags.
+  void add(ReportRow row, std::string_view tags) {
+    for (const auto& [column, name] : query_.where) {
+      if (column == ReportColumn::tag && !has_tag(tags, name)) return;
+    }
+    size_t tag = query_.by.size();
+    for (size_t i = 0; i < query_.by.size(); ++i) {
+      if (query_.by[i] == ReportColumn::tag) tag = i;
+      if (query_.by[i] != ReportColumn::day || query_.zone == nullptr) continue;
+      const auto quarter = static_cast<int64_t>(base::parse_decimal(row.names[i]).value_or(0));
+      row.names[i] = std::to_string(day_of(quarter, *query_.zone));
+    }
+    if (tag == query_.by.size()) {
+      groups_[row.names] += row.sums;
+      return;
+    }
+    do {
+      const size_t end = std::min(tags.find(','), tags.size());
+      row.names[tag] = tags.substr(0, end);
+      groups_[row.names] += row.sums;
+      tags.remove_prefix(std::min(tags.size(), end + 1));
+    } while (!tags.empty());
+  }
+
+  std::vector<ReportRow> rows() const {
+    std::vector<ReportRow> rows;
+    for (const auto& [names, sums] : groups_) rows.push_back({.names = names, .sums = sums});
+    return rows;
+  }
+
+ private:
+  const ReportQuery& query_;
+  Groups groups_;
+};
+
+bool names_tag(const ReportQuery& query) {
+  return std::ranges::find(query.by, ReportColumn::tag) != query.by.end() ||
+         std::ranges::find(query.where, ReportColumn::tag, &std::pair<ReportColumn, std::string>::first) !=
+             query.where.end();
+}
+
+// The first of a statement's columns: those asked for, and where single tags matter all of a row's.
+std::vector<std::string_view> names_of(const ReportQuery& query) {
+  std::vector<std::string_view> names;
+  for (const ReportColumn column : query.by) {
+    const bool quarter = column == ReportColumn::day && query.zone != nullptr;
+    names.push_back(quarter ? std::string_view("quarter") : kColumns[static_cast<size_t>(column)]);
+  }
+  if (names_tag(query)) names.push_back("tags");
+  return names;
+}
+
+std::string statement(const ReportQuery& query, const std::vector<std::string_view>& names,
+                      std::vector<std::string>& patterns, std::vector<SqlValue>& values) {
+  std::string sql = "SELECT ";
+  std::string groups;
+  for (size_t i = 0; i < names.size(); ++i) {
+    sql.append(names[i]).append(", ");
+    groups.append(i == 0 ? "" : ", ").append(std::to_string(i + 1));
+  }
+  for (const std::string_view sum : kSums) {
+    sql.append(sum == kSums[0] ? "" : ", ").append("CAST(COALESCE(SUM(").append(sum).append("), 0) AS BIGINT)");
+  }
+  sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
+  values = {query.from_quarter, query.to_quarter};
+  patterns.reserve(query.where.size());
+  for (const auto& [column, name] : query.where) {
+    if (column == ReportColumn::tag && name.size() > kPatternBytesMax) continue;
+    const std::string_view value = column == ReportColumn::tag
+                                       ? std::string_view(patterns.emplace_back("%" + like_text(name) + "%"))
+                                       : std::string_view(name);
+    values.emplace_back(value);
+    const std::string number = std::to_string(values.size());
+    sql.append(" AND ").append(kColumns[static_cast<size_t>(column)]);
+    // What is more than the tag is sorted out afterwards.
+    sql.append(column == ReportColumn::tag ? " LIKE $" + number + " ESCAPE '!'" : " = $" + number);
+  }
+  if (!groups.empty()) sql.append(" GROUP BY ").append(groups).append(" ORDER BY ").append(groups);
+  return sql;
+}
+
+}  // namespace
+
+std::string_view to_string(ReportColumn column) {
+  static constexpr std::array<std::string_view, kReportColumns> kNames = {
+      "day", "organization", "team", "user", "key", "model", "provider", "connection", "tags", "tag"};
+  return kNames[static_cast<size_t>(column)];
+}
+
+Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
+  const auto names = names_of(query);
+  std::vector<std::string> patterns;
+  std::vector<SqlValue> values;
+  const std::string sql = statement(query, names, patterns, values);
+  TRY(rows, session_->query(sql, store::SqlValues(values)));
+  const bool by_day = std::ranges::find(query.by, ReportColumn::day) != query.by.end();
+  const bool as_it_is = !names_tag(query) && !(by_day && query.zone != nullptr);
+  Regrouping regrouping(query);
+  std::vector<ReportRow> report;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    ReportRow read;
+    for (size_t i = 0; i < query.by.size(); ++i) read.names.push_back(rows.text(row, i));
+    for (size_t i = 0; i < kSums.size(); ++i) read.sums.*kSumMembers[i] = rows.integer(row, names.size() + i);
+    // Without records a sum over everything is one row of nothing.
+    if (names.empty() && read.sums.calls == 0) continue;
+    if (as_it_is) {
+      report.push_back(std::move(read));
+    } else {
+      regrouping.add(std::move(read), names_tag(query) ? rows.text(row, query.by.size()) : std::string());
+    }
+  }
+  return as_it_is ? report : regrouping.rows();
+}
+
+}  // namespace llmgw::control
