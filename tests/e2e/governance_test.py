@@ -280,6 +280,7 @@ def test_tags(world):
             ["product:search", "run:7", "stage=test"],
             ["product:search"] + [f"q{number}" for number in range(15)],
             ["product:search", "ok", "stage=test"],
+            ["product:search", "ok"],
         ]
     )
 

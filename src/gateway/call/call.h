@@ -208,7 +208,12 @@ class Call {
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   // What is left of the limits, and which tags were left out.
   void add_governance_headers(http::Headers& headers);
-  TagList tags();
+  struct TagsLeftOut {
+    size_t header = 0;
+    size_t metadata = 0;
+  };
+  TagList tags(TagsLeftOut* left_out = nullptr);
+  void warn_of_tags(http::Headers& headers);
   // Settles the call with limits and ledger: once, and before the last byte of its answer goes out.
   void account();
   accounting::CallOutcome outcome() const;

@@ -323,9 +323,14 @@ class Pass {
 
   void add_tag(std::string_view name, std::string_view value) {
     const std::string_view tag = name.empty() ? value : arena_.concat(arena_.concat(name, "="), value);
-    if (tag.empty() || tag.size() > kMetadataTagBytesMax || ++tags_ > kMetadataTagsMax) return;
+    if (tag.empty()) return;
     // What separates tags, and what would break a line of a report, cannot be part of one.
-    if (!acceptable(tag) || tag.find(',') != std::string_view::npos) return;
+    if (tag.size() > kMetadataTagBytesMax || tags_ == kMetadataTagsMax || !acceptable(tag) ||
+        tag.find(',') != std::string_view::npos) {
+      ++peek_.metadata_tags_left_out;
+      return;
+    }
+    ++tags_;
     peek_.metadata_tags =
         peek_.metadata_tags.empty() ? tag : arena_.concat(arena_.concat(peek_.metadata_tags, ","), tag);
   }
@@ -337,7 +342,10 @@ class Pass {
     }
     const std::string_view raw = reader_.string();
     // Escapes can make a text six times as long as it is.
-    if (raw.size() > 6 * kMetadataTagBytesMax) return;
+    if (raw.size() > 6 * kMetadataTagBytesMax) {
+      ++peek_.metadata_tags_left_out;
+      return;
+    }
     if (const auto text = json::unescape(raw, arena_)) add_tag(name, *text);
   }
 
@@ -368,6 +376,7 @@ class Pass {
         reader_.enter_array();
         while (reader_.next_element()) add_tag_value({});
       } else if (key.size() > kMetadataTagBytesMax) {
+        if (reader_.kind() == json::Kind::string) ++peek_.metadata_tags_left_out;
         reader_.skip();
       } else {
         add_tag_value(key);

@@ -34,6 +34,7 @@ struct Peek {
 
   // Of the member `metadata`: "name=value" of its texts, and the texts of a list `tags`, separated by commas.
   std::string_view metadata_tags;
+  size_t metadata_tags_left_out = 0;  // too many, too long, with a comma or what cannot be printed
 
   // How the provider shall process it: `service_tier`, `serviceTier`. Empty if it is no text.
   std::string_view service_tier;

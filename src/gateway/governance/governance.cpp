@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "chat/token_estimate.h"
-#include "chat/warning.h"
 #include "control/snapshot.h"
 #include "gateway/call/call.h"
 #include "gateway/conversion/conversion.h"
@@ -23,10 +23,6 @@ using chat::ClientError;
 using chat::ErrorKind;
 using control::Scope;
 
-constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
-constexpr const char* kTagsLeftOut = " tags are too many or too long: a call has 16 of at most 64 bytes, 512 in all";
-// What the ledger's records of mirrored calls are known by.
-constexpr std::string_view kMirrorTag = "mirror";
 // A place frees up when some other call ends: soon, as calls go, and nobody knows when.
 constexpr base::Duration kConcurrencyRetry = std::chrono::seconds(1);
 
@@ -287,13 +283,7 @@ std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
 }
 
 void Call::add_governance_headers(http::Headers& headers) {
-  if (admitted_ && kind_ == Kind::ordinary && !exchange_.head().headers.value(kTagsHeader).empty()) {
-    if (const size_t left_out = tags().left_out(); left_out != 0) {
-      chat::Warnings warnings(arena_, match_.dialect);
-      warnings.dropped(kTagsHeader, std::to_string(left_out) + kTagsLeftOut);
-      headers.append(kWarningsHeader, arena_.copy(warnings.header()));
-    }
-  }
+  warn_of_tags(headers);
   if (admission_.scope_count == 0) return;
   const int64_t now = worker_.loop().now().time_since_epoch().count();
   admission::Allowance requests;
@@ -397,16 +387,6 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   text_bytes_ = 0;
   if (worker_.ledger() != nullptr) write_ledger(record);
   return record.usage;
-}
-
-// The gateway's own first, then what the caller says.
-TagList Call::tags() {
-  TagList all(arena_);
-  if (kind_ == Kind::mirror) all.add(kMirrorTag);
-  for (const std::string& tag : principal_->tags) all.add(tag);
-  all.add(exchange_.head().headers.value(kTagsHeader));
-  all.add(peek_.metadata_tags);
-  return all;
 }
 
 void Call::write_ledger(const accounting::LedgerRecord& settled) {
