@@ -40,6 +40,7 @@ namespace llmgw::gateway {
 
 struct LiveEvents;
 struct PumpResult;
+class PlainView;
 
 using dialects::Outcome;
 
@@ -253,6 +254,7 @@ class Call {
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
+  void read_along(std::string_view data, PlainView& view);
   // Before the last bytes of an answer go out, and after. `told`: the provider said so, it did not just break off.
   void account_ending(std::optional<chat::ErrorKind> failure, bool told);
   void note_ending();
@@ -470,6 +472,7 @@ class Call {
   bool drained_ = false;       // told at the end of a drain that there will be no answer
   bool said_nothing_ = false;  // what has failed did so before anything of an answer came
   std::optional<accounting::UsageScanner> usage_;
+  bool unreadable_ = false;  // some of the answer: in a coding the gateway does not know
   std::optional<chat::Usage> converted_usage_;
   // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.
   std::optional<accounting::TextScanner> text_;

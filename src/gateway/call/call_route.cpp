@@ -373,6 +373,7 @@ Outcome<bool> Call::take_instance(const routing::Choice& choice) {
   ++attempts_;
   series_ = nullptr;
   usage_.reset();
+  unreadable_ = false;
   converted_usage_.reset();
   details_.reset();
   converted_media_.reset();

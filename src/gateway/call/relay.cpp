@@ -3,6 +3,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/kept_piece.h"
+#include "gateway/call/plain_view.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/conversion/conversion.h"
 #include "gateway/failover/first_content.h"
@@ -34,10 +35,10 @@ std::optional<chat::ErrorKind> failure_of(const std::optional<StreamEnding>& end
 
 Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, const http::BodyBytes* first) {
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
+  PlainView view(head.headers.value(HeaderId::content_encoding));
   if (head.status < 300) {
     usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    const bool counts = streams || Call::streams();
-    if (counts && head.headers.value(HeaderId::content_encoding).empty()) text_.emplace(match_.dialect);
+    if (view.readable() && (streams || Call::streams())) text_.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -65,22 +66,16 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     } else {
       bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
     }
-    if (!bytes) co_return co_await break_off(bytes.error(), shape, ending && ending->at_boundary());
+    const auto between_events = [&] { return ending && !view.coded() && ending->at_boundary(); };
+    if (!bytes) co_return co_await break_off(bytes.error(), shape, between_events());
     std::string_view data(bytes->data.data(), bytes->data.size());
-    if (usage_) usage_->feed(data);
-    if (text_) {
-      text_->feed(data);
-    } else if (usage_) {
-      text_bytes_ += data.size() / kCodedBytesPerTextByte;
-    }
-    if (details_) details_->feed(data);
-    if (cursor_) cursor_->feed(data);
+    read_along(data, view);
     const bool done = bytes->done;
-    if (ending) ending->feed(data, done, text_ ? &*text_ : nullptr);
+    if (ending) ending->feed(data, done, text_ && !view.coded() ? &*text_ : nullptr);
     const bool ended = streams ? ending->said_end() : !document || usage_->whole();
     const bool whole = (!cut_looks_whole || ended) && !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
-    if (text_ && ending && (text_->says_error() || errors.holds())) [[unlikely]] {
+    if (text_ && ending && !view.coded() && (text_->says_error() || errors.holds())) [[unlikely]] {
       data = clean_events(errors, data, done || ending->at_boundary());
     }
     KeptPiece kept;
@@ -93,12 +88,27 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
     if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
-      co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, ending && ending->at_boundary());
+      co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, between_events());
     }
     if (done) {
       if (head.status < 400) note_ending();
       co_return;
     }
+  }
+}
+
+// For the call's price, and for what an error of our own would have to say.
+void Call::read_along(std::string_view data, PlainView& view) {
+  const std::string_view plain = view.read(data);
+  if (usage_) usage_->feed(plain);
+  if (text_) text_->feed(plain);
+  if (details_) details_->feed(plain);
+  if (cursor_) cursor_->feed(plain);
+  if (view.readable() || !usage_) return;
+  if (!text_) text_bytes_ += data.size() / kCodedBytesPerTextByte;
+  if (!std::exchange(unreadable_, true)) {
+    worker_.log().warn("the answer is coded, and not as the gateway can read; what it used is estimated",
+                       {{"request_id", id_.view()}, {"connection", attempt_->connection->name}});
   }
 }
 

@@ -314,14 +314,20 @@ chat::Usage Call::used(bool& estimated) const {
   if (usage_ || converted_usage_) usage = usage_ ? usage_->usage() : *converted_usage_;
   const CallOutcome how = outcome();
   const bool sent = before_.count() > 0;
-  if (!generates(match_.operation) || !sent || how == CallOutcome::failed) return usage;
+  if (!sent || how == CallOutcome::failed) return usage;
+  if (!generates(match_.operation) && !unreadable_) return usage;
   const bool whole = how == CallOutcome::completed;
-  if (whole && (!streams() || (usage.output && usage.total_input()))) return usage;
+  const bool said = !unreadable_ && !streams();
+  if (whole && (said || (usage.output && usage.total_input()))) return usage;
   if (!usage.total_input()) {
     estimated = true;
     usage.input = admission_.estimated_input != 0 ? admission_.estimated_input : estimate_input();
   }
-  if (!streams()) return usage;
+  if (!streams()) {
+    // Compressed, its length tells little: what was reserved for it.
+    if (unreadable_ && whole && !usage.output && generates(match_.operation)) usage.output = estimate_output();
+    return usage;
+  }
   const uint64_t seen = estimate_generated_tokens(text_ ? text_->bytes() : text_bytes_);
   // Some say at the start what they have generated so far.
   if (!usage.output || seen > *usage.output) {
