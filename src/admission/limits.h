@@ -11,6 +11,9 @@ namespace llmgw::admission {
 
 enum class BudgetPeriod : uint8_t { hour, day, week, month };
 
+// What becomes of calls of which nobody knows the price.
+enum class UnpricedCalls : uint8_t { allow, refuse };
+
 struct Limits {
   double requests_per_second = 0;  // 0, here and below: no limit
   uint64_t requests_per_minute = 0;
@@ -20,7 +23,10 @@ struct Limits {
   BudgetPeriod budget_period = BudgetPeriod::month;
   std::string time_zone = {};  // in which the periods of the budget begin; a name of the IANA database
 
+  UnpricedCalls unpriced = UnpricedCalls::allow;
+
   bool any() const {
+    if (unpriced == UnpricedCalls::refuse) return true;
     return requests_per_second > 0 || requests_per_minute > 0 || tokens_per_minute > 0 || concurrency > 0 || budget;
   }
   bool operator==(const Limits&) const = default;

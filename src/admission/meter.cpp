@@ -33,7 +33,8 @@ CompiledLimits CompiledLimits::of(const Limits& limits, ZoneCache& zones) {
           .concurrency = limits.concurrency,
           .has_budget = limits.budget.has_value(),
           .budget = limits.budget.value_or(base::NanoDollars{}).nano,
-          .period = PeriodRule(limits.budget_period, zones.get(limits.time_zone))};
+          .period = PeriodRule(limits.budget_period, zones.get(limits.time_zone)),
+          .refuses_unpriced = limits.unpriced == UnpricedCalls::refuse};
 }
 
 Nanoseconds token_cost(uint64_t tokens, uint64_t tokens_per_minute) {

@@ -65,6 +65,7 @@ struct CompiledLimits {
   bool has_budget = false;
   int64_t budget = 0;  // nano-dollars
   PeriodRule period;
+  bool refuses_unpriced = false;
 
   static CompiledLimits of(const Limits& limits, ZoneCache& zones);
   bool limits_requests() const { return second.window != 0 || minute.window != 0; }

@@ -22,6 +22,7 @@
 namespace llmgw::control {
 
 using admission::BudgetPeriod;
+using admission::UnpricedCalls;
 using base::Duration;
 using base::NanoDollars;
 using base::Secret;
@@ -184,8 +185,9 @@ struct LimitFields {
   std::optional<NanoDollars> budget;
   BudgetPeriod budget_period;
   std::string time_zone;
+  UnpricedCalls unpriced;
 
-  admission::Limits limits() const { return {tps, rpm, tpm, concurrency, budget, budget_period, time_zone}; }
+  admission::Limits limits() const { return {tps, rpm, tpm, concurrency, budget, budget_period, time_zone, unpriced}; }
 };
 
 struct ModelConfig : SectionBase, LimitFields {

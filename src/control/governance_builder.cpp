@@ -36,6 +36,7 @@ void merge(admission::Limits& into, const admission::Limits& from) {
   if (from.requests_per_minute > 0) into.requests_per_minute = from.requests_per_minute;
   if (from.tokens_per_minute > 0) into.tokens_per_minute = from.tokens_per_minute;
   if (from.concurrency > 0) into.concurrency = from.concurrency;
+  if (from.unpriced == admission::UnpricedCalls::refuse) into.unpriced = from.unpriced;
   if (!from.budget) return;
   into.budget = from.budget;
   into.budget_period = from.budget_period;
@@ -53,7 +54,7 @@ uint32_t GovernanceBuilder::find(const Names& names, std::string_view name) {
 std::shared_ptr<const Scope::LimitSet> GovernanceBuilder::limit_set(const admission::Limits& limits) {
   const int64_t budget = limits.budget ? limits.budget->nano : -1;
   auto& set = limit_sets_[{limits.requests_per_second, limits.requests_per_minute, limits.tokens_per_minute,
-                           limits.concurrency, budget, limits.budget_period, limits.time_zone}];
+                           limits.concurrency, budget, limits.budget_period, limits.time_zone, limits.unpriced}];
   if (set == nullptr) {
     set = std::make_shared<const Scope::LimitSet>(limits, admission::CompiledLimits::of(limits, zones_));
   }

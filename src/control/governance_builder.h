@@ -43,7 +43,8 @@ class GovernanceBuilder {
   admission::ZoneCache zones_;
   ConfigErrors& errors_;
   // By everything that a Limits has, in its order; -1: no budget.
-  using LimitKey = std::tuple<double, uint64_t, uint64_t, uint32_t, int64_t, admission::BudgetPeriod, std::string>;
+  using LimitKey = std::tuple<double, uint64_t, uint64_t, uint32_t, int64_t, admission::BudgetPeriod, std::string,
+                              admission::UnpricedCalls>;
   std::map<LimitKey, std::shared_ptr<const Scope::LimitSet>> limit_sets_;
   std::map<std::vector<std::string>, ModelFilter> filters_;
   Names organizations_;

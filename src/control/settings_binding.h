@@ -43,6 +43,11 @@ struct Choices<BudgetPeriod> {
   static constexpr std::string_view kNames[] = {"hour", "day", "week", "month"};
 };
 
+template <>
+struct Choices<UnpricedCalls> {
+  static constexpr std::string_view kNames[] = {"allow", "refuse"};
+};
+
 template <class T>
 struct Unwrapped {
   using type = T;

@@ -17,7 +17,7 @@ constexpr int64_t kRetentionMin = 60'000;
 constexpr int64_t kRetentionMax = int64_t{3650} * 24 * 3600 * 1000;
 
 template <class Section>
-constexpr std::array<Setting, 7> kLimits = {
+constexpr std::array<Setting, 8> kLimits = {
     bind_in<Section, &LimitFields::tps>(
         {.key = "tps",
          .help = "Most requests a second; 0 is no limit. Some of a second's may come at once.",
@@ -57,6 +57,11 @@ constexpr std::array<Setting, 7> kLimits = {
          .example = "\"Europe/Berlin\"",
          .max = 64,
          .references = References::none}),
+    bind_in<Section, &LimitFields::unpriced>(
+        {.key = "unpriced",
+         .help = "What becomes of calls of which no `[[prices]]` tell what they cost: no budget counts them. `refuse`: "
+                 "they are answered 403.",
+         .fallback = "\"allow\""}),
 };
 
 template <size_t A, size_t B>

@@ -554,3 +554,19 @@ def test_what_was_spent(admin):
     assert not spend("owner", "by=model&key=gone&to=2026-01-01")
     assert admin.call("owner", "GET", "spend?by=weather").status == 400
     assert admin.call("owner", "GET", "spend?from=yesterday").status == 400
+    tagged = made(admin, "owner", "keys", {"name": "tagged", "tags": ["red", "blue"], "unpriced": "refuse"})
+    assert site.call(tagged["key"], "spent-model").status == 200
+    waiting.until(lambda: ("blue",) in spend("owner", "by=tag&tag=red&tz=Europe/Berlin"), "its sums")
+    assert set(spend("owner", "by=tag&tag=red&tz=Europe/Berlin")) == {("red",), ("blue",)}
+    assert set(spend("owner", "by=key&tag=blue")) == {("tagged",)}
+    assert not spend("owner", "by=tag&tag=re")
+    assert not spend("team-admin", "by=tag&tag=red"), "it is of no team"
+    wrong = admin.call("owner", "GET", "spend?tz=Mars")
+    assert wrong.status == 400 and "tz: there is no time zone 'Mars'" in wrong.json()["error"]["message"]
+    wrong = admin.call("owner", "PATCH", "keys/tagged", {"unpriced": "perhaps"})
+    assert wrong.status == 400 and '"allow" or "refuse"' in wrong.json()["error"]["message"]
+    made(admin, "owner", "models", {"name": "dear-model", "connection": "paid"})
+    refused = site.call(tagged["key"], "dear-model")
+    assert refused.status == 403 and "the model 'dear-model' has no price here" in refused.json()["error"]["message"]
+    assert admin.call("owner", "PATCH", "keys/tagged", {"unpriced": None}).status == 200
+    assert site.call(tagged["key"], "dear-model").status == 200

@@ -1,6 +1,9 @@
 """Who may call what, how much, and what it cost: limits, budgets, aliases and the ledger, through the real program."""
 
 import concurrent.futures
+import csv
+import gzip
+import io
 import json
 import os
 import random
@@ -10,7 +13,7 @@ import time
 
 import pytest
 
-from harness import governed, metrics, raw, waiting
+from harness import canned, governed, metrics, processes, raw, waiting
 
 # How long the gateway is killed again and again under load: a few seconds in `make test`, minutes in `make kill-test`.
 KILL_SECONDS = float(os.environ.get("LLMGW_KILL_SECONDS", "6"))
@@ -223,6 +226,115 @@ def test_money(world):
     assert chat(gateway, "rich-client-key").status == 200
 
 
+def test_calls_without_a_price_pass_budgets_or_are_refused(world):
+    refusing = {"unpriced": "refuse"}
+    gateway = world.gateway(
+        # A price of the provider "*" would be one of all tiers.
+        prices=[{"provider": "openai", "model": "gpt-*", "input": "2", "output": "10"}],
+        organizations=[{"name": "strict"} | refusing],
+        teams=[{"name": "below", "organization": "strict"}],
+        keys=keys(
+            ("lax", {"budget": "0.01"}),
+            ("k", {"budget": "0.10"} | refusing),
+            ("alone", refusing),
+            ("under", {"team": "below"}),
+        ),
+    )
+    assert chat(gateway, "lax-client-key", "free-model", max_tokens=100_000).status == 200
+    for name, whose in (("k", "key 'k'"), ("alone", "key 'alone'"), ("under", "organization 'strict'")):
+        key = f"{name}-client-key"
+        assert chat(gateway, key).status == 200
+        refused = chat(gateway, key, "free-model")
+        assert refused.status == 403, refused.body
+        message = refused.json()["error"]["message"]
+        assert "the model 'free-model' has no price here" in message
+        assert whose in message and "[[prices]]" in message
+        made = raw.post_json(gateway.address, "/v1/batches", {}, [("authorization", f"Bearer {key}")])
+        assert made.status == 403 and "calls of this kind have no price" in made.json()["error"]["message"]
+        spoken = {"model": "gpt-4o", "input": "hello", "voice": "alloy"}
+        head = [("authorization", f"Bearer {key}")]
+        assert raw.post_json(gateway.address, "/v1/audio/speech", spoken, head).status == 403
+        listed = raw.call(gateway.address, "GET", "/v1/batches", [("authorization", f"Bearer {key}")])
+        assert listed.status != 403
+    tiered = chat(gateway, "k-client-key", service_tier="flex")
+    assert tiered.status == 403 and "at the service tier 'flex'" in tiered.json()["error"]["message"]
+    messages = {"model": "free-model", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
+    head = [("x-api-key", "k-client-key"), ("anthropic-version", "2023-06-01")]
+    told = raw.post_json(gateway.address, "/v1/messages", messages, head)
+    assert told.status == 403 and told.json()["error"]["type"] == "permission_error"
+    assert metrics.total(metrics.scrape(gateway), "llm_gateway_limit_refusals_total", limit="unpriced") == 11
+    unpriced = [record["key"] for record in governed.export(gateway) if record["nano_dollars"] is None]
+    assert unpriced == ["lax"]
+
+
+def test_a_fallback_without_a_price_is_passed_over(world):
+    """The model's own connection is away; both of its fallbacks would answer."""
+    (nobody,) = processes.free_ports(1)
+    settings = world.settings("gateway", 0)
+    away = {"name": "away", "provider": "openai", "endpoint": f"http://127.0.0.1:{nobody}", "api_key": "k"}
+    routes = [
+        {"models": [model], "fallbacks": fallbacks, "fallback_on": ["error"], "attempts": 1}
+        for model, fallbacks in (("gpt-first", ["free-model", "gpt-4o"]), ("gpt-second", ["free-model"]))
+    ]
+    gateway = world.gateway(
+        connections=settings["connections"] + [away],
+        models=settings["models"] + [{"name": name, "connection": "away"} for name in ("gpt-first", "gpt-second")],
+        routes=routes,
+        keys=keys(("lax", {}), ("k", {"unpriced": "refuse"})),
+    )
+    for name, model in (("lax", "free-model"), ("k", "gpt-4o")):
+        assert chat(gateway, f"{name}-client-key", "gpt-first").status == 200
+        (record,) = [each for each in governed.export(gateway) if each["key"] == name]
+        assert record["model"] == model
+    assert chat(gateway, "lax-client-key", "gpt-second").status == 200
+    assert chat(gateway, "k-client-key", "gpt-second").status == 502
+
+
+CODED_USAGE = {"prompt_tokens": 300, "completion_tokens": 500, "total_tokens": 800}
+
+
+def coded_answer(request):
+    """A document or a stream with that usage, in the coding that the model is called by."""
+    asked = request.json()
+    if asked.get("stream"):
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        text = chunk | {"choices": [{"index": 0, "delta": {"content": "hello " * 40}, "finish_reason": "stop"}]}
+        events = [text, chunk | {"choices": [], "usage": CODED_USAGE}]
+        body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    else:
+        choice = {"index": 0, "message": {"role": "assistant", "content": "hello " * 40}, "finish_reason": "stop"}
+        document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        body = json.dumps(document | {"usage": CODED_USAGE})
+    coding = asked["model"].removeprefix("gpt-")
+    # Nobody reads what is not gzip, so it may be anything.
+    coded = gzip.compress(body.encode()) if coding == "gzip" else body.encode()[::-1]
+    kind = "text/event-stream" if asked.get("stream") else "application/json"
+    return 200, coded, {"Content-Type": kind, "Content-Encoding": coding}
+
+
+def test_what_a_coded_answer_used_is_read_or_estimated(world):
+    upstream = canned.Canned(coded_answer)
+    gateway = world.gateway(
+        connections=[{"name": "coded", "provider": "openai", "endpoint": upstream.url, "api_key": "k"}],
+        models=[{"name": name, "connection": "coded"} for name in ("gpt-gzip", "gpt-br")],
+        keys=keys(("k", {"budget": "1"})),
+    )
+    for stream in (False, True):
+        for coding in ("gzip", "br"):
+            more = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+            answer = chat(gateway, "k-client-key", f"gpt-{coding}", max_tokens=700, **more)
+            assert answer.status == 200 and answer.header("content-encoding") == coding
+            assert coding == "br" or b"hello hello" in gzip.decompress(answer.body)
+    upstream.stop()
+    assert all("accept-encoding" not in request.headers for request in upstream.requests)
+    read, unread, streamed, unread_stream = governed.export(gateway)
+    for record in (read, streamed):
+        assert record["nano_dollars"] == governed.cost_of(CODED_USAGE) and not record["estimated"]
+    assert unread["estimated"] and unread["output"] == 700 and unread["nano_dollars"] > 700 * governed.OUTPUT_USD * 1000
+    assert unread_stream["estimated"] and unread_stream["nano_dollars"] > 0
+    waiting.until(lambda: gateway.text().count("the answer is coded") == 2, "both are said")
+
+
 def test_every_call_has_its_record(world):
     gateway = world.gateway(
         organizations=[{"name": "acme"}],
@@ -266,6 +378,16 @@ def test_every_call_has_its_record(world):
     assert "no fault found" in governed.ledger(gateway, "verify").stdout
     assert governed.ledger(gateway, "report", "--by", "nonsense", check=False).returncode == 2
 
+    def one(*arguments):
+        text = governed.ledger(gateway, "report", "--by", "tag", "--format", "csv", *arguments).stdout
+        return {row["tag"]: int(row["calls"]) for row in csv.DictReader(io.StringIO(text))}
+
+    assert one() == {"product:search": 5, "stage:test": 1, "run=a1": 1, "x": 1}, "one call in four rows"
+    assert one("--tag", "x") == {"product:search": 1, "stage:test": 1, "run=a1": 1, "x": 1}
+    assert one("--team", "search", "--model", "free-model", "--tz", "Asia/Tokyo") == {"product:search": 1}
+    assert one("--key", "nobody") == {} == one("--to", "2026-01-01", "--tz", "Europe/Berlin")
+    assert "no time zone 'Mars'" in governed.ledger(gateway, "report", "--tz", "Mars", check=False).stderr
+
 
 def test_tags(world):
     gateway = world.gateway(keys=keys(("k", {"tags": ["product:search"]})))
@@ -274,6 +396,11 @@ def test_tags(world):
         answer = chat(gateway, "k-client-key", headers=[("X-LLM-Gateway-Tags", header)], metadata={"stage": "test"})
         warned = answer.header("x-llm-gateway-warnings") or ""
         assert ('dropped;field="x-llm-gateway-tags"' in warned) == (header[0] != " "), warned
+        # Of sixteen places the header took all.
+        assert ('dropped;field="metadata"' in warned) == (header == many), warned
+    metadata = {"tags": ["ok", "x" * 65, "a,b"], "long": "y" * 400}
+    warned = chat(gateway, "k-client-key", metadata=metadata).header("x-llm-gateway-warnings")
+    assert warned.startswith('dropped;field="metadata";reason="3 tags are'), warned
     tags = [record["tags"].split(",") for record in governed.export(gateway)]
     assert sorted(tags) == sorted(
         [
@@ -308,16 +435,6 @@ def test_a_database_that_does_not_answer_fails_no_call(world):
     lock.close()
     waiting.until(lambda: governed.report(gateway)[0]["calls"] == "101", "all of them are summed up")
     assert "no fault found" in governed.ledger(gateway, "verify").stdout
-
-    def one(*arguments):
-        text = governed.ledger(gateway, "report", "--by", "tag", "--format", "csv", *arguments).stdout
-        return {row["tag"]: int(row["calls"]) for row in csv.DictReader(io.StringIO(text))}
-
-    assert one() == {"product:search": 5, "stage:test": 1, "run=a1": 1, "x": 1}, "one call in four rows"
-    assert one("--tag", "x") == {"product:search": 1, "stage:test": 1, "run=a1": 1, "x": 1}
-    assert one("--team", "search", "--model", "free-model", "--tz", "Asia/Tokyo") == {"product:search": 1}
-    assert one("--key", "nobody") == {} == one("--to", "2026-01-01", "--tz", "Europe/Berlin")
-    assert "no time zone 'Mars'" in governed.ledger(gateway, "report", "--tz", "Mars", check=False).stderr
 
 
 def test_killed_at_any_moment_every_complete_answer_has_its_record(world):

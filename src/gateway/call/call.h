@@ -206,6 +206,9 @@ class Call {
   // When the answer begins, in the upstream's form: what else of it is needed for its price.
   void look_for_details(chat::Framing framing, const http::Headers& answer);
   void look_for_media(chat::Dialect dialect, chat::Framing framing);
+  // Whose setting refuses the call because nobody knows its price; null: none's.
+  const control::Scope* refuses_unpriced();
+  std::unexpected<chat::ClientError> unpriced(const control::Scope& by);
   std::unexpected<chat::ClientError> over_limit(const admission::Denial& denial);
   // What is left of the limits, and which tags were left out.
   void add_governance_headers(http::Headers& headers);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <tuple>
 
 #include "base/text.h"
 #include "chat/token_estimate.h"
@@ -170,9 +171,15 @@ bool Call::plan_fallback() {
     const std::string& name = names[fallback_next_++];
     const auto group = snapshot.resolve(name);
     const uint32_t own_route = route_index_;
-    if (!group || !plan_group(name, *group)) continue;
+    auto plan = std::tie(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
+    const std::tuple before(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
+    const bool planned = group && plan_group(name, *group) && refuses_unpriced() == nullptr;
     // The fallbacks are those of the model that was asked for.
     route_index_ = own_route;
+    if (!planned) {
+      plan = before;
+      continue;
+    }
     worker_.metrics().count(telemetry::FailoverEvent::fallback);
     return true;
   }

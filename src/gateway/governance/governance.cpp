@@ -54,6 +54,11 @@ bool is_charged_later(Operation operation) {
   }
 }
 
+// Calls whose answers never say what they used, so that no price helps.
+bool is_never_metered(Operation operation) {
+  return operation == Operation::realtime || operation == Operation::audio_speech;
+}
+
 bool makes(std::string_view method, std::string_view tail) {
   return method == "POST" && !tail.ends_with("/cancel") && !tail.ends_with("/pause");
 }
@@ -244,6 +249,7 @@ Outcome<void> Call::admit() {
   for (const uint32_t scope : principal_->governing_scopes()) add(scope);
   if (assignment_ != nullptr) add(assignment_->scope);
   if (options_.front().model != nullptr) add(options_.front().model->scope);
+  if (const Scope* const by = refuses_unpriced()) return unpriced(*by);
   if (admission_.scope_count > 0) {
     std::array<admission::Governed, admission::kScopesMax> governed;
     bool by_size = false;
@@ -259,6 +265,39 @@ Outcome<void> Call::admit() {
   }
   admitted_ = true;
   return {};
+}
+
+const Scope* Call::refuses_unpriced() {
+  const auto scopes = std::span(admission_.scopes).first(admission_.scope_count);
+  const auto by = std::ranges::find_if(scopes, [](const Scope* each) { return each->compiled().refuses_unpriced; });
+  if (by == scopes.end() || is_free(match_.operation)) return nullptr;
+  if (is_charged_later(match_.operation)) return makes(exchange_.head().method_text, match_.tail) ? *by : nullptr;
+  if (is_never_metered(match_.operation)) return *by;
+  // Whichever of them it goes to.
+  const bool known = std::ranges::all_of(options_, [this](const Option& option) {
+    const control::Connection& connection = generation_.snapshot().connections[option.connection];
+    std::string_view tier = peek_.service_tier;
+    if (option.native) {
+      const auto in_head = tier_in_head(exchange_.head().headers, connection.upstream.provider->name);
+      if (!in_head.empty()) tier = in_head;
+    }
+    return price_at(accounting::price_tier(tier), option.model, option.connection) != nullptr;
+  });
+  return known ? nullptr : *by;
+}
+
+std::unexpected<ClientError> Call::unpriced(const Scope& by) {
+  worker_.metrics().limit_refusal(control::to_string(by.kind), "unpriced").add();
+  std::string message = "calls of this kind have no price";
+  if (!is_charged_later(match_.operation) && !is_never_metered(match_.operation)) {
+    message = "the model '" + std::string(model_) + "' has no price";
+    if (!peek_.service_tier.empty()) message += " at the service tier '" + std::string(peek_.service_tier) + "'";
+  }
+  message +=
+      " here, and the " + std::string(control::to_string(by.kind)) + " '" + by.name +
+      "' refuses what has none (unpriced = \"refuse\"); use another, or ask the gateway's operator to give it one "
+      "in [[prices]]";
+  return std::unexpected(ClientError{.kind = ErrorKind::permission, .message = arena_.copy(message)});
 }
 
 std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
