@@ -53,24 +53,40 @@ void add_citations(json::Writer& w, Value metadata, base::Arena& arena) {
   }
 }
 
-// OpenAI's url_citation (nested or flat), Anthropic's web_search_result_location, Bedrock's location and Cohere's
-// sources.
 void add_web_citation(json::Writer& w, Value citation, base::Arena& arena) {
-  const Value nested = citation["url_citation"];
-  const Value from = nested.is_object() ? nested : citation;
-  const Value document = citation["sources"].first_element()["document"];
-  std::string_view url = from["url"].string(arena);
-  if (url.empty()) url = citation["location"]["web"]["url"].string(arena);
-  if (url.empty()) url = document["url"].string(arena);
-  if (!url.starts_with("http")) return;
-  std::string_view title = from["title"].string(arena);
-  if (title.empty()) title = document["title"].string(arena);
-  std::string_view cited = from.any_of("cited_text", "text").string(arena);
-  if (cited.empty()) cited = citation["sourceContent"].first_element()["text"].string(arena);
-  w.begin_object().member("url", url).member("title", title).member("cited_text", cited).end_object();
+  const auto web = read_web_citation(citation, arena);
+  if (!web || !web->url.starts_with("http")) return;
+  w.begin_object().member("url", web->url).member("title", web->title).member("cited_text", web->cited_text);
+  w.end_object();
+}
+
+// Cohere's: what is named was given with the request, or by a tool.
+Value addressed_source(Value citation) {
+  for (const Value source : citation["sources"].elements()) {
+    const Value named = source.any_of("document", "tool_output");
+    if (named["url"].is_string()) return named;
+  }
+  return {};
 }
 
 }  // namespace
+
+std::optional<WebCitation> read_web_citation(Value citation, base::Arena& arena) {
+  const Value nested = citation.any_of("url_citation", "web", "retrievedContext");
+  const Value from = nested.is_object() ? nested : citation;
+  const Value source = addressed_source(citation);
+  WebCitation web{.url = from.any_of("url", "uri").string(arena)};
+  if (web.url.empty()) web.url = citation["location"]["web"]["url"].string(arena);
+  if (web.url.empty()) web.url = source["url"].string(arena);
+  if (web.url.empty()) return std::nullopt;
+  web.title = from["title"].string(arena);
+  if (web.title.empty()) web.title = source["title"].string(arena);
+  web.cited_text = from.any_of("cited_text", "text").string(arena);
+  if (web.cited_text.empty()) web.cited_text = citation["sourceContent"].first_element()["text"].string(arena);
+  web.start = from.any_of("start_index", "startIndex", "start").unsigned_integer();
+  web.end = from.any_of("end_index", "endIndex", "end").unsigned_integer();
+  return web;
+}
 
 std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
                                base::Arena& arena) {

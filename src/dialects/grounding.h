@@ -2,6 +2,8 @@
 // Pure; any thread.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,18 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
 // The citations of any dialect that name an address on the web, in the same form.
 std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
                                base::Arena& arena);
+
+// One citation, whoever wrote it but Google, if it names an address: OpenAI's url_citation (nested or flat),
+// Anthropic's web_search_result_location, Bedrock's location, Cohere's sources (the first that has an address), and the
+// form above.
+struct WebCitation {
+  std::string_view url;  // as it stands, whatever its scheme
+  std::string_view title = {};
+  std::string_view cited_text = {};
+  std::optional<uint64_t> start = {};
+  std::optional<uint64_t> end = {};
+};
+std::optional<WebCitation> read_web_citation(json::Value citation, base::Arena& arena);
 
 // Those of the dialect `own` as they are; the others' that name an address on the web (url, title, cited_text), each
 // written by `write`. Empty if nothing is left.

@@ -113,15 +113,12 @@ std::string citations_from(std::string_view citations, chat::Dialect origin, uin
   std::string out;
   json::Writer w(out);
   for (const json::Value citation : root->elements()) {
-    json::Value source = citation.any_of("url_citation", "web", "retrievedContext");
-    if (!source.is_object()) source = citation;
-    const json::Value url = source.any_of("url", "uri");
-    if (!url.is_string()) continue;
-    w.begin_object().member("start", source["start_index"].unsigned_integer().value_or(start));
-    w.member("end", source["end_index"].unsigned_integer().value_or(end));
-    w.member("text", source["cited_text"].string(arena)).key("sources").begin_array().begin_object();
-    w.member("type", "document").member("id", url.string(arena)).key("document").begin_object();
-    w.member("url", url.string(arena)).member("title", source["title"].string(arena)).end_object();
+    const auto web = read_web_citation(citation, arena);
+    if (!web) continue;
+    w.begin_object().member("start", web->start.value_or(start)).member("end", web->end.value_or(end));
+    w.member("text", web->cited_text).key("sources").begin_array().begin_object();
+    w.member("type", "document").member("id", web->url).key("document").begin_object();
+    w.member("url", web->url).member("title", web->title).end_object();
     w.end_object().end_array().member("type", "TEXT_CONTENT").end_object();
   }
   return out;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "dialects/grounding.h"
+
 namespace llmgw::dialects::gemini {
 namespace {
 
@@ -179,15 +181,14 @@ std::string_view read_citations(const CandidateMembers& candidate, base::Arena& 
 
 namespace {
 
-// A citation of OpenAI (url_citation, flat or nested), Anthropic (web_search_result_location and the locations in
-// documents) or Cohere (sources), as Google has it.
+// A citation of another API's as Google has it: addresses, and places in documents.
 void write_source(json::Writer& w, Value citation, base::Arena& arena) {
   const Value nested = citation["url_citation"];
   const Value from = nested.is_object() ? nested : citation;
-  const Value source = from["sources"].first_element()["document"];
-  const std::string_view uri = from.any_of("url", "uri", "source").string(arena);
+  const auto web = read_web_citation(citation, arena);
+  const std::string_view uri = web ? web->url : from.any_of("url", "uri", "source").string(arena);
   std::string_view title = from.any_of("title", "document_title", "filename").string(arena);
-  if (title.empty()) title = source["title"].string(arena);
+  if (title.empty()) title = web ? web->title : from["sources"].first_element()["document"]["title"].string(arena);
   w.begin_object();
   const auto start = from.any_of("start_index", "start").unsigned_integer();
   const auto end = from.any_of("end_index", "end").unsigned_integer();

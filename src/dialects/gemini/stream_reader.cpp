@@ -72,6 +72,7 @@ class Reader final : public StreamReader {
     uint32_t part = 0;  // number of the open part, or of the next one
     bool open = false;
     PartKind kind = PartKind::text;
+    bool said = false;                     // there has been some text
     std::optional<PartialArgs> call = {};  // arguments that come in pieces
   };
 
@@ -106,7 +107,7 @@ class Reader final : public StreamReader {
     std::string_view citations = read_citations(candidate, arena_);
     if (!citations.empty() && is_text(*state)) send_citations(*state, citations);
     for (const Value element : candidate.parts().elements()) read_part(*state, element);
-    if (!citations.empty() && is_text(*state)) send_citations(*state, citations);
+    if (!citations.empty()) cite_what_was_said(*state, citations);
     const std::string_view logprobs = read_logprobs(candidate.logprobs, arena_);
     if (!logprobs.empty() && is_text(*state))
       sink_->event({.kind = EventKind::delta, .choice = state->index, .part = state->part, .logprobs = logprobs});
@@ -130,6 +131,15 @@ class Reader final : public StreamReader {
     sink_->event(
         {.kind = EventKind::citations, .choice = state.index, .part = state.part, .text = citations, .head = &head});
     citations = {};
+  }
+
+  // The last chunk has them, when the text may be over: calls have come since, or its part ended with a signature.
+  void cite_what_was_said(State& state, std::string_view& citations) {
+    if (is_text(state)) return send_citations(state, citations);
+    if (!state.said || state.call) return;
+    open(state, {.kind = PartKind::text});
+    send_citations(state, citations);
+    close(state);
   }
 
   void read_part(State& state, Value element) {
@@ -197,6 +207,7 @@ class Reader final : public StreamReader {
     head.signature = nullptr;
     state.open = true;
     state.kind = part.kind;
+    state.said = state.said || part.kind == PartKind::text;
     sink_->event({.kind = EventKind::part_start, .choice = state.index, .part = state.part, .head = &head});
   }
 

@@ -124,14 +124,12 @@ std::string annotations_from(std::string_view citations, chat::Dialect origin, u
   json::Writer w(out);
   w.begin_array();
   for (const json::Value citation : root->elements()) {
-    json::Value source = citation.any_of("url_citation", "web", "retrievedContext");
-    if (!source.is_object()) source = citation;
-    const json::Value url = source.any_of("url", "uri");
-    if (!url.is_string()) continue;
+    const auto web = read_web_citation(citation, arena);
+    if (!web) continue;
     w.begin_object().member("type", "url_citation").key("url_citation").begin_object();
-    w.member("url", url.string(arena)).member("title", source["title"].string(arena));
-    w.member("start_index", source["start_index"].unsigned_integer().value_or(start));
-    w.member("end_index", source["end_index"].unsigned_integer().value_or(end)).end_object().end_object();
+    w.member("url", web->url).member("title", web->title);
+    w.member("start_index", web->start.value_or(start)).member("end_index", web->end.value_or(end));
+    w.end_object().end_object();
   }
   w.end_array();
   return out.size() > 2 ? out : std::string();

@@ -30,17 +30,13 @@ void append_url(std::string& out, const UrlCitation& citation) {
   append_separated(out, json);
 }
 
-// {"type":"url_citation","url_citation":{...}} of Chat Completions, and whatever else names an address: Anthropic's
-// web_search_result_location, Cohere's and Gemini's sources.
 bool read_url(json::Value citation, size_t text_size, base::Arena& arena, UrlCitation& read) {
-  const json::Value nested = citation["url_citation"];
-  const json::Value web = citation["web"];
-  const json::Value from = nested.is_object() ? nested : web.is_object() ? web : citation;
-  read.url = from.any_of("url", "uri").string(arena);
-  if (!read.url.starts_with("http")) return false;
-  read.title = from.any_of("title", "cited_text").string(arena);
-  read.start = from.any_of("start_index", "startIndex").unsigned_integer().value_or(0);
-  read.end = from.any_of("end_index", "endIndex").unsigned_integer().value_or(text_size);
+  const auto web = read_web_citation(citation, arena);
+  if (!web || !web->url.starts_with("http")) return false;
+  read.url = web->url;
+  read.title = web->title.empty() ? web->cited_text : web->title;
+  read.start = web->start.value_or(0);
+  read.end = web->end.value_or(text_size);
   return true;
 }
 

@@ -1,0 +1,101 @@
+// A citation of an address on the web is one in every API, whoever wrote it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dialects/codec_test_support.h"
+#include "dialects/losses_test_support.h"
+
+namespace llmgw::dialects {
+namespace {
+
+using namespace testing_support;
+using testing::HasSubstr;
+
+struct Provider {
+  Dialect dialect;
+  std::string_view answer;
+};
+
+const Provider kProviders[] = {
+    {Dialect::openai_chat,
+     R"({"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"So it is.","annotations":[
+        {"type":"url_citation","url_citation":{"start_index":0,"end_index":9,"url":"https://a.b/c","title":"T"}}]}}]})"},
+    {Dialect::openai_responses,
+     R"({"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[
+        {"type":"output_text","text":"So it is.","annotations":[{"type":"url_citation","start_index":0,"end_index":9,
+        "url":"https://a.b/c","title":"T"}]}]}]})"},
+    {Dialect::anthropic,
+     R"({"type":"message","role":"assistant","stop_reason":"end_turn","content":[{"type":"text","text":"So it is.",
+        "citations":[{"type":"web_search_result_location","cited_text":"It.","url":"https://a.b/c","title":"T",
+        "encrypted_index":"i"}]}]})"},
+    {Dialect::gemini,
+     R"({"candidates":[{"finishReason":"STOP","content":{"role":"model","parts":[{"text":"So it is."}]},
+        "groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a.b/c","title":"T"}}],
+        "groundingSupports":[{"segment":{"endIndex":9},"groundingChunkIndices":[0]}]}}]})"},
+    {Dialect::bedrock,
+     R"({"output":{"message":{"role":"assistant","content":[{"citationsContent":{"content":[{"text":"So it is."}],
+        "citations":[{"title":"T","sourceContent":[{"text":"It."}],
+        "location":{"web":{"url":"https://a.b/c","domain":"a.b"}}}]}}]}},"stopReason":"end_turn"})"},
+    {Dialect::cohere,
+     R"({"id":"1","finish_reason":"COMPLETE","message":{"role":"assistant","content":[{"type":"text","text":"So it is."}],
+        "citations":[{"start":0,"end":9,"text":"So it is.","sources":[{"type":"document","id":"0","document":{}},
+        {"type":"document","id":"1","document":{"url":"https://a.b/c","title":"T"}}]}]}})"},
+};
+
+TEST(Citations, OfAddressesReachEveryClient) {
+  for (const Provider& provider : kProviders) {
+    for (const Dialect client : kCodecDialects) {
+      World world(*find_codec(provider.dialect));
+      const auto answer = world.read_answer(provider.answer);
+      ASSERT_TRUE(answer) << provider.answer;
+      world.request.from = client;
+      std::string whole;
+      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+      EXPECT_THAT(whole, HasSubstr("https://a.b/c")) << to_string(provider.dialect) << " to " << to_string(client);
+      EXPECT_THAT(whole, HasSubstr("\"T\"")) << to_string(provider.dialect) << " to " << to_string(client);
+    }
+  }
+}
+
+// What the events of a provider's stream become for a client, all in one text.
+std::string streamed(Dialect provider, Dialect client, const std::vector<std::string_view>& events) {
+  World world(*find_codec(provider));
+  world.request.from = client;
+  const auto reader = find_codec(provider)->make_stream_reader(world.provider());
+  json::Parser parser;
+  AnswerContext context = world.answer_context();
+  const auto writer = find_codec(client)->make_stream_writer(
+      {.parser = parser, .arena = world.arena, .request_id = "r", .model = "m", .request = context.request});
+  WireLog wire;
+  Feed feed(*writer, wire);
+  chat::Sequencer sequencer(feed);
+  for (const std::string_view event : events) reader->read({.name = {}, .data = event}, sequencer);
+  reader->transport_ended(sequencer);
+  sequencer.transport_ended();
+  std::string all;
+  for (const WireText& event : wire.events) all += event.data + "\n";
+  return all;
+}
+
+// Google's come with the last chunk, when the text may be over.
+TEST(Citations, OfAStreamAreNotLateForGoogle) {
+  constexpr std::string_view kText = R"({"candidates":[{"content":{"role":"model","parts":[{"text":"So it is."}]}}]})";
+  constexpr std::string_view kSigned =
+      R"({"candidates":[{"content":{"role":"model","parts":[{"text":"So it is.","thoughtSignature":"c2ln"}]}}]})";
+  constexpr std::string_view kCall =
+      R"({"candidates":[{"content":{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]}}]})";
+  constexpr std::string_view kLast =
+      R"({"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP",
+          "groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a.b/c","title":"T"}}],
+          "groundingSupports":[{"segment":{"endIndex":9},"groundingChunkIndices":[0]}]}}]})";
+  for (const Dialect client : kCodecDialects) {
+    for (const auto& events : {std::vector<std::string_view>{kText, kLast}, {kText, kCall, kLast}, {kSigned, kLast}}) {
+      const std::string all = streamed(Dialect::gemini, client, events);
+      EXPECT_THAT(all, HasSubstr("https://a.b/c")) << to_string(client);
+      EXPECT_THAT(all, HasSubstr("So it is.")) << to_string(client);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llmgw::dialects
