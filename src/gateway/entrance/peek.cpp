@@ -33,6 +33,7 @@ enum class Field : uint8_t {
   service_tier,
   other_tier,
   tools,
+  search,
 };
 
 Field field_of(std::string_view key) {
@@ -46,7 +47,7 @@ Field field_of(std::string_view key) {
              : key == "speed" ? Field::other_tier
                               : Field::other;
     case 6: return key == "stream" ? Field::stream : key == "prompt" ? Field::prompt : Field::other;
-    case 7: return key == "best_of" ? Field::answers : Field::other;
+    case 7: return key == "best_of" ? Field::answers : key == "plugins" ? Field::search : Field::other;
     case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
     case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
     case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
@@ -59,7 +60,9 @@ Field field_of(std::string_view key) {
       return key == "max_output_tokens"   ? Field::max_tokens
              : key == "generation_config" ? Field::generation_config
              : key == "performanceConfig" ? Field::other_tier
+             : key == "search_parameters" ? Field::search
                                           : Field::other;
+    case 18: return key == "web_search_options" ? Field::search : Field::other;
     case 21: return key == "max_completion_tokens" ? Field::max_tokens : Field::other;
     default: return Field::other;
   }
@@ -146,6 +149,11 @@ class Pass {
         reader_.skip();
         return true;
       case Field::tools: tools(); return true;
+      // Chat Completions have a search for which there is no tool (dialects/web_search.h).
+      case Field::search:
+        peek_.provider_tools = true;
+        reader_.skip();
+        return true;
     }
     return true;
   }

@@ -134,6 +134,10 @@ TEST_F(PeekTest, TiersAndToolsThatAreChargedFor) {
         R"([{"type":"image_generation"}])"}) {
     EXPECT_TRUE(run(R"({"tools":)" + std::string(tools) + "}")->provider_tools) << tools;
   }
+  for (const char* body : {R"({"web_search_options":{}})", R"({"plugins":[{"id":"web"}],"model":"behind"})",
+                           R"({"search_parameters":{"mode":"on"}})"}) {
+    EXPECT_TRUE(run(body)->provider_tools) << body;
+  }
   for (const char* tools :
        {R"([{"type":"function","function":{"name":"web_search","parameters":{"type":"web_search"}}}])", "[]", "null",
         R"("web_search")", R"([{"name":"google_search"}])", R"([["web_search"]])"}) {
