@@ -55,9 +55,8 @@ Outcome<void> write_plain_body(std::string_view body, std::string_view model, bo
   writer.begin_object().member("model", model);
   for (const json::Member member : root.members()) {
     if (member.is("anthropic_beta")) add_betas(member.value, context.arena, betas);
-    if (member.is("anthropic_version") || member.is("anthropic_beta") || member.is("model") || member.is("stream")) {
-      continue;
-    }
+    if (member.is("anthropic_version") || member.is("anthropic_beta") || member.is("model")) continue;
+    if (stream && member.is("stream")) continue;
     writer.raw_member(member.key(context.arena), member.value.raw());
   }
   if (stream) writer.member("stream", true);

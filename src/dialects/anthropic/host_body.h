@@ -23,8 +23,8 @@ enum class Host : uint8_t { vertex, bedrock };
 Outcome<void> write_host_body(std::string_view body, Host host, std::span<const std::string_view> betas,
                               const ReadContext& context, std::string& out);
 
-// The way back: the body a client of such a host sent, as Anthropic itself takes it. `stream` is set if true. The betas
-// of the body are appended to `betas`: they belong in the header.
+// The way back: the body a client of such a host sent, as Anthropic itself takes it. `stream`: the member is set to
+// true; else it stays as it stands. The betas of the body are appended to `betas`: they belong in the header.
 Outcome<void> write_plain_body(std::string_view body, std::string_view model, bool stream, const ReadContext& context,
                                std::string& out, chat::List<std::string_view>& betas);
 

@@ -45,6 +45,9 @@ TEST(AnthropicHostBody, AndBack) {
   const std::string_view body = R"({"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["x"],"max_tokens":1})";
   ASSERT_TRUE(write_plain_body(body, "claude", true, world.context, out, betas));
   EXPECT_EQ(out, R"({"model":"claude","max_tokens":1,"stream":true})");
+  out.clear();
+  ASSERT_TRUE(write_plain_body(R"({"stream":false,"model":"x"})", "claude", false, world.context, out, betas));
+  EXPECT_EQ(out, R"({"model":"claude","stream":false})");
   EXPECT_THAT(std::vector<std::string_view>(betas.begin(), betas.end()), ElementsAre("x"));
 }
 

@@ -52,20 +52,25 @@ def call(case, name):
 
 async def run(world):
     await world.all([one(world, case, split) for case, split in plan(world)])
-    await world.all([vertex_claude(world, case) for case in world.cases if vertex_key(case) in world.upstream.programs])
+    for shape in ("", "vertex-claude"):
+        await world.all([vertex_claude(world, case, shape) for case in world.cases
+                         if vertex_key(case) in world.upstream.programs])
     await world.all([bedrock_claude(world, case) for case in world.cases
                      if bedrock_key(case) in world.upstream.programs])
     await world.all([one(world, case, False, shape) for case in world.cases for shape in other_shapes(world, case)])
 
 
 def other_shapes(world, case):
-    """Azure's clients of OpenAI's API, Vertex's of Google's: other paths and headers, the same bodies."""
+    """Azure's clients of OpenAI's API, Vertex's of Google's and Anthropic's: other paths and headers, the same bodies,
+    but for Claude's envelope."""
     if case.dialect is None or not world.options.wants(case.dialect, case):
         return
     if case.endpoint == "chat":
         yield "azure"
     elif case.endpoint in ("generateContent", "streamGenerateContent", "countTokens"):
         yield "vertex"
+    elif case.provider == "anthropic" and case.endpoint in ("messages", "count_tokens"):
+        yield "vertex-claude"
 
 
 def reshaped(sent, shape):
@@ -73,9 +78,22 @@ def reshaped(sent, shape):
         path = f"/openai/deployments/{urllib.parse.quote(sent.body['model'], safe='')}/chat/completions"
         headers = {"Content-Type": "application/json", "Api-Key": asks.CLIENT_KEY}
         return asks.Call(path + "?api-version=2024-10-21", headers, sent.body)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {asks.CLIENT_KEY}"}
+    if shape == "vertex-claude":
+        return enveloped(sent, headers)
     path = sent.target.replace("/v1beta/models/", "/v1/projects/mine/locations/here/publishers/google/models/")
-    return asks.Call(path, {"Content-Type": "application/json", "Authorization": f"Bearer {asks.CLIENT_KEY}"},
-                     sent.body)
+    return asks.Call(path, headers, sent.body)
+
+
+def enveloped(sent, headers):
+    """As Anthropic's SDK calls Claude on Vertex."""
+    root = "/v1/projects/mine/locations/here/publishers/anthropic/models/"
+    body = {"anthropic_version": VERTEX_VERSION} | sent.body
+    if sent.target == TAILS["count_tokens"]:
+        return asks.Call(root + "count-tokens:rawPredict", headers, body)
+    verb = "streamRawPredict" if body.get("stream") else "rawPredict"
+    model = urllib.parse.quote(body.pop("model"), safe="")
+    return asks.Call(f"{root}{model}:{verb}", headers, body)
 
 
 def vertex_key(case):
@@ -96,8 +114,8 @@ def plan(world):
 async def one(world, case, split, shape=""):
     mode = ("stream" if case.streaming else "unary") + "-split" * split + f"-{shape}" * bool(shape)
     check = Check("D", case.dialect or "", case.provider, case.id, mode, case.features, case.dialect)
-    sent = call(case, f"case-{case.number}")
-    sent = reshaped(sent, shape) if shape else sent
+    plain = call(case, f"case-{case.number}")
+    sent = reshaped(plain, shape) if shape else plain
     program = world.upstream.program(f"case-{case.number}")
     changes = {"split": PIECE_BYTES} if split else {"at": event_offsets(case) if case.streaming else ()}
     async with program.lock:
@@ -105,7 +123,7 @@ async def one(world, case, split, shape=""):
         answer = None
         try:
             answer = await world.ask(sent)
-            judge(check, case, sent, answer, program.captured)
+            judge(check, case, plain, answer, program.captured)
         except Exception as error:
             check.add("call", f"{type(error).__name__}: {error}")
         check.keep(sent, answer, program.captured)
@@ -140,10 +158,12 @@ def judge(check, case, sent, answer, captured):
         check.add("credential", "the client's key reached the upstream")
 
 
-async def vertex_claude(world, case):
-    """Anthropic's client, Claude at Vertex: the same body in another envelope."""
-    check = Check("D", case.dialect, "vertex-claude", case.id, "vertex", case.features, case.dialect)
+async def vertex_claude(world, case, shape):
+    """Anthropic's client, Claude at Vertex: the same body in another envelope; and Vertex's own client."""
+    mode = "vertex" + f"-{shape}" * bool(shape)
+    check = Check("D", case.dialect, "vertex-claude", case.id, mode, case.features, case.dialect)
     sent = call(case, vertex_key(case))
+    sent = reshaped(sent, shape) if shape else sent
     program = world.upstream.program(vertex_key(case))
     program.load(recorded_reply(case))
     answer = None
