@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "gateway/world_script.h"
 #include "http/body_framing.h"
@@ -11,6 +12,27 @@
 #include "net/sim/world.h"
 
 namespace llmgw::gateway::world {
+
+// A whole request, as the only one of its connection. The head's views are into `bytes`.
+struct WholeRequest {
+  std::string bytes;
+  http::RequestHead head;
+  size_t body_at = 0;
+
+  std::string_view body() const { return std::string_view(bytes).substr(body_at); }
+};
+
+// False: the connection ended before the request did.
+inline net::Task<bool> read_request(net::Stream& stream, WholeRequest& request) {
+  for (;;) {
+    const auto parsed = http::parse_request_head(request.bytes, {}, request.head);
+    if (parsed.status == http::ParseStatus::complete) request.body_at = parsed.consumed;
+    if (request.body_at != 0 && request.bytes.size() >= request.body_at + request.head.content_length) co_return true;
+    auto bytes = co_await net::read_scratch(stream, {});
+    if (!bytes || bytes->empty()) co_return false;
+    request.bytes.append(bytes->data(), bytes->size());
+  }
+}
 
 class Upstream {
  public:

@@ -106,9 +106,10 @@ chat::ClientError Call::upstream_error(const Error& error) {
   }
 }
 
-// Of a request that a proxy forwards without a tunnel: the answer is the proxy's, and means this gateway, not its
-// client.
-std::unexpected<Error> Call::proxy_wants_credentials() {
+// A proxy that forwards the request without a tunnel may want credentials: it means this gateway, not its client.
+Result<const ResponseHead*> Call::providers_own(Result<const ResponseHead*> head) {
+  constexpr uint16_t kProxyAuthenticationRequired = 407;
+  if (!head || (*head)->status != kProxyAuthenticationRequired) return head;
   return fail(ErrorCode::permission, net::kProxyWantsCredentials);
 }
 
@@ -185,8 +186,7 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
       asked_at_ = worker_.loop().precise_now() - connecting;
       // A stream that is continued has begun: what it waits for now is its upstreams' time.
       if (!continuing_) before_ = (asked_at_ - exchange_.started_at()) - queued_ - discarded_;
-      auto head = co_await upstream->read_head(until(timeouts.first_byte));
-      if (head && (*head)->status == kProxyAuthenticationRequired) co_return proxy_wants_credentials();
+      auto head = providers_own(co_await upstream->read_head(until(timeouts.first_byte)));
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
       if (head) {
         note_discarded();

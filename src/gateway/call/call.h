@@ -38,6 +38,7 @@
 
 namespace llmgw::gateway {
 
+struct AnswerEnding;
 struct LiveEvents;
 struct PumpResult;
 class PlainView;
@@ -234,8 +235,8 @@ class Call {
   net::Task<bool> attempt();
   net::Task<base::Result<void>> send(http::ClientExchange& upstream, const Attempt& attempt, bool converted,
                                      net::Wait wait);
-  static constexpr uint16_t kProxyAuthenticationRequired = 407;
-  static std::unexpected<base::Error> proxy_wants_credentials();
+  // What read_head() gave, unless the answer is not the provider's.
+  static base::Result<const http::ResponseHead*> providers_own(base::Result<const http::ResponseHead*> head);
   static bool hit_closed_connection(const http::ClientExchange& upstream, const base::Error& error);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
   net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
@@ -258,8 +259,8 @@ class Call {
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   void read_along(std::string_view data, PlainView& view);
-  // Before the last bytes of an answer go out, and after. `told`: the provider said so, it did not just break off.
-  void account_ending(std::optional<chat::ErrorKind> failure, bool told);
+  // Before the last bytes of an answer go out, and after.
+  void account_ending(const AnswerEnding& ending);
   void note_ending();
   base::Result<void> start_answer(const http::ResponseHead& head);
   void warn_of_failure(const base::Error& error);

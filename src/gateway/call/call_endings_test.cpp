@@ -11,7 +11,7 @@
 #include "control/config_loader.h"
 #include "control/test_support.h"
 #include "gateway/worker.h"
-#include "http/h1_parser.h"
+#include "gateway/world_upstream.h"
 #include "net/io.h"
 #include "net/sim/world.h"
 #include "telemetry/exposition.h"
@@ -79,17 +79,8 @@ class Instance {
   }
 
   Task<void> serve(std::unique_ptr<net::Stream> stream) {
-    std::string received;
-    http::RequestHead head;
-    size_t body_at = 0;
-    for (;;) {
-      const auto parsed = http::parse_request_head(received, {}, head);
-      if (parsed.status == http::ParseStatus::complete) body_at = parsed.consumed;
-      if (body_at != 0 && received.size() >= body_at + head.content_length) break;
-      auto bytes = co_await net::read_scratch(*stream, {});
-      if (!bytes || bytes->empty()) co_return;
-      received.append(bytes->data(), bytes->size());
-    }
+    world::WholeRequest request;
+    if (!co_await world::read_request(*stream, request)) co_return;
     ++calls;
     const Said own = said;
     (void)co_await net::sleep_for(world_.loop(), own.after);

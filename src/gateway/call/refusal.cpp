@@ -79,7 +79,8 @@ Task<void> Call::relay_cleaned(ClientExchange& upstream, const ResponseHead& hea
   }
   if (head.status < 300 && is_own_answer(match_.operation)) {
     // Accounted for before it goes out: an error is not charged.
-    if (const auto failure = error_in_document(match_.dialect, words, worker_.parser())) account_ending(failure, true);
+    const auto failure = error_in_document(match_.dialect, words, worker_.parser());
+    if (failure) account_ending({.failure = failure, .told = true});
   }
   if (auto started = start_answer(told); !started) co_return co_await refuse(upstream_error(started.error()));
   const http::BodyBytes first{.data = beginning.bytes, .done = true};

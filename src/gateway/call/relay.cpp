@@ -26,9 +26,10 @@ namespace {
 constexpr uint64_t kCodedBytesPerTextByte = 4;
 
 // Of a document: whether it came to its end.
-std::optional<chat::ErrorKind> failure_of(const std::optional<StreamEnding>& ending, bool document_ended) {
-  if (ending) return ending->failure();
-  return document_ended ? std::nullopt : std::optional(chat::ErrorKind::upstream_failed);
+AnswerEnding ending_of(const std::optional<StreamEnding>& stream, bool document_ended) {
+  if (stream) return {.failure = stream->failure(), .told = stream->told_error()};
+  if (document_ended) return {};
+  return {.failure = chat::ErrorKind::upstream_failed};
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    if (done && whole) account_ending(failure_of(ending, ended || error_), ending && ending->told_error());
+    if (done && whole) account_ending(ending_of(ending, ended || error_));
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
@@ -113,11 +114,11 @@ void Call::read_along(std::string_view data, PlainView& view) {
 }
 
 // The last bytes are there, and go out in order. What has failed is no success for that.
-void Call::account_ending(std::optional<chat::ErrorKind> failure, bool told) {
-  if (failure && is_own_answer(match_.operation) && !exchange_.cancellation().cancelled()) {
-    error_ = blamed(*failure);
+void Call::account_ending(const AnswerEnding& ending) {
+  if (ending.failure && is_own_answer(match_.operation) && !exchange_.cancellation().cancelled()) {
+    error_ = blamed(*ending.failure);
     // A provider that breaks off may have worked, and ask for it; one that says that it failed has not.
-    said_nothing_ = told && !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
+    said_nothing_ = ending.told && !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
     warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
   }
   account();
@@ -163,7 +164,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
       if (!clean_messages(messages, data, before_next, done || tap.at_boundary())) co_return exchange_.abort();
     }
     const iovec buffer = net::buffer_of(data);
-    if (done && may_end) account_ending(failure, tap.told_error());
+    if (done && may_end) account_ending({.failure = failure, .told = tap.told_error()});
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
     if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;

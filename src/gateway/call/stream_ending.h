@@ -27,6 +27,12 @@ class EventStreamTap;
 // Why an answer broke off whose transfer ended in order.
 inline constexpr const char* kNoEnd = "the answer has no end";
 
+// How an answer has ended whose transfer ended in order.
+struct AnswerEnding {
+  std::optional<chat::ErrorKind> failure = {};  // why it is no success; nothing: it is one, as far as can be seen
+  bool told = false;                            // the provider said so; else it just broke off
+};
+
 // What the event of a stream fails with, or nothing if it is no error: read as a conversion reads it.
 std::optional<chat::ErrorKind> error_in_event(chat::Dialect dialect, const chat::WireEvent& event,
                                               json::Parser& parser);

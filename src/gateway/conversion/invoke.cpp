@@ -117,7 +117,7 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
       co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, chat::Framing::sse, true);
     }
     const bool over = done || !fed;
-    if (over) account_ending(fed ? unwrapper.error() : std::nullopt, true);
+    if (over) account_ending({.failure = fed ? unwrapper.error() : std::nullopt, .told = true});
     const iovec buffer = net::buffer_of(out);
     auto written = co_await exchange_.write({&buffer, out.empty() ? size_t{0} : size_t{1}}, over);
     if (!written) co_return exchange_.abort();

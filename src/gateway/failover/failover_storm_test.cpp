@@ -11,8 +11,7 @@
 #include "control/config_loader.h"
 #include "control/test_support.h"
 #include "gateway/worker.h"
-#include "http/body_framing.h"
-#include "http/h1_parser.h"
+#include "gateway/world_upstream.h"
 #include "net/io.h"
 #include "net/sim/world.h"
 
@@ -117,20 +116,11 @@ class Instance {
   }
 
   Task<void> serve(std::unique_ptr<net::Stream> stream) {
-    std::string received;
-    http::RequestHead head;
-    size_t body_at = 0;
-    for (;;) {
-      const auto parsed = http::parse_request_head(received, {}, head);
-      if (parsed.status == http::ParseStatus::complete) body_at = parsed.consumed;
-      if (body_at != 0 && received.size() >= body_at + head.content_length) break;
-      auto bytes = co_await net::read_scratch(*stream, {});
-      if (!bytes || bytes->empty()) co_return;
-      received.append(bytes->data(), bytes->size());
-    }
+    world::WholeRequest request;
+    if (!co_await world::read_request(*stream, request)) co_return;
     const auto ailment = world_.rng().chance(ill) ? static_cast<Ailment>(1 + world_.rng().below(9)) : Ailment::none;
-    if (!head.upgrade.empty()) co_return co_await talk(*stream, ailment);
-    co_await answer(*stream, received.substr(body_at), ailment);
+    if (!request.head.upgrade.empty()) co_return co_await talk(*stream, ailment);
+    co_await answer(*stream, std::string(request.body()), ailment);
   }
 
   // A WebSocket, as far as the gateway looks at one: bytes both ways.

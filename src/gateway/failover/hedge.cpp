@@ -161,8 +161,7 @@ Task<Result<void>> Call::open_leg(Leg& leg) {
     if (sent) {
       leg.sent_at = worker_.loop().now();
       leg.own_time = worker_.loop().precise_now() - connected_at;
-      auto head = co_await leg.upstream->read_head(until(leg.timeouts.first_byte));
-      if (head && (*head)->status == kProxyAuthenticationRequired) co_return proxy_wants_credentials();
+      auto head = providers_own(co_await leg.upstream->read_head(until(leg.timeouts.first_byte)));
       if (head) leg.head = *head;
       if (!head) sent = base::fail(head.error());
     }
