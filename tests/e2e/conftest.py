@@ -26,6 +26,13 @@ for name in (
 os.environ["LANGSMITH_TRACING"] = "false"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from harness.scheduling import ByGroup  # only where xdist is there
+
+    return ByGroup(config, log)
+
+
 def run_world(directory, simulated):
     builder = worlds.Builder(directory, simulated)
     yield builder.world

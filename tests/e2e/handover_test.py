@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.h2_client import Broken, H2Client, Refused
 from process_test import KEY, PATIENCE, Load, World, until
 
+pytestmark = pytest.mark.xdist_group("heavy")
+
 HEADERS = [("authorization", f"Bearer {KEY}"), ("content-type", "application/json")]
 PATH = "/v1/chat/completions"
 

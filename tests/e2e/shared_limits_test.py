@@ -12,6 +12,9 @@ import pytest
 
 from harness import governed, raw, redis, waiting
 
+# They go by the clock, and suffer from other load.
+pytestmark = pytest.mark.xdist_group("heavy")
+
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "src" / "control" / "sharing"
 chat, keys = governed.chat, governed.keys
 # What a gateway says that was ready before Redis had answered.

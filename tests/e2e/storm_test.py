@@ -14,7 +14,7 @@ from harness import fleet as fleets
 from harness import upstream
 from harness.fleet import CHAT, KEY, MESSAGES, Call
 
-pytestmark = pytest.mark.xdist_group("storm")
+pytestmark = pytest.mark.xdist_group("heavy")
 
 SECONDS = float(os.environ.get("STORM_SECONDS", "6"))
 INSTANCES = 10
