@@ -35,10 +35,33 @@ RESPONSE = {
 }
 
 
+# Of a model that signs none of its thoughts.
+MESSAGE = {"role": "assistant", "content": "pong", "reasoning_content": "Let me think."}
+COMPLETION = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}],
+}
+
+
+def is_unknown_thought(item):
+    return item.get("type") == "reasoning" and not item.get("encrypted_content")
+
+
 def answer(request):
     """All providers but Bedrock. Who gets a tag of the gateway refuses it, as every forged signature is refused."""
     if b"lgw1" in request.body or b"bGd3MT" in request.body:
         return 400, {"error": {"type": "invalid_request_error", "message": "invalid signature in thinking block"}}
+    body = request.json()
+    if request.path == "/v1/chat/completions":
+        return 200, COMPLETION
+    if request.path == "/v1/responses" and any(is_unknown_thought(item) for item in body["input"]):
+        return 404, {"error": {"type": "invalid_request_error", "message": "Item with id 'rs_...' not found."}}
+    blocks = [each for message in body.get("messages", []) for each in message["content"] if isinstance(each, dict)]
+    if any(block.get("signature") == "" for block in blocks):
+        return 400, {"error": {"type": "invalid_request_error", "message": "Invalid `signature` in `thinking` block"}}
     if request.path == "/v1/messages":
         return 200, clouds.MESSAGE | {"content": [THINKING, *clouds.MESSAGE["content"]]}
     if request.path == "/v1/responses":
@@ -68,12 +91,14 @@ def gateway(cloud, others, tmp_path_factory):
         at | {"name": "claude", "provider": "anthropic"},
         at | {"name": "gpt", "provider": "openai", "api": "responses"},
         at | {"name": "gemini", "provider": "google"},
+        at | {"name": "unsigned", "provider": "openai-compatible", "vendor": "deepseek"},
         aws | {"name": "nova"},
     ]
     models = [
         {"name": "claude", "connection": "claude", "remote": "claude-sonnet-4-5"},
         {"name": "gpt", "connection": "gpt", "remote": "gpt-5.2"},
         {"name": "gemini", "connection": "gemini", "remote": "gemini-3-pro"},
+        {"name": "unsigned", "connection": "unsigned", "remote": "deepseek-reasoner"},
         {"name": "nova", "connection": "nova", "remote": "us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
     ]
     with canned.gateway(tmp_path_factory.mktemp("changes"), KEY, connections, models) as running:
@@ -161,6 +186,17 @@ def test_thoughts_of_another_provider_stay_away(gateway, cloud, others, client):
     assert third.status_code == 200, third.text
     home = others.requests[-1].body
     assert (SIGNATURE if client.foreign == "claude" else SECRET_THOUGHT).encode() in home
+
+
+@pytest.mark.parametrize("client", [Messages(), Responses(), Gemini()], ids=lambda c: type(c).__name__)
+def test_thoughts_that_nobody_signed_stay_away(gateway, others, client):
+    first = ask(gateway, client, "unsigned", client.begun | client.thinks)
+    assert first.status_code == 200 and "Let me think." in first.text, first.text
+    second = ask(gateway, client, client.own, client.next(first.json()))
+    assert second.status_code == 200, second.text
+    assert others.requests[-1].body.count(b"pong") == 1
+    third = ask(gateway, client, "unsigned", client.next(first.json()))
+    assert third.status_code == 200, third.text
 
 
 def test_headers_of_the_provider_still_pass(gateway, others):

@@ -150,6 +150,8 @@ std::string OutputWriter::mint_id(std::string_view prefix, std::string_view own)
     return last_own_id_;
   }
   std::string id(prefix);
+  // A thought that no other provider can look up by this.
+  if (prefix == kReasoningPrefix) id += kMintedMark;
   id += id_base_;
   id += '_';
   id += std::to_string(minted_++);

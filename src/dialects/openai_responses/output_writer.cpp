@@ -5,6 +5,7 @@
 #include "chat/turns.h"
 #include "dialects/openai_responses/annotations.h"
 #include "dialects/openai_responses/items.h"
+#include "dialects/openai_responses/response_object.h"
 #include "json/tree.h"
 
 namespace llmgw::dialects::openai_responses {
@@ -224,7 +225,7 @@ void OutputWriter::stop_text() {
 void OutputWriter::open_reasoning(bool with_text) {
   close_item("completed");
   open_ = Open::reasoning;
-  item_id_ = mint_id("rs_", has_signature_ && !signature_id_.empty() ? signature_id_ : head_id_);
+  item_id_ = mint_id(kReasoningPrefix, has_signature_ && !signature_id_.empty() ? signature_id_ : head_id_);
   item_text_.clear();
   send_item("response.output_item.added", item_json("in_progress"));
   // A summary begins with its first text; what comes as a signature alone has none.
@@ -326,7 +327,7 @@ void OutputWriter::add_signature_item(chat::SignaturePlace place) {
   has_signature_ = false;
   std::string item;
   json::Writer writer(item);
-  writer.begin_object().member("id", mint_id("rs_", {})).member("type", "reasoning");
+  writer.begin_object().member("id", mint_id(kReasoningPrefix, {})).member("type", "reasoning");
   writer.key("summary").begin_array().end_array();
   writer.member("encrypted_content", chat::wrap_signature(signature_, context_.arena)).end_object();
   add_whole_item(item);

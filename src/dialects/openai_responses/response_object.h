@@ -35,6 +35,8 @@ void write_response(json::Writer& writer, const ResponseState& state, std::strin
 
 // In ids that were made up here, behind the prefix: no provider's id begins so.
 inline constexpr std::string_view kMintedMark = "lgw";
+// Ids of thoughts begin so.
+inline constexpr std::string_view kReasoningPrefix = "rs_";
 // "resp_lgw..." of the request's id. Never the provider's own, which that provider would take for one that it keeps.
 std::string response_id(std::string_view request_id);
 // What may stand in an id, of any text.

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/find_text.h"
 #include "dialects/openai_responses/items.h"
 #include "dialects/openai_responses/response_object.h"
 #include "dialects/request_gates.h"
@@ -20,7 +21,7 @@ std::string_view id_prefix(json::Value item) {
     case ItemType::function_call_output: return "fco_";
     case ItemType::custom_tool_call: return "ctc_";
     case ItemType::custom_tool_call_output: return "ctco_";
-    case ItemType::reasoning: return "rs_";
+    case ItemType::reasoning: return kReasoningPrefix;
     case ItemType::image_generation_call: return "ig_";
     default: return "item_";
   }
@@ -118,11 +119,16 @@ bool is_minted(std::string_view id) {
 
 bool builds_on_minted(std::string_view body, json::Parser& parser) {
   // Most do not, and pay for one search.
-  if (body.find("_" + std::string(kMintedMark)) == std::string_view::npos) return false;
+  if (base::find_text(body, "_" + std::string(kMintedMark)) == std::string_view::npos) return false;
   base::Arena arena;
   const auto request = StateBodies(parser, arena, {}).read(body);
   return request && (is_minted(request->previous_response_id) || is_minted(request->conversation_id) ||
                      std::ranges::any_of(request->references, is_minted));
+}
+
+bool may_hold_minted_reasoning(std::string_view body) {
+  const std::string begins = std::string("\"") + std::string(kReasoningPrefix) + std::string(kMintedMark);
+  return base::find_text(body, begins) != std::string_view::npos;
 }
 
 std::string minted_id(std::string_view prefix, std::string_view text) {

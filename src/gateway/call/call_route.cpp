@@ -73,6 +73,9 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
   const bool may_have_tags = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
   tagged_signatures_ = may_have_tags && may_hold_tagged_signature({body_.data(), body_.size()},
                                                                   body_dialect(match_.operation, match_.dialect));
+  const bool unsigned_thoughts = may_have_tags &&
+                                 body_dialect(match_.operation, match_.dialect) == chat::Dialect::anthropic &&
+                                 may_hold_unsigned_thought({body_.data(), body_.size()});
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());
@@ -86,7 +89,9 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
     }
     Option option{.model = &model, .connection = model.connection, .api = {}};
     option.native = native(connection, model.upstream_name(meant_model_));
-    if (option.native && (builds_on_memory_ || tagged_signatures_)) {
+    const bool read = builds_on_memory_ || tagged_signatures_ ||
+                      (unsigned_thoughts && providers::is_claude(model.upstream_name(meant_model_)));
+    if (option.native && read) {
       option.api = match_.operation == Operation::responses_create
                        ? responses_api()
                        : convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());

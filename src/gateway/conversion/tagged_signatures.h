@@ -8,8 +8,12 @@
 
 namespace llmgw::gateway {
 
-// Whether a body of that dialect may hold some: true for every one that does. A look at each byte, 64 at a time, since
-// every call of a chat API pays for it.
+// Whether a body of that dialect may hold some: true for every one that does. A look at each byte, since every call of
+// a chat API pays for it.
 bool may_hold_tagged_signature(std::string_view body, chat::Dialect dialect);
+
+// Whether one of Anthropic's dialect may hold thoughts that nobody has signed: those of models that sign none. Claude
+// refuses them; others that speak its API may have made them themselves.
+bool may_hold_unsigned_thought(std::string_view body);
 
 }  // namespace llmgw::gateway

@@ -32,6 +32,17 @@ TEST(TaggedSignatures, AreFoundWhereverTheyStand) {
   }
 }
 
+TEST(TaggedSignatures, UnsignedThoughts) {
+  for (const char* body : {R"({"type":"thinking","thinking":"x","signature":""})", R"({"signature" : "" })",
+                           R"([{"signature":"abc"},{"signature":null}])"}) {
+    EXPECT_TRUE(may_hold_unsigned_thought(body)) << body;
+  }
+  for (const char* body : {R"({"type":"thinking","thinking":"x","signature":"abc"})",
+                           R"({"text":"\"signature\":\"\""})", R"({"signature")", R"({"signature":)", "{}"}) {
+    EXPECT_FALSE(may_hold_unsigned_thought(body)) << body;
+  }
+}
+
 TEST(TaggedSignatures, OtherTextsHaveNone) {
   EXPECT_FALSE(may_hold_tagged_signature("", Dialect::anthropic));
   EXPECT_FALSE(may_hold_tagged_signature(std::string(500, 'l') + "lgw2:", Dialect::anthropic));

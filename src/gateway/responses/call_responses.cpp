@@ -146,7 +146,8 @@ Task<Outcome<void>> Call::find_memory() {
   if (!creates && match_.operation != Operation::responses_input_tokens) co_return Outcome<void>{};
   const std::string_view body(body_.data(), body_.size());
   // Thoughts of another provider's models came through here, and so does what follows.
-  const bool ours = state::builds_on_minted(body, worker_.parser()) || may_hold_tagged_signature(body, match_.dialect);
+  const bool ours = state::builds_on_minted(body, worker_.parser()) ||
+                    may_hold_tagged_signature(body, match_.dialect) || state::may_hold_minted_reasoning(body);
   if (!ours) co_return Outcome<void>{};
   auto recalled = co_await recall();
   if (!recalled) co_return std::unexpected(recalled.error());
