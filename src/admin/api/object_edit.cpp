@@ -4,12 +4,13 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "admin/api/object_fields.h"
+#include "admin/api/object_judge.h"
 #include "admin/api/object_view.h"
 #include "admin/api/team_scope.h"
 #include "control/config_loader.h"
 #include "control/objects/object_document.h"
 #include "control/units.h"
-#include "routing/pattern.h"
 
 namespace llmgw::admin {
 namespace {
@@ -30,23 +31,6 @@ constexpr size_t kReferencesMax = 64;  // teams of a user; everything else has t
 constexpr std::string_view kAnswerOnly[] = {"id",         "kind",       "version",  "created_at",
                                             "updated_at", "problem",    "source",   "connection_name",
                                             "key_name",   "model_name", "key_hint", "previous_keys"};
-
-std::string_view text_of(const bj::object& object, std::string_view field) {
-  const bj::value* const value = object.if_contains({field.data(), field.size()});
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
-}
-
-// A text, or each of a list of them.
-std::vector<std::string_view> texts_of(const bj::object& object, std::string_view field) {
-  const bj::value* const value = object.if_contains({field.data(), field.size()});
-  if (value == nullptr || !value->is_array()) return {text_of(object, field)};
-  std::vector<std::string_view> texts;
-  for (const bj::value& each : value->get_array()) {
-    if (each.is_string()) texts.emplace_back(each.get_string().data(), each.get_string().size());
-  }
-  return texts;
-}
 
 bj::string_view bjs(std::string_view text) {
   return {text.data(), text.size()};
@@ -77,13 +61,7 @@ class ObjectEditor {
   Checked refer(bj::object& document, store::ObjectChange& change);
   Checked refer_to(const control::ReferenceField& field, bj::value& value, store::ObjectChange& change);
   Checked identify(const bj::object& document, store::Object& object);
-  Checked judge(const Draft& draft);
   std::expected<Draft, ApiAnswer> finish(bj::object document, Draft draft);
-  // The object and what it cannot be without, up to the roots.
-  Checked gather(const store::Object& object, const std::vector<std::string>& references,
-                 std::vector<store::Object>& all);
-  Checked gather_models(const store::Object& object, std::vector<store::Object>& all);
-  Checked gather_patterns(std::string_view name, std::vector<store::Object>& all);
 
   const ApiContext& context_;
   const ApiRequest& request_;
@@ -264,99 +242,6 @@ ObjectEditor::Checked ObjectEditor::identify(const bj::object& document, store::
   return {};
 }
 
-ObjectEditor::Checked ObjectEditor::gather(const store::Object& object, const std::vector<std::string>& references,
-                                           std::vector<store::Object>& all) {
-  all.push_back(object);
-  for (const std::string& id : references) {
-    if (std::ranges::find(all, id, &store::Object::id) != all.end()) continue;
-    auto target = context_.store.get(id);
-    if (!target) return std::unexpected(store_failed(target.error()));
-    if (!*target) return invalid_request("there is no " + id);
-    const ObjectKind* const kind = control::find_kind((*target)->kind);
-    std::vector<std::string> further;
-    boost::system::error_code error;
-    const bj::value document = bj::parse((*target)->document, error);
-    for (const ReferenceField& field :
-         kind == nullptr || error || !document.is_object() ? std::span<const ReferenceField>() : kind->references) {
-      for (const std::string_view to : texts_of(document.get_object(), field.field)) {
-        if (control::is_object_id(*control::find_kind(field.kind), to)) further.emplace_back(to);
-      }
-    }
-    if (auto gathered = gather(**target, further, all); !gathered) return gathered;
-  }
-  return {};
-}
-
-// An assignment by a model's name: whoever serves it must be in sight.
-ObjectEditor::Checked ObjectEditor::gather_models(const store::Object& object, std::vector<store::Object>& all) {
-  if (kind_.section != control::SectionId::assignment) return {};
-  boost::system::error_code error;
-  const bj::value document = bj::parse(object.document, error);
-  if (error || !document.is_object()) return {};
-  const std::string_view name = text_of(document.get_object(), "model");
-  if (control::is_object_id(*control::find_kind("model"), name)) return {};  // it is a reference
-  const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
-  if (!models) return std::unexpected(store_failed(models.error()));
-  if (models->empty()) return gather_patterns(name, all);
-  for (const store::Object& model : *models) {
-    std::vector<std::string> connection;
-    const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
-    if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
-    if (auto gathered = gather(model, connection, all); !gathered) return gathered;
-  }
-  return {};
-}
-
-// Served by none of that name: by one whose name is a pattern, or by nobody.
-ObjectEditor::Checked ObjectEditor::gather_patterns(std::string_view name, std::vector<store::Object>& all) {
-  const auto serves = [&](std::string_view model) { return model == name || routing::matches(model, name); };
-  bool served = std::ranges::any_of(context_.file.models, serves, &control::ModelConfig::name);
-  constexpr size_t kPage = store::ObjectStore::kPageMax;
-  for (std::string after;;) {
-    const auto page = context_.store.list({.kind = "model", .after = after, .limit = kPage});
-    if (!page) return std::unexpected(store_failed(page.error()));
-    for (const store::Object& model : *page) {
-      if (!serves(model.name)) continue;
-      served = true;
-      std::vector<std::string> connection;
-      const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
-      if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
-      if (auto gathered = gather(model, connection, all); !gathered) return gathered;
-    }
-    if (page->size() < kPage) break;
-    after = page->back().id;
-  }
-  if (served || name.empty() || routing::is_pattern(name)) return {};
-  return invalid_request("model: " + no_such_object(context_, *control::find_kind("model"), name));
-}
-
-ObjectEditor::Checked ObjectEditor::judge(const Draft& draft) {
-  std::vector<store::Object> all;
-  // A route's models may be any; a key of somebody's own choice may be another's, one that was made here cannot.
-  const bool chosen_key =
-      kind_.has_key() && !draft.made_key.empty() && !store::is_made_key(draft.made_key.reveal(), kind_.key_prefix);
-  if (chosen_key || kind_.section == control::SectionId::route) {
-    auto everything = context_.store.load_all();
-    if (!everything) return std::unexpected(store_failed(everything.error()));
-    all = std::move(everything->objects);
-    // One of the same name is for the store to refuse.
-    const store::Object& own = draft.change.object;
-    std::erase_if(all, [&](const store::Object& each) {
-      return each.id == own.id || (each.kind == own.kind && each.natural_key == own.natural_key);
-    });
-    all.push_back(draft.change.object);
-  } else {
-    if (auto gathered = gather(draft.change.object, draft.change.references, all); !gathered) return gathered;
-    if (auto served = gather_models(draft.change.object, all); !served) return served;
-  }
-  const control::ObjectMerger merger(context_.file, all, context_.secrets, context_.environment);
-  for (const control::ObjectNote& note : merger.notes()) {
-    if (note.id != draft.change.object.id) continue;
-    return note.hidden ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid_request(note.problem);
-  }
-  return {};
-}
-
 std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft draft) {
   store::Object& object = draft.change.object;
   if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
@@ -368,7 +253,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
   if (auto sealed = seal(document, object.id); !sealed) return std::unexpected(std::move(sealed).error());
   if (auto identified = identify(document, object); !identified) return std::unexpected(std::move(identified).error());
   object.document = bj::serialize(document);
-  if (auto judged = judge(draft); !judged) return std::unexpected(std::move(judged).error());
+  if (auto judged = judge_change(context_, kind_, draft.change, draft.made_key); !judged)
+    return std::unexpected(std::move(judged).error());
   return draft;
 }
 

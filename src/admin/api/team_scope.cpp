@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "admin/api/object_fields.h"
 #include "admin/api/object_lookup.h"
 
 namespace llmgw::admin {
@@ -12,12 +13,6 @@ namespace {
 
 namespace bj = boost::json;
 using Checked = std::expected<void, ApiAnswer>;
-
-std::string_view text_of(const bj::object& object, std::string_view field) {
-  const bj::value* const value = object.if_contains({field.data(), field.size()});
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
-}
 
 bool lists(const bj::object& object, std::string_view field, std::string_view text) {
   const bj::value* const value = object.if_contains({field.data(), field.size()});
