@@ -10,6 +10,7 @@
 #include "control/address.h"
 #include "control/config_loader.h"
 #include "control/config_place.h"
+#include "control/private_url.h"
 #include "providers/families.h"
 #include "providers/upstream.h"
 #include "store/vault/key_ring.h"
@@ -305,9 +306,7 @@ void Checker::check_admin() {
     fault(admin, SectionId::admin, present, "signing in needs oidc_issuer, oidc_client_id and public_url");
   }
   for (const std::string_view issuer : {std::string_view(admin.oidc_issuer), std::string_view(admin.public_url)}) {
-    const bool local = issuer.starts_with("http://127.0.0.1") || issuer.starts_with("http://localhost") ||
-                       issuer.starts_with("http://[::1]");
-    if (issuer.empty() || issuer.starts_with("https://") || local) continue;
+    if (issuer.empty() || is_private_url(issuer)) continue;
     fault(admin, SectionId::admin, issuer == admin.public_url ? "public_url" : "oidc_issuer",
           "write an address that begins with https://");
   }

@@ -6,7 +6,7 @@ import urllib.parse
 import httpx
 import pytest
 from control_plane_test import Site
-from harness import pkce, raw, waiting
+from harness import canned, pkce, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("oidc")
 
@@ -188,6 +188,52 @@ def test_the_way_back_is_ours(site):
         location = browser.to_provider("/admin/v1/login?return=" + urllib.parse.quote(path, safe=""))
         answer = browser.client.get(browser.consent(location, "somebody"))
         assert answer.headers["location"] == wanted
+
+
+def test_another_provider_begins_anew(tmp_path):
+    """What one has said of a person, and what of its keys is remembered, is nothing to the next."""
+    with pkce.provider() as first, pkce.provider() as second:
+        for each in (first, second):
+            claims = {"email": "owner@example.com", "email_verified": True}
+            httpx.put(f"{each.url}/users/somebody", json=claims, trust_env=False).raise_for_status()
+        admin = {"oidc_issuer": first.url, "oidc_client_id": "llm-gateway", "oidc_client_secret": "canary-oidc-secret"}
+        admin["owners"] = ["owner@example.com"]
+        site = Site(tmp_path, {"url": "sqlite"}, {"admin": admin}, public_url=True)
+        inside, halfway = Browser(site), Browser(site)
+        assert inside.sign_in("somebody").status_code == 303
+        assert inside.at("/admin/v1/whoami").status_code == 200
+        callback = halfway.consent(halfway.to_provider(), "somebody")
+        site.config_file.write_text(site.config_file.read_text().replace(first.url, second.url))
+        site.cli("reload")
+        assert inside.at("/admin/v1/whoami").status_code == 401
+        late = halfway.client.get(callback)
+        assert late.status_code == 401 and "another provider" in late.text, late.text
+        assert Browser(site).to_provider().startswith(second.url)
+        assert inside.sign_in("somebody").status_code == 303
+        assert inside.at("/admin/v1/whoami").status_code == 200
+        site.stop()
+
+
+def test_an_issuer_may_end_with_a_slash(tmp_path):
+    def answer(request):
+        documents = {
+            "/realm/.well-known/openid-configuration": {
+                "issuer": url + "/",
+                "authorization_endpoint": url + "/authorize",
+                "token_endpoint": url + "/token",
+                "jwks_uri": url + "/keys",
+            },
+            "/realm/keys": {"keys": []},
+        }
+        return (200, documents[request.path]) if request.path in documents else (404, {})
+
+    provider = canned.Canned(answer)
+    url = provider.url + "/realm"
+    admin = {"oidc_issuer": url + "/", "oidc_client_id": "llm-gateway", "owners": ["owner@example.com"]}
+    site = Site(tmp_path, {"url": "sqlite"}, {"admin": admin}, public_url=True)
+    assert Browser(site).to_provider().startswith(url + "/authorize?")
+    site.stop()
+    provider.stop()
 
 
 def test_refused_sign_ins_are_logged(site):

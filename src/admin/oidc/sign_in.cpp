@@ -9,6 +9,7 @@
 #include "admin/api/query.h"
 #include "base/base64.h"
 #include "base/text.h"
+#include "control/private_url.h"
 #include "http/fetch.h"
 #include "net/network.h"
 
@@ -16,6 +17,7 @@ namespace llmgw::admin {
 namespace {
 
 namespace bj = boost::json;
+using control::is_private_url;
 
 constexpr std::string_view kLogin = "/admin/v1/login";
 constexpr std::string_view kCallback = "/admin/v1/callback";
@@ -91,12 +93,6 @@ std::string safe_return(const std::string& path) {
   return ours ? path : std::string("/admin/v1/whoami");
 }
 
-// Signing in over plain HTTP would show everything to whoever listens; on this machine nobody does.
-bool is_safe_url(std::string_view url) {
-  return url.starts_with("https://") || url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost") ||
-         url.starts_with("http://[::1]");
-}
-
 std::string form(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
   std::string text;
   for (const auto& [name, value] : fields) {
@@ -141,7 +137,8 @@ std::optional<AdminRole> role_of(const control::AdminSettings& settings, const I
 std::optional<Session> read_session(const SignInContext& context) {
   if (context.settings.oidc_issuer.empty()) return std::nullopt;
   const auto content = open_cookie(context, kSessionCookie);
-  if (!content) return std::nullopt;
+  // A provider that is none any more has said who this was.
+  if (!content || member(*content, "issuer") != context.settings.oidc_issuer) return std::nullopt;
   Session session{
       .mark = {.id = member(*content, "id"), .issued = number(*content, "issued"), .until = number(*content, "until")},
       .claims = {.subject = member(*content, "sub"), .email = member(*content, "email"), .groups = {}}};
@@ -175,10 +172,14 @@ net::Task<std::expected<SignIn::DocumentsPtr, ApiAnswer>> SignIn::documents(net:
   {
     const std::lock_guard lock(mutex_);
     const auto kept = again ? kKeysRefetch : kDocumentsKept;
-    if (documents_ != nullptr && loop.now() - documents_->fetched_at < kept) co_return documents_;
+    const bool of_issuer = documents_ != nullptr && documents_->issuer == issuer;
+    if (of_issuer && loop.now() - documents_->fetched_at < kept) co_return documents_;
   }
   auto made = std::make_shared<Documents>();
-  const auto discovered = co_await fetch_document(loop, wait, {.url = issuer + "/.well-known/openid-configuration"});
+  made->issuer = issuer;
+  // OpenID Connect Discovery 1.0, section 4.1: a slash at the issuer's end is not doubled.
+  const std::string place = issuer.ends_with('/') ? issuer.substr(0, issuer.size() - 1) : issuer;
+  const auto discovered = co_await fetch_document(loop, wait, {.url = place + "/.well-known/openid-configuration"});
   if (!discovered || discovered->status != 200) co_return std::unexpected(provider_fault("no configuration document"));
   const auto document = parse(discovered->body);
   if (!document || member(*document, "issuer") != issuer) {
@@ -187,7 +188,8 @@ net::Task<std::expected<SignIn::DocumentsPtr, ApiAnswer>> SignIn::documents(net:
   made->authorization_endpoint = member(*document, "authorization_endpoint");
   made->token_endpoint = member(*document, "token_endpoint");
   const std::string keys_url = member(*document, "jwks_uri");
-  if (!is_safe_url(made->authorization_endpoint) || !is_safe_url(made->token_endpoint) || !is_safe_url(keys_url)) {
+  if (!is_private_url(made->authorization_endpoint) || !is_private_url(made->token_endpoint) ||
+      !is_private_url(keys_url)) {
     co_return std::unexpected(provider_fault("an endpoint without https"));
   }
   const auto keys = co_await fetch_document(loop, wait, {.url = keys_url});
@@ -208,7 +210,8 @@ net::Task<ApiAnswer> SignIn::start(net::Loop& loop, net::Wait wait, SignInContex
   std::array<char, SHA256_DIGEST_LENGTH> digest;
   SHA256(reinterpret_cast<const unsigned char*>(verifier.data()), verifier.size(),
          reinterpret_cast<unsigned char*>(digest.data()));
-  const bj::object carried{{"state", state},
+  const bj::object carried{{"issuer", context.settings.oidc_issuer},
+                           {"state", state},
                            {"nonce", nonce},
                            {"verifier", verifier},
                            {"return", safe_return(Query(query).text("return"))},
@@ -292,6 +295,7 @@ net::Task<ApiAnswer> SignIn::finish(net::Loop& loop, net::Wait wait, SignInConte
   const Query parameters(query);
   const auto carried = open_cookie(context, kSignInCookie);
   if (!carried) co_return refuse("it did not begin in this browser, or took too long");
+  if (member(*carried, "issuer") != context.settings.oidc_issuer) co_return refuse("it began at another provider");
   if (!base::constant_time_equal(parameters.text("state"), member(*carried, "state"))) {
     co_return refuse("another sign-in's state");
   }
@@ -313,8 +317,13 @@ net::Task<ApiAnswer> SignIn::finish(net::Loop& loop, net::Wait wait, SignInConte
   const int64_t lifetime = std::chrono::duration_cast<std::chrono::seconds>(context.settings.session_lifetime).count();
   bj::array groups;
   for (const std::string& each : claims->groups) groups.push_back(bj::value(each));
-  const bj::object session{{"id", random_text()},    {"issued", context.now},       {"sub", claims->subject},
-                           {"email", claims->email}, {"groups", std::move(groups)}, {"until", context.now + lifetime}};
+  const bj::object session{{"id", random_text()},
+                           {"issuer", context.settings.oidc_issuer},
+                           {"issued", context.now},
+                           {"sub", claims->subject},
+                           {"email", claims->email},
+                           {"groups", std::move(groups)},
+                           {"until", context.now + lifetime}};
   ApiAnswer answer{.status = 303, .body = "{}"};
   answer.headers.emplace_back("location", member(*carried, "return"));
   const std::string sealed = context.vault.seal(kSessionCookie, bj::serialize(session));

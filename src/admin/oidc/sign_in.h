@@ -55,6 +55,7 @@ class SignIn {
 
  private:
   struct Documents {
+    std::string issuer;
     std::string authorization_endpoint;
     std::string token_endpoint;
     std::string keys;
