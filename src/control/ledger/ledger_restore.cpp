@@ -1,4 +1,8 @@
 // The part of the ledger that tells budgets what they have spent before this process began.
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "control/ledger/ledger.h"
 
 namespace llmgw::control {
@@ -42,12 +46,22 @@ bool Ledger::restore() {
 
 base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
   const int64_t wall = options_.wall();
-  std::vector<std::pair<const Scope*, int64_t>> found;
+  // Budgets are many, and of few periods: those that began together are asked for together.
+  std::map<int64_t, std::vector<const Scope*>> scopes;
   for (const Scope& scope : snapshot.scopes) {
     if (!scope.compiled().has_budget) continue;
-    const int64_t start = scope.compiled().period.start_of_period(wall);
-    TRY(spent, store_->charged_since(scope.identity, start / kQuarterSeconds));
-    found.emplace_back(&scope, spent);
+    scopes[scope.compiled().period.start_of_period(wall)].push_back(&scope);
+  }
+  std::vector<std::pair<const Scope*, int64_t>> found;
+  for (const auto& [start, of_start] : scopes) {
+    std::vector<uint64_t> identities;
+    for (const Scope* const scope : of_start) identities.push_back(scope->identity);
+    TRY(charged, store_->charged_since(identities, start / kQuarterSeconds));
+    for (const Scope* const scope : of_start) {
+      if (const auto paid = charged.find(scope->identity); paid != charged.end()) {
+        found.emplace_back(scope, paid->second);
+      }
+    }
   }
   const std::lock_guard lock(mutex_);
   for (const auto& [scope, spent] : found) {

@@ -1,5 +1,6 @@
 #include "control/ledger/ledger_store.h"
 
+#include <algorithm>
 #include <array>
 
 namespace llmgw::control {
@@ -7,6 +8,7 @@ namespace llmgw::control {
 using base::Result;
 using store::SqlRows;
 using store::SqlSession;
+using store::SqlStatement;
 using store::SqlTransaction;
 using store::SqlValue;
 
@@ -50,6 +52,32 @@ constexpr std::string_view kMoveMark =
 
 constexpr std::string_view kSelectMarks = "SELECT name, read_to, records, nano_dollars FROM ledger_segments";
 
+constexpr size_t kStatementsAtOnce = 256;
+constexpr size_t kIdentitiesAtOnce = 500;
+
+std::vector<SqlValue> values_of(const RollupKey& key, const RollupSums& sums) {
+  return {key.quarter,
+          std::string_view(key.organization),
+          std::string_view(key.team),
+          std::string_view(key.user),
+          std::string_view(key.key),
+          std::string_view(key.model),
+          std::string_view(key.provider),
+          std::string_view(key.connection),
+          std::string_view(key.tags),
+          sums.calls,
+          sums.failed,
+          sums.cancelled,
+          sums.unpriced,
+          sums.estimated,
+          sums.input,
+          sums.cache_read,
+          sums.cache_write,
+          sums.output,
+          sums.reasoning,
+          sums.nano_dollars};
+}
+
 SegmentMark mark_of(const SqlRows& rows, size_t row) {
   return {.name = rows.text(row, 0),
           .offset = rows.integer(row, 1),
@@ -64,40 +92,29 @@ Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   return LedgerStore(std::move(session));
 }
 
-Result<void> LedgerStore::add_sums(const RollupKey& key, const RollupSums& sums) {
-  const std::array<SqlValue, 20> values = {key.quarter,
-                                           std::string_view(key.organization),
-                                           std::string_view(key.team),
-                                           std::string_view(key.user),
-                                           std::string_view(key.key),
-                                           std::string_view(key.model),
-                                           std::string_view(key.provider),
-                                           std::string_view(key.connection),
-                                           std::string_view(key.tags),
-                                           sums.calls,
-                                           sums.failed,
-                                           sums.cancelled,
-                                           sums.unpriced,
-                                           sums.estimated,
-                                           sums.input,
-                                           sums.cache_read,
-                                           sums.cache_write,
-                                           sums.output,
-                                           sums.reasoning,
-                                           sums.nano_dollars};
-  TRY_VOID(session_->query(kAddSums, values));
-  return {};
-}
-
 Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMark>& marks) {
   TRY(transaction, SqlTransaction::begin(*session_));
-  for (const auto& [key, sums] : rollup.sums()) TRY_VOID(add_sums(key, sums));
+  // Written by the hundred: a database elsewhere then takes a round trip for them all.
+  std::vector<SqlStatement> statements;
+  const auto write = [&](size_t enough) -> Result<void> {
+    if (statements.size() < enough) return {};
+    TRY_VOID(session_->run_all(statements));
+    statements.clear();
+    return {};
+  };
+  for (const auto& [key, sums] : rollup.sums()) {
+    statements.push_back({.sql = kAddSums, .values = values_of(key, sums)});
+    TRY_VOID(write(kStatementsAtOnce));
+  }
   for (const auto& [of, nano] : rollup.charges()) {
-    TRY_VOID(session_->query(kAddCharge, {static_cast<int64_t>(of.first), of.second, nano}));
+    statements.push_back({.sql = kAddCharge, .values = {static_cast<int64_t>(of.first), of.second, nano}});
+    TRY_VOID(write(kStatementsAtOnce));
   }
   for (const SegmentMark& mark : marks) {
-    TRY_VOID(session_->query(kMoveMark, {std::string_view(mark.name), mark.offset, mark.records, mark.nano_dollars}));
+    statements.push_back(
+        {.sql = kMoveMark, .values = {std::string_view(mark.name), mark.offset, mark.records, mark.nano_dollars}});
   }
+  TRY_VOID(write(1));
   return transaction.commit();
 }
 
@@ -119,11 +136,27 @@ Result<void> LedgerStore::forget(std::string_view segment) {
   return {};
 }
 
-Result<int64_t> LedgerStore::charged_since(uint64_t identity, int64_t quarter) {
-  TRY(rows, session_->query("SELECT CAST(COALESCE(SUM(nano_dollars), 0) AS BIGINT) FROM ledger_charges "
-                            "WHERE identity = $1 AND quarter >= $2",
-                            {static_cast<int64_t>(identity), quarter}));
-  return rows.integer(0, 0);
+Result<std::unordered_map<uint64_t, int64_t>> LedgerStore::charged_since(std::span<const uint64_t> identities,
+                                                                         int64_t quarter) {
+  std::unordered_map<uint64_t, int64_t> charged;
+  while (!identities.empty()) {
+    const auto batch = identities.first(std::min(identities.size(), kIdentitiesAtOnce));
+    identities = identities.subspan(batch.size());
+    std::vector<SqlValue> values = {quarter};
+    std::string list;
+    for (const uint64_t identity : batch) {
+      values.emplace_back(static_cast<int64_t>(identity));
+      list.append(list.empty() ? "$" : ", $").append(std::to_string(values.size()));
+    }
+    const std::string sql =
+        "SELECT identity, CAST(SUM(nano_dollars) AS BIGINT) FROM ledger_charges WHERE quarter >= $1 AND identity IN (" +
+        list + ") GROUP BY identity";
+    TRY(rows, session_->query(sql, store::SqlValues(values)));
+    for (size_t row = 0; row < rows.size(); ++row) {
+      charged[static_cast<uint64_t>(rows.integer(row, 0))] = rows.integer(row, 1);
+    }
+  }
+  return charged;
 }
 
 }  // namespace llmgw::control

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -55,15 +57,15 @@ class LedgerStore {
   base::Result<std::vector<SegmentMark>> marks();
   // For a segment whose file is gone.
   base::Result<void> forget(std::string_view segment);
-  // Nano-dollars that a scope's budget has paid since a quarter.
-  base::Result<int64_t> charged_since(uint64_t identity, int64_t quarter);
+  // Nano-dollars that the budgets of these scopes have paid since a quarter; those that paid nothing are not in it.
+  base::Result<std::unordered_map<uint64_t, int64_t>> charged_since(std::span<const uint64_t> identities,
+                                                                    int64_t quarter);
   // Sorted by the columns asked for. A day is its number since 1970.
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
   bool broken() const { return session_->broken(); }
 
  private:
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
-  base::Result<void> add_sums(const RollupKey& key, const RollupSums& sums);
 
   std::unique_ptr<store::SqlSession> session_;
 };

@@ -208,6 +208,39 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
   EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
 }
 
+TEST_F(LedgerTest, VeryManyBudgetsOfSeveralPeriodsAreRestored) {
+  constexpr int kKeys = 1203;
+  std::string text =
+      "[[connections]]\nname = \"c\"\nprovider = \"vllm\"\nendpoint = \"http://c\"\n[[models]]\nname = \"m\"\n"
+      "connection = \"c\"\n";
+  for (int i = 0; i < kKeys; ++i) {
+    const std::string number = std::to_string(10'000 + i);
+    text += "[[keys]]\nname = \"k" + number + "\"\nkey = \"123456789-" + number + "\"\nbudget = \"1.00\"\n" +
+            (i % 2 == 0 ? "budget_period = \"day\"\n" : "budget_period = \"month\"\n");
+  }
+  const auto config = TestWorld{}.load(text);
+  ASSERT_TRUE(config) << format_errors(config.error(), "t");
+  auto snapshot = build_snapshot(*config, {});
+  ASSERT_EQ((*snapshot)->scopes.size(), size_t{kKeys});
+  {
+    auto ledger = start();
+    for (const Scope& scope : (*snapshot)->scopes) {
+      const std::string identity(reinterpret_cast<const char*>(&scope.identity), sizeof scope.identity);
+      ledger->writer(0).append(record_of(scope.name, 7, identity));
+      LedgerRecord yesterday = record_of(scope.name, 100, identity);
+      yesterday.time -= int64_t{24} * 3600 * 1'000'000'000;
+      ledger->writer(0).append(yesterday);
+    }
+    ASSERT_TRUE(ledger->flush(kPatience));
+  }
+  auto ledger = start();
+  ledger->restore_budgets(*snapshot);
+  for (const Scope& scope : (*snapshot)->scopes) {
+    const bool by_day = scope.limits().budget_period == admission::BudgetPeriod::day;
+    EXPECT_EQ(scope.meter->charged.load(), by_day ? 7 : 107) << scope.name;
+  }
+}
+
 TEST_F(LedgerTest, NewestRecordsAndChosenSums) {
   auto ledger = start(2);
   for (int i = 0; i < 5; ++i) {
