@@ -133,7 +133,8 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
     co_return api_error(501, "no_store", "there is no store: store.url is \"none\" in the configuration file");
   }
   if (state == nullptr || state->stored == nullptr) {
-    if (gateway::ready_warning.load(std::memory_order_relaxed) == nullptr) co_return store_away();
+    const gateway::Readiness* const readiness = readiness_.load(std::memory_order_acquire);
+    if (readiness == nullptr || readiness->warning() == nullptr) co_return store_away();
     co_return api_error(503, "store_unreadable", "the store's objects cannot be read; the gateway's log says why");
   }
   wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "control/snapshot.h"
 #include "gateway/entrance/admin_entrance.h"
+#include "gateway/entrance/readiness.h"
 #include "gateway/routing_state.h"
 #include "net/loop.h"
 #include "net/task.h"
@@ -63,8 +64,10 @@ class ApiServer final : public gateway::AdminEntrance {
   void set_state(State state);
   // Before the loops end that it answers to.
   void stop() { errands_.stop(); }
-  // What /admin/v1/health and /admin/v1/engines are about, once it runs; must outlive this.
-  void set_routing(gateway::RoutingState* routing, EngineRegistry* engines) {
+  // What /admin/v1/health and /admin/v1/engines are about, and what tells that the store's objects cannot be read, once
+  // it runs; must outlive this.
+  void set_gateway(gateway::RoutingState* routing, const gateway::Readiness* readiness, EngineRegistry* engines) {
+    readiness_.store(readiness, std::memory_order_release);
     routing_.store(routing, std::memory_order_release);
     engines_.store(engines, std::memory_order_release);
   }
@@ -92,6 +95,7 @@ class ApiServer final : public gateway::AdminEntrance {
   const Store store_;
   std::atomic<gateway::RoutingState*> routing_ = nullptr;
   std::atomic<EngineRegistry*> engines_ = nullptr;
+  std::atomic<const gateway::Readiness*> readiness_ = nullptr;
   std::mutex mutex_;
   std::shared_ptr<const State> state_;
   int64_t refusal_second_ = 0;

@@ -15,6 +15,7 @@
 #include "control/snapshot.h"
 #include "gateway/conversion/media_fetcher.h"
 #include "gateway/entrance/admin_entrance.h"
+#include "gateway/entrance/readiness.h"
 #include "gateway/governance/price_cache.h"
 #include "gateway/heartbeat.h"
 #include "gateway/responses/shared_responses.h"
@@ -96,6 +97,7 @@ struct SharedState {
   SharedResponses responses;
   RoutingState routing;
   SharedTokens tokens;
+  Readiness readiness;
 };
 
 class Worker {

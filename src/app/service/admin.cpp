@@ -2,7 +2,6 @@
 
 #include "base/secret.h"
 #include "base/text.h"
-#include "gateway/entrance/readiness.h"
 #include "json/writer.h"
 #include "telemetry/exposition.h"
 
@@ -47,7 +46,7 @@ AdminHandler::Answer AdminHandler::health(bool readiness) const {
     writer.member("status", "draining");
   } else {
     writer.member("status", readiness ? "ready" : "ok");
-    const char* const warning = gateway::ready_warning.load(std::memory_order_relaxed);
+    const char* const warning = sources_.warning();
     if (readiness && warning != nullptr) writer.member("warning", warning);
   }
   writer.end_object();

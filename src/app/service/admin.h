@@ -20,6 +20,7 @@ class AdminHandler final : public http::RequestHandler {
     const telemetry::Registry* registry = nullptr;
     std::function<std::string()> trouble;  // why the program does not serve as it should; empty: it does
     std::function<bool()> draining;
+    std::function<const char*()> warning;  // what of it is missing; null: nothing
     std::function<const control::Snapshot&()> snapshot;
     gateway::AdminEntrance* api = nullptr;  // the admin API
   };

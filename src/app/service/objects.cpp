@@ -5,7 +5,6 @@
 
 #include "control/config_doubts.h"
 #include "control/serving_needs.h"
-#include "gateway/entrance/readiness.h"
 
 namespace llmgw::app {
 namespace {
@@ -65,9 +64,9 @@ std::string Service::unreadable() const {
 }
 
 void Service::warn_of_store() {
-  gateway::set_ready_warning(!store_unreadable_.empty() ? "the objects of the store cannot be read"
-                             : master_key_gone_         ? "the store's master key is gone"
-                                                        : nullptr);
+  gateway_->shared().readiness.warn(!store_unreadable_.empty() ? "the objects of the store cannot be read"
+                                    : master_key_gone_         ? "the store's master key is gone"
+                                                               : nullptr);
 }
 
 void Service::log_notes() {

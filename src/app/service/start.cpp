@@ -117,7 +117,7 @@ Service::Started Service::start() {
   if (!started) return fault(std::move(started).error());
   gateway_ = std::move(*started);
   engines_.on_change([this] { loop_.post([this] { take_engines(); }); });
-  api_->set_routing(&gateway_->shared().routing, &engines_);
+  api_->set_gateway(&gateway_->shared().routing, &gateway_->shared().readiness, &engines_);
   for (const auto& listener : gateway_->listeners()) {
     if (listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
   }
@@ -220,6 +220,7 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
       AdminHandler::Sources{.registry = nullptr,
                             .trouble = [this] { return trouble_; },
                             .draining = [this] { return gateway_->draining(); },
+                            .warning = [this] { return gateway_->shared().readiness.warning(); },
                             .snapshot = [this]() -> const control::Snapshot& { return gateway_->snapshot(); },
                             .api = api_.get()});
   admin_ = std::make_unique<http::Server>(loop_, *admin_handler_, admin_server_options());

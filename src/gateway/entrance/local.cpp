@@ -7,7 +7,6 @@
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
 #include "gateway/entrance/auth_key.h"
-#include "gateway/entrance/readiness.h"
 #include "json/writer.h"
 #include "telemetry/exposition.h"
 
@@ -74,7 +73,7 @@ Task<void> Call::answer_health(bool readiness) {
     writer.member("status", "failing").member("reason", trouble);
   } else {
     writer.member("status", !well ? "draining" : readiness ? "ready" : "ok");
-    if (const char* const warning = ready_warning.load(std::memory_order_relaxed); readiness && warning != nullptr) {
+    if (const char* const warning = worker_.shared().readiness.warning(); readiness && warning != nullptr) {
       writer.member("warning", warning);
     }
   }

@@ -1,16 +1,18 @@
-// What /ready says beside that the process is ready: something of what it should serve is missing. The whole process's;
-// any thread.
+// What /ready says beside that a gateway is ready: something of what it should serve is missing. Any thread.
 #pragma once
 
 #include <atomic>
 
 namespace llmgw::gateway {
 
-inline std::atomic<const char*> ready_warning = nullptr;  // null: nothing is
+class Readiness {
+ public:
+  // A sentence that lives as long as the program and tells nobody a secret, since anybody may ask. Null: nothing is.
+  void warn(const char* text) { warning_.store(text, std::memory_order_relaxed); }
+  const char* warning() const { return warning_.load(std::memory_order_relaxed); }
 
-// A sentence that lives as long as the process and tells nobody a secret: anybody may ask.
-inline void set_ready_warning(const char* text) {
-  ready_warning.store(text, std::memory_order_relaxed);
-}
+ private:
+  std::atomic<const char*> warning_ = nullptr;
+};
 
 }  // namespace llmgw::gateway
