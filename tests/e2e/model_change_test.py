@@ -188,13 +188,16 @@ def test_thoughts_of_another_provider_stay_away(gateway, cloud, others, client):
     assert (SIGNATURE if client.foreign == "claude" else SECRET_THOUGHT).encode() in home
 
 
-@pytest.mark.parametrize("client", [Messages(), Responses(), Gemini()], ids=lambda c: type(c).__name__)
-def test_thoughts_that_nobody_signed_stay_away(gateway, others, client):
+@pytest.mark.parametrize("client", [Messages(), Responses(), Gemini(), Converse()], ids=lambda c: type(c).__name__)
+def test_thoughts_that_nobody_signed_stay_away(gateway, cloud, others, client):
     first = ask(gateway, client, "unsigned", client.begun | client.thinks)
     assert first.status_code == 200 and "Let me think." in first.text, first.text
     second = ask(gateway, client, client.own, client.next(first.json()))
     assert second.status_code == 200, second.text
-    assert others.requests[-1].body.count(b"pong") == 1
+    seen = (cloud if client.own == "nova" else others).requests[-1]
+    assert seen.body.count(b"pong") == 1
+    if client.own in ("claude", "nova"):
+        assert b"Let me think." not in seen.body and "x-llm-gateway-warnings" in second.headers
     third = ask(gateway, client, "unsigned", client.next(first.json()))
     assert third.status_code == 200, third.text
 

@@ -70,12 +70,11 @@ Outcome<void> Call::plan() {
 Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
   const control::Snapshot& snapshot = generation_.snapshot();
   meant_model_ = name;
-  const bool may_have_tags = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
-  tagged_signatures_ = may_have_tags && may_hold_tagged_signature({body_.data(), body_.size()},
-                                                                  body_dialect(match_.operation, match_.dialect));
-  const bool unsigned_thoughts = may_have_tags &&
-                                 body_dialect(match_.operation, match_.dialect) == chat::Dialect::anthropic &&
-                                 may_hold_unsigned_thought({body_.data(), body_.size()});
+  const std::string_view body(body_.data(), body_.size());
+  const auto client = body_dialect(match_.operation, match_.dialect);
+  const bool has_thoughts = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
+  tagged_signatures_ = has_thoughts && may_hold_tagged_signature(body, client);
+  const bool unsigned_thoughts = has_thoughts && may_hold_unsigned_thought(body, client, worker_.parser());
   const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());

@@ -4,6 +4,7 @@
 
 #include "base/find_text.h"
 #include "chat/signature.h"
+#include "json/tree.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -29,7 +30,10 @@ bool may_hold_tagged_signature(std::string_view body, chat::Dialect dialect) {
   return !bytes && contains(body, chat::kSignatureTag);
 }
 
-bool may_hold_unsigned_thought(std::string_view body) {
+namespace {
+
+// Anthropic's have an empty signature, which no other text of theirs has.
+bool has_empty_signature(std::string_view body) {
   constexpr std::string_view kMember = "\"signature\"";
   for (size_t at = base::find_text(body, kMember); at != std::string_view::npos;
        at = base::find_text(body, kMember, at + 1)) {
@@ -39,6 +43,28 @@ bool may_hold_unsigned_thought(std::string_view body) {
     if (rest.starts_with("\"\"") || rest.starts_with("null")) return true;
   }
   return false;
+}
+
+// Bedrock's have none.
+bool lacks_signature(std::string_view body, json::Parser& parser) {
+  if (!contains(body, "\"reasoningText\"")) return false;
+  base::Arena arena;
+  const auto root = json::parse_tree(parser, body, arena);
+  if (!root) return false;
+  for (const json::Value message : (*root)["messages"].elements()) {
+    for (const json::Value block : message["content"].elements()) {
+      const json::Value thought = block["reasoningContent"]["reasoningText"];
+      if (thought.is_object() && (thought["signature"].is_unset() || thought["signature"].equals(""))) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_hold_unsigned_thought(std::string_view body, chat::Dialect dialect, json::Parser& parser) {
+  if (dialect == chat::Dialect::bedrock) return lacks_signature(body, parser);
+  return dialect == chat::Dialect::anthropic && has_empty_signature(body);
 }
 
 }  // namespace llmgw::gateway

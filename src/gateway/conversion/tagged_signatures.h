@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "chat/dialect.h"
+#include "json/reader.h"
 
 namespace llmgw::gateway {
 
@@ -12,8 +13,9 @@ namespace llmgw::gateway {
 // a chat API pays for it.
 bool may_hold_tagged_signature(std::string_view body, chat::Dialect dialect);
 
-// Whether one of Anthropic's dialect may hold thoughts that nobody has signed: those of models that sign none. Claude
-// refuses them; others that speak its API may have made them themselves.
-bool may_hold_unsigned_thought(std::string_view body);
+// Whether one of Anthropic's or Bedrock's dialect may hold thoughts that nobody has signed: those of models that sign
+// none. Claude refuses them; others that are called by the same API may have made them themselves. The parser's last
+// document is gone.
+bool may_hold_unsigned_thought(std::string_view body, chat::Dialect dialect, json::Parser& parser);
 
 }  // namespace llmgw::gateway

@@ -33,14 +33,22 @@ TEST(TaggedSignatures, AreFoundWhereverTheyStand) {
 }
 
 TEST(TaggedSignatures, UnsignedThoughts) {
+  json::Parser parser;
   for (const char* body : {R"({"type":"thinking","thinking":"x","signature":""})", R"({"signature" : "" })",
                            R"([{"signature":"abc"},{"signature":null}])"}) {
-    EXPECT_TRUE(may_hold_unsigned_thought(body)) << body;
+    EXPECT_TRUE(may_hold_unsigned_thought(body, Dialect::anthropic, parser)) << body;
+    EXPECT_FALSE(may_hold_unsigned_thought(body, Dialect::openai_chat, parser)) << body;
   }
   for (const char* body : {R"({"type":"thinking","thinking":"x","signature":"abc"})",
                            R"({"text":"\"signature\":\"\""})", R"({"signature")", R"({"signature":)", "{}"}) {
-    EXPECT_FALSE(may_hold_unsigned_thought(body)) << body;
+    EXPECT_FALSE(may_hold_unsigned_thought(body, Dialect::anthropic, parser)) << body;
   }
+  const std::string begins =
+      R"({"messages":[{"content":[{"text":"x"},{"reasoningContent":{"reasoningText":{"text":"t")";
+  EXPECT_TRUE(may_hold_unsigned_thought(begins + "}}}]}]}", Dialect::bedrock, parser));
+  EXPECT_TRUE(may_hold_unsigned_thought(begins + R"(,"signature":""}}}]}]})", Dialect::bedrock, parser));
+  EXPECT_FALSE(may_hold_unsigned_thought(begins + R"(,"signature":"s"}}}]}]})", Dialect::bedrock, parser));
+  EXPECT_FALSE(may_hold_unsigned_thought(begins, Dialect::bedrock, parser));
 }
 
 TEST(TaggedSignatures, OtherTextsHaveNone) {
