@@ -11,7 +11,7 @@ import google.generativeai as legacy
 import openai
 import pytest
 from google.api_core import exceptions
-from harness import config, databases, files, processes, raw, waiting
+from harness import commands, config, databases, files, processes, raw, waiting
 from langchain_openai import ChatOpenAI
 
 pytestmark = pytest.mark.xdist_group("control-plane")
@@ -62,14 +62,8 @@ class Site:
         return self.gateway.url
 
     def run(self, *arguments, standard_input=None, environment=None):
-        return subprocess.run(
-            [processes.binary(), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            input=standard_input,
-            env=os.environ | {"LLM_GATEWAY_CONFIG": str(self.config_file)} | (environment or {}),
-        )
+        own = os.environ | {"LLM_GATEWAY_CONFIG": str(self.config_file)} | (environment or {})
+        return commands.run(*arguments, standard_input=standard_input, env=own)
 
     def cli(self, *arguments, **more):
         result = self.run(*arguments, **more)

@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-from harness import logs, processes
+from harness import commands, logs, processes
 from harness.waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -132,8 +132,8 @@ key = "{KEY}"
         fresh.write_text(text)
         fresh.replace(self.config)
 
-    def command(self, *arguments, timeout=PATIENCE):
-        return subprocess.run([BINARY, *arguments], cwd=self.directory, capture_output=True, text=True, timeout=timeout)
+    def command(self, *arguments):
+        return commands.run(*arguments, cwd=self.directory)
 
     def call(self, command, *more):
         return self.command(command, "--config", str(self.config), *more)

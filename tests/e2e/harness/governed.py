@@ -5,12 +5,10 @@ import csv
 import datetime
 import io
 import json
-import os
 import pathlib
-import subprocess
 import zoneinfo
 
-from . import config, processes, raw
+from . import commands, config, processes, raw
 
 # US dollars for a million tokens, of everything the simulator serves: so that sums are easy to check.
 INPUT_USD, OUTPUT_USD = 2, 10
@@ -121,13 +119,7 @@ def running(directory, **settings):
 
 
 def ledger(gateway, *arguments, check=True):
-    result = subprocess.run(
-        [processes.binary(), "ledger", *arguments, "--config", str(gateway.config_file)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=dict(os.environ),
-    )
+    result = commands.run("ledger", *arguments, "--config", str(gateway.config_file), seconds=120)
     assert not check or result.returncode == 0, result.stdout + result.stderr
     return result
 
