@@ -9,6 +9,7 @@
 #include "dialects/cohere/error.h"
 #include "dialects/gemini/error.h"
 #include "dialects/openai/error.h"
+#include "dialects/provider_error.h"
 
 namespace llmgw::dialects {
 
@@ -36,17 +37,39 @@ std::span<const int> statuses_of(Dialect dialect) {
   }
 }
 
-// Another provider's status gives way to the one that the client's dialect has for the kind.
-chat::ClientError at_home(Dialect dialect, chat::ClientError error) {
+// By what a dialect's clients know a prompt that is too long where it has no code for it: they shorten it, and ask
+// again.
+std::string_view words_for_too_long(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::anthropic: return "prompt is too long";
+    case Dialect::gemini:
+    case Dialect::vertex: return "The input token count exceeds the maximum number of tokens allowed";
+    case Dialect::bedrock: return "Input is too long for requested model";
+    case Dialect::cohere: return "too many tokens";
+    default: return {};
+  }
+}
+
+// Another provider's status gives way to the one that the client's dialect has for the kind, and its words for what
+// clients look for get the dialect's own before them; those are kept in `text`.
+chat::ClientError at_home(Dialect dialect, chat::ClientError error, std::string& text) {
   const std::span<const int> known = statuses_of(dialect);
   if (std::ranges::find(known, error.status) == known.end()) error.status = 0;
+  const std::string_view words = words_for_too_long(dialect);
+  const auto says = [&](std::string_view part) { return error.message.find(part) != std::string_view::npos; };
+  const bool said = says(words) || (dialect == Dialect::bedrock && says("Input is too long")) ||
+                    (words.starts_with("The input token count") && says("exceeds the maximum number of tokens"));
+  if (words.empty() || said || unfit(error) != Unfit::too_long) return error;
+  text.append(words).append(": ").append(error.message);
+  error.message = text;
   return error;
 }
 
 }  // namespace
 
 ErrorAnswer write_error(Dialect dialect, Framing framing, const chat::ClientError& given, std::string_view request_id) {
-  const chat::ClientError error = at_home(dialect, given);
+  std::string text;
+  const chat::ClientError error = at_home(dialect, given, text);
   switch (dialect) {
     case Dialect::anthropic: return anthropic::write_error(error, request_id);
     case Dialect::gemini: return gemini::write_error(gemini::Service::ai_studio, framing, error, request_id);
@@ -65,7 +88,8 @@ ErrorAnswer write_error(Dialect dialect, Framing framing, const chat::ClientErro
 
 std::string write_stream_error(Dialect dialect, Framing framing, const chat::ClientError& given,
                                std::string_view request_id, const StreamState& state) {
-  const chat::ClientError error = at_home(dialect, given);
+  std::string text;
+  const chat::ClientError error = at_home(dialect, given, text);
   if (framing == Framing::json || framing == Framing::event_stream) return {};
   switch (dialect) {
     case Dialect::anthropic: return anthropic::write_stream_error(error, request_id);

@@ -1,6 +1,11 @@
 #include "dialects/provider_error.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <span>
+
+#include "base/text.h"
 
 namespace llmgw::dialects {
 
@@ -10,6 +15,65 @@ namespace {
 
 // Of a text that is no JSON: enough to see what a proxy says, not its whole page.
 constexpr size_t kPlainBytesMax = 500;
+
+// In small letters. facts of 2026-08; engines change their words from version to version.
+constexpr auto kTooLong = std::to_array<std::string_view>({
+    "prompt is too long",                            // Anthropic, Fireworks
+    "exceed context limit",                          // Anthropic: "input length and `max_tokens` exceed context limit"
+    "input is too long",                             // Bedrock
+    "input tokens exceeded",                         // Bedrock
+    "too many input tokens",                         // Bedrock
+    "maximum context length",                        // OpenAI, vLLM, SGLang, Mistral, DeepSeek, OpenRouter
+    "exceeds the context window",                    // OpenAI's Responses API
+    "reduce the length of the messages",             // OpenAI, Groq, Cerebras
+    "maximum prompt length",                         // xAI
+    "model's context length",                        // SGLang, vLLM
+    "maximum model length",                          // vLLM
+    "exceeds the maximum allowed length",            // SGLang
+    "exceeds maximum input length",                  // TensorRT-LLM
+    "available context size",                        // llama.cpp
+    "exceeds the context length",                    // Ollama
+    "context length of only",                        // LM Studio
+    "`inputs` tokens + `max_new_tokens` must be",    // TGI, Together
+    "`inputs` must have less than",                  // TGI
+    "exceeds the maximum number of tokens allowed",  // Gemini
+    "exceeds the maximum allowed number of input tokens",  // Gemini
+    "exceeds the maximum number of input tokens",          // Gemini
+    "model only supports up to",                           // Vertex
+    "too many tokens: ",  // Cohere; Bedrock's "Too many tokens, please wait" is a limit on rates
+});
+
+constexpr auto kTooLongNames = std::to_array<std::string_view>({kContextLengthExceeded, "exceed_context_size"});
+
+constexpr auto kFiltered = std::to_array<std::string_view>({
+    "content management policy",               // Azure
+    "content filtering policy",                // Anthropic
+    "potentially violating our usage policy",  // OpenAI's models that reason
+    "rejected by our safety system",           // OpenAI's and Azure's pictures
+    "as a result of our safety system",        // the same
+    "content exists risk",                     // DeepSeek
+});
+
+constexpr auto kFilteredNames = std::to_array<std::string_view>({
+    kContentFilter,
+    "contentfilter",             // Azure's pictures
+    "content_policy_violation",  // OpenAI
+    "moderation_blocked",        // OpenAI's pictures
+    "responsibleaipolicy",       // Azure
+    "data_inspection_failed",    // Qwen
+    "datainspectionfailed",      // the same
+});
+
+bool says_any(std::string_view text, std::span<const std::string_view> words) {
+  const auto same = [](char of_text, char of_word) { return base::to_lower(of_text) == of_word; };
+  return std::ranges::any_of(
+      words, [&](std::string_view word) { return std::ranges::search(text, word, same).begin() != text.end(); });
+}
+
+// Of the prompt itself: what is said of a key, a rate or a failure is another matter, whatever its words.
+bool is_of_request(ErrorKind kind) {
+  return kind == ErrorKind::invalid_request || kind == ErrorKind::too_large;
+}
 
 }  // namespace
 
@@ -63,13 +127,23 @@ std::string_view plain_message(std::string_view body) {
 }
 
 bool says_prompt_too_long(std::string_view message) {
-  for (const std::string_view words :
-       {"prompt is too long", "Input is too long", "Input Tokens Exceeded", "too many input tokens",
-        "exceed context limit", "exceeds the maximum allowed number of input tokens",
-        "exceeds the maximum number of tokens allowed"}) {
-    if (message.find(words) != std::string_view::npos) return true;
+  return says_any(message, kTooLong);
+}
+
+void name_unfit(chat::ClientError& error, std::string_view type) {
+  if (!is_of_request(error.kind)) return;
+  if (says_any(error.code, kTooLongNames) || says_any(type, kTooLongNames) || says_prompt_too_long(error.message)) {
+    error.code = kContextLengthExceeded;
+  } else if (!says_any(error.code, kFilteredNames) &&
+             (says_any(type, kFilteredNames) || says_any(error.message, kFiltered))) {
+    error.code = kContentFilter;
   }
-  return false;
+}
+
+Unfit unfit(const chat::ClientError& error) {
+  if (!is_of_request(error.kind)) return Unfit::no;
+  if (error.code == kContextLengthExceeded) return Unfit::too_long;
+  return says_any(error.code, kFilteredNames) ? Unfit::filtered : Unfit::no;
 }
 
 }  // namespace llmgw::dialects

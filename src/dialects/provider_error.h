@@ -1,6 +1,7 @@
 // What readers of providers' errors share. Pure; any thread.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "chat/error.h"
@@ -21,7 +22,25 @@ bool status_says(int status, chat::ErrorKind kind);
 // What can be shown of a body that is no JSON: its beginning, or a sentence about it. A view of the body or static.
 std::string_view plain_message(std::string_view body);
 
-// "prompt is too long: 3333404 tokens > 200000 maximum", and how other hosts of the same models say it.
+// What of a refusal is the model's own, so that another one may take the same request.
+enum class Unfit : uint8_t {
+  no,
+  too_long,  // the prompt does not fit into its context
+  filtered,  // a filter of the provider's refused the prompt
+};
+
+// The codes with which an error says so, whoever it came from.
+inline constexpr std::string_view kContextLengthExceeded = "context_length_exceeded";
+inline constexpr std::string_view kContentFilter = "content_filter";
+
+// Whether the message says that the prompt is too long, in the words of any provider or engine: few have a code for it.
 bool says_prompt_too_long(std::string_view message);
+
+// What every reader of errors ends with: gives the error its code by what its message says. `type` is the error's, in
+// dialects whose errors have one. A code of the provider's own that says the same as clearly stays.
+void name_unfit(chat::ClientError& error, std::string_view type = {});
+
+// Of an error that a reader has read.
+Unfit unfit(const chat::ClientError& error);
 
 }  // namespace llmgw::dialects

@@ -28,9 +28,7 @@ chat::ClientError error_of(json::Value root, int status, base::Arena& arena) {
   result.kind = error_kind(type, kind_of_status(status));
   result.message = message_of(error, first, arena);
   result.status = status >= 400 ? status : 0;
-  if (result.kind == ErrorKind::invalid_request && says_prompt_too_long(result.message)) {
-    result.code = "context_length_exceeded";
-  }
+  name_unfit(result);
   // Sent as an invalid request, but no other request would fare better.
   if (result.message.find("credit balance is too low") != std::string_view::npos) {
     result.kind = ErrorKind::quota_exceeded;
@@ -48,6 +46,7 @@ chat::ClientError read_error(int status, std::string_view body, std::string_view
     error.kind = kind_of_status(status);
     error.message = context.arena.copy(plain_message(body));
     error.status = status >= 400 ? status : 0;
+    name_unfit(error);
   }
   // Bedrock tells a missing model and a full quota by the type alone.
   if (error_type.starts_with("ResourceNotFoundException")) error.kind = ErrorKind::model_not_found;

@@ -219,7 +219,7 @@ chat::ClientError error_of(std::string_view body, std::string_view type, int sta
   }
   error.kind = kind_of_exception(type, kind_of_status(status));
   if (error.kind != ErrorKind::invalid_request) return error;
-  if (says_prompt_too_long(error.message)) error.code = "context_length_exceeded";
+  name_unfit(error);
   if (error.message.find("model identifier is invalid") != std::string_view::npos) {
     error.kind = ErrorKind::model_not_found;
   }

@@ -123,9 +123,7 @@ chat::ClientError read_error_value(Value error, base::Arena& arena) {
   read_details(error["details"], result, arena);
   if (result.kind == ErrorKind::not_found && is_about_model(result.message)) result.kind = ErrorKind::model_not_found;
   if (result.message.empty()) result.message = kNoMessage;
-  if (result.kind == ErrorKind::invalid_request && says_prompt_too_long(result.message)) {
-    result.code = "context_length_exceeded";
-  }
+  name_unfit(result);
   return result;
 }
 
@@ -146,6 +144,7 @@ chat::ClientError read_error(int status, std::string_view body, std::string_view
     result.message = message.empty() ? plain_text(root ? std::string_view() : body, context.arena) : message;
   }
   result.status = status;
+  name_unfit(result);
   return result;
 }
 

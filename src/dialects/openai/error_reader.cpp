@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "dialects/provider_error.h"
 #include "json/utf8.h"
 
 namespace llmgw::dialects::openai {
@@ -215,6 +216,7 @@ chat::ClientError to_client_error(const Found& found, int status, base::Arena& a
   // A code that is a status says nothing more.
   if (!base::parse_decimal(found.code)) error.code = found.code;
   error.retry_after = retry_after_in(error.message);
+  name_unfit(error, found.type);
   return error;
 }
 
@@ -266,7 +268,8 @@ chat::ClientError read_error(int status, std::string_view body, std::string_view
   } else {
     read_members(error, found, arena);
   }
-  chat::ClientError result = to_client_error(found, status, arena);
+  // One that came with a 200 may say which status it should have had.
+  chat::ClientError result = to_client_error(found, status != 0 ? status : found.status, arena);
   if (const auto delay = retry_delay_of(error, arena)) result.retry_after = delay;
   return result;
 }
