@@ -54,13 +54,27 @@ void UsageScanner::next_document() {
   depth_ = 0;
 }
 
+// Every API sends objects, some of them lists, and OpenAI [DONE].
+void UsageScanner::begin_data(std::string_view bytes) {
+  const auto* const first = std::ranges::find_if_not(bytes, is_space);
+  if (first == bytes.end()) return;
+  event_began_ = true;
+  malformed_ |= *first != '{' && *first != '[';
+}
+
+void UsageScanner::end_event() {
+  malformed_ |= depth_ != 0 || mode_ == Mode::object || mode_ == Mode::name;
+  event_began_ = false;
+  next_document();
+}
+
 // Only the values of `data` lines are JSON. An event's lines are one document; a blank line ends it.
 void UsageScanner::feed_sse(std::string_view bytes) {
   constexpr std::string_view kField = "data:";
   while (!bytes.empty()) {
     if (line_ == Line::start) {
       if (line_matched_ == 0 && (bytes.front() == '\n' || bytes.front() == '\r')) {
-        if (bytes.front() == '\n') next_document();
+        if (bytes.front() == '\n') end_event();
         bytes.remove_prefix(1);
         continue;
       }
@@ -73,11 +87,15 @@ void UsageScanner::feed_sse(std::string_view bytes) {
     }
     const size_t end = bytes.find('\n');
     if (line_ == Line::data) {
+      if (!event_began_) begin_data(bytes.substr(0, end));
       feed_json(bytes.substr(0, end));
     }
     if (end == std::string_view::npos) return;
     // No string goes over the end of a line: a control byte has to be escaped in it.
-    if (line_ == Line::data && mode_ == Mode::structure) carry_ = {};
+    if (line_ == Line::data && mode_ == Mode::structure) {
+      malformed_ |= carry_.in_string != 0;
+      carry_ = {};
+    }
     bytes.remove_prefix(end + 1);
     line_ = Line::start;
     line_matched_ = 0;

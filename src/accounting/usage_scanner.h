@@ -34,6 +34,12 @@ class UsageScanner {
   // is not whole; whether a whole one is valid is not told.
   bool whole() const { return began_ && mode_ == Mode::structure && depth_ <= 0 && carry_.in_string == 0; }
 
+  // Framing::sse: an event has come that cannot be JSON: its data begin with neither a brace nor a bracket, or a
+  // string, brace or bracket of them is open at their end or was closed without having been opened. That is what cuts
+  // and mixed writes leave; wrong commas, names without quotes, what stands behind a complete value and bytes that are
+  // not UTF-8 are not seen. Stays set.
+  bool malformed() const { return malformed_; }
+
   // Whether a usage object has been read to its end.
   bool seen() const { return seen_; }
   // What is known so far, in the neutral split. Call when the answer has ended, or where it broke off.
@@ -89,6 +95,8 @@ class UsageScanner {
   };
 
   void feed_sse(std::string_view bytes);
+  void begin_data(std::string_view bytes);
+  void end_event();
   void feed_json(std::string_view bytes);
   // Each takes bytes from the front of the text until it is used up or the mode changes.
   void scan(std::string_view& text);
@@ -119,6 +127,8 @@ class UsageScanner {
   Mode mode_ = Mode::structure;
   Line line_ = Line::start;
   uint8_t line_matched_ = 0;  // bytes of "data:" seen
+  bool event_began_ = false;  // the event at hand has data
+  bool malformed_ = false;
   StructureCarry carry_;
   int64_t depth_ = 0;
   uint8_t name_matched_ = 0;
