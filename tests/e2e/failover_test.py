@@ -19,10 +19,15 @@ HEDGE_MS = 150
 
 @upstream.script("by-who")
 async def by_who(connection, request):
-    """Connection "first" answers as x-first says; the other one always does."""
-    if request.header("x-who") == "first":
-        status, body = json.loads(request.header("x-first"))
-        return await connection.answer(json.dumps(body).encode(), status)
+    """Connection "first" answers as the header baggage says, which conversions pass on; a list is events."""
+    if request.header("x-who") == "first" and request.header("baggage"):
+        status, body = json.loads(request.header("baggage"))
+        if not isinstance(body, list):
+            return await connection.answer(json.dumps(body).encode(), status)
+        await connection.begin_stream()
+        for event in [*map(json.dumps, body), "[DONE]"]:
+            await connection.chunk(f"data: {event}\n\n".encode())
+        return await connection.chunk(b"")
     await upstream.SCRIPTS["json"](connection, request)
 
 
@@ -35,7 +40,7 @@ def settings(scripted, deaf):
         names = fleet.names
         scripts = [
             {"name": who, "provider": "openai", "endpoint": f"{scripted.url}/v1", "api": "chat", "api_key": "any"}
-            | {"headers": {"x-who": who}}
+            | {"headers": {"x-who": who, "x-script": "by-who"}}
             for who in ("first", "second")
         ]
         scripts.append(
@@ -324,22 +329,68 @@ def test_later_is_no_sickness(fleet):
     waiting.until(left_alone, "several calls were made in that time")
 
 
+def chunk(delta, finish=None):
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"} | {
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]
+    }
+
+
+def completion(content, finish):
+    message = {"role": "assistant", "content": content}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m"} | {
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7},
+    }
+
+
+BAD = "400 Bad Request"
+TOO_LONG = "the request exceeds the available context size. try increasing the context size or enable context shift"
+SGLANG = "The input (9000 tokens) is longer than the model's context length (8192 tokens)."
+ROLE = chunk({"role": "assistant", "content": ""})
+REFUSALS = [
+    ("code", BAD, {"error": {"code": "context_length_exceeded", "message": "too long"}}, True),
+    ("llama", BAD, {"error": {"code": 400, "message": TOO_LONG, "type": "exceed_context_size_error"}}, True),
+    ("sglang", BAD, {"object": "error", "message": SGLANG, "type": "BadRequestError", "code": 400}, True),
+    ("filter", BAD, {"error": {"code": "content_filter", "message": "no"}}, True),
+    ("withheld", "200 OK", completion("", "content_filter"), True),
+    ("value", BAD, {"error": {"code": "invalid_value", "message": "bad"}}, False),
+    ("echo", BAD, {"error": {"code": "invalid_value", "message": "bad: content_filter"}}, False),
+    ("begun", "200 OK", completion("I", "content_filter"), False),
+]
+STREAMED = [
+    ("first-event", "", [{"error": {"message": SGLANG, "type": "BadRequestError", "code": 400}}], True),
+    ("withheld", "", [ROLE, chunk({}, "content_filter")], True),
+    ("begun", "", [ROLE, chunk({"content": "I"}), chunk({}, "content_filter")], False),
+]
+SAYERS = [(False, *each) for each in REFUSALS] + [(True, *each) for each in STREAMED]
+
+
+@pytest.mark.parametrize("target", [CHAT, MESSAGES], ids=["chat", "messages"])
 @pytest.mark.parametrize(
-    "status, body, goes_on",
-    [
-        ("400 Bad Request", {"error": {"code": "context_length_exceeded", "message": "too long"}}, True),
-        ("400 Bad Request", {"error": {"code": "content_filter", "message": "no"}}, True),
-        ("400 Bad Request", {"error": {"code": "invalid_value", "message": "bad"}}, False),
-    ],
+    "stream, name, status, body, goes_on", SAYERS, ids=[f"{'streamed' * each[0]}{each[1]}" for each in SAYERS]
 )
-def test_what_another_model_may_take_goes_to_it(fleet, status, body, goes_on):
-    call = Call("scripted", CHAT, False, "scripted")
-    headers = [("x-script", "by-who"), ("x-first", json.dumps([status, body])), ("idempotency-key", "once-only")]
-    headers.append(("x-request-id", f"falls-{body['error']['code']}"))
+def test_what_another_model_may_take_goes_to_it(fleet, target, stream, name, status, body, goes_on):
+    call = Call("scripted", target, stream, "scripted")
+    own = f"falls-{target.rpartition('/')[2]}-{name}-{stream}"
+    headers = [("baggage", json.dumps([status, body])), ("x-request-id", own)]
+    if target == CHAT:
+        headers.append(("idempotency-key", "once-only"))
     before = fleet.event("fallback")
     answer = fleet.ask(call, headers=headers)
-    assert (answer.status == 200) == goes_on
     assert fleet.event("fallback") == before + (1 if goes_on else 0)
-    arrived = fleet.scripted.find(headers[-1][1])
-    assert [request.header("idempotency-key") for request in arrived] == ["once-only"] * (2 if goes_on else 1)
-    assert [request.header("x-who") for request in arrived] == ["first", "second"][: len(arrived)]
+    if status != BAD or goes_on:
+        assert answer.status == 200
+    arrived = fleet.scripted.find(own)
+    assert [request.header("x-who") for request in arrived] == (["first", "second"] if goes_on else ["first"])
+    if target == CHAT:
+        assert {request.header("idempotency-key") for request in arrived} == {"once-only"}
+    found = metrics.scrape(fleet.gateway)  # what the model will not take is no fault of its instance
+    assert metrics.total(found, "llm_gateway_instance_health_status", instance="first") == 1
+
+
+def test_what_a_filter_withheld_is_paid(fleet):
+    headers = [("baggage", json.dumps(["200 OK", completion("", "content_filter")]))]
+    answer = fleet.ask(Call("scripted", CHAT, False, "scripted"), headers=[*headers, ("x-request-id", "withheld-paid")])
+    assert answer.status == 200
+    own = waiting.until(lambda: ledger_of(fleet, "withheld-paid", 2), "both models are in the ledger")
+    assert {record["connection"]: record["input"] for record in own}["first"] == 7

@@ -5,7 +5,9 @@
 #include "dialects/provider_error.h"
 #include "gateway/call/call.h"
 #include "gateway/call/retry_after.h"
+#include "gateway/call/stream_ending.h"
 #include "gateway/entrance/header_rules.h"
+#include "gateway/failover/first_error.h"
 #include "gateway/failover/hold_back.h"
 #include "net/dial.h"
 
@@ -267,6 +269,7 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
   Beginning beginning;
   const HoldWindow window = hold_window();
   HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());
+  const std::unique_ptr<Transcoder> watch = watch_native(head, framing);
   Instant ends = base::kNever;
   waiting_for_ = kIdleTimeout;
   for (;;) {
@@ -280,23 +283,62 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
       co_return beginning;
     }
     beginning.done = bytes->done;
-    const HoldBack::State state = hold.feed({bytes->data.data(), bytes->data.size()}, bytes->done);
-    if (head.status < 400 && state == HoldBack::State::failed) {
-      beginning.retry =
-          may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's answer begins with an error"});
-      if (beginning.retry) note_failure(false);
-      // What it is shows when it is passed on.
-      if (!beginning.retry) error_ = ErrorKind::upstream_failed;
-    }
-    if (state == HoldBack::State::holding && !window_over) {
+    const std::string_view piece(bytes->data.data(), bytes->data.size());
+    const HoldBack::State state = hold.feed(piece, bytes->done);
+    if (watch != nullptr) watch->feed(piece);
+    if (watch != nullptr && bytes->done) watch->finish();
+    const bool silent = watch != nullptr && !watch->over() && !watch->said_anything() && !bytes->done &&
+                        state != HoldBack::State::failed && hold.bytes().size() < kHeldBytesMax;
+    if ((state == HoldBack::State::holding || silent) && !window_over) {
       const bool starts = window.time.count() != 0 && ends == base::kNever && hold.any_content();
       if (starts) ends = worker_.loop().now() + window.time;
       continue;
     }
     beginning.bytes = std::move(hold.bytes());
-    if (head.status >= 400) beginning.retry = judge_refusal(head, beginning);
+    judge_beginning(head, framing, state == HoldBack::State::failed, beginning);
+    if (!beginning.retry && watch != nullptr && watch->withheld()) {
+      beginning.retry = ask_other_after_filter(watch->usage());
+    }
     co_return beginning;
   }
+}
+
+// `failed`: an answer that begins with an error, or is none.
+void Call::judge_beginning(const ResponseHead& head, chat::Framing framing, bool failed, Beginning& beginning) {
+  if (head.status >= 400) {
+    beginning.retry = may_fall_back(route()) && ask_other_model(refusal_of(head, beginning.bytes));
+    return;
+  }
+  if (!failed) return;
+  const auto said =
+      first_error(codec_of(body_dialect(match_.operation, match_.dialect)), framing, beginning.bytes, native_context());
+  beginning.retry = said && ask_other_model(*said);
+  if (beginning.retry) return;
+  beginning.retry =
+      may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's answer begins with an error"});
+  if (beginning.retry) note_failure(false);
+  // What it is shows when it is passed on.
+  if (!beginning.retry) error_ = ErrorKind::upstream_failed;
+}
+
+dialects::ReadContext Call::native_context() {
+  return {.parser = worker_.parser(), .arena = arena_, .id_seed = id_.view()};
+}
+
+// What reads an answer of the client's own API to see whether a filter withholds it. Null: nobody wants to know.
+std::unique_ptr<Transcoder> Call::watch_native(const ResponseHead& head, chat::Framing framing) {
+  const dialects::Codec* const codec = dialects::find_codec(body_dialect(match_.operation, match_.dialect));
+  const bool held = framing == chat::Framing::json || hold_window().contents != 0;
+  if (head.status >= 300 || codec == nullptr || !held || !watches_filter()) return nullptr;
+  const Transcoder::Sides sides{
+      .provider = *codec,
+      .client = *codec,
+      .read = native_context(),
+      .write = {.parser = worker_.writer_parser(), .arena = arena_, .request_id = {}, .model = {}},
+      .upstream_framing = framing,
+      .upstream_wrapped = match_.operation == Operation::invoke_stream,
+      .only_read = true};
+  return std::make_unique<Transcoder>(sides);
 }
 
 // Nothing has gone out yet: another attempt, or the client is told.
@@ -310,12 +352,6 @@ Task<void> Call::give_up_beginning(const Error& error, Beginning& beginning) {
   if (beginning.over) co_await refuse(told);
 }
 
-bool Call::judge_refusal(const ResponseHead& head, Beginning& beginning) {
-  if (head.status < 400 || !wants_other_model(beginning.bytes)) return false;
-  skip_model_ = true;
-  return may_retry({.kind = ErrorKind::invalid_request, .message = "the model does not take the prompt"});
-}
-
 Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
   if (counts_tokens(match_.operation) && head.status >= 400) {
     co_await relay_count_refusal(upstream, head);
@@ -326,8 +362,10 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     co_return false;
   }
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
-  const bool refusal = (head.status == 400 || head.status == 413) && may_fall_back(route());
-  const bool matters = refusal || (head.status < 300 && could_retry() && hold_window().contents != 0);
+  const bool refusal = (head.status == 400 || head.status == 413 || head.status == 422) && may_fall_back(route());
+  const bool window = hold_window().contents != 0;
+  const bool filter = watches_filter() && (window || framed == chat::Framing::json);
+  const bool matters = refusal || (head.status < 300 && ((could_retry() && window) || filter));
   const bool holds = matters && !match_.websocket && head.headers.value(HeaderId::content_encoding).empty();
   std::optional<Beginning> beginning;
   if (holds) {

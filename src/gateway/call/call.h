@@ -164,7 +164,10 @@ class Call {
   bool suspect() const;
   bool may_retry(const chat::ClientError& failure);
   bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
-  bool wants_other_model(std::string_view error_body) const;
+  bool ask_other_model(const chat::ClientError& refusal);
+  bool watches_filter() const;
+  bool ask_other_after_filter(const chat::Usage& used);
+  routing::PolicyKind policy_for(const control::Route& route) const;
   void note_failure(bool whole_instance);
   void note_unanswered(const base::Error& error, std::string_view waited_for);
   void note_success();
@@ -231,8 +234,7 @@ class Call {
   net::Task<void> answer_models();
 
   // attempt.cpp: the call to the upstream and the way back
-  // True: it failed, nothing has gone out, and another attempt may be made.
-  net::Task<bool> attempt();
+  net::Task<bool> attempt();  // true: it failed, nothing has gone out, and another attempt may be made
   net::Task<base::Result<void>> send(http::ClientExchange& upstream, const Attempt& attempt, bool converted,
                                      net::Wait wait);
   // What read_head() gave, unless the answer is not the provider's.
@@ -250,7 +252,9 @@ class Call {
   };
   net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
   net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
-  bool judge_refusal(const http::ResponseHead& head, Beginning& beginning);
+  void judge_beginning(const http::ResponseHead& head, chat::Framing framing, bool failed, Beginning& beginning);
+  dialects::ReadContext native_context();
+  std::unique_ptr<Transcoder> watch_native(const http::ResponseHead& head, chat::Framing framing);
   // relay.cpp: the answer's way back. `first`: the bytes that have been read of it, null if none have; they must hold
   // until the task waits.
   net::Task<void> relay_body(http::ClientExchange& upstream, const http::ResponseHead& head,
@@ -277,8 +281,7 @@ class Call {
   net::Task<void> relay_words(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* held);
   // Error bodies of providers stay below 64 KiB; HTML pages of their proxies too.
   static constexpr size_t kErrorBodyBytesMax = 256 << 10;
-  // A 200 that may be an error, or a page, all the same.
-  static bool is_words(const http::ResponseHead& head);
+  static bool is_words(const http::ResponseHead& head);  // a 200 that may be an error, or a page, all the same
   net::Task<void> relay_document(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning* held);
   net::Task<void> relay_cleaned(http::ClientExchange& upstream, const http::ResponseHead& head, Beginning beginning);
   std::string_view clean_events(ErrorFilter& errors, std::string_view bytes, bool whole);
@@ -332,6 +335,7 @@ class Call {
     bool document = false;
     bool begun = false;
     bool upstream_done = false;
+    bool watched = false;  // another model is asked should a filter withhold it: nothing goes out before it is known
   };
   net::Task<base::Result<http::BodyBytes>> next_converted(Relay& relay);
   bool still_holds(Relay& relay) const;
@@ -427,8 +431,7 @@ class Call {
   std::span<const uint64_t> blocks_;  // of the prompt
   std::span<uint32_t> ages_;          // of the blocks at the instance chosen, before this call
   uint32_t blocks_expected_ = 0;      // to be cached there
-  // Tokens of one of the blocks, as far as they are known.
-  static constexpr uint32_t kBlockTokens = routing::kBlockBytes / chat::kBytesPerToken;
+  static constexpr uint32_t kBlockTokens = routing::kBlockBytes / chat::kBytesPerToken;  // as far as they are known
   uint32_t route_index_ = 0;
   uint32_t fallback_next_ = 0;
   uint32_t attempts_ = 0;  // at this model
@@ -481,9 +484,8 @@ class Call {
   // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.
   std::optional<accounting::TextScanner> text_;
   uint64_t text_bytes_ = 0;
-  std::optional<accounting::AnswerDetails> details_;  // where the request may have made it dearer or cheaper
-  // Of a converted answer, where sound and pictures cost apart.
-  std::optional<accounting::UsageScanner> converted_media_;
+  std::optional<accounting::AnswerDetails> details_;         // where the request may have made it dearer or cheaper
+  std::optional<accounting::UsageScanner> converted_media_;  // of a converted answer: sound and pictures cost apart
   bool admitted_ = false;
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;

@@ -142,16 +142,33 @@ void Call::note_discarded() {
   discarded_ += worker_.loop().precise_now() - asked_at_;
 }
 
-// The provider's refusal of a prompt that another model may take.
-bool Call::wants_other_model(std::string_view body) const {
+// A refusal that another model may not share. True: one is asked. That this one will not is no fault of its instance.
+bool Call::ask_other_model(const ClientError& refusal) {
   const Route& own = route();
-  if (!may_fall_back(own)) return false;
-  const auto says = [body](std::string_view words) { return body.find(words) != std::string_view::npos; };
-  const bool too_long = says("context_length_exceeded") || says("prompt is too long") ||
-                        says("maximum context length") || says("too many tokens") ||
-                        says("exceeds the maximum number of tokens") || says("input length and `max_tokens` exceed");
-  const bool filtered = says("content_filter") || says("content_policy_violation") || says("ResponsibleAIPolicy");
-  return (too_long && own.fallback_on_context) || (filtered && own.fallback_on_filter);
+  const dialects::Unfit why = dialects::unfit(refusal);
+  const bool wanted = (why == dialects::Unfit::too_long && own.fallback_on_context) ||
+                      (why == dialects::Unfit::filtered && own.fallback_on_filter);
+  if (!wanted || !may_fall_back(own)) return false;
+  skip_model_ = blameless_ = true;
+  if (may_retry(refusal)) return true;
+  skip_model_ = blameless_ = false;
+  return false;
+}
+
+// Whether an answer that a filter withholds is to come from another model.
+bool Call::watches_filter() const {
+  return route().fallback_on_filter && may_fall_back(route()) && generates(match_.operation);
+}
+
+// The answer came, and a filter has left nothing of it. Its provider asks for what it used all the same.
+bool Call::ask_other_after_filter(const chat::Usage& used) {
+  const ClientError withheld{.kind = ErrorKind::invalid_request,
+                             .message = "a filter of the provider's withheld the answer",
+                             .code = dialects::kContentFilter};
+  if (!ask_other_model(withheld)) return false;
+  converted_usage_ = used;
+  if (used.total_input()) charge_attempt(accounting::CallOutcome::completed, 0);
+  return true;
 }
 
 routing::InstanceState* Call::instance_state() const {

@@ -5,7 +5,6 @@
 
 #include "accounting/usage_scanner.h"
 #include "base/arena.h"
-#include "dialects/codec.h"
 #include "dialects/openai/error_reader.h"
 #include "gateway/call/error_filter.h"
 #include "gateway/call/event_stream_tap.h"
@@ -23,12 +22,6 @@ constexpr std::string_view kBlanks = " \t\r\n";
 
 // Of an event that comes in several pieces, until it is doubtful: an error has its name before that.
 constexpr size_t kOpenBytesMax = 4 << 10;
-
-// Every API without a codec of its own (completions, embeddings, files, ...) tells errors as OpenAI's chat does.
-const dialects::Codec& codec_of(chat::Dialect dialect) {
-  const dialects::Codec* const codec = dialects::find_codec(dialect);
-  return codec != nullptr ? *codec : *dialects::find_codec(chat::Dialect::openai_chat);
-}
 
 // Members that are there in good answers, too, are null, empty or of another type there.
 bool says_error(json::Value object) {
@@ -71,6 +64,11 @@ size_t behind_last_blank_line(std::string_view bytes) {
 }
 
 }  // namespace
+
+const dialects::Codec& codec_of(chat::Dialect dialect) {
+  const dialects::Codec* const codec = dialects::find_codec(dialect);
+  return codec != nullptr ? *codec : *dialects::find_codec(chat::Dialect::openai_chat);
+}
 
 std::optional<ErrorKind> error_in_event(chat::Dialect dialect, const chat::WireEvent& event, json::Parser& parser) {
   base::Arena arena;

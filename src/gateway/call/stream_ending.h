@@ -15,6 +15,7 @@
 #include "chat/dialect.h"
 #include "chat/error.h"
 #include "chat/stream.h"
+#include "dialects/codec.h"
 #include "dialects/stream_boundary.h"
 #include "dialects/stream_end.h"
 #include "http/message.h"
@@ -32,6 +33,9 @@ struct AnswerEnding {
   std::optional<chat::ErrorKind> failure = {};  // why it is no success; nothing: it is one, as far as can be seen
   bool told = false;                            // the provider said so; else it just broke off
 };
+
+// Every API without a codec of its own (completions, embeddings, files, ...) tells errors as OpenAI's chat does.
+const dialects::Codec& codec_of(chat::Dialect dialect);
 
 // What the event of a stream fails with, or nothing if it is no error: read as a conversion reads it.
 std::optional<chat::ErrorKind> error_in_event(chat::Dialect dialect, const chat::WireEvent& event,

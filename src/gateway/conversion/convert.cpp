@@ -4,6 +4,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "gateway/call/retry_after.h"
+#include "gateway/call/stream_ending.h"
 #include "gateway/conversion/enum_numbers.h"
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/header_rules.h"
@@ -41,6 +42,14 @@ std::string_view upstream_id(const http::Headers& headers) {
     if (const std::string_view id = headers.value(name); !id.empty()) return id;
   }
   return {};
+}
+
+// The transfer's own end: with it the connection can be used again.
+Task<void> read_rest(ClientExchange& upstream, net::Wait wait) {
+  for (bool done = false; !done;) {
+    auto bytes = co_await upstream.read_body(wait);
+    done = !bytes || bytes->done;
+  }
 }
 
 }  // namespace
@@ -224,7 +233,8 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     co_return false;
   }
   relay.decoder = std::move(*decoder);
-  if (!relay.document && could_retry()) relay.window = hold_window();
+  if (!relay.document && (could_retry() || watches_filter())) relay.window = hold_window();
+  relay.watched = watches_filter() && (relay.document || relay.window.contents != 0);
   waiting_for_ = kIdleTimeout;
   while (!transcoder.over()) {
     Result<http::BodyBytes> bytes = http::BodyBytes{};
@@ -239,12 +249,15 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     converted_usage_ = transcoder.usage();
     text_bytes_ = transcoder.text_bytes();
     if (transcoder.error()) {
+      if (!relay.begun && ask_other_model(*transcoder.error())) co_return true;
       note_failure(false);
       if (!relay.begun && may_retry(*transcoder.error())) co_return true;
       if (relay.begun && co_await continue_elsewhere(relay)) continue;
       co_await tell_failure(*transcoder.error(), transcoder, head, relay.begun);
       co_return false;
     }
+    const bool withheld = !relay.begun && relay.watched && transcoder.withheld();
+    if (withheld && ask_other_after_filter(transcoder.usage())) co_return true;
     if (!transcoder.started() || transcoder.output().empty() || still_holds(relay)) continue;
     const bool first_or_last = !relay.begun || transcoder.over();
     if (first_or_last && !co_await begin_or_end(relay, head)) co_return false;
@@ -266,11 +279,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     co_return false;
   }
   note_success();
-  // The rest is the transfer's own end: with it the connection can be used again.
-  while (!relay.upstream_done) {
-    auto bytes = co_await relay.upstream->read_body(until(kDrainTime));
-    relay.upstream_done = !bytes || bytes->done;
-  }
+  if (!relay.upstream_done) co_await read_rest(*relay.upstream, until(kDrainTime));
   co_return false;
 }
 
@@ -291,6 +300,8 @@ Task<Result<http::BodyBytes>> Call::next_converted(Relay& relay) {
 // Whether what there is of the answer is kept back a while longer.
 bool Call::still_holds(Relay& relay) const {
   if (relay.begun || relay.document || relay.transcoder.over()) return false;
+  const bool silent = relay.watched && !relay.transcoder.said_anything();
+  if (silent && relay.window.contents != 0) return relay.transcoder.output().size() < kHeldBytesMax;
   if (++relay.pieces >= relay.window.contents || relay.transcoder.output().size() >= kHeldBytesMax) return false;
   const base::Instant now = worker_.loop().now();
   if (relay.window.time.count() != 0 && relay.window_ends == base::kNever) relay.window_ends = now + relay.window.time;
@@ -345,8 +356,11 @@ Task<std::string> Call::read_document(ClientExchange& upstream, const ResponseHe
 
 // What the provider said no to, without its address and credential.
 ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
-  ClientError error = conversion_->provider().read_error(head.status, body, head.headers.value("x-amzn-errortype"),
-                                                         conversion_->read_context(id_.view()));
+  const bool converted = conversion_ != nullptr && !read_along_;
+  const dialects::Codec& provider =
+      converted ? conversion_->provider() : codec_of(body_dialect(match_.operation, match_.dialect));
+  ClientError error = provider.read_error(head.status, body, head.headers.value("x-amzn-errortype"),
+                                          converted ? conversion_->read_context(id_.view()) : native_context());
   error.kind = dialects::firm_kind(head.status, error.kind);
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
   if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
@@ -362,10 +376,7 @@ Task<bool> Call::relay_refusal(ClientExchange& upstream, const ResponseHead& hea
     co_return false;
   }
   const ClientError error = refusal_of(head, body);
-  if (wants_other_model(body)) {
-    skip_model_ = true;
-    if (may_retry(error)) co_return true;
-  }
+  if (ask_other_model(error)) co_return true;
   co_await refuse_as_provider(error);
   co_return false;
 }

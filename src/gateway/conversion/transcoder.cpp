@@ -28,6 +28,22 @@ bool says_something(const chat::StreamEvent& event) {
   }
 }
 
+// The start of a text is none; that of a call or a picture is.
+bool is_content(const chat::StreamEvent& event) {
+  if (event.kind == EventKind::delta) return !event.text.empty();
+  if (event.kind != EventKind::part_start) return false;
+  const chat::PartKind kind = event.head->kind;
+  const bool begins_empty =
+      kind == chat::PartKind::text || kind == chat::PartKind::refusal || kind == chat::PartKind::thinking;
+  return !begins_empty || !event.head->text.empty();
+}
+
+bool is_filtered(const chat::Answer& answer) {
+  if (answer.choices.empty()) return false;
+  const chat::Finish finish = answer.choices.front().finish;
+  return finish == chat::Finish::filter || finish == chat::Finish::refusal;
+}
+
 // A call that the model failed to make is never shown as a clean stop, nor as a matter of safety. The others have a
 // word for it.
 bool has_word_for_malformed_call(chat::Dialect client) {
@@ -91,6 +107,7 @@ Transcoder::Transcoder(const Sides& sides)
       reader_(sides.provider.make_stream_reader(sides.read)) {
   if (sides.continuable) joiner_.emplace(static_cast<chat::EventSink&>(*this));
   make_sequencer(joiner_ ? static_cast<chat::EventSink&>(*joiner_) : *this);
+  if (sides.only_read) return;
   if (sides.write.framing == Framing::json) {
     collector_.emplace(sides.read.arena);
   } else {
@@ -100,6 +117,8 @@ Transcoder::Transcoder(const Sides& sides)
 
 void Transcoder::Inspector::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::delta) bytes += event.text.size();
+  anything |= is_content(event);
+  if (event.kind == EventKind::finish) filtered |= is_filtered(*event.answer);
   if (event.kind == EventKind::finish && refuses_malformed_calls && !event.answer->choices.empty()) {
     const chat::Choice& choice = event.answer->choices.front();
     if (choice.finish == chat::Finish::malformed_tool) {
@@ -272,6 +291,7 @@ void Transcoder::write_failure() {
 
 void Transcoder::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::error) return fail_started(*event.error);
+  if (sides_->only_read) return;
   if (event.kind == EventKind::part_start) note_dropped(*event.head);
   content_ |= says_something(event);
   if (collector_) {

@@ -56,6 +56,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     Secrets secrets = {};  // what errors must not show
     // Another upstream may finish what this one begins: see resume().
     bool continuable = false;
+    // Nobody gets what is read: only what it says is of interest, and `client` and `write` are not used.
+    bool only_read = false;
   };
 
   explicit Transcoder(const Sides& sides);
@@ -88,6 +90,10 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // Whether what has come since the last call says something: text, arguments, thoughts, an end; a head or the start of
   // a part does not.
   bool take_content() { return std::exchange(content_, false); }
+  // Whether the model has said anything yet: text, thoughts, a call, what only its own dialect can read.
+  bool said_anything() const { return said_.anything; }
+  // The answer is over, a filter ended it or the model declined, and nothing of it came.
+  bool withheld() const { return over() && !error_ && said_.filtered && !said_.anything; }
   // The dialect of the client has an event that says that the stream broke; else the connection must break.
   bool error_event_written() const { return error_event_written_; }
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio", "an item of the
@@ -103,6 +109,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     void event(const chat::StreamEvent& event) override;
     chat::Sequencer* next = nullptr;
     uint64_t bytes = 0;
+    bool anything = false;
+    bool filtered = false;
     bool refuses_malformed_calls = false;
     std::string malformed;  // what the provider says of a call that failed
   };
