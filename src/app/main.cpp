@@ -211,6 +211,7 @@ void add_route_explain(CLI::App& route, Run& run) {
   command->add_option("--config,-c", arguments->config, "Configuration file")->type_name("FILE");
   command->add_option("--data-dir", arguments->data_dir, "Of the gateway to ask")->type_name("DIR");
   command->add_flag("--offline", arguments->offline, "By the configuration file alone, as if nothing had happened yet");
+  command->add_flag("--json,-j", arguments->json, "As a JSON object");
   command->footer(
       examples("  llm-gateway route explain --model chat\n"
                "  llm-gateway route explain --model chat --key frontend --prompt-tokens 20000"));
@@ -250,7 +251,7 @@ void add_route(CLI::App& app, Run& run) {
                     "--queue,-q", arguments->queue,
                     "Where calls wait: engine (in the engine, first come first served), or in the gateway, until the "
                     "engine is free, in the order of the setting `queue`"),
-                {"engine", "fifo", "slo", "fair"})
+                {"engine", "fifo", "priority", "slo", "fair"})
       ->capture_default_str();
   number("--queue-max", arguments->queue_max, "Most calls that wait for one engine; others are refused");
   expect_whole(command->add_option("--max-in-flight", arguments->max_in_flight, "Most calls at an engine; 0: learnt"),

@@ -75,7 +75,8 @@ int run_route_explain(const RouteExplainArguments& arguments, std::ostream& out,
                                 .key = arguments.key,
                                 .owned_by = arguments.owned_by,
                                 .policy = arguments.policy,
-                                .prompt_tokens = arguments.prompt_tokens};
+                                .prompt_tokens = arguments.prompt_tokens,
+                                .json = arguments.json};
   if (!arguments.offline) {
     return call_and_print({.config = arguments.config, .data_dir = arguments.data_dir},
                           "explain " + write_explain_ask(ask), kExplainTimeout);

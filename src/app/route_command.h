@@ -37,6 +37,7 @@ struct RouteExplainArguments {
   std::string owned_by;
   std::string policy;
   uint32_t prompt_tokens = 1000;
+  bool json = false;
 };
 
 std::vector<std::string> route_policies();

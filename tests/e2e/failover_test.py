@@ -394,3 +394,14 @@ def test_what_a_filter_withheld_is_paid(fleet):
     assert answer.status == 200
     own = waiting.until(lambda: ledger_of(fleet, "withheld-paid", 2), "both models are in the ledger")
     assert {record["connection"]: record["input"] for record in own}["first"] == 7
+
+
+@pytest.mark.parametrize("target", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_an_error_of_a_route_taken_tells_the_route(fleet, target):
+    call = Call("scripted", target, False, "scripted")
+    refusal = json.dumps([BAD, {"error": {"code": "invalid_value", "message": "bad"}}])
+    headers = [("baggage", refusal), ("x-llm-gateway-debug", "1")]
+    answer = fleet.ask(call, headers=headers)
+    assert answer.status == 400 and "connection=first" in answer.header("x-llm-gateway-route")
+    late = fleet.ask(with_model(call, "deaf"), headers=[("x-llm-gateway-debug", "1")])
+    assert late.status == 504 and "connection=deaf" in late.header("x-llm-gateway-route")

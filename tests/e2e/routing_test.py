@@ -276,6 +276,8 @@ def test_the_debug_header_tells_why(fleet):
     text = fleet.ask("open", headers=[("x-llm-gateway-debug", "1")]).header("x-llm-gateway-route")
     assert "policy=adaptive" in text and "scores=i0:" in text and ",i1:" in text
     assert fleet.ask("open").header("x-llm-gateway-route") is None
+    asked = [("x-llm-gateway-debug", "1"), ("x-llm-gateway-policy", "ordered")]
+    assert "policy=ordered" in fleet.ask("round", headers=asked).header("x-llm-gateway-route")
 
 
 def test_health_is_in_the_metrics_and_comes_back(fleet):

@@ -11,7 +11,7 @@ namespace llmgw::app {
 
 inline std::string write_explain_ask(const gateway::ExplainAsk& ask) {
   return ask.model + '\t' + ask.key + '\t' + ask.owned_by + '\t' + ask.policy + '\t' +
-         std::to_string(ask.prompt_tokens);
+         std::to_string(ask.prompt_tokens) + (ask.json ? "\tjson" : "");
 }
 
 inline gateway::ExplainAsk read_explain_ask(std::string_view line) {
@@ -28,6 +28,7 @@ inline gateway::ExplainAsk read_explain_ask(std::string_view line) {
   ask.policy = next();
   const std::string tokens = next();
   std::from_chars(tokens.data(), tokens.data() + tokens.size(), ask.prompt_tokens);
+  ask.json = next() == "json";
   return ask;
 }
 

@@ -23,6 +23,7 @@ Task<void> Call::answer(uint16_t status, std::string_view content_type, std::str
   status_ = status;
   http::Headers all = headers;
   all.append(HeaderId::content_type, content_type);
+  if (!route_text_.empty()) all.append(kRouteHeader, route_text_);
   add_governance_headers(all);
   if (!all.has(HeaderId::x_request_id)) all.append(HeaderId::x_request_id, id_.view());
   const http::ResponseStart start{

@@ -75,17 +75,13 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
   const bool has_thoughts = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
   tagged_signatures_ = has_thoughts && may_hold_tagged_signature(body, client);
   const bool unsigned_thoughts = has_thoughts && may_hold_unsigned_thought(body, client, worker_.parser());
-  const Model* other_owner = nullptr;
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());
   size_t count = 0;
   for (const routing::Target& target : group.targets) {
     const Model& model = snapshot.models[target.id];
     const Connection& connection = snapshot.connections[model.connection];
-    if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) {
-      other_owner = &model;
-      continue;
-    }
+    if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) continue;
     Option option{.model = &model, .connection = model.connection, .api = {}};
     option.native = native(connection, model.upstream_name(meant_model_));
     const bool read = builds_on_memory_ || tagged_signatures_ ||
@@ -110,8 +106,8 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
     return {};
   }
   if (other_protocol == nullptr) {
-    const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is '" +
-                                other_owner->owned_by + "' here";
+    const std::string message = "the model '" + std::string(model_) + "' is not offered by that owner; owned_by is " +
+                                owners_of(snapshot, group) + " here";
     return std::unexpected(
         ClientError{.kind = ErrorKind::model_not_found, .message = arena_.copy(message), .param = "owned_by"});
   }
@@ -232,14 +228,19 @@ bool Call::find_own_headers() const {
   });
 }
 
+// The route's own, or the one that the call asks for and may ask for.
+routing::PolicyKind Call::policy_for(const Route& route) const {
+  const bool may_ask = route.policy_header && has_own_headers_ && (principal_ == nullptr || principal_->policy_header);
+  if (!may_ask) return route.settings.policy;
+  return policy_of(exchange_.head().headers).value_or(route.settings.policy);
+}
+
 std::optional<routing::Choice> Call::choose(const Route& route) {
   const base::Instant now = worker_.loop().now();
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
-  if (route.policy_header && has_own_headers_ && (principal_ == nullptr || principal_->policy_header)) {
-    if (const auto asked = policy_of(exchange_.head().headers)) settings.policy = *asked;
-  }
+  settings.policy = policy_for(route);
   routing::Ask ask{.now = now,
                    .prompt_tokens = prompt_tokens(),
                    .block_tokens = kBlockTokens,
@@ -274,16 +275,25 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
 
 void Call::describe_choice(const routing::Choice& choice, const Route& route, std::span<const routing::Score> lines) {
   const control::Snapshot& snapshot = generation_.snapshot();
+  const routing::PolicyKind policy = policy_for(route);
   std::string text = "connection=" + snapshot.connections[options_[choice.candidate].connection].name;
-  text += "; policy=" + std::string(routing::policy_names()[static_cast<size_t>(route.settings.policy)]);
+  text += "; policy=" + std::string(routing::policy_names()[static_cast<size_t>(policy)]);
   text += "; attempt=" + std::to_string(retries_ + 1) + "; cached=" + std::to_string(choice.cached_tokens);
   if (choice.pinned) text += "; pinned";
   if (choice.probe) text += "; probe";
   if (choice.last_resort) text += "; last-resort";
   text += "; scores=";
+  const auto score_text = [&](const routing::Score& line) {
+    const Candidate& candidate = candidates_[line.candidate];
+    if (line.considered && policy == routing::PolicyKind::cost && candidate.price == kUnpriced) {
+      return std::string("unpriced");
+    }
+    if (line.considered) return std::to_string(line.cost);
+    return std::string(
+        fitness_word(line, candidate, worker_.shared().routing.instances, route.settings.health, worker_.loop().now()));
+  };
   for (const routing::Score& line : lines.first(std::min(lines.size(), kScoresMax))) {
-    text += snapshot.connections[options_[line.candidate].connection].name + ":" +
-            (line.considered ? std::to_string(line.cost) : std::string(to_string(line.fitness))) + ",";
+    text += snapshot.connections[options_[line.candidate].connection].name + ":" + score_text(line) + ",";
   }
   text.pop_back();
   route_text_ = arena_.copy(text);
@@ -308,9 +318,10 @@ void Call::log_decision() {
                                  {"timestamp", double(arrived.count()) / 1000},
                                  {"model", meant_model_},
                                  {"connection", attempt_->connection->name},
-                                 {"policy", routing::policy_names()[static_cast<size_t>(route().settings.policy)]},
+                                 {"policy", routing::policy_names()[static_cast<size_t>(policy_for(route()))]},
                                  {"attempts", retries_ + 1},
                                  {"tenant", uint64_t{tenant}},
+                                 {"priority", int64_t{principal_ == nullptr ? 0 : priority()}},
                                  {"input_length", uint64_t{prompt_tokens()}},
                                  {"output_length", uint64_t{usage.output.value_or(0)}},
                                  {"blocks", all.substr(0, kBlocksALine * 8)},

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <limits>
+#include <set>
 
 #include "base/did_you_mean.h"
 #include "base/rng.h"
 #include "gateway/instance_identity.h"
+#include "json/writer.h"
 #include "routing/policy/policy.h"
 
 namespace llmgw::gateway {
@@ -37,12 +38,22 @@ std::string no_such_model(const control::Snapshot& snapshot, const ExplainAsk& a
 
 std::expected<routing::Group, std::string> find_group(const control::Snapshot& snapshot, const ExplainAsk& ask) {
   std::optional<routing::Group> group;
+  std::optional<routing::Group> of_anybody;
   if (ask.key.empty()) {
+    of_anybody = snapshot.resolve(ask.model);
     group = snapshot.resolve(ask.model, ask.owned_by);
   } else {
     const auto owner = std::ranges::find(snapshot.principals, ask.key, &control::Principal::name);
     if (owner == snapshot.principals.end()) return std::unexpected("there is no key '" + ask.key + "'");
     if (auto resolved = snapshot.resolve(*owner, ask.model, ask.owned_by)) group = resolved->group;
+    if (auto resolved = snapshot.resolve(*owner, ask.model)) of_anybody = resolved->group;
+  }
+  const bool other_owner = !ask.owned_by.empty() && of_anybody && !of_anybody->targets.empty();
+  if (other_owner && (!group || std::ranges::none_of(group->targets, [&](const routing::Target& target) {
+        return snapshot.models[target.id].owned_by == ask.owned_by;
+      }))) {
+    return std::unexpected("the model '" + ask.model + "' is not offered by '" + ask.owned_by + "'; owned_by is " +
+                           owners_of(snapshot, *of_anybody) + " here");
   }
   if (!group || group->targets.empty()) return std::unexpected(no_such_model(snapshot, ask));
   return *group;
@@ -84,31 +95,132 @@ Field make_field(const control::Snapshot& snapshot, RoutingState& routing, const
   return field;
 }
 
-void add_line(std::string& text, const Field& field, const routing::Score& score, const RoutingState& routing,
-              bool chosen) {
+// What is known of an instance, in words and numbers.
+struct Line {
+  std::string_view name = {};
+  std::string_view state = {};
+  uint32_t priority = 0;
+  int32_t at_work = 0;
+  uint32_t limit = 0;  // 0: none
+  int32_t waiting = 0;
+  int64_t tokens = 0;
+  std::optional<double> cost = {};  // none: another priority was looked at
+  bool priced = true;               // the cost is a price that somebody knows
+  std::string_view verdict = {};    // empty: not chosen
+};
+
+// The chosen one may be full: the call then waits there, if it may.
+std::string_view verdict_of(const Line& line, const routing::QueueOptions& queue) {
+  using routing::QueueOrder;
+  if (line.limit == 0 || line.at_work + line.waiting < static_cast<int32_t>(line.limit)) return "taken";
+  if (line.waiting < static_cast<int32_t>(queue.waiting_max)) return "waits here";
+  if (queue.order == QueueOrder::priority || queue.order == QueueOrder::fair) {
+    return "its line is full: refused, or waits in the place of another";
+  }
+  return "its line is full: refused";
+}
+
+Line line_of(const Field& field, const routing::Score& score, const RoutingState& routing,
+             const routing::Settings& settings, base::Instant now) {
   const routing::Candidate& candidate = field.candidates[score.candidate];
   const routing::GateState& gate = routing.instances.gate(candidate.slot);
-  const int32_t waiting = gate.waiting_requests.load(std::memory_order_relaxed);
+  Line line{.name = field.connections[score.candidate]->name,
+            .state = fitness_word(score, candidate, routing.instances, settings.health, now),
+            .priority = candidate.priority,
+            .limit = routing::requests_limit(gate, candidate.gate),
+            .waiting = gate.waiting_requests.load(std::memory_order_relaxed),
+            .tokens = score.tokens_in_flight};
+  line.at_work = score.requests_in_flight - line.waiting;
+  if (score.considered) line.cost = score.cost;
+  line.priced = settings.policy != routing::PolicyKind::cost || candidate.price != kUnpriced;
+  return line;
+}
+
+void add_text(std::string& text, const Line& line) {
   std::array<char, 32> cost{"-"};
-  if (score.considered) std::snprintf(cost.data(), cost.size(), "%.6g", score.cost);
-  const uint32_t most = routing::requests_limit(gate, candidate.gate);
-  std::array<char, 256> line;
-  const int length = std::snprintf(
-      line.data(), line.size(), "%-24.24s %-9s %8u %9d %7s %8d %10lld %12s%s\n",
-      field.connections[score.candidate]->name.c_str(), std::string(to_string(score.fitness)).c_str(),
-      candidate.priority, score.requests_in_flight - waiting, most == 0 ? "-" : std::to_string(most).c_str(), waiting,
-      static_cast<long long>(score.tokens_in_flight), cost.data(), chosen ? "  <- taken" : "");
-  text.append(line.data(), static_cast<size_t>(std::clamp(length, 0, static_cast<int>(line.size()) - 1)));
+  if (line.cost) std::snprintf(cost.data(), cost.size(), line.priced ? "%.6g" : "unpriced", *line.cost);
+  std::array<char, 256> row;
+  const int length = std::snprintf(row.data(), row.size(), "%-24.24s %-9s %8u %9d %7s %8d %10lld %12s%s%s\n",
+                                   std::string(line.name).c_str(), std::string(line.state).c_str(), line.priority,
+                                   line.at_work, line.limit == 0 ? "-" : std::to_string(line.limit).c_str(),
+                                   line.waiting, static_cast<long long>(line.tokens), cost.data(),
+                                   line.verdict.empty() ? "" : "  <- ", std::string(line.verdict).c_str());
+  text.append(row.data(), static_cast<size_t>(std::clamp(length, 0, static_cast<int>(row.size()) - 1)));
+}
+
+void add_json(json::Writer& w, const Line& line) {
+  w.begin_object().member("instance", line.name).member("state", line.state).member("priority", line.priority);
+  w.member("at_work", line.at_work).key("limit");
+  line.limit == 0 ? w.null() : w.value(line.limit);
+  w.member("waiting", line.waiting).member("tokens", line.tokens).key("cost");
+  line.cost&& line.priced ? w.value(*line.cost) : w.null();
+  if (!line.verdict.empty()) w.member("verdict", line.verdict);
+  w.end_object();
+}
+
+// What the choice was made for, and what came of it.
+struct Explanation {
+  const ExplainAsk& ask;
+  std::string_view policy;
+  std::vector<Line> lines;
+  bool chosen = false;
+  bool last_resort = false;
+};
+
+std::string as_text(const Explanation& told) {
+  std::string text = "model " + told.ask.model + ", policy " + std::string(told.policy) + ", a prompt of " +
+                     std::to_string(told.ask.prompt_tokens) + " tokens that nobody has cached\n\n" +
+                     "instance                 state     priority at work   limit  waiting    tokens         cost\n";
+  for (const Line& line : told.lines) add_text(text, line);
+  if (!told.chosen) text += "\nno instance would be asked: the call would be refused, or go to a fallback\n";
+  if (told.last_resort) text += "\nnone is fit; one is tried all the same (last_resort)\n";
+  return text;
+}
+
+std::string as_json(const Explanation& told) {
+  std::string text;
+  json::Writer w(text);
+  w.begin_object().member("model", told.ask.model).member("policy", told.policy);
+  w.member("prompt_tokens", told.ask.prompt_tokens).key("chosen");
+  const auto chosen = std::ranges::find_if(told.lines, [](const Line& line) { return !line.verdict.empty(); });
+  chosen == told.lines.end() ? w.null() : w.value(chosen->name);
+  w.member("last_resort", told.last_resort).key("instances").begin_array();
+  for (const Line& line : told.lines) add_json(w, line);
+  w.end_array().end_object();
+  return text + "\n";
 }
 
 }  // namespace
 
 float price_of_call(const control::PriceTable::Tiers* price, uint32_t prompt_tokens) {
-  if (price == nullptr) return std::numeric_limits<float>::max();
+  if (price == nullptr) return kUnpriced;
   chat::Usage usage;
   usage.input = prompt_tokens;
   usage.output = prompt_tokens / kPromptPerOutput;
   return static_cast<float>(accounting::cost_of(price->at(prompt_tokens), usage));
+}
+
+std::string_view fitness_word(const routing::Score& score, const routing::Candidate& candidate,
+                              const routing::InstanceTable& instances, const routing::HealthOptions& health,
+                              base::Instant now) {
+  if (score.fitness != routing::Fitness::out) return to_string(score.fitness);
+  const auto state = [&](routing::Slot slot) { return health_state(instances.state(slot).health, now, health); };
+  const auto own = state(candidate.slot);
+  const auto model = candidate.model_slot == routing::kUnknown ? routing::HealthState::up : state(candidate.model_slot);
+  const bool out = own == routing::HealthState::out || model == routing::HealthState::out;
+  const bool ramps = own == routing::HealthState::ramp || model == routing::HealthState::ramp;
+  return !out && ramps ? to_string(routing::HealthState::ramp) : to_string(score.fitness);
+}
+
+std::string owners_of(const control::Snapshot& snapshot, const routing::Group& group) {
+  std::set<std::string_view> owners;
+  for (const routing::Target& target : group.targets) owners.insert(snapshot.models[target.id].owned_by);
+  std::string text;
+  for (const std::string_view owner : owners) {
+    if (!text.empty()) text += owner == *owners.rbegin() ? " or " : ", ";
+    text.append("'").append(owner).append("'");
+  }
+  return text;
 }
 
 std::expected<std::string, std::string> explain_route(const control::Snapshot& snapshot, RoutingState& routing,
@@ -131,16 +243,17 @@ std::expected<std::string, std::string> explain_route(const control::Snapshot& s
   std::vector<routing::Score> scores;
   const auto choice = chooser.choose(settings, field.candidates,
                                      {.now = now, .prompt_tokens = std::max(ask.prompt_tokens, 1U)}, &scores);
-  std::string text = "model " + ask.model + ", policy " +
-                     std::string(routing::policy_names()[static_cast<size_t>(settings.policy)]) + ", a prompt of " +
-                     std::to_string(ask.prompt_tokens) + " tokens that nobody has cached\n\n" +
-                     "instance                 state     priority at work   limit  waiting    tokens         cost\n";
+  Explanation told{.ask = ask,
+                   .policy = routing::policy_names()[static_cast<size_t>(settings.policy)],
+                   .lines = {},
+                   .chosen = choice.has_value(),
+                   .last_resort = choice && choice->last_resort};
   for (const routing::Score& score : scores) {
-    add_line(text, field, score, routing, choice && choice->candidate == score.candidate);
+    told.lines.push_back(line_of(field, score, routing, settings, now));
+    const bool chosen = choice && choice->candidate == score.candidate;
+    if (chosen) told.lines.back().verdict = verdict_of(told.lines.back(), field.route->queue);
   }
-  if (!choice) text += "\nno instance would be asked: the call would be refused, or go to a fallback\n";
-  if (choice && choice->last_resort) text += "\nnone is fit; one is tried all the same (last_resort)\n";
-  return text;
+  return ask.json ? as_json(told) : as_text(told);
 }
 
 }  // namespace llmgw::gateway

@@ -245,6 +245,7 @@ bool Simulation::hold_back(uint64_t number, uint32_t chosen, const Choice& choic
                  .work_s = choice.uncached_tokens / tokens_per_second(state),
                  .tokens = call.input_tokens + call.output_tokens,
                  .tenant = call.tenant,
+                 .priority = call.priority,
                  .family = call.blocks.empty() ? 0 : call.blocks.front(),
                  .prefix = prefix_of(call.blocks, choice.cached_tokens, options_.block_tokens)},
       .lease = &running.lease,

@@ -16,6 +16,9 @@ namespace {
 // Of a block, in the gateway's log.
 constexpr size_t kHashDigits = 8;
 
+// As large as a call may ask for.
+constexpr double kPriorityMost = 10;
+
 // A line of the gateway's log that is about something else.
 bool is_other_line(std::string_view line) {
   return line.find(R"("ts":")") != std::string_view::npos && line.find(R"("msg":"routed")") == std::string_view::npos;
@@ -55,11 +58,13 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
   if (!at || *at < 0) return std::unexpected("has no \"timestamp\" in milliseconds");
   if (!input || *input > UINT32_MAX) return std::unexpected("has no \"input_length\" in tokens");
   const uint64_t output = (*root)["output_length"].unsigned_integer().value_or(0);
+  const double priority = (*root)["priority"].real().value_or(0);
   TraceCall call{.at_s = *at / 1000,
                  .input_tokens = static_cast<uint32_t>(*input),
                  .output_tokens = static_cast<uint32_t>(std::min<uint64_t>(output, UINT32_MAX)),
                  .line = number,
                  .tenant = (*root)["tenant"].unsigned_integer().value_or(0),
+                 .priority = static_cast<int32_t>(std::clamp(priority, -kPriorityMost, kPriorityMost)),
                  .blocks = {}};
   read_decision(*root, names, arena, call);
   uint64_t chain = 0;
@@ -101,6 +106,7 @@ std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view t
     if (calls.size() == kTraceCallsMax) return std::unexpected("has more calls than can be simulated");
     calls.push_back(std::move(*call));
   }
+  if (calls.empty()) return std::unexpected("has no call; a gateway's log has them with log.level = \"debug\"");
   std::ranges::sort(calls, {}, [](const TraceCall& call) { return std::pair(call.at_s, call.line); });
   return calls;
 }

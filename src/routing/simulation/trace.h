@@ -1,7 +1,8 @@
 // A trace of calls to simulate: one JSON object a line with `timestamp` (ms), `input_length` and `output_length`
 // (tokens) and `hash_ids` (one id for every block of the prompt; equal ids mean an equal prefix up to there), the
-// format of the Mooncake project (github.com/kvcache-ai/Mooncake). `tenant`, a number, is ours: whose call it is. A
-// gateway's log is a trace, too: its lines `"msg":"routed"` say where each call went. Pure; one thread.
+// format of the Mooncake project (github.com/kvcache-ai/Mooncake). `tenant`, a number, is ours: whose call it is;
+// and `priority`, -10 to 10, higher going first. A gateway's log is a trace, too: its lines `"msg":"routed"` say where
+// each call went. Pure; one thread.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@ struct TraceCall {
   uint32_t output_tokens = 0;
   uint64_t line = 0;
   uint64_t tenant = 0;
+  int32_t priority = 0;
   // Of a log: numbers of names in the order in which they appear.
   static constexpr uint32_t kNowhere = UINT32_MAX;
   uint32_t connection = kNowhere;  // where it went
