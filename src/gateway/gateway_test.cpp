@@ -136,10 +136,10 @@ class CannedUpstream {
       return;
     }
     socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
-    socket.send("d\r\ndata: first\n\n\r\n");
+    socket.send("f\r\ndata: {\"n\":1}\n\n\r\n");
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return released_; });
-    socket.send("c\r\ndata: last\n\n\r\n0\r\n\r\n");
+    socket.send("f\r\ndata: {\"n\":2}\n\n\r\n0\r\n\r\n");
   }
 
   Socket listener_;
@@ -200,7 +200,7 @@ class GatewayTest : public ::testing::Test {
   Socket begin_stream(std::string_view model) const {
     Socket client = Socket::connected(address());
     client.send(request(model, true));
-    EXPECT_NE(client.receive_until("data: first\n\n").find("200 OK"), std::string::npos);
+    EXPECT_NE(client.receive_until("data: {\"n\":1}\n\n").find("200 OK"), std::string::npos);
     return client;
   }
   bool wait_drained() {
@@ -275,7 +275,7 @@ TEST_F(GatewayTest, AStreamThatRunsKeepsItsSnapshot) {
   const Socket client = begin_stream("before");
   ASSERT_TRUE(gateway_->publish(snapshot("after")));
   upstream_.release();
-  EXPECT_NE(client.receive_until("0\r\n\r\n").find("data: last"), std::string::npos);
+  EXPECT_NE(client.receive_until("0\r\n\r\n").find("data: {\"n\":2}"), std::string::npos);
 }
 
 TEST_F(GatewayTest, DrainWaitsForARunningStream) {
@@ -287,7 +287,7 @@ TEST_F(GatewayTest, DrainWaitsForARunningStream) {
   EXPECT_FALSE(drained());
   EXPECT_FALSE(gateway_->publish(snapshot("late")));
   upstream_.release();
-  EXPECT_NE(client.receive_until("0\r\n\r\n").find("data: last"), std::string::npos);
+  EXPECT_NE(client.receive_until("0\r\n\r\n").find("data: {\"n\":2}"), std::string::npos);
   EXPECT_TRUE(wait_drained());
 }
 
@@ -329,7 +329,7 @@ TEST_F(GatewayTest, DrainCutsOffWhatOutlivesItsLimit) {
   const Socket client = begin_stream("m");
   drain(100ms);
   const std::string rest = client.receive_all();
-  EXPECT_EQ(rest.find("data: last"), std::string::npos);
+  EXPECT_EQ(rest.find("data: {\"n\":2}"), std::string::npos);
   EXPECT_EQ(rest.find("0\r\n\r\n"), std::string::npos) << "a cut stream must not look whole";
   EXPECT_TRUE(wait_drained());
 }

@@ -405,3 +405,17 @@ def test_an_error_of_a_route_taken_tells_the_route(fleet, target):
     assert answer.status == 400 and "connection=first" in answer.header("x-llm-gateway-route")
     late = fleet.ask(with_model(call, "deaf"), headers=[("x-llm-gateway-debug", "1")])
     assert late.status == 504 and "connection=deaf" in late.header("x-llm-gateway-route")
+
+
+def test_an_event_that_is_no_json_is_not_passed_on(fleet):
+    """Behind the window: what is good goes out, and then an error that the client's SDK can read."""
+    call = with_model(STREAM, "no-window")
+    ready(fleet, call.model)
+    whole = text_of(call, fleet.ask(call))
+    fleet.fault(0, "garbage-json=after:3; times=1")
+    answer = fleet.ask(call)
+    found = [json.loads(event) for event in events(answer.body)]
+    assert answer.status == 200 and "not valid JSON" in found[-1]["error"]["message"]
+    said = "".join(each["choices"][0]["delta"].get("content") or "" for each in found[:-1])
+    assert said and whole.startswith(said)
+    assert instance_of(fleet.ask(call)) != FIRST  # it counts as a failure

@@ -271,6 +271,7 @@ class Call {
   void note_cut(const PumpResult& relayed);
   void warn_of_break(const base::Error& error);
   net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
+  net::Task<void> break_off_malformed(std::string_view data, std::optional<size_t> before);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
   chat::ClientError timeout_error();

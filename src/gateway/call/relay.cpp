@@ -70,7 +70,13 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     const auto between_events = [&] { return ending && !view.coded() && ending->at_boundary(); };
     if (!bytes) co_return co_await break_off(bytes.error(), shape, between_events());
     std::string_view data(bytes->data.data(), bytes->data.size());
+    const bool between = between_events();
     read_along(data, view);
+    if (streams && usage_ && usage_->malformed() && generates(match_.operation)) [[unlikely]] {
+      const bool tells = !view.coded() && !errors.holds();
+      const auto before = tells ? bytes_before_malformed(data, between, match_.dialect) : std::nullopt;
+      co_return co_await break_off_malformed(data, before);
+    }
     const bool done = bytes->done;
     if (ending) ending->feed(data, done, text_ && !view.coded() ? &*text_ : nullptr);
     const bool ended = streams ? ending->said_end() : !document || usage_->whole();
@@ -96,6 +102,16 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
       co_return;
     }
   }
+}
+
+// An event that no client could read: those before it go out, and then one that says so. Where its beginning has gone
+// out, the connection breaks.
+Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t> before) {
+  if (before.value_or(0) != 0) {
+    const iovec buffer = net::buffer_of(data.substr(0, *before));
+    if (!co_await exchange_.write({&buffer, 1}, false)) co_return exchange_.abort();
+  }
+  co_await break_off({ErrorCode::protocol, kMalformedEvent}, chat::Framing::sse, before.has_value());
 }
 
 // For the call's price, and for what an error of our own would have to say.
@@ -202,7 +218,9 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between
   if (exchange_.cancellation().cancelled()) co_return give_up();
   note_failure(false);
   chat::ClientError told = upstream_error(error);
-  if (error.code != ErrorCode::deadline_exceeded) {
+  if (std::string_view(error.context) == kMalformedEvent) {
+    told.message = "the provider sent an event that is not valid JSON";
+  } else if (error.code != ErrorCode::deadline_exceeded) {
     told.message = "the connection to the provider broke before its answer was complete";
   }
   error_ = told.kind;

@@ -114,6 +114,26 @@ bool is_whole_document(std::string_view document) {
   return scanner.whole();
 }
 
+std::optional<size_t> bytes_before_malformed(std::string_view events, bool between, chat::Dialect dialect) {
+  const auto malformed = [dialect](std::string_view event) {
+    accounting::UsageScanner scanner(dialect, Framing::sse);
+    scanner.feed(event);
+    return scanner.malformed();
+  };
+  dialects::StreamBoundary boundary(Framing::sse);
+  bool begun = !between;
+  size_t start = 0;
+  for (size_t at = 0; at < events.size(); ++at) {
+    boundary.feed(events.substr(at, 1));
+    if (events[at] != '\n' || !boundary.at_boundary()) continue;
+    if (!begun && malformed(events.substr(start, at + 1 - start))) return start;
+    begun = false;
+    start = at + 1;
+  }
+  if (!begun && malformed(events.substr(start))) return start;
+  return std::nullopt;
+}
+
 StreamEnding::StreamEnding(chat::Dialect dialect, Framing framing, bool ends_known, json::Parser& parser)
     : dialect_(dialect), framing_(framing), ends_known_(ends_known), parser_(parser), boundary_(framing) {}
 

@@ -53,8 +53,16 @@ std::optional<chat::ErrorKind> failure_of(const EventStreamTap& tap, json::Parse
 // A JSON document that came as it is, so that it shows whether it came to its end.
 bool is_plain_json(const http::ResponseHead& head);
 
+// Why one broke off that went on with what no client could read.
+inline constexpr const char* kMalformedEvent = "an event is not JSON";
+
 // Of all that came of a JSON document: it was not cut.
 bool is_whole_document(std::string_view document);
+
+// Of the bytes of server-sent events of which one cannot be JSON (UsageScanner::malformed): how many stand before it.
+// `between`: they begin between two events; else what stands before the first end of an event belongs to one that has
+// begun to go out. Nothing: it is that one.
+std::optional<size_t> bytes_before_malformed(std::string_view events, bool between, chat::Dialect dialect);
 
 class StreamEnding {
  public:
