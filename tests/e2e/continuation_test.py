@@ -117,9 +117,19 @@ def test_max_tokens_hold_for_the_whole(fleet):
     call = Call("chat", CHAT, True, "only-vllm", {"max_tokens": 15})
     whole = text_of(call, fleet.ask(call))
     assert len(whole) == 15 * 4
-    fleet.fault(0, "cut=after:8; times=1")
-    said = text_of(call, fleet.ask(call))
-    assert said.startswith(whole[:-4]) and len(said) <= len(whole) + 4
+    before = fleet.event("continuation")
+
+    def gone_on_with():
+        fleet.clear()
+        fleet.fault(0, "cut=after:8; times=1")
+        answer = fleet.ask(call, stream_options={"include_usage": True})
+        return fleet.event("continuation") > before and answer
+
+    answer = waiting.until(gone_on_with, "an answer broke after it had begun")
+    said = text_of(call, answer)
+    assert said.startswith(whole[:-4]) and len(said) <= len(whole)
+    usage = [json.loads(event) for event in events(answer.body)[:-1]][-1]["usage"]
+    assert usage["completion_tokens"] <= 15
 
 
 def broken(call, answer):

@@ -333,10 +333,11 @@ class Call {
     base::Instant window_ends = base::kNever;
     base::Instant last_piece = {};
     uint32_t pieces = 0;
+    uint64_t said_before = 0;  // tokens of the answer that came from upstreams before this one
     bool document = false;
+    bool watched = false;  // another model is asked should a filter withhold it: nothing goes out before it is known
     bool begun = false;
     bool upstream_done = false;
-    bool watched = false;  // another model is asked should a filter withhold it: nothing goes out before it is known
   };
   net::Task<base::Result<http::BodyBytes>> next_converted(Relay& relay);
   bool still_holds(Relay& relay) const;
@@ -345,9 +346,9 @@ class Call {
   bool reads_along(const control::Connection& connection, const ConvertedApi& api) const;
   bool may_continue(const Relay& relay) const;
   net::Task<bool> continue_elsewhere(Relay& relay);
-  net::Task<bool> aim_continuation(std::string_view beginning);
+  net::Task<bool> aim_continuation(std::string_view beginning, uint64_t said);
   net::Task<bool> open_continuation(Relay& relay, const chat::Usage& used);
-  void write_beginning(std::string_view beginning);
+  void write_beginning(std::string_view beginning, uint64_t said);  // `said`: tokens that the client has already
   void exclude_those_that_cannot_continue(bool said_something);
   chat::Usage charge_attempt(accounting::CallOutcome outcome, uint64_t text_bytes);
   net::Task<bool> relay_converted(std::unique_ptr<http::ClientExchange>& upstream, const http::ResponseHead& head);

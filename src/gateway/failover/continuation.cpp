@@ -2,7 +2,6 @@
 // as the beginning of its own answer. The client sees one answer, and pays for what each instance used.
 #include <algorithm>
 
-#include "chat/token_estimate.h"
 #include "gateway/call/call.h"
 #include "providers/families.h"
 
@@ -64,6 +63,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
   Transcoder& transcoder = relay.transcoder;
   const std::string beginning(transcoder.beginning());
   const chat::Usage used = charge_attempt(CallOutcome::cut, transcoder.text_bytes());
+  relay.said_before += used.output.value_or(0);
   count_failed_attempt();
   if (!transcoder.output().empty()) {
     const iovec buffer = net::buffer_of(transcoder.output());
@@ -77,7 +77,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
     end_attempt();
     const bool may = attempts_ < route().attempts && worker_.loop().now() < deadline_ &&
                      !exchange_.cancellation().cancelled() && worker_.shared().routing.retries.take();
-    if (!may || !co_await aim_continuation(beginning)) break;
+    if (!may || !co_await aim_continuation(beginning, relay.said_before)) break;
     ++retries_;
     worker_.metrics().count(telemetry::FailoverEvent::continuation);
     worker_.log().info("another instance goes on",
@@ -91,10 +91,10 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
   co_return false;
 }
 
-Task<bool> Call::aim_continuation(std::string_view beginning) {
+Task<bool> Call::aim_continuation(std::string_view beginning, uint64_t said) {
   auto next = co_await next_attempt();
   if (!next || !*next) co_return false;
-  write_beginning(beginning);
+  write_beginning(beginning, said);
   auto body = conversion_->write();
   if (!body) co_return false;
   auto pieces = json::splice(*body, {});
@@ -125,7 +125,7 @@ Task<bool> Call::open_continuation(Relay& relay, const chat::Usage& used) {
   co_return true;
 }
 
-void Call::write_beginning(std::string_view beginning) {
+void Call::write_beginning(std::string_view beginning, uint64_t said) {
   chat::Request& request = conversion_->request();
   if (beginning.empty()) return;
   if (!request.continues_last) {
@@ -140,7 +140,6 @@ void Call::write_beginning(std::string_view beginning) {
     request.reasoning = {.mode = chat::ReasoningMode::off};
   }
   if (!peek_.max_output_tokens) return;
-  const uint64_t said = beginning.size() / chat::kBytesPerToken;
   request.max_tokens = *peek_.max_output_tokens > said ? *peek_.max_output_tokens - said : 1;
 }
 
