@@ -68,12 +68,13 @@ constexpr Setting kAdmin[] = {
                                             .fallback = "\"8h\"",
                                             .min = kMinute,
                                             .max = 30 * kDay}),
-    bind<&AdminSettings::engine_token>({.key = "engine_token",
-                                        .help = "With it engines register themselves: `POST /admin/v1/engines`. An "
-                                                "admin key may do so too; without the setting only that.",
-                                        .example = "\"env:ENGINE_TOKEN\"",
-                                        .min = 16,
-                                        .max = 1024}),
+    bind<&AdminSettings::engine_token>(
+        {.key = "engine_token",
+         .help = "With it engines register themselves: `POST /admin/v1/engines`. An "
+                 "admin key may do so too; without the setting only that. At least 16 characters.",
+         .example = "\"env:ENGINE_TOKEN\"",
+         .min = 16,
+         .max = 1024}),
 };
 
 constexpr Setting kAdminKey[] = {
