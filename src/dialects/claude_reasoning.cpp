@@ -52,6 +52,15 @@ bool loop_lacks_thinking(const chat::Conversation& conversation) {
   return false;
 }
 
+// The client wrote the beginning of the answer. A turn of the provider's own that it paused ends otherwise.
+bool begins_answer(const chat::Conversation& conversation) {
+  if (conversation.turns.empty() || conversation.turns.back().role != chat::Role::assistant) return false;
+  const auto& parts = conversation.turns.back().parts;
+  const bool paused =
+      std::ranges::any_of(parts, [](const chat::Part& part) { return part.kind == chat::PartKind::opaque; });
+  return !paused && !parts.empty() && parts.back().kind == chat::PartKind::text;
+}
+
 class Planner {
  public:
   Planner(const chat::Request& request, const chat::Target& target, uint64_t max_tokens, WriteContext& context)
@@ -166,7 +175,8 @@ class Planner {
   void conflicts(bool forced_tool, const chat::Conversation& conversation) {
     const bool cannot_force = forced_tool && !target_.forced_tool_while_reasoning;
     const bool cannot_go_on = plan_.thinking == Thinking::enabled && loop_lacks_thinking(conversation);
-    if (!cannot_force && !cannot_go_on) return;
+    const bool begun = begins_answer(conversation);
+    if (!cannot_force && !cannot_go_on && !begun) return;
     if (!target_.reasoning_can_be_off) return;
     const chat::Reasoning& asked = request_.reasoning;
     const bool said = asked.mode != ReasoningMode::unset || asked.effort != Effort::unset || asked.budget_tokens;
@@ -174,8 +184,10 @@ class Planner {
         said           ? "reasoning"
         : cannot_force ? "tool_choice"
                        : "messages",
-        cannot_force ? "reasoning was switched off: this model cannot be forced to call a tool while it reasons"
-                     : "reasoning was switched off: the tool call at hand was made without this model's own");
+        cannot_force   ? "reasoning was switched off: this model cannot be forced to call a tool while it reasons"
+        : cannot_go_on ? "reasoning was switched off: the tool call at hand was made without this model's own"
+                       : "reasoning was switched off: this model cannot go on from the beginning of an answer while it "
+                         "reasons");
     plan_.thinking = target_.reasons_by_default ? Thinking::disabled : Thinking::unset;
     plan_.display_summary = {};
     if (plan_.thinking == Thinking::disabled) plan_.effort = std::min(plan_.effort, Effort::high);

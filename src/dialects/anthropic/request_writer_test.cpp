@@ -237,6 +237,20 @@ TEST(AnthropicRequestWriter, ForcedToolsEndThinking) {
   EXPECT_THAT(write(hi(more), target).body, HasSubstr(R"("tool_choice":{"type":"auto"},"thinking":{"type":"enabled")"));
 }
 
+// Claude refuses to think where the answer was begun for it.
+TEST(AnthropicRequestWriter, BegunAnswersEndThinking) {
+  chat::Target target = claude();
+  target.reasoning = chat::ReasoningStyle::anthropic_budget;
+  const std::string asked =
+      R"({"max_tokens":2000,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user","content":"hi"})";
+  const Written begun = write(asked + R"(,{"role":"assistant","content":"{"}]})", target);
+  EXPECT_THAT(begun.body, Not(HasSubstr("thinking")));
+  EXPECT_THAT(begun.warnings, ElementsAre("changed reasoning_effort"));
+  const Written plain = write(asked + "]}", target);
+  EXPECT_THAT(plain.body, HasSubstr(R"("thinking":{"type":"enabled")"));
+  EXPECT_THAT(plain.warnings, IsEmpty());
+}
+
 TEST(AnthropicRequestWriter, ToolKinds) {
   const auto change = [](chat::Request& r, base::Arena& arena) {
     r.tools.push(arena, {.kind = chat::ToolKind::custom, .name = "free"});
