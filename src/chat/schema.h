@@ -3,6 +3,7 @@
 // it is a warning. Pure; one thread for each Parser.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,18 @@ namespace llmgw::chat {
 // a JSON object is returned as it is, with a warning. `field` names it in warnings. The parser's last document is gone.
 std::string_view convert_schema(std::string_view schema, SchemaSubset subset, std::string_view field,
                                 json::Parser& parser, base::Arena& arena, Warnings& warnings);
+
+// For targets that hold a model to the schema: where it first asks for what they would refuse to let it say, so that
+// answers would lack it: maps, free-form objects, recursion. A path like "people[].tags"; empty: nowhere.
+std::string_view unsayable_part(std::string_view schema, SchemaSubset subset, json::Parser& parser, base::Arena& arena);
+
+// The schema as OpenAI's strict mode takes it, if what it then makes of a model's answer still fits the client's own:
+// strict mode leaves nothing out, so a member that may be missing, but not be null, has no place there.
+std::optional<std::string_view> strict_schema(std::string_view schema, std::string_view field, json::Parser& parser,
+                                              base::Arena& arena, Warnings& warnings);
+
+// True if only objects fit the schema, as tools' parameters and some providers' answers must be.
+bool is_object_schema(std::string_view schema, json::Parser& parser, base::Arena& arena);
 
 // Gemini's OpenAPI subset (upper-case or numbered types, nullable, propertyOrdering, snake_case) as JSON Schema.
 std::string_view schema_from_openapi(std::string_view schema, json::Parser& parser, base::Arena& arena);

@@ -25,6 +25,16 @@ void add_note(std::string& notes, std::string_view name, Value value, base::Aren
   notes += value.is_string() ? value.string(arena) : value.raw();
 }
 
+// Null fits as it stands.
+bool takes_null(const Node& node) {
+  const auto any_null = [](Value branches) {
+    for (const Value branch : branches.elements())
+      if (is_null_schema(branch)) return true;
+    return false;
+  };
+  return node.nullable || node.null_enum || (node.types & kNull) != 0 || any_null(node.any_of) || any_null(node.one_of);
+}
+
 bool applies(Applies applies, uint8_t types) {
   switch (applies) {
     case Applies::any: return true;
@@ -50,20 +60,33 @@ std::string Converter::convert() {
   return std::move(out_);
 }
 
-void Converter::write(Value schema, const Outer& outer, size_t depth) {
+void Converter::note_unsayable() {
+  if (!unsayable_.empty()) return;
+  for (const std::string_view step : path_) {
+    if (!unsayable_.empty() && step != kElements) unsayable_ += '.';
+    unsayable_ += step;
+  }
+  if (unsayable_.empty()) unsayable_ = "its root";
+}
+
+void Converter::write(Value schema, const Outer& outer, size_t depth, std::string_view step) {
   if (++nodes_ > kNodesMax || depth > kDepthMax) too_large_ = true;
   if (too_large_ || !schema.is_object()) {
+    if (too_large_) note_unsayable();
     changed_ = true;
     lost_ |= schema.boolean() == false;
     w_.begin_object().end_object();
     return;
   }
+  if (!step.empty()) path_.push_back(step);
   const size_t mark = active_.size();
   Node node = flatten(schema, resolver_, inline_refs_, active_, arena_);
   changed_ |= node.merged || node.unknown;
   lost_ |= node.cut;
+  if (node.cut) note_unsayable();
   write_node(node, outer, depth);
   active_.resize(mark, Value());
+  if (!step.empty()) path_.pop_back();
 }
 
 void Converter::infer_types(Node& node) const {
@@ -84,6 +107,7 @@ void Converter::write_node(Node& node, Outer outer, size_t depth) {
   infer_types(node);
   uint8_t types = node.types;
   changed_ |= said != types;
+  nulls_added_ |= outer.optional && !takes_null(node);
   outer.nullable |= node.nullable;
   if (is(gemini_openapi)) {
     if ((types & kNull) != 0 && types != kNull) {

@@ -22,16 +22,23 @@ class Converter {
   bool described() const { return described_; }  // a constraint is now words
   bool lost() const { return lost_; }            // something could not be said at all
   bool too_large() const { return too_large_; }
+  // Answers that fit the schema and are nothing out of the common cannot be given any more: where that begins.
+  const std::string& unsayable() const { return unsayable_; }
+  // Members may be null that the schema lets be missing only.
+  bool nulls_added() const { return nulls_added_; }
 
  private:
   // What the schema around a node asks of it.
   struct Outer {
     bool nullable = false;
     json::Value description;
+    bool optional = false;  // nullable only because it may be missing
   };
 
   bool is(SchemaSubset subset) const { return subset_ == subset; }
-  void write(json::Value schema, const Outer& outer, size_t depth);
+  // `step`: of the path to here, from the schema around it.
+  void write(json::Value schema, const Outer& outer, size_t depth, std::string_view step = {});
+  void note_unsayable();
   void write_node(Node& node, Outer outer, size_t depth);
   void infer_types(Node& node) const;
   bool write_union(const Node& node, uint8_t types, const Outer& outer, size_t depth);
@@ -53,6 +60,7 @@ class Converter {
   bool takes_enum(const Node& node, uint8_t types) const;
   bool takes_constant(const Node& node) const;
   bool is_free_form(const Node& node) const;
+  bool is_map(const Node& node) const;
 
   json::Value root_;
   SchemaSubset subset_;
@@ -61,6 +69,8 @@ class Converter {
   bool inline_refs_;
   bool rename_definitions_ = false;  // "definitions" to "$defs"
   std::vector<json::Value> active_;
+  std::vector<std::string_view> path_;
+  std::string unsayable_;
   std::string out_;
   json::Writer w_{out_};
   size_t nodes_ = 0;
@@ -68,6 +78,7 @@ class Converter {
   bool described_ = false;
   bool lost_ = false;
   bool too_large_ = false;
+  bool nulls_added_ = false;
 };
 
 }  // namespace llmgw::chat::schema

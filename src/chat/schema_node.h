@@ -23,6 +23,9 @@ inline constexpr size_t kNodesMax = 20'000;
 // A reference to a schema it stands in is written out this often, then it is an object without further description.
 inline constexpr size_t kRecursionMax = 1;
 
+// A step from an array to its elements, in paths.
+inline constexpr std::string_view kElements = "[]";
+
 enum TypeBit : uint8_t {
   kNull = 1,
   kBoolean = 2,

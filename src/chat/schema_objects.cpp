@@ -17,6 +17,15 @@ bool Converter::is_free_form(const Node& node) const {
   return std::ranges::all_of(node.properties, [](Value properties) { return properties.empty(); });
 }
 
+// Its members have names that nobody knows beforehand. An object that lists no members and says no more is taken for
+// one that has none; one that lists some loses at most what nobody named.
+bool Converter::is_map(const Node& node) const {
+  const Value additional = node.additional;
+  if (additional.boolean() == false) return false;
+  if (additional.is_object() && !additional.empty()) return true;
+  return is_free_form(node) && (additional.present() || node.properties.empty());
+}
+
 void Converter::write_properties(const Node& node, size_t depth) {
   const bool wanted = is(openai_strict) && !is_free_form(node);
   if (node.properties.empty() && !wanted) return;
@@ -39,7 +48,7 @@ void Converter::write_properties(const Node& node, size_t depth) {
       w_.key(name);
       const bool optional = is(openai_strict) && !required.contains(name);
       changed_ |= optional;
-      write(property.value, {.nullable = optional, .description = {}}, depth + 1);
+      write(property.value, {.nullable = optional, .description = {}, .optional = optional}, depth + 1, name);
     }
   }
   w_.end_object();
@@ -93,10 +102,11 @@ void Converter::write_additional(const Node& node, size_t depth) {
     changed_ |= !closed;
     // Optional members nobody named are given up; a map without names is lost altogether.
     lost_ |= !closed && (additional.present() || is_free_form(node));
+    if (is_map(node)) note_unsayable();
     w_.member("additionalProperties", false);
   } else if (additional.is_object()) {
     w_.key("additionalProperties");
-    write(additional, {}, depth + 1);
+    write(additional, {}, depth + 1, "*");
   } else if (additional.present()) {
     w_.raw_member("additionalProperties", additional.raw());
   }
@@ -114,12 +124,12 @@ void Converter::write_elements(const Node& node, size_t depth) {
   }
   if (each.is_object() || (each.boolean() && is(gemini_json))) {
     w_.key("items");
-    if (each.is_object()) return write(each, {}, depth + 1);
+    if (each.is_object()) return write(each, {}, depth + 1, kElements);
     w_.raw(each.raw());
   } else if (!is(gemini_json) && !prefix.empty()) {
     w_.key("items");
     changed_ = true;
-    if (prefix.size() == 1) return write(prefix.first_element(), {}, depth + 1);
+    if (prefix.size() == 1) return write(prefix.first_element(), {}, depth + 1, kElements);
     w_.begin_object();
     write_branches(prefix, false, depth);
     w_.end_object();
@@ -134,8 +144,9 @@ void Converter::write_definitions(Value definitions, size_t depth) {
   const bool old = root_["$defs"].present() && definitions.raw().data() == root_["definitions"].raw().data();
   w_.key(old ? "definitions" : "$defs").begin_object();
   for (const Member definition : definitions.members()) {
-    w_.key(definition.key(arena_));
-    write(definition.value, {}, depth + 1);
+    const std::string_view name = definition.key(arena_);
+    w_.key(name);
+    write(definition.value, {}, depth + 1, name);
   }
   w_.end_object();
 }

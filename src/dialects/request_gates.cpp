@@ -5,6 +5,7 @@
 #include <charconv>
 #include <string>
 
+#include "chat/schema.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -249,6 +250,24 @@ std::string_view object_schema(std::string_view schema, json::Parser& parser, ba
   }
   if (first) return kNoParameters;
   return arena.copy(typed += '}');
+}
+
+bool wants_bare_value(const chat::Request& request) {
+  return std::ranges::any_of(request.extras, [](const chat::Extra& extra) {
+    return extra.name == "generationConfig.responseMimeType" && extra.value == R"("text/x.enum")";
+  });
+}
+
+bool takes_answer_schema(const chat::Request& request, const chat::Target& target, WriteContext& context) {
+  if (wants_bare_value(request)) return false;
+  const bool objects_only = target.dialect == chat::Dialect::cohere || target.minter == chat::Minter::openai ||
+                            target.minter == chat::Minter::azure;
+  return !objects_only || chat::is_object_schema(request.format.schema, context.parser, context.arena);
+}
+
+std::string bare_value_instruction(std::string_view schema) {
+  return "Answer with one of the values that this JSON schema lists and nothing else, without quotes: " +
+         std::string(schema);
 }
 
 std::string_view custom_tool_schema() {

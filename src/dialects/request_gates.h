@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "chat/message.h"
@@ -74,5 +75,11 @@ std::string_view object_schema(std::string_view schema, json::Parser& parser, ba
 
 // The schema of the function that stands for a free-text tool.
 std::string_view custom_tool_schema();
+
+// Gemini's clients may want one of a list of words, without JSON's quotes (text/x.enum).
+bool wants_bare_value(const chat::Request& request);
+// Whether the target, which takes schemas, takes this one for its answers: OpenAI and Cohere want objects only.
+bool takes_answer_schema(const chat::Request& request, const chat::Target& target, WriteContext& context);
+std::string bare_value_instruction(std::string_view schema);
 
 }  // namespace llmgw::dialects

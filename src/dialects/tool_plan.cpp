@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "chat/schema.h"
 #include "dialects/losses.h"
 #include "dialects/request_gates.h"
 
@@ -110,22 +111,40 @@ class Planner {
       context_.warnings.emulated("response_format", "this model has no JSON mode: it is told to answer in JSON");
       say("Answer with one JSON object and nothing else: no code fence, no words around it.");
     }
-    if (format.kind != FormatKind::json_schema || target_.json_schema == chat::JsonSchemaSupport::native) return;
+    if (format.kind != FormatKind::json_schema) return;
+    const std::string_view reason = why_not_native();
+    plan_.native_schema = reason.empty();
+    if (plan_.native_schema) return;
     const bool thinks = rules_.thinks && !target_.forced_tool_while_reasoning;
     const bool by_tool = target_.tools && target_.tool_choice && target_.tool_choice_required && !thinks &&
-                         plan_.choice != ToolChoiceMode::named && plan_.choice != ToolChoiceMode::none;
+                         plan_.choice != ToolChoiceMode::named && plan_.choice != ToolChoiceMode::none &&
+                         chat::is_object_schema(format.schema, context_.parser, arena_) && !wants_bare_value(request_);
     if (!by_tool) {
-      context_.warnings.emulated("response_format", "this model takes no schema for answers: it is told the schema");
-      say("Answer with one JSON value and nothing else: no code fence, no words around it. It must match this JSON "
-          "schema: " +
-          std::string(format.schema));
+      context_.warnings.emulated("response_format", arena_.concat(reason, ": it is told the schema"));
+      say(wants_bare_value(request_)
+              ? bare_value_instruction(format.schema)
+              : "Answer with one JSON value and nothing else: no code fence, no words around it. It must match this "
+                "JSON schema: " +
+                    std::string(format.schema));
       return;
     }
-    context_.warnings.emulated("response_format", "this model takes no schema for answers: it calls a tool instead");
+    context_.warnings.emulated("response_format", arena_.concat(reason, ": it calls a tool instead"));
     plan_.format_tool = true;
     plan_.choice = plan_.tools.empty() ? ToolChoiceMode::named : ToolChoiceMode::required;
     plan_.choice_name = chat::kFormatToolName;
     plan_.one_call = plan_.one_call || plan_.tools.empty();
+  }
+
+  // Empty: the schema can go as it is meant.
+  std::string_view why_not_native() {
+    if (target_.json_schema != chat::JsonSchemaSupport::native) return "this model takes no schema for answers";
+    if (wants_bare_value(request_)) return "this model's answers by a schema are JSON";
+    const std::string_view part =
+        chat::unsayable_part(request_.format.schema, chat::SchemaSubset::anthropic, context_.parser, arena_);
+    if (part.empty()) return {};
+    const std::string reason =
+        "this model's answers by a schema have no maps, free objects or recursion (at " + std::string(part) + ")";
+    return arena_.copy(reason);
   }
 
   // Calls in the conversation need their tools declared, even where none is to be called any more.
@@ -157,6 +176,22 @@ class Planner {
 
 bool forces_tool(const chat::Request& request) {
   return request.tool_choice.mode == ToolChoiceMode::required || request.tool_choice.mode == ToolChoiceMode::named;
+}
+
+bool goes_strict(const chat::Request& request, const chat::Tool& tool, const chat::Target& target,
+                 WriteContext& context) {
+  const size_t index = static_cast<size_t>(&tool - request.tools.begin());
+  if (tool.strict != true || !target.strict_tools || tool.kind != ToolKind::function) {
+    warn_not_strict(request, tool, index, "this model has no strict tools", context);
+    return false;
+  }
+  const std::string_view part =
+      chat::unsayable_part(tool.schema, chat::SchemaSubset::anthropic, context.parser, context.arena);
+  if (part.empty()) return true;
+  const std::string reason =
+      "this model's strict tools have no maps, free objects or recursion (at " + std::string(part) + ")";
+  warn_not_strict(request, tool, index, reason, context);
+  return false;
 }
 
 Outcome<ToolPlan> plan_tools(const chat::Request& request, const chat::Target& target,

@@ -15,6 +15,7 @@ namespace llmgw::dialects {
 struct ToolPlan {
   chat::List<const chat::Tool*> tools = {};         // the client's, those it allows
   chat::List<std::string_view> history_names = {};  // declared only because the conversation calls them
+  bool native_schema = false;                       // the answer's JSON schema goes as such
   bool format_tool = false;                         // json_answer stands in for a JSON schema
   chat::ToolChoiceMode choice = chat::ToolChoiceMode::unset;
   std::string_view choice_name = {};
@@ -33,6 +34,11 @@ struct ToolRules {
 
 // True if the request wants a tool called, whatever the model would rather do.
 bool forces_tool(const chat::Request& request);
+
+// Whether the tool's schema is sent as strict. Claude's strict tools take what its answers by a schema take: one that
+// asks for more stays as it is, not strict. Says so where the client wanted it strict.
+bool goes_strict(const chat::Request& request, const chat::Tool& tool, const chat::Target& target,
+                 WriteContext& context);
 
 Outcome<ToolPlan> plan_tools(const chat::Request& request, const chat::Target& target,
                              const chat::Conversation& conversation, const ToolRules& rules, WriteContext& context);

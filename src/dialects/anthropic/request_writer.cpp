@@ -165,8 +165,7 @@ class RequestWriter {
   }
 
   void output_config() {
-    const bool schema =
-        request_.format.kind == chat::FormatKind::json_schema && target_.json_schema == chat::JsonSchemaSupport::native;
+    const bool schema = tools_.native_schema;
     const bool effort = reasoning_.effort != chat::Effort::unset;
     const bool more = has_nested_extras("output_config.");
     if (!schema && !effort && !more) return;

@@ -31,8 +31,7 @@ void write_function(json::Writer& writer, const chat::Request& request, const To
   const size_t index = static_cast<size_t>(&tool - request.tools.begin());
   writer.member("name", tool.name);
   if (!tool.description.empty()) writer.member("description", tool.description);
-  const bool strict = tool.strict == true && target.strict_tools && tool.kind == ToolKind::function;
-  if (!strict) warn_not_strict(request, tool, index, "this model has no strict tools", context);
+  const bool strict = goes_strict(request, tool, target, context);
   std::string_view schema =
       tool.kind == ToolKind::custom ? custom_tool_schema() : object_schema(tool.schema, context.parser, context.arena);
   const chat::SchemaSubset subset = strict ? chat::SchemaSubset::anthropic : target.tool_schema;

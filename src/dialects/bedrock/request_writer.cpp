@@ -273,8 +273,7 @@ class RequestWriter {
     const size_t index = static_cast<size_t>(&tool - request_.tools.begin());
     writer_.begin_object().key("toolSpec").begin_object().member("name", tool.name);
     if (!tool.description.empty()) writer_.member("description", tool.description);
-    const bool strict = tool.strict == true && target_.strict_tools && tool.kind == chat::ToolKind::function;
-    if (!strict) warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
+    const bool strict = goes_strict(request_, tool, target_, context_);
     std::string_view schema = tool.kind == chat::ToolKind::custom ? custom_tool_schema()
                                                                   : object_schema(tool.schema, context_.parser, arena_);
     const chat::SchemaSubset subset = strict ? chat::SchemaSubset::anthropic : target_.tool_schema;
@@ -398,7 +397,7 @@ class RequestWriter {
 
   void output_config() {
     const chat::ResponseFormat& format = request_.format;
-    if (format.kind != chat::FormatKind::json_schema || target_.json_schema != chat::JsonSchemaSupport::native) return;
+    if (!tools_.native_schema) return;
     const std::string_view schema = chat::convert_schema(format.schema, chat::SchemaSubset::anthropic,
                                                          "response_format", context_.parser, arena_, context_.warnings);
     writer_.key("outputConfig").begin_object().key("textFormat").begin_object().member("type", "json_schema");

@@ -123,7 +123,9 @@ class RequestWriter {
     const FormatKind kind = request_.format.kind;
     if (kind != FormatKind::json_object && kind != FormatKind::json_schema) return;
     const bool schema = kind == FormatKind::json_schema && !request_.format.schema.empty();
-    const bool takes = schema ? target_.json_schema == chat::JsonSchemaSupport::native : target_.json_object;
+    const bool takes = schema ? target_.json_schema == chat::JsonSchemaSupport::native &&
+                                    (same_dialect_ || takes_answer_schema(request_, target_, context_))
+                              : target_.json_object;
     // Cohere takes a format or tools, not both.
     native_format_ = takes && tools_.empty();
     if (native_format_ && (schema || same_dialect_)) return;
@@ -131,6 +133,7 @@ class RequestWriter {
     if (schema)
       text = "Answer with one JSON value that fits this JSON schema, and with nothing else:\n" +
              std::string(request_.format.schema);
+    if (schema && wants_bare_value(request_)) text = bare_value_instruction(request_.format.schema);
     instruction_ = arena_.copy(text);
     if (!native_format_) context_.warnings.emulated("response_format", "this model is told in words how to answer");
   }

@@ -88,7 +88,8 @@ void RequestWriter::choose_emulation() {
     context_.warnings.dropped("response_format", "a tool has to be called: there is no text to be formatted");
     return;
   }
-  emulation_.format_tool = schema && target_.tool_choice_required;
+  emulation_.format_tool = schema && target_.tool_choice_required &&
+                           chat::is_object_schema(request_.format.schema, context_.parser, context_.arena);
   emulation_.format_instruction = !emulation_.format_tool;
   context_.warnings.emulated("response_format", emulation_.format_tool
                                                     ? "this model takes tools or a JSON format: a tool stands for it"

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "chat/schema.h"
 #include "dialects/losses.h"
 #include "dialects/openai_chat/message_reader.h"
 #include "dialects/openai_chat/request_writer.h"
@@ -152,14 +153,18 @@ class Planner {
     if (format.kind == FormatKind::json_object) return json_object();
     if (format.kind != FormatKind::json_schema) return;
     if (format.schema.empty()) return json_object();
-    if (target_.json_schema == chat::JsonSchemaSupport::native) {
+    const bool native = target_.json_schema == chat::JsonSchemaSupport::native;
+    const bool object = chat::is_object_schema(format.schema, context_.parser, arena_) && !wants_bare_value(request_);
+    if (native && (plan_.same_dialect || takes_answer_schema(request_, target_, context_))) {
       plan_.format = FormatPlan::json_schema;
       return;
     }
-    context_.warnings.emulated("response_format", "this model takes no JSON schema for its answer");
+    context_.warnings.emulated("response_format", native
+                                                      ? "this model takes schemas of objects only: it is told this one"
+                                                      : "this model takes no JSON schema for its answer");
     const bool can_force = target_.tools && target_.tool_choice && target_.tool_choice_named &&
                            (!plan_.reasoning || target_.forced_tool_while_reasoning);
-    if (!target_.json_object && can_force && plan_.tools.empty()) {
+    if (!target_.json_object && can_force && object && plan_.tools.empty()) {
       plan_.format = FormatPlan::tool;
       plan_.tools.push(arena_, {.name = chat::kFormatToolName,
                                 .description = "Gives the answer. Call it exactly once.",
@@ -167,9 +172,12 @@ class Planner {
       plan_.choice = {.mode = ToolChoiceMode::named, .name = chat::kFormatToolName};
       return;
     }
-    plan_.format = target_.json_object ? FormatPlan::json_object : FormatPlan::none;
-    const std::string text =
-        "Answer with one JSON value that fits this JSON schema, and with nothing else:\n" + std::string(format.schema);
+    // JSON mode gives objects only.
+    plan_.format = target_.json_object && object ? FormatPlan::json_object : FormatPlan::none;
+    const std::string text = wants_bare_value(request_)
+                                 ? bare_value_instruction(format.schema)
+                                 : "Answer with one JSON value that fits this JSON schema, and with nothing else:\n" +
+                                       std::string(format.schema);
     plan_.instruction = arena_.copy(text);
   }
 

@@ -16,6 +16,8 @@ using chat::ToolChoiceMode;
 using chat::ToolKind;
 
 constexpr size_t kNameBytesMax = 64;
+constexpr std::string_view kNotStrict =
+    "not strict, so that the model may miss it: strict mode cannot leave members out and has no maps";
 
 // response_format.json_schema.name: [A-Za-z0-9_-]{1,64}.
 std::string_view format_name(std::string_view name, base::Arena& arena) {
@@ -35,12 +37,14 @@ void write_function(json::Writer& w, const Tool& tool, const chat::Target& targe
   if (!schema.empty() || !same_dialect) schema = object_schema(schema, context.parser, context.arena);
   const bool subset_always =
       target.tool_schema != SchemaSubset::any && target.tool_schema != SchemaSubset::openai_strict;
-  if (!schema.empty() && (strict == true || subset_always)) {
-    const SchemaSubset subset = subset_always ? target.tool_schema : SchemaSubset::openai_strict;
-    schema = chat::convert_schema(schema, subset, field, context.parser, context.arena, context.warnings);
-    if (strict == true && !same_dialect && !chat::is_openai_strict(schema, context.parser, context.arena)) {
+  if (!schema.empty() && subset_always) {
+    schema = chat::convert_schema(schema, target.tool_schema, field, context.parser, context.arena, context.warnings);
+  } else if (!schema.empty() && strict == true && !same_dialect) {
+    const auto strict_form = chat::strict_schema(schema, field, context.parser, context.arena, context.warnings);
+    schema = strict_form.value_or(schema);
+    if (!strict_form) {
       strict = false;
-      context.warnings.changed(field, "this schema cannot be strict at this provider");
+      context.warnings.changed(field, kNotStrict);
     }
   }
   w.begin_object().member("type", "function").key("function").begin_object().member("name", tool.name);
@@ -164,11 +168,18 @@ void write_format(json::Writer& w, const chat::Request& request, const chat::Tar
   // Other dialects promise a fitting answer without asking for it.
   const bool may_ask = is_own_dialect(request.from) || request.from == chat::Dialect::openai_responses;
   if (!strict && !may_ask) strict = true;
-  if (strict == true && target.output_schema != SchemaSubset::any) {
+  if (strict == true && target.output_schema == SchemaSubset::openai_strict && !plan.same_dialect) {
+    const auto strict_form =
+        chat::strict_schema(schema, "response_format", context.parser, context.arena, context.warnings);
+    schema = strict_form.value_or(schema);
+    if (!strict_form) {
+      strict = false;
+      context.warnings.changed("response_format", kNotStrict);
+    }
+  } else if (strict == true && target.output_schema != SchemaSubset::any &&
+             target.output_schema != SchemaSubset::openai_strict) {
     schema = chat::convert_schema(schema, target.output_schema, "response_format", context.parser, context.arena,
                                   context.warnings);
-    const bool checked = target.output_schema == SchemaSubset::openai_strict && !plan.same_dialect;
-    if (checked && !chat::is_openai_strict(schema, context.parser, context.arena)) strict = false;
   }
   w.key("response_format").begin_object().member("type", "json_schema").key("json_schema").begin_object();
   w.member("name", format_name(format.name, context.arena));

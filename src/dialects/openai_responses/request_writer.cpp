@@ -28,7 +28,9 @@ class RequestWriter {
         target_(target),
         context_(context),
         writer_(out),
-        own_(request.from == Dialect::openai_responses) {}
+        own_(request.from == Dialect::openai_responses),
+        takes_schema_(target.json_schema == chat::JsonSchemaSupport::native &&
+                      (own_ || takes_answer_schema(request, target, context))) {}
 
   Outcome<void> write() {
     if (auto checked = check(); !checked) return checked;
@@ -72,7 +74,7 @@ class RequestWriter {
   bool native_format() const {
     const chat::FormatKind kind = request_.format.kind;
     return (kind == chat::FormatKind::json_object && target_.json_object) ||
-           (kind == chat::FormatKind::json_schema && target_.json_schema == chat::JsonSchemaSupport::native);
+           (kind == chat::FormatKind::json_schema && takes_schema_);
   }
   void json_schema();
   Effort effort();
@@ -109,6 +111,7 @@ class RequestWriter {
   WriteContext& context_;
   json::Writer writer_;
   bool own_;
+  bool takes_schema_;
   Effort effort_ = Effort::unset;
 };
 
@@ -240,6 +243,7 @@ std::string RequestWriter::format_instruction() {
     case chat::FormatKind::json_schema:
       if (native_format()) return {};
       context_.warnings.emulated("response_format", "the schema is asked for by an instruction");
+      if (wants_bare_value(request_)) return bare_value_instruction(request_.format.schema);
       return "Answer with one JSON value that this JSON Schema accepts, and nothing else: " +
              std::string(request_.format.schema);
     default: return {};
