@@ -75,8 +75,8 @@ constexpr Setting kServer[] = {
                                            .max = 4096 * kMiB}),
     bind<&ServerSettings::fetch_media_max_bytes>(
         {.key = "fetch_media_max_bytes",
-         .help = "Most bytes of an image or document that the gateway fetches from a URL in a request, for providers "
-                 "that take no URLs. 0: it fetches nothing.",
+         .help = "Most bytes of all images and documents together that the gateway fetches from URLs in a request, for "
+                 "providers that take no URLs. 0: it fetches nothing.",
          .fallback = "\"20MiB\"",
          .max = 256 * kMiB}),
     bind<&ServerSettings::fetch_private_addresses>(

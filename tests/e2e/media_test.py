@@ -32,7 +32,7 @@ class Site:
         return 200, clouds.GENERATED
 
     def picture(self, path):
-        if path == "/pixel.png":
+        if path.startswith("/pixel.png"):
             return 200, PIXEL, {"Content-Type": "image/png"}
         if path == "/lying.jpg":
             return 200, PIXEL, {"Content-Type": "image/jpeg"}
@@ -40,6 +40,8 @@ class Site:
             return 302, b"", {"Location": "/pixel.png"}
         if path == "/circle.png":
             return 302, b"", {"Location": "/circle.png"}
+        if path.startswith("/half.png"):
+            return 200, PIXEL + bytes(BYTES_MAX // 2 - len(PIXEL)), {"Content-Type": "image/png"}
         if path == "/large.png":
             return 200, PIXEL + bytes(BYTES_MAX), {"Content-Type": "image/png"}
         if path == "/slow.png":
@@ -93,8 +95,9 @@ def without(site, tmp_path_factory):
         yield running
 
 
-def ask(gateway, model, url):
-    content = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": url}}]
+def ask(gateway, model, *urls):
+    content = [{"type": "text", "text": "What is it?"}]
+    content += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0, timeout=60) as sdk:
         return sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": content}])
 
@@ -134,6 +137,37 @@ def test_what_cannot_be_had_is_refused(trusting, site, path):
         ask(trusting, "gemini", site.url + path)
     assert error.value.code == "invalid_image_url"
     assert len([request for request in site.requests if request.method == "POST"]) == before
+
+
+def fetched(site):
+    return len([request for request in site.requests if request.method == "GET"])
+
+
+def test_a_url_that_is_repeated_is_fetched_once(trusting, site):
+    before = fetched(site)
+    ask(trusting, "gemini", *[site.url + "/pixel.png"] * 3, site.url + "/pixel.png?2")
+    parts = sent(site, "generateContent")["contents"][0]["parts"][1:]
+    assert [base64.b64decode(part["inlineData"]["data"]) for part in parts] == [PIXEL] * 4
+    assert fetched(site) == before + 2
+
+
+def test_the_files_of_a_request_are_bounded_together(trusting, site):
+    half = site.url + "/half.png"
+    ask(trusting, "gemini", half + "?1", half + "?2")
+    for urls in [(half + "?1", half + "?2", site.url + "/pixel.png"), (half, half, half)]:
+        limit = f"{BYTES_MAX} bytes together .fetch_media_max_bytes."
+        with pytest.raises(openai.BadRequestError, match=limit) as error:
+            ask(trusting, "gemini", *urls)
+        assert error.value.code == "invalid_image_url"
+        assert error.value.param.startswith("messages[0].content[")
+
+
+def test_the_urls_of_a_request_are_bounded(trusting, site):
+    before = fetched(site)
+    with pytest.raises(openai.BadRequestError, match="at most 100 images") as error:
+        ask(trusting, "gemini", *[f"{site.url}/pixel.png?{i}" for i in range(101)])
+    assert error.value.param == "messages[0].content[101]"
+    assert fetched(site) == before
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(trusting, site):

@@ -320,6 +320,8 @@ class Call {
   net::Task<Outcome<void>> read_converted();
   net::Task<Outcome<void>> write_converted();
   net::Task<Outcome<void>> fetch_media();
+  std::unexpected<chat::ClientError> refused_media(const RemoteMedia& remote, std::string_view message,
+                                                   std::string_view code = {}) const;
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);

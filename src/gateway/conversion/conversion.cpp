@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "base/base64.h"
 #include "dialects/anthropic/host_body.h"
@@ -200,8 +201,9 @@ void Conversion::aim(const dialects::Codec& provider, const chat::Target& target
   envelope_ = envelope;
 }
 
-chat::List<chat::Part*> Conversion::remote_media() {
-  chat::List<chat::Part*> found;
+std::vector<RemoteMedia> Conversion::remote_media() {
+  std::vector<RemoteMedia> found;
+  std::unordered_map<std::string_view, size_t> known;
   const auto visit = [&](auto& self, chat::List<chat::Part>& parts) -> void {
     for (chat::Part& part : parts) {
       if (part.kind == chat::PartKind::tool_result) self(self, part.content);
@@ -210,20 +212,27 @@ chat::List<chat::Part*> Conversion::remote_media() {
                                                                          : true;
       if (fetched_there || part.media == nullptr || part.media->source != chat::MediaSource::url) continue;
       const std::string_view url = part.media->data;
-      if (url.starts_with("http://") || url.starts_with("https://")) found.push(arena_, &part);
+      if (!url.starts_with("http://") && !url.starts_with("https://")) continue;
+      const auto [place, is_new] = known.try_emplace(url, found.size());
+      if (is_new) found.push_back({.url = url, .parts = {}});
+      found[place->second].parts.push(arena_, &part);
     }
   };
   for (chat::Message& message : request_.messages) visit(visit, message.parts);
   return found;
 }
 
-void Conversion::replace_media(chat::Part& part, std::string_view bytes, std::string_view media_type) {
-  chat::Media media = *part.media;
-  media.source = chat::MediaSource::base64;
-  media.data = base::base64_encode(bytes, arena_);
+void Conversion::replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type) {
+  const std::string_view encoded = base::base64_encode(bytes, arena_);
   const std::string_view sniffed = sniff_media_type(bytes);
-  media.media_type = arena_.copy(!sniffed.empty() ? sniffed : media_type);
-  part.media = arena_.make<chat::Media>(media);
+  const std::string_view type = arena_.copy(!sniffed.empty() ? sniffed : media_type);
+  for (chat::Part* const part : remote.parts) {
+    chat::Media media = *part->media;
+    media.source = chat::MediaSource::base64;
+    media.data = encoded;
+    media.media_type = type;
+    part->media = arena_.make<chat::Media>(media);
+  }
 }
 
 dialects::Outcome<std::string_view> Conversion::write() {

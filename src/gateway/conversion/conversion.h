@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/arena.h"
 #include "chat/client_field.h"
@@ -53,6 +54,12 @@ ConvertedApi convertible(Operation operation, const control::Connection& connect
 // The same for a provider that has the Responses API itself.
 ConvertedApi responses_api();
 
+// A URL of the client's and every part that holds it: there is at least one.
+struct RemoteMedia {
+  std::string_view url;
+  chat::List<chat::Part*> parts;
+};
+
 class Conversion {
  public:
   // `enveloped`: as in Match.
@@ -69,10 +76,10 @@ class Conversion {
   dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
   // Who is to answer; again for every attempt.
   void aim(const dialects::Codec& provider, const chat::Target& target, const providers::BodyEnvelope& envelope);
-  // Images and documents given as URLs that the target does not fetch itself.
-  chat::List<chat::Part*> remote_media();
+  // Images and documents given as URLs that the target does not fetch itself, each URL once, in the request's order.
+  std::vector<RemoteMedia> remote_media();
   // Puts the bytes, in base64, in the place of the URL.
-  void replace_media(chat::Part& part, std::string_view bytes, std::string_view media_type);
+  void replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type);
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
 

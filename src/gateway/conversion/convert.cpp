@@ -52,6 +52,27 @@ Task<void> read_rest(ClientExchange& upstream, net::Wait wait) {
   }
 }
 
+// Different URLs of one request: as many images as Anthropic takes in a request, the providers that want bytes 20
+// (Bedrock, Cohere) to thousands (Gemini).
+constexpr size_t kFetchedUrlsMax = 100;
+
+std::string_view too_many_urls(base::Arena& arena) {
+  return arena.copy("this gateway fetches at most " + std::to_string(kFetchedUrlsMax) +
+                    " images and documents by URL for one request: send fewer, or the bytes in base64");
+}
+
+std::string_view too_much_media(size_t bytes_max, base::Arena& arena) {
+  return arena.copy("the images and documents by URL of one request may have " + std::to_string(bytes_max) +
+                    " bytes together (fetch_media_max_bytes), each as often as it stands there: send fewer or smaller "
+                    "ones");
+}
+
+std::string_view not_fetched(const base::Error& error, base::Arena& arena) {
+  const std::string_view context(error.context);
+  return arena.copy("the URL of an image or document cannot be fetched: " +
+                    std::string(!context.empty() ? context : base::to_string(error.code)));
+}
+
 }  // namespace
 
 Outcome<Call::Attempt> Call::address_converted(const control::Model& model, const ConvertedApi& api) {
@@ -111,32 +132,43 @@ Task<Outcome<void>> Call::write_converted() {
   co_return Outcome<void>{};
 }
 
-// Providers that take no URLs get the bytes.
+// Providers that take no URLs get the bytes. A URL costs the client a few bytes, what is behind it the gateway many: so
+// each is fetched once, and what they add to the request is bounded together, as often as it stands there.
 Task<Outcome<void>> Call::fetch_media() {
   const control::ServerSettings& settings = generation_.snapshot().server;
-  const FetchLimits limits{.bytes_max = settings.fetch_media_max_bytes.bytes,
-                           .private_addresses = settings.fetch_private_addresses};
-  for (chat::Part* const part : conversion_->remote_media()) {
-    const std::string_view path = part->media->path.empty() ? conversion_->messages_field() : part->media->path;
-    if (limits.bytes_max == 0 || !worker_.fetch_media()) {
-      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
-                                            .message = "this provider takes no URLs of images or documents, and this "
-                                                       "gateway fetches none: send the bytes in base64",
-                                            .param = path});
+  const std::vector<RemoteMedia> wanted = conversion_->remote_media();
+  if (wanted.size() > kFetchedUrlsMax) co_return refused_media(wanted[kFetchedUrlsMax], too_many_urls(arena_));
+  size_t left = settings.fetch_media_max_bytes.bytes;
+  for (const RemoteMedia& remote : wanted) {
+    if (settings.fetch_media_max_bytes.bytes == 0 || !worker_.fetch_media()) {
+      co_return refused_media(remote,
+                              "this provider takes no URLs of images or documents, and this gateway fetches none: "
+                              "send the bytes in base64");
     }
-    auto media = co_await worker_.fetch_media()(std::string(part->media->data), limits, &exchange_.cancellation());
+    const FetchLimits limits{.bytes_max = left / remote.parts.size(),
+                             .private_addresses = settings.fetch_private_addresses};
+    auto media = co_await worker_.fetch_media()(std::string(remote.url), limits, &exchange_.cancellation());
     if (!media) {
-      const std::string message = "the URL of an image or document cannot be fetched: " +
-                                  std::string(media.error().context[0] != '\0' ? std::string_view(media.error().context)
-                                                                               : base::to_string(media.error().code));
-      co_return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
-                                            .message = arena_.copy(message),
-                                            .param = path,
-                                            .code = "invalid_image_url"});
+      const bool large = media.error().code == base::ErrorCode::too_large;
+      co_return refused_media(
+          remote,
+          large ? too_much_media(settings.fetch_media_max_bytes.bytes, arena_) : not_fetched(media.error(), arena_),
+          "invalid_image_url");
     }
-    conversion_->replace_media(*part, media->bytes, media->media_type);
+    left -= media->bytes.size() * remote.parts.size();
+    conversion_->replace_media(remote, media->bytes, media->media_type);
   }
   co_return Outcome<void>{};
+}
+
+// The first part that holds the URL is told.
+std::unexpected<ClientError> Call::refused_media(const RemoteMedia& remote, std::string_view message,
+                                                 std::string_view code) const {
+  const std::string_view path = remote.parts.front()->media->path;
+  return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
+                                     .message = message,
+                                     .param = path.empty() ? conversion_->messages_field() : path,
+                                     .code = code});
 }
 
 Result<void> Call::start_converted(const ResponseHead& head, std::optional<uint64_t> size) {
