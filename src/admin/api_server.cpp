@@ -247,7 +247,15 @@ std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapsho
     }
   }
   if (const auto problem = query_problem(call.query, {})) return api_error(400, "invalid_request", *problem);
-  if (engines) return answer_engines(*registry, engine, now);
+  if (engines) {
+    std::optional<EngineContext> context;
+    if (state != nullptr) {
+      context.emplace(
+          EngineContext{.file = *state->file, .stored = state->stored.get(), .environment = state->environment});
+      engine.context = &*context;
+    }
+    return answer_engines(*registry, engine, now);
+  }
   if (call.method != http::Method::get) return api_error(405, "invalid_request", "here is only GET");
   return answer_health(snapshot, *routing, now);
 }

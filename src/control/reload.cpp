@@ -338,11 +338,7 @@ std::shared_ptr<const StoredObjects> Reloader::with_engines(const std::shared_pt
   if (stored != nullptr) {
     *all = *stored;
   } else {
-    // Engines have no sealed fields, so whatever opens them will do.
-    const base::Secret key = store::random_secret(store::Vault::kKeyBytes);
-    if (auto vault = store::Vault::create({&key, 1})) {
-      all->secrets.vault = std::make_shared<const store::Vault>(std::move(*vault));
-    }
+    all->secrets = secrets_of_none();
   }
   all->objects.insert(all->objects.end(), engines.begin(), engines.end());
   return all;

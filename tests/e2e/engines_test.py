@@ -258,6 +258,22 @@ def test_an_engine_registers_serves_and_goes(fleet):
     assert fleet.admin("POST", "engines/e2/heartbeat", token=token).status == 404
 
 
+def test_an_engine_that_could_not_serve_or_takes_anothers_name_is_refused(fleet):
+    """With the reason, and nothing of it is registered; nobody else's connection gets a model."""
+    for fields, status, words in (
+        ({"provider": "vlm"}, 400, 'did you mean "vllm"'),
+        ({"endpoint": "127.0.0.1:8000/v1"}, 400, "endpoint"),
+        ({"weight": -1}, 400, "weight"),
+        ({"service_account_file": "/etc/passwd"}, 400, "credential"),
+        ({"name": "e0"}, 409, "'e0' is a connection already"),
+    ):
+        refused = fleet.admin("POST", "engines", fleet.offer(**fields), token=TOKEN)
+        assert refused.status == status and words in refused.json()["error"]["message"], refused
+    assert fleet.admin("GET", "engines").json()["data"] == []
+    assert set(fleet.health()) == {"e0", "e1", "gated"}
+    assert fleet.ask("late").status == 404
+
+
 def test_an_engine_that_is_not_heard_of_is_gone(fleet):
 
     def serves():

@@ -399,6 +399,8 @@ void Document::engines() {
   w_.end_object().end_object().end_object().key("responses").begin_object();
   answer("200", "It was there, and is as it says now", "Registered");
   answer("201", "It is new", "Registered");
+  answer("400", "A connection of the configuration could not be so, and why", "Error");
+  answer("409", "Its name is that of a connection which is no engine's, or too many engines are registered", "Error");
   errors();
   w_.end_object().end_object().end_object();
   const auto named = [&](std::string_view path, std::string_view method, std::string_view id, std::string_view help) {

@@ -23,6 +23,8 @@ ApiAnswer refused(const EngineCall& call) {
 ApiAnswer put(EngineRegistry& engines, const EngineCall& call, base::Instant now) {
   auto offer = read_engine_offer(call.body);
   if (!offer) return api_error(400, "invalid_request", offer.error());
+  if (call.context == nullptr) return api_error(503, "busy", "the gateway has no configuration yet; try again");
+  if (auto refusal = refuse_engine(*offer, *call.context)) return std::move(*refusal);
   const auto registered = engines.put(*offer, now);
   if (!registered) return api_error(409, "too_many", "as many engines as there may be are registered");
   ApiAnswer answer{.status = static_cast<uint16_t>(registered->is_new ? 201 : 200), .body = {}};

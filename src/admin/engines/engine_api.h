@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "admin/api/object_api.h"
+#include "admin/engines/engine_check.h"
 #include "admin/engines/engine_registry.h"
 
 namespace llmgw::admin {
@@ -24,7 +25,8 @@ struct EngineCall {
   std::string_view token;     // presented, whatever it is
   bool may_register = false;  // an administrator, or whoever has admin.engine_token
   bool may_read = false;
-  std::string_view role = {};  // of who has signed in as an administrator
+  std::string_view role = {};              // of who has signed in as an administrator
+  const EngineContext* context = nullptr;  // what an offer is judged by; null: not yet known
 };
 ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::Instant now);
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <iterator>
 
 #include "base/did_you_mean.h"
 #include "base/rng.h"
+#include "control/objects/object_merge.h"
 #include "control/settings.h"
 #include "control/units.h"
 
@@ -63,8 +65,22 @@ std::string unknown_field(const bj::object& fields) {
   return {};
 }
 
+// The gateway's own credentials are none that an engine may have sent to its endpoint, nor may it name files of theirs.
+std::string credential_in(const bj::object& fields) {
+  for (const std::string_view field :
+       {"api_key", "access_token", "access_key_id", "secret_access_key", "session_token", "service_account_file"}) {
+    if (fields.if_contains(field) != nullptr) return std::string(field);
+  }
+  const auto* const tls = fields.if_contains("tls");
+  if (tls == nullptr || !tls->is_object()) return {};
+  for (const std::string_view field : {"client_certificate", "client_key"}) {
+    if (tls->get_object().if_contains(field) != nullptr) return "tls." + std::string(field);
+  }
+  return {};
+}
+
 store::Object connection_object(const EngineOffer& offer) {
-  return {.id = "conn_engine_" + offer.name,
+  return {.id = std::string(control::kEngineConnectionId) + offer.name,
           .kind = "connection",
           .name = offer.name,
           .natural_key = offer.name,
@@ -75,7 +91,7 @@ store::Object connection_object(const EngineOffer& offer) {
 store::Object model_object(const EngineOffer& offer, size_t index) {
   bj::object document{{"name", offer.models[index]}, {"connection", offer.name}};
   if (!offer.remotes[index].empty()) document["remote"] = offer.remotes[index];
-  return {.id = "mdl_engine_" + offer.name + "_" + std::to_string(index),
+  return {.id = std::string(control::kEngineModelId) + offer.name + "_" + std::to_string(index),
           .kind = "model",
           .name = offer.models[index],
           .natural_key = offer.models[index] + "\n" + offer.name,
@@ -113,8 +129,9 @@ std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body)
     }
     offer.lifetime = *read;
   }
-  if (fields.if_contains("api_key") != nullptr) {
-    return std::unexpected("api_key: an engine that wants a key is a connection; credentials are kept in the store");
+  if (std::string credential = credential_in(fields); !credential.empty()) {
+    return std::unexpected(credential +
+                           ": an engine that wants a credential is a connection; credentials are kept in the store");
   }
   fields.erase("models");
   fields.erase("lifetime");
@@ -122,6 +139,12 @@ std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body)
   if (fields.if_contains("provider") == nullptr) fields["provider"] = "vllm";
   offer.connection = bj::serialize(fields);
   return offer;
+}
+
+std::vector<store::Object> engine_objects(const EngineOffer& offer) {
+  std::vector<store::Object> all{connection_object(offer)};
+  for (size_t i = 0; i < offer.models.size(); ++i) all.push_back(model_object(offer, i));
+  return all;
 }
 
 std::optional<EngineRegistry::Registered> EngineRegistry::put(const EngineOffer& offer, Instant now) {
@@ -193,8 +216,7 @@ std::vector<store::Object> EngineRegistry::objects() const {
   const std::scoped_lock lock(mutex_);
   std::vector<store::Object> all;
   for (const auto& [name, engine] : engines_) {
-    all.push_back(connection_object(engine.offer));
-    for (size_t i = 0; i < engine.offer.models.size(); ++i) all.push_back(model_object(engine.offer, i));
+    std::ranges::move(engine_objects(engine.offer), std::back_inserter(all));
   }
   return all;
 }

@@ -75,7 +75,10 @@ class EngineRegistry {
   std::map<std::string, Engine, std::less<>> engines_;
 };
 
-// A registration's body. The error says what was expected.
+// The connection and the models that an offer is, as a store would have them.
+std::vector<store::Object> engine_objects(const EngineOffer& offer);
+
+// A registration's body. The error says what was expected. Its fields are judged by refuse_engine().
 std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body);
 
 }  // namespace llmgw::admin

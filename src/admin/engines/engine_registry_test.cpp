@@ -1,6 +1,13 @@
 #include "admin/engines/engine_registry.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <iterator>
+
+#include "admin/engines/engine_check.h"
+#include "control/config_loader.h"
+#include "control/reload.h"
 
 namespace llmgw::admin {
 namespace {
@@ -65,6 +72,77 @@ TEST(EngineRegistry, BecomesAConnectionAndItsModels) {
   EXPECT_EQ(objects[2].document, "{\"name\":\"b\",\"connection\":\"e\",\"remote\":\"B\"}");
 }
 
+class EngineCheck : public testing::Test {
+ protected:
+  EngineCheck()
+      : environment_(control::real_environment("/etc/llm-gateway/test.toml")),
+        file_(*control::load_config("[server]\nallow_anonymous = true\n[[connections]]\nname = \"cloud\"\n"
+                                    "provider = \"openai\"\napi_key = \"k\"\n",
+                                    environment_)),
+        stored_{.objects = {{.id = "conn_other",
+                             .kind = "connection",
+                             .name = "of-the-store",
+                             .natural_key = "of-the-store",
+                             .document = R"({"name":"of-the-store","provider":"vllm","endpoint":"http://s"})",
+                             .version = 1}},
+                .secrets = control::secrets_of_none()} {}
+
+  std::string refusal(std::string_view fields) {
+    const auto offer = read_engine_offer("{\"models\":[\"m\"]," + std::string(fields) + "}");
+    if (!offer) return "unread " + offer.error();
+    const auto refused = refuse_engine(*offer, {.file = file_, .stored = &stored_, .environment = environment_});
+    return refused ? std::to_string(refused->status) + " " + refused->body : "";
+  }
+
+  control::Environment environment_;
+  control::Config file_;
+  control::StoredObjects stored_;
+};
+
+TEST_F(EngineCheck, RefusesWhatCouldNeverServe) {
+  using testing::HasSubstr;
+  EXPECT_EQ(refusal(R"("name":"e","endpoint":"http://10.0.0.1:8000/v1","priority":2,"probe_path":"/health")"), "");
+  EXPECT_EQ(refusal(R"("name":"e","endpoint":"http://e","tls":{"verify":false})"), "");
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"http://e","provider":"vlm")"),
+              HasSubstr("400 {\"error\":{\"message\":\"provider: no such provider; did you mean \\\"vllm\\\"?"));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"10.0.0.1:8000/v1")"),
+              HasSubstr("400 {\"error\":{\"message\":\"endpoint"));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"http://e","weight":-1)"), HasSubstr("\"weight"));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"http://e","weight":"many")"), HasSubstr("\"weight"));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"http://e","provider":"anthropic")"), HasSubstr("400 "));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"https://e","tls":{"ca_file":"/does/not/exist"})"),
+              HasSubstr("/does/not/exist"));
+  EXPECT_THAT(refusal(R"("name":"e","endpoint":"https://e","tls":{"ca_file":"/etc/hostname"})"), HasSubstr("tls: "));
+}
+
+TEST_F(EngineCheck, RefusesAModelThatIsThereTwice) {
+  const auto offer = read_engine_offer(R"({"name":"e","endpoint":"http://e","models":["a","a"]})");
+  const auto refused = refuse_engine(*offer, {.file = file_, .environment = environment_});
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(refused->body, testing::HasSubstr("models: 'a': there is another of the same name"));
+}
+
+TEST_F(EngineCheck, TakesNobodysName) {
+  using testing::HasSubstr;
+  EXPECT_THAT(refusal(R"("name":"cloud","endpoint":"http://e")"), HasSubstr("409 "));
+  EXPECT_THAT(refusal(R"("name":"of-the-store","endpoint":"http://e")"), HasSubstr("409 "));
+  EXPECT_THAT(refusal(R"("name":"conn_123456789012345678901","endpoint":"http://e")"), HasSubstr("400 "));
+}
+
+// The name may be another's only after it was registered.
+TEST_F(EngineCheck, ModelsNeverComeToStandOnSomebodyElsesConnection) {
+  for (const std::string name : {"cloud", "of-the-store"}) {
+    const auto offer = read_engine_offer("{\"name\":\"" + name + "\",\"endpoint\":\"http://e\",\"models\":[\"m\"]}");
+    control::StoredObjects all = stored_;
+    std::ranges::move(engine_objects(*offer), std::back_inserter(all.objects));
+    const auto merged = control::merge_snapshot(file_, &all, environment_, {.hash_key = {1, 2}});
+    ASSERT_TRUE(merged);
+    EXPECT_TRUE(merged->snapshot->models.empty());
+    EXPECT_EQ(merged->snapshot->connections.size(), 2U);
+    EXPECT_EQ(merged->notes.size(), 2U);  // of the connection, and of its model
+  }
+}
+
 TEST(EngineRegistry, SaysWhatIsWrongWithAnOffer) {
   const auto fault = [](std::string_view body) { return read_engine_offer(body).error().substr(0, 9); };
   EXPECT_EQ(fault("[]"), "the body ");
@@ -77,6 +155,8 @@ TEST(EngineRegistry, SaysWhatIsWrongWithAnOffer) {
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":[1]})"), "models: a");
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":["a"],"lifetime":"0s"})"), "lifetime:");
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":["a"],"api_key":"x"})"), "api_key: ");
+  EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":["a"],"service_account_file":"/x"})"), "service_a");
+  EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":["a"],"tls":{"client_key":"/x"}})"), "tls.clien");
 }
 
 }  // namespace

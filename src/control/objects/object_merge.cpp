@@ -83,6 +83,15 @@ base::Result<ObjectSecrets> open_secrets(std::shared_ptr<const store::Vault> vau
   return ObjectSecrets{std::move(vault), store::KeyHasher(secret)};
 }
 
+ObjectSecrets secrets_of_none() {
+  ObjectSecrets secrets;
+  const base::Secret key = store::random_secret(store::Vault::kKeyBytes);
+  if (auto vault = store::Vault::create({&key, 1})) {
+    secrets.vault = std::make_shared<const store::Vault>(std::move(*vault));
+  }
+  return secrets;
+}
+
 ObjectMerger::ObjectMerger(const Config& file, std::span<const store::Object> objects, const ObjectSecrets& secrets,
                            const Environment& environment)
     : file_(file), environment_(environment), stored_{}, merged_{} {
@@ -97,6 +106,7 @@ ObjectMerger::ObjectMerger(const Config& file, std::span<const store::Object> ob
   }
   read(secrets);
   hide_those_of_the_file();
+  keep_engines_apart();
   hide_keys_of_the_file(secrets.hasher);
   check();
 }
@@ -162,6 +172,17 @@ void ObjectMerger::hide_those_of_the_file() {
                                            : "there is another of the same name, which is used instead";
     }
   });
+}
+
+// Models say by name where they are: those of an engine that is not used must not come to stand on a connection of
+// somebody else's that has its name.
+void ObjectMerger::keep_engines_apart() {
+  for (Item& item : items_) {
+    if (!item.problem.empty() || !item.object->id.starts_with(kEngineModelId)) continue;
+    const std::string& key = item.object->natural_key;
+    const auto own = by_id_.find(std::string(kEngineConnectionId) + key.substr(key.rfind('\n') + 1));
+    if (own == by_id_.end() || !items_[own->second].problem.empty()) item.problem = "its engine is not used";
+  }
 }
 
 // The same key cannot be two people's.

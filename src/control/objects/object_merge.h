@@ -40,6 +40,13 @@ struct StoredObjects {
   ObjectSecrets secrets;
 };
 
+// For objects without sealed fields, where there is no store: whatever opens them will do.
+ObjectSecrets secrets_of_none();
+
+// Ids of what an engine that registers itself brings, which no store has: its name follows, of models a number too.
+inline constexpr std::string_view kEngineConnectionId = "conn_engine_";
+inline constexpr std::string_view kEngineModelId = "mdl_engine_";
+
 struct ObjectNote {
   std::string id;
   std::string kind;
@@ -77,6 +84,7 @@ class ObjectMerger {
   };
   void read(const ObjectSecrets& secrets);
   void hide_those_of_the_file();
+  void keep_engines_apart();
   void hide_keys_of_the_file(const store::KeyHasher& hasher);
   void trim_routes();
   void restrict_keys();
