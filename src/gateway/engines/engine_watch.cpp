@@ -49,15 +49,22 @@ Task<void> EngineWatch::look(uint32_t index) {
     if (!connection.probe_path.empty()) {
       const auto& health = snapshot.routes.back().settings.health;
       const base::Instant now = worker_.loop().now();
-      // While calls get through there is no news in a success; while it is out, only its own time ends that.
+      // While calls get through there is no news in a success. What is out by what its calls came to stays so for its
+      // time, however well it looks; one that looked unwell itself is tried as soon as it does not any more.
       auto well = co_await fetch(generation, index, connection.probe_path);
       const bool due = routing::admission(state.health, now, health, 1) == routing::Admission::probe;
       // What this machine lacks says nothing of the engine.
       const bool unknown = !well && well.error().code == ErrorCode::exhausted;
+      unwell_.resize(std::max<size_t>(unwell_.size(), handle.slot() + 1), false);
       if (!well && !unknown) {
         routing::note_failure(state.health, worker_.loop().now(), health);
+        unwell_[handle.slot()] = true;
       } else if (well && due) {
         routing::note_success(state.health, worker_.loop().now(), health);
+      }
+      if (well && unwell_[handle.slot()]) {
+        unwell_[handle.slot()] = false;
+        end_out(generation, index);
       }
     }
     if (!connection.metrics_path.empty()) {
@@ -77,6 +84,18 @@ Task<void> EngineWatch::look(uint32_t index) {
     }
   }
   busy_[index] = false;
+}
+
+// The calls that failed while it was unwell put its models out, too.
+void EngineWatch::end_out(const GenerationRef& generation, uint32_t connection) const {
+  const routing::InstanceTable& table = worker_.shared().routing.instances;
+  const base::Instant now = worker_.loop().now();
+  routing::end_out(table.state(generation.instance(connection).slot()).health, now);
+  const auto& models = generation.snapshot().models;
+  for (uint32_t i = 0; i < models.size(); ++i) {
+    const routing::InstanceHandle& handle = generation.model_instance(i);
+    if (models[i].connection == connection && handle.valid()) routing::end_out(table.state(handle.slot()).health, now);
+  }
 }
 
 Task<Result<std::string>> EngineWatch::fetch(const GenerationRef& generation, uint32_t index, std::string_view path) {

@@ -19,7 +19,9 @@ class EngineWatch {
                                              std::string_view path);
 
   Worker& worker_;
-  std::vector<bool> busy_;  // by connection: the last look has not ended
+  void end_out(const GenerationRef& generation, uint32_t connection) const;
+  std::vector<bool> unwell_;  // by slot: its last probe failed
+  std::vector<bool> busy_;    // by connection: the last look has not ended
   net::TaskGroup looks_;
 };
 

@@ -162,6 +162,21 @@ void abandon_probe(std::atomic<uint64_t>& health, Instant now) {
   health.compare_exchange_strong(seen, std::bit_cast<uint64_t>(word), std::memory_order_relaxed);
 }
 
+Duration out_left(const std::atomic<uint64_t>& health, Instant now) {
+  const Word word = load(health);
+  const uint64_t now_ms = in_ms(now);
+  if (word.get() != HealthState::out || word.at_ms <= now_ms) return Duration::zero();
+  return std::chrono::milliseconds(word.at_ms - now_ms);
+}
+
+void end_out(std::atomic<uint64_t>& health, Instant now) {
+  uint64_t seen = health.load(std::memory_order_relaxed);
+  Word word = std::bit_cast<Word>(seen);
+  if (word.get() != HealthState::out || word.at_ms <= in_ms(now)) return;
+  word.at_ms = in_ms(now);
+  health.compare_exchange_strong(seen, std::bit_cast<uint64_t>(word), std::memory_order_relaxed);
+}
+
 HealthState health_state(const std::atomic<uint64_t>& health, Instant now, const HealthOptions& options) {
   return current(load(health), in_ms(now), options).get();
 }

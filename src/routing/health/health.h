@@ -47,6 +47,10 @@ HealthState note_success(std::atomic<uint64_t>& health, base::Instant now, const
 HealthState note_failure(std::atomic<uint64_t>& health, base::Instant now, const HealthOptions& options);
 // A probe that ended without an outcome (the client left): the next caller may probe at once.
 void abandon_probe(std::atomic<uint64_t>& health, base::Instant now);
+// How long nobody is to ask it; 0: it may be asked, or is being probed.
+base::Duration out_left(const std::atomic<uint64_t>& health, base::Instant now);
+// What kept it out is over: the next caller may probe at once.
+void end_out(std::atomic<uint64_t>& health, base::Instant now);
 // For status pages: the state at `now`; what is due counts as done.
 HealthState health_state(const std::atomic<uint64_t>& health, base::Instant now, const HealthOptions& options);
 

@@ -83,6 +83,21 @@ TEST(Health, CountsInARowAndByRatio) {
   }
 }
 
+TEST(Health, OutEndsSoonerWhenWhatKeptItOutIsOver) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions options;
+  end_out(health, at(0));
+  EXPECT_EQ(health, 0U);
+  note_failure(health, at(0), options);
+  EXPECT_EQ(out_left(health, at(10)), std::chrono::seconds(50));
+  end_out(health, at(10));
+  EXPECT_EQ(out_left(health, at(10)), base::Duration::zero());
+  EXPECT_EQ(admission(health, at(10), options, 0), Admission::probe);
+  EXPECT_TRUE(begin_probe(health, at(10)));
+  end_out(health, at(11));  // it is being tried already
+  EXPECT_EQ(note_success(health, at(12), options), HealthState::ramp);
+}
+
 TEST(Health, OldNewsChangesNothing) {
   std::atomic<uint64_t> health = 0;
   const HealthOptions options;
