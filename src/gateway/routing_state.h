@@ -16,7 +16,7 @@ struct RoutingState {
   routing::InstanceTable instances;
   routing::PrefixIndex index{instances};
   routing::SessionTable sessions;
-  routing::RetryBudget retries;
+  routing::RetryBudgets retries;
   routing::LineHeads heads{routing::InstanceTable::kInstancesMax};
   routing::FairShares shares;
   std::atomic<bool> watched = false;  // a worker looks after the engines

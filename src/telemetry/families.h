@@ -40,6 +40,7 @@ enum class FamilyId : uint8_t {
   queue_positions,
   queue_wait,
   queue_refusals,
+  retry_budget_spent,
   instance_tokens,
   failover,
   sessions,

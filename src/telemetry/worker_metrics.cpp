@@ -160,6 +160,10 @@ Counter WorkerMetrics::queue_refusal(std::string_view reason) {
   return registry_->counter(*shard_, FamilyId::queue_refusals, reason);
 }
 
+Counter WorkerMetrics::retry_budget_spent(std::string_view model) {
+  return registry_->counter(*shard_, FamilyId::retry_budget_spent, or_none(model));
+}
+
 Counter WorkerMetrics::connection_fault(std::string_view fault) {
   return registry_->counter(*shard_, FamilyId::connection_faults, fault);
 }

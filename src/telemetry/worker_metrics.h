@@ -224,6 +224,7 @@ class WorkerMetrics {
   Gauge sessions(std::string_view provider);
   Counter warning(std::string_view code);
   Counter queue_refusal(std::string_view reason);
+  Counter retry_budget_spent(std::string_view model);
   Counter connection_fault(std::string_view fault);
   Counter limit_refusal(std::string_view scope, std::string_view limit);
   void count(FailoverEvent event) {

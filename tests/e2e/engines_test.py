@@ -67,10 +67,11 @@ class Fleet:
                 ],
                 "models": [{"name": "pair", "connection": each} for each in ("e0", "e1")]
                 + [{"name": "tight", "connection": "e1"}]
-                + [{"name": name, "connection": "gated"} for name in ("fair", "ranked")],
+                + [{"name": name, "connection": "gated"} for name in ("fair", "ranked", "spill")],
                 "routes": [
                     {"models": ["fair"], "queue": "fair", "policy": "adaptive"},
                     {"models": ["ranked"], "queue": "priority"},
+                    {"models": ["spill"], "queue": "fifo", "queue_max": 1, "fallbacks": ["pair"]},
                     {"models": ["tight"], "queue": "slo", "queue_max": 1, "queue_goal": "1s"},
                 ],
                 "keys": [
@@ -226,6 +227,17 @@ def test_a_full_line_refuses_with_an_estimate(fleet):
     for answer in answers:
         assert int(answer.header("retry-after")) >= 1
     assert counted() == before + len(answers)
+
+
+def test_a_full_line_falls_back(fleet):
+    """A call waits in each worker; what comes then goes to the fallback at once."""
+    with fleet.line("spill") as line:
+        calls = [line.pool.submit(fleet.ask, "spill", stream=False) for _ in range(6)]
+        waiting.until(lambda: sum(call.done() for call in calls) >= 4, "all but one a worker are answered")
+        answers = [call.result() for call in calls if call.done()]
+        assert {answer.status for answer in answers} == {200}, answers
+        assert {answer.header("x-simulator-instance") for answer in answers} <= {"e0", "e1"}
+    assert {call.result().status for call in calls} == {200}
 
 
 def test_health_shows_every_instance_and_its_models(fleet):

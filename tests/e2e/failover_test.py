@@ -47,6 +47,11 @@ def settings(scripted, deaf):
             {"name": "deaf", "provider": "openai", "api_key": "any"}
             | {"endpoint": f"http://127.0.0.1:{deaf.address[1]}/v1"}
         )
+        # Where nobody listens.
+        scripts += [
+            {"name": name, "provider": "openai", "api_key": "any", "endpoint": "http://127.0.0.1:1/v1"}
+            for name in ("gone-1", "gone-2", "sick-1", "sick-2")
+        ]
         return {
             "connections": scripts,
             "models": models("hedged", *names[:2])
@@ -60,6 +65,10 @@ def settings(scripted, deaf):
             + models("short", names[3])
             + models("deaf", "deaf")
             + models("paused", *names[:2])
+            + models("all-paused", *names[:2])
+            + models("gone", "gone-1", "gone-2")
+            + models("sick", "sick-1", "sick-2")
+            + models("sick-alone", "sick-1", "sick-2")
             + models("scripted", "first")
             + models("other", "second"),
             "prices": [{"provider": "*", "model": "*", "input": "2", "output": "10"}],
@@ -76,6 +85,10 @@ def settings(scripted, deaf):
                 {"models": ["deaf"], "connect_timeout": "200ms", **quick},
                 {"models": ["scripted"], "fallbacks": ["other"], "fallback_on": ["context_length", "content_filter"]},
                 {"models": ["paused"], **quick},
+                {"models": ["all-paused"], **quick},
+                {"models": ["gone"], "last_resort": False, "out_time": "60s"},
+                {"models": ["sick"], "failures_out": 0, "fallbacks": ["shadow"]},
+                {"models": ["sick-alone"], "failures_out": 0},
             ],
         }
 
@@ -327,6 +340,41 @@ def test_later_is_no_sickness(fleet):
         return len(names) > 1
 
     waiting.until(left_alone, "several calls were made in that time")
+
+
+def test_all_that_ask_for_a_pause_have_it(fleet):
+    """Nobody is asked before the first pause is over, and the client is told when; other models are no worse off."""
+    call = Call("all", CHAT, False, "all-paused", {"max_tokens": 4})
+    pause = 60
+    for instance in (0, 1):
+        fleet.fault(instance, f"status=429; retry-after={pause}")
+    for _ in range(2):
+        answer = fleet.ask(call)
+        fleet.clear()
+        assert answer.status == 429, answer
+        assert 1 < int(answer.header("retry-after")) <= pause
+    assert fleet.ask(with_model(call, "windowed")).status == 200
+
+
+def test_a_refusal_says_when_the_first_instance_is_tried_again(fleet):
+    call = Call("gone", CHAT, False, "gone")
+    assert fleet.ask(call).status == 502
+    # Both are out.
+    refused = waiting.until(lambda: (found := fleet.ask(call)).status == 503 and found, "none is tried")
+    assert 1 < int(refused.header("retry-after")) <= 60
+
+
+def test_one_models_outage_leaves_others_their_retries_and_every_call_its_fallback(fleet):
+    def spent(model):
+        found = metrics.scrape(fleet.gateway)
+        return metrics.total(found, "llm_gateway_retry_budget_spent_total", model=model)
+
+    for _ in range(120):
+        assert fleet.ask(Call("alone", CHAT, False, "sick-alone")).status == 502
+    assert spent("sick-alone") > 0
+    statuses = {fleet.ask(Call("sick", CHAT, False, "sick", {"max_tokens": 1})).status for _ in range(120)}
+    assert statuses == {200}
+    assert spent("sick") == 0
 
 
 def chunk(delta, finish=None):

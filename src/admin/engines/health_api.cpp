@@ -90,8 +90,9 @@ void HealthWriter::models(uint32_t connection) {
     if (model.connection != connection) continue;
     const auto handle = routing_.instances.acquire(gateway::model_identity(snapshot_, model));
     if (!handle.valid()) continue;
-    w_.begin_object().member("model", model.name);
-    w_.member("state", health(routing_.instances.state(handle.slot()), snapshot_.routes[model.route])).end_object();
+    const InstanceState& state = routing_.instances.state(handle.slot());
+    w_.begin_object().member("model", model.name).member("state", health(state, snapshot_.routes[model.route]));
+    w_.member("paused_seconds", std::chrono::duration<double>(routing::pause_left(state, now_)).count()).end_object();
   }
   w_.end_array();
 }

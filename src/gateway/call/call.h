@@ -47,15 +47,12 @@ using dialects::Outcome;
 
 // Tells how a call was routed, to whoever sends x-llm-gateway-debug.
 inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
-
 // A caller's way to pick among connections where no model says it: files, batches.
 inline constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
-
 // Values of error_type for answers that did not reach their clients whole.
 inline constexpr std::string_view kClientClosed = "client_closed";  // the client left
 inline constexpr std::string_view kWriteTimeout = "write_timeout";  // it took nothing any more
 inline constexpr std::string_view kDrainTimeout = "drain_timeout";  // the gateway ended
-
 // And for providers that were late: the setting whose time was over.
 inline constexpr std::string_view kConnectTimeout = "connect_timeout";
 inline constexpr std::string_view kFirstByteTimeout = "first_byte_timeout";
@@ -163,6 +160,9 @@ class Call {
   HoldWindow hold_window() const;
   bool suspect() const;
   bool may_retry(const chat::ClientError& failure);
+  routing::RetryBudget& retry_budget() const;
+  std::optional<base::Duration> before_next_round();
+  chat::ClientError refused_by_all() const;
   bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
   bool ask_other_model(const chat::ClientError& refusal);
   bool watches_filter() const;
@@ -188,6 +188,7 @@ class Call {
   chat::ClientError refused_in_line(const routing::AdmissionQueue::Refused& refused);
   void went(const routing::Turn& turn, routing::Choice& choice);
   bool still_fit(uint32_t candidate) const;
+  bool fall_back_from_line(const chat::ClientError& refused);
   base::Instant queue_deadline() const;
   int32_t priority() const;
   void charge_share();
@@ -440,9 +441,12 @@ class Call {
   uint32_t fallback_next_ = 0;
   uint32_t attempts_ = 0;  // at this model
   uint32_t rounds_ = 0;    // over all its instances
+  uint32_t attempts_before_round_ = 0;
+  std::string_view budget_model_;  // whose retries these are
   bool prompt_read_ = false;
   bool has_own_headers_ = false;  // x-llm-gateway-...
   bool skip_model_ = false;       // the model does not take this prompt: its other instances would not either
+  bool only_elsewhere_ = false;   // the retry is not for what has failed already
   bool probe_ = false;
   bool read_along_ = false;                   // the attempt's answer is read, its request is not converted
   bool second_leg_ = false;                   // another instance is being asked already

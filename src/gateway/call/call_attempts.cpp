@@ -7,6 +7,7 @@
 #include "gateway/call/retry_after.h"
 #include "routing/load/pause.h"
 #include "routing/prefix/block_hash.h"
+#include "routing/queue/until_free.h"
 
 namespace llmgw::gateway {
 
@@ -20,6 +21,9 @@ namespace {
 
 // A provider that says "later" without saying when.
 constexpr base::Duration kPauseDefault = std::chrono::seconds(1);
+// All providers of a model ask to be left alone: no longer than this does a call wait for the first of them, as long as
+// the longest pause between two rounds is anyway.
+constexpr base::Duration kPauseWaitedFor = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -41,21 +45,16 @@ Task<bool> Call::try_next() {
     co_return false;
   }
   if (!*next) {
-    if (!skip_model_ && attempts_ != 0 && attempts_ < route().attempts && options_.size() > 1) {
-      // All have been asked: once more from the first, after a while.
+    if (const auto wait = before_next_round()) {
       for (Candidate& candidate : candidates_) candidate.excluded = false;
-      const base::Duration wait = routing::backoff(rounds_++, worker_.loop().rng());
-      discarded_ += wait;
-      auto slept = co_await net::sleep_for(worker_.loop(), wait, &exchange_.cancellation());
+      discarded_ += *wait;
+      auto slept = co_await net::sleep_for(worker_.loop(), *wait, &exchange_.cancellation());
       if (slept) co_return true;
       give_up();
       co_return false;
     }
     if (plan_fallback()) co_return true;
-    const ClientError none{.kind = ErrorKind::overloaded,
-                           .message = "no instance of the model can take the call now",
-                           .retry_after = kPauseDefault};
-    co_await refuse(failure_.value_or(none));
+    co_await refuse(refused_by_all());
     co_return false;
   }
   if (read_along_) {
@@ -90,8 +89,41 @@ Task<bool> Call::try_next() {
                                          {"failed", attempt_->connection->name},
                                          {"why", failure_ ? failure_->message : std::string_view{}}});
   if ((!skip_model_ && attempts_ < route().attempts) || plan_fallback()) co_return true;
-  co_await refuse(*failure_);
+  co_await refuse(refused_by_all());
   co_return false;
+}
+
+// All have been asked: how long to wait before they are once more, from the first. Nothing: that would be in vain.
+std::optional<base::Duration> Call::before_next_round() {
+  if (skip_model_ || only_elsewhere_ || options_.size() < 2 || attempts_ >= route().attempts) return std::nullopt;
+  const base::Duration pause =
+      routing::pause_of_all(worker_.shared().routing.instances, candidates_, worker_.loop().now());
+  if (attempts_ == 0 && pause == base::Duration::zero()) return std::nullopt;
+  // In the round before, nobody could be asked.
+  if (rounds_ != 0 && attempts_ == attempts_before_round_) return std::nullopt;
+  const bool falls_back = may_fall_back(route()) && route().fallback_on_error;
+  if (pause > (falls_back ? base::Duration::zero() : kPauseWaitedFor)) return std::nullopt;
+  const base::Duration wait = std::max(routing::backoff(rounds_++, worker_.loop().rng()), pause);
+  if (worker_.loop().now() + wait >= queue_deadline()) return std::nullopt;
+  attempts_before_round_ = attempts_;
+  return wait;
+}
+
+// What the client is told when nobody is left to be asked, and when it may come back.
+ClientError Call::refused_by_all() const {
+  const routing::InstanceTable& table = worker_.shared().routing.instances;
+  const base::Instant now = worker_.loop().now();
+  const bool paused = routing::pause_of_all(table, candidates_, now) > base::Duration::zero();
+  ClientError error{.kind = paused ? ErrorKind::rate_limited : ErrorKind::overloaded,
+                    .message = paused ? "all providers of the model ask to be called later"
+                                      : "no instance of the model can take the call now",
+                    .retry_after = routing::until_free(table, candidates_, now)};
+  if (!failure_) return error;
+  const bool later = failure_->kind == ErrorKind::rate_limited && error.retry_after;
+  std::optional<base::Duration> retry_after = later ? error.retry_after : failure_->retry_after;
+  error = *failure_;
+  error.retry_after = retry_after;
+  return error;
 }
 
 // Whether there will be another attempt, should this one fail.
@@ -115,9 +147,21 @@ bool Call::may_retry(const ClientError& failure) {
   if (exchange_.started() || exchange_.cancellation().cancelled()) return false;
   if (kind_ == Kind::mirror) return false;
   if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
-  if (!worker_.shared().routing.retries.take()) {
-    worker_.metrics().count(telemetry::FailoverEvent::budget_spent);
-    return false;
+  only_elsewhere_ = false;
+  if (!retry_budget().take()) {
+    // Another model at once, or where there is none an instance that is well and was not asked.
+    const Route& own = route();
+    const bool other_model = may_fall_back(own) && (own.fallback_on_error || skip_model_);
+    const bool other_instance =
+        !skip_model_ && attempts_ < own.attempts &&
+        routing::any_well(worker_.shared().routing.instances, candidates_, own.settings.health, worker_.loop().now());
+    only_elsewhere_ = (other_model || other_instance) && retry_budget().take_elsewhere();
+    for (Candidate& candidate : candidates_) candidate.excluded |= only_elsewhere_ && other_model;
+    if (!only_elsewhere_) {
+      worker_.metrics().count(telemetry::FailoverEvent::budget_spent);
+      worker_.metrics().retry_budget_spent(budget_model_).add();
+      return false;
+    }
   }
   failure_ = failure;
   // The texts may be the attempt's own.
@@ -126,6 +170,10 @@ bool Call::may_retry(const ClientError& failure) {
   failure_->param = arena_.copy(failure.param);
   count_failed_attempt();
   return true;
+}
+
+routing::RetryBudget& Call::retry_budget() const {
+  return worker_.shared().routing.retries.of(routing::hash_text(budget_model_));
 }
 
 void Call::count_failed_attempt() {
@@ -231,11 +279,13 @@ void Call::note_cached() {
 void Call::note_status(const http::ResponseHead& head) {
   if (head.status == 429 || dialects::kind_of_status(head.status) == chat::ErrorKind::overloaded) {
     const auto asked = read_retry_after(head.headers);
-    routing::InstanceState* const state = instance_state();
+    // Providers count calls by model, so others there are no worse off.
+    routing::InstanceState* const state = model_state() != nullptr ? model_state() : instance_state();
     if (state != nullptr && (asked || head.status == 429)) {
       routing::learn_concurrency_from_refusal(
           worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()));
-      routing::pause(*state, worker_.loop().now(), asked.value_or(kPauseDefault));
+      routing::pause(*state, worker_.loop().now(), asked.value_or(kPauseDefault),
+                     asked ? routing::PauseKind::asked : routing::PauseKind::guessed);
       if (head.status == 429 || asked) return;
     }
   }

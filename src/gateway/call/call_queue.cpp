@@ -42,6 +42,7 @@ Task<Outcome<bool>> Call::next_attempt() {
       continue;
     }
     auto went = co_await wait_in_line(*choice);
+    if (!went && fall_back_from_line(went.error())) continue;
     if (!went) co_return std::unexpected(went.error());
     if (exchange_.cancellation().cancelled()) co_return false;
     if (*went) co_return take_instance(*choice);
@@ -92,6 +93,7 @@ Call::Share Call::take_share(const routing::Choice& choice) {
     shared.index.insert(blocks_, candidate.slot, now);
   }
   lease_ = std::move(*taken);
+  if (gated) routing::note_place_taken(shared.instances.gate(candidate.slot), now);
   charge_share();
   if (candidate.gate.prompt_tokens_max != 0 && !streams()) {
     const double seconds = routing::queue_seconds(state, now, 1);
@@ -162,6 +164,14 @@ ClientError Call::refused_in_line(const routing::AdmissionQueue::Refused& refuse
           .retry_after = refused.retry_after};
 }
 
+// A line that takes nobody is as good a reason to ask another model as an instance that is full.
+bool Call::fall_back_from_line(const ClientError& refused) {
+  if (exchange_.cancellation().cancelled() || worker_.loop().now() >= queue_deadline() || !plan_fallback())
+    return false;
+  failure_ = refused;
+  return true;
+}
+
 // Until it may go; false: its instance has become sick, so another is to be chosen.
 Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   WaitingRoom& room = worker_.room();
@@ -225,6 +235,8 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
 
 // Its lease and the index know already.
 void Call::went(const routing::Turn& turn, routing::Choice& choice) {
+  routing::note_place_taken(worker_.shared().routing.instances.gate(candidates_[turn.candidate].slot),
+                            worker_.loop().now());
   choice.candidate = turn.candidate;
   choice.cached_tokens = turn.cached_tokens;
   choice.uncached_tokens = prompt_tokens() - std::min(turn.cached_tokens, prompt_tokens());
@@ -265,6 +277,13 @@ void Call::note_computed(Instant arrived, bool streams) {
 void Call::leave_instance() {
   settle_share();
   if (!lease_.held()) return;
+  // How long an answer kept a place, for those that will have to wait for one.
+  const bool answered = attempt_ && upstream_status_ != 0 && !lease_.waits();
+  if (answered && route().limits(attempt_->connection->max_in_flight, attempt_->connection->is_engine).any()) {
+    routing::note_call_time(
+        worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()),
+        worker_.loop().now() - sent_at_);
+  }
   worker_.room().forget_guess(lease_);
   lease_.end();
   worker_.room().changed();

@@ -62,7 +62,9 @@ Outcome<void> Call::plan() {
   const auto resolved = snapshot.resolve(*principal_, model_, peek_.owned_by);
   if (!resolved) return std::unexpected(unknown_model());
   assignment_ = resolved->assignment;
-  worker_.shared().routing.retries.note_call();
+  // A pattern is one model, whatever names fit it.
+  budget_model_ = snapshot.models[resolved->group.targets.front().id].name;
+  retry_budget().note_call();
   return plan_group(resolved->model, resolved->group);
 }
 
@@ -159,6 +161,7 @@ void Call::take_options(std::span<const Option> options) {
   attempts_ = 0;
   rounds_ = 0;
   skip_model_ = false;
+  only_elsewhere_ = false;
 }
 
 // The next model that may answer instead; the operator's choice, whatever models the key may ask for itself.
@@ -240,6 +243,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
+  if (only_elsewhere_) settings.last_resort = false;
   settings.policy = policy_for(route);
   routing::Ask ask{.now = now,
                    .prompt_tokens = prompt_tokens(),

@@ -76,7 +76,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
     relay.upstream.reset();
     end_attempt();
     const bool may = attempts_ < route().attempts && worker_.loop().now() < deadline_ &&
-                     !exchange_.cancellation().cancelled() && worker_.shared().routing.retries.take();
+                     !exchange_.cancellation().cancelled() && retry_budget().take();
     if (!may || !co_await aim_continuation(beginning, relay.said_before)) break;
     ++retries_;
     worker_.metrics().count(telemetry::FailoverEvent::continuation);

@@ -119,7 +119,7 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
 
 // Whether there is another instance, and budget for it. On success the call is set up for it.
 Task<bool> Call::prepare_second() {
-  if (attempts_ >= route().attempts || !worker_.shared().routing.retries.take()) co_return false;
+  if (attempts_ >= route().attempts || !retry_budget().take()) co_return false;
   second_leg_ = true;
   const bool taken = take_free_instance();
   second_leg_ = false;

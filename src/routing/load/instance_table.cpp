@@ -96,6 +96,8 @@ void InstanceTable::release(Slot slot) {
   gate.requests_limit = 0;
   gate.best_stretch = 0;
   gate.grown = false;
+  gate.call_s = 0;
+  gate.taken_ms = 0;
   names_->free.push_back(slot);
 }
 

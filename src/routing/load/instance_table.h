@@ -57,6 +57,8 @@ struct GateState {
   std::atomic<float> requests_limit = 0;              // learnt; 0: nothing yet. queue/gate.h
   std::atomic<float> best_stretch = 0;                // the same
   std::atomic<bool> grown = false;                    // the same
+  std::atomic<float> call_s = 0;                      // of whole calls there, a moving average; 0: not known
+  std::atomic<uint32_t> taken_ms = 0;                 // when the last place was taken; short_ms(); 0: none was
 };
 
 inline size_t size_class(int64_t tokens) {

@@ -129,6 +129,20 @@ int64_t Chooser::requests_at(const Candidate& candidate) const {
   return sent + instances_.gate(candidate.slot).waiting_requests.load(std::memory_order_relaxed);
 }
 
+bool Chooser::paused(const Candidate& candidate, Instant now) const {
+  const auto is = [&](Slot slot) { return pause_left(instances_.state(slot), now) > base::Duration::zero(); };
+  return is(candidate.slot) || (candidate.model_slot != kUnknown && is(candidate.model_slot));
+}
+
+// And said until when: that is kept to, whatever becomes of the others.
+bool Chooser::asked_for_pause(const Candidate& candidate, Instant now) const {
+  const auto asked = [&](Slot slot) {
+    const InstanceState& state = instances_.state(slot);
+    return pause_left(state, now) > base::Duration::zero() && pause_kind(state) == PauseKind::asked;
+  };
+  return asked(candidate.slot) || (candidate.model_slot != kUnknown && asked(candidate.model_slot));
+}
+
 Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, Instant now) {
   if (candidate.excluded || candidate.weight == 0) return Fitness::excluded;
   const InstanceState& state = instances_.state(candidate.slot);
@@ -141,7 +155,7 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   ask(state);
   if (candidate.model_slot != kUnknown) ask(instances_.state(candidate.model_slot));
   if (admitted == Admission::no) return Fitness::out;
-  if (pause_left(state, now) > base::Duration::zero()) return Fitness::paused;
+  if (paused(candidate, now)) return Fitness::paused;
   if (candidate.gate.any() && !full_is_fit_) {
     const uint32_t most = requests_limit(instances_.gate(candidate.slot), candidate.gate);
     if (most != 0 && requests_at(candidate) >= static_cast<int64_t>(most)) return Fitness::full;
@@ -351,7 +365,8 @@ size_t Chooser::leave_if_better(std::span<const Candidate> candidates, const Ask
   return warm;
 }
 
-// None is fit: the one nearest to it. Who asked to be left alone comes after those that are out.
+// None is fit: the one nearest to it. Who wants to be left alone without saying how long comes after those that are
+// out.
 std::optional<size_t> Chooser::resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   if (!settings.last_resort) return std::nullopt;
   std::optional<size_t> best;
@@ -359,7 +374,7 @@ std::optional<size_t> Chooser::resort(const Settings& settings, std::span<const 
   for (size_t n = 0; n < candidates.size(); ++n) {
     const size_t i = (turn_ + n) % candidates.size();
     const Fitness fit = fitness(settings, candidates[i], ask.now);
-    if (candidates[i].excluded || fit == Fitness::full) continue;
+    if (candidates[i].excluded || fit == Fitness::full || asked_for_pause(candidates[i], ask.now)) continue;
     const InstanceState& state = instances_.state(candidates[i].slot);
     double rank = candidates[i].priority;
     if (fit == Fitness::paused) rank += 1e6;

@@ -115,6 +115,8 @@ class Chooser {
     float behind = 0;  // calls that would wait for it
   };
   int64_t requests_at(const Candidate& candidate) const;
+  bool paused(const Candidate& candidate, base::Instant now) const;
+  bool asked_for_pause(const Candidate& candidate, base::Instant now) const;
   Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
   bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
   bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);

@@ -189,6 +189,27 @@ TEST_F(PolicyTest, SpeedIsLearntFromTheTimeOfPrompts) {
   EXPECT_EQ(tokens_per_second(state(1)), 8000);
 }
 
+// Whoever said how long is not asked sooner, whatever becomes of the others; nor another model's pause is this one's.
+TEST_F(PolicyTest, TheLastResortKeepsToAPauseThatWasAskedFor) {
+  for (uint32_t i = 0; i < 4; ++i) pause(state(i), at(1000), std::chrono::seconds(20));
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+  pause(state(2), at(1000), std::chrono::seconds(20), PauseKind::guessed);
+  const auto last = choose(PolicyKind::adaptive);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->candidate, 2U);
+  EXPECT_TRUE(last->last_resort);
+  EXPECT_TRUE(choose(PolicyKind::adaptive, {.now = at(1021)}));
+}
+
+TEST_F(PolicyTest, AModelsPauseIsNotTheInstances) {
+  const InstanceHandle model = table_.acquire("a model at 0");
+  pause(table_.state(model.slot()), at(1000), std::chrono::seconds(20));
+  for (uint32_t i = 1; i < 4; ++i) candidates_[i].excluded = true;
+  EXPECT_TRUE(choose(PolicyKind::adaptive));
+  candidates_[0].model_slot = model.slot();
+  EXPECT_FALSE(choose(PolicyKind::adaptive));
+}
+
 // Moments of 32 bits turn over after weeks: a pause of then is over.
 TEST_F(PolicyTest, APauseEndsAndDoesNotComeBack) {
   for (uint32_t i = 1; i < 4; ++i) candidates_[i].excluded = true;

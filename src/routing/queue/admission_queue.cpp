@@ -13,6 +13,8 @@ using base::Instant;
 constexpr double kAging = 0.2;
 // Nobody is told to come back sooner.
 constexpr double kRetryMin = 1;
+// Nor later: an estimate of more says nothing.
+constexpr double kRetryMax = 600;
 // Puts what cannot be in time behind all that can, and a priority before any waiting: more than the seconds that a
 // machine is up (30 years), and small enough that a double tells microseconds apart beside it.
 constexpr double kClass = 1e9;
@@ -35,30 +37,38 @@ std::optional<QueueOrder> queue_order_by_name(std::string_view name) {
 }
 
 // Whoever still can be in time goes before those that cannot, so only the former are in its way.
-bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, double& late_s) const {
+bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, const Places& places,
+                              double& late_s) const {
   double before_s = ahead_s;
+  double place_s = places.first_s;
   for (const Held& held : waiting_) {
     if (held.waiter.arrived <= waiter.arrived && now - held.waiter.arrived < options_.goal) {
       before_s += held.waiter.work_s;
+      place_s += places.each_s;
     }
   }
-  late_s = before_s + waiter.work_s - seconds(options_.goal);
+  late_s = std::max(before_s, place_s) + waiter.work_s - seconds(options_.goal);
   return late_s > 0;
 }
 
-// A place in the line is free when the engine has taken the next.
-double AdmissionQueue::next_place_s(double ahead_s) const {
-  return std::max(ahead_s + work_s_ / static_cast<double>(std::max<size_t>(waiting_.size(), 1)), kRetryMin);
+// A place in the line is free when the engine has taken the next; where it takes only so many at a time, who waits
+// there already goes before whoever comes back.
+Duration AdmissionQueue::retry_after(double ahead_s, const Places& places) const {
+  const auto waiting = static_cast<double>(waiting_.size());
+  const double prompts_s = ahead_s + work_s_ / std::max(waiting, 1.0);
+  const double places_s = places.first_s + places.each_s * waiting;
+  return from_seconds(std::clamp(std::max(prompts_s, places_s), kRetryMin, kRetryMax));
 }
 
 std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now,
-                                                                                     double ahead_s) {
+                                                                                     double ahead_s,
+                                                                                     const Places& places) {
   double late_s = 0;
   if (waiting_.size() >= options_.waiting_max && !may_displace()) {
-    return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
+    return std::unexpected(Refused{QueueRefusal::full, retry_after(ahead_s, places)});
   }
-  if (options_.order == QueueOrder::slo && options_.refuse_hopeless && hopeless(waiter, now, ahead_s, late_s)) {
-    return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::max(late_s, kRetryMin))});
+  if (options_.order == QueueOrder::slo && options_.refuse_hopeless && hopeless(waiter, now, ahead_s, places, late_s)) {
+    return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::clamp(late_s, kRetryMin, kRetryMax))});
   }
   Held held{.waiter = waiter, .sequence = sequence_++};
   const bool fair = options_.order == QueueOrder::fair;
@@ -72,7 +82,7 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::
   if (waiting_.size() >= options_.waiting_max) {
     if (waiting_.empty() || !before(held, waiting_[last], now)) {
       if (fair) shares_.correct(waiter.tenant, -double(waiter.tokens), waiter.weight);
-      return std::unexpected(Refused{QueueRefusal::full, from_seconds(next_place_s(ahead_s))});
+      return std::unexpected(Refused{QueueRefusal::full, retry_after(ahead_s, places)});
     }
     entered.displaced = waiting_[last].waiter.id;
     remove(*entered.displaced);

@@ -57,6 +57,26 @@ TEST(AdmissionQueue, SloLetsNobodyStarve) {
   EXPECT_LT(now, 60);
 }
 
+// Where calls take places for as long as they are answered, prompts may be as short as they like.
+TEST(AdmissionQueue, RefusesWhatNoPlaceCouldBeFreeForInTime) {
+  FairShares shares;
+  AdmissionQueue queue(
+      {.order = QueueOrder::slo, .waiting_max = 3, .goal = std::chrono::seconds(5), .refuse_hopeless = true}, shares);
+  const AdmissionQueue::Places places{.first_s = 1, .each_s = 3};
+  EXPECT_TRUE(queue.push({.id = 1, .arrived = at(0), .work_s = 0.01}, at(0), 0, places));
+  EXPECT_TRUE(queue.push({.id = 2, .arrived = at(0), .work_s = 0.01}, at(0), 0, places));
+  const auto late = queue.push({.id = 3, .arrived = at(0), .work_s = 0.01}, at(0), 0, places);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().why, QueueRefusal::hopeless);
+  EXPECT_NEAR(std::chrono::duration<double>(late.error().retry_after).count(), 2.01, 1e-6);
+  AdmissionQueue full({.order = QueueOrder::fifo, .waiting_max = 1}, shares);
+  EXPECT_TRUE(full.push({.id = 1, .arrived = at(0), .work_s = 0.01}, at(0), 0, places));
+  EXPECT_NEAR(std::chrono::duration<double>(
+                  full.push({.id = 2, .arrived = at(0), .work_s = 0.01}, at(0), 0, places).error().retry_after)
+                  .count(),
+              4, 1e-6);
+}
+
 TEST(AdmissionQueue, RefusesWhatIsTooMuchOrHopelessWithAnHonestTime) {
   FairShares shares;
   AdmissionQueue queue(

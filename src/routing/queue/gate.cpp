@@ -16,6 +16,12 @@ constexpr float kTokensPerStep = 512;
 // Shorter times say more about the network.
 constexpr base::Duration kNoise = std::chrono::milliseconds(50);
 
+// Share of the newest call in the average of their times, and the shortest: 0 is unknown.
+constexpr float kCallRate = 0.2F;
+constexpr float kCallMin = 1e-4F;
+// Of a call's time, this is left however long it has taken.
+constexpr double kLeastLeft = 0.1;
+
 float limit_of(const GateState& gate) {
   const float learnt = gate.requests_limit.load(std::memory_order_relaxed);
   return learnt == 0 ? float(kLearntRequestsMin) : learnt;
@@ -41,6 +47,27 @@ bool has_place(const InstanceState& state, const GateState& gate, const GateLimi
   const int64_t sent =
       state.tokens_in_flight.load(std::memory_order_relaxed) - gate.waiting_tokens.load(std::memory_order_relaxed);
   return sent < int64_t{limits.prompt_tokens_max};
+}
+
+void note_call_time(GateState& gate, base::Duration took) {
+  const float seen = std::chrono::duration<float>(std::max(took, base::Duration::zero())).count();
+  const float old = gate.call_s.load(std::memory_order_relaxed);
+  gate.call_s.store(old == 0 ? std::max(seen, kCallMin) : std::max(old + kCallRate * (seen - old), kCallMin),
+                    std::memory_order_relaxed);
+}
+
+void note_place_taken(GateState& gate, base::Instant now) {
+  gate.taken_ms.store(short_ms(now), std::memory_order_relaxed);
+}
+
+std::optional<PlaceTimes> place_times(const GateState& gate, uint32_t places, base::Instant now) {
+  const double call_s = gate.call_s.load(std::memory_order_relaxed);
+  if (call_s == 0 || places == 0) return std::nullopt;
+  const double each = call_s / places;
+  const uint32_t taken = gate.taken_ms.load(std::memory_order_relaxed);
+  const double passed = taken == 0 ? 0 : std::chrono::duration<double>(since_short(taken, now)).count();
+  // One that takes longer than most may end at any moment.
+  return PlaceTimes{.first_s = std::clamp(each - passed, kLeastLeft * each, each), .each_s = each};
 }
 
 void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight) {

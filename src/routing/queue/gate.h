@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "routing/load/instance_table.h"
 
@@ -36,6 +37,17 @@ uint32_t requests_limit(const GateState& gate, const GateLimits& limits);
 // Whether the instance may be sent another call. A look and no reservation: Lease keeps to the number of requests, of
 // the prompts each of n workers that look at once may send one.
 bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits);
+
+// A call had its place there for `took`; the last place was taken at `now`: what place_times() is told by.
+void note_call_time(GateState& gate, base::Duration took);
+void note_place_taken(GateState& gate, base::Instant now);
+// How long it probably takes until one of `places`, which are all taken, is free, and how long from one to the next.
+// Nothing: no call has ended there yet.
+struct PlaceTimes {
+  double first_s = 0;
+  double each_s = 0;
+};
+std::optional<PlaceTimes> place_times(const GateState& gate, uint32_t places, base::Instant now);
 
 // A first token came `took` after its prompt of `tokens` uncached ones was sent, with `in_flight` calls there.
 void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight);

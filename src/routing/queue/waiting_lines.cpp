@@ -46,7 +46,8 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> WaitingLines::en
   const InstanceState& state = instances_.state(slot);
   // The call's own prompt and those of this line are in the account already.
   const double queued_s = queue_seconds(state, now, 1) - line.queue.work_s() - call.waiter.work_s;
-  auto entered = line.queue.push(call.waiter, now, std::max(queued_s, line.interval_s));
+  auto entered = line.queue.push(call.waiter, now, std::max(queued_s, line.interval_s),
+                                 places_before(call.candidates[call.chosen], line, now));
   if (entered) {
     if (entered->displaced) displaced_.push_back(*entered->displaced);
     calls_.emplace(call.waiter.id, call);
@@ -57,6 +58,20 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> WaitingLines::en
     lines_.erase(found);
   }
   return entered;
+}
+
+// Until the first of this line gets a place, and each of the others: what waits in other workers goes before.
+AdmissionQueue::Places WaitingLines::places_before(const Candidate& candidate, const Line& line, Instant now) const {
+  const GateState& gate = instances_.gate(candidate.slot);
+  const uint32_t most = requests_limit(gate, candidate.gate);
+  const int32_t sent = instances_.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed);
+  if (most == 0 || sent < static_cast<int64_t>(most)) return {};
+  const auto times = place_times(gate, most, now);
+  if (!times) return {};
+  // The call itself is in the account already.
+  const auto others = static_cast<double>(gate.waiting_requests.load(std::memory_order_relaxed)) - 1 -
+                      static_cast<double>(line.queue.size());
+  return {.first_s = times->first_s + times->each_s * std::max(others, 0.0), .each_s = times->each_s};
 }
 
 void WaitingLines::leave(WaiterId id, Instant now) {
@@ -168,9 +183,11 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
     const Candidate& other = call.candidates[i];
     if (other.slot == slot || other.excluded || other.weight == 0 || other.priority != own.priority) continue;
     const InstanceState& there = instances_.state(other.slot);
-    if (there.health.load(std::memory_order_relaxed) != 0 || pause_left(there, now) > base::Duration::zero()) {
-      continue;  // it has a history: leave it to the policy
-    }
+    const auto has_history = [&](const InstanceState& state) {
+      return state.health.load(std::memory_order_relaxed) != 0 || pause_left(state, now) > base::Duration::zero();
+    };
+    if (has_history(there)) continue;  // leave it to the policy
+    if (other.model_slot != kUnknown && has_history(instances_.state(other.model_slot))) continue;
     if (there.tokens_in_flight.load(std::memory_order_relaxed) != 0 || must_wait(other)) continue;
     const double again_s = double(call.prompt_tokens) / tokens_per_second(there) - call.waiter.work_s;
     if (!alike) alike = std::max<size_t>(line.queue.count_alike(call.waiter.prefix), 1);

@@ -26,6 +26,30 @@ TEST(RetryBudget, DoesNotSaveUpForEver) {
   EXPECT_LE(burst, 51);
 }
 
+TEST(RetryBudget, LeavesAReserveForWhatIsWell) {
+  RetryBudget budget;
+  while (budget.take()) {
+  }
+  int elsewhere = 0;
+  while (budget.take_elsewhere()) ++elsewhere;
+  EXPECT_EQ(elsewhere, 50);
+  elsewhere = 0;
+  for (int i = 0; i < 1000; ++i) {
+    budget.note_call();
+    elsewhere += budget.take_elsewhere() ? 1 : 0;
+  }
+  EXPECT_EQ(elsewhere, 1000);
+  EXPECT_FALSE(budget.take_elsewhere());
+}
+
+TEST(RetryBudgets, OneModelsOutageLeavesTheOthersTheirs) {
+  RetryBudgets budgets;
+  while (budgets.of(1).take()) {
+  }
+  EXPECT_TRUE(budgets.of(2).take());
+  EXPECT_FALSE(budgets.of(1).take());
+}
+
 TEST(Backoff, GrowsJitteredAndHasALimit) {
   base::Rng rng(3);
   base::Duration longest{0};

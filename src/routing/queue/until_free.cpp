@@ -1,0 +1,79 @@
+#include "routing/queue/until_free.h"
+
+#include <algorithm>
+
+#include "routing/load/pause.h"
+
+namespace llmgw::routing {
+namespace {
+
+using base::Duration;
+using base::Instant;
+
+// Nobody is told to come back sooner.
+constexpr Duration kLeast = std::chrono::seconds(1);
+constexpr Duration kMost = std::chrono::minutes(10);
+
+// Of the instance and of the model there, whatever `of` says, the longer.
+template <class Of>
+Duration longer(const InstanceTable& instances, const Candidate& candidate, Of of) {
+  const Duration own = of(instances.state(candidate.slot));
+  return candidate.model_slot == kUnknown ? own : std::max(own, of(instances.state(candidate.model_slot)));
+}
+
+std::optional<Duration> until_free(const InstanceTable& instances, const Candidate& candidate, Instant now) {
+  const Duration left = longer(instances, candidate, [now](const InstanceState& state) {
+    return std::max(out_left(state.health, now), pause_left(state, now));
+  });
+  const GateState& gate = instances.gate(candidate.slot);
+  const uint32_t most = candidate.gate.any() ? requests_limit(gate, candidate.gate) : 0;
+  const int32_t sent = instances.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed);
+  if (most == 0 || sent < static_cast<int64_t>(most)) return left;
+  const auto times = place_times(gate, most, now);
+  if (!times) return std::nullopt;
+  const double waiting = std::max(gate.waiting_requests.load(std::memory_order_relaxed), 0);
+  const std::chrono::duration<double> place(times->first_s + times->each_s * waiting);
+  return std::max(left, std::chrono::duration_cast<Duration>(place));
+}
+
+}  // namespace
+
+Duration pause_of(const InstanceTable& instances, const Candidate& candidate, Instant now) {
+  return longer(instances, candidate, [now](const InstanceState& state) { return pause_left(state, now); });
+}
+
+Duration pause_of_all(const InstanceTable& instances, std::span<const Candidate> candidates, Instant now) {
+  std::optional<Duration> least;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.weight == 0) continue;
+    const Duration pause = pause_of(instances, candidate, now);
+    if (!least || pause < *least) least = pause;
+  }
+  return least.value_or(Duration::zero());
+}
+
+bool any_well(const InstanceTable& instances, std::span<const Candidate> candidates, const HealthOptions& options,
+              Instant now) {
+  return std::ranges::any_of(candidates, [&](const Candidate& candidate) {
+    if (candidate.excluded || candidate.weight == 0) return false;
+    const auto well = [&](Slot slot) {
+      const HealthState state = health_state(instances.state(slot).health, now, options);
+      return state == HealthState::up || state == HealthState::ramp;
+    };
+    if (!well(candidate.slot) || (candidate.model_slot != kUnknown && !well(candidate.model_slot))) return false;
+    return pause_of(instances, candidate, now) == Duration::zero();
+  });
+}
+
+std::optional<Duration> until_free(const InstanceTable& instances, std::span<const Candidate> candidates, Instant now) {
+  std::optional<Duration> soonest;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.weight == 0) continue;
+    const auto wait = until_free(instances, candidate, now);
+    if (wait && (!soonest || *wait < *soonest)) soonest = wait;
+  }
+  if (!soonest || *soonest == Duration::zero()) return std::nullopt;
+  return std::clamp(*soonest, kLeast, kMost);
+}
+
+}  // namespace llmgw::routing

@@ -1,0 +1,28 @@
+// When a group's instances may take a call again: what a call that nobody takes
+// is told in Retry-After, and whether it is worth waiting for. Pure but for
+// reading the shared states. Any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "routing/policy/policy.h"
+
+namespace llmgw::routing {
+
+// How long the instance asks to be left alone, by this model or at all; 0: it
+// does not.
+base::Duration pause_of(const InstanceTable& instances, const Candidate& candidate, base::Instant now);
+// Until the first of them that all ask to be left alone may be called; 0: one
+// does not.
+base::Duration pause_of_all(const InstanceTable& instances, std::span<const Candidate> candidates, base::Instant now);
+// Whether one of them is well, wants calls, and is not excluded.
+bool any_well(const InstanceTable& instances, std::span<const Candidate> candidates, const HealthOptions& options,
+              base::Instant now);
+// Until the first of them may be called: those that are out or paused then,
+// those that are full when a place is likely to be free. From a second to ten
+// minutes. Nothing: nobody can tell, or one may be called already.
+std::optional<base::Duration> until_free(const InstanceTable& instances, std::span<const Candidate> candidates,
+                                         base::Instant now);
+
+}  // namespace llmgw::routing

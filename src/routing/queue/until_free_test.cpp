@@ -1,0 +1,77 @@
+#include "routing/queue/until_free.h"
+
+#include <gtest/gtest.h>
+
+#include "routing/load/pause.h"
+
+namespace llmgw::routing {
+namespace {
+
+using namespace std::chrono_literals;
+
+base::Instant at(double seconds) {
+  return base::Instant(std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(1000 + seconds)));
+}
+
+class UntilFree : public testing::Test {
+ protected:
+  UntilFree() {
+    for (const char* name : {"a", "b", "model a", "model b"}) handles_.push_back(table_.acquire(name));
+    for (uint32_t i = 0; i < 2; ++i) {
+      candidates_.push_back({.slot = handles_[i].slot(), .model_slot = handles_[2 + i].slot()});
+    }
+  }
+  InstanceState& instance(uint32_t i) { return table_.state(handles_[i].slot()); }
+  InstanceState& model(uint32_t i) { return table_.state(handles_[2 + i].slot()); }
+  void fill(uint32_t i, int32_t calls, uint32_t places) {
+    instance(i).requests_in_flight = calls;
+    candidates_[i].gate.requests_max = places;
+  }
+
+  InstanceTable table_{8};
+  std::vector<InstanceHandle> handles_;
+  std::vector<Candidate> candidates_;
+};
+
+TEST_F(UntilFree, IsWhenTheFirstIsNotOutAnyMore) {
+  EXPECT_FALSE(until_free(table_, candidates_, at(0)));
+  EXPECT_TRUE(any_well(table_, candidates_, {}, at(0)));
+  note_failure(instance(0).health, at(0), {.out = 60s});
+  EXPECT_FALSE(until_free(table_, candidates_, at(0)));  // the other may be called
+  note_failure(model(1).health, at(0), {.out = 20s});
+  EXPECT_FALSE(any_well(table_, candidates_, {}, at(0)));
+  EXPECT_EQ(until_free(table_, candidates_, at(5)), 15s);
+  EXPECT_EQ(until_free(table_, candidates_, at(19.5)), 1s);
+  EXPECT_FALSE(until_free(table_, candidates_, at(20)));
+}
+
+TEST_F(UntilFree, KeepsToPausesOfTheModelAndOfTheInstance) {
+  pause(instance(0), at(0), 30s);
+  EXPECT_EQ(pause_of_all(table_, candidates_, at(0)), 0s);
+  EXPECT_TRUE(any_well(table_, candidates_, {}, at(0)));
+  pause(model(1), at(0), 10s);
+  EXPECT_FALSE(any_well(table_, candidates_, {}, at(0)));
+  EXPECT_NEAR(std::chrono::duration<double>(pause_of_all(table_, candidates_, at(4))).count(), 6, 0.01);
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(4))).count(), 6, 0.01);
+  candidates_[1].weight = 0;
+  EXPECT_NEAR(std::chrono::duration<double>(pause_of_all(table_, candidates_, at(4))).count(), 26, 0.01);
+}
+
+TEST_F(UntilFree, IsWhenAPlaceIsLikelyToBeFree) {
+  fill(0, 1, 1);
+  fill(1, 4, 4);
+  EXPECT_FALSE(until_free(table_, candidates_,
+                          at(0)));  // no call has ended yet: nobody knows
+  note_call_time(table_.gate(candidates_[0].slot), 8s);
+  note_place_taken(table_.gate(candidates_[0].slot), at(0));
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 5, 0.01);
+  table_.gate(candidates_[0].slot).waiting_requests = 2;
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 21, 0.01);
+  // Four places are four times as quick.
+  note_call_time(table_.gate(candidates_[1].slot), 20s);
+  note_place_taken(table_.gate(candidates_[1].slot), at(3));
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 5, 0.01);
+}
+
+}  // namespace
+}  // namespace llmgw::routing
