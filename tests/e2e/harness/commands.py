@@ -36,8 +36,9 @@ def _state(pid):
         states = [line for line in _read(task / "status").splitlines() if line.startswith(("State", "TracerPid"))]
         lines.append(f"thread {task.name} {_read(task / 'wchan')} {_read(task / 'syscall')} {states}")
     pipes = {_link(fd) for fd in own.glob("fd/[12]")}
+    known = (own, pathlib.Path(f"/proc/{os.getpid()}"))
     for other in pathlib.Path("/proc").glob("[0-9]*"):
-        if other not in (own, pathlib.Path(f"/proc/{os.getpid()}")) and any(_link(fd) in pipes for fd in other.glob("fd/*")):
+        if other not in known and any(_link(fd) in pipes for fd in other.glob("fd/*")):
             lines.append(f"its pipes are held by {other.name}: {_read(other / 'cmdline')!r}")
     return "\n".join(lines) or "it has ended, and something keeps its output open"
 
