@@ -57,6 +57,7 @@ class ObjectEditor {
   Checked refuse_past(const bj::object& fields, const bj::object& before) const;
   Checked take_key(bj::object& document, Draft& draft);
   Checked seal(bj::object& document, std::string_view id) const;
+  static Checked refuse_source(const std::string& field, std::string_view text);
   Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
   Checked refer(bj::object& document, store::ObjectChange& change);
   Checked refer_to(const control::ReferenceField& field, bj::value& value, store::ObjectChange& change);
@@ -92,6 +93,19 @@ ObjectEditor::Checked ObjectEditor::refuse_read_only(const store::Object& before
   return {};
 }
 
+// Who sends the name of a place means what is there: kept as it came, the name would be the secret.
+ObjectEditor::Checked ObjectEditor::refuse_source(const std::string& field, std::string_view text) {
+  if (text.starts_with("env:") || text.starts_with("file:")) {
+    return invalid_request(field +
+                           ": env: and file: are read by the command line and in the configuration file only; send the "
+                           "value itself");
+  }
+  if (text.starts_with("${")) {
+    return invalid_request(field + ": ${...} is read in the configuration file only; send the value itself");
+  }
+  return {};
+}
+
 // A key that was over before it began would look like one that is refused for another reason.
 ObjectEditor::Checked ObjectEditor::refuse_past(const bj::object& fields, const bj::object& before) const {
   const std::string_view expires = kind_.has_key() ? text_of(fields, "expires") : std::string_view();
@@ -109,6 +123,7 @@ ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft)
     draft.made_key = store::make_key(kind_.key_prefix);
   } else {
     const std::string_view key = text_of(document, "key");
+    if (auto refused = refuse_source("key", key); !refused) return refused;
     const bool visible = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
     if (key.size() < kKeyBytesMin || key.size() > kKeyBytesMax || !visible) {
       return invalid_request(
@@ -130,11 +145,7 @@ ObjectEditor::Checked ObjectEditor::seal_text(bj::value& value, std::string_view
   if (!value.is_string()) return {};  // the loader says what is expected
   const std::string_view text{value.get_string().data(), value.get_string().size()};
   if (text.starts_with(store::kSealedPrefix)) return {};
-  if (text.starts_with("env:") || text.starts_with("file:")) {
-    return invalid_request(field +
-                           ": env: and file: are read by the command line and in the configuration file only; send the "
-                           "value itself");
-  }
+  if (auto refused = refuse_source(field, text); !refused) return refused;
   const bool is_plain_proxy = field == "proxy" && text.find('@') == std::string_view::npos;
   if (!is_plain_proxy && !text.empty()) {
     value = context_.secrets.vault->seal(control::sealing_place(id, field), text);
