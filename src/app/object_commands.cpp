@@ -1,6 +1,7 @@
 #include "app/object_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 
@@ -207,14 +208,24 @@ int run_connection_health(const Arguments& arguments) {
   return kExitOk;
 }
 
+// Where a command goes is what its own line says, and only where that says nothing, what the environment does: a
+// variable exported hours ago must not send elsewhere what names its configuration.
+void take_url_of_environment(StoreTarget& target) {
+  if (!target.url.empty() || !target.config.empty()) return;
+  if (const char* const url = std::getenv("LLM_GATEWAY_URL")) target.url = url;
+}
+
 void add_target(CLI::App& command, const Shared& arguments) {
+  auto* const config =
+      command
+          .add_option("--config,-c", arguments->target.config,
+                      "The gateway's configuration, for its store, whatever $LLM_GATEWAY_URL says; without it "
+                      "$LLM_GATEWAY_CONFIG, ./llm-gateway.toml, /etc/llm-gateway/llm-gateway.toml")
+          ->type_name("FILE");
   command
-      .add_option("--config,-c", arguments->target.config,
-                  "The gateway's configuration, for its store; without it $LLM_GATEWAY_CONFIG, ./llm-gateway.toml, "
-                  "/etc/llm-gateway/llm-gateway.toml")
-      ->type_name("FILE");
-  command.add_option("--url", arguments->target.url, "Instead: the address of a gateway's admin API")
-      ->envname("LLM_GATEWAY_URL")
+      .add_option("--url", arguments->target.url,
+                  "Instead: the address of a gateway's admin API; without it and --config, $LLM_GATEWAY_URL")
+      ->excludes(config)
       ->type_name("URL");
   command.add_option("--admin-key", arguments->target.admin_key, "For --url: env:NAME, file:PATH or the key")
       ->envname("LLM_GATEWAY_ADMIN_KEY")
@@ -258,7 +269,10 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
                       Run& run, std::function<int()> action) {
   CLI::App* const command = parent.add_subcommand(name, help);
   add_target(*command, arguments);
-  command->callback([&run, action = std::move(action)] { run = action; });
+  command->callback([&run, arguments, action = std::move(action)] {
+    take_url_of_environment(arguments->target);
+    run = action;
+  });
   return command;
 }
 
@@ -305,6 +319,7 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
         "  llm-gateway assign --vkey-id frontend --model-id gpt-4-turbo --alias gpt4 --tps 10");
     noun->callback([noun, direct, &kind, &run] {
       if (noun->get_subcommands().empty()) {
+        take_url_of_environment(direct->target);
         run = [direct, &kind] { return run_add(kind, *direct); };
         return;
       }

@@ -471,6 +471,12 @@ def test_the_command_line_over_http(admin):
     assert wrong.returncode == 1 and "no admin key" in wrong.stderr
     nobody = site.run("team", "list", environment=remote | {"LLM_GATEWAY_URL": "http://127.0.0.1:1"})
     assert nobody.returncode == 1 and "does not answer" in nobody.stderr
+    # The command line goes before the environment.
+    away = {"LLM_GATEWAY_URL": "http://127.0.0.1:1"}
+    assert "remote" in site.cli("team", "list", "--config", str(site.config_file), environment=away)
+    assert "remote" in site.cli("team", "list", "--url", site.url, environment=remote | away)
+    both = site.run("team", "list", "--config", str(site.config_file), "--url", site.url, environment=remote)
+    assert both.returncode == 2 and "--config" in both.stderr, both.stderr
     entries = json.loads(site.cli("audit", "--json"))["data"]
     assert any(entry["actor"] == "admin key the-admin" and entry["object_name"] == "remote" for entry in entries)
 

@@ -16,7 +16,7 @@ namespace llmgw::app {
 
 struct StoreTarget {
   std::string config;     // --config, empty if not given
-  std::string url;        // --url or $LLM_GATEWAY_URL; empty: the local store
+  std::string url;        // --url, or without --config $LLM_GATEWAY_URL; empty: the local store
   std::string admin_key;  // --admin-key or $LLM_GATEWAY_ADMIN_KEY; env: and file: are read
   std::string ca_file;    // authorities to trust instead of the system's
 };
