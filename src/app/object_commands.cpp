@@ -387,7 +387,8 @@ void add_object_commands(CLI::App& app, std::function<int()>& run) {
               [arguments] { return print_object(*arguments, call(*arguments, "POST", "secrets/rotate")); })
       ->footer(
           "\nWith store.master_key in the configuration: write the new key in front of the old one there, separated "
-          "by a comma, reload, rotate, and remove the old one.");
+          "by a comma, restart every gateway on the store (a reload does not take it), rotate, remove the old one, and "
+          "restart them again.");
 }
 
 }  // namespace llmgw::app

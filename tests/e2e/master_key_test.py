@@ -110,6 +110,29 @@ def test_a_master_key_that_goes_while_the_gateway_runs_is_noticed(site):
     site.cli("vkey", "add", "--name", "new")
 
 
+def test_secrets_are_not_rotated_to_a_key_that_the_gateway_lacks(tmp_path):
+    site = Site(tmp_path, {"url": "sqlite", "master_key": "00" * 32})
+    key = furnish(site)
+    whole = site.config_file.read_text()
+    site.config_file.write_text(whole.replace("00" * 32, OTHER_KEY + "," + "00" * 32))
+    told = site.run("secrets", "rotate")
+    assert told.returncode == 1 and "nothing was sealed anew" in told.stderr and "upgrade" in told.stderr, told.stderr
+    site.cli("vkey", "add", "--name", "as-before")
+    assert site.call(key, "m").status == 200
+    assert not site.gateway.stop()
+    site.start()
+    assert "resealed" in site.cli("secrets", "rotate")
+    site.cli("vkey", "block", "k")
+    assert site.call(key, "m").status == 401, "what is changed from now on serves"
+    assert not site.gateway.stop()
+    # Nothing needs the old one any more.
+    site.config_file.write_text(whole.replace("00" * 32, OTHER_KEY))
+    site.start()
+    site.cli("vkey", "unblock", "k")
+    assert site.call(key, "m").status == 200
+    site.stop()
+
+
 def test_a_first_start_makes_one(tmp_path):
     site = Site(tmp_path, {"url": "sqlite"})
     master = tmp_path / "data" / "master.key"

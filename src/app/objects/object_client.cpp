@@ -29,6 +29,7 @@ using admin::ApiAnswer;
 using Called = std::expected<ApiAnswer, std::string>;
 
 constexpr base::Duration kRefreshLimit = std::chrono::seconds(20);
+constexpr base::Duration kStatusLimit = std::chrono::seconds(5);
 constexpr base::Duration kRemoteLimit = std::chrono::seconds(60);
 constexpr size_t kSecretBytesMax = 64 * 1024;
 
@@ -81,6 +82,9 @@ class LocalClient final : public ObjectClient {
               const std::string& if_match) override {
     auto secrets = load_secrets();
     if (!secrets) return std::unexpected(std::move(secrets).error());
+    if (path == "secrets/rotate") {
+      if (std::string problem = gateway_without_key(*secrets->vault); !problem.empty()) return std::unexpected(problem);
+    }
     const size_t mark = path.find('?');
     ApiAnswer answer =
         admin::handle_objects({store_, file_, *secrets, environment_, &access_},
@@ -106,6 +110,24 @@ class LocalClient final : public ObjectClient {
     auto secrets = access_.secrets(objects);
     if (!secrets) return std::unexpected(access_.explain(secrets.error()));
     return std::move(*secrets);
+  }
+
+  // What is sealed under a key of the configuration a gateway could not read that was started before the key was
+  // there: it would go on with what it has, whatever is blocked or removed from then on. A key of the program's own
+  // file it reads itself.
+  std::string gateway_without_key(const store::Vault& vault) const {
+    if (access_.owns_master_key()) return {};
+    const auto status = process::control_call(file_.server.data_dir, "status", kStatusLimit);
+    if (!status) {
+      if (status.error().code == base::ErrorCode::refused) return {};  // none runs here
+      return "the gateway that runs on this store does not say which master key it has: " + describe(status.error()) +
+             "; nothing was sealed anew";
+    }
+    const std::string own = master_key_of(*status);
+    if (own.empty() || own == vault.sealing_key_id()) return {};
+    return "the gateway that runs on this store was started with another store.master_key, and could not read what is "
+           "sealed under the new one; nothing was sealed anew. Restart it first (`llm-gateway upgrade`, or a restart "
+           "where the key is a variable of its environment), and every other gateway on this store, then rotate";
   }
 
   // A gateway that runs on this store serves the change before the command returns.

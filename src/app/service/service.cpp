@@ -299,6 +299,7 @@ StatusReport Service::status_report() {
           .store = feed_ != nullptr ? feed_->place() : std::string(),
           .store_trouble = store_trouble_,
           .store_unreadable = unreadable(),
+          .master_key = reloader_->stored() != nullptr ? reloader_->stored()->secrets.vault->sealing_key_id() : "",
           .listen = gateway_->addresses(),
           .admin_listen = admin_address_,
           .tls = gateway_->tls(),

@@ -126,7 +126,7 @@ std::string write_status(const StatusReport& report) {
   for (const std::string& setting : report.restart_required) w.value(setting);
   w.end_array();
   w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
-  w.text_or_null("store_unreadable", report.store_unreadable);
+  w.text_or_null("store_unreadable", report.store_unreadable).text_or_null("master_key", report.master_key);
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
   w.end_array().text_or_null("admin_listen", report.admin_listen).member("tls", report.tls);
@@ -188,6 +188,13 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
 bool is_serving(std::string_view json) {
   const auto members = read_members(json);
   return members && Lines(*members).value("state") == "serving";
+}
+
+std::string master_key_of(std::string_view json) {
+  const auto members = read_members(json);
+  if (!members) return {};
+  const std::string_view id = Lines(*members).value("master_key");
+  return id == "null" ? std::string() : std::string(id);
 }
 
 std::string write_answer(const CommandAnswer& answer) {

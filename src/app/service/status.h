@@ -31,6 +31,7 @@ struct StatusReport {
   std::string store = {};                          // where; empty: there is none
   std::string store_trouble = {};                  // why it is away; empty: it is there
   std::string store_unreadable = {};               // why what it has cannot be read; empty: it can
+  std::string master_key = {};                     // the id of the one it seals with; empty: it has no objects
   std::vector<std::string> listen;
   std::string admin_listen;
   bool tls = false;
@@ -52,6 +53,8 @@ std::string write_status(const StatusReport& report);
 std::expected<std::string, std::string> render_status(std::string_view json);
 // Whether it is the status of a gateway that takes requests: not of one that stops or has a successor.
 bool is_serving(std::string_view json);
+// The id of the master key that the gateway seals with; empty: it does not say.
+std::string master_key_of(std::string_view json);
 
 // The answer to any other command.
 struct CommandAnswer {
