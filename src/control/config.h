@@ -238,6 +238,7 @@ struct KeyConfig : SectionBase, LimitFields {
   uint32_t weight;
   bool policy_header;
   std::vector<HashedKey> hashes;  // instead of `key`; no setting
+  std::string id;                 // in the store; empty in the file, no setting
 };
 
 // A model a key may call, under a name and limits of its own.

@@ -75,6 +75,7 @@ struct Assignment {
 // The owner of a key.
 struct Principal {
   std::string name;
+  std::string id;  // never another's: a key of the store, or "anonymous"; empty: a key of the file
   ModelFilter models;
   uint32_t organization = kNone;
   uint32_t team = kNone;

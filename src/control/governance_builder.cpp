@@ -139,7 +139,7 @@ void GovernanceBuilder::add_principals() {
     return std::tuple<std::string_view, std::string_view>(each->key, alias_of(*each));
   });
   for (const auto& from : config_.keys) {
-    Principal principal{.name = from.name, .models = filter({})};
+    Principal principal{.name = from.name, .id = from.id, .models = filter({})};
     const auto own = std::ranges::equal_range(sorted_, std::string_view(from.name), {},
                                               [](const AssignmentConfig* each) { return std::string_view(each->key); });
     principal.first_assignment = static_cast<uint32_t>(own.begin() - sorted_.begin());

@@ -257,7 +257,8 @@ void SnapshotBuilder::add_keys() {
   index_keys(config_.keys, "keys", snapshot.keys_, snapshot.hashed_keys_);
   snapshot.anonymous_ = config_.server.allow_anonymous;
   snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
-  if (snapshot.anonymous_) snapshot.principals.push_back({.name = "anonymous", .models = ModelFilter({"*"})});
+  if (snapshot.anonymous_)
+    snapshot.principals.push_back({.name = "anonymous", .id = "anonymous", .models = ModelFilter({"*"})});
 }
 
 bool Snapshot::allowed_above(const Principal& principal, std::string_view model) const {

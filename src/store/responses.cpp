@@ -1,6 +1,7 @@
 #include "store/responses.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace llmgw::store {
 namespace {
@@ -369,6 +370,25 @@ Result<ItemPage> Responses::input_items(std::string_view owner, std::string_view
                                         int64_t now) {
   TRY(key, response_key(owner, id, now));
   return page("response_items WHERE parent = $1 AND output = 0", key, query);
+}
+
+Result<bool> Responses::claim(std::string_view owner, const FormerOwner& former) {
+  // A response says itself when it was made.
+  const std::string made = session_->kind() == SqlSession::Kind::sqlite
+                               ? "CASE WHEN json_valid(body) THEN json_extract(body, '$.created_at') ELSE 0 END"
+                               : "CAST(substring(body from '\"created_at\": *([0-9]{1,12})') AS BIGINT)";
+  TRY(transaction, SqlTransaction::begin(*session_));
+  int64_t claimed = 0;
+  for (const auto& [table, time] : {std::pair<std::string, std::string>{"responses", made},
+                                    std::pair<std::string, std::string>{"conversations", "created_at"}}) {
+    const std::string rows = "UPDATE " + table + " SET owner = $1 WHERE owner = $2";
+    const std::string_view name = former.name;
+    TRY(done, former.since == 0 ? session_->query(rows, {owner, name})
+                                : session_->query(rows + " AND " + time + " >= $3", {owner, name, former.since}));
+    claimed += done.changed;
+  }
+  TRY_VOID(transaction.commit());
+  return claimed > 0;
 }
 
 Result<bool> Responses::sweep(int64_t now) {

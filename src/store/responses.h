@@ -1,7 +1,7 @@
 // What the Responses API remembers, in SQLite or PostgreSQL: responses with the items that went in and came out, and
-// conversations. Everything
-// belongs to an owner (a virtual key); nobody sees another's. Items and objects are JSON texts that nothing here looks
-// into. Blocking, one thread; ResponsesStore (responses_store.h) is how workers reach it.
+// conversations. Everything belongs to an owner (a virtual key's lasting identity); nobody sees another's. Items and
+// objects are JSON texts that nothing here looks into, but for claim(). Blocking, one thread; ResponsesStore
+// (responses_store.h) is how workers reach it.
 //
 // Every call is one transaction: killed at any moment, a process leaves all of it or nothing. Times are seconds since
 // 1970 and passed in.
@@ -84,6 +84,12 @@ struct ItemPage {
   bool has_more = false;
 };
 
+// Whose rows of earlier versions are, which knew an owner by a key's name alone.
+struct FormerOwner {
+  std::string name;
+  int64_t since = 0;  // seconds: what is older was another's, who had the name before
+};
+
 struct ResponsesLimits {
   int64_t retention_seconds = int64_t{30} * 24 * 3600;  // OpenAI's own
   size_t responses_per_owner = 100'000;                 // beyond, the oldest go
@@ -140,6 +146,9 @@ class Responses {
   base::Result<Item> conversation_item(std::string_view owner, std::string_view id, std::string_view item_id,
                                        int64_t now);
   base::Result<void> remove_item(std::string_view owner, std::string_view id, std::string_view item_id, int64_t now);
+
+  // What an earlier version kept under the name alone is the owner's from now on. True if there was any.
+  base::Result<bool> claim(std::string_view owner, const FormerOwner& former);
 
   // Forgets up to kSweepMax responses and as many conversations whose time is over. True if there may be more.
   base::Result<bool> sweep(int64_t now);

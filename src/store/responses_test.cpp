@@ -261,6 +261,30 @@ TEST_P(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
   EXPECT_THAT(ids(responses().context_of_response("me", "d", kNow)->items), ElementsAre("i", "o"));
 }
 
+TEST_P(ResponsesStored, WhatWasKeptUnderANameIsClaimedByWhoHadItThen) {
+  const auto keep = [&](std::string id, std::string body) {
+    ASSERT_TRUE(responses().save("name", {.id = id, .status = "completed", .body = body}, kNow));
+  };
+  const std::string since = std::to_string(kNow);
+  const std::string before = std::to_string(kNow - 1);
+  keep("old", R"({"id":"old","created_at":)" + before + R"(,"input":"\"created_at\": )" + since + R"("})");
+  keep("new", R"({"id":"new","input":"\"created_at\":1","created_at": )" + since + "}");
+  keep("odd", "{}");
+  ASSERT_TRUE(responses().create_conversation("name", {.id = "before", .created_at = kNow - 1, .metadata = "{}"}, {}));
+  ASSERT_TRUE(responses().create_conversation("name", {.id = "after", .created_at = kNow, .metadata = "{}"}, {}));
+  EXPECT_TRUE(*responses().claim("vkey_1", {.name = "name", .since = kNow}));
+  EXPECT_FALSE(*responses().claim("vkey_1", {.name = "name", .since = kNow})) << "nothing is left";
+  EXPECT_TRUE(responses().get("vkey_1", "new", kNow));
+  EXPECT_TRUE(responses().conversation("vkey_1", "after", kNow));
+  for (const std::string_view id : {"old", "odd"}) {
+    EXPECT_EQ(code(responses().get("vkey_1", id, kNow)), ErrorCode::not_found) << "somebody else's of that name";
+  }
+  EXPECT_EQ(code(responses().conversation("vkey_1", "before", kNow)), ErrorCode::not_found);
+  EXPECT_TRUE(*responses().claim("file\nname", {.name = "name"}));
+  EXPECT_TRUE(responses().get("file\nname", "old", kNow));
+  EXPECT_TRUE(responses().conversation("file\nname", "before", kNow));
+}
+
 // A process that is killed in the middle of its work leaves everything it committed and nothing half done.
 TEST_P(ResponsesStored, SurvivesAKill) {
   responses_.reset();

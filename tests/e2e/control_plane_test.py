@@ -308,6 +308,34 @@ def test_a_test_of_a_connection_is_in_the_ledger(site, walked):
     assert "no fault found" in site.cli("ledger", "verify")
 
 
+def test_what_is_stored_belongs_to_the_key_and_not_to_its_name(site, walked):
+    def ask(key, method, path, body=None):
+        head = [("authorization", f"Bearer {key['key']}")]
+        if body is None:
+            return raw.call(site.address, method, path, head)
+        return raw.post_json(site.address, path, body, head)
+
+    first = site.add("vkey", "add", "--name", "of-a-name")
+    body = {"model": "gpt-4-turbo", "input": "mine"}
+    conversation = ask(first, "POST", "/v1/conversations", {}).json()["id"]
+    made = ask(first, "POST", "/v1/responses", body | {"conversation": conversation})
+    assert made.status == 200, made.body
+    response = made.json()["id"]
+    paths = (f"/v1/responses/{response}", f"/v1/conversations/{conversation}")
+    site.cli("vkey", "update", "of-a-name", "--name", "renamed")
+    second = site.add("vkey", "add", "--name", "of-a-name")
+    for path in paths:
+        assert ask(first, "GET", path).status == 200, "a renamed key keeps what is its own"
+        assert ask(second, "GET", path).status == 404, "the name gives nothing"
+        assert ask(second, "DELETE", path).status == 404
+    site.cli("vkey", "remove", "of-a-name")
+    site.cli("vkey", "remove", "renamed")
+    for name in ("renamed", "of-a-name"):
+        third = site.add("vkey", "add", "--name", name)
+        assert [ask(third, "GET", path).status for path in paths] == [404, 404]
+        site.cli("vkey", "remove", name)
+
+
 def test_the_last_assignment_closes_its_key(site, walked):
     site.cli("vkey", "add", "--name", "closing", "--key", "closing-key-0815")
     first = site.add("assign", "--vkey-id", "closing", "--model-id", "gpt-4-turbo", "--alias", "only")

@@ -153,7 +153,11 @@ void ObjectMerger::read(const ObjectSecrets& secrets) {
   stored_ = load_sections(document, environment_, errors);
   document = {};
   blame(errors);
-  for (KeyConfig& key : stored_.keys) key.hashes = keys_of(item_at(key.at)->object->document);
+  for (KeyConfig& key : stored_.keys) {
+    const store::Object& object = *item_at(key.at)->object;
+    key.hashes = keys_of(object.document);
+    key.id = object.id;
+  }
   for (AdminKeyConfig& key : stored_.admin_keys) key.hashes = keys_of(item_at(key.at)->object->document);
 }
 

@@ -87,7 +87,7 @@ class DetachedExchange final : public http::ServerExchange {
 struct BackgroundRun {
   std::unique_ptr<DetachedExchange> exchange;
   dialects::openai_responses::BackgroundResponse response;
-  std::string owner;                       // the virtual key's name
+  std::string owner;                       // see memory_owner()
   std::string pending;                     // the Response as it was answered
   std::optional<CallAdmission> admission;  // its asker's
   bool cancelled = false;                  // by its client

@@ -17,16 +17,17 @@ namespace state = dialects::openai_responses;
 
 // What lives as long as the call: its parser is not the worker's, since it is in use while others run.
 struct Call::Memory {
-  Memory(store::ResponsesStore& store, Worker& worker, base::Arena& arena, std::string_view owner,
+  Memory(store::ResponsesStore& store, Worker& worker, base::Arena& arena, const control::Principal& principal,
          std::string_view request_id, net::Wait wait, int64_t lost_after_seconds)
       : state({.store = store,
                .loop = worker.loop(),
                .parser = parser,
                .arena = arena,
-               .owner = owner,
+               .owner = arena.copy(memory_owner(principal)),
                .request_id = request_id,
                .wait = wait,
-               .lost_after_seconds = lost_after_seconds}) {}
+               .lost_after_seconds = lost_after_seconds,
+               .former = former_memory_owner(principal)}) {}
   json::Parser parser;
   ResponsesState state;
   StateTurn turn;
@@ -86,7 +87,7 @@ Call::MemoryPointer Call::open_memory() {
   store::ResponsesStore* const store = worker_.shared().responses.get();
   if (store == nullptr) return {};
   const base::Duration longest = generation_.snapshot().server.request_timeout + kLostAfter;
-  return MemoryPointer(new Memory(*store, worker_, arena_, principal_->name, id_.view(), until(kStoreTimeout),
+  return MemoryPointer(new Memory(*store, worker_, arena_, *principal_, id_.view(), until(kStoreTimeout),
                                   std::chrono::duration_cast<std::chrono::seconds>(longest).count()));
 }
 
@@ -217,7 +218,7 @@ Task<void> Call::start_background() {
                    .previous_response_id = turn.request.previous_response_id,
                    .conversation_id = turn.request.conversation_id,
                    .created_at = wall_seconds()},
-      .owner = principal_->name,
+      .owner = memory_owner(*principal_),
       .pending = {},
       .admission = {}});
   run->pending = state::pending_response(conversion_->request(), run->response);

@@ -7,6 +7,7 @@
 #include "dialects/models_list.h"
 #include "gateway/responses/background_events.h"
 #include "json/tree.h"
+#include "store/objects/object_store.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -84,6 +85,15 @@ std::unexpected<ClientError> method_refused() {
 }
 
 }  // namespace
+
+std::string memory_owner(const control::Principal& principal) {
+  return principal.id.empty() ? "file\n" + principal.name : principal.id;  // no name has a line break
+}
+
+store::FormerOwner former_memory_owner(const control::Principal& principal) {
+  constexpr int64_t kMilli = 1000;
+  return {.name = principal.name, .since = store::object_id_time(principal.id) / kMilli};
+}
 
 int64_t ResponsesState::now() const {
   return std::chrono::duration_cast<std::chrono::seconds>(context_.loop.wall_now().time_since_epoch()).count();

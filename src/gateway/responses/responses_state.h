@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "control/governance.h"
 #include "dialects/codec.h"
 #include "dialects/openai_responses/state.h"
 #include "gateway/entrance/endpoints.h"
@@ -20,6 +21,12 @@
 #include "store/responses_store.h"
 
 namespace llmgw::gateway {
+
+// Whose the memory of a key is: a name can become another key's, so it is an id for keys of the store, and for those of
+// the file their name in a namespace that no id is in.
+std::string memory_owner(const control::Principal& principal);
+// Who it was for versions that went by the name.
+store::FormerOwner former_memory_owner(const control::Principal& principal);
 
 struct StateTurn {
   dialects::openai_responses::StateRequest request;
@@ -34,11 +41,13 @@ class ResponsesState {
     net::Loop& loop;
     json::Parser& parser;
     base::Arena& arena;
-    std::string_view owner;       // the virtual key's name
+    std::string_view owner;       // of all that is read and written; see memory_owner()
     std::string_view request_id;  // seed of ids
     net::Wait wait;
     // A response that has been in progress for longer was lost with the process that made it.
     int64_t lost_after_seconds = 24 * 3600;
+    // What earlier versions kept for the owner is taken over when it is asked for.
+    store::FormerOwner former = {};
   };
 
   explicit ResponsesState(const Context& context)
@@ -76,7 +85,14 @@ class ResponsesState {
 
   template <class Job>
   auto call(Job job) {
-    return context_.store.call(context_.loop, context_.wait, std::move(job));
+    auto with_former = [job = std::move(job), owner = owner(),
+                        former = context_.former](store::Responses& responses) mutable {
+      auto found = job(responses);
+      const bool missing = !found && found.error().code == base::ErrorCode::not_found && !former.name.empty();
+      if (missing && responses.claim(owner, former).value_or(false)) return job(responses);
+      return found;
+    };
+    return context_.store.call(context_.loop, context_.wait, std::move(with_former));
   }
   // `missing` where the store has no such thing, else what went wrong in it.
   std::unexpected<chat::ClientError> failed(const base::Error& error, const chat::ClientError& missing) const;

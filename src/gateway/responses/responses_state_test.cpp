@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "json/tree.h"
+#include "store/objects/object_store.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -50,7 +51,8 @@ class ResponsesStateFor : public testing::Test {
                            .arena = arena_,
                            .owner = owner,
                            .request_id = ids_.back(),
-                           .wait = {}});
+                           .wait = {},
+                           .former = former_});
   }
   // The answer's body, or "<kind>: <message>".
   std::string ask(Operation operation, std::string_view method, std::string_view tail, std::string_view query = {},
@@ -82,7 +84,27 @@ class ResponsesStateFor : public testing::Test {
   json::Parser parser_;
   base::Arena arena_;
   std::deque<std::string> ids_;  // of requests
+  store::FormerOwner former_;
 };
+
+TEST(MemoryOwner, IsAnIdOrANameThatIsNoId) {
+  const std::string id = store::make_object_id("vkey_", 1'700'000'000'000);
+  EXPECT_EQ(memory_owner({.name = "frontend", .id = id, .models = control::ModelFilter({})}), id);
+  EXPECT_EQ(memory_owner({.name = id, .id = {}, .models = control::ModelFilter({})}), "file\n" + id);
+  EXPECT_EQ(former_memory_owner({.name = "frontend", .id = id, .models = control::ModelFilter({})}).since,
+            1'700'000'000);
+  EXPECT_EQ(former_memory_owner({.name = "frontend", .id = {}, .models = control::ModelFilter({})}).since, 0);
+}
+
+TEST_F(ResponsesStateFor, WhatAnEarlierVersionKeptIsFoundByWhoHadTheName) {
+  keep(R"({"model":"m","input":"hi"})", kResponse);  // by a name: "me"
+  former_ = {.name = "me", .since = 0};
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_2", {}, {}, "vkey_1"), StartsWith("not_found"));
+  EXPECT_EQ(ask(Operation::responses_get, "GET", "responses/resp_1", {}, {}, "vkey_1"), kResponse);
+  EXPECT_TRUE(begin(R"({"model":"m","input":"more","previous_response_id":"resp_1"})", "vkey_1"));
+  former_ = {};
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found")) << "it has moved";
+}
 
 TEST_F(ResponsesStateFor, AResponseIsKeptFetchedAndDeleted) {
   keep(R"({"model":"m","input":"hi"})", kResponse);

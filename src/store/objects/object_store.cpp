@@ -8,6 +8,11 @@
 namespace llmgw::store {
 namespace {
 
+// Crockford's alphabet: in the order of ASCII, without letters that look like others.
+constexpr std::string_view kIdAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr int kIdTimeDigits = 9;  // 45 bits of milliseconds: until the year 3084
+constexpr int kIdRandomDigits = 12;
+
 // Understood by both databases. One step a version; steps are never changed once released, only added.
 constexpr const char* kFirstSchema[] = {
     "CREATE TABLE store_state (one BIGINT PRIMARY KEY, revision BIGINT NOT NULL, last_audit BIGINT NOT NULL,"
@@ -283,17 +288,25 @@ base::Result<std::vector<AuditEntry>> ObjectStore::audit(int64_t before, size_t 
 }
 
 std::string make_object_id(std::string_view prefix, int64_t now_ms) {
-  // Crockford's alphabet: in the order of ASCII, without letters that look like others.
-  constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-  constexpr int kTimeDigits = 9;  // 45 bits of milliseconds: until the year 3084
-  constexpr int kRandomDigits = 12;
   std::string id(prefix);
-  for (int digit = kTimeDigits - 1; digit >= 0; --digit) {
-    id += kAlphabet[static_cast<size_t>(now_ms >> (5 * digit)) & 31];
+  for (int digit = kIdTimeDigits - 1; digit >= 0; --digit) {
+    id += kIdAlphabet[static_cast<size_t>(now_ms >> (5 * digit)) & 31];
   }
   uint64_t random = base::system_random();
-  for (int digit = 0; digit < kRandomDigits; ++digit, random >>= 5) id += kAlphabet[random & 31];
+  for (int digit = 0; digit < kIdRandomDigits; ++digit, random >>= 5) id += kIdAlphabet[random & 31];
   return id;
+}
+
+int64_t object_id_time(std::string_view id) {
+  const size_t at = id.rfind('_') + 1;  // 0 if there is none
+  if (at == 0 || id.size() - at != kIdTimeDigits + kIdRandomDigits) return 0;
+  int64_t time = 0;
+  for (const char digit : id.substr(at, kIdTimeDigits)) {
+    const size_t value = kIdAlphabet.find(digit);
+    if (value == std::string_view::npos) return 0;
+    time = time << 5 | static_cast<int64_t>(value);
+  }
+  return time;
 }
 
 }  // namespace llmgw::store

@@ -125,5 +125,7 @@ class ObjectStore {
 
 // "conn_" and 21 letters and digits, of which the first nine say the time, so that ids sort by age.
 std::string make_object_id(std::string_view prefix, int64_t now_ms);
+// When such an id was made: milliseconds since 1970. 0: it is none.
+int64_t object_id_time(std::string_view id);
 
 }  // namespace llmgw::store

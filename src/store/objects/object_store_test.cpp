@@ -242,6 +242,10 @@ TEST(ObjectId, SortsByAge) {
   EXPECT_LT(a, b);
   EXPECT_EQ(a.size(), 26u);
   EXPECT_NE(make_object_id("x_", 5), make_object_id("x_", 5));
+  EXPECT_EQ(object_id_time(a), 1'763'740'000'000);
+  for (const std::string_view none : {"", "anonymous", "conn_1", "conn_!!!!!!!!!!!!!!!!!!!!!"}) {
+    EXPECT_EQ(object_id_time(none), 0) << none;
+  }
 }
 
 TEST(SavedObjects, AreRefusedUnlessWhole) {
