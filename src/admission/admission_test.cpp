@@ -111,6 +111,58 @@ TEST(Admission, ACallLargerThanTheLimitWillNeverDo) {
   EXPECT_EQ(denial->retry_after, cell::kForever);
 }
 
+// A call that goes on with another model.
+TEST(Admission, WhatIsHeldOfOneScopePassesToAnother) {
+  Scope key({.tokens_per_minute = 1000});
+  Scope first({.tokens_per_minute = 1000, .concurrency = 1});
+  Scope second({.tokens_per_minute = 1000, .concurrency = 1});
+  const Governed both[] = {key.governed(), first.governed()};
+  const Governed to = second.governed();
+  Reservation call_of_two;
+  ASSERT_FALSE(call_of_two.take(both, {.tokens = 500}, at(0)));
+  Reservation other;
+  ASSERT_FALSE(other.take({&to, 1}, {}, at(0)));
+  const auto denial = call_of_two.exchange(&first.meter, &to, {.tokens = 500}, {.tokens = 100}, at(0));
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->dimension, Dimension::concurrency);
+  EXPECT_FALSE(call(first, at(0))) << "it is held as before";
+  other.settle({}, at(0));
+  ASSERT_FALSE(call_of_two.exchange(&first.meter, &to, {.tokens = 500}, {.tokens = 100}, at(0)));
+  EXPECT_EQ(tokens_left({&both[1], 1}).remaining, 900u) << "what was used there";
+  EXPECT_TRUE(call(first, at(0)));
+  EXPECT_EQ(tokens_left({&to, 1}).remaining, 500u);
+  call_of_two.settle({.tokens = 300}, at(0));
+  EXPECT_EQ(tokens_left({&to, 1}).remaining, 800u) << "what was used since";
+  EXPECT_EQ(tokens_left({&both[0], 1}).remaining, 700u) << "all of it";
+  EXPECT_TRUE(call(second, at(0)));
+}
+
+TEST(Admission, AScopeMayComeOrGoAlone) {
+  Scope scope({.concurrency = 1});
+  const Governed governed = scope.governed();
+  Reservation reservation;
+  ASSERT_FALSE(reservation.exchange(nullptr, &governed, {}, {}, at(0)));
+  EXPECT_FALSE(call(scope, at(0)));
+  ASSERT_FALSE(reservation.exchange(&scope.meter, nullptr, {}, {}, at(0)));
+  EXPECT_FALSE(reservation.held());
+  EXPECT_TRUE(call(scope, at(0)));
+}
+
+TEST(Admission, MoneyPassesToo) {
+  Scope first({.budget = base::NanoDollars{1000}});
+  Scope second({.budget = base::NanoDollars{1000}});
+  const Governed from = first.governed();
+  const Governed to = second.governed();
+  Reservation reservation;
+  ASSERT_FALSE(reservation.take({&from, 1}, {.nano_dollars = 600}, at(0)));
+  ASSERT_FALSE(reservation.exchange(&first.meter, &to, {.nano_dollars = 900}, {.nano_dollars = 50}, at(0)));
+  EXPECT_EQ(first.meter.charged.load(), 50);
+  EXPECT_EQ(second.meter.charged.load(), 900);
+  reservation.settle({.nano_dollars = 350}, at(0));
+  EXPECT_EQ(first.meter.charged.load(), 50);
+  EXPECT_EQ(second.meter.charged.load(), 300);
+}
+
 TEST(Admission, Concurrency) {
   Scope scope({.concurrency = 2});
   const Governed governed = scope.governed();

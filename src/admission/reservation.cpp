@@ -47,6 +47,7 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
     if (!reserve_money(meter, demand.nano_dollars, limits.budget)) {
       return deny(Dimension::budget, to_nanoseconds(std::max<int64_t>(1, end - moment.wall)));
     }
+    hold.nano_dollars = demand.nano_dollars;
     hold.period_end = end;
     hold.money = true;
   }
@@ -74,7 +75,6 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
 
 std::optional<Denial> Reservation::take(std::span<const Governed> scopes, const Demand& demand, Moment moment) {
   assert(count_ == 0 && scopes.size() <= kScopesMax);
-  nano_dollars_ = demand.nano_dollars;
   for (const Governed& scope : scopes) {
     Hold& hold = holds_[count_];
     hold = {.scope = scope};
@@ -102,29 +102,53 @@ void Reservation::give_back(const Hold& hold, Nanoseconds now) {
   if (hold.tokens != 0) undo(meter.token_word, meter.taken.tokens, hold.tokens);
   if (hold.minute) undo(meter.minute_word, meter.taken.minute, limits.minute.interval);
   if (hold.second) undo(meter.second_word, meter.taken.second, limits.second.interval);
-  if (hold.money) meter.charged.fetch_sub(nano_dollars_, std::memory_order_relaxed);
+  if (hold.money) meter.charged.fetch_sub(hold.nano_dollars, std::memory_order_relaxed);
+  if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
+}
+
+std::optional<Denial> Reservation::exchange(const Meter* from, const Governed* to, const Demand& demand,
+                                            const Demand& used, Moment moment) {
+  Hold hold;
+  if (to != nullptr) {
+    hold = {.scope = *to, .before = used};
+    if (const auto denial = take_one(hold, demand, moment)) {
+      to->meter->refused.fetch_add(1, std::memory_order_relaxed);
+      give_back(hold, moment.now);
+      return denial;
+    }
+  }
+  const auto held = std::span(holds_).first(count_);
+  const auto left = std::ranges::find(held, from, [](const Hold& each) -> const Meter* { return each.scope.meter; });
+  if (from != nullptr && left != held.end()) {
+    settle_one(*left, used, moment);
+    *left = holds_[--count_];
+  }
+  assert(to == nullptr || count_ < kScopesMax);
+  if (to != nullptr) holds_[count_++] = hold;
+  return std::nullopt;
+}
+
+void Reservation::settle_one(const Hold& hold, const Demand& used, Moment moment) {
+  Meter& meter = *hold.scope.meter;
+  if (hold.scope.limits->tokens_per_minute != 0) {
+    const Nanoseconds cost = token_cost(used.tokens - hold.before.tokens, hold.scope.limits->tokens_per_minute);
+    if (cost != hold.tokens) {
+      cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
+      meter.taken.tokens.fetch_add(cost - hold.tokens, std::memory_order_relaxed);
+    }
+  }
+  if (hold.money) {
+    roll(meter, hold.scope.limits->period, moment.wall);
+    // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
+    const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
+    const int64_t spent = used.nano_dollars - hold.before.nano_dollars;
+    meter.charged.fetch_add(spent - (same_period ? hold.nano_dollars : 0), std::memory_order_relaxed);
+  }
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Reservation::settle(const Demand& used, Moment moment) {
-  while (count_ > 0) {
-    const Hold& hold = holds_[--count_];
-    Meter& meter = *hold.scope.meter;
-    if (hold.scope.limits->tokens_per_minute != 0) {
-      const Nanoseconds cost = token_cost(used.tokens, hold.scope.limits->tokens_per_minute);
-      if (cost != hold.tokens) {
-        cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
-        meter.taken.tokens.fetch_add(cost - hold.tokens, std::memory_order_relaxed);
-      }
-    }
-    if (hold.money) {
-      roll(meter, hold.scope.limits->period, moment.wall);
-      // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
-      const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
-      meter.charged.fetch_add(used.nano_dollars - (same_period ? nano_dollars_ : 0), std::memory_order_relaxed);
-    }
-    if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
-  }
+  while (count_ > 0) settle_one(holds_[--count_], used, moment);
 }
 
 namespace {

@@ -54,12 +54,17 @@ class Reservation {
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
   // What is held passes on.
-  Reservation(Reservation&& other) noexcept
-      : holds_(other.holds_), count_(std::exchange(other.count_, 0)), nano_dollars_(other.nano_dollars_) {}
+  Reservation(Reservation&& other) noexcept : holds_(other.holds_), count_(std::exchange(other.count_, 0)) {}
 
   // Of several that refuse, the first is named. After a denial nothing is held; while one is being found, others may
   // see a little less than there is. At most kScopesMax scopes.
   std::optional<Denial> take(std::span<const Governed> scopes, const Demand& demand, Moment moment);
+
+  // The call goes on under `to` in place of `from`; either may be null. What was `used` so far is that scope's, what
+  // comes after is the new one's; the requests that were counted stay counted. After a denial by `to` all is as before.
+  // With a `to` alone there must be room for one more scope.
+  std::optional<Denial> exchange(const Meter* from, const Governed* to, const Demand& demand, const Demand& used,
+                                 Moment moment);
 
   // Corrects tokens and money to what was used, and ends the call. Once.
   void settle(const Demand& used, Moment moment);
@@ -69,19 +74,21 @@ class Reservation {
  private:
   struct Hold {
     Governed scope;
-    Nanoseconds tokens = 0;  // of the token window
-    int64_t period_end = 0;  // that the money was reserved in
-    bool counted = false;    // in `running`
+    Demand before = {};        // what the call had used when it came under the scope
+    Nanoseconds tokens = 0;    // of the token window
+    int64_t nano_dollars = 0;  // reserved
+    int64_t period_end = 0;    // that the money was reserved in
+    bool counted = false;      // in `running`
     bool second = false;
     bool minute = false;
     bool money = false;
   };
   std::optional<Denial> take_one(Hold& hold, const Demand& demand, Moment moment);
-  void give_back(const Hold& hold, Nanoseconds now);
+  static void give_back(const Hold& hold, Nanoseconds now);
+  static void settle_one(const Hold& hold, const Demand& used, Moment moment);
 
   std::array<Hold, kScopesMax> holds_;
   size_t count_ = 0;
-  int64_t nano_dollars_ = 0;
 };
 
 // Makes `allowance` that of the scope where the scope has less left.

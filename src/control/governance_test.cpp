@@ -138,6 +138,18 @@ TEST(Governance, AliasesComeFirst) {
   EXPECT_FALSE(snapshot->resolve(*snapshot->authenticate("open-key-1"), "fast"));
 }
 
+TEST(Governance, AFallbackIsAModelThatTheKeyMayUse) {
+  const auto snapshot = build(kGoverned);
+  const Principal& frontend = *snapshot->authenticate("frontend-key");
+  const auto assigned = snapshot->resolve_fallback(frontend, "gpt-4o");
+  ASSERT_TRUE(assigned) << "behind an alias";
+  EXPECT_EQ(assigned->targets.size(), 2u) << "not those of the alias for one connection";
+  EXPECT_FALSE(snapshot->resolve_fallback(frontend, "fast")) << "an alias is no model";
+  EXPECT_FALSE(snapshot->resolve_fallback(frontend, "o1")) << "assigned, but not among the organization's models";
+  EXPECT_TRUE(snapshot->resolve_fallback(*snapshot->authenticate("open-key-1"), "o1"));
+  EXPECT_FALSE(snapshot->resolve_fallback(*snapshot->authenticate("kims-key-1"), "gpt-4o")) << "its list is empty";
+}
+
 TEST(Governance, NothingAllowsWhatIsForbiddenAbove) {
   const auto snapshot = build(kGoverned);
   const Principal& frontend = *snapshot->authenticate("frontend-key");

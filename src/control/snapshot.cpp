@@ -282,6 +282,17 @@ std::optional<Resolution> Snapshot::resolve(const Principal& principal, std::str
   return Resolution{.group = *group, .model = model};
 }
 
+std::optional<routing::Group> Snapshot::resolve_fallback(const Principal& principal, std::string_view model) const {
+  if (allows(principal, model)) return resolve(model);
+  // An assignment may be of one connection; of several the one that may go to most.
+  std::optional<routing::Group> best;
+  for (const Assignment& own : assignments_of(principal)) {
+    if (own.model != model || !allows(principal, own)) continue;
+    if (!best || best->targets.size() < own.group.targets.size()) best = own.group;
+  }
+  return best;
+}
+
 const Principal* Snapshot::authenticate(std::string_view key, int64_t now) const {
   if (any_key_ || (anonymous_ && key.empty())) return &principals.back();
   auto found = keys_.find(key);

@@ -290,6 +290,87 @@ def test_a_fallback_without_a_price_is_passed_over(world):
     assert chat(gateway, "k-client-key", "gpt-second").status == 502
 
 
+def falling_back(world, fallbacks, **more):
+    """A gateway whose model gpt-first is away."""
+    (nobody,) = processes.free_ports(1)
+    settings = world.settings("gateway", 0)
+    away = {"name": "away", "provider": "openai", "endpoint": f"http://127.0.0.1:{nobody}", "api_key": "k"}
+    limits = more.pop("limits", {})
+    return world.gateway(
+        connections=settings["connections"] + [away],
+        models=[model | limits.get(model["name"], {}) for model in settings["models"]]
+        + [{"name": "gpt-first", "connection": "away"} | limits.get("gpt-first", {})],
+        routes=[{"models": ["gpt-first"], "fallbacks": fallbacks, "fallback_on": ["error"], "attempts": 1}],
+        **more,
+    )
+
+
+def models_of(gateway):
+    """Which model answered whom, by the ledger."""
+    return [(record["key"], record["model"]) for record in governed.export(gateway) if record["status"] == 200]
+
+
+def test_a_fallback_is_a_model_that_the_key_may_use(world):
+    gateway = falling_back(
+        world,
+        ["free-model", "gpt-4o"],
+        organizations=[{"name": "narrow-organization", "models": ["gpt-*"]}],
+        teams=[
+            {"name": "narrow-team", "models": ["gpt-first"]},
+            {"name": "below", "organization": "narrow-organization"},
+        ],
+        keys=keys(
+            ("all", {}),
+            ("listed", {"models": ["gpt-*"]}),
+            ("under", {"team": "below"}),
+            ("assigned", {}),
+            ("alone", {"models": ["gpt-first"]}),
+            ("of-the-team", {"team": "narrow-team"}),
+            ("assigned-alone", {}),
+        ),
+        assignments=[
+            {"key": "assigned", "model": "gpt-first"},
+            {"key": "assigned", "model": "gpt-4o", "alias": "big"},
+            {"key": "assigned-alone", "model": "gpt-first"},
+        ],
+    )
+    body = {"model": "gpt-first", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
+    for name in ("all", "listed", "under", "assigned"):
+        head = [("authorization", f"Bearer {name}-client-key"), ("x-llm-gateway-debug", "1")]
+        answer = raw.post_json(gateway.address, "/v1/chat/completions", body, head)
+        assert answer.status == 200, answer.body
+        told = answer.header("x-llm-gateway-route")
+        assert ("passed-over=free-model:not-allowed" in told) == (name != "all"), told
+    for name in ("alone", "of-the-team", "assigned-alone"):
+        assert chat(gateway, f"{name}-client-key", "gpt-first").status == 502
+    expected = [("all", "free-model"), ("listed", "gpt-4o"), ("under", "gpt-4o"), ("assigned", "gpt-4o")]
+    assert sorted(models_of(gateway)) == sorted(expected)
+
+
+def test_a_fallback_is_under_its_own_limits_and_budget(world):
+    gateway = falling_back(
+        world,
+        ["gpt-4o", "claude-sonnet"],
+        limits={
+            "gpt-first": {"budget": "0.001"},
+            "gpt-4o": {"rpm": 1},
+            "claude-sonnet": {"budget": "0.05"},
+        },
+        keys=keys(("k", {})),
+    )
+    # 20 tokens of output are $0.0002: with what others used in its place the first budget would soon be spent.
+    for model, output in (("gpt-4o", 20), ("claude-sonnet", 20), ("claude-sonnet", 20)):
+        assert chat(gateway, "k-client-key", "gpt-first", max_tokens=output).status == 200
+        assert models_of(gateway)[-1] == ("k", model)
+    refused = chat(gateway, "k-client-key", "gpt-first", max_tokens=50)
+    assert refused.status == 200, "the budget of the model that is away was given back each time"
+    # More than is left of the fallback's budget.
+    body = chat(gateway, "k-client-key", "claude-sonnet", max_tokens=6000)
+    assert body.status == 429, body.body
+    total = metrics.total(metrics.scrape(gateway), "llm_gateway_limit_refusals_total", scope="model")
+    assert total >= 4
+
+
 CODED_USAGE = {"prompt_tokens": 300, "completion_tokens": 500, "total_tokens": 800}
 
 

@@ -163,7 +163,8 @@ class Call {
   routing::RetryBudget& retry_budget() const;
   std::optional<base::Duration> before_next_round();
   chat::ClientError refused_by_all() const;
-  bool may_fall_back(const control::Route& route) const { return fallback_next_ < route.fallbacks.size(); }
+  bool may_fall_back(const control::Route& route) const;
+  std::optional<routing::Group> fallback_group(std::string_view model) const;
   bool ask_other_model(const chat::ClientError& refusal);
   bool watches_filter() const;
   bool ask_other_after_filter(const chat::Usage& used);
@@ -199,6 +200,7 @@ class Call {
 
   // governance.cpp: limits, budgets, the ledger
   Outcome<void> admit();
+  bool admit_fallback();  // its limits hold in place of those of the model before; false: they refuse
   admission::Demand estimate_demand();
   uint64_t estimate_input() const;
   uint64_t estimate_output() const;
@@ -459,6 +461,7 @@ class Call {
   std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
   std::string_view timed_out_;    // kConnectTimeout and the like
   std::string_view route_text_;   // of the debug header
+  std::string_view passed_over_;  // fallbacks, for the same
   std::string_view token_;        // the access token sent to the provider
   bool token_replaced_ = false;
   MemoryPointer memory_;

@@ -164,7 +164,19 @@ void Call::take_options(std::span<const Option> options) {
   only_elsewhere_ = false;
 }
 
-// The next model that may answer instead; the operator's choice, whatever models the key may ask for itself.
+std::optional<routing::Group> Call::fallback_group(std::string_view model) const {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  // A mirrored call is nobody's.
+  return kind_ == Kind::mirror ? snapshot.resolve(model) : snapshot.resolve_fallback(*principal_, model);
+}
+
+bool Call::may_fall_back(const Route& route) const {
+  const auto passed = static_cast<ptrdiff_t>(std::min<size_t>(fallback_next_, route.fallbacks.size()));
+  return std::any_of(route.fallbacks.begin() + passed, route.fallbacks.end(),
+                     [this](const std::string& name) { return fallback_group(name).has_value(); });
+}
+
+// The next model that may answer instead: of those that the operator named, one that the key may use.
 bool Call::plan_fallback() {
   const control::Snapshot& snapshot = generation_.snapshot();
   const Route& from = snapshot.routes[route_index_];
@@ -172,15 +184,20 @@ bool Call::plan_fallback() {
   const auto& names = from.fallbacks;
   while (fallback_next_ < names.size()) {
     const std::string& name = names[fallback_next_++];
-    const auto group = snapshot.resolve(name);
+    const auto group = fallback_group(name);
     const uint32_t own_route = route_index_;
     auto plan = std::tie(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
     const std::tuple before(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
-    const bool planned = group && plan_group(name, *group) && refuses_unpriced() == nullptr;
+    const bool fits = group && plan_group(name, *group);
+    const bool planned = fits && admit_fallback();
     // The fallbacks are those of the model that was asked for.
     route_index_ = own_route;
     if (!planned) {
       plan = before;
+      std::string_view why = fits ? ":refused" : ":unfit";
+      if (!group) why = ":not-allowed";
+      const std::string before_it = passed_over_.empty() ? std::string() : std::string(passed_over_) + ",";
+      if (wants_explanation()) passed_over_ = arena_.copy(before_it + name + std::string(why));
       continue;
     }
     worker_.metrics().count(telemetry::FailoverEvent::fallback);
@@ -286,6 +303,7 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
   if (choice.pinned) text += "; pinned";
   if (choice.probe) text += "; probe";
   if (choice.last_resort) text += "; last-resort";
+  if (!passed_over_.empty()) text += "; passed-over=" + std::string(passed_over_);
   text += "; scores=";
   const auto score_text = [&](const routing::Score& line) {
     const Candidate& candidate = candidates_[line.candidate];

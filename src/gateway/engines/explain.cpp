@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <set>
+#include <span>
 
 #include "base/did_you_mean.h"
 #include "base/rng.h"
@@ -165,7 +166,22 @@ struct Explanation {
   std::vector<Line> lines;
   bool chosen = false;
   bool last_resort = false;
+  std::vector<std::string_view> fallbacks = {};
+  std::vector<std::string_view> passed_over = {};  // fallbacks that the key may not use
 };
+
+void add_names(std::string& text, std::string_view title, std::span<const std::string_view> names) {
+  if (names.empty()) return;
+  text.append("\n").append(title).append(": ");
+  for (const std::string_view name : names) text.append(name == names.front() ? "" : ", ").append(name);
+  text += "\n";
+}
+
+void add_names(json::Writer& w, std::string_view member, std::span<const std::string_view> names) {
+  w.key(member).begin_array();
+  for (const std::string_view name : names) w.value(name);
+  w.end_array();
+}
 
 std::string as_text(const Explanation& told) {
   std::string text = "model " + told.ask.model + ", policy " + std::string(told.policy) + ", a prompt of " +
@@ -173,6 +189,8 @@ std::string as_text(const Explanation& told) {
                      "instance                 state     priority at work   limit  waiting    tokens         cost\n";
   for (const Line& line : told.lines) add_text(text, line);
   if (!told.chosen) text += "\nno instance would be asked: the call would be refused, or go to a fallback\n";
+  add_names(text, "fallbacks, in turn", told.fallbacks);
+  add_names(text, "fallbacks that the key may not use, passed over", told.passed_over);
   if (told.last_resort) text += "\nnone is fit; one is tried all the same (last_resort)\n";
   return text;
 }
@@ -186,8 +204,22 @@ std::string as_json(const Explanation& told) {
   chosen == told.lines.end() ? w.null() : w.value(chosen->name);
   w.member("last_resort", told.last_resort).key("instances").begin_array();
   for (const Line& line : told.lines) add_json(w, line);
-  w.end_array().end_object();
+  w.end_array();
+  add_names(w, "fallbacks", told.fallbacks);
+  add_names(w, "passed_over", told.passed_over);
+  w.end_object();
   return text + "\n";
+}
+
+// The models that may answer instead, as the key may use them.
+void add_fallbacks(Explanation& told, const control::Snapshot& snapshot, const Route& route) {
+  const std::string& key_name = told.ask.key;
+  const auto key = std::ranges::find(snapshot.principals, key_name, &control::Principal::name);
+  for (const std::string& name : route.fallbacks) {
+    const bool allowed =
+        key_name.empty() || key == snapshot.principals.end() || snapshot.resolve_fallback(*key, name).has_value();
+    (allowed ? told.fallbacks : told.passed_over).push_back(name);
+  }
 }
 
 }  // namespace
@@ -253,6 +285,7 @@ std::expected<std::string, std::string> explain_route(const control::Snapshot& s
     const bool chosen = choice && choice->candidate == score.candidate;
     if (chosen) told.lines.back().verdict = verdict_of(told.lines.back(), field.route->queue);
   }
+  add_fallbacks(told, snapshot, *field.route);
   return ask.json ? as_json(told) : as_text(told);
 }
 

@@ -267,6 +267,33 @@ Outcome<void> Call::admit() {
   return {};
 }
 
+bool Call::admit_fallback() {
+  if (kind_ == Kind::mirror) return true;
+  const auto scopes_before = admission_.scopes;
+  const size_t count_before = admission_.scope_count;
+  const uint32_t scope = options_.front().model->scope;
+  const Scope* const next = scope == control::kNone ? nullptr : &generation_.snapshot().scopes[scope];
+  // Of the scopes the model's is the last.
+  size_t& count = admission_.scope_count;
+  const bool had_own = count > 0 && admission_.scopes[count - 1]->kind == control::ScopeKind::model;
+  const Scope* const last = had_own ? admission_.scopes[--count] : nullptr;
+  if (next != nullptr) admission_.scopes[count++] = next;
+  bool admitted = refuses_unpriced() == nullptr;
+  if (admitted && next != last) {
+    const auto governed =
+        next == nullptr ? admission::Governed{} : admission::Governed{&next->compiled(), next->meter.get()};
+    const auto denial = admission_.reservation.exchange(
+        last == nullptr ? nullptr : last->meter.get(), next == nullptr ? nullptr : &governed, estimate_demand(),
+        {.tokens = tokens_before_, .nano_dollars = cost_before_}, moment_of(worker_.loop()));
+    if (denial) worker_.metrics().limit_refusal(control::to_string(next->kind), to_string(denial->dimension)).add();
+    admitted = !denial;
+  }
+  if (admitted) return true;
+  admission_.scopes = scopes_before;
+  admission_.scope_count = count_before;
+  return false;
+}
+
 const Scope* Call::refuses_unpriced() {
   const auto scopes = std::span(admission_.scopes).first(admission_.scope_count);
   const auto by = std::ranges::find_if(scopes, [](const Scope* each) { return each->compiled().refuses_unpriced; });
