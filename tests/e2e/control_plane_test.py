@@ -336,6 +336,27 @@ def test_what_is_stored_belongs_to_the_key_and_not_to_its_name(site, walked):
         site.cli("vkey", "remove", name)
 
 
+def test_calls_without_a_model_of_a_key_with_assignments(site, walked):
+    """They go to the first connection that serves a model the key may use, be it behind an alias."""
+    keys = {}
+    for name, alias in (("aliased", ["--alias", "big"]), ("assigned", [])):
+        keys[name] = site.add("vkey", "add", "--name", name)["key"]
+        site.cli("assign", "--vkey-id", name, "--model-id", "gpt-4-turbo", *alias)
+    keys["open"] = site.add("vkey", "add", "--name", "open")["key"]
+    keys["closed"] = site.add("vkey", "add", "--name", "closed", "--models", "claude-nothing")["key"]
+
+    def ask(name, *more):
+        return raw.call(site.address, "GET", "/v1/files", [("authorization", f"Bearer {keys[name]}"), *more])
+
+    # The simulator has no files; what it says of that is not what the gateway says.
+    assert b"no connection of" in ask("closed").body
+    for name in ("open", "aliased", "assigned"):
+        for more in ([], [("x-llm-gateway-connection", "main")]):
+            assert b"no connection of" not in ask(name, *more).body, name
+    for name in keys:
+        site.cli("vkey", "remove", name, "--cascade")
+
+
 def test_the_last_assignment_closes_its_key(site, walked):
     site.cli("vkey", "add", "--name", "closing", "--key", "closing-key-0815")
     first = site.add("assign", "--vkey-id", "closing", "--model-id", "gpt-4-turbo", "--alias", "only")

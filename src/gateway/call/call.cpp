@@ -328,20 +328,30 @@ bool Call::native(const Connection& connection, std::string_view model) const {
 Outcome<uint32_t> Call::find_without_model() const {
   const control::Snapshot& snapshot = generation_.snapshot();
   const std::string_view wanted = exchange_.head().headers.value(kConnectionHeader);
-  std::optional<uint32_t> best;
-  for (const Model& model : snapshot.models) {
-    const Connection& connection = snapshot.connections[model.connection];
-    if (!snapshot.allows(*principal_, model.name) || (!wanted.empty() && connection.name != wanted)) continue;
-    if (!providers::speaks(connection.upstream, {}, surface())) continue;
-    if (asks_memory() && connection.api == control::UpstreamApi::chat) continue;
-    if (!best || connection.priority < snapshot.connections[*best].priority) best = model.connection;
+  std::optional<uint32_t> best;  // a model
+  const auto rank = [&](uint32_t model) {
+    return std::pair(snapshot.connections[snapshot.models[model].connection].priority, model);
+  };
+  const auto consider = [&](uint32_t model) {
+    const Connection& connection = snapshot.connections[snapshot.models[model].connection];
+    if (!wanted.empty() && connection.name != wanted) return;
+    if (!providers::speaks(connection.upstream, {}, surface())) return;
+    if (asks_memory() && connection.api == control::UpstreamApi::chat) return;
+    if (!best || rank(model) < rank(*best)) best = model;
+  };
+  for (uint32_t i = 0; i < snapshot.models.size(); ++i) {
+    if (snapshot.allows(*principal_, snapshot.models[i].name)) consider(i);
+  }
+  for (const control::Assignment& own : snapshot.assignments_of(*principal_)) {
+    if (!snapshot.allows(*principal_, own)) continue;
+    for (const routing::Target& target : own.group.targets) consider(target.id);
   }
   if (!best) {
     return refusal(ErrorKind::not_found,
                    wanted.empty() ? "no connection of this key speaks the API of this endpoint"
                                   : "no connection of that name speaks the API of this endpoint for this key");
   }
-  return *best;
+  return snapshot.models[*best].connection;
 }
 
 providers::Surface Call::surface() const {
