@@ -119,7 +119,8 @@ inline constexpr Body kBodies[] = {
       {"role":"assistant","content":"so","audio":{"id":"audio_1"}},{"role":"user","content":"q"}],
      "safety_identifier":"s","enable_thinking":true,"n":2})"},
 
-    {chat::Dialect::openai_responses, R"({"max_output_tokens":9000,"instructions":"Be terse.","input":[
+    {chat::Dialect::openai_responses,
+     R"({"model":"m","previous_response_id":"resp_1","max_output_tokens":9000,"instructions":"Be terse.","input":[
       {"type":"message","role":"user","content":[
         {"type":"input_text","text":"look","prompt_cache_breakpoint":{"mode":"auto"}},
         {"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgo=","detail":"low",
@@ -155,7 +156,8 @@ inline constexpr Body kBodies[] = {
     {chat::Dialect::openai_responses, R"({"input":[{"role":"user","content":[
       {"type":"input_image","image_url":{"url":"https://a.b/c.png"}},
       {"type":"input_file","file_url":"https://a.b/c.pdf","filename":"c.pdf"}]}],
-     "tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"f"}})"},
+     "tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"f"},
+     "reasoning":{"effort":"high","generate_summary":"detailed"}})"},
     {chat::Dialect::openai_responses, R"({"input":[{"role":"user","content":[
       {"type":"input_image","file_id":"file_1"},{"type":"input_file","file_id":"file_2"}]}]})"},
     {chat::Dialect::openai_responses, R"({"input":[{"role":"user","content":[{"type":"input_text","text":"hear"},
@@ -206,7 +208,7 @@ inline constexpr Body kBodies[] = {
     {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],
      "thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"low"}})"},
     {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":"q"}],
-     "thinking":{"type":"adaptive"}})"},
+     "model":"m","stream":true,"thinking":{"type":"adaptive"}})"},
     {chat::Dialect::anthropic, R"({"max_tokens":9000,"messages":[{"role":"user","content":[
       {"type":"text","text":"q"},
       {"type":"image","source":{"type":"url","url":"https://a.b/c.png"}},
@@ -247,7 +249,7 @@ inline constexpr Body kBodies[] = {
        {"toolCall":{"id":"t1","toolType":"T","args":{}}},{"toolResponse":{"id":"t1","toolType":"T","response":{}}},
        {"text":"so"}]},{"role":"user","parts":[{"text":"q"}]}],
      "generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT"},
-       "candidateCount":1}})"},
+       "responseModalities":["TEXT"],"candidateCount":1}})"},
     {chat::Dialect::gemini, R"({"contents":[{"role":"user","parts":[{"text":"q"}]}],
      "generationConfig":{"maxOutputTokens":9000,"thinkingConfig":{"includeThoughts":true}}})"},
 
@@ -278,7 +280,7 @@ inline constexpr Body kBodies[] = {
        "additionalProperties":false}}}},{"cachePoint":{"type":"default"}}],"toolChoice":{"tool":{"name":"f"}}},
      "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"r",
        "description":"what it is","schema":"{\"type\":\"object\"}"}}}},
-     "serviceTier":{"type":"flex"},"requestMetadata":{"k":"v"},"guardrailConfig":{"guardrailIdentifier":"g"},
+     "serviceTier":{"type":"flex"},"requestMetadata":{"k":"v"},
      "additionalModelRequestFields":{"top_k":7}})"},
     {chat::Dialect::bedrock, R"({"messages":[{"role":"user","content":[{"text":"q"}]}],
      "inferenceConfig":{"maxTokens":9000},
@@ -290,7 +292,9 @@ inline constexpr Body kBodies[] = {
        "toolChoice":{"auto":{}}},"outputConfig":{"effort":"high"}})"},
     {chat::Dialect::bedrock, R"({"messages":[{"role":"user","content":[{"text":"q"}]}],
      "inferenceConfig":{"maxTokens":90000},
-     "additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}})"},
+     "additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"},"topK":5}})"},
+    {chat::Dialect::bedrock, R"({"messages":[{"role":"user","content":[{"text":"q"}]}],
+     "additionalModelRequestFields":{"reasoning_effort":"high"}})"},
     {chat::Dialect::bedrock, R"({"messages":[{"role":"user","content":[{"text":"see"},
       {"video":{"format":"mp4","source":{"s3Location":{"uri":"s3://b/v.mp4"}}}},
       {"document":{"format":"pdf","name":"Map","source":{"s3Location":{"uri":"s3://b/v.pdf"}}}},

@@ -233,6 +233,7 @@ constexpr Exception kExceptions[] = {
     {"contents.role", "\"user\"", kByDefault},
     {"systemInstruction.role", "", "it is the system's, whoever is named"},
     {"candidateCount", "1", kByDefault},
+    {"responseModalities", "[\"TEXT\"]", kByDefault},
     {"responseMimeType", "", "the schema beside it says it"},
     {"toolConfig.toolChoice", "{\"auto\":{}}", kByDefault},
     {"toolConfig.toolChoice.auto", "", kByDefault},
@@ -250,6 +251,8 @@ constexpr Exception kExceptions[] = {
     {"store", "", kForClient},
     {"background", "", kForClient},
     {"conversation.id", "", "the gateway puts its turns into the request"},
+    {"previous_response_id", "", "the gateway puts its turns into the request"},
+    {"model", "", "routing says which model it is"},
     {"stream", "", kForClient},
     {"stream_options", "", kForClient},
     {"stream_options.include_usage", "", kForClient},
@@ -337,6 +340,154 @@ TEST(LossesOfFields, TheBodiesHaveEveryMemberOfTheTables) {
       if (dialect == Dialect::gemini && is_other_spelling(known->name)) continue;
       ADD_FAILURE() << to_string(dialect) << ": no body has " << known->name;
     }
+  }
+}
+
+// The body with another value in the place.
+std::string with_value(std::string_view body, const Place& place, std::string_view value) {
+  const size_t colon = body.find(':', place.key + place.name.size() + 1);
+  std::string changed(body.substr(0, colon + 1));
+  changed += value;
+  return changed += body.substr(place.end);
+}
+
+struct Typed {
+  std::string_view value;
+  Takes types;
+};
+
+constexpr Typed kTyped[] = {{"5", Takes::number | Takes::whole},
+                            {R"("x y")", Takes::text},
+                            {"true", Takes::flag},
+                            {R"({"q":1})", Takes::object},
+                            {"[7]", Takes::list}};
+
+TEST(LossesOfFields, AMemberOfAnotherTypeIsRefusedByItsName) {
+  size_t tried = 0;
+  for (const Body& body : kBodies) {
+    for (const Place& place : places_of(body.dialect, body.text)) {
+      // What tells variants apart says which table counts.
+      if (place.known == nullptr || place.name == "type" || place.name == "role") continue;
+      for (const Typed& typed : kTyped) {
+        if (any_of(place.known->takes, typed.types)) continue;
+        ++tried;
+        const Conversion done =
+            convert(body.dialect, with_value(body.text, place, typed.value), generous(body.dialect));
+        EXPECT_FALSE(done.read) << to_string(body.dialect) << " " << place.path << ":" << typed.value << done.list();
+      }
+    }
+  }
+  constexpr size_t kTriedMin = 1500;
+  EXPECT_GT(tried, kTriedMin);
+}
+
+// Of members that have no place in the tables, since they are read with the request itself, too.
+TEST(LossesOfFields, AMemberOfAnotherTypeIsNeverLeftOutSilently) {
+  std::set<std::string> lost;
+  for (const Body& body : kBodies) {
+    for (const Place& place : places_of(body.dialect, body.text)) {
+      if (place.known != nullptr || place.holds_members) continue;
+      for (const Typed& typed : kTyped) {
+        const std::string changed = with_value(body.text, place, typed.value);
+        const Conversion done = convert(body.dialect, changed, generous(body.dialect));
+        if (!done.error.empty()) continue;
+        const Conversion less = convert(body.dialect, without(body.text, place), generous(body.dialect));
+        if (done.body != less.body || done.list() != less.list()) continue;
+        lost.insert(std::string(to_string(body.dialect)) + " " + place.path + ":" + std::string(typed.value));
+      }
+    }
+  }
+  for (const std::string& line : lost) ADD_FAILURE() << line;
+}
+
+struct Wrong {
+  Dialect dialect;
+  std::string_view member;  // of the request
+  std::string_view param;
+};
+
+constexpr Wrong kWrong[] = {
+    {Dialect::openai_responses, R"("store":"false")", "store"},
+    {Dialect::openai_responses, R"("store":0)", "store"},
+    {Dialect::openai_responses, R"("background":"true")", "background"},
+    {Dialect::openai_responses, R"("max_output_tokens":"5")", "max_output_tokens"},
+    {Dialect::openai_responses, R"("max_output_tokens":5.5)", "max_output_tokens"},
+    {Dialect::openai_responses, R"("previous_response_id":5)", "previous_response_id"},
+    {Dialect::openai_responses, R"("conversation":{"id":7})", "conversation.id"},
+    {Dialect::openai_responses, R"("conversation":[])", "conversation"},
+    {Dialect::openai_responses, R"("conversation":5)", "conversation"},
+    {Dialect::openai_responses, R"("reasoning":"high")", "reasoning"},
+    {Dialect::openai_responses, R"("reasoning":{"effort":"banana"})", "reasoning.effort"},
+    {Dialect::openai_responses, R"("text":"x")", "text"},
+    {Dialect::openai_responses, R"("include":"x")", "include"},
+    {Dialect::openai_chat, R"("reasoning_effort":"banana")", "reasoning_effort"},
+    {Dialect::openai_chat, R"("reasoning":{"effort":"banana"})", "reasoning.effort"},
+    {Dialect::openai_chat, R"("thinking":{"type":"banana"})", "thinking.type"},
+    {Dialect::openai_chat, R"("stream_options":{"include_usage":"yes"})", "stream_options.include_usage"},
+    {Dialect::anthropic, R"("thinking":"x")", "thinking.type"},
+    {Dialect::anthropic, R"("thinking":{"type":"enabled"})", "thinking.budget_tokens"},
+    {Dialect::anthropic, R"("thinking":{"type":"enabled","budget_tokens":"x"})", "thinking.budget_tokens"},
+    {Dialect::anthropic, R"("thinking":{"type":"adaptive","display":"banana"})", "thinking.display"},
+    {Dialect::anthropic, R"("stream":"true")", "stream"},
+    {Dialect::gemini, R"("generationConfig":{"stopSequences":"END"})", "generationConfig.stopSequences"},
+    {Dialect::gemini, R"("generationConfig":{"stopSequences":["END",5]})", "generationConfig.stopSequences"},
+    {Dialect::gemini, R"("generationConfig":{"maxOutputTokens":"7x"})", "generationConfig.maxOutputTokens"},
+    {Dialect::gemini, R"("generationConfig":{"thinkingConfig":{"thinkingLevel":"BANANA"}})",
+     "generationConfig.thinkingConfig.thinkingLevel"},
+    {Dialect::gemini, R"("generationConfig":{"thinkingConfig":{"thinkingBudget":"x"}})",
+     "generationConfig.thinkingConfig.thinkingBudget"},
+    {Dialect::gemini, R"("toolConfig":{"functionCallingConfig":{"mode":"BANANA"}})",
+     "toolConfig.functionCallingConfig.mode"},
+    {Dialect::cohere, R"("thinking":{"type":"banana"})", "thinking.type"},
+    {Dialect::bedrock, R"("additionalModelRequestFields":5)", "additionalModelRequestFields"},
+    {Dialect::bedrock, R"("additionalModelRequestFields":{"thinking":{"type":"enabled"}})",
+     "additionalModelRequestFields.thinking.budget_tokens"},
+    {Dialect::bedrock, R"("additionalModelRequestFields":{"thinking":{"type":"banana"}})",
+     "additionalModelRequestFields.thinking.type"},
+    {Dialect::bedrock, R"("additionalModelRequestFields":{"reasoning_effort":"banana"})",
+     "additionalModelRequestFields.reasoning_effort"},
+    {Dialect::bedrock, R"("inferenceConfig":{"temperature":"hot"})", "inferenceConfig.temperature"},
+};
+
+std::string request_with(Dialect dialect, std::string_view member) {
+  std::string_view question = R"("messages":[{"role":"user","content":"q"}])";
+  if (dialect == Dialect::openai_responses) question = R"("input":"q")";
+  if (dialect == Dialect::anthropic) question = R"("max_tokens":9000,"messages":[{"role":"user","content":"q"}])";
+  if (dialect == Dialect::gemini) question = R"("contents":[{"role":"user","parts":[{"text":"q"}]}])";
+  if (dialect == Dialect::bedrock) question = R"("messages":[{"role":"user","content":[{"text":"q"}]}])";
+  return "{" + std::string(question) + "," + std::string(member) + "}";
+}
+
+TEST(LossesOfFields, WhatNobodyCanMeanIsRefusedWithTheMembersName) {
+  for (const Wrong& wrong : kWrong) {
+    const Conversion done = convert(wrong.dialect, request_with(wrong.dialect, wrong.member), generous(wrong.dialect));
+    EXPECT_FALSE(done.read) << wrong.member;
+    EXPECT_TRUE(done.error.starts_with(std::string(wrong.param) + ":")) << wrong.member << " " << done.error;
+  }
+}
+
+TEST(LossesOfFields, GoogleTakesNumbersInQuotes) {
+  const std::string body = request_with(
+      Dialect::gemini,
+      R"("generationConfig":{"maxOutputTokens":"77","temperature":"0.5","thinkingConfig":{"thinkingBudget":"2000"}})");
+  const Conversion done = convert(Dialect::gemini, body, generous(Dialect::gemini));
+  EXPECT_TRUE(done.read) << done.error;
+  for (const std::string_view part : {R"("maxOutputTokens":77)", R"("temperature":0.5)", R"("thinkingBudget":2000)"}) {
+    EXPECT_NE(done.body.find(part), std::string::npos) << done.body;
+  }
+}
+
+TEST(LossesOfFields, WordsThatSayNothingAreTaken) {
+  constexpr Wrong kNothingSaid[] = {
+      {Dialect::openai_chat, R"("reasoning_effort":"default")", ""},
+      {Dialect::gemini, R"("toolConfig":{"functionCallingConfig":{"mode":"MODE_UNSPECIFIED"}})", ""},
+      {Dialect::gemini, R"("generationConfig":{"thinkingConfig":{"thinkingLevel":"THINKING_LEVEL_UNSPECIFIED"}})", ""},
+      {Dialect::openai_responses, R"("conversation":null,"store":null,"reasoning":null,"text":null)", ""},
+      {Dialect::anthropic, R"("metadata":{"user_id":null},"thinking":null)", ""},
+  };
+  for (const Wrong& said : kNothingSaid) {
+    const Conversion done = convert(said.dialect, request_with(said.dialect, said.member), generous(said.dialect));
+    EXPECT_TRUE(done.read) << said.member << " " << done.error;
   }
 }
 

@@ -32,8 +32,7 @@ class RequestReader {
       }
     }
     TRY_VOID(conversation(messages));
-    note_unread(root, kRequestShape, request_, arena_);
-    return {};
+    return check_members(root, kRequestShape, request_, arena_);
   }
 
  private:
@@ -205,6 +204,7 @@ class RequestReader {
     if (type.equals("enabled")) {
       reasoning.mode = chat::ReasoningMode::on;
       reasoning.budget_tokens = value["budget_tokens"].integer();
+      if (!reasoning.budget_tokens) return invalid(arena_, "thinking.budget_tokens", "Expected a whole number.");
       // Models that are told a budget show their thoughts unless asked not to; the others only if asked to.
       reasoning.visible = true;
     } else if (type.equals("adaptive")) {
@@ -214,8 +214,14 @@ class RequestReader {
     } else {
       return invalid(arena_, "thinking.type", "Expected enabled, adaptive or disabled.");
     }
-    if (value["display"].equals("summarized")) reasoning.visible = true;
-    if (value["display"].equals("omitted")) reasoning.visible = false;
+    const Value display = value["display"];
+    if (display.equals("summarized")) {
+      reasoning.visible = true;
+    } else if (display.equals("omitted")) {
+      reasoning.visible = false;
+    } else if (!display.is_unset()) {
+      return invalid(arena_, "thinking.display", "Expected summarized or omitted.");
+    }
     return {};
   }
 

@@ -31,9 +31,9 @@ class RequestReader {
       } else if (is("toolConfig")) {
         TRY_VOID(tools(value));
       } else if (is("additionalModelRequestFields")) {
-        additional(value);
+        TRY_VOID(additional(value));
       } else if (is("outputConfig")) {
-        output(value);
+        TRY_VOID(output(value));
       } else if (is("requestMetadata")) {
         request_.metadata = value.raw();
       } else if (is("serviceTier")) {
@@ -43,8 +43,7 @@ class RequestReader {
       }
     }
     TRY_VOID(conversation(messages));
-    note_unread(root, kRequestShape, request_, arena_);
-    return {};
+    return check_members(root, kRequestShape, request_, arena_);
   }
 
  private:
@@ -149,25 +148,31 @@ class RequestReader {
     request_.tools.push(arena_, tool);
   }
 
+  // The effort is one of the model's words, whichever member says it.
+  Outcome<void> effort(Value value, std::string_view field) {
+    request_.reasoning.effort = chat::effort_from(value.string(arena_));
+    if (request_.reasoning.effort != chat::Effort::unset) return {};
+    return invalid(arena_, field, "Expected none, minimal, low, medium, high, xhigh or max.");
+  }
+
   // What each family of models takes beside the common parameters.
-  void additional(Value fields) {
+  Outcome<void> additional(Value fields) {
     for (const json::Member member : fields.members()) {
       const Value value = member.value;
       if (value.is_null()) continue;
-      const bool effort = member.is("output_config") && value["effort"].is_string() && value.size() == 1;
+      const bool claude_effort = member.is("output_config") && value["effort"].is_string() && value.size() == 1;
       if (member.is("thinking")) {
-        thinking(value);
-      } else if (effort) {
-        spell("reasoning", "additionalModelRequestFields.output_config.effort");
-        request_.reasoning.effort = chat::effort_from(value["effort"].string(arena_));
+        TRY_VOID(thinking(value));
+      } else if (claude_effort) {
+        const std::string_view field = "additionalModelRequestFields.output_config.effort";
+        spell("reasoning", field);
+        TRY_VOID(effort(value["effort"], field));
       } else if (member.is("reasoning_effort") || (member.is("reasoning_config") && value.is_string())) {
-        spell("reasoning", arena_.concat(kFields, member.key(arena_)));
-        request_.reasoning.effort = chat::effort_from(value.string(arena_));
+        const std::string_view field = arena_.concat(kFields, member.key(arena_));
+        spell("reasoning", field);
+        TRY_VOID(effort(value, field));
       } else if (member.is("reasoningConfig")) {
-        spell("reasoning", "additionalModelRequestFields.reasoningConfig");
-        const bool enabled = value["type"].equals("enabled");
-        request_.reasoning.mode = enabled ? chat::ReasoningMode::on : chat::ReasoningMode::off;
-        request_.reasoning.effort = chat::effort_from(value["maxReasoningEffort"].string(arena_));
+        TRY_VOID(nova_reasoning(value));
       } else if (member.is("top_k") || member.is("topK")) {
         request_.spellings.push(arena_, {.field = "top_k", .client = arena_.concat(kFields, member.key(arena_))});
         request_.top_k = value.number();
@@ -179,35 +184,56 @@ class RequestReader {
         extra(arena_.concat(kFields, member.key(arena_)), value);
       }
     }
+    return {};
   }
 
-  void thinking(Value value) {
+  Outcome<void> nova_reasoning(Value value) {
+    spell("reasoning", "additionalModelRequestFields.reasoningConfig");
+    const Value type = value["type"];
+    const bool enabled = type.equals("enabled");
+    if (!enabled && !type.equals("disabled") && !type.is_unset()) {
+      return invalid(arena_, "additionalModelRequestFields.reasoningConfig.type", "Expected enabled or disabled.");
+    }
+    request_.reasoning.mode = enabled ? chat::ReasoningMode::on : chat::ReasoningMode::off;
+    const Value most = value["maxReasoningEffort"];
+    if (most.is_unset()) return {};
+    return effort(most, "additionalModelRequestFields.reasoningConfig.maxReasoningEffort");
+  }
+
+  Outcome<void> thinking(Value value) {
     chat::Reasoning& reasoning = request_.reasoning;
     if (value["type"].equals("enabled")) {
       reasoning.mode = chat::ReasoningMode::on;
       reasoning.budget_tokens = value["budget_tokens"].integer();
+      if (!reasoning.budget_tokens) {
+        return invalid(arena_, "additionalModelRequestFields.thinking.budget_tokens", "Expected a whole number.");
+      }
       reasoning.visible = true;
     } else if (value["type"].equals("adaptive")) {
       reasoning.mode = chat::ReasoningMode::adaptive;
     } else if (value["type"].equals("disabled")) {
       reasoning.mode = chat::ReasoningMode::off;
+    } else if (value.is_object()) {
+      return invalid(arena_, "additionalModelRequestFields.thinking.type", "Expected enabled, adaptive or disabled.");
     }
     if (value["display"].equals("summarized")) reasoning.visible = true;
     if (value["display"].equals("omitted")) reasoning.visible = false;
+    return {};
   }
 
-  void output(Value config) {
+  Outcome<void> output(Value config) {
     if (config["effort"].is_string()) {
       spell("reasoning", "outputConfig.effort");
-      request_.reasoning.effort = chat::effort_from(config["effort"].string(arena_));
+      TRY_VOID(effort(config["effort"], "outputConfig.effort"));
     }
     const Value schema = config["textFormat"]["structure"]["jsonSchema"];
-    if (!schema["schema"].is_string()) return;
+    if (!schema["schema"].is_string()) return {};
     request_.format = {.kind = chat::FormatKind::json_schema,
                        .strict = true,
                        .name = schema["name"].string(arena_),
                        .description = schema["description"].string(arena_),
                        .schema = schema["schema"].string(arena_)};
+    return {};
   }
 
   const ReadContext& context_;

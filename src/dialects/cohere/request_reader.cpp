@@ -103,8 +103,14 @@ Outcome<void> read_format(const Setting& s) {
 
 Outcome<void> read_thinking(const Setting& s) {
   chat::Reasoning& reasoning = s.request.reasoning;
-  if (s.value["type"].equals("enabled")) reasoning.mode = chat::ReasoningMode::on;
-  if (s.value["type"].equals("disabled")) reasoning.mode = chat::ReasoningMode::off;
+  const json::Value type = s.value["type"];
+  if (type.equals("enabled")) {
+    reasoning.mode = chat::ReasoningMode::on;
+  } else if (type.equals("disabled")) {
+    reasoning.mode = chat::ReasoningMode::off;
+  } else if (!type.is_unset()) {
+    return wrong("expected enabled or disabled", "thinking.type");
+  }
   reasoning.budget_tokens = s.value["token_budget"].integer();
   return {};
 }
@@ -160,7 +166,7 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
     }
   }
   if (!(*root)["messages"].is_array()) return wrong("expected a list of messages", "messages");
-  note_unread(*root, kRequestShape, request, context.arena);
+  TRY_VOID(check_members(*root, kRequestShape, request, context.arena));
   if (const auto strict = (*root)["strict_tools"].boolean()) {
     for (chat::Tool& tool : request.tools) tool.strict = strict;
   }

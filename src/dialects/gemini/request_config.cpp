@@ -1,6 +1,10 @@
 // Reading tools, toolConfig and generationConfig.
+#include <charconv>
+#include <type_traits>
+
 #include "dialects/gemini/request_reader.h"
 #include "dialects/gemini/words.h"
+#include "dialects/members.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::gemini {
@@ -14,11 +18,30 @@ namespace {
 
 // "50.0" for a whole number, as protobuf's floats are written, is 50.
 std::string_view number_text(Value value, base::Arena& arena) {
-  if (value.is_string()) return value.escaped();
+  if (value.is_string()) return number_in_quotes(value);
   const std::string_view text = value.number();
   if (text.find_first_of(".eE") == std::string_view::npos) return text;
   const auto whole = value.integer();
   return whole ? arena.copy(std::to_string(*whole)) : text;
+}
+
+// 50, 50.0 and "50", as protobuf's JSON has whole numbers.
+template <class Number>
+std::optional<Number> whole_number(Value value) {
+  if (!value.is_string()) {
+    if constexpr (std::is_signed_v<Number>) return value.integer();
+    return value.unsigned_integer();
+  }
+  const std::string_view digits = number_in_quotes(value);
+  Number number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return {};
+  return number;
+}
+
+// The word that stands for none, in protobuf's manner, also as its number.
+bool says_unspecified(Value word, base::Arena& arena) {
+  return word.is_unset() || word.string(arena).ends_with("_UNSPECIFIED") || word.unsigned_integer() == 0;
 }
 
 }  // namespace
@@ -93,7 +116,7 @@ Outcome<void> ConfigReader::read_tool_config(Value config) {
   for (const json::Member member : config.members()) {
     const std::string_view key = member.key(context_.arena);
     if (key == "functionCallingConfig" || key == "function_calling_config") {
-      read_calling(member.value);
+      TRY_VOID(read_calling(member.value));
     } else if (!member.value.is_null()) {
       extra("toolConfig.", key, member.value);
     }
@@ -101,7 +124,7 @@ Outcome<void> ConfigReader::read_tool_config(Value config) {
   return {};
 }
 
-void ConfigReader::read_calling(Value config) {
+Outcome<void> ConfigReader::read_calling(Value config) {
   base::Arena& arena = context_.arena;
   chat::ToolChoice& choice = request_.tool_choice;
   for (const json::Member member : config.members()) {
@@ -109,7 +132,9 @@ void ConfigReader::read_calling(Value config) {
     if (key == "mode") {
       const CallingMode mode = calling_mode(member.value, arena);
       switch (mode) {
-        case CallingMode::unset: break;
+        case CallingMode::unset:
+          if (says_unspecified(member.value, arena)) break;
+          return invalid(arena, "toolConfig.functionCallingConfig.mode", "Expected AUTO, ANY, NONE or VALIDATED.");
         case CallingMode::automatic: choice.mode = ToolChoiceMode::automatic; break;
         case CallingMode::any: choice.mode = ToolChoiceMode::required; break;
         case CallingMode::none: choice.mode = ToolChoiceMode::none; break;
@@ -129,6 +154,7 @@ void ConfigReader::read_calling(Value config) {
     choice.name = choice.allowed.front();
     choice.allowed.clear();
   }
+  return {};
 }
 
 Outcome<void> ConfigReader::read_generation(Value config) {
@@ -170,7 +196,7 @@ bool ConfigReader::read_number_setting(std::string_view key, Value value) {
   for (const Row& row : kRows) {
     if (key != row.name && key != row.snake) continue;
     const bool whole = row.name == "topK" || row.name == "seed";
-    if (value.is_number()) request_.*row.member = whole ? number_text(value, context_.arena) : value.number();
+    request_.*row.member = whole ? number_text(value, context_.arena) : number_in_quotes(value);
     return true;
   }
   return false;
@@ -179,11 +205,11 @@ bool ConfigReader::read_number_setting(std::string_view key, Value value) {
 Outcome<void> ConfigReader::read_setting(std::string_view key, Value value) {
   base::Arena& arena = context_.arena;
   if (read_number_setting(key, value)) {
-    if (value.is_number()) return {};
+    if (!number_in_quotes(value).empty()) return {};
     return invalid(arena, arena.concat("generationConfig.", key), "Expected a number.");
   }
   const auto count = [&](std::optional<uint64_t>& to) -> Outcome<void> {
-    to = value.unsigned_integer();
+    to = whole_number<uint64_t>(value);
     if (!to) return invalid(arena, arena.concat("generationConfig.", key), "Expected a whole number.");
     return {};
   };
@@ -195,7 +221,7 @@ Outcome<void> ConfigReader::read_setting(std::string_view key, Value value) {
   } else if (key == "stopSequences" || key == "stop_sequences") {
     for (const Value text : value.elements()) request_.stop.push(arena, text.string(arena));
   } else if (key == "thinkingConfig" || key == "thinking_config") {
-    read_thinking(value);
+    TRY_VOID(read_thinking(value));
   } else if (key == "responseModalities" || key == "response_modalities") {
     const bool text_only =
         value.size() == 1 && (value.first_element().equals("TEXT") || value.first_element().equals("Text") ||
@@ -207,7 +233,7 @@ Outcome<void> ConfigReader::read_setting(std::string_view key, Value value) {
   return {};
 }
 
-void ConfigReader::read_thinking(Value config) {
+Outcome<void> ConfigReader::read_thinking(Value config) {
   base::Arena& arena = context_.arena;
   chat::Reasoning& reasoning = request_.reasoning;
   for (const json::Member member : config.members()) {
@@ -216,19 +242,25 @@ void ConfigReader::read_thinking(Value config) {
     if (key == "includeThoughts" || key == "include_thoughts") {
       reasoning.visible = value.boolean();
     } else if (key == "thinkingBudget" || key == "thinking_budget") {
-      const auto budget = value.integer();
+      const auto budget = whole_number<int64_t>(value);
       if (!budget) continue;
       reasoning.mode = *budget == 0 ? ReasoningMode::off : ReasoningMode::on;
       if (*budget != 0) reasoning.budget_tokens = budget;
     } else if (key == "thinkingLevel" || key == "thinking_level") {
       reasoning.effort = effort_of_level(value, arena);
-      if (reasoning.effort != chat::Effort::unset) reasoning.mode = ReasoningMode::on;
+      if (reasoning.effort != chat::Effort::unset) {
+        reasoning.mode = ReasoningMode::on;
+      } else if (!says_unspecified(value, arena)) {
+        return invalid(arena, "generationConfig.thinkingConfig.thinkingLevel",
+                       "Expected MINIMAL, LOW, MEDIUM or HIGH.");
+      }
     } else if (!value.is_null()) {
       extra("generationConfig.thinkingConfig.", key, value);
     }
   }
   // Google's models think unless they are told not to: who wants to see it and says no more means that.
   if (reasoning.visible == true && reasoning.mode == ReasoningMode::unset) reasoning.mode = ReasoningMode::adaptive;
+  return {};
 }
 
 void ConfigReader::read_format(Value mime, Value openapi, Value schema) {

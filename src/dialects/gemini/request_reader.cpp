@@ -60,7 +60,7 @@ Outcome<void> read_request_object(Value root, const ReadContext& context, chat::
   if (members.labels.is_object()) request.metadata = members.labels.raw();
   request.service_tier = members.service_tier.string(context.arena);
   // The tree is gone when schemas are parsed.
-  note_unread(root, kRequestShape, request, context.arena);
+  TRY_VOID(check_members(root, kRequestShape, request, context.arena));
   for (const PendingSchema& pending : schemas) {
     const std::string_view schema = chat::schema_from_openapi(pending.schema, context.parser, context.arena);
     if (pending.place == PendingSchema::Place::tool) {

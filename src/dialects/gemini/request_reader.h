@@ -69,8 +69,8 @@ class ConfigReader {
   Outcome<void> read_declaration(json::Value declaration, size_t tool, size_t index);
   Outcome<void> read_setting(std::string_view key, json::Value value);
   bool read_number_setting(std::string_view key, json::Value value);
-  void read_calling(json::Value config);
-  void read_thinking(json::Value config);
+  Outcome<void> read_calling(json::Value config);
+  Outcome<void> read_thinking(json::Value config);
   void read_format(json::Value mime, json::Value openapi, json::Value schema);
   void extra(std::string_view path, std::string_view key, json::Value value);
 

@@ -85,17 +85,20 @@ Outcome<void> read_stop(const Setting& s) {
   return {};
 }
 
-void set_effort(Request& request, std::string_view text) {
-  const chat::Effort effort = chat::effort_from(text);
-  if (effort == chat::Effort::unset) return;
+// Groq's "default" and others' "auto" say nothing.
+Outcome<void> set_effort(Request& request, json::Value value, std::string_view field, base::Arena& arena) {
+  if (value.is_unset() || value.equals("default") || value.equals("auto")) return {};
+  const chat::Effort effort = chat::effort_from(value.string(arena));
+  if (effort == chat::Effort::unset) {
+    return invalid("expected none, minimal, low, medium, high, xhigh or max", field);
+  }
   request.reasoning.effort = effort;
   request.reasoning.mode = effort == chat::Effort::none ? chat::ReasoningMode::off : chat::ReasoningMode::on;
+  return {};
 }
 
 Outcome<void> read_effort(const Setting& s) {
-  if (!s.value.is_string()) return invalid("expected a text", s.name);
-  set_effort(s.request, s.text());
-  return {};
+  return set_effort(s.request, s.value, s.name, s.context.arena);
 }
 
 void spell_budget(const Setting& s, std::string_view client) {
@@ -106,7 +109,7 @@ void spell_budget(const Setting& s, std::string_view client) {
 Outcome<void> read_reasoning_object(const Setting& s) {
   if (!s.value.is_object()) return invalid("expected an object", s.name);
   chat::Reasoning& reasoning = s.request.reasoning;
-  set_effort(s.request, s.value["effort"].string(s.context.arena));
+  TRY_VOID(set_effort(s.request, s.value["effort"], "reasoning.effort", s.context.arena));
   if (const auto budget = s.value["max_tokens"].integer()) {
     reasoning.budget_tokens = budget;
     reasoning.mode = chat::ReasoningMode::on;
@@ -124,9 +127,15 @@ Outcome<void> read_thinking(const Setting& s) {
   if (!s.value.is_object()) return invalid("expected an object", s.name);
   chat::Reasoning& reasoning = s.request.reasoning;
   const json::Value type = s.value["type"];
-  if (type.equals("enabled")) reasoning.mode = chat::ReasoningMode::on;
-  if (type.equals("disabled")) reasoning.mode = chat::ReasoningMode::off;
-  if (type.equals("adaptive") || type.equals("auto")) reasoning.mode = chat::ReasoningMode::adaptive;
+  if (type.equals("enabled")) {
+    reasoning.mode = chat::ReasoningMode::on;
+  } else if (type.equals("disabled")) {
+    reasoning.mode = chat::ReasoningMode::off;
+  } else if (type.equals("adaptive") || type.equals("auto")) {
+    reasoning.mode = chat::ReasoningMode::adaptive;
+  } else if (!type.is_unset()) {
+    return invalid("expected enabled, disabled, adaptive or auto", "thinking.type");
+  }
   if (const auto budget = s.value["budget_tokens"].integer()) {
     reasoning.budget_tokens = budget;
     spell_budget(s, "thinking.budget_tokens");
@@ -254,7 +263,7 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
     }
   }
   if (!any_messages) return invalid("you must provide a messages parameter", "messages");
-  note_unread(*root, kRequestShape, request, context.arena);
+  TRY_VOID(check_members(*root, kRequestShape, request, context.arena));
   spell_marks(body, request, context.arena);
   return {};
 }

@@ -29,8 +29,7 @@ class RequestReader {
       request_.messages.push(arena_, message);
     }
     if (!input_.is_unset()) TRY_VOID(InputReader(context_, request_).read(input_));
-    note_unread(root, kRequestShape, request_, arena_);
-    return {};
+    return check_members(root, kRequestShape, request_, arena_);
   }
 
  private:
@@ -41,7 +40,7 @@ class RequestReader {
   Outcome<void> tool_choice(json::Value value);
   Outcome<void> text(json::Value value);
   Outcome<void> format(json::Value value);
-  void reasoning(json::Value value);
+  Outcome<void> reasoning(json::Value value);
   void include(json::Value value);
   void extra(std::string_view name, json::Value value) {
     if (!value.is_null()) request_.extras.push(arena_, {.name = name, .value = value.raw()});
@@ -61,7 +60,7 @@ Outcome<void> RequestReader::member(std::string_view key, json::Value value) {
   if (key == "tools") return tools(value);
   if (key == "tool_choice") return tool_choice(value);
   if (key == "text") return text(value);
-  if (key == "reasoning") return reasoning(value), Outcome<void>{};
+  if (key == "reasoning") return reasoning(value);
   if (key == "include") return include(value), Outcome<void>{};
   if (key == "instructions") {
     if (!value.is_string()) return invalid(arena_, key, "instructions must be a string");
@@ -208,17 +207,17 @@ Outcome<void> RequestReader::format(json::Value value) {
   return {};
 }
 
-void RequestReader::reasoning(json::Value value) {
+Outcome<void> RequestReader::reasoning(json::Value value) {
   chat::Reasoning& reasoning = request_.reasoning;
   for (const json::Member member : value.members()) {
     if (member.value.is_null()) continue;
     if (member.is("effort")) {
       reasoning.effort = chat::effort_from(member.value.string(arena_));
-      if (reasoning.effort == chat::Effort::none) {
-        reasoning.mode = chat::ReasoningMode::off;
-      } else if (reasoning.effort != chat::Effort::unset) {
-        reasoning.mode = chat::ReasoningMode::on;
+      if (reasoning.effort == chat::Effort::unset) {
+        return invalid(arena_, "reasoning.effort", "expected none, minimal, low, medium, high, xhigh or max");
       }
+      const bool off = reasoning.effort == chat::Effort::none;
+      reasoning.mode = off ? chat::ReasoningMode::off : chat::ReasoningMode::on;
     } else if (member.is("summary") || member.is("generate_summary")) {
       reasoning.summary = member.value.string(arena_);
       if (member.is("generate_summary")) {
@@ -229,6 +228,7 @@ void RequestReader::reasoning(json::Value value) {
       extra(arena_.concat("reasoning.", member.key(arena_)), member.value);
     }
   }
+  return {};
 }
 
 void RequestReader::include(json::Value value) {
