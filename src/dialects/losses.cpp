@@ -207,11 +207,16 @@ Outcome<void> leave_extra(const chat::Extra& extra, std::string_view reason, Wri
   constexpr std::string_view kTextOnly = "This model's API gives text only: it cannot answer in speech or pictures.";
   constexpr std::string_view kCached =
       "What is cached at another provider cannot be sent to this model: send the contents themselves.";
-  constexpr std::array<Refusal, 4> kRefused{{
+  constexpr std::string_view kGuarded =
+      "A guardrail is checked by Bedrock's Converse only: leave it out, or choose a model that is called so.";
+  constexpr std::string_view kPrompt = "A prompt that is stored at Bedrock cannot be used with this model.";
+  constexpr std::array<Refusal, 6> kRefused{{
       {"modalities", kTextOnly},
       {"generationConfig.responseModalities", kTextOnly},
       {"cachedContent", kCached},
       {"cached_content", kCached},
+      {"guardrailConfig", kGuarded},
+      {"promptVariables", kPrompt},
   }};
   const auto* const refusal = std::ranges::find(kRefused, extra.name, &Refusal::name);
   if (refusal != kRefused.end()) {

@@ -475,5 +475,22 @@ TEST(Losses, WarningsNameWhatTheClientSent) {
   for (const std::string& line : missing) ADD_FAILURE() << line;
 }
 
+// Bedrock's answer to what the guardrail forbids, or to the prompt that is stored there, would be another.
+TEST(Losses, WhatOnlyConverseChecksIsRefusedElsewhere) {
+  constexpr std::pair<std::string_view, std::string_view> kMembers[] = {
+      {"guardrailConfig", R"({"guardrailIdentifier":"g","guardrailVersion":"1"})"},
+      {"promptVariables", R"({"v":{"text":"x"}})"}};
+  for (const auto& [name, value] : kMembers) {
+    const std::string body = R"({"messages":[{"role":"user","content":[{"text":"q"}]}],")" + std::string(name) +
+                             "\":" + std::string(value) + "}";
+    for (const Dialect dialect : kCodecDialects) {
+      const Conversion done = convert(Dialect::bedrock, body, generous(dialect));
+      const bool kept = dialect == Dialect::bedrock;
+      EXPECT_EQ(done.error.starts_with(std::string(name) + ":"), !kept) << to_string(dialect) << done.list();
+      EXPECT_EQ(done.body.find(name) != std::string::npos, kept) << done.body;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::dialects

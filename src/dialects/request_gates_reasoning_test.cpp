@@ -81,6 +81,18 @@ TEST(Reasoning, OneBudgetIsOneEffort) {
   }
 }
 
+TEST(Reasoning, AnEffortBeyondTheLargestBudgetIsTold) {
+  chat::Target flash = generous(Dialect::gemini);
+  flash.budget_max = 24'576;
+  for (const std::string_view effort : {"high", "xhigh"}) {
+    const std::string body =
+        R"({"messages":[{"role":"user","content":"q"}],"reasoning_effort":")" + std::string(effort) + "\"}";
+    const Conversion done = convert(Dialect::openai_chat, body, flash);
+    EXPECT_TRUE(has(done, R"("thinkingBudget":24576)")) << done.body;
+    EXPECT_EQ(done.warned("reasoning_effort"), effort == "xhigh") << done.list();
+  }
+}
+
 // Google's models think by default: who asks to see it wants it done.
 TEST(Reasoning, WhoWantsToSeeThoughtsWantsThem) {
   const std::string body = gemini(R"({"includeThoughts":true})");

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "gateway/call/call.h"
+#include "gateway/entrance/auth_key.h"
 #include "gateway/token_service.h"
 #include "providers/sigv4.h"
 
@@ -37,6 +38,29 @@ std::string_view exception_of(providers::SigV4Problem problem) {
   return problem == providers::SigV4Problem::malformed ? "IncompleteSignatureException" : "InvalidSignatureException";
 }
 
+std::unexpected<ClientError> refused(ErrorKind kind, std::string_view message) {
+  return std::unexpected(ClientError{.kind = kind, .message = message});
+}
+
+// A key beside the signature is fine if it is the same.
+Outcome<void> check_other_keys(const http::RequestHead& head, std::string_view access_key_id, base::Arena& arena) {
+  const http::Headers& headers = head.headers;
+  for (const HeaderId id : {HeaderId::x_api_key, HeaderId::api_key, HeaderId::x_goog_api_key}) {
+    if (headers.repeated(id)) return refused(ErrorKind::invalid_request, "the credential header is there twice");
+  }
+  // The signature counts as one more place.
+  const std::string bearer = "Bearer " + std::string(access_key_id);
+  const auto key = find_key({.authorization = bearer,
+                             .x_api_key = headers.value(HeaderId::x_api_key),
+                             .api_key = headers.value(HeaderId::api_key),
+                             .x_goog_api_key = headers.value(HeaderId::x_goog_api_key),
+                             .query = head.query},
+                            arena);
+  if (key) return {};
+  const bool ambiguous = key.error().problem == KeyProblem::ambiguous;
+  return refused(ambiguous ? ErrorKind::invalid_request : ErrorKind::authentication, key.error().message);
+}
+
 }  // namespace
 
 std::unexpected<ClientError> Call::signature_refused(std::string_view exception, std::string_view message) const {
@@ -50,6 +74,7 @@ std::unexpected<ClientError> Call::signature_refused(std::string_view exception,
 Outcome<void> Call::authenticate_signed() {
   const auto claim = providers::parse_sigv4(exchange_.head().headers.value(HeaderId::authorization));
   if (!claim) return signature_refused(exception_of(claim.error().problem), claim.error().message);
+  if (auto alone = check_other_keys(exchange_.head(), claim->access_key_id, arena_); !alone) return alone;
   const control::Snapshot& snapshot = generation_.snapshot();
   principal_ = snapshot.authenticate(claim->access_key_id, wall_seconds());
   if (principal_ == nullptr) {

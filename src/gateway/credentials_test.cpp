@@ -394,6 +394,19 @@ TEST(Credentials, ASignedCallIsVerifiedAndSignedAnew) {
       "aws-secret", world.wall_now()));
 }
 
+TEST(Credentials, AnotherKeyBesideASignatureIsRefused) {
+  CredentialsWorld world;
+  const std::string path = "/model/claude/converse";
+  auto fields = world.signature(path, "{}");
+  fields.emplace_back("x-api-key", "sk-another");
+  const Answer other = world.call(path, "{}", fields);
+  EXPECT_EQ(other.status, 400);
+  EXPECT_THAT(other.body, HasSubstr("different API keys"));
+  EXPECT_TRUE(world.cloud.requests.empty());
+  fields.back().second = std::string(kKey);
+  EXPECT_EQ(world.call(path, "{}", fields).status, 200);
+}
+
 TEST(Credentials, ABearerWillDoAsWell) {
   CredentialsWorld world;
   EXPECT_EQ(world.call("/model/claude/converse", "{}", {{"authorization", "Bearer " + std::string(kKey)}}).status, 200);

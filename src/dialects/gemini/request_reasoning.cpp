@@ -79,6 +79,8 @@ void RequestWriter::write_budget() {
     const int64_t fitted = std::clamp(budget, std::min(least, most), most);
     if (fitted != budget && reasoning.budget_tokens) {
       context_.warnings.changed("reasoning", "the thinking budget was fitted to what this model takes");
+    } else if (budget > most) {
+      context_.warnings.changed("reasoning_effort", "this model knows no such effort: sent its largest budget");
     }
     budget = fitted;
   }
