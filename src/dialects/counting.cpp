@@ -86,10 +86,12 @@ bool refuses_to_count(int status, std::string_view message) {
   const auto says = [message](std::string_view words) { return message.find(words) != std::string_view::npos; };
   // That there is no such model is another matter.
   if (status == kNotFound) return !says("model") && !says("deployment");
-  // Bedrock: "The provided model doesn't support counting tokens."
+  // Bedrock: "The provided model doesn't support counting tokens.", and, of models that it does serve but not count
+  // for, "The provided model identifier is invalid."
   return status == kBadRequest && (message.find("counting tokens") != std::string_view::npos ||
                                    message.find("count tokens") != std::string_view::npos ||
-                                   message.find("CountTokens") != std::string_view::npos);
+                                   message.find("CountTokens") != std::string_view::npos ||
+                                   message.find("model identifier is invalid") != std::string_view::npos);
 }
 
 }  // namespace llmgw::dialects

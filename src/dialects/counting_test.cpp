@@ -109,6 +109,7 @@ TEST(RefusesToCount, ByStatusAndWords) {
       refuses_to_count(404, "models/x is not found for API version v1beta, or is not supported for countTokens"));
   EXPECT_TRUE(refuses_to_count(501, ""));
   EXPECT_TRUE(refuses_to_count(400, "The provided model doesn't support counting tokens."));
+  EXPECT_TRUE(refuses_to_count(400, "The provided model identifier is invalid."));
   EXPECT_FALSE(refuses_to_count(400, "messages: field required"));
   EXPECT_FALSE(refuses_to_count(429, "too many counting tokens"));
   EXPECT_FALSE(refuses_to_count(500, ""));

@@ -1,5 +1,8 @@
 // Amazon Bedrock's runtime (botocore's bedrock-runtime service model of 2023-09-30, state of Aug 2026): Converse and
 // InvokeModel, signed or with a Bedrock API key as bearer.
+#include <algorithm>
+#include <iterator>
+
 #include "providers/vendor.h"
 
 namespace llmgw::providers {
@@ -36,6 +39,16 @@ void prepare(const UpstreamOptions& options, Upstream& upstream, std::vector<Ups
   prepare_aws(options, kService, upstream, faults);
 }
 
+// CountTokens knows foundation models only: "us.anthropic.claude-..." is the id of a profile, by which one is called in
+// several regions.
+std::string_view foundation_model(std::string_view model) {
+  const size_t dot = model.find('.');
+  if (dot == std::string_view::npos || model.find('.', dot + 1) == std::string_view::npos) return model;
+  const std::string_view area = model.substr(0, dot);
+  constexpr std::string_view kAreas[] = {"us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"};
+  return std::ranges::find(kAreas, area) == std::end(kAreas) ? model : model.substr(dot + 1);
+}
+
 // Messages become InvokeModel.
 base::Result<UpstreamTarget> claude_target(const Upstream& upstream, const ClientCall& call, base::Arena& arena) {
   if (resource_path(call.surface, call.path) != "messages") {
@@ -59,7 +72,8 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
   if (call.model.empty()) return base::fail(base::ErrorCode::invalid_argument, "a Bedrock call needs a model");
   TargetWriter writer(arena, target_bytes_max(upstream.prefix.size() + pieces.operation.size() + call.query.size() + 1,
                                               call.model.size()));
-  writer.add(upstream.prefix).add_encoded(call.model).add("/").add(pieces.operation).add_query(call.query);
+  const std::string_view model = pieces.operation == "count-tokens" ? foundation_model(call.model) : call.model;
+  writer.add(upstream.prefix).add_encoded(model).add("/").add(pieces.operation).add_query(call.query);
   return UpstreamTarget{.path_and_query = writer.text(), .body_model = BodyModel::keep, .model = call.model};
 }
 
