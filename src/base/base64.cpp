@@ -87,4 +87,21 @@ std::optional<size_t> base64_decode(std::string_view text, char* out) {
   return static_cast<size_t>(out - start);
 }
 
+bool is_base64(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of("= \t\r\n") + 1);
+  constexpr size_t kGroup = 4;
+  size_t letters = 0;
+  size_t blanks = 0;
+  // Without branches, so that compilers do many bytes at once.
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    const auto letter = static_cast<uint8_t>((byte | 0x20U) - 'a');
+    const auto digit = static_cast<uint8_t>(byte - '0');
+    letters += static_cast<size_t>((letter < 26) | (digit < 10) | (byte == '+') | (byte == '/') | (byte == '-') |
+                                   (byte == '_'));
+    blanks += static_cast<size_t>((byte == ' ') | (byte == '\t') | (byte == '\r') | (byte == '\n'));
+  }
+  return letters + blanks == text.size() && letters % kGroup != 1;
+}
+
 }  // namespace llmgw::base

@@ -27,4 +27,7 @@ std::string base64url_encode(std::string_view bytes);
 // many; nothing for any other character or a length that cannot be.
 std::optional<size_t> base64_decode(std::string_view text, char* out);
 
+// Whether base64_decode() takes the text, in a fraction of its time.
+bool is_base64(std::string_view text);
+
 }  // namespace llmgw::base

@@ -51,6 +51,15 @@ TEST(Base64, RefusesWhatItIsNot) {
   }
 }
 
+TEST(Base64, TellsWhatItIs) {
+  for (const std::string_view text : {"", "Zg==", "Zg", "Zm9v", "Zm 9v\nZg==\n", "_-8", "+/8="}) {
+    EXPECT_TRUE(is_base64(text)) << text;
+  }
+  for (const std::string_view text : {"Z", "Zm9vZ", "Zm9!", "Zg==Zg", "\x01Zm9", "Zm9\xff", "Zm9v,", "[`{@"}) {
+    EXPECT_FALSE(is_base64(text)) << text;
+  }
+}
+
 TEST(Base64, AllLengthsRoundTrip) {
   std::string bytes;
   for (int i = 0; i < 300; ++i) {

@@ -1,6 +1,7 @@
 """Images by URL for providers that take only bytes: the gateway fetches them, within limits."""
 
 import base64
+import gzip
 import threading
 
 import anthropic
@@ -46,6 +47,14 @@ class Site:
             return 200, PIXEL + bytes(BYTES_MAX), {"Content-Type": "image/png"}
         if path == "/slow.png":
             self.over.wait(60)
+        if path == "/packed.png":
+            return 200, gzip.compress(PIXEL), {"Content-Type": "image/png", "Content-Encoding": "gzip"}
+        if path == "/packed_badly.png":
+            return 200, PIXEL, {"Content-Type": "image/png", "Content-Encoding": "gzip"}
+        if path == "/empty.png":
+            return 200, b"", {"Content-Type": "image/png"}
+        if path == "/page.png":
+            return 200, b"<!doctype html><p>no such picture", {"Content-Type": "text/html; charset=utf-8"}
         return 404, b"no such picture"
 
 
@@ -107,7 +116,7 @@ def sent(site, part):
     return posts[-1].json()
 
 
-@pytest.mark.parametrize("path", ["/pixel.png", "/moved.png", "/lying.jpg"])
+@pytest.mark.parametrize("path", ["/pixel.png", "/moved.png", "/lying.jpg", "/packed.png"])
 def test_bytes_arrive(trusting, site, path):
     ask(trusting, "gemini", site.url + path)
     data = sent(site, "generateContent")["contents"][0]["parts"][1]["inlineData"]
@@ -130,7 +139,15 @@ def test_other_clients_too(trusting, site):
     assert base64.b64decode(data["data"]) == PIXEL
 
 
-@pytest.mark.parametrize("path", ["/missing.png", "/large.png", "/circle.png"])
+def test_schemes_are_the_same_in_capitals(trusting, site):
+    ask(trusting, "gemini", site.url.replace("http:", "HTTP:") + "/pixel.png")
+    data = sent(site, "generateContent")["contents"][0]["parts"][1]["inlineData"]
+    assert base64.b64decode(data["data"]) == PIXEL
+
+
+@pytest.mark.parametrize(
+    "path", ["/missing.png", "/large.png", "/circle.png", "/packed_badly.png", "/empty.png", "/page.png"]
+)
 def test_what_cannot_be_had_is_refused(trusting, site, path):
     before = len([request for request in site.requests if request.method == "POST"])
     with pytest.raises(openai.BadRequestError) as error:
@@ -173,7 +190,13 @@ def test_the_urls_of_a_request_are_bounded(trusting, site):
 def test_a_server_that_does_not_answer_is_not_waited_for(trusting, site):
     with pytest.raises(openai.BadRequestError) as error:
         ask(trusting, "gemini", site.url + "/slow.png")
-    assert error.value.code == "invalid_image_url"
+    assert error.value.code == "invalid_image_url" and "within 15 seconds" in str(error.value)
+
+
+def test_bytes_that_are_no_base64_are_refused(trusting):
+    with pytest.raises(openai.BadRequestError, match="base64") as error:
+        ask(trusting, "gemini", "data:image/png;base64,iVBOR!!!")
+    assert error.value.param == "messages[0].content[1]"
 
 
 @pytest.mark.parametrize(

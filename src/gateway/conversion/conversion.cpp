@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "dialects/anthropic/host_body.h"
 #include "dialects/counting.h"
+#include "dialects/media.h"
 #include "json/writer.h"
 
 namespace llmgw::gateway {
@@ -32,6 +33,19 @@ std::string_view sniff_media_type(std::string_view bytes) {
   }
   if (bytes.starts_with("RIFF") && bytes.substr(std::min<size_t>(8, bytes.size())).starts_with("WEBP")) {
     return "image/webp";
+  }
+  return {};
+}
+
+// No provider can read what is no base64, and some say so in words that nobody understands.
+dialects::Outcome<void> check_media(const chat::List<chat::Part>& parts, std::string_view messages) {
+  for (const chat::Part& part : parts) {
+    if (auto checked = check_media(part.content, messages); !checked) return checked;
+    const chat::Media* const media = part.media;
+    if (media == nullptr || media->source != chat::MediaSource::base64 || base::is_base64(media->data)) continue;
+    return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::invalid_request,
+                                             .message = "the bytes of an image or document are not in base64",
+                                             .param = media->path.empty() ? messages : media->path});
   }
   return {};
 }
@@ -168,6 +182,9 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   warnings_.speak_as(request_.spellings);
   read_warnings_ = warnings_.list().size();
   if (!read) return named(read.error());
+  for (const chat::Message& message : request_.messages) {
+    if (auto checked = check_media(message.parts, messages_field()); !checked) return named(checked.error());
+  }
   return read;
 }
 
@@ -212,7 +229,7 @@ std::vector<RemoteMedia> Conversion::remote_media() {
                                                                          : true;
       if (fetched_there || part.media == nullptr || part.media->source != chat::MediaSource::url) continue;
       const std::string_view url = part.media->data;
-      if (!url.starts_with("http://") && !url.starts_with("https://")) continue;
+      if (!dialects::is_web_address(url)) continue;
       const auto [place, is_new] = known.try_emplace(url, found.size());
       if (is_new) found.push_back({.url = url, .parts = {}});
       found[place->second].parts.push(arena_, &part);
@@ -222,9 +239,15 @@ std::vector<RemoteMedia> Conversion::remote_media() {
   return found;
 }
 
-void Conversion::replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type) {
-  const std::string_view encoded = base::base64_encode(bytes, arena_);
+bool Conversion::replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type) {
   const std::string_view sniffed = sniff_media_type(bytes);
+  // A page that says that there is no such picture has status 200 often enough.
+  const bool is_text = sniffed.empty() && media_type.starts_with("text/");
+  if (is_text &&
+      std::ranges::any_of(remote.parts, [](const chat::Part* part) { return part->kind == chat::PartKind::image; })) {
+    return false;
+  }
+  const std::string_view encoded = base::base64_encode(bytes, arena_);
   const std::string_view type = arena_.copy(!sniffed.empty() ? sniffed : media_type);
   for (chat::Part* const part : remote.parts) {
     chat::Media media = *part->media;
@@ -233,6 +256,7 @@ void Conversion::replace_media(const RemoteMedia& remote, std::string_view bytes
     media.media_type = type;
     part->media = arena_.make<chat::Media>(media);
   }
+  return true;
 }
 
 dialects::Outcome<std::string_view> Conversion::write() {

@@ -78,8 +78,8 @@ class Conversion {
   void aim(const dialects::Codec& provider, const chat::Target& target, const providers::BodyEnvelope& envelope);
   // Images and documents given as URLs that the target does not fetch itself, each URL once, in the request's order.
   std::vector<RemoteMedia> remote_media();
-  // Puts the bytes, in base64, in the place of the URL.
-  void replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type);
+  // Puts the bytes, in base64, in the place of the URL. False if they are text where an image was promised.
+  bool replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type);
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
 

@@ -67,10 +67,16 @@ std::string_view too_much_media(size_t bytes_max, base::Arena& arena) {
                     "ones");
 }
 
-std::string_view not_fetched(const base::Error& error, base::Arena& arena) {
-  const std::string_view context(error.context);
-  return arena.copy("the URL of an image or document cannot be fetched: " +
-                    std::string(!context.empty() ? context : base::to_string(error.code)));
+// Why the file behind a URL could not be had.
+std::string_view not_fetched(const base::Error& error, const FetchLimits& limits, base::Arena& arena) {
+  std::string message = "the URL of an image or document cannot be fetched: ";
+  if (error.code == base::ErrorCode::deadline_exceeded) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limits.timeout).count();
+    message += "timeout, it has not been answered within " + std::to_string(seconds) + " seconds";
+  } else {
+    message += error.context[0] != '\0' ? std::string_view(error.context) : base::to_string(error.code);
+  }
+  return arena.copy(message);
 }
 
 }  // namespace
@@ -150,13 +156,16 @@ Task<Outcome<void>> Call::fetch_media() {
     auto media = co_await worker_.fetch_media()(std::string(remote.url), limits, &exchange_.cancellation());
     if (!media) {
       const bool large = media.error().code == base::ErrorCode::too_large;
-      co_return refused_media(
-          remote,
-          large ? too_much_media(settings.fetch_media_max_bytes.bytes, arena_) : not_fetched(media.error(), arena_),
-          "invalid_image_url");
+      co_return refused_media(remote,
+                              large ? too_much_media(settings.fetch_media_max_bytes.bytes, arena_)
+                                    : not_fetched(media.error(), limits, arena_),
+                              "invalid_image_url");
     }
     left -= media->bytes.size() * remote.parts.size();
-    conversion_->replace_media(remote, media->bytes, media->media_type);
+    if (!conversion_->replace_media(remote, media->bytes, media->media_type)) {
+      const base::Error page{base::ErrorCode::invalid_argument, "it leads to a page of text and no image"};
+      co_return refused_media(remote, not_fetched(page, limits, arena_), "invalid_image_url");
+    }
   }
   co_return Outcome<void>{};
 }

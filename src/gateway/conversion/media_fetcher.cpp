@@ -1,5 +1,9 @@
 #include "gateway/conversion/media_fetcher.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/content_coding.h"
 #include "http/pool.h"
 #include "net/dial.h"
 #include "net/public_address.h"
@@ -32,8 +36,11 @@ Result<Url> parse_url(std::string_view text) {
   if (scheme == std::string_view::npos) return fail(ErrorCode::invalid_argument, "the URL has no scheme");
   size_t path = text.find_first_of("/?", scheme + 3);
   if (path == std::string_view::npos) path = text.size();
-  // The operators' parser knows schemes, hosts and ports; it takes no path it does not need.
-  auto endpoint = providers::parse_endpoint(text.substr(0, path));
+  // The operators' parser knows schemes, hosts and ports; it takes no path it does not need. Schemes are the same in
+  // capitals.
+  std::string origin(text.substr(0, path));
+  std::transform(origin.begin(), origin.begin() + static_cast<ptrdiff_t>(scheme), origin.begin(), base::to_lower);
+  auto endpoint = providers::parse_endpoint(origin);
   if (!endpoint || !endpoint->unix_path.empty()) {
     return fail(ErrorCode::invalid_argument, "the URL must be http:// or https:// with a host");
   }
@@ -91,6 +98,7 @@ Task<Result<std::string>> MediaFetcher::fetch_once(const std::string& text, cons
   CO_TRY(exchange, co_await pool.acquire(true, wait));
   http::Headers headers;
   headers.append("accept", "*/*");
+  headers.append("accept-encoding", "identity");
   headers.append("user-agent", "llm-gateway");
   const http::RequestStart request{.method = "GET",
                                    .target = url.target,
@@ -112,14 +120,24 @@ Task<Result<std::string>> MediaFetcher::fetch_once(const std::string& text, cons
   }
   const std::string_view type = head->headers.value(HeaderId::content_type);
   media.media_type = type.substr(0, type.find_first_of("; "));
-  for (;;) {
+  // Some servers compress whatever they are asked for.
+  CO_TRY(decoder, http::ContentDecoder::create(head->headers.value(HeaderId::content_encoding), limits.bytes_max));
+  for (bool done = false; !done;) {
     CO_TRY(bytes, co_await exchange->read_body(wait));
     if (media.bytes.size() + bytes.data.size() > limits.bytes_max) {
       co_return fail(ErrorCode::too_large, "the file behind the URL is too large");
     }
-    media.bytes.append(bytes.data.data(), bytes.data.size());
-    if (bytes.done) co_return std::string();
+    const std::string_view data(bytes.data.data(), bytes.data.size());
+    if (decoder == nullptr) {
+      media.bytes += data;
+    } else {
+      CO_TRY_VOID(decoder->feed(data, media.bytes));
+    }
+    done = bytes.done;
   }
+  if (decoder != nullptr && !decoder->finished()) co_return fail(ErrorCode::protocol, "the file is badly compressed");
+  if (media.bytes.empty()) co_return fail(ErrorCode::invalid_argument, "the file behind the URL is empty");
+  co_return std::string();
 }
 
 Task<Result<FetchedMedia>> MediaFetcher::fetch(std::string url, FetchLimits limits, net::Cancellation* cancellation) {
