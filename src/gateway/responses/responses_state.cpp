@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/text.h"
 #include "dialects/models_list.h"
@@ -34,6 +35,18 @@ std::vector<store::Item> to_store(std::vector<StateItem> items) {
 }
 
 constexpr std::string_view kLost = R"({"error":{"message":"The gateway that made this response has ended."}})";
+
+// What an answer that stops short has said can be gone on from; what has not been said, or was taken back, cannot.
+bool can_be_continued(std::string_view status) {
+  return status != "queued" && status != "in_progress" && status != "cancelled" && status != "failed";
+}
+
+ClientError not_to_be_continued(std::string_view id, std::string_view status, base::Arena& arena) {
+  return {.kind = ErrorKind::invalid_request,
+          .message = arena.copy("Previous response with id '" + std::string(id) +
+                                "' cannot be continued: its status is '" + std::string(status) + "'."),
+          .param = "previous_response_id"};
+}
 
 // The steps of a path, unescaped: "conversations", "conv_1", "items".
 constexpr size_t kStepsMax = 4;
@@ -281,6 +294,13 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
   if (continues) {
     const bool response = !asked.previous_response_id.empty();
     const std::string id = response ? asked.previous_response_id : asked.conversation_id;
+    if (response) {
+      const auto last = co_await call(
+          [owner = owner(), id, time](store::Responses& responses) { return responses.get(owner, id, time); });
+      if (last && !can_be_continued(last->status)) {
+        co_return std::unexpected(not_to_be_continued(id, last->status, context_.arena));
+      }
+    }
     using Found = base::Result<store::ResponseContext>;
     auto found = co_await call([owner = owner(), id, response, time](store::Responses& responses) -> Found {
       if (response) return responses.context_of_response(owner, id, time);
@@ -351,6 +371,16 @@ net::Task<Outcome<void>> ResponsesState::keep(StateTurn turn, std::string_view r
                                .input = to_store(std::move(turn.input)),
                                .output = to_store(bodies_.output_items(response)),
                                .events = std::move(events)};
+  if (!asked.store) {
+    // The turn is the conversation's; the response is nobody's to fetch.
+    std::vector<store::Item> items = std::move(record.input);
+    std::ranges::move(record.output, std::back_inserter(items));
+    const auto added =
+        co_await call([owner = owner(), id = asked.conversation_id, items = std::move(items), time = now()](
+                          store::Responses& responses) { return responses.add_items(owner, id, items, time); });
+    if (!added) co_return failed(added.error(), state::missing_conversation(asked.conversation_id, context_.arena));
+    co_return Outcome<void>{};
+  }
   const auto root = json::parse_tree(context_.parser, response, context_.arena);
   if (!root) co_return refusal(ErrorKind::internal, "a response that is to be kept is not JSON");
   record.id = (*root)["id"].string(context_.arena);

@@ -165,6 +165,29 @@ TEST_F(ResponsesStateFor, WhatIsNotToBeStoredIsNot) {
   EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found"));
 }
 
+TEST_F(ResponsesStateFor, ATurnOfAConversationIsKeptWithoutItsResponse) {
+  const std::string id = field(ask(Operation::conversations, "POST", "conversations", {}, "{}"), "id");
+  keep(R"({"model":"m","input":"hi","store":false,"conversation":")" + id + "\"}", kResponse);
+  EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found"));
+  const auto turn = begin(R"({"input":"more","conversation":")" + id + "\"}");
+  ASSERT_TRUE(turn);
+  EXPECT_THAT(turn->body, HasSubstr(R"("text":"hi")"));
+  EXPECT_THAT(turn->body, HasSubstr(R"("text":"yo")"));
+}
+
+TEST_F(ResponsesStateFor, NobodyGoesOnFromWhatIsNotOver) {
+  constexpr std::string_view kAsked = R"({"model":"m","input":"hi","background":true})";
+  keep(kAsked, R"({"id":"resp_p","object":"response","created_at":9999999999,"status":"in_progress","output":[]})");
+  for (const std::string_view status : {"in_progress", "cancelled"}) {
+    const auto next = begin(R"({"input":"more","previous_response_id":"resp_p"})");
+    ASSERT_FALSE(next);
+    EXPECT_EQ(next.error().kind, chat::ErrorKind::invalid_request);
+    EXPECT_EQ(next.error().param, "previous_response_id");
+    EXPECT_THAT(next.error().message, HasSubstr("its status is '" + std::string(status)));
+    ask(Operation::responses_cancel, "POST", "responses/resp_p/cancel");
+  }
+}
+
 TEST_F(ResponsesStateFor, ConversationsFromBeginningToEnd) {
   const auto conversations = [this](std::string_view method, const std::string& tail, std::string_view body = {}) {
     return ask(Operation::conversations, method, tail, {}, body);
