@@ -145,6 +145,11 @@ std::string_view vendor_name(const Upstream& upstream) {
   return identify(upstream, ChatApi::chat, {}).name;
 }
 
+bool has_own_quirks(const Upstream& upstream) {
+  if (upstream.provider->kind != ProviderKind::openai) return false;
+  return (openai_vendor(upstream).bit & (kOpenAi | kAzure | kGeneric)) == 0;
+}
+
 bool is_vendor_name(std::string_view name) {
   return find_vendor(name) != nullptr;
 }

@@ -19,6 +19,8 @@ chat::Target target_for(const Upstream& upstream, ChatApi api, std::string_view 
 
 // The name under which the table knows the connection's vendor: as configured, else by provider, else by host.
 std::string_view vendor_name(const Upstream& upstream);
+// Whether its server is a vendor's own copy of OpenAI's API, of which is known what it refuses.
+bool has_own_quirks(const Upstream& upstream);
 // Whether a configuration may name it.
 bool is_vendor_name(std::string_view name);
 

@@ -1,0 +1,57 @@
+"""Bodies of OpenAI's clients that go to vendors' copies of its API: as they came, but for what a vendor refuses."""
+
+import openai
+import pytest
+
+from harness import canned
+
+KEY = "canary-client-key-of-vendors"
+ANSWER = {
+    "id": "c1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
+FUNCTION = {"name": "f", "arguments": "{}"}
+MESSAGES = [
+    {"role": "user", "content": "q"},
+    {"role": "assistant", "tool_calls": [{"id": "toolu_01", "type": "function", "function": FUNCTION}]},
+    {"role": "tool", "tool_call_id": "toolu_01", "content": "1"},
+]
+
+
+@pytest.fixture(scope="module")
+def vendors(tmp_path_factory):
+    site = canned.Canned(lambda request: (200, ANSWER))
+    connections = [
+        {"name": name, "provider": "openai", "endpoint": site.url, "api_key": "canary-upstream"} | vendor
+        for name, vendor in {"mistral": {"vendor": "mistral"}, "openai": {}}.items()
+    ]
+    models = [{"name": name, "connection": name, "remote": "m"} for name in ("mistral", "openai")]
+    with canned.gateway(tmp_path_factory.mktemp("vendors"), KEY, connections, models) as gateway:
+        yield gateway, site
+    site.stop()
+
+
+def ask(vendors, model):
+    gateway, site = vendors
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
+        sdk.chat.completions.create(model=model, messages=MESSAGES, max_completion_tokens=7, temperature=0.5)
+    return site.last("completions").json()
+
+
+def test_a_vendor_gets_its_own_name_of_max_tokens_and_its_own_ids(vendors):
+    sent = ask(vendors, "mistral")
+    assert sent["max_tokens"] == 7 and "max_completion_tokens" not in sent
+    call = sent["messages"][1]["tool_calls"][0]
+    assert len(call["id"]) == 9 and call["id"].isalnum()
+    assert call["function"] == FUNCTION
+    assert sent["messages"][2]["tool_call_id"] == call["id"]
+    assert sent["model"] == "m" and sent["temperature"] == 0.5
+
+
+def test_openai_gets_what_the_client_said(vendors):
+    sent = ask(vendors, "openai")
+    assert sent == {"model": "m", "messages": MESSAGES, "max_completion_tokens": 7, "temperature": 0.5}
