@@ -90,6 +90,22 @@ def test_a_budget_that_is_another_here_is_told(site):
     assert post(site, "/user/new", {"user_id": "for-good", "max_budget": 5}).json()["ignored"] == [told]
 
 
+def test_special_models_and_limits(site):
+    team = post(site, "/team/new", {"team_id": "one-model", "team_alias": "One model", "models": ["gpt-4o"]}).json()
+    assert team["team_alias"] == "one-model"
+    assert team["ignored"] == ["team_alias: a team has one name here, which is its team_id"]
+    made = post(site, "/key/generate", {"team_id": "one-model", "models": ["all-team-models"]}).json()
+    assert made["models"] == [] and made["ignored"] == []
+    is_good(site, made["key"], "gpt-4o")
+    assert site.call(made["key"], "gpt-4o-mini").status == 404, "the team's models, and no others"
+    every = post(site, "/key/generate", {"models": ["all-proxy-models"]}).json()
+    is_good(site, every["key"], "gpt-4o-mini")
+    # No limit here, nothing at all there: neither is what was meant.
+    for limit in ("tpm_limit", "rpm_limit", "max_parallel_requests"):
+        refused = post(site, "/key/generate", {limit: 0})
+        assert refused.status == 400 and f"{limit}: 0 lets no call through" in refused.body.decode()
+
+
 def test_teams_and_users(site):
     team = post(site, "/team/new", {"team_alias": "search", "models": ["gpt-4o"], "max_budget": 100}).json()
     assert team["team_id"] == "search" and team["team_alias"] == "search" and team["max_budget"] == 100

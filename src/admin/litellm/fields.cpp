@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
+#include <optional>
 #include <span>
 
 #include "admin/api/object_view.h"
@@ -15,7 +16,7 @@ namespace {
 
 namespace bj = boost::json;
 
-enum class Form : uint8_t { same, dollars, period, duration };
+enum class Form : uint8_t { same, rate, dollars, period, duration };
 
 struct FieldPair {
   std::string_view theirs;
@@ -25,9 +26,9 @@ struct FieldPair {
 
 constexpr FieldPair kLimits[] = {{"max_budget", "budget", Form::dollars},
                                  {"budget_duration", "budget_period", Form::period},
-                                 {"tpm_limit", "tpm"},
-                                 {"rpm_limit", "rpm"},
-                                 {"max_parallel_requests", "concurrency"},
+                                 {"tpm_limit", "tpm", Form::rate},
+                                 {"rpm_limit", "rpm", Form::rate},
+                                 {"max_parallel_requests", "concurrency", Form::rate},
                                  {"models", "models"}};
 constexpr FieldPair kKey[] = {{"key_alias", "name"}, {"key", "key"},   {"team_id", "team"},
                               {"user_id", "user"},   {"tags", "tags"}, {"duration", "expires", Form::duration},
@@ -53,11 +54,34 @@ std::string_view view(const bj::value& value) {
                            : std::string_view();
 }
 
+// Names of models that mean something else there.
+constexpr std::string_view kAllModels[] = {"all-team-models", "all-proxy-models"};
+constexpr std::string_view kNoModels = "no-default-models";
+
+// No list, and one of no models, means all of them there: nothing.
+std::optional<bj::value> models_of(bj::value value) {
+  if (!value.is_array()) return value;
+  bj::array& models = value.get_array();
+  const bool all = std::ranges::any_of(
+      models, [](const bj::value& each) { return std::ranges::find(kAllModels, view(each)) != std::end(kAllModels); });
+  if (models.empty() || all) return std::nullopt;
+  models.erase(std::remove_if(models.begin(), models.end(), [](const auto& each) { return view(each) == kNoModels; }),
+               models.end());
+  return value;
+}
+
 // Their value as ours.
 std::expected<bj::value, std::string> to_ours(const FieldPair& pair, const bj::value& value, int64_t now_ms) {
   const std::string field(pair.theirs);
+  const bool is_zero = (value.is_int64() && value.get_int64() == 0) || (value.is_double() && value.get_double() == 0);
+  if (pair.form == Form::rate && is_zero) {
+    return std::unexpected(field +
+                           ": 0 lets no call through in LiteLLM, and is no limit here; leave it out, or block "
+                           "the key, or give it max_budget 0");
+  }
   switch (pair.form) {
-    case Form::same: return value;
+    case Form::same:
+    case Form::rate: return value;
     case Form::dollars:
       if (!value.is_number()) return std::unexpected(field + ": expected a number of US dollars");
       return bj::value(fmt::format("{:.9f}", value.to_number<double>()));
@@ -119,10 +143,10 @@ std::expected<TakenFields, std::string> take_fields(LitellmKind kind, std::strin
       if (pair.form == Form::period && !period->differs.empty()) {
         differences.push_back(fmt::format("{}: {} is {}", pair.theirs, period->theirs, period->differs));
       }
-      // No models means all of them there.
-      const bool all = pair.ours == "models" && value->is_array() && value->get_array().empty();
-      if (!all) fields[bjs(pair.ours)] = std::move(*value);
-      if (all && keep_null) fields[bjs(pair.ours)] = nullptr;
+      std::optional<bj::value> ours = std::move(*value);
+      if (pair.ours == "models") ours = models_of(std::move(*ours));
+      if (ours) fields[bjs(pair.ours)] = std::move(*ours);
+      if (!ours && keep_null) fields[bjs(pair.ours)] = nullptr;
       from.erase(found);
     }
   }

@@ -335,6 +335,8 @@ ApiAnswer Shapes::new_team() {
   auto from = body();
   if (!from) return from.error();
   // Their id is what others call the team by; without one, its alias is.
+  const bool renamed =
+      from->contains("team_id") && from->contains("team_alias") && from->at("team_alias") != from->at("team_id");
   if (!from->contains("team_id")) {
     // A copy: to add a member moves the others.
     const bj::value* const alias = from->if_contains("team_alias");
@@ -342,8 +344,9 @@ ApiAnswer Shapes::new_team() {
     from->emplace("team_id", std::move(id));
   }
   from->erase("team_alias");
-  const auto taken = take(LitellmKind::team, *from);
+  auto taken = take(LitellmKind::team, *from);
   if (!taken) return taken.error();
+  if (renamed) taken->ignored.emplace_back("team_alias: a team has one name here, which is its team_id");
   const auto made = read(call(Method::post, "teams", bj::serialize(taken->fields)));
   if (!made) return made.error();
   bj::object out = describe(LitellmKind::team, *made);
@@ -449,7 +452,7 @@ ApiAnswer handle_litellm(const ApiContext& context, const ApiRequest& request) {
   const auto* const route = std::ranges::find(kRoutes, std::string_view(request.path), &Route::path);
   if (route == std::end(kRoutes)) return api_error(404, "not_found", "there is nothing here");
   if (route->method != request.method) {
-    return api_error(405, "invalid_request", "here is only " + std::string(http::to_string(route->method)));
+    return method_not_allowed(http::to_string(route->method));
   }
   return (Shapes(context, request).*route->answer)();
 }

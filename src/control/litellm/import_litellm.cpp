@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cinttypes>
-#include <cmath>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "control/litellm/litellm_names.h"
+#include "control/litellm/litellm_text.h"
 #include "control/settings.h"
 #include "providers/families.h"
 
@@ -19,31 +17,6 @@ namespace llmgw::control {
 namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;  // key and TOML text, in the order of writing
-
-std::string scalar(const YAML::Node& node) {
-  return node.IsScalar() ? node.Scalar() : std::string();
-}
-
-// "os.environ/NAME" is our "env:NAME".
-std::string value_text(const YAML::Node& node) {
-  constexpr std::string_view kEnvironment = "os.environ/";
-  std::string text = scalar(node);
-  if (text.starts_with(kEnvironment)) text = "env:" + text.substr(kEnvironment.size());
-  return text;
-}
-
-// Dollars for a million tokens, exact to a nano-dollar. Empty: it is no price.
-std::string price_text(const YAML::Node& node) {
-  double dollars = 0;
-  constexpr double kDollarsMax = 1e6;  // for a token: nobody's
-  if (!YAML::convert<double>::decode(node, dollars) || !(dollars >= 0) || dollars > kDollarsMax) return {};
-  const auto nanos = static_cast<uint64_t>(std::llround(dollars * 1e15));
-  std::array<char, 48> text;
-  std::snprintf(text.data(), text.size(), "%" PRIu64 ".%09" PRIu64, nanos / 1'000'000'000, nanos % 1'000'000'000);
-  std::string shown(text.data());
-  while (shown.ends_with('0') && !shown.ends_with(".00")) shown.pop_back();
-  return shown;
-}
 
 // What happens to calls of one model.
 struct Fallbacks {
@@ -58,7 +31,8 @@ class Importer {
 
  private:
   void add_model(const YAML::Node& entry, size_t index);
-  std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place);
+  std::string connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place,
+                             const std::string& named_region);
   std::optional<std::pair<std::string, std::string>> split_model(const std::string& model) const;
   void complete_bedrock(Fields& fields, const YAML::Node& parameters, const std::string& place);
   void complete_vertex(Fields& fields, const YAML::Node& parameters, const std::string& place);
@@ -67,6 +41,7 @@ class Importer {
   void add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
                  const std::string& model);
   void add_aliases();
+  void price_alias(const std::string& alias, const Fields& model, const std::string& group, const std::string& place);
   void add_routes();
   void add_fallbacks(const std::string& path, const YAML::Node& list, std::string_view on);
   bool read_setting(const std::string& section, const std::string& name, const YAML::Node& value);
@@ -92,7 +67,7 @@ class Importer {
   };
   std::vector<Deployment> deployments_;
   std::string connection_text_;
-  std::map<std::string, std::string> prices_;  // by what they are for: the table
+  std::map<std::string, Fields> prices_;  // by what they are for
   std::map<std::string, std::string> aliases_;
   std::vector<std::pair<std::string, Fallbacks>> fallbacks_;  // by model
   Fields route_;                                              // of all models
@@ -126,8 +101,8 @@ std::optional<std::pair<std::string, std::string>> Importer::split_model(const s
   return std::nullopt;
 }
 
-std::string Importer::connection_for(std::string_view provider, const YAML::Node& parameters,
-                                     const std::string& place) {
+std::string Importer::connection_for(std::string_view provider, const YAML::Node& parameters, const std::string& place,
+                                     const std::string& named_region) {
   Fields fields = {{"provider", quote(provider)}};
   for (const ParameterName& parameter : kConnectionParameters) {
     const YAML::Node node = parameters[std::string(parameter.theirs)];
@@ -139,6 +114,7 @@ std::string Importer::connection_for(std::string_view provider, const YAML::Node
     }
     if (!text.empty()) fields.emplace_back(parameter.ours, quote(text));
   }
+  if (!named_region.empty() && !parameters["aws_region_name"]) fields.emplace_back("region", quote(named_region));
   if (provider == "bedrock") complete_bedrock(fields, parameters, place);
   if (provider == "vertex") complete_vertex(fields, parameters, place);
   for (const char* const limit : {"timeout", "stream_timeout"}) {
@@ -257,8 +233,9 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
     return leave_out(place, "needs model_name and litellm_params.model");
   }
   const std::string model = scalar(parameters["model"]);
-  const auto split = split_model(model);
+  auto split = split_model(model);
   if (!split) return leave_out(place + " (" + name + ")", "there is no provider here for '" + model + "'");
+  const std::string region = split->first == "bedrock" ? trim_bedrock(split->second) : std::string();
   const bool pattern = name.find('*') != std::string::npos;
   if (pattern && split->second != name && split->second != "*") {
     return leave_out(place + " (" + name + ")", "a pattern's calls go on by the client's own name, not as " + model);
@@ -266,7 +243,7 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
   if (pattern && split->second == "*" && name != "*") {
     return leave_out(place + " (" + name + ")", "the prefix would be part of the name that is sent on");
   }
-  const std::string connection = connection_for(split->first, parameters, place);
+  const std::string connection = connection_for(split->first, parameters, place, region);
   Fields fields = {{"name", quote(name)}, {"connection", quote(connection)}};
   if (!pattern) add_price(entry, place + " (" + name + ")", connection, split->first == "azure" ? name : split->second);
   if (!pattern) fields.emplace_back(split->first == "azure" ? "deployment" : "remote", quote(split->second));
@@ -318,8 +295,8 @@ void Importer::add_price(const YAML::Node& entry, const std::string& place, cons
   if (!has("input") || !has("output")) {
     return leave_out(place + ": its price", "needs input_cost_per_token and output_cost_per_token");
   }
-  const auto [at, added] = prices_.emplace(what, table("prices", fields));
-  if (!added && at->second != table("prices", fields)) leave_out(place + ": its price", "there is another for " + what);
+  const auto [at, added] = prices_.emplace(what, fields);
+  if (!added && at->second != fields) leave_out(place + ": its price", "there is another for " + what);
 }
 
 // What is known of settings beside the models. True: it is in the configuration, or said why not.
@@ -407,8 +384,30 @@ void Importer::add_routes() {
     fields.insert(fields.end(), route_.begin(), route_.end());
     out_.toml += table("routes", fields);
   }
-  for (const auto& [what, price] : prices_) out_.toml += price;
+  for (const auto& [what, price] : prices_) out_.toml += table("prices", price);
   if (!timeout_.empty()) out_.toml += "[upstream]\ntotal_timeout = " + quote(timeout_) + "\n\n";
+}
+
+// On Azure a price goes by the model's name, which is another now.
+void Importer::price_alias(const std::string& alias, const Fields& model, const std::string& group,
+                           const std::string& place) {
+  const auto field = [&](std::string_view key) {
+    const auto found = std::ranges::find(model, key, &Fields::value_type::first);
+    return found == model.end() ? std::string() : found->second;
+  };
+  if (field("deployment").empty()) return;
+  const std::string connection = field("connection");
+  const auto is_it = [&](const auto& price) {
+    return price.second[0].second == connection && price.second[1].second == quote(group);
+  };
+  const auto found = std::ranges::find_if(prices_, is_it);
+  if (found == prices_.end()) {
+    return leave_out(place, "on Azure prices go by the model's name: calls of " + alias + " cost what is known of " +
+                                alias + ", not what " + group + " costs, unless [[prices]] say so");
+  }
+  Fields price = found->second;
+  price[1].second = quote(alias);
+  prices_.emplace(found->first + "\n" + alias, std::move(price));
 }
 
 // The same models under another name.
@@ -429,6 +428,7 @@ void Importer::add_aliases() {
       Fields copy = fields;
       copy.front().second = quote(alias);
       limited = limited || std::ranges::any_of(copy, [](const auto& field) { return is_limit(field.first); });
+      price_alias(alias, copy, group, place);
       models_.emplace_back(alias, std::move(copy));
       any = true;
     }

@@ -149,6 +149,47 @@ model_list:
   EXPECT_THAT(by_role->left_out, Contains(HasSubstr("add access_key_id and secret_access_key")));
 }
 
+// What LiteLLM writes before a model's name is its own: Bedrock knows no such model.
+TEST(ImportLitellm, BedrockModelsAreCalledAsBedrockDoes) {
+  const auto remote = [](const std::string& model, const std::string& more = "") {
+    const auto imported = import_litellm("model_list: [{model_name: m, litellm_params: {model: \"" + model +
+                                         "\", api_key: b" + more + "}}]");
+    const auto config = TestWorld{.variables = {}, .files = {}}.load(imported->toml);
+    EXPECT_TRUE(config) << imported->toml;
+    return config->models[0].remote + " " + config->connections[0].region;
+  };
+  EXPECT_EQ(remote("bedrock/invoke/anthropic.claude-v2:1"), "anthropic.claude-v2:1 us-west-2");
+  EXPECT_EQ(remote("bedrock/converse/us.amazon.nova-pro-v1:0"), "us.amazon.nova-pro-v1:0 us-west-2");
+  EXPECT_EQ(remote("bedrock_converse/us.amazon.nova-pro-v1:0"), "us.amazon.nova-pro-v1:0 us-west-2");
+  EXPECT_EQ(remote("bedrock/eu-west-3/anthropic.claude-v2"), "anthropic.claude-v2 eu-west-3");
+  EXPECT_EQ(remote("bedrock/us-gov-west-1/invoke/a.b"), "a.b us-gov-west-1");
+  EXPECT_EQ(remote("bedrock/us-east-1/1-month-commitment/a.b"), "a.b us-east-1");
+  EXPECT_EQ(remote("bedrock/eu-west-3/a.b", ", aws_region_name: eu-west-1"), "a.b eu-west-1") << "what is said wins";
+  EXPECT_EQ(remote("bedrock/llama/arn:aws:bedrock:us-east-1:1:imported-model/x"),
+            "arn:aws:bedrock:us-east-1:1:imported-model/x us-west-2");
+}
+
+// Prices of Azure's go by the model's name: an alias has another.
+TEST(ImportLitellm, AnAliasCostsWhatItStandsFor) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: gpt-4o
+    litellm_params: {model: azure/our-deployment, api_base: "https://a.example", api_key: x12345678,
+      input_cost_per_token: 0.0000025, output_cost_per_token: 0.00001}
+  - model_name: mini
+    litellm_params: {model: azure/other-deployment, api_base: "https://a.example", api_key: x12345678}
+router_settings: {model_group_alias: {gpt-4: gpt-4o, small: mini}}
+)yaml");
+  const auto config = TestWorld{.variables = {}, .files = {}}.load(imported->toml);
+  ASSERT_TRUE(config) << imported->toml;
+  ASSERT_EQ(config->prices.size(), 2u);
+  EXPECT_EQ(config->prices[0].model, "gpt-4o");
+  EXPECT_EQ(config->prices[1].model, "gpt-4");
+  EXPECT_EQ(config->prices[1].input, config->prices[0].input);
+  EXPECT_EQ(config->prices[1].provider, config->prices[0].provider);
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_group_alias.small: on Azure prices go by")));
+}
+
 TEST(ImportLitellm, VertexWithoutCredentialsIsToldWhatItNeeds) {
   const auto imported = import_litellm(R"yaml(
 model_list:

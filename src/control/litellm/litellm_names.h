@@ -17,12 +17,17 @@ inline constexpr ProviderName kProviders[] = {{"vertex_ai", "vertex"},
                                               {"gemini", "google"},
                                               {"hosted_vllm", "vllm"},
                                               {"ollama_chat", "ollama"},
+                                              {"bedrock_converse", "bedrock"},
                                               {"together_ai", "together"},
                                               {"fireworks_ai", "fireworks"},
                                               {"azure_ai", "openai-compatible"},
                                               {"cohere_chat", "cohere"},
                                               {"text-completion-openai", "openai"},
                                               {"custom_openai", "openai-compatible"}};
+
+// What may stand before a model of Bedrock's, besides a region: by which API it is called, and how it is paid for.
+inline constexpr std::string_view kBedrockPrefixes[] = {"converse",     "converse_like",      "invoke",
+                                                        "async_invoke", "1-month-commitment", "6-month-commitment"};
 
 // A model without a prefix: whose it is by its name.
 struct KnownModel {

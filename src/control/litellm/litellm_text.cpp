@@ -1,0 +1,65 @@
+#include "control/litellm/litellm_text.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+
+#include "base/text.h"
+#include "control/litellm/litellm_names.h"
+
+namespace llmgw::control {
+namespace {
+
+bool is_aws_region(std::string_view text) {
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return text.size() > 4 && is_letter(text[0]) && is_letter(text[1]) && text[2] == '-' &&
+         text[text.size() - 2] == '-' && base::is_digit(text.back());
+}
+
+}  // namespace
+
+std::string scalar(const YAML::Node& node) {
+  return node.IsScalar() ? node.Scalar() : std::string();
+}
+
+std::string value_text(const YAML::Node& node) {
+  constexpr std::string_view kEnvironment = "os.environ/";
+  std::string text = scalar(node);
+  if (text.starts_with(kEnvironment)) text = "env:" + text.substr(kEnvironment.size());
+  return text;
+}
+
+std::string price_text(const YAML::Node& node) {
+  double dollars = 0;
+  constexpr double kDollarsMax = 1e6;  // for a token: nobody's
+  if (!YAML::convert<double>::decode(node, dollars) || !(dollars >= 0) || dollars > kDollarsMax) return {};
+  const auto nanos = static_cast<uint64_t>(std::llround(dollars * 1e15));
+  std::array<char, 48> text;
+  std::snprintf(text.data(), text.size(), "%" PRIu64 ".%09" PRIu64, nanos / 1'000'000'000, nanos % 1'000'000'000);
+  std::string shown(text.data());
+  while (shown.ends_with('0') && !shown.ends_with(".00")) shown.pop_back();
+  return shown;
+}
+
+std::string trim_bedrock(std::string& model) {
+  std::string region;
+  for (size_t slash; (slash = model.find('/')) != std::string::npos && !model.starts_with("arn:");) {
+    const std::string first = model.substr(0, slash);
+    const bool prefix = std::ranges::find(kBedrockPrefixes, first) != std::end(kBedrockPrefixes);
+    const bool family = std::string_view(model).substr(slash + 1).starts_with("arn:");
+    if (is_aws_region(first)) {
+      region = first;
+    } else if (!prefix && !family) {
+      break;
+    }
+    model.erase(0, slash + 1);
+  }
+  return region;
+}
+
+}  // namespace llmgw::control

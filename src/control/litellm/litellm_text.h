@@ -1,0 +1,23 @@
+// Values of LiteLLM's configuration as ours has them. Internal to the folder. Pure; any thread.
+#pragma once
+
+#include <string>
+
+namespace YAML {
+class Node;
+}
+
+namespace llmgw::control {
+
+// Empty: it is no scalar.
+std::string scalar(const YAML::Node& node);
+// The same, where "os.environ/NAME" is our "env:NAME".
+std::string value_text(const YAML::Node& node);
+// Dollars for a million tokens out of dollars for one, exact to a nano-dollar. Empty: it is no price.
+std::string price_text(const YAML::Node& node);
+
+// Takes LiteLLM's own off the front of the name of a model of Bedrock's: "us-west-2/converse/...". The region, where it
+// names one. What stands before an ARN says of what family the model is, and goes, too.
+std::string trim_bedrock(std::string& model);
+
+}  // namespace llmgw::control
