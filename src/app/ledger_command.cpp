@@ -92,12 +92,16 @@ int run_report(const LedgerArguments& arguments) {
   if (!zone) return complain(zone.error(), kExitUsage);
   const auto span = span_of(arguments, zone->get());
   if (!span) return complain(span.error(), kExitUsage);
+  control::ReportQuery query{.by = *columns, .zone = *zone};
+  for (const auto& [text, bound] :
+       {std::pair(&arguments.from, &query.from_quarter), std::pair(&arguments.to, &query.to_quarter)}) {
+    if (text->empty()) continue;
+    const auto quarter = control::parse_quarter(*text, zone->get());
+    if (!quarter) return complain(quarter.error(), kExitUsage);
+    *bound = *quarter;
+  }
   auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
-  control::ReportQuery query{.by = *columns,
-                             .from_quarter = span->from / control::kQuarterSeconds,
-                             .to_quarter = span->to / control::kQuarterSeconds,
-                             .zone = *zone};
   for (size_t i = 0; i < arguments.only.size(); ++i) {
     if (!arguments.only[i].empty()) query.where.emplace_back(static_cast<ReportColumn>(i), arguments.only[i]);
   }
@@ -179,7 +183,7 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
       "\nExamples:\n  llm-gateway ledger report --by team,model --from 2027-01-01 --to 2027-02-01\n"
       "  llm-gateway ledger report --by day,key --format csv > january.csv\n"
       "  llm-gateway ledger report --by tag,day --team search --tz Europe/Berlin\n"
-      "Times are rounded down to a quarter of an hour.");
+      "Times are those at which a quarter of an hour begins: sums know no others.");
   CLI::App* records = add("export", "Every record that is kept, oldest first", &run_export);
   add_span(records);
   expect_one_of(records->add_option("--format,-f", arguments->format, "csv is the default; json: an object a line"),

@@ -84,9 +84,9 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
   for (const auto& [name, bound] : {std::pair("from", &report.from_quarter), std::pair("to", &report.to_quarter)}) {
     const std::string text = query.text(name);
     if (text.empty()) continue;
-    const auto time = control::parse_moment(text, report.zone.get());
-    if (!time) return api_error(400, "invalid_request", std::string(name) + ": " + time.error());
-    *bound = *time / control::kQuarterSeconds;
+    const auto quarter = control::parse_quarter(text, report.zone.get());
+    if (!quarter) return api_error(400, "invalid_request", std::string(name) + ": " + quarter.error());
+    *bound = *quarter;
   }
   for (const Filter& filter : kFilters) {
     const std::string text = query.text(filter.parameter);

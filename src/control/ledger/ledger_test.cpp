@@ -338,6 +338,15 @@ TEST_F(LedgerTest, DaysAreThoseOfATimeZone) {
   EXPECT_FALSE(parse_moment("tomorrow", nullptr));
 }
 
+// A span that begins or ends inside a quarter would have calls that it should not, or lack some.
+TEST(LedgerTimes, ReportsAreOfWholeQuarters) {
+  EXPECT_EQ(parse_quarter("2027-01-16T00:15:00Z", nullptr), 20'834 * 96 + 1);
+  EXPECT_EQ(parse_quarter("2027-01-16", (*parse_zone("Europe/Berlin")).get()), 20'834 * 96 - 4);
+  EXPECT_THAT(parse_quarter("2027-01-16T23:59:59Z", nullptr).error(),
+              testing::HasSubstr("write 2027-01-16T23:45:00Z or 2027-01-17T00:00:00Z"));
+  EXPECT_THAT(parse_quarter("tomorrow", nullptr).error(), testing::HasSubstr("is no time"));
+}
+
 // However they end, calls of a model that a pattern serves stand in one line; names that nobody knows in the pattern's.
 TEST_F(LedgerTest, CallsOfAPatternAreSummedByTheirModel) {
   auto ledger = start();

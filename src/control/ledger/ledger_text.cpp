@@ -219,6 +219,17 @@ std::expected<int64_t, std::string> parse_moment(std::string_view text, const ba
   return zone != nullptr && text.size() == kDateBytes ? zone->utc_of(time->seconds) : time->seconds;
 }
 
+std::expected<int64_t, std::string> parse_quarter(std::string_view text, const base::TimeZone* zone) {
+  const auto time = parse_moment(text, zone);
+  if (!time) return std::unexpected(time.error());
+  const int64_t quarter = *time / kQuarterSeconds;
+  const int64_t begins = quarter * kQuarterSeconds;
+  if (*time == begins) return quarter;
+  return std::unexpected("sums are kept for quarters of an hour; instead of " + std::string(text) + " write " +
+                         format_timestamp({begins}) + " or " + format_timestamp({begins + kQuarterSeconds}) +
+                         ", or add up what `llm-gateway ledger export` has of that time");
+}
+
 std::expected<std::shared_ptr<const base::TimeZone>, std::string> parse_zone(std::string_view name) {
   if (name.empty() || name == "UTC") return std::shared_ptr<const base::TimeZone>();
   auto zone = base::TimeZone::load(name);

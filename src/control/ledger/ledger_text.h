@@ -33,6 +33,9 @@ base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore
 std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text);
 // Seconds since 1970 of "2027-01-31T12:00:00Z", or of the midnight that begins "2027-01-31" in the zone; null: UTC.
 std::expected<int64_t, std::string> parse_moment(std::string_view text, const base::TimeZone* zone);
+// The quarter of an hour that begins at such a moment. The error: the moment is inside one, of which the sums do not
+// know more; it names those around it.
+std::expected<int64_t, std::string> parse_quarter(std::string_view text, const base::TimeZone* zone);
 // The zone of that name, null for UTC and none.
 std::expected<std::shared_ptr<const base::TimeZone>, std::string> parse_zone(std::string_view name);
 void write_report(const std::vector<ReportColumn>& by, const std::vector<ReportRow>& rows, LedgerFormat format,
