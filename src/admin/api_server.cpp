@@ -209,10 +209,10 @@ net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::share
   wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
   const bool posts = call.method == http::Method::post;
   if (call.path.ends_with("/logout")) {
-    if (!posts) co_return api_error(405, "invalid_request", "here is only POST");
+    if (!posts) co_return method_not_allowed("POST");
     co_return co_await sign_out(loop, wait, context, call.address, now_ms);
   }
-  if (call.method != http::Method::get) co_return api_error(405, "invalid_request", "here is only GET");
+  if (call.method != http::Method::get) co_return method_not_allowed("GET");
   if (call.path.ends_with("/login")) co_return co_await oidc_.start(loop, wait, context, call.query);
   std::string refused;
   auto answer = co_await oidc_.finish(loop, wait, context, call.query, refused);
@@ -256,7 +256,7 @@ std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapsho
     }
     return answer_engines(*registry, engine, now);
   }
-  if (call.method != http::Method::get) return api_error(405, "invalid_request", "here is only GET");
+  if (call.method != http::Method::get) return method_not_allowed("GET");
   return answer_health(snapshot, *routing, now);
 }
 

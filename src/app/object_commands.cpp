@@ -355,6 +355,9 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
   remove->add_flag("--cascade", arguments->cascade, "And everything that cannot be without it");
   if (kind.section == control::SectionId::assignment) {
     remove->add_flag("--open", arguments->open, "Its key may call every model if this was the last; else none");
+  } else if (kind.section == control::SectionId::key) {
+    remove->add_flag("--open", arguments->open,
+                     "The configuration file's key of that name may call every model, if its assignments go with this");
   }
   if (kind.has_key()) add_key_commands(*noun, kind, run);
   if (kind.section != control::SectionId::connection) return;

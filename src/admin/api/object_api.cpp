@@ -57,6 +57,18 @@ ApiAnswer already_there(const ObjectKind& kind, const std::string& name) {
                        ", or llm-gateway " + std::string(kind.command) + " update '" + name + "'");
 }
 
+// RFC 9110, section 13.1.1: "*", or a list of entity tags. A weak one (W/"...") matches nothing here, and the tags of
+// objects have no comma.
+bool matches(std::string_view if_match, std::string_view etag) {
+  for (std::string_view left = if_match; !left.empty();) {
+    const size_t end = std::min(left.find(','), left.size());
+    const std::string_view tag = base::trim(left.substr(0, end));
+    if (tag == etag || tag == "*") return true;
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return false;
+}
+
 class Handler {
  public:
   Handler(const ApiContext& context, const ApiRequest& request) : context_(context), request_(request) {}
@@ -77,7 +89,6 @@ class Handler {
   ApiAnswer do_to(const ObjectKind& kind, const std::string& id_or_name, std::string_view what);
   ApiAnswer finish(const ObjectKind& kind, Draft draft, std::string_view action, uint16_t status);
   ApiAnswer not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const;
-  ApiAnswer method_not_allowed(std::string_view allowed) const;
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
   std::optional<ApiAnswer> misasked(Parameters known) const;
   bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
@@ -157,13 +168,8 @@ std::optional<ApiAnswer> Handler::beyond_team(const RemovalPlan& plan) const {
   return std::nullopt;
 }
 
-ApiAnswer Handler::method_not_allowed(std::string_view allowed) const {
-  return api_error(405, "invalid_request", "here is only " + std::string(allowed));
-}
-
 std::optional<ApiAnswer> Handler::precondition(const store::Object& object) const {
-  if (request_.if_match.empty() || request_.if_match == "*" || request_.if_match == etag_of(object))
-    return std::nullopt;
+  if (request_.if_match.empty() || matches(request_.if_match, etag_of(object))) return std::nullopt;
   return api_error(412, "conflict",
                    "somebody changed it meanwhile: its ETag is " + etag_of(object) + " now; read it again");
 }
@@ -264,6 +270,10 @@ ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
 ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {
   if (auto failed = precondition(object)) return *failed;
   auto draft = draft_update(context_, request_, kind, object);
+  const std::string name = draft ? draft->change.object.name : object.name;
+  if (name != object.name) {
+    if (auto checked = check_rename(context_, request_, object, name); !checked) return checked.error();
+  }
   return draft ? finish(kind, std::move(*draft), "update", 200) : draft.error();
 }
 
@@ -342,7 +352,7 @@ ApiAnswer Handler::on_collection(const ObjectKind& kind) {
     if (auto wrong = misasked(kOfLists)) return *wrong;
     return list(kind);
   }
-  if (request_.method != Method::post) return method_not_allowed("GET and POST");
+  if (request_.method != Method::post) return method_not_allowed("GET, POST");
   if (auto denied = refused(Action::write, kind.name)) return *denied;
   if (auto wrong = misasked({})) return *wrong;
   return create(kind);
@@ -380,7 +390,7 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
     case Method::get: return show(kind, *object);
     case Method::patch: return update(kind, *object);
     case Method::delete_: return remove(kind, *object);
-    default: return method_not_allowed("GET, PATCH and DELETE");
+    default: return method_not_allowed("GET, PATCH, DELETE");
   }
 }
 
@@ -447,6 +457,12 @@ ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view mes
   const bj::object error{{"message", bj::string_view(message.data(), message.size())},
                          {"type", bj::string_view(type.data(), type.size())}};
   return {.status = status, .body = bj::serialize(bj::object{{"error", error}})};
+}
+
+ApiAnswer method_not_allowed(std::string_view methods, std::string_view more) {
+  ApiAnswer answer = api_error(405, "invalid_request", "here is only " + std::string(methods) + std::string(more));
+  answer.headers.emplace_back("allow", methods);
+  return answer;
 }
 
 std::unexpected<ApiAnswer> invalid_request(std::string_view message) {

@@ -70,6 +70,9 @@ struct ApiContext {
 // An error as every endpoint here shows it: {"error": {"message", "type"}}.
 ApiAnswer api_error(uint16_t status, std::string_view type, std::string_view message);
 
+// 405: of this path only these methods are known ("GET, POST"). `more`: behind their list in the message.
+ApiAnswer method_not_allowed(std::string_view methods, std::string_view more = {});
+
 // The request cannot be taken as it is; `message` says what was expected.
 std::unexpected<ApiAnswer> invalid_request(std::string_view message);
 

@@ -1,76 +1,36 @@
 #include "admin/api/object_api.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <boost/json.hpp>
 #include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 
+#include "admin/api/object_api_test_support.h"
 #include "admin/api/openapi.h"
 #include "base/rng.h"
-#include "control/config_loader.h"
-#include "control/objects/store_access.h"
-#include "control/reload.h"
-#include "store/sql/test_databases.h"
 
 namespace llmgw::admin {
 namespace {
+
+namespace bj = boost::json;
+
+bj::object json(const ApiAnswer& answer) {
+  return bj::parse(answer.body).as_object();
+}
+
+std::string text(const bj::object& object, const char* member) {
+  return std::string(object.at(member).as_string());
+}
 
 namespace bj = boost::json;
 using control::SectionId;
 using http::Method;
 using testing::HasSubstr;
 
-class ObjectApiTest : public store::BothDatabases {
- protected:
-  ObjectApiTest()
-      : environment_(control::real_environment("/etc/llm-gateway/test.toml")),
-        file_(*control::load_config("[server]\nlisten = \"127.0.0.1:0\"\n", environment_)),
-        store_(*store::ObjectStore::open(std::move(*database_.open()))) {
-    const base::Secret master(std::string(store::Vault::kKeyBytes, 'm'));
-    vault_ = std::make_shared<const store::Vault>(*store::Vault::create({&master, 1}));
-    EXPECT_TRUE(control::prepare_store(store_, *vault_, 1));
-    secrets_ = *control::open_secrets(vault_, store_.load_all()->objects);
-  }
-
-  ApiAnswer call(Method method, const std::string& path, const std::string& body = "") {
-    const size_t mark = path.find('?');
-    return handle_objects({store_, file_, secrets_, environment_},
-                          {.method = method,
-                           .path = std::string(kApiRoot) + path.substr(0, mark),
-                           .query = mark == std::string::npos ? "" : path.substr(mark + 1),
-                           .body = body,
-                           .if_match = "",
-                           .actor = {.name = "test", .role = AdminRole::owner},
-                           .now_ms = ++now_ms_});
-  }
-  static bj::object json(const ApiAnswer& answer) { return bj::parse(answer.body).as_object(); }
-  static std::string text(const bj::object& object, const char* member) {
-    return std::string(object.at(member).as_string());
-  }
-  std::shared_ptr<const control::Snapshot> snapshot() {
-    const control::StoredObjects stored{.revision = 1, .objects = store_.load_all()->objects, .secrets = secrets_};
-    auto merged = control::merge_snapshot(file_, &stored, environment_, {.version = 1, .hash_key = {1, 2}});
-    EXPECT_TRUE(merged);
-    for (const control::ObjectNote& note : merged->notes) EXPECT_TRUE(note.doubt) << note.problem;
-    return merged->snapshot;
-  }
-
-  control::Environment environment_;
-  control::Config file_;
-  store::ObjectStore store_;
-  std::shared_ptr<const store::Vault> vault_;
-  control::ObjectSecrets secrets_;
-  int64_t now_ms_ = 1'763'740'000'000;
-};
 INSTANTIATE_TEST_SUITE_P(Databases, ObjectApiTest,
                          testing::Values(store::SqlSession::Kind::sqlite, store::SqlSession::Kind::postgres),
                          store::database_name);
-
-constexpr const char* kConnection = R"({"name":"c","provider":"openai","api_key":"canary-credential"})";
 
 TEST_P(ObjectApiTest, SealsOpensAndHides) {
   const auto made = json(call(Method::post, "connections", kConnection));
@@ -168,118 +128,6 @@ TEST_P(ObjectApiTest, PricesAreCalledByWhatTheyAreFor) {
   EXPECT_EQ(tiers->at(10).audio_input, 5'000'000'000);
 }
 
-TEST_P(ObjectApiTest, RemovalsAskFirst) {
-  call(Method::post, "connections", kConnection);
-  call(Method::post, "models", R"({"name":"m","connection":"c"})");
-  call(Method::post, "keys", R"({"name":"k"})");
-  call(Method::post, "assignments", R"({"key":"k","model":"m","alias":"a"})");
-  EXPECT_EQ(call(Method::delete_, "connections/c").status, 409);
-  EXPECT_EQ(call(Method::delete_, "keys/k").status, 200) << "assignments are part of their key";
-  EXPECT_EQ(json(call(Method::get, "assignments")).at("data").as_array().size(), 0u);
-  const auto removed = json(call(Method::delete_, "connections/c?cascade=true"));
-  EXPECT_EQ(removed.at("removed").as_array().size(), 2u);
-  EXPECT_TRUE(snapshot()->models.empty());
-}
-
-TEST_P(ObjectApiTest, AUserOfOtherTeamsOnlyLeavesTheOneThatGoes) {
-  for (const char* body : {R"({"name":"o"})", R"({"name":"other"})"}) {
-    ASSERT_EQ(call(Method::post, "organizations", body).status, 201);
-  }
-  for (const char* body : {R"({"name":"a","organization":"o"})", R"({"name":"b","organization":"o"})",
-                           R"({"name":"c","organization":"other"})"}) {
-    ASSERT_EQ(call(Method::post, "teams", body).status, 201);
-  }
-  for (const char* body : {R"({"name":"both","teams":["a","c"]})", R"({"name":"inside","teams":["a","b"]})",
-                           R"({"name":"all","teams":["a","b","c"]})", R"({"name":"one","teams":["b"]})"}) {
-    ASSERT_EQ(call(Method::post, "users", body).status, 201);
-  }
-  for (const char* body :
-       {R"({"name":"both-a","user":"both","team":"a"})", R"({"name":"both-c","user":"both","team":"c"})",
-        R"({"name":"all-none","user":"all"})", R"({"name":"inside-b","user":"inside","team":"b"})"}) {
-    ASSERT_EQ(call(Method::post, "keys", body).status, 201);
-  }
-  const auto asked = call(Method::delete_, "teams/a");
-  EXPECT_EQ(asked.status, 409);
-  EXPECT_THAT(asked.body, HasSubstr("a user who is in other teams only leaves"));
-  const auto removed = json(call(Method::delete_, "organizations/o?cascade=true"));
-  EXPECT_EQ(removed.at("users_left"), bj::value(bj::array({"both", "all"})));
-  for (const char* gone : {"teams/a", "teams/b", "users/inside", "users/one", "keys/both-a", "keys/inside-b"}) {
-    EXPECT_EQ(call(Method::get, gone).status, 404) << gone;
-  }
-  const auto team = text(json(call(Method::get, "teams/c")), "id");
-  for (const char* stays : {"users/both", "users/all"}) {
-    EXPECT_EQ(json(call(Method::get, stays)).at("teams"), bj::value(bj::array({bj::value(team)}))) << stays;
-  }
-  for (const char* stays : {"keys/both-c", "keys/all-none"}) EXPECT_EQ(call(Method::get, stays).status, 200) << stays;
-  EXPECT_EQ(json(call(Method::delete_, "teams/c?cascade=true")).at("removed").as_array().size(), 5u)
-      << "the last team takes its users and their keys";
-}
-
-TEST_P(ObjectApiTest, RemovalsNameWhatGoesByAModelsName) {
-  call(Method::post, "connections", kConnection);
-  for (const char* name : {"m", "n"}) {
-    call(Method::post, "models", R"({"connection":"c","name":")" + std::string(name) + R"("})");
-  }
-  call(Method::post, "keys", R"({"name":"k"})");
-  ASSERT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"m","alias":"a"})").status, 201);
-  ASSERT_EQ(call(Method::post, "routes", R"({"models":["m"]})").status, 201);
-  ASSERT_EQ(call(Method::post, "routes", R"({"models":["n"],"fallbacks":["m"]})").status, 201);
-  const auto refused = call(Method::delete_, "models/m");
-  EXPECT_EQ(refused.status, 409);
-  EXPECT_THAT(refused.body, testing::AllOf(HasSubstr("the assignment 'a' (asg_"), HasSubstr("the route 'm' (route_"),
-                                           HasSubstr("the route 'n' (route_"), HasSubstr("--cascade")));
-  EXPECT_EQ(call(Method::delete_, "connections/c").status, 409);
-  const auto removed = json(call(Method::delete_, "models/m?cascade=true"));
-  EXPECT_EQ(removed.at("removed").as_array().size(), 3u);
-  EXPECT_EQ(removed.at("closed_keys"), bj::value(bj::array{"k"}));
-  EXPECT_EQ(removed.at("routes_left"), bj::value(bj::array{"n"}));
-}
-
-TEST_P(ObjectApiTest, AModelThatAnotherConnectionServesMayGo) {
-  call(Method::post, "connections", kConnection);
-  call(Method::post, "connections", R"({"name":"d","provider":"openai","api_key":"x"})");
-  call(Method::post, "models", R"({"name":"m","connection":"c"})");
-  call(Method::post, "models", R"({"name":"m*","connection":"d"})");
-  call(Method::post, "keys", R"({"name":"k"})");
-  ASSERT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"m"})").status, 201);
-  EXPECT_EQ(call(Method::delete_, "models/m").status, 200);
-  const auto refused = call(Method::delete_, "models/m%2A");
-  EXPECT_EQ(refused.status, 409) << refused.body;
-  EXPECT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"mm"})").status, 201) << "served by the pattern";
-}
-
-// One without assignments may call every model, so the last of them leaves a key that may call none.
-TEST_P(ObjectApiTest, AKeyIsClosedWhenItsLastAssignmentGoes) {
-  call(Method::post, "connections", kConnection);
-  call(Method::post, "models", R"({"name":"m","connection":"c"})");
-  const auto key = text(json(call(Method::post, "keys", R"({"name":"k"})")), "key");
-  const auto may_call = [&](std::string_view model) {
-    const auto now = snapshot();
-    return now->resolve(*now->authenticate(key), model).has_value();
-  };
-  const auto assign = [&](const char* alias) {
-    return text(
-        json(call(Method::post, "assignments", R"({"key":"k","model":"m","alias":")" + std::string(alias) + R"("})")),
-        "id");
-  };
-  EXPECT_TRUE(may_call("m"));
-  const auto first = assign("a");
-  const auto second = assign("b");
-  EXPECT_FALSE(json(call(Method::delete_, "assignments/" + first)).contains("closed_keys"));
-  EXPECT_EQ(json(call(Method::delete_, "assignments/" + second)).at("closed_keys"), bj::value(bj::array{"k"}));
-  EXPECT_FALSE(may_call("m"));
-  const auto third = assign("c");
-  EXPECT_TRUE(may_call("c"));
-  EXPECT_EQ(call(Method::patch, "keys/k", R"({"models":null})").status, 200);
-  EXPECT_FALSE(may_call("m"));
-  EXPECT_FALSE(json(call(Method::delete_, "assignments/" + third + "?open=true")).contains("closed_keys"));
-  EXPECT_TRUE(may_call("m")) << "as it was asked for";
-  call(Method::post, "keys", R"({"name":"other"})");
-  const auto fourth = assign("d");
-  EXPECT_THAT(call(Method::patch, "assignments/" + fourth, R"({"key":"other"})").body,
-              HasSubstr("an assignment stays with its key"));
-}
-
 TEST_P(ObjectApiTest, NamesTheNearestObject) {
   call(Method::post, "connections", kConnection);
   call(Method::post, "models", R"({"name":"gpt-4o","connection":"c"})");
@@ -324,6 +172,55 @@ TEST_P(ObjectApiTest, RenamingKeepsReferences) {
   EXPECT_EQ(snapshot()->models.at(0).connection, 0u);
   EXPECT_EQ(call(Method::post, "connections", kConnection).status, 201) << "the old name is free again";
   EXPECT_EQ(call(Method::patch, "connections/" + id, R"({"name":"c"})").status, 409);
+}
+
+// A key ends when it was said to, never because another was made.
+TEST_P(ObjectApiTest, ARotationEndsNoKeyBeforeItsTime) {
+  call(Method::post, "keys", R"({"name":"k"})");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})").status, 200) << i;
+  const auto refused = call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("--overlap 0s"));
+  EXPECT_EQ(json(call(Method::get, "keys/k")).at("previous_keys").as_array().size(), 4u);
+  EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"0s"})").status, 200) << "they all end";
+  EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})").status, 200);
+}
+
+TEST_P(ObjectApiTest, AListIsAList) {
+  EXPECT_THAT(call(Method::post, "keys", R"({"name":"k","models":"m"})").body, HasSubstr(R"(such as [\"m\"])"));
+  EXPECT_EQ(call(Method::post, "keys", R"({"name":"k","tags":["x"]})").status, 201);
+  EXPECT_EQ(call(Method::patch, "keys/k", R"({"tags":"x"})").status, 400);
+  EXPECT_EQ(call(Method::patch, "keys/k", R"({"tags":null})").status, 200);
+}
+
+TEST_P(ObjectApiTest, SaysWhichMethodsThereAre) {
+  call(Method::post, "keys", R"({"name":"k"})");
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(call(Method::delete_, "keys").headers, (Fields{{"allow", "GET, POST"}}));
+  EXPECT_EQ(call(Method::post, "keys/k").headers, (Fields{{"allow", "GET, PATCH, DELETE"}}));
+  EXPECT_EQ(call(Method::get, "keys/k/rotate").headers, (Fields{{"allow", "POST"}}));
+  EXPECT_EQ(call(Method::post, "spend").headers, (Fields{{"allow", "GET"}}));
+}
+
+TEST_P(ObjectApiTest, AnyOfTheTagsInIfMatch) {
+  call(Method::post, "keys", R"({"name":"k"})");
+  const auto status = [&](const std::string& if_match) {
+    if_match_ = if_match;
+    return call(Method::patch, "keys/k", "{}").status;
+  };
+  EXPECT_EQ(status(R"("x", "1")"), 200);
+  EXPECT_EQ(status(R"("x" ,"2")"), 200);
+  EXPECT_EQ(status("*"), 200);
+  EXPECT_EQ(status(R"(W/"4")"), 412) << "weak";
+  EXPECT_EQ(status(R"("1", "x")"), 412);
+}
+
+TEST_P(ObjectApiTest, SpendKnowsQuartersOfAnHour) {
+  const auto refused = call(Method::get, "spend?from=2027-01-31T21:00:00Z&to=2027-01-31T21:07:00Z");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body, testing::AllOf(HasSubstr("to: sums are kept for quarters"),
+                                           HasSubstr("2027-01-31T21:00:00Z or 2027-01-31T21:15:00Z")));
+  EXPECT_EQ(call(Method::get, "spend?from=2027-01-31T21:00:00Z&to=2027-01-31T21:15:00Z").status, 200);
 }
 
 // What a plain list of rules says of who may call what.

@@ -22,7 +22,7 @@ using control::Setting;
 
 constexpr size_t kKeyBytesMin = 8;  // as settings.cpp has it for [[keys]]
 constexpr size_t kKeyBytesMax = 512;
-constexpr size_t kKeysAtOnceMax = 5;  // a key rotated more often within its overlap drops the oldest
+constexpr size_t kKeysAtOnceMax = 5;  // another rotation within their overlap is refused
 constexpr base::Duration kOverlapDefault = std::chrono::hours(24);
 constexpr base::Duration kOverlapMax = std::chrono::hours(24 * 365);
 constexpr size_t kReferencesMax = 64;  // teams of a user; everything else has three at most
@@ -40,6 +40,13 @@ int64_t seconds_now(const ApiRequest& request) {
   return request.now_ms / 1000;
 }
 
+ApiAnswer too_many_keys() {
+  return api_error(409, "conflict",
+                   std::to_string(kKeysAtOnceMax) +
+                       " keys are good already, and one of them would end at once; wait until one is over, or rotate "
+                       "with overlap \"0s\" (--overlap 0s), which ends all of them");
+}
+
 class ObjectEditor {
  public:
   ObjectEditor(const ApiContext& context, const ApiRequest& request, const control::ObjectKind& kind)
@@ -54,6 +61,7 @@ class ObjectEditor {
   using Checked = std::expected<void, ApiAnswer>;
   Checked refuse_reserved(const bj::object& fields) const;
   Checked refuse_read_only(const store::Object& before, const bj::object& patch) const;
+  Checked refuse_bare_items(const bj::object& fields) const;
   Checked refuse_past(const bj::object& fields, const bj::object& before) const;
   Checked take_key(bj::object& document, Draft& draft);
   Checked seal(bj::object& document, std::string_view id) const;
@@ -102,6 +110,18 @@ ObjectEditor::Checked ObjectEditor::refuse_source(const std::string& field, std:
   }
   if (text.starts_with("${")) {
     return invalid_request(field + ": ${...} is read in the configuration file only; send the value itself");
+  }
+  return {};
+}
+
+// A file may have "x" for ["x"]; here a list is what the OpenAPI document says.
+ObjectEditor::Checked ObjectEditor::refuse_bare_items(const bj::object& fields) const {
+  for (const Setting& setting : control::section_table(kind_.section).settings) {
+    if (setting.type != control::SettingType::list) continue;
+    const bj::value* const value = fields.if_contains(bjs(setting.key));
+    if (value == nullptr || value->is_array() || value->is_null()) continue;
+    const std::string item = value->is_string() ? bj::serialize(*value) : "\"...\"";
+    return invalid_request(std::string(setting.key) + ": expected a list of texts, such as [" + item + "]");
   }
   return {};
 }
@@ -272,6 +292,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
 std::expected<Draft, ApiAnswer> ObjectEditor::create(bj::object fields) {
   if (auto fine = refuse_reserved(fields); !fine) return std::unexpected(std::move(fine).error());
   if (auto fine = refuse_past(fields, {}); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = refuse_bare_items(fields); !fine) return std::unexpected(std::move(fine).error());
   Draft draft;
   draft.change.action = store::ObjectChange::Action::insert;
   draft.change.object.id = store::make_object_id(kind_.id_prefix, request_.now_ms);
@@ -281,6 +302,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::create(bj::object fields) {
 std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before, const bj::object& patch) {
   if (auto fine = refuse_reserved(patch); !fine) return std::unexpected(std::move(fine).error());
   if (auto fine = refuse_read_only(before, patch); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = refuse_bare_items(patch); !fine) return std::unexpected(std::move(fine).error());
   boost::system::error_code error;
   const bj::value old = bj::parse(before.document, error);
   bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
@@ -335,11 +357,12 @@ std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before
   if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
   bj::array& keys = document["$keys"].get_array();
   for (const bj::value& each : before_keys) {
-    if (!each.is_object() || until <= seconds_now(request_) || keys.size() == kKeysAtOnceMax) break;
+    if (!each.is_object() || until <= seconds_now(request_)) break;
     bj::object entry = each.get_object();
     const bj::value* const ends = entry.if_contains("until");
     const bool is_over = ends != nullptr && ends->is_int64() && ends->get_int64() <= seconds_now(request_);
     if (is_over) continue;
+    if (keys.size() == kKeysAtOnceMax) return std::unexpected(too_many_keys());
     // The newest of an older version has no hint of its own.
     if (ends == nullptr && !entry.contains("hint") && hint != nullptr) entry["hint"] = *hint;
     if (ends == nullptr || !ends->is_int64() || ends->get_int64() > until) entry["until"] = until;

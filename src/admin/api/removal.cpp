@@ -21,6 +21,7 @@ using Done = std::expected<void, ApiAnswer>;
 
 // Of one removal with all that depends on it; more is a mistake, or wants smaller steps.
 constexpr size_t kCascadeMax = 10'000;
+constexpr std::string_view kOrOpen = ", or ask for ?open=true (--open)";
 constexpr size_t kNamedMax = 10;  // of what still refers to it, in the message
 
 bj::object document_of(const Object& object) {
@@ -68,6 +69,19 @@ class Planner {
     return std::move(plan_);
   }
 
+  // What goes by the object's name when it is called `name` from now on, and does not follow.
+  Done check_rename(const Object& object, const std::string& name) {
+    if (object.kind == "key") return check_hidden_key(object.id, "");
+    if (object.kind != "model") return {};
+    going_.insert(object.id);
+    gone_models_.push_back(object.name);
+    if (auto done = collect_by_name({name}); !done) return done;
+    if (in_the_way_.empty()) return {};
+    return std::unexpected(api_error(409, "referenced",
+                                     called(object) + " is called by that name by " + those_in_the_way() +
+                                         "; add a model of the new name, let them name that, and remove this one"));
+  }
+
  private:
   bool goes(std::string_view id) const { return going_.contains(std::string(id)); }
   Done each_of(std::string_view kind, const std::function<Done(const Object&)>& visit);
@@ -76,11 +90,14 @@ class Planner {
   Done trim_users();
   Done collect(const Object& object);
   Done take(const Object& object);
-  Done collect_by_name();
+  Done collect_by_name(std::vector<std::string> left = {});
   Done collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left);
   Done close_keys();
   Done close_key(const std::string& id_or_name);
+  Done check_hidden_key(const std::string& id, std::string_view otherwise);
+  Done check_key_of_file(const std::string& name, std::string_view otherwise) const;
   std::expected<bool, ApiAnswer> has_other_assignment(const std::string& key);
+  std::string those_in_the_way() const;
   ApiAnswer refusal(const Object& object) const;
 
   const ApiContext& context_;
@@ -178,10 +195,9 @@ Done Planner::take(const Object& object) {
   return {};
 }
 
-// Assignments and routes may go by a model's name, which others may serve as well.
-Done Planner::collect_by_name() {
+// Assignments and routes may go by a model's name, which others may serve as well: those in `left`, and all that stay.
+Done Planner::collect_by_name(std::vector<std::string> left) {
   if (gone_models_.empty()) return {};
-  std::vector<std::string> left;
   for (const auto& model : context_.file.models) left.push_back(model.name);
   auto listed = each_of("model", [&](const Object& model) -> Done {
     if (!goes(model.id)) left.push_back(model.name);
@@ -201,7 +217,10 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
       return model == name || routing::matches(model, name) || routing::matches(name, model);
     });
   };
-  const auto lost = [&](const std::string& name) { return is_in(gone, name) && !is_in(left, name); };
+  // An id is no name, whatever the patterns: it goes with its own model.
+  const auto lost = [&, &kind = *control::find_kind("model")](const std::string& name) {
+    return !control::is_object_id(kind, name) && is_in(gone, name) && !is_in(left, name);
+  };
   auto assignments = each_of("assignment", [&](const Object& each) -> Done {
     if (goes(each.id) || !lost(text_of(document_of(each), "model"))) return {};
     in_the_way_.push_back(each);
@@ -245,7 +264,11 @@ std::expected<bool, ApiAnswer> Planner::has_other_assignment(const std::string& 
 Done Planner::close_keys() {
   if (open_) return {};
   for (const std::string& key : keys_) {
-    if (key.empty() || goes(key)) continue;
+    if (key.empty()) continue;
+    if (goes(key)) {
+      if (auto checked = check_hidden_key(key, kOrOpen); !checked) return checked;
+      continue;
+    }
     const auto other = has_other_assignment(key);
     if (!other) return std::unexpected(other.error());
     if (*other) continue;
@@ -254,18 +277,38 @@ Done Planner::close_keys() {
   return {};
 }
 
+// What is assigned to a key of the store that one of the file hides is the file's key's: without it that one is open.
+Done Planner::check_hidden_key(const std::string& id, std::string_view otherwise) {
+  const auto key = context_.store.get(id);
+  if (!key) return std::unexpected(store_failed(key.error()));
+  if (!*key) return {};
+  const auto referrers = context_.store.referrers(id);
+  if (!referrers) return std::unexpected(store_failed(referrers.error()));
+  if (std::ranges::find(*referrers, "assignment", &Object::kind) == referrers->end()) return {};
+  const auto other = has_other_assignment((*key)->name);
+  if (!other) return std::unexpected(other.error());
+  return *other ? Done{} : check_key_of_file((*key)->name, otherwise);
+}
+
+Done Planner::check_key_of_file(const std::string& name, std::string_view otherwise) const {
+  const auto& assignments = context_.file.assignments;
+  if (std::ranges::find(assignments, name, &control::AssignmentConfig::key) != assignments.end()) return {};
+  const auto of_file = std::ranges::find(context_.file.keys, name, &control::KeyConfig::name);
+  if (of_file == context_.file.keys.end() || of_file->models) return {};
+  return std::unexpected(
+      api_error(409, "referenced",
+                "with it the key '" + name +
+                    "' of the configuration file would lose its last assignment, and could then call "
+                    "every model; write models = [] there first" +
+                    std::string(otherwise)));
+}
+
 Done Planner::close_key(const std::string& id_or_name) {
   auto key = find_object(context_, *control::find_kind("key"), id_or_name);
   const std::string name = key ? key->name : id_or_name;
-  if (std::ranges::any_of(context_.file.assignments, [&](const auto& each) { return each.key == name; })) return {};
-  if (!key) {
-    const auto of_file = std::ranges::find(context_.file.keys, name, &control::KeyConfig::name);
-    if (of_file == context_.file.keys.end() || of_file->models) return {};
-    return std::unexpected(api_error(409, "referenced",
-                                     "it is the last assignment of the key '" + name +
-                                         "' of the configuration file, which could then call every model; write "
-                                         "models = [] there first, or ask for ?open=true (--open)"));
-  }
+  if (auto checked = check_key_of_file(name, kOrOpen); !checked) return checked;
+  const auto is_it = [&](const auto& each) { return each.key == name; };
+  if (!key || std::ranges::any_of(context_.file.assignments, is_it)) return {};
   bj::object document = document_of(*key);
   if (document.contains("models")) return {};
   document["models"] = bj::array();
@@ -279,14 +322,19 @@ Done Planner::close_key(const std::string& id_or_name) {
   return {};
 }
 
-ApiAnswer Planner::refusal(const Object& object) const {
-  std::string text = called(object) + " is still needed by ";
+std::string Planner::those_in_the_way() const {
+  std::string text;
   for (size_t i = 0; i < std::min(in_the_way_.size(), kNamedMax); ++i) {
     text += (i == 0 ? "" : ", ") + called(in_the_way_[i]);
   }
   if (in_the_way_.size() > kNamedMax) text += " and " + std::to_string(in_the_way_.size() - kNamedMax) + " more";
+  return text;
+}
+
+ApiAnswer Planner::refusal(const Object& object) const {
   return api_error(409, "referenced",
-                   text + "; remove them first, or ask for ?cascade=true (--cascade), which removes them too" +
+                   called(object) + " is still needed by " + those_in_the_way() +
+                       "; remove them first, or ask for ?cascade=true (--cascade), which removes them too" +
                        (leaving_.empty() ? "" : "; a user who is in other teams only leaves"));
 }
 
@@ -295,6 +343,11 @@ ApiAnswer Planner::refusal(const Object& object) const {
 std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, const ApiRequest& request,
                                                    const store::Object& object) {
   return Planner(context, request).plan(object);
+}
+
+std::expected<void, ApiAnswer> check_rename(const ApiContext& context, const ApiRequest& request,
+                                            const store::Object& object, const std::string& name) {
+  return Planner(context, request).check_rename(object, name);
 }
 
 }  // namespace llmgw::admin

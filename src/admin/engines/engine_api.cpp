@@ -67,7 +67,7 @@ ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::
   if (call.path == kEnginesPath) {
     if (call.method == http::Method::get) return call.may_read ? list(engines, now) : refused(call);
     if (call.method == http::Method::post) return call.may_register ? put(engines, call, now) : refused(call);
-    return api_error(405, "invalid_request", "here are GET and POST");
+    return method_not_allowed("GET, POST");
   }
   std::string_view name = call.path.substr(kEnginesPath.size() + 1);
   if (call.method == http::Method::post && name.ends_with(kHeartbeat)) {
@@ -75,7 +75,7 @@ ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::
     return heard(engines.heartbeat(name, call.token, now), call, name);
   }
   if (call.method != http::Method::delete_) {
-    return api_error(405, "invalid_request", "here are POST .../heartbeat and DELETE");
+    return method_not_allowed("DELETE", ", and POST at .../heartbeat");
   }
   return heard(engines.remove(name, call.may_register ? nullptr : &call.token), call, name);
 }
