@@ -90,6 +90,13 @@ void ObjectThread::connect() {
   said_away_ = false;
 }
 
+// Closed before it is opened again: the last one to close a database of SQLite's removes its log by name.
+void ObjectThread::follow_database() {
+  if (!store_ || !store_->session().broken()) return;
+  store_.reset();
+  connect();
+}
+
 void ObjectThread::look() {
   if (!store_) return;
   const auto started = Clock::now();
@@ -141,6 +148,7 @@ void ObjectThread::run() {
       auto job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
+      follow_database();
       job(store_ ? &*store_ : nullptr);
       job = nullptr;
       look();
@@ -149,6 +157,7 @@ void ObjectThread::run() {
       return;
     } else if (store_ && now >= next_look_) {
       lock.unlock();
+      follow_database();
       look();
       lock.lock();
     } else {

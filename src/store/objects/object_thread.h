@@ -80,6 +80,8 @@ class ObjectThread {
   void run();
   void connect();
   void look();
+  // Opens the database anew where another has taken its place.
+  void follow_database();
   void lose(const base::Error& error);
   bool offer(Loaded loaded);
   bool wants_another_try() const { return unusable_for_ != base::Duration{0} && Clock::now() >= next_try_; }

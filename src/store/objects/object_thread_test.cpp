@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 
 #include "base/temporary_directory.h"
@@ -129,6 +130,36 @@ TEST_P(ObjectThreadTest, HearsOfChangesItsOwnAndOthers) {
     quickest = std::min(quickest, std::chrono::steady_clock::now() - before);
   }
   EXPECT_LT(quickest, std::chrono::seconds(1));
+}
+
+// As when a copy is moved back into its place: what is written from then on is in it.
+TEST_P(ObjectThreadTest, ADatabaseFileThatIsReplacedIsOpened) {
+  if (GetParam() != SqlSession::Kind::sqlite) GTEST_SKIP() << "has no file of its own";
+  const std::string path = directory_ + "/objects.sqlite";
+  const auto names_in = [](const std::string& file) {
+    std::vector<std::string> names;
+    for (const Object& each : ObjectStore::open(std::move(*open_sqlite(file)))->load_all()->objects) {
+      names.push_back(each.name);
+    }
+    return names;
+  };
+  {
+    auto copy = ObjectStore::open(std::move(*open_sqlite(path + ".copy")));
+    ASSERT_TRUE(insert(&*copy, "kept"));
+  }
+  Ears ears;
+  auto on_file = settings(ears);
+  on_file.connect = [path] { return open_sqlite(path); };
+  ObjectThread thread(std::move(on_file));
+  EXPECT_TRUE(thread.post([](ObjectStore* store) { EXPECT_TRUE(insert(store, "lost")); }));
+  EXPECT_TRUE(ears.hear_names({"lost"}));
+  std::filesystem::rename(path, path + ".old");
+  std::filesystem::rename(path + ".copy", path);
+  EXPECT_TRUE(ears.hear_names({"kept"}));
+  EXPECT_TRUE(thread.post([](ObjectStore* store) { EXPECT_TRUE(insert(store, "new")); }));
+  EXPECT_TRUE(ears.hear_names({"kept", "new"}));
+  thread.stop();
+  EXPECT_EQ(names_in(path), (std::vector<std::string>{"kept", "new"}));
 }
 
 TEST_P(ObjectThreadTest, APokeAnswersAfterTheChangeIsLoaded) {

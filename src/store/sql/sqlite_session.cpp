@@ -1,4 +1,7 @@
+#include <sys/stat.h>
+
 #include <functional>
+#include <string>
 #include <unordered_map>
 
 #include "store/sql/session.h"
@@ -10,9 +13,32 @@ namespace {
 // Statements are few and literals of this program; more would be a leak.
 constexpr size_t kPreparedMax = 64;
 
+// Which file a path means.
+struct FileIdentity {
+  explicit FileIdentity(const std::string& path) {
+    struct stat status{};
+    there = ::stat(path.c_str(), &status) == 0;
+    device = status.st_dev;
+    inode = status.st_ino;
+  }
+  bool operator==(const FileIdentity&) const = default;
+  bool there = false;
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+
 class SqliteSession final : public SqlSession {
  public:
-  explicit SqliteSession(Database database) : database_(std::move(database)) {}
+  SqliteSession(Database database, const std::string& path)
+      : database_(std::move(database)), path_(path), opened_(path) {}
+
+  SqliteSession(const SqliteSession&) = delete;
+  SqliteSession& operator=(const SqliteSession&) = delete;
+  // SQLite leaves the log of a file that was moved where it is, and what is opened there next would take it for its
+  // own: so all that is in it goes to the file first, wherever that is now.
+  ~SqliteSession() override {
+    if (broken()) static_cast<void>(database_.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
 
   Kind kind() const override { return Kind::sqlite; }
   using SqlSession::query;
@@ -34,7 +60,12 @@ class SqliteSession final : public SqlSession {
   base::Result<void> announce() override { return {}; }
   base::Result<bool> wait_for_change(base::Duration, int) override { return false; }
   bool hears_changes() const override { return false; }
-  bool broken() const override { return false; }
+  // Another file is there now, as after a restore: what this one has is nobody's any more. While there is none, one may
+  // be on its way, and an empty one made in its place would hide that.
+  bool broken() const override {
+    const FileIdentity now(path_);
+    return now.there && now != opened_;
+  }
 
  private:
   struct Hash {
@@ -60,6 +91,8 @@ class SqliteSession final : public SqlSession {
   }
 
   Database database_;
+  const std::string path_;
+  const FileIdentity opened_;
   std::unordered_map<std::string, Statement, Hash, std::equal_to<>> prepared_;
 };
 
@@ -67,7 +100,7 @@ class SqliteSession final : public SqlSession {
 
 base::Result<std::unique_ptr<SqlSession>> open_sqlite(const std::string& path) {
   TRY(database, Database::open(path));
-  return std::make_unique<SqliteSession>(std::move(database));
+  return std::make_unique<SqliteSession>(std::move(database), path);
 }
 
 }  // namespace llmgw::store
