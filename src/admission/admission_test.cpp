@@ -212,6 +212,18 @@ TEST(Admission, ABudgetOfNothingAllowsNothing) {
   EXPECT_FALSE(call(scope, at(0), {}));
 }
 
+// Nobody is told to wait for what no period will bring.
+TEST(Admission, WhatABudgetNeverAllowsIsNotWorthWaitingFor) {
+  const auto wait = [](int64_t budget, int64_t cost) {
+    Scope scope({.budget = base::NanoDollars{budget}});
+    const Governed governed = scope.governed();
+    return Reservation().take({&governed, 1}, {.nano_dollars = cost}, at(0))->retry_after;
+  };
+  EXPECT_EQ(wait(0, 0), cell::kForever);
+  EXPECT_EQ(wait(0, 1), cell::kForever);
+  EXPECT_EQ(wait(1000, 1001), cell::kForever);
+}
+
 TEST(Admission, ANewPeriodBeginsWithNothingSpent) {
   constexpr int64_t kNewYear = 1'798'761'600;  // 2027-01-01T00:00:00Z
   Scope scope({.budget = base::NanoDollars{1000}, .budget_period = BudgetPeriod::month});

@@ -45,7 +45,8 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
     roll(meter, limits.period, moment.wall);
     const int64_t end = meter.period_end.load(std::memory_order_acquire);
     if (!reserve_money(meter, demand.nano_dollars, limits.budget)) {
-      return deny(Dimension::budget, to_nanoseconds(std::max<int64_t>(1, end - moment.wall)));
+      const bool never = limits.budget <= 0 || demand.nano_dollars > limits.budget;
+      return deny(Dimension::budget, never ? cell::kForever : to_nanoseconds(std::max<int64_t>(1, end - moment.wall)));
     }
     hold.nano_dollars = demand.nano_dollars;
     hold.period_end = end;

@@ -336,7 +336,13 @@ std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
   ClientError error{.kind = ErrorKind::rate_limited};
   if (denial.dimension == Dimension::budget) {
     error.kind = ErrorKind::quota_exceeded;
-    message += "; what is left of the budget is less than this request may cost";
+    const bool none = scope.compiled().budget <= 0;
+    message += none ? ", so it may make no call that could cost anything"
+                    : "; what is left of the budget is less than this request may cost";
+    if (none) {
+      error.message = arena_.copy(message);
+      return std::unexpected(error);
+    }
   }
   if (denial.retry_after == admission::cell::kForever) {
     message += ", which is less than this request needs; shorten it or lower its limit of output tokens";
