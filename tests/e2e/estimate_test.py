@@ -24,6 +24,10 @@ def events(count):
 
 def answer(request):
     asked = request.json()["model"]
+    if asked == "halved":
+        choice = {"index": 0, "message": {"role": "assistant", "content": "ora"}, "finish_reason": "stop"}
+        document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        return 200, document | {"usage": {"completion_tokens": 7}}
     if asked == "cut":
         return 200, (event for event in events(DELTAS))
     count = int(asked.removeprefix("whole-"))
@@ -34,7 +38,7 @@ def answer(request):
 def gateway(tmp_path_factory):
     upstream = canned.Canned(answer)
     connections = [{"name": "silent", "provider": "openai", "endpoint": upstream.url, "api_key": "k"}]
-    models = [{"name": name, "connection": "silent"} for name in ("cut", "whole-*")]
+    models = [{"name": name, "connection": "silent"} for name in ("cut", "halved", "whole-*")]
     directory = tmp_path_factory.mktemp("estimate")
     with canned.gateway(directory, KEY, connections, models) as running:
         running.config_file = directory / "gateway.toml"
@@ -50,7 +54,7 @@ def record_of(gateway, name, path, body):
         return [each for each in governed.export(gateway) if each["id"] == name]
 
     (record,) = waiting.until(found, "its record")
-    assert record["estimated"] and record["streamed"]
+    assert record["estimated"] and record["streamed"] == body.get("stream", "contents" in body)
 
     def logged():
         lines = gateway.records()
@@ -66,6 +70,13 @@ def test_a_whole_stream_in_one_piece(gateway, count):
     body = {"model": f"whole-{count}", "messages": MESSAGES, "stream": True}
     record = record_of(gateway, f"whole-{count}", CHAT, body)
     assert (record["outcome"], record["output"]) == ("completed", count)
+
+
+def test_a_prompt_that_is_not_told_is_estimated(gateway):
+    messages = [{"role": "user", "content": "a" * 400}]
+    record = record_of(gateway, "halved", CHAT, {"model": "halved", "messages": messages})
+    assert record["outcome"] == "completed" and record["output"] == 7, "as the provider said"
+    assert 100 <= record["input"] <= 150, "four bytes a token"
 
 
 @pytest.mark.parametrize(

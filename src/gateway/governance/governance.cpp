@@ -390,7 +390,9 @@ chat::Usage Call::used(bool& estimated) const {
   if (!generates(match_.operation) && !unreadable_) return usage;
   const bool whole = how == CallOutcome::completed;
   const bool said = !unreadable_ && !streams();
-  if (whole && (said || (usage.output && usage.total_input()))) return usage;
+  // One that tells the answer's tokens and not the prompt's is no free prompt.
+  const bool halved = usage.output && !usage.total_input();
+  if (whole && !halved && (said || usage.output)) return usage;
   if (!usage.total_input()) {
     estimated = true;
     usage.input = admission_.estimated_input != 0 ? admission_.estimated_input : estimate_input();
