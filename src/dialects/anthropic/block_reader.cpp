@@ -141,7 +141,9 @@ void BlockReader::tool_use(const Members& members, Part& part) {
   // An object; some hosts encode it once more.
   part.text = members.input.is_string() ? members.input.string(arena) : members.input.raw();
   const bool answers = !client_ && part.name == chat::kFormatToolName;
-  if (answers) part = {.kind = PartKind::text, .origin = chat::Dialect::anthropic, .text = part.text};
+  if (answers)
+    part = {
+        .kind = PartKind::text, .origin = chat::Dialect::anthropic, .text = part.text, .name = chat::kFormatToolName};
 }
 
 bool BlockReader::media(const Members& members, Value raw, std::string_view path, Part& part) {

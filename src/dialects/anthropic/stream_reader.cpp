@@ -167,9 +167,7 @@ class Reader final : public StreamReader {
     } else if (type.equals("tool_use")) {
       head.name = value["name"].string(scratch_);
       if (!value["input"].empty()) block.head = value["input"].raw();
-      if (head.name == chat::kFormatToolName) {
-        head.name = {};
-      } else {
+      if (head.name != chat::kFormatToolName) {
         head.kind = PartKind::tool_call;
         head.id = value["id"].string(scratch_);
       }

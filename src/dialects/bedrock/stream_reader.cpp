@@ -120,7 +120,7 @@ class Reader final : public StreamReader {
       return;
     }
     if (head.name == chat::kFormatToolName) {
-      head = {.kind = PartKind::text, .origin = chat::Dialect::bedrock};
+      head = {.kind = PartKind::text, .origin = chat::Dialect::bedrock, .name = chat::kFormatToolName};
     } else {
       any_tool_call_ = true;
     }

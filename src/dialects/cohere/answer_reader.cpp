@@ -20,7 +20,7 @@ bool settle_calls(chat::List<Part>& parts, const ReadContext& context) {
   for (Part& part : parts) {
     if (part.kind != PartKind::tool_call) continue;
     if (part.name == chat::kFormatToolName) {
-      part = {.text = part.text};
+      part = {.text = part.text, .name = chat::kFormatToolName};
       continue;
     }
     if (part.id.empty()) part.id = chat::mint_tool_id(context.id_seed, calls, context.arena);

@@ -128,7 +128,7 @@ class CohereStreamReader final : public StreamReader {
     if (!read_tool_call(call, context_, part)) return;
     Part head{.kind = PartKind::tool_call, .id = part.id, .name = part.name};
     if (part.name == chat::kFormatToolName) {
-      head = {.kind = PartKind::text};
+      head = {.kind = PartKind::text, .name = chat::kFormatToolName};
     } else {
       any_call_ = true;
       if (head.id.empty()) head.id = chat::mint_tool_id(context_.id_seed, calls_, scratch_);

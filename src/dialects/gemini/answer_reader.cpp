@@ -56,7 +56,7 @@ class AnswerReader {
       if (part.kind == PartKind::tool_call) {
         if (part.name == chat::kFormatToolName) {
           part.kind = PartKind::text;
-          part.id = part.name = {};
+          part.id = {};
         } else {
           calls = true;
           if (part.id.empty()) part.id = chat::mint_tool_id(context_.id_seed, calls_++, context_.arena);

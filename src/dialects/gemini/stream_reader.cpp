@@ -172,7 +172,7 @@ class Reader final : public StreamReader {
   void name_call(Part& part) {
     if (part.name == chat::kFormatToolName) {
       part.kind = PartKind::text;
-      part.id = part.name = {};
+      part.id = {};
     } else if (part.id.empty()) {
       part.id = chat::mint_tool_id(id_seed_, calls_++, arena_);
     }

@@ -93,7 +93,7 @@ class ChoiceReader {
     Part part;
     if (!read_tool_call(call, context_, part)) return;
     if (part.name == chat::kFormatToolName) {
-      choice_.parts.push(arena, {.kind = PartKind::text, .text = part.text});
+      choice_.parts.push(arena, {.kind = PartKind::text, .text = part.text, .name = chat::kFormatToolName});
       return;
     }
     if (part.id.empty() || id_taken(part.id)) part.id = chat::mint_tool_id(context_.id_seed, calls_, arena);

@@ -85,7 +85,7 @@ void CallStream::start(Call& call, const ReadContext& context, uint32_t& call_co
   Part head{.kind = PartKind::tool_call, .custom = call.custom, .id = call.given_id, .name = call.name};
   if (call.name == chat::kFormatToolName) {
     call.is_text = true;
-    head = {.kind = PartKind::text};
+    head = {.kind = PartKind::text, .name = chat::kFormatToolName};
   } else {
     any_tool_ = true;
     if (call.given_id.empty() || id_taken(call.given_id)) {

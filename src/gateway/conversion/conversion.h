@@ -83,6 +83,8 @@ class Conversion {
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
 
+  // The body that was written last tells the model to answer by a tool's call.
+  bool answers_by_tool() const { return answers_by_tool_; }
   // Whether the provider wraps its own stream into InvokeModel's chunks.
   bool provider_wraps() const { return envelope_.drop_stream; }
   // Whether the client wants its stream so.
@@ -118,6 +120,7 @@ class Conversion {
   chat::Target target_;
   providers::BodyEnvelope envelope_;
   const dialects::Codec* provider_ = nullptr;
+  bool answers_by_tool_ = false;
   std::string body_;
 };
 

@@ -134,7 +134,8 @@ void Transcoder::Inspector::event(const chat::StreamEvent& event) {
 
 void Transcoder::make_sequencer(chat::EventSink& next) {
   sequencer_.emplace(next);
-  said_.next = &*sequencer_;
+  tool_answer_.start(*sequencer_, sides_->answers_by_tool);
+  said_.next = &tool_answer_;
   said_.bytes = 0;
   said_.malformed.clear();
   said_.refuses_malformed_calls = !has_word_for_malformed_call(sides_->client.dialect);
@@ -233,6 +234,7 @@ void Transcoder::finish() {
       break;
     default: read_document();
   }
+  tool_answer_.flush();
   sequencer_->transport_ended();
 }
 

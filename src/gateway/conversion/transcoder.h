@@ -13,6 +13,7 @@
 #include "chat/stream.h"
 #include "dialects/codec.h"
 #include "gateway/call/redact.h"
+#include "gateway/conversion/tool_answer.h"
 #include "gateway/failover/joiner.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
@@ -53,6 +54,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     // Event streams of InvokeModel: the model's own events, each in base64 in a chunk.
     bool upstream_wrapped = false;
     bool client_wrapped = false;
+    // The model was told to answer by a tool's call: see tool_answer.h.
+    bool answers_by_tool = false;
     Secrets secrets = {};  // what errors must not show
     // Another upstream may finish what this one begins: see resume().
     bool continuable = false;
@@ -107,7 +110,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // Between reader and Sequencer.
   struct Inspector final : chat::EventSink {
     void event(const chat::StreamEvent& event) override;
-    chat::Sequencer* next = nullptr;
+    chat::EventSink* next = nullptr;
     uint64_t bytes = 0;
     bool anything = false;
     bool filtered = false;
@@ -136,7 +139,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::optional<chat::Collector> collector_;
   std::optional<Joiner> joiner_;
   std::optional<chat::Sequencer> sequencer_;  // the same
-  Inspector said_;
+  ToolAnswer tool_answer_;                    // in front of it
+  Inspector said_;                            // in front of that
   http::SseReader sse_;
   http::EventStreamReader frames_;
   std::string chunk_;          // of InvokeModel's stream, unwrapped
