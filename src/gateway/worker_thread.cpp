@@ -18,6 +18,8 @@ using net::Task;
 // In a drain: how long a connection that is idle waits for a request that is on its way already. It is answered, with
 // "Connection: close"; closing at once would destroy it. Longer than a round trip between continents.
 constexpr Duration kLastRequestGrace = std::chrono::milliseconds(500);
+// Before a drain's end: in it HTTP/2 clients that never were without a request are told to make no more here.
+constexpr Duration kLastCall = std::chrono::seconds(1);
 // How long cancelled requests may take to say so in logs and metrics.
 constexpr Duration kCancelGrace = std::chrono::seconds(2);
 // Idle connections that go at a time where an acceptor finds every worker full: it looks again 20 times a second.
@@ -248,6 +250,8 @@ Task<void> WorkerThread::finish(Parts& parts, Duration limit) {
   http::Server& server = parts.worker->server();
   co_await wait_idle(parts, std::min(deadline, loop_.now() + kLastRequestGrace));
   server.drain();
+  co_await wait_idle(parts, deadline - std::min(kLastCall, limit / 2));
+  server.last_call();
   co_await wait_idle(parts, deadline);
   if (!parts.worker->idle()) {
     options_.log->warn("requests cut off at the end of the drain",

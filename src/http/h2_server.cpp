@@ -71,6 +71,16 @@ void H2ServerConnection::drain() {
   if (draining_) return;
   draining_ = true;
   IdlePlace::unlink();
+  if (unused()) say_goodbye();
+}
+
+void H2ServerConnection::last_call() {
+  if (draining_) say_goodbye();
+}
+
+void H2ServerConnection::say_goodbye() {
+  if (said_goodbye_) return;
+  said_goodbye_ = true;
   announce_goaway();
   flush();
   drain_end_ = end_drain();
@@ -88,6 +98,7 @@ Task<void> H2ServerConnection::end_drain() {
 
 void H2ServerConnection::cancel(ErrorCode reason) {
   drain();
+  say_goodbye();
   cancellation_.cancel(reason);
 }
 
@@ -109,6 +120,8 @@ void H2ServerConnection::on_received() {
     ++live_;
     handlers_.spawn(run_exchange(std::unique_ptr<H2ServerExchange>(&exchange)));
   }
+  // What was arriving may have been reset.
+  if (draining_ && unused()) say_goodbye();
 }
 
 Task<void> H2ServerConnection::run_exchange(std::unique_ptr<H2ServerExchange> exchange) {
@@ -134,6 +147,7 @@ void H2ServerConnection::exchange_done() {
   if (unused()) {
     became_idle();
     if (!draining_) server_.wait_idle(*this);
+    if (draining_) say_goodbye();
     release_memory();
     if (drained_ || finished()) stop_reading();
   }

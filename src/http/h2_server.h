@@ -123,7 +123,10 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
   net::Task<void> serve(std::string early);
 
   // Connection
+  // Some clients (httpx) give all their requests up when a GOAWAY comes, so it waits until none is running. New ones
+  // are served meanwhile.
   void drain() override;
+  void last_call() override;
   void cancel(base::ErrorCode reason) override;
 
   Server& server() const { return server_; }
@@ -144,6 +147,7 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
   net::Task<void> run_exchange(std::unique_ptr<H2ServerExchange> exchange);
   void exchange_done();
   void grant_bodies();
+  void say_goodbye();
   net::Task<void> end_drain();
   void fault(ConnectionFault kind, const base::Error& error);
   bool end_idle() override {
@@ -163,7 +167,8 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
   uint64_t requests_ = 0;
   uint64_t body_bytes_ = 0;
   bool draining_ = false;
-  bool drained_ = false;  // no request will be taken any more
+  bool said_goodbye_ = false;  // the first GOAWAY has been sent
+  bool drained_ = false;       // no request will be taken any more
   net::Task<void> drain_end_;
   net::TaskGroup handlers_;
 };

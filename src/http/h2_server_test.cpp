@@ -503,6 +503,7 @@ TEST_P(H2Server, DrainLetsRequestsFinish) {
     EXPECT_TRUE(co_await world.until([&] { return world.server->counters().active == 1; }));
     EXPECT_EQ(world.server->counters().open, 2u);
     world.server->drain();
+    // Some clients give all their requests up when they are told to go.
     co_await peer.send_request(3, request_fields("GET", "/"));
     for (const uint32_t last : {0x7fffffffu, 0u}) {
       auto goaway = co_await idle.next_of(FrameType::goaway);
@@ -511,6 +512,36 @@ TEST_P(H2Server, DrainLetsRequestsFinish) {
     }
     EXPECT_FALSE((co_await idle.next()).arrived);
 
+    for (const uint32_t stream : {1u, 3u}) {
+      TestFrame data = co_await peer.next();
+      while (data.arrived && data.type != FrameType::data) {
+        EXPECT_NE(data.type, FrameType::goaway) << "while stream " << stream << " runs";
+        data = co_await peer.next();
+      }
+      EXPECT_EQ(data.payload, "done");
+      EXPECT_EQ(data.stream, stream);
+    }
+    EXPECT_EQ((co_await second_goaway(peer)).number(0), 3u);
+    EXPECT_FALSE((co_await peer.next()).arrived);
+  });
+  EXPECT_EQ(world.server->counters().requests, 2u);
+}
+
+// A client that is never without a request is told to go at last, and what is on its way then is served.
+TEST_P(H2Server, TheLastCallOfADrainComesWhileRequestsRun) {
+  TestWorld world(GetParam(), [](ServerExchange& exchange) -> Task<void> {
+    (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
+    co_await respond(exchange, 200, "done");
+  });
+  world.run([&]() -> Task<void> {
+    TestPeer peer(co_await world.connect());
+    co_await peer.greet();
+    co_await peer.send_request(1, request_fields("GET", "/"));
+    EXPECT_TRUE(co_await world.until([&] { return world.server->counters().active == 1; }));
+    world.server->last_call();  // nothing without a drain
+    world.server->drain();
+    world.server->last_call();
+    co_await peer.send_request(3, request_fields("GET", "/"));
     EXPECT_EQ((co_await second_goaway(peer)).number(0), 3u) << "the request that was on its way in time";
     co_await peer.send_request(5, request_fields("GET", "/late"));
     for (const uint32_t stream : {1u, 3u}) {
@@ -552,6 +583,35 @@ TEST_P(H2Server, ClosesAfterItsShareOfRequests) {
     for (const uint32_t stream : {1u, 3u}) {
       co_await peer.send_request(stream, request_fields("GET", "/"));
       EXPECT_TRUE((co_await peer.next_of(FrameType::data, stream)).arrived);
+    }
+    EXPECT_EQ((co_await second_goaway(peer)).number(0), 3u);
+    EXPECT_FALSE((co_await peer.next()).arrived);
+  });
+}
+
+// The share may be exceeded: a request that runs is not given up for it.
+TEST_P(H2Server, TheShareOfRequestsIsOverWhenNoneRuns) {
+  ServerOptions options;
+  options.requests_per_connection_max = 1;
+  TestWorld world(
+      GetParam(),
+      [](ServerExchange& exchange) -> Task<void> {
+        if (exchange.head().path == "/slow") (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
+        co_await respond(exchange, 200, "done");
+      },
+      options);
+  world.run([&]() -> Task<void> {
+    TestPeer peer(co_await world.connect());
+    co_await peer.greet();
+    co_await peer.send_request(1, request_fields("GET", "/slow"));
+    co_await peer.send_request(3, request_fields("GET", "/"));
+    for (const uint32_t stream : {3u, 1u}) {
+      TestFrame data = co_await peer.next();
+      while (data.arrived && data.type != FrameType::data) {
+        EXPECT_NE(data.type, FrameType::goaway) << "while stream " << stream << " runs";
+        data = co_await peer.next();
+      }
+      EXPECT_EQ(data.stream, stream);
     }
     EXPECT_EQ((co_await second_goaway(peer)).number(0), 3u);
     EXPECT_FALSE((co_await peer.next()).arrived);

@@ -65,6 +65,10 @@ void Server::drain() {
   for (auto* node = connections_.first(); node != nullptr; node = connections_.after(*node)) node->drain();
 }
 
+void Server::last_call() {
+  for (auto* node = connections_.first(); node != nullptr; node = connections_.after(*node)) node->last_call();
+}
+
 void Server::cancel_all() {
   drain();
   stopping_.cancel();

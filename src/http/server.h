@@ -55,8 +55,10 @@ struct ServerCounters {
 class Connection : public base::ListNode {
  public:
   virtual ~Connection() = default;
-  // Ends after the request at hand; at once if there is none.
+  // Ends after the requests at hand; at once if there is none.
   virtual void drain() = 0;
+  // The time of the drain is nearly over: a client that goes on asking is told to go elsewhere while it waits, too.
+  virtual void last_call() {}
   // Cancels everything on it.
   virtual void cancel(base::ErrorCode reason) = 0;
 };
@@ -86,6 +88,8 @@ class Server {
   // Requests that have begun are served, with `connection: close`. Idle connections close after a moment, in which a
   // request that was on its way can still arrive.
   void drain();
+  // Tells clients of HTTP/2 whose connections were never without a request since drain() to go elsewhere.
+  void last_call();
   // Cancels what is still running.
   void cancel_all();
   bool idle() const { return tasks_.active() == 0; }

@@ -10,6 +10,7 @@ import secrets
 import ssl
 import threading
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -78,11 +79,19 @@ class SecureWorld(World):
             "127.0.0.1", port or self.port, timeout=PATIENCE, context=self.context("http/1.1")
         )
 
+    @property
+    def base_url(self):
+        return f"https://127.0.0.1:{self.port}"
+
     def h2(self):
         return H2Client(self.port, self.context("h2"), PATIENCE)
 
 
 class PlainWorld(World):
+    @property
+    def base_url(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def h2(self):
         return H2Client(self.port, None, PATIENCE)
 
@@ -230,12 +239,41 @@ def test_streams_finish(world, how):
     else:
         assert world.call("upgrade").returncode == 0
         assert world.chat()[0] == 200
-    until(lambda: client.going_away, "the client is told to go elsewhere")
     assert process.poll() is None
+    # Whoever is told to go elsewhere may give its requests up, so that waits for the last of them.
+    second = client.send(PATH, HEADERS, b'{"model":"m","messages":[]}')
+    assert client.wait(second).status == 200 and not client.going_away
     threading.Timer(0.5, world.upstream.released.set).start()
     assert b"[DONE]" in http1.read()
     assert b"[DONE]" in client.wait(stream).body
+    until(lambda: client.going_away, "the client is told to go elsewhere")
     client.close()
+    assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("how", ["stop", "upgrade"])
+def test_streams_of_httpx_finish(world, how):
+    """Its pool gives all streams of a connection up when a GOAWAY comes."""
+    process = world.serve()
+    secure = isinstance(world, SecureWorld)
+    options = {"verify": world.context("h2") if secure else False, "base_url": world.base_url, "timeout": PATIENCE}
+    call = {"method": "POST", "url": PATH, "headers": dict(HEADERS)}
+    with (
+        httpx.Client(http1=False, http2=True, **options) as client,
+        client.stream(**call, content=b'{"model":"m","messages":[],"stream":true}') as stream,
+    ):
+        pieces = stream.iter_raw()
+        assert b"first" in next(pieces)
+        if how == "stop":
+            process.terminate()
+            until(lambda: not world.accepts(), "the gateway accepts no more")
+        else:
+            assert world.call("upgrade").returncode == 0
+        for _ in range(2):
+            assert client.request(**call, content=b'{"model":"m","messages":[]}').status_code == 200
+        assert process.poll() is None
+        world.upstream.released.set()
+        assert b"[DONE]" in b"".join(pieces)
     assert process.wait(PATIENCE) == 0
 
 
