@@ -109,6 +109,7 @@ int run_config_validate(const std::string& path, std::ostream& out, std::ostream
   }
   auto doubts = control::find_doubts(*config);
   doubt_data_dir(*config, doubts);
+  doubt_certificates(*config, base::real_wall_now(), doubts);
   doubts.sort();
   if (!doubts.empty()) {
     err << "warnings:\n" << control::format_errors(doubts, path);

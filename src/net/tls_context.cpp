@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -7,8 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 
 #include "base/text.h"
@@ -328,6 +331,22 @@ std::optional<TlsFileFault> check_certificate_files(const TlsCertificateFiles& f
   const auto kind = detail::find_fault(context.get(), files);
   if (!kind) return std::nullopt;
   return TlsFileFault{.kind = *kind, .reason = detail::take_file_error()};
+}
+
+std::optional<CertificateValidity> certificate_validity(const std::string& chain_file) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(chain_file.c_str(), "r"), &BIO_free);
+  detail::clear_tls_errors();
+  if (!file) return std::nullopt;
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+      PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr), &X509_free);
+  detail::clear_tls_errors();
+  if (!certificate) return std::nullopt;
+  tm begin{};
+  tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate.get()), &begin) != 1) return std::nullopt;
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1) return std::nullopt;
+  return CertificateValidity{.not_before = base::WallTime(std::chrono::seconds(timegm(&begin))),
+                             .not_after = base::WallTime(std::chrono::seconds(timegm(&end)))};
 }
 
 std::string check_authorities_file(const std::string& file) {

@@ -53,6 +53,7 @@ enum class FamilyId : uint8_t {
   requests_in_flight,
   config_reloads,
   config_last_reload,
+  certificate_expiry,
   ledger_records,
   ledger_lost,
   ledger_waiting,

@@ -14,8 +14,9 @@ namespace {
 
 constexpr mode_t kFileMode = 0640;
 
+// A pipe that nobody reads would be waited for: ENXIO instead. For a regular file O_NONBLOCK means nothing.
 int open_path(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kFileMode);
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kFileMode);
 }
 
 // The first `limit` bytes of two parts.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <system_error>
 
 namespace llmgw::telemetry {
@@ -88,6 +89,11 @@ std::vector<LogWriter::Producer*> LogWriter::producers() const {
 void LogWriter::reopen() {
   reopen_wanted_.store(true, std::memory_order_release);
   control_.wake();
+}
+
+std::string LogWriter::reopen_problem() const {
+  const std::scoped_lock lock(mutex_);
+  return reopen_problem_;
 }
 
 bool LogWriter::flush(base::Duration limit) {
@@ -215,18 +221,23 @@ bool LogWriter::drain_ring(ByteRing& ring, Output& output) {
 }
 
 void LogWriter::reopen_now() {
+  std::string problem;
   for (const auto& output : outputs_) {
     // A half-written line is finished in the file it began in, if that can be had.
     if (!output) continue;
     if (output->unfinished) drain_ring(*output->unfinished, *output);
     const auto reopened = output->file.reopen();
     if (!reopened) {
+      problem = output->file.destination().path + ": " + std::strerror(reopened.error().os_error);
+      add_relaxed(write_errors_, 1);
       write_directly(Level::error, "log file not reopened",
                      {{"path", output->file.destination().path}, {"error", reopened.error()}});
     } else if (output->file.destination().kind == LogDestination::Kind::file) {
       output->is_torn = false;
     }
   }
+  const std::scoped_lock lock(mutex_);
+  reopen_problem_ = std::move(problem);
 }
 
 void LogWriter::report_drops(bool is_last) {

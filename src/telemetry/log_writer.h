@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -67,6 +68,8 @@ class LogWriter {
   // After logrotate has moved the files (SIGHUP): opens the paths again. Safe in no signal handler; call it from the
   // loop.
   void reopen();
+  // "PATH: reason" where a file could not be opened anew, for the last reopen() that is done; empty where all could.
+  std::string reopen_problem() const;
   // Waits until everything pushed before the call is with the operating system. False if the limit passes first.
   bool flush(base::Duration limit);
   // Writes what is left and ends the thread; gives up on a reader that takes nothing when the limit passes.
@@ -118,11 +121,12 @@ class LogWriter {
   const LogOptions options_;
   LogControl control_;
   std::array<std::unique_ptr<Output>, 2> outputs_;  // operational, access if it is another
-  mutable std::mutex mutex_;                        // guards producers_, flushes
+  mutable std::mutex mutex_;                        // guards producers_, flushes, reopen_problem_
   std::condition_variable flushed_;
   std::vector<std::unique_ptr<Producer>> producers_;
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;
+  std::string reopen_problem_;
 
   std::atomic<bool> reopen_wanted_{false};
   std::atomic<bool> stopping_{false};

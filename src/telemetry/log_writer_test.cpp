@@ -200,9 +200,14 @@ TEST(LogWriter, FailedReopenKeepsTheOldFileAndSaysSo) {
   ASSERT_EQ(mkdir(path.c_str(), 0700), 0);  // the path can no longer be a file
   (*writer)->reopen();
   ASSERT_TRUE((*writer)->flush(kLongEnough));
+  EXPECT_EQ((*writer)->reopen_problem(), path + ": Is a directory");
+  EXPECT_EQ((*writer)->write_errors(), 1U);
   (*writer)->add_producer().info("still here");
   ASSERT_TRUE((*writer)->flush(kLongEnough));
   ASSERT_EQ(rmdir(path.c_str()), 0);
+  (*writer)->reopen();
+  ASSERT_TRUE((*writer)->flush(kLongEnough));
+  EXPECT_EQ((*writer)->reopen_problem(), "");
   const auto lines = lines_of(rotated);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(parse(lines[0]).at("msg"), "log file not reopened");

@@ -74,10 +74,15 @@ ReloadMetrics::ReloadMetrics(Registry& registry) {
   success_ = registry.counter(shard, FamilyId::config_reloads, "success");
   failure_ = registry.counter(shard, FamilyId::config_reloads, "failure");
   last_reload_ = registry.gauge(shard, FamilyId::config_last_reload);
+  certificate_expiry_ = registry.gauge(shard, FamilyId::certificate_expiry);
 }
 
 void ReloadMetrics::loaded(base::WallTime now) {
   last_reload_.set(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
+}
+
+void ReloadMetrics::certificate_expires(base::WallTime when) {
+  certificate_expiry_.set(std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count());
 }
 
 void ReloadMetrics::reload_succeeded(base::WallTime now) {

@@ -19,11 +19,14 @@ class ReloadMetrics {
   void loaded(base::WallTime now);
   void reload_succeeded(base::WallTime now);
   void reload_failed();
+  // Of the server's certificate.
+  void certificate_expires(base::WallTime when);
 
  private:
   Counter success_;
   Counter failure_;
   Gauge last_reload_;
+  Gauge certificate_expiry_;
 };
 
 }  // namespace llmgw::telemetry

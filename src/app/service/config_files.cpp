@@ -1,5 +1,6 @@
 #include "app/service/config_files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,8 +12,10 @@
 #include <system_error>
 #include <utility>
 
+#include "app/process/file_descriptor.h"
 #include "control/config_loader.h"
 #include "control/settings.h"
+#include "control/units.h"
 #include "net/tls_files.h"
 #include "telemetry/log_file.h"
 
@@ -83,11 +86,18 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+// Whether somebody has the pipe open for reading, as far as this user can tell.
+bool has_reader(const std::string& path) {
+  const process::FileDescriptor pipe(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  return pipe.valid() || errno != ENXIO;
+}
+
 // Why nothing can be written to the end of the file; empty: it can be, or the file can be made.
 std::string why_not_appendable(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return "it is a directory";
+    if (S_ISFIFO(status.st_mode) && !has_reader(path)) return "nobody reads from this pipe";
     return access(path.c_str(), W_OK) == 0 ? "" : std::strerror(errno);
   }
   if (errno != ENOENT) return std::strerror(errno);
@@ -114,6 +124,27 @@ void check_tls_files(const control::Config& file, control::ConfigErrors& errors)
     files.check_authorities(tls, SectionId::connection_tls, {"ca_file", tls.ca_file.value_or("")});
     files.check_pair(tls, SectionId::connection_tls, {"client_certificate", tls.client_certificate.value_or("")},
                      {"client_key", tls.client_key.value_or("")});
+  }
+}
+
+void doubt_certificates(const control::Config& file, base::WallTime now, control::ConfigErrors& doubts) {
+  const auto look = [&](const SectionBase& section, SectionId id, std::string_view key, const std::string& path) {
+    if (path.empty()) return;
+    const auto validity = net::certificate_validity(path);
+    if (!validity || (now >= validity->not_before && now <= validity->not_after)) return;
+    const bool over = now > validity->not_after;
+    const base::WallTime when = over ? validity->not_after : validity->not_before;
+    const std::string time = control::format_timestamp({.seconds = when.time_since_epoch() / std::chrono::seconds(1)});
+    doubts.add(control::location_of(section, id, key),
+               std::string(control::section_table(id).name) + "." + std::string(key) + ": the certificate in " + path +
+                   (over ? " expired at " : " is not valid before ") + time +
+                   (over ? "; renew it: " : "; look at the clock, too: ") + "nobody who verifies it will accept it");
+  };
+  look(file.server_tls, SectionId::server_tls, "certificate", file.server_tls.certificate);
+  look(file.upstream_tls, SectionId::upstream_tls, "client_certificate", file.upstream_tls.client_certificate);
+  for (const auto& connection : file.connections) {
+    look(connection.tls, SectionId::connection_tls, "client_certificate",
+         connection.tls.client_certificate.value_or(""));
   }
 }
 

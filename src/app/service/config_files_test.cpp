@@ -106,6 +106,26 @@ TEST_F(ConfigFilesTest, TheLogHasAPlace) {
   EXPECT_FALSE(std::filesystem::exists(directory_.file("nowhere"))) << "nothing is made";
 }
 
+TEST_F(ConfigFilesTest, CertificatesWhoseTimeIsOverAreDoubted) {
+  const auto old = authority_.issue({.names = {"localhost"}, .valid_from_days = -3, .valid_to_days = -2});
+  const auto later = authority_.issue({.names = {"localhost"}, .valid_from_days = 2, .valid_to_days = 3});
+  const auto doubts = [&](const std::string& sections) {
+    const auto config = control::load_config("[server]\nallow_anonymous = true\n" + sections,
+                                             control::real_environment(directory_.file("gateway.toml")));
+    control::ConfigErrors errors;
+    if (config) doubt_certificates(*config, base::real_wall_now(), errors);
+    return control::format_errors(errors, "F");
+  };
+  EXPECT_EQ(found(server_tls(old.chain_file, old.key_file)), "") << "it can be used";
+  EXPECT_EQ(doubts(server_tls(one_.chain_file, one_.key_file)), "");
+  EXPECT_TRUE(doubts(server_tls(old.chain_file, old.key_file))
+                  .starts_with("F:4:1: server.tls.certificate: the certificate in " + old.chain_file + " expired at "));
+  EXPECT_NE(doubts(server_tls(later.chain_file, later.key_file)).find(" is not valid before "), std::string::npos);
+  EXPECT_TRUE(
+      doubts(connection("client_certificate = " + quoted(old.chain_file) + "client_key = " + quoted(old.key_file)))
+          .starts_with("F:8:1: connections.tls.client_certificate: "));
+}
+
 TEST_F(ConfigFilesTest, ADataDirectoryThatCannotBeIsDoubted) {
   const auto doubts = [&](const std::string& path) {
     const auto config = control::load_config("[server]\nallow_anonymous = true\ndata_dir = " + quoted(path),

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "app/service/config_files.h"
 #include "control/config_doubts.h"
 #include "control/serving_needs.h"
+#include "net/tls_files.h"
 
 namespace llmgw::app {
 namespace {
@@ -83,7 +85,10 @@ void Service::log_notes() {
 std::string Service::log_doubts() {
   std::vector<std::string_view> models;
   for (const auto& model : reloader_->snapshot()->models) models.emplace_back(model.name);
-  const control::ConfigErrors doubts = control::find_doubts(*reloader_->file(), models);
+  control::ConfigErrors doubts = control::find_doubts(*reloader_->file(), models);
+  doubt_certificates(*reloader_->file(), base::real_wall_now(), doubts);
+  doubts.sort();
+  tell_expiry();
   if (doubts.empty()) return {};
   for (const auto& each : doubts.all()) {
     log().warn("the configuration may not mean what it says", {{"line", each.at.line}, {"reason", each.message}});
@@ -91,6 +96,11 @@ std::string Service::log_doubts() {
   std::string lines = "\nwarnings:\n" + control::format_errors(doubts, options_.config_path);
   lines.pop_back();
   return lines;
+}
+
+void Service::tell_expiry() {
+  const auto validity = net::certificate_validity(reloader_->file()->server_tls.certificate);
+  if (gateway_->tls() && validity) reload_metrics_->certificate_expires(validity->not_after);
 }
 
 void Service::warn_of_missing() {

@@ -65,7 +65,7 @@ base::Result<process::FileDescriptor> block_signals() {
   net::ignore_sigpipe();
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM}) sigaddset(&signals, number);
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return base::fail(base::os_error(errno, "blocking signals"));
   process::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!descriptor.valid()) return base::fail(base::os_error(errno, "signalfd"));

@@ -20,7 +20,8 @@ void tune_allocator(size_t threads);
 // those that do are mapped again from the page cache, 0.5 us each time for 16 of them).
 void give_back_start_memory();
 
-// Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts; they are read from the descriptor.
+// Blocks the signals that the service obeys or passes over (on_signal) for this thread and those it starts; they are
+// read from the descriptor.
 base::Result<process::FileDescriptor> block_signals();
 // The next signal that came; 0 when none has.
 int next_signal(int descriptor);

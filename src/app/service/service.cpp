@@ -28,6 +28,10 @@ constexpr Duration kRetryInterval = std::chrono::seconds(5);
 // How long after drain_timeout the workers may take to clean up.
 constexpr Duration kDrainOverrun = std::chrono::seconds(10);
 constexpr Duration kLastFlushLimit = std::chrono::seconds(1);
+// The log's thread takes up to 25 ms, on a crowded machine more; behind one whose reader stands still nobody waits.
+constexpr Duration kReopenLimit = std::chrono::milliseconds(500);
+// A process that was killed has ended long before.
+constexpr Duration kGivenUpLimit = std::chrono::seconds(5);
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;
@@ -60,6 +64,8 @@ int Service::run() {
                          {"start_ms", base::real_now() - started_at_}});
   (void)notifier_.ready("serving on " + listen);
   loop_.run();
+  // It holds the PID file's lock until it has ended, and whoever reads "stopped" may start another at once.
+  if (given_up_) (void)given_up_->wait_for_end(kGivenUpLimit);
   log().info("stopped",
              {{"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(base::real_now() - started_at_).count()}});
   return kExitOk;
@@ -70,19 +76,29 @@ Task<void> Service::watch_signals() {
   if (!watched) co_return log().error("signals cannot be watched", {{"error", watched.error()}});
   for (;;) {
     if (!co_await watched->readable({})) co_return;
-    while (const int number = next_signal(signals_.get())) {
-      if (number == SIGHUP) {
-        (void)reload("SIGHUP");
-      } else if (!gateway_->draining()) {
-        stop(number == SIGINT ? "SIGINT" : "SIGTERM");
-      } else if (number == SIGINT) {
-        // Somebody at a terminal does not want to wait. A second SIGTERM is a service manager repeating itself.
-        log().warn("second SIGINT: running requests are cut off");
-        gateway_->cancel_rest();
-      } else if (handed_over_ && !std::exchange(hurries_, true)) {
-        tasks_.spawn(shorten_drain());
-      }
-    }
+    while (const int number = next_signal(signals_.get())) on_signal(number);
+  }
+}
+
+void Service::on_signal(int number) {
+  switch (number) {
+    case SIGHUP: (void)reload("SIGHUP"); return;
+    case SIGUSR1:
+      log().info("the log file is opened anew", {{"cause", "SIGUSR1"}});
+      gateway_->log_writer().reopen();
+      return;
+    case SIGUSR2: log().warn("SIGUSR2 does nothing here; a new process takes over by `llm-gateway upgrade`"); return;
+    case SIGALRM: log().warn("SIGALRM does nothing here"); return;
+    default: break;
+  }
+  if (!gateway_->draining()) {
+    stop(number == SIGINT ? "SIGINT" : number == SIGQUIT ? "SIGQUIT" : "SIGTERM");
+  } else if (number == SIGINT) {
+    // Somebody at a terminal does not want to wait. A second SIGTERM is a service manager repeating itself.
+    log().warn("second SIGINT: running requests are cut off");
+    gateway_->cancel_rest();
+  } else if (handed_over_ && !std::exchange(hurries_, true)) {
+    tasks_.spawn(shorten_drain());
   }
 }
 
@@ -156,13 +172,13 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
   } else if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
     problem = options_.config_path + ": " + checked.error() + "\n";
   }
-  gateway_->log_writer().reopen();
+  const std::string log_trouble = reopen_log();
   if (!problem.empty()) {
     last_reload_error_ = problem;
     reload_metrics_->reload_failed();
     log().error("configuration not reloaded, the old one stays in force", {{"cause", cause}, {"reason", problem}});
     (void)notifier_.ready("the configuration file is faulty; serving by the old one");
-    return {.ok = false, .message = std::move(problem)};
+    return {.ok = false, .message = problem + log_trouble};
   }
   reloader_ = std::move(attempt);
   last_reload_error_.clear();
@@ -196,7 +212,7 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
   }
   if (!diff->shrunk.empty()) answer.message += "\nmore than half of a kind was removed: " + diff->shrunk;
   if (!missing_.empty()) answer.message += "\nno call can be served: there is " + missing_;
-  answer.message += log_doubts();
+  answer.message += log_trouble + log_doubts();
   if (!published) answer.message += "\n" + published.error();
   log().info("configuration reloaded", {{"cause", cause},
                                         {"changes", diff->summary},
@@ -204,6 +220,16 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
                                         {"snapshot", reloader_->snapshot()->version}});
   (void)notifier_.ready("serving on " + join(gateway_->addresses()));
   return answer;
+}
+
+// What it says follows an answer; empty when all went well.
+std::string Service::reopen_log() {
+  telemetry::LogWriter& writer = gateway_->log_writer();
+  writer.reopen();
+  (void)writer.flush(kReopenLimit);
+  const std::string problem = writer.reopen_problem();
+  return problem.empty() ? ""
+                         : "\nthe log file could not be opened anew: " + problem + "; lines go on into the old one";
 }
 
 std::vector<std::string> Service::waiting_for_restart() const {
@@ -216,6 +242,7 @@ std::vector<std::string> Service::waiting_for_restart() const {
 void Service::stop(std::string_view cause) {
   if (gateway_->draining()) return;
   (void)notifier_.stopping();
+  give_up_upgrade();
   begin_drain(cause, gateway_->snapshot().server.drain_timeout);
 }
 
@@ -260,6 +287,8 @@ void Service::on_command(const process::ControlRequest& request) {
       const bool first = !gateway_->draining();
       control_->reply(request.client, write_answer({.ok = true, .message = first ? "stopping" : "stopping already"}));
       stop("command");
+      // Who asks for the end of the gateway before its new process can be asked means that one.
+      if (heir_) (void)heir_->send_signal(SIGTERM);
       return;
     }
     case process::ControlCommand::refresh: refresh(request.client); return;
@@ -295,6 +324,7 @@ StatusReport Service::status_report() {
           .config = options_.config_path,
           .snapshot_version = counts.snapshot_version,
           .last_reload_error = last_reload_error_,
+          .log_trouble = gateway_->log_writer().reopen_problem(),
           .restart_required = waiting_for_restart(),
           .store = feed_ != nullptr ? feed_->place() : std::string(),
           .store_trouble = store_trouble_,

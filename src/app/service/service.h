@@ -90,6 +90,8 @@ class Service {
 
   // service.cpp
   net::Task<void> watch_signals();
+  void on_signal(int number);
+  std::string reopen_log();
   net::Task<void> watch_control();
   net::Task<void> watch_files();
   net::Task<void> look_after();
@@ -106,6 +108,7 @@ class Service {
   void log_notes();
   // A warning for each doubt about the file, and all of them as lines to follow an answer.
   std::string log_doubts();
+  void tell_expiry();
   // A warning where no call can be served for want of a connection, a model or a key: once, until that is over.
   void warn_of_missing();
   void on_store_state(bool away, const std::string& reason);
@@ -126,7 +129,10 @@ class Service {
   void on_handed_over(pid_t successor);
   void start_upgrade(uint64_t client);
   net::Task<void> watch_successor();
+  std::string doubtful_certificates() const;
   void end_upgrade(const CommandAnswer& answer);
+  // A stop means the gateway, so a new process that does not serve yet ends, too.
+  void give_up_upgrade();
 
   ServiceOptions options_;
   net::Loop loop_;
@@ -171,6 +177,8 @@ class Service {
     net::Cancellation over;
   };
   std::unique_ptr<Upgrade> upgrade_;
+  std::optional<process::ProcessHandle> given_up_;  // a new process that was killed before it served
+  std::optional<process::ProcessHandle> heir_;      // the new process that serves
   bool handed_over_ = false;
   bool hurries_ = false;                   // shorten_drain() runs
   std::vector<std::string> unix_sockets_;  // paths of listeners that are this program's to remove

@@ -117,16 +117,19 @@ TEST(Status, IsOneObjectAndReadable) {
   report.uptime = std::chrono::hours(5);
   report.config = "/etc/a \"quoted\".toml";
   report.listen = {"127.0.0.1:1", "unix:/x"};
+  report.tls = true;
   report.last_reload_error = "gateway.toml:3:1: wrong\n";
   report.restart_required = {"server.listen", "server.workers"};
   report.missing = "no model";
+  report.log_trouble = "/var/log/x: No such file";
   report.added_p50 = std::chrono::microseconds(40);
   report.added_p99 = std::chrono::microseconds(900);
   const auto text = render_status(write_status(report));
   ASSERT_TRUE(text) << text.error();
   for (const char* part :
-       {"pid 12", "1.2.3", "5 h", "127.0.0.1:1", "unix:/x", "/etc/a \"quoted\".toml", "p50 40 us", "p99 900 us",
-        "gateway.toml:3:1: wrong", "server.listen, server.workers", "serves nothing  there is no model"}) {
+       {"pid 12", "1.2.3", "5 h", "listen (TLS)    127.0.0.1:1", "listen          unix:/x", "/etc/a \"quoted\".toml",
+        "p50 40 us", "p99 900 us", "gateway.toml:3:1: wrong", "server.listen, server.workers",
+        "serves nothing  there is no model", "log not reopened /var/log/x: No such file"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
   }
   EXPECT_FALSE(render_status("{}"));

@@ -79,10 +79,13 @@ class Lines {
     add("needs upgrade", upgrade);
     add("needs restart", restart);
   }
-  void add_list(std::string_view label, std::string_view key) {
-    const auto found = members_.find(key);
+  // A unix socket never speaks TLS.
+  void add_listeners() {
+    const auto found = members_.find("listen");
     if (found == members_.end()) return;
-    for (const std::string& text : found->second) add(label, text);
+    const bool tls = value("tls") == "true";
+    for (const std::string& text : found->second)
+      add(tls && !text.starts_with("unix:") ? "listen (TLS)" : "listen", text);
   }
   std::string take() { return std::move(out_); }
 
@@ -122,6 +125,7 @@ std::string write_status(const StatusReport& report) {
   w.member("state", report.state).text_or_null("trouble", report.trouble);
   w.member("uptime_seconds", seconds(report.uptime)).member("config", report.config);
   w.member("snapshot", report.snapshot_version).text_or_null("last_reload_error", report.last_reload_error);
+  w.text_or_null("log_trouble", report.log_trouble);
   w.key("restart_required").begin_array();
   for (const std::string& setting : report.restart_required) w.value(setting);
   w.end_array();
@@ -163,7 +167,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
             joined({lines.value("state"), ", pid ", lines.value("pid"), ", version ", lines.value("version")}));
   lines.add("trouble", lines.value("trouble"));
   lines.add("up for", human_duration(from_seconds(std::string(lines.value("uptime_seconds")))));
-  lines.add_list(lines.value("tls") == "true" ? "listen (TLS)" : "listen", "listen");
+  lines.add_listeners();
   lines.add("administration", lines.value("admin_listen"));
   lines.add("workers", lines.value("workers"));
   lines.add("configuration", joined({lines.value("config"), ", version ", lines.value("snapshot")}));
@@ -174,6 +178,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   lines.add("database away", lines.value("store_trouble"));
   lines.add("not readable", lines.value("store_unreadable"));
   lines.add("not reloaded", lines.value("last_reload_error"));
+  lines.add("log not reopened", lines.value("log_trouble"));
   lines.add_waiting("restart_required");
   lines.add("requests", joined({lines.value("requests"), ", in flight ", lines.value("in_flight")}));
   lines.add("connections", joined({lines.value("client_connections"), " of clients, ",

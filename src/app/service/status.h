@@ -27,6 +27,7 @@ struct StatusReport {
   std::string_view config;
   uint64_t snapshot_version = 0;
   std::string_view last_reload_error;              // empty: the last reload, if any, went well
+  std::string log_trouble = {};                    // the file that could not be opened anew, and why; empty: it could
   std::vector<std::string> restart_required = {};  // settings of the file that only a new process takes
   std::string store = {};                          // where; empty: there is none
   std::string store_trouble = {};                  // why it is away; empty: it is there

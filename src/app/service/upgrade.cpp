@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "app/process/successor.h"
+#include "app/service/config_files.h"
 #include "app/service/service.h"
 
 namespace llmgw::app {
@@ -35,6 +36,7 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
 
 void Service::on_handed_over(pid_t successor) {
   handed_over_ = true;
+  if (auto heir = process::ProcessHandle::open(successor)) heir_ = std::move(*heir);
   begin_drain("handed over", upgrade_limit(gateway_->snapshot().server));
   if (admin_ != nullptr && admin_fd_ >= 0) {
     epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, admin_fd_, nullptr);
@@ -47,7 +49,7 @@ void Service::on_handed_over(pid_t successor) {
   log().info("handed over", {{"pid", successor}});
   end_upgrade({.ok = true,
                .message = "the new process serves (pid " + std::to_string(successor) +
-                          "); the old one finishes what it has begun"});
+                          "); the old one finishes what it has begun" + doubtful_certificates()});
 }
 
 void Service::start_upgrade(uint64_t client) {
@@ -94,13 +96,35 @@ Task<void> Service::watch_successor() {
     how = "the new process " + process::reap_successor(successor) + " before it served";
   } else {
     (void)successor.send_signal(SIGKILL);
-    (void)co_await watched->readable({loop_.now() + kUpgradeLimit, nullptr});
+    (void)co_await watched->readable({loop_.now() + kUpgradeLimit, &upgrade.over});
+    if (upgrade.over.cancelled()) co_return;
     how = "the new process was not ready within a minute and " + process::reap_successor(successor);
   }
   log().error("upgrade failed, the old process goes on serving", {{"reason", how}});
   end_upgrade({.ok = false,
                .message = how + "; the old one goes on serving. Its messages are on the standard error of "
                                 "the gateway; `llm-gateway config validate` may say more"});
+}
+
+// Lines to follow an answer.
+std::string Service::doubtful_certificates() const {
+  control::ConfigErrors doubts;
+  doubt_certificates(*reloader_->file(), base::real_wall_now(), doubts);
+  if (doubts.empty()) return {};
+  std::string lines = "\nwarnings:\n" + control::format_errors(doubts, options_.config_path);
+  lines.pop_back();
+  return lines;
+}
+
+void Service::give_up_upgrade() {
+  if (upgrade_ == nullptr || !upgrade_->successor) return;
+  (void)upgrade_->successor->send_signal(SIGKILL);
+  given_up_ = std::move(upgrade_->successor);
+  log().warn("the upgrade is given up: the gateway is stopping", {{"pid", given_up_->pid()}});
+  control_->reply(upgrade_->client,
+                  write_answer({.ok = false, .message = "the gateway was stopped before the new process served"}));
+  upgrade_->successor.reset();
+  upgrade_->over.cancel();
 }
 
 void Service::end_upgrade(const CommandAnswer& answer) {
