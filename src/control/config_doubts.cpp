@@ -26,6 +26,7 @@ class Doubter {
     for (const auto& each : file_.keys) {
       if (each.models) look_at(each, SectionId::key, *each.models);
     }
+    for (const auto& each : file_.models) look_at_remote(each);
     doubts_.sort();
     return std::move(doubts_);
   }
@@ -66,6 +67,15 @@ class Doubter {
       doubts_.add(location_of(section, id, "models"),
                   std::string(section_table(id).name) + what + name + "'" + near_to(name));
     }
+  }
+
+  // Whoever writes it means the name that was asked for, or what a pattern's `*` stood for.
+  void look_at_remote(const ModelConfig& model) {
+    if (!routing::is_pattern(model.remote)) return;
+    doubts_.add(location_of(model, SectionId::model, "remote"),
+                "models.remote: '" + model.remote +
+                    "' is sent to the provider as it stands, and no provider has a model of that name; without "
+                    "remote the name goes on that the client asked for");
   }
 
   const Config& file_;

@@ -56,6 +56,13 @@ TEST(Doubts, OfEverythingWithAList) {
             "f:22:1: users.models: there is no model 'zzzzzz'\n");
 }
 
+TEST(Doubts, AStarThatNoProviderKnows) {
+  EXPECT_EQ(
+      doubts_of("[[models]]\nname = \"openai/*\"\nconnection = \"main\"\nremote = \"*\"\n"),
+      "f:17:1: models.remote: '*' is sent to the provider as it stands, and no provider has a model of that name; "
+      "without remote the name goes on that the client asked for\n");
+}
+
 TEST(Doubts, ModelsOfAStoreAreThere) {
   constexpr std::array<std::string_view, 2> kStored = {"stored", "engine-*"};
   EXPECT_EQ(doubts_of("models = [\"stored\", \"engine-7\"]\n", kStored), "");

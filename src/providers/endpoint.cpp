@@ -28,6 +28,11 @@ bool is_path_character(char c) {
   return c > ' ' && c < 0x7f && std::string_view("\"<>\\^`{|}?#").find(c) == std::string_view::npos;
 }
 
+// What the gateway writes behind a base path itself: whoever copies an address from a curl command has it in there.
+constexpr std::string_view kApiPaths[] = {
+    "/chat/completions", "/completions", "/embeddings", "/responses",       "/messages",
+    "/v2/chat",          "/v2/embed",    "/rerank",     ":generateContent", ":streamGenerateContent"};
+
 std::expected<std::string, std::string> parse_base_path(std::string_view path) {
   if (path.find('?') != std::string_view::npos) {
     return fault("the endpoint has a query; write only scheme, host and path (api_version is a key of its own)");
@@ -39,6 +44,11 @@ std::expected<std::string, std::string> parse_base_path(std::string_view path) {
   }
   if (has_dot_segment(path)) return fault("the endpoint's path has '.' or '..' segments; write the plain path");
   while (path.ends_with('/')) path.remove_suffix(1);
+  for (const std::string_view own : kApiPaths) {
+    if (!path.ends_with(own)) continue;
+    return Fault("the endpoint ends in \"" + std::string(own) + "\", which the gateway adds itself; write only what " +
+                 "stands before " + (own.front() == ':' ? "\"/models\"" : "it"));
+  }
   return std::string(path);
 }
 

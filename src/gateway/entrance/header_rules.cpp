@@ -79,7 +79,7 @@ bool upstream_request_headers(const Headers& from, const providers::Upstream& up
   for (const auto& field : upstream.default_headers) {
     if (to.find(field.name) == nullptr && !to.append(field.name, field.value.reveal())) return false;
   }
-  return to.append(HeaderId::x_request_id, request_id);
+  return to.has(HeaderId::x_request_id) || to.append(HeaderId::x_request_id, request_id);
 }
 
 bool converted_request_headers(const Headers& from, const providers::Upstream& upstream, std::string_view request_id,
@@ -96,7 +96,7 @@ bool converted_request_headers(const Headers& from, const providers::Upstream& u
       if (to.find(field.name) == nullptr && !to.append(field.name, field.value.reveal())) return false;
     }
   }
-  return to.append(HeaderId::x_request_id, request_id);
+  return to.has(HeaderId::x_request_id) || to.append(HeaderId::x_request_id, request_id);
 }
 
 bool client_response_headers(const Headers& from, std::string_view request_id, Headers& to) {

@@ -48,6 +48,20 @@ TEST(HeaderRules, ConfiguredOnesReplaceAndDefaultsFillIn) {
             "authorization=Bearer upstream;x-team=ours;x-request-id=id-1;");
 }
 
+TEST(HeaderRules, AConfiguredRequestIdIsTheOnlyOne) {
+  providers::Upstream upstream;
+  upstream.set_headers.push_back({"x-request-id", base::Secret("configured")});
+  base::Arena arena;
+  Headers from;
+  from.append("X-Request-ID", "theirs");
+  Headers to;
+  EXPECT_TRUE(upstream_request_headers(from, upstream, "id-1", false, arena, to));
+  EXPECT_EQ(text_of(to), "x-request-id=configured;");
+  Headers converted;
+  EXPECT_TRUE(converted_request_headers(from, upstream, "id-1", false, converted));
+  EXPECT_EQ(converted.count(http::HeaderId::x_request_id), 1U);
+}
+
 // RFC 9110, section 7.6.1: what Connection names belongs to the connection as well.
 TEST(HeaderRules, HopByHopHeadersEndHere) {
   Headers from;
