@@ -77,7 +77,7 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
   const bool classic = upstream.azure_shape == AzureShape::classic;
   const bool in_path = classic && is_deployment_scoped(resource);
   const bool realtime = resource == "realtime";
-  if ((in_path || realtime) && deployment.empty()) {
+  if (in_path && deployment.empty()) {
     return base::fail(base::ErrorCode::invalid_argument, "an Azure call of this kind needs a deployment");
   }
   TargetWriter writer(arena, target_bytes_max(upstream.prefix.size() + resource.size() + call.query.size() + 32,
@@ -89,7 +89,7 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
   const bool drops_version = upstream.azure_shape == AzureShape::v1 && call.surface == Surface::azure;
   if (realtime) {
     // What OpenAI calls model in this URL is the deployment in the classic one.
-    writer.add_parameter(classic ? "deployment" : "model", deployment);
+    if (!deployment.empty()) writer.add_parameter(classic ? "deployment" : "model", deployment);
     writer.add_query(call.query, {"model", "deployment", drops_version ? "api-version" : "model"});
   } else if (drops_version) {
     writer.add_query(call.query, {"api-version"});

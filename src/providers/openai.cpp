@@ -64,7 +64,8 @@ base::Result<UpstreamTarget> target(const Upstream& upstream, const ClientCall& 
       arena, target_bytes_max(upstream.prefix.size() + resource.size() + call.query.size(), call.model.size()));
   writer.add(upstream.prefix).add(resource);
   if (resource == "realtime") {
-    writer.add_parameter("model", call.model).add_query(call.query, {"model", "deployment", "api-version"});
+    if (!call.model.empty()) writer.add_parameter("model", call.model);
+    writer.add_query(call.query, {"model", "deployment", "api-version"});
     return UpstreamTarget{.path_and_query = writer.text(), .body_model = BodyModel::keep, .model = call.model};
   }
   // Azure's api-version means nothing elsewhere, and some engines refuse unknown parameters.

@@ -140,6 +140,10 @@ const Case kCases[] = {
      "", "/v1/responses", kSet},
     {"realtime names the upstream's model", kOpenAi, Surface::openai, "/v1/realtime", "model=alias&x=1", "m/1", "",
      "/v1/realtime?model=m%2F1&x=1", kKeep},
+    {"realtime of a call that is there", kOpenAi, Surface::openai, "/v1/realtime", "call_id=rtc_1", "", "",
+     "/v1/realtime?call_id=rtc_1", kKeep},
+    {"azure realtime of a call that is there", kAzureClassic, Surface::openai, "/v1/realtime", "call_id=rtc_1", "", "",
+     "/openai/realtime?call_id=rtc_1&api-version=2024-05-01-preview", kKeep},
     {"azure realtime client, openai upstream", kOpenAi, Surface::azure, "/openai/realtime",
      "api-version=2024-10-01-preview&deployment=d", "m", "", "/v1/realtime?model=m", kKeep},
     {"openai client, azure upstream", kAzureClassic, Surface::openai, "/v1/chat/completions", "", "gpt", "dep 1",
@@ -283,6 +287,7 @@ TEST(UpstreamTarget, ClaudeOnVertexStreamsElsewhereAndInAnEnvelope) {
   EXPECT_FALSE(speaks(*upstream, "gemini-3-pro", Surface::anthropic));
   EXPECT_TRUE(speaks(*upstream, "gemini-3-pro", Surface::vertex));
   EXPECT_FALSE(speaks(*upstream, "", Surface::anthropic));
+  EXPECT_FALSE(speaks(*upstream, "", Surface::gemini));
 }
 
 TEST(UpstreamTarget, Paths) {

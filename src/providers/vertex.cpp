@@ -20,7 +20,7 @@ bool speaks_some(Surface surface) {
 }
 
 bool model_speaks(const Upstream&, std::string_view model, Surface surface) {
-  if (model.empty()) return surface != Surface::anthropic;
+  if (model.empty()) return false;  // nothing there is without one
   return is_claude(model) == (surface == Surface::anthropic);
 }
 

@@ -177,3 +177,17 @@ def test_broken_answer_raises(client, plan):
 def test_client_timeout(client):
     with pytest.raises(anthropic.APITimeoutError):
         client.with_options(timeout=1).messages.create(**CALL, extra_headers={"x-simulate": "hang"})
+
+
+def test_a_file_goes_to_anthropic_and_nowhere_else(world, client, request_id):
+    headers = {"X-Request-ID": request_id, "x-llm-gateway-connection": "scripted-anthropic"}
+    client.beta.files.upload(file=("plan.txt", b"the plan"), extra_headers=headers)
+    [seen] = world.upstream.find(request_id)
+    assert seen.target.split("?")[0] == "/v1/files" and b"the plan" in seen.body
+    assert seen.header("x-api-key") == world.keys.scripted
+
+    headers = {"X-Request-ID": request_id + "-other", "x-llm-gateway-connection": "scripted-openai"}
+    with pytest.raises(anthropic.NotFoundError) as error:
+        client.beta.files.upload(file=("plan.txt", b"the plan"), extra_headers=headers)
+    assert error.value.body["error"]["type"] == "not_found_error"
+    assert not world.upstream.find(request_id + "-other")

@@ -82,3 +82,24 @@ def test_upstream_status(client):
         client.chat.completions.create(
             model="azure-gpt", messages=MESSAGES, extra_headers={"x-simulate": "status=429"}
         )
+
+
+@pytest.mark.parametrize(
+    "model, upstream", [("scripted-azure", "/openai/deployments/scripted-deployment/"), ("scripted", "/v1/")]
+)
+def test_forms(world, client, request_id, model, upstream):
+    """Transcriptions, translations and edits of images are forms; the SDK has the deployment in the path."""
+    sound = ("a.wav", b"RIFF\x00\xff")
+    audio, images = client.audio.with_raw_response, client.images.with_raw_response
+    calls = {
+        "audio/transcriptions": lambda more: audio.transcriptions.create(model=model, file=sound, **more),
+        "audio/translations": lambda more: audio.translations.create(model=model, file=sound, **more),
+        "images/edits": lambda more: images.edit(model=model, image=b"\x89PNG", prompt="a door", **more),
+    }
+    for path, call in calls.items():
+        own = f"{request_id}-{path.replace('/', '-')}"
+        assert call({"extra_headers": {"X-Request-ID": own}}).status_code == 200
+        [seen] = world.upstream.find(own)
+        assert seen.target.startswith(upstream + path)
+        remote = b"scripted-remote" if model == "scripted" else b"scripted-azure"
+        assert b'name="model"\r\n\r\n' + remote + b"\r\n" in seen.body

@@ -89,6 +89,7 @@ def test_an_unknown_model_is_told_with_what_there_is(world):
 
     assert "; this key may use: gpt-4o-mini, " in told(world.keys.narrow, "gtp-4o-mini") + ", "
     assert "this key may use: " in told(world.keys.narrow, "zzzz")
+    assert told(world.keys.narrow, "zzzz").count("claude-*") == 1
     assert "claude-sonnet" in told(world.keys.narrow, "zzzz")
     assert "renamed-gpt" not in told(world.keys.narrow, "renamed-gp")
 

@@ -291,6 +291,35 @@ def test_the_model_in_a_form_is_replaced(wire, request_id, target):
     assert request.header("content-type") == "multipart/form-data; boundary=frontier"
 
 
+ALIAS = "/openai/deployments/{}/audio/transcriptions?api-version=2024-10-21"
+NO_MODEL = MULTIPART.replace(b'--frontier\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n', b"", 1)
+MODEL_FIRST = b'--frontier\r\nContent-Disposition: form-data; name="model"\r\n\r\nscripted-remote\r\n'
+
+
+@pytest.mark.parametrize(
+    "model, body, upstream_target, upstream_body",
+    [
+        ("scripted-azure", NO_MODEL, ALIAS.format("scripted-deployment"), NO_MODEL),
+        ("scripted-azure", MULTIPART % b"any", ALIAS.format("scripted-deployment"), MULTIPART % b"any"),
+        ("scripted", NO_MODEL, "/v1/audio/transcriptions", MODEL_FIRST + NO_MODEL),
+        ("scripted", MULTIPART % b"any", "/v1/audio/transcriptions", MULTIPART % b"scripted-remote"),
+    ],
+)
+def test_a_form_under_a_deployment_has_its_model_in_the_path(
+    wire, request_id, model, body, upstream_target, upstream_body
+):
+    answer = raw.call(
+        wire.address,
+        "POST",
+        ALIAS.format(model),
+        [*wire.bearer(), ("X-Request-ID", request_id), ("Content-Type", "multipart/form-data; boundary=frontier")],
+        body,
+    )
+    assert answer.status == 200
+    request = seen(wire, request_id)
+    assert (request.target, request.body) == (upstream_target, upstream_body)
+
+
 def test_a_form_without_a_model_is_refused(wire, request_id):
     answer = raw.call(
         wire.address,
@@ -314,6 +343,7 @@ def test_a_form_without_a_model_is_refused(wire, request_id):
         ("DELETE", "/v1/responses/resp_1"),
         ("POST", "/v1/responses/resp_1/cancel"),
         ("POST", "/v1/conversations"),
+        ("POST", "/v1/realtime/client_secrets"),
     ],
 )
 def test_calls_without_a_model(wire, request_id, method, target):
@@ -328,6 +358,42 @@ def test_calls_without_a_model(wire, request_id, method, target):
     request = seen(wire, request_id)
     assert (request.method, request.target) == (method, target)
     assert request.header("x-llm-gateway-connection") is None
+
+
+# What an SDK of each vendor sends beside its key.
+VERSIONS = {"anthropic": ("anthropic-version", "2023-06-01"), "google": ("x-goog-api-key", None)}
+
+
+def as_vendor(wire, vendor, key, request_id):
+    name, value = VERSIONS[vendor]
+    return [("Authorization", f"Bearer {key}"), (name, value or key), ("X-Request-ID", request_id)]
+
+
+@pytest.mark.parametrize("vendor", VERSIONS)
+@pytest.mark.parametrize(
+    "method, target", [("GET", "/v1/files"), ("POST", "/v1/files"), ("GET", "/v1/files/f"), ("POST", "/v1/batches")]
+)
+def test_paths_of_several_vendors_go_to_the_clients_own(wire, request_id, vendor, method, target):
+    headers = as_vendor(wire, vendor, wire.keys.full, request_id)
+    named = [*headers, ("x-llm-gateway-connection", f"scripted-{vendor}")]
+    body = b"the file" if method == "POST" else b""
+    assert raw.call(wire.address, method, target, named, body).status == 200
+    request = seen(wire, request_id)
+    assert (request.method, request.target, request.body) == (method, target, body)
+    own = "x-api-key" if vendor == "anthropic" else "x-goog-api-key"
+    assert request.header(own) == wire.keys.scripted and request.header("authorization") is None
+
+    other = [*headers[:-1], ("X-Request-ID", request_id + "-o"), ("x-llm-gateway-connection", "scripted-openai")]
+    refused = raw.call(wire.address, method, target, other, body)
+    assert refused.status == 404 and not wire.upstream.find(request_id + "-o")
+    error = refused.json()["error"]
+    assert error["type"] == "not_found_error" if vendor == "anthropic" else error["status"] == "NOT_FOUND"
+
+
+def test_a_file_of_a_vendor_that_the_key_may_not_use_goes_nowhere(wire, request_id):
+    headers = as_vendor(wire, "google", wire.keys.narrow, request_id)
+    assert raw.call(wire.address, "POST", "/v1/files", headers, b"the file").status == 404
+    assert not wire.upstream.find(request_id)
 
 
 def test_chunked_requests(wire, request_id):

@@ -69,6 +69,22 @@ def test_refusals_come_before_the_upgrade(wire, request_id, model, key, status):
     asyncio.run(talk())
 
 
+@pytest.mark.parametrize("query", ["call_id=rtc_1", "intent=transcription"])
+def test_a_session_that_names_its_model_itself(wire, request_id, query):
+    own = {**headers(wire, request_id), "x-llm-gateway-connection": "scripted-openai"}
+
+    async def talk():
+        at = f"ws://127.0.0.1:{wire.gateway.port}/v1/realtime?{query}"
+        async with connect(at, additional_headers=own, proxy=None) as socket:
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+
+    asyncio.run(talk())
+    [seen] = wire.upstream.find(request_id)
+    assert seen.target == f"/v1/realtime?{query}"
+    assert seen.header("authorization") == f"Bearer {wire.keys.scripted}"
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_browsers_key_among_the_protocols_stays_here(wire, request_id, right):
     key = wire.keys.full if right else "wrong-key-wrong"

@@ -39,7 +39,9 @@ Dialect Call::likely_dialect() const {
   if (matched_) return match_.dialect;
   const http::RequestHead& head = exchange_.head();
   if (head.headers.has(HeaderId::anthropic_version)) return Dialect::anthropic;
-  if (head.path.starts_with("/v1beta") || head.headers.has(HeaderId::x_goog_api_key)) return Dialect::gemini;
+  if (head.path.starts_with("/v1beta") || head.path.starts_with("/v1alpha") ||
+      head.headers.has(HeaderId::x_goog_api_key))
+    return Dialect::gemini;
   if (head.path.starts_with("/openai/deployments/")) return Dialect::azure;
   if (head.path.find("/publishers/anthropic/") != std::string_view::npos) return Dialect::anthropic;
   if (head.path.starts_with("/model/")) return Dialect::bedrock;

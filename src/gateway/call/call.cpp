@@ -36,6 +36,15 @@ std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message, s
   return std::unexpected(ClientError{.kind = kind, .message = message, .param = param});
 }
 
+bool names_session(std::string_view query) {
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    if (parameter.starts_with("call_id=") || parameter == "intent=transcription") return true;
+  }
+  return false;
+}
+
 class Handler final : public http::RequestHandler {
  public:
   explicit Handler(Worker& worker) : worker_(worker) {}
@@ -231,15 +240,16 @@ Outcome<void> Call::inspect_body() {
         .status = 415});
   }
   const std::string_view body(body_.data(), body_.size());
-  if (match_.model_place == ModelPlace::multipart) {
+  if (match_.model_place == ModelPlace::multipart || match_.form) {
     const auto type = http::parse_content_type(exchange_.head().headers.value(HeaderId::content_type));
     if (type && type->is("multipart/form-data")) {
       auto field = http::find_multipart_field(body, type->boundary, "model");
       if (!field) return refusal(ErrorKind::invalid_request, field.error().context, "model");
       if (*field) {
         body_model_span_ = body.substr((*field)->offset, (*field)->length);
-        model_ = body_model_span_;
+        if (match_.model_place == ModelPlace::multipart) model_ = body_model_span_;
       }
+      form_boundary_ = arena_.copy(type->boundary);
       return {};
     }
   }
@@ -269,6 +279,8 @@ Outcome<void> Call::find_model_outside_body() {
       if (!model) return refusal(ErrorKind::invalid_request, model.error().context, "model");
       model_ = *model;
     }
+    // A call that is under way already, or one whose session names its model itself.
+    if (model_.empty() && names_session(exchange_.head().query)) match_.model_place = ModelPlace::none;
   }
   if (model_.empty() && match_.operation == Operation::moderations) model_ = kModerationsModel;
   if (model_.empty() && match_.model_place != ModelPlace::none) {
@@ -299,7 +311,10 @@ ClientError Call::unknown_model() const {
   for (const routing::Group& model : patterns) add(model.name);
   const auto add_served = [&](const control::ModelFilter& list) {
     for (const std::string_view own : list.patterns().first(std::min(list.patterns().size(), kComparedPatternsMax))) {
-      const auto serves = [own](const routing::Group& model) { return routing::overlap(model.name, own); };
+      // One that holds a whole pattern says no more than that.
+      const auto serves = [own](const routing::Group& model) {
+        return routing::overlap(model.name, own) && !routing::matches(own, model.name);
+      };
       if (std::ranges::any_of(patterns, serves)) add(own);
     }
   };

@@ -58,6 +58,7 @@ inline constexpr std::string_view kConnectTimeout = "connect_timeout";
 inline constexpr std::string_view kFirstByteTimeout = "first_byte_timeout";
 inline constexpr std::string_view kIdleTimeout = "idle_timeout";
 inline constexpr std::string_view kTotalTimeout = "total_timeout";
+inline constexpr std::string_view kRequestTimeout = "request_timeout";  // the server's, for every call
 
 class Call {
  public:
@@ -129,6 +130,7 @@ class Call {
   Outcome<std::string_view> unrouted_body();
   Outcome<std::string_view> unwrapped_body(std::string_view model);
   Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
+  std::string_view form_field(std::string_view name, std::string_view value);
   json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
   bool add_body_betas(http::Headers& headers);
 
@@ -424,6 +426,7 @@ class Call {
   std::optional<providers::SigV4Claim> claim_;  // the request is signed: to be verified with the body
   std::span<char> body_;
   Peek peek_;
+  std::string_view form_boundary_;    // empty: the body is no form
   std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
   bool body_is_json_ = false;
   std::string_view body_betas_;   // of an enveloped body, as the header anthropic-beta has them
@@ -473,12 +476,13 @@ class Call {
 
   // For settlement
   base::Instant deadline_ = base::kNever;
-  std::optional<chat::Usage> estimated_usage_;  // where the provider did not say what was used
-  base::Duration before_{0};                    // gateway time until the request was written to the upstream
-  base::Duration queued_{0};                    // waited for an instance
-  base::Instant asked_at_{};                    // since when the attempt waits for its upstream
-  base::Duration discarded_{0};                 // that of attempts that were given up, and the pauses behind them
-  base::Duration after_{-1};                    // gateway time from the upstream's first byte to ours
+  std::string_view deadline_setting_ = kTotalTimeout;  // whose time is over then
+  std::optional<chat::Usage> estimated_usage_;         // where the provider did not say what was used
+  base::Duration before_{0};                           // gateway time until the request was written to the upstream
+  base::Duration queued_{0};                           // waited for an instance
+  base::Instant asked_at_{};                           // since when the attempt waits for its upstream
+  base::Duration discarded_{0};  // that of attempts that were given up, and the pauses behind them
+  base::Duration after_{-1};     // gateway time from the upstream's first byte to ours
   base::Duration first_token_{-1};
   uint16_t status_ = 0;
   uint16_t upstream_status_ = 0;

@@ -87,6 +87,14 @@ json::Edit Call::version_edit(std::string_view body, const providers::BodyEnvelo
   return {body.substr(body.find('{') + 1, 0), arena_.concat(arena_.concat("\"anthropic_version\":", version), ",")};
 }
 
+// A field to stand before the first of the client's form.
+std::string_view Call::form_field(std::string_view name, std::string_view value) {
+  const std::string_view line = arena_.concat(arena_.concat("--", form_boundary_), "\r\n");
+  const std::string_view head =
+      arena_.concat(arena_.concat("Content-Disposition: form-data; name=\"", name), "\"\r\n\r\n");
+  return arena_.concat(arena_.concat(line, head), arena_.concat(value, "\r\n"));
+}
+
 // Everything but the model's name and the routing member stays as it came.
 Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
   std::string_view body(body_.data(), body_.size());
@@ -126,6 +134,8 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
       const bool empty_object = body.find_first_not_of(" \t\r\n", brace + 1) == body.find('}', brace);
       const std::string_view member = arena_.concat("\"model\":", json::quoted(arena_, target.model));
       edits[count++] = {body.substr(brace + 1, 0), empty_object ? member : arena_.concat(member, ",")};
+    } else if (!form_boundary_.empty()) {
+      edits[count++] = {body.substr(0, 0), form_field("model", target.model)};
     }
   }
   auto pieces = json::splice(body, {edits, count});

@@ -82,6 +82,7 @@ std::string_view to_string(Operation operation) {
     LLMGW_NAME(uploads);
     LLMGW_NAME(vector_stores);
     LLMGW_NAME(realtime);
+    LLMGW_NAME(realtime_secrets);
     LLMGW_NAME(models_list);
     LLMGW_NAME(models_get);
     LLMGW_NAME(messages);

@@ -222,10 +222,12 @@ class Lookup {
     return has_escaped_slash(path_.substr(0, start)) || has_escaped_slash(path_.substr(start + match.model.size()));
   }
 
-  // The shape of /v1/models follows the client.
+  // Under /v1/ several APIs have models, files and batches, and only the client's headers tell whose are meant. A file
+  // must not go to another vendor than the client's own.
   Match finish(Match match) const {
     const bool models = match.operation == models_list || match.operation == models_get;
-    if (models && match.dialect == Dialect::openai_rest) {
+    const bool shared = models || (match.model_place == ModelPlace::none && path_.starts_with("/v1/"));
+    if (shared && match.dialect == Dialect::openai_rest) {
       if (hints_.anthropic_version || path_.starts_with("/anthropic/")) {
         match.dialect = Dialect::anthropic;
       } else if (hints_.goog_api_key) {
@@ -320,6 +322,7 @@ class Lookup {
     auto match = literal(rest, kAzure);
     if (match) {
       match->dialect = Dialect::azure;
+      match->form = match->model_place == ModelPlace::multipart;
       match->model_place = ModelPlace::path;
       match->model = alias;
     }

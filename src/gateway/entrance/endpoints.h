@@ -54,6 +54,7 @@ enum class Operation : uint8_t {
   uploads,
   vector_stores,
   realtime,
+  realtime_secrets,
   models_list,
   models_get,
   messages,
@@ -89,6 +90,7 @@ struct Match {
   ModelPlace model_place = ModelPlace::none;
   bool streams = false;    // the method itself asks for a stream; otherwise the body's `stream` says
   bool websocket = false;  // only as an upgrade
+  bool form = false;       // the body may be multipart/form-data, though the model stands in the path
   // The body is Claude's as another cloud takes it: without `model`, with `anthropic_version` and the betas as members
   // (dialects/anthropic/host_body.h).
   bool enveloped = false;
@@ -101,7 +103,7 @@ struct Match {
   std::string_view model = {};
 };
 
-// What the client's headers tell about it: /v1/models answers in the client's shape.
+// What the client's headers tell about it: whose models, files and batches are meant where several APIs have the path.
 struct ClientHints {
   bool anthropic_version = false;  // has an anthropic-version header
   bool goog_api_key = false;       // has an x-goog-api-key header

@@ -73,6 +73,8 @@ const Found kFound[] = {
     {"DELETE", "/v1/vector_stores/v/files/f", Dialect::openai_rest, Operation::vector_stores, kNone,
      "vector_stores/v/files/f"},
     {"GET", "/v1/realtime", Dialect::openai_rest, Operation::realtime, ModelPlace::query, "realtime"},
+    {"POST", "/v1/realtime/client_secrets", Dialect::openai_rest, Operation::realtime_secrets, kNone,
+     "realtime/client_secrets"},
     {"POST", "/v1/messages", Dialect::anthropic, Operation::messages, kBody, "messages"},
     {"POST", "/v1/messages/count_tokens", Dialect::anthropic, Operation::count_tokens, kBody, "messages/count_tokens"},
     {"GET", "/v1/messages/batches/b/results", Dialect::anthropic, Operation::message_batches, kNone,
@@ -157,6 +159,7 @@ TEST(Endpoints, EveryPathOfTheTable) {
     EXPECT_EQ(match->streams, expected.streams) << expected.path;
     EXPECT_EQ(match->websocket, expected.operation == Operation::realtime) << expected.path;
     const bool claude_on_vertex = expected.path.find("/publishers/anthropic/") != expected.path.npos;
+    EXPECT_EQ(match->form, expected.path == "/openai/deployments/a/audio/transcriptions") << expected.path;
     EXPECT_TRUE(claude_on_vertex || expected.path.ends_with(match->tail));
     const bool invokes = match->operation == Operation::invoke || match->operation == Operation::invoke_stream;
     EXPECT_EQ(match->enveloped, claude_on_vertex || invokes) << expected.path;
@@ -238,7 +241,7 @@ TEST(Endpoints, UnknownPathsAre404) {
                                       "/health/",
                                       "/healthz",
                                       "/metricsx",
-                                      "/v1/realtime/client_secrets"}) {
+                                      "/v1/realtime/sessions"}) {
     const auto match = find_endpoint("POST", path, {});
     ASSERT_FALSE(match) << path;
     EXPECT_TRUE(match.error().status == 404 || (path.find("//") != path.npos && match.error().status == 400))
@@ -302,6 +305,23 @@ TEST(Endpoints, ModelsFollowTheClient) {
   EXPECT_EQ(find_endpoint("GET", "/v1/models", {.goog_api_key = true})->dialect, Dialect::gemini);
   EXPECT_EQ(find_endpoint("GET", "/v1beta/models", {.anthropic_version = true})->dialect, Dialect::gemini);
   EXPECT_EQ(find_endpoint("POST", "/v1/chat/completions", {.anthropic_version = true})->dialect, Dialect::openai_chat);
+}
+
+TEST(Endpoints, PathsOfSeveralVendorsFollowTheClient) {
+  const std::pair<std::string_view, std::string_view> calls[] = {
+      {"GET", "/v1/files"},           {"POST", "/v1/files"},   {"DELETE", "/v1/files/f"},
+      {"GET", "/v1/files/f/content"}, {"POST", "/v1/batches"}, {"GET", "/v1/batches/b"},
+      {"GET", "/v1/vector_stores"},   {"POST", "/v1/uploads"}, {"GET", "/v1/fine_tuning/jobs"}};
+  for (const auto& [method, path] : calls) {
+    EXPECT_EQ(find_endpoint(method, path, {})->dialect, Dialect::openai_rest) << path;
+    EXPECT_EQ(find_endpoint(method, path, {.anthropic_version = true})->dialect, Dialect::anthropic) << path;
+    EXPECT_EQ(find_endpoint(method, path, {.goog_api_key = true})->dialect, Dialect::gemini) << path;
+  }
+  // These roots are one vendor's.
+  EXPECT_EQ(find_endpoint("GET", "/openai/v1/files", {.goog_api_key = true})->dialect, Dialect::openai_rest);
+  EXPECT_EQ(find_endpoint("GET", "/v1beta/openai/files", {.goog_api_key = true})->dialect, Dialect::openai_rest);
+  EXPECT_EQ(find_endpoint("GET", "/anthropic/v1/files/f", {})->dialect, Dialect::anthropic);
+  EXPECT_FALSE(find_endpoint("GET", "/anthropic/v1/batches", {}));
 }
 
 TEST(DecodeModel, DecodesAndRefuses) {

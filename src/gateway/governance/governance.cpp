@@ -49,6 +49,7 @@ bool is_charged_later(Operation operation) {
     case Operation::batches:
     case Operation::message_batches:
     case Operation::fine_tuning:
+    case Operation::realtime_secrets:
     case Operation::vector_stores: return true;
     default: return false;
   }
