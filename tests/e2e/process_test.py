@@ -604,6 +604,15 @@ def test_drain_ends_at_its_limit(world):
     world.upstream.released.set()
 
 
+def test_the_limit_of_all_calls_has_its_name(world):
+    world.write_config(models=("held",), server='request_timeout = "1s"')
+    world.serve()
+    status, body = world.chat("held")
+    assert status == 504 and "request_timeout" in json.loads(body)["error"]["message"]
+    assert json.loads(body)["error"]["code"] == "request_timeout"
+    world.told("request", error_type="request_timeout", status=504)
+
+
 def test_second_interrupt_cuts_off(world):
     process = world.serve()
     stream = world.begin_stream()

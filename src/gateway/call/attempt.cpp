@@ -73,9 +73,10 @@ Wait Call::until_next_piece(base::Duration timeout, Instant last_piece) const {
 
 // Each limit with its own words, code and metric.
 chat::ClientError Call::timeout_error() {
-  timed_out_ = worker_.loop().now() >= deadline_ ? kTotalTimeout : waiting_for_;
+  timed_out_ = worker_.loop().now() >= deadline_ ? deadline_setting_ : waiting_for_;
   std::string_view message = "the provider's answer stopped in the middle: idle_timeout";
   if (timed_out_ == kTotalTimeout) message = "the provider did not answer in time: total_timeout";
+  if (timed_out_ == kRequestTimeout) message = "the call took longer than this gateway lets any take: request_timeout";
   if (timed_out_ == kConnectTimeout) message = "the provider did not answer in time: connect_timeout";
   if (timed_out_ == kFirstByteTimeout) message = "the provider did not answer in time: first_byte_timeout";
   return {.kind = ErrorKind::upstream_timeout, .message = message, .code = timed_out_};

@@ -364,7 +364,9 @@ void Call::set_timeouts(const Route& route) {
     timeouts_.total = timeout_of(headers, kTotalTimeoutHeader).value_or(timeouts_.total);
   }
   if (deadline_ == base::kNever) {
-    deadline_ = exchange_.started_at() + std::min(timeouts_.total, generation_.snapshot().server.request_timeout);
+    const base::Duration most = generation_.snapshot().server.request_timeout;
+    if (most < timeouts_.total) deadline_setting_ = kRequestTimeout;
+    deadline_ = exchange_.started_at() + std::min(timeouts_.total, most);
   }
 }
 
