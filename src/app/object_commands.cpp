@@ -300,6 +300,18 @@ void add_key_commands(CLI::App& noun, const ObjectKind& kind, Run& run) {
   with("unblock", "Take a block back", [&kind](const Arguments& each) { return run_block(kind, each, false); });
 }
 
+void add_connection_commands(CLI::App& noun, const ObjectKind& kind, Run& run) {
+  auto arguments = std::make_shared<Arguments>();
+  add_command(noun, "health", "State, load and queue of each, as the running gateway knows them", arguments, run,
+              [arguments] { return run_connection_health(*arguments); });
+  arguments = std::make_shared<Arguments>();
+  CLI::App* test = add_which(add_command(noun, "test", "Make a real call through it, of a few tokens", arguments, run,
+                                         [arguments] { return run_connection_test(*arguments); }),
+                             kind, arguments);
+  test->add_option("--model", arguments->filter, "A model the provider has; without it the first that is on it")
+      ->type_name("NAME");
+}
+
 void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
   const std::string noun_name(kind.command);
   CLI::App* const noun = app.add_subcommand(noun_name, "Make, list and change: " + std::string(kind.help));
@@ -360,16 +372,7 @@ void add_kind(CLI::App& app, const ObjectKind& kind, Run& run) {
                      "The configuration file's key of that name may call every model, if its assignments go with this");
   }
   if (kind.has_key()) add_key_commands(*noun, kind, run);
-  if (kind.section != control::SectionId::connection) return;
-  arguments = fresh();
-  add_command(*noun, "health", "State, load and queue of each, as the running gateway knows them", arguments, run,
-              [arguments] { return run_connection_health(*arguments); });
-  arguments = fresh();
-  CLI::App* test = add_which(add_command(*noun, "test", "Make a real call through it, of a few tokens", arguments, run,
-                                         [arguments] { return run_connection_test(*arguments); }),
-                             kind, arguments);
-  test->add_option("--model", arguments->filter, "A model the provider has; without it the first that is on it")
-      ->type_name("NAME");
+  if (kind.section == control::SectionId::connection) add_connection_commands(*noun, kind, run);
 }
 
 }  // namespace
