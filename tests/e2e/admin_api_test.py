@@ -349,7 +349,7 @@ def test_no_answer_shows_a_secret(admin):
         ("POST", "keys", {"name": "x", "key": "${CLIENT_KEY}"}, 400, "${...}"),
         ("POST", "admin-keys", {"name": "x", "key": "env:ADMIN_KEY"}, 400, "env:"),
         ("POST", "models", {"name": "m", "connection": "none"}, 400, "no connection 'none'"),
-        ("DELETE", "keys", None, 405, "GET and POST"),
+        ("DELETE", "keys", None, 405, "GET, POST"),
         ("GET", "keys/nobody", None, 404, "nobody"),
         ("PATCH", "models/file:1", {"remote": "x"}, 409, "configuration file"),
         ("GET", "nothing", None, 404, "connections"),
