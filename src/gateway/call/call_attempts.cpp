@@ -53,7 +53,10 @@ Task<bool> Call::try_next() {
       give_up();
       co_return false;
     }
+    const bool spared = route().fallback_on_error && may_fall_back(route());
     if (plan_fallback()) co_return true;
+    // No other model may answer, so it is not spared for one that would: the last resort may be asked.
+    if (spared && attempts_ == 0) co_return true;
     co_await refuse(refused_by_all());
     co_return false;
   }
