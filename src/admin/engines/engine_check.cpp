@@ -38,6 +38,9 @@ std::optional<ApiAnswer> refuse_engine(const EngineOffer& offer, const EngineCon
   }
   // Alone: a fault of anything else is not this engine's, and there may be very many keys.
   control::Config alone{};
+  alone.server = context.file.server;
+  alone.upstream = context.file.upstream;
+  alone.upstream_tls = context.file.upstream_tls;
   alone.server.allow_anonymous = true;
   const control::StoredObjects own{.objects = engine_objects(offer), .secrets = control::secrets_of_none()};
   const auto merged = control::merge_snapshot(alone, &own, context.environment, {.hash_key = {1, 2}});
