@@ -51,11 +51,7 @@ def settings(cloud, port, directory):
     }
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    running = clouds.Cloud()
-    yield running
-    running.stop()
+cloud = clouds.serving()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Cohere's own SDK: streams that break, and texts before calls."""
 
-import json
-
 import cohere
 import pytest
 
@@ -14,18 +12,15 @@ PING = [{"role": "user", "content": "ping"}]
 PARAMETERS = {"type": "object", "properties": {}}
 TOOL = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": PARAMETERS}}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-EVENT_STREAM = {"Content-Type": "text/event-stream"}
 
 
 def openai_events(breaks):
-    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     call = {"index": 0} | CALL
     deltas = [{"role": "assistant", "content": "I will look."}] + ([] if breaks else [{"tool_calls": [call]}])
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     if not breaks:
         choices.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
-    text = "".join(f"data: {json.dumps(chunk | {'choices': [each]})}\n\n" for each in choices)
-    return text + ("" if breaks else "data: [DONE]\n\n")
+    return canned.chat_events(choices, done=not breaks)
 
 
 COHERE_EVENTS = [
@@ -39,20 +34,15 @@ def answer(request):
     body = request.json()
     breaks = body["model"].startswith("breaks")
     if request.path == "/v2/chat":
-        text = "".join(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in COHERE_EVENTS)
-        return 200, (piece for piece in [text.encode()])
+        return 200, (piece for piece in [canned.named_events(COHERE_EVENTS)])
     if body.get("stream"):
-        return 200, openai_events(breaks).encode(), EVENT_STREAM
+        return 200, openai_events(breaks), canned.EVENT_STREAM
     message = {"role": "assistant", "content": "I will look.", "tool_calls": [CALL]}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
     return 200, {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
 
 
-@pytest.fixture(scope="module")
-def upstream():
-    running = canned.Canned(answer)
-    yield running
-    running.stop()
+upstream = canned.serving(answer)
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,13 @@ class Site:
     def add(self, *arguments):
         return json.loads(self.cli(*arguments, "--json"))
 
+    def furnish(self):
+        """A connection to the simulator, a model "m" and a key, whose text it gives."""
+        endpoint = ["--endpoint", self.simulator.url, "--api-key", CANARY]
+        self.cli("connection", "add", "--name", "c", "--provider", "openai", *endpoint)
+        self.cli("model", "add", "--conn-id", "c", "--name", "m")
+        return self.add("vkey", "add", "--name", "k")["key"]
+
     def call(self, key, model, headers=None):
         return raw.post_json(
             self.address,

@@ -58,11 +58,7 @@ def answer(request):
     return 500, {"error": {"message": f"nobody asks {request.path}"}}
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    running = canned.Canned(answer)
-    yield running
-    running.stop()
+cloud = canned.serving(answer)
 
 
 @pytest.fixture(scope="module")

@@ -88,15 +88,6 @@ def postgres():
     server.stop()
 
 
-def furnish(site):
-    site.cli(
-        *("connection", "add", "--name", "c", "--provider", "openai", "--endpoint", site.simulator.url),
-        *("--api-key", CANARY),
-    )
-    site.cli("model", "add", "--conn-id", "c", "--name", "m")
-    return site.add("vkey", "add", "--name", "k")["key"]
-
-
 @pytest.fixture
 def site(postgres, tmp_path):
     site = Site(tmp_path, {"url": postgres.new_database()})
@@ -107,7 +98,7 @@ def site(postgres, tmp_path):
 
 
 def test_killed_and_back(site, postgres):
-    key = furnish(site)
+    key = site.furnish()
     with Load(site, key) as load:
         postgres.kill()
         site.gateway.said("the database is away")
@@ -124,7 +115,7 @@ def test_killed_and_back(site, postgres):
 
 
 def test_frozen(site, postgres):
-    key = furnish(site)
+    key = site.furnish()
     with Load(site, key) as load:
         postgres.freeze(True)
         load.more(50)
@@ -137,7 +128,7 @@ def test_frozen(site, postgres):
 
 def test_frozen_at_the_end_and_at_the_start(site, postgres):
     """Neither waits for one database as often as there is something to ask it."""
-    key, calls_made = furnish(site), 0
+    key, calls_made = site.furnish(), 0
     postgres.freeze(True)
 
     def in_time():
@@ -166,7 +157,7 @@ def test_slow(postgres, tmp_path):
     way = databases.SlowWay(postgres)
     site = Site(tmp_path, {"url": way.url(postgres.new_database())})
     try:
-        key = furnish(site)
+        key = site.furnish()
         way.delay = 1
         with Load(site, key) as load:
             load.more(50)
@@ -182,7 +173,7 @@ def test_slow(postgres, tmp_path):
 
 
 def test_missing_at_the_start(site, postgres):
-    key = furnish(site)
+    key = site.furnish()
     assert not site.gateway.stop()
     postgres.kill()
     site.start()
@@ -196,7 +187,7 @@ def test_missing_at_the_start(site, postgres):
 
 def test_a_budget_is_remembered_by_the_database(site, postgres):
     """Also where it was away when the gateway started: then the budget hears of it later."""
-    furnish(site)
+    site.furnish()
     price = ("--input", "0", "--output", "0", "--request", "0.01")
     site.cli("price", "add", "--provider", "openai", "--model", "m", *price)
     key = site.add("vkey", "add", "--name", "rich", "--budget", "0.035")["key"]
@@ -213,7 +204,7 @@ def test_a_budget_is_remembered_by_the_database(site, postgres):
 
 
 def test_killed_gateway_leaves_nothing_out(site, postgres):
-    key = furnish(site)
+    key = site.furnish()
     with Load(site, key) as load:
         postgres.kill()
         load.more()
@@ -231,7 +222,7 @@ def test_two_gateways_on_one_database(postgres, tmp_path):
     first = Site(tmp_path / "a", {"url": url, "master_key": master})
     second = Site(tmp_path / "b", {"url": url, "master_key": master})
     try:
-        key = furnish(first)
+        key = first.furnish()
         waiting.until(lambda: second.call(key, "m").status == 200, "the other gateway serves it")
         for site in (first, second):
             assert [site.call(key, "m").status for _ in range(3)] == [200] * 3
@@ -355,7 +346,7 @@ END $$ LANGUAGE plpgsql;
 
 def test_a_full_disk_of_the_database(site, postgres):
     """PostgreSQL refuses every row with 53100: no call fails, and when there is room again each is summed up once."""
-    key = furnish(site)
+    key = site.furnish()
     url = config_url(site)
     waiting.until(lambda: site.call(key, "m").status == 200 and calls(site) >= 1, "the ledger's tables are there")
     before = len(site.cli("ledger", "export", "--format", "json").splitlines())
@@ -419,7 +410,7 @@ def test_a_full_disk_under_the_database(postgres, small_disk, tmp_path):
     (tmp_path / "site").mkdir()
     site = Site(tmp_path / "site", {"url": url})
     try:
-        key = furnish(site)
+        key = site.furnish()
         with Load(site, key, tagged=True) as load:
             waiting.until(lambda: calls(site) >= 1, "the ledger's tables are there")
             filler = fill(disk)
@@ -458,7 +449,7 @@ def test_a_full_disk(small_disk, tmp_path):
     data = small_disk(tmp_path / "data", 48)
     site = Site(tmp_path, {"url": "sqlite"})
     client = claude(site)
-    key = furnish(site)
+    key = site.furnish()
     with Load(site, key) as load:
         filler = fill(data)
         numbers = itertools.count()
@@ -480,7 +471,7 @@ def test_a_full_disk(small_disk, tmp_path):
 
 def test_a_corrupt_database_does_not_stop_what_was_saved(tmp_path):
     site = Site(tmp_path, {"url": "sqlite"})
-    key = furnish(site)
+    key = site.furnish()
     assert not site.gateway.stop()
     for path in pathlib.Path(tmp_path / "data").glob("objects.sqlite*"):
         path.write_bytes(b"this is no database" * 1000)

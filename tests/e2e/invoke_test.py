@@ -17,55 +17,27 @@ CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 PING = [{"role": "user", "content": "ping"}]
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    running = clouds.Cloud()
-    yield running
-    running.stop()
+cloud = clouds.serving()
 
 
 def answer(request):
     """Anthropic and OpenAI themselves."""
     body = request.json()
     if request.path == "/v1/messages":
-        if body.get("stream"):
-            events = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in clouds.MESSAGE_EVENTS]
-            return 200, "".join(events).encode(), {"Content-Type": "text/event-stream"}
-        return 200, clouds.MESSAGE
-    choice = {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}
-    if body.get("stream"):
-        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-        delta = {"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None}
-        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        if body["model"] == "breaks":
-            only = f"data: {json.dumps(chunk | {'choices': [delta]})}\n\n"
-            return 200, only.encode(), {"Content-Type": "text/event-stream"}
-        text = "".join(f"data: {json.dumps(chunk | {'choices': [each]})}\n\n" for each in (delta, last))
-        return 200, (text + "data: [DONE]\n\n").encode(), {"Content-Type": "text/event-stream"}
-    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-    return 200, {
-        "id": "c",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [choice],
-        "usage": usage,
-    }
+        return clouds.messages(body)
+    if body["model"] == "breaks" and body.get("stream"):
+        return 200, canned.chat_events([clouds.PONG], done=False), canned.EVENT_STREAM
+    return clouds.completions(body)
 
 
-@pytest.fixture(scope="module")
-def others():
-    running = canned.Canned(answer)
-    yield running
-    running.stop()
+others = canned.serving(answer)
 
 
 @pytest.fixture(scope="module")
 def gateway(cloud, others, tmp_path_factory):
-    aws = {"provider": "bedrock", "endpoint": cloud.url, "region": clouds.REGION, "api_key": clouds.BEDROCK_API_KEY}
     connections = [
-        aws | {"name": "invoke", "api": "invoke"},
-        aws | {"name": "converse"},
+        cloud.bedrock(name="invoke", api="invoke"),
+        cloud.bedrock(name="converse"),
         {"name": "anthropic", "provider": "anthropic", "endpoint": others.url, "api_key": "canary-upstream"},
         {"name": "openai", "provider": "openai", "endpoint": others.url, "api_key": "canary-upstream"},
     ]

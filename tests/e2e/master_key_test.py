@@ -16,18 +16,9 @@ OTHER_KEY = "11" * 32
 @pytest.fixture
 def site(tmp_path):
     site = Site(tmp_path, {"url": "sqlite"})
-    site.key = furnish(site)
+    site.key = site.furnish()
     yield site
     site.stop()
-
-
-def furnish(site):
-    site.cli(
-        *("connection", "add", "--name", "c", "--provider", "openai", "--endpoint", site.simulator.url),
-        *("--api-key", CANARY),
-    )
-    site.cli("model", "add", "--conn-id", "c", "--name", "m")
-    return site.add("vkey", "add", "--name", "k")["key"]
 
 
 def refused(site):
@@ -112,7 +103,7 @@ def test_a_master_key_that_goes_while_the_gateway_runs_is_noticed(site):
 
 def test_secrets_are_not_rotated_to_a_key_that_the_gateway_lacks(tmp_path):
     site = Site(tmp_path, {"url": "sqlite", "master_key": "00" * 32})
-    key = furnish(site)
+    key = site.furnish()
     whole = site.config_file.read_text()
     site.config_file.write_text(whole.replace("00" * 32, OTHER_KEY + "," + "00" * 32))
     told = site.run("secrets", "rotate")
@@ -145,7 +136,7 @@ def test_another_master_key_than_the_databases(tmp_path):
     try:
         store = {"url": postgres.new_database(), "master_key": "00" * 32}
         site = Site(tmp_path, store)
-        key = furnish(site)
+        key = site.furnish()
         assert not site.gateway.stop()
         right = site.config_file.read_text()
         site.config_file.write_text(right.replace("00" * 32, OTHER_KEY))

@@ -69,30 +69,21 @@ def answer(request):
     return 200, clouds.GENERATED
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    running = clouds.Cloud()
-    yield running
-    running.stop()
+cloud = clouds.serving()
 
 
-@pytest.fixture(scope="module")
-def others():
-    running = canned.Canned(answer)
-    yield running
-    running.stop()
+others = canned.serving(answer)
 
 
 @pytest.fixture(scope="module")
 def gateway(cloud, others, tmp_path_factory):
     at = {"endpoint": others.url, "api_key": "canary-upstream"}
-    aws = {"provider": "bedrock", "endpoint": cloud.url, "region": clouds.REGION, "api_key": clouds.BEDROCK_API_KEY}
     connections = [
         at | {"name": "claude", "provider": "anthropic"},
         at | {"name": "gpt", "provider": "openai", "api": "responses"},
         at | {"name": "gemini", "provider": "google"},
         at | {"name": "unsigned", "provider": "openai-compatible", "vendor": "deepseek"},
-        aws | {"name": "nova"},
+        cloud.bedrock(name="nova"),
     ]
     models = [
         {"name": "claude", "connection": "claude", "remote": "claude-sonnet-4-5"},

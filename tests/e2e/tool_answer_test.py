@@ -46,7 +46,7 @@ def answer(request):
     asked = request.json()
     calls = "silent" not in asked["messages"][0]["content"][0]["text"]
     if asked.get("stream"):
-        return 200, (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events(calls))
+        return 200, (canned.named_events([event]) for event in events(calls))
     return 200, {
         "id": "m",
         "type": "message",

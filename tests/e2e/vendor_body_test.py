@@ -3,17 +3,9 @@
 import openai
 import pytest
 
-from harness import canned
+from harness import canned, clouds
 
 KEY = "canary-client-key-of-vendors"
-ANSWER = {
-    "id": "c1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "m",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}
 FUNCTION = {"name": "f", "arguments": "{}"}
 MESSAGES = [
     {"role": "user", "content": "q"},
@@ -24,7 +16,7 @@ MESSAGES = [
 
 @pytest.fixture(scope="module")
 def vendors(tmp_path_factory):
-    site = canned.Canned(lambda request: (200, ANSWER))
+    site = canned.Canned(lambda request: (200, clouds.COMPLETION))
     connections = [
         {"name": name, "provider": "openai", "endpoint": site.url, "api_key": "canary-upstream"} | vendor
         for name, vendor in {"mistral": {"vendor": "mistral"}, "openai": {}}.items()

@@ -1,8 +1,6 @@
 """Clients of Claude on Vertex AI (AnthropicVertex, rawPredict): at Anthropic, at Vertex itself, at Bedrock, and at a
 provider of another protocol. Tool loops with all of the simulator's models are in conversion_test.py."""
 
-import json
-
 import anthropic
 import httpx
 import pytest
@@ -31,45 +29,24 @@ def answer(request):
         if body["max_tokens"] > 64:
             error = {"type": "overloaded_error", "message": "Overloaded"}
             return 529, {"type": "error", "error": error}
-        if body.get("stream"):
-            events = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in clouds.MESSAGE_EVENTS]
-            return 200, "".join(events).encode(), {"Content-Type": "text/event-stream"}
-        return 200, clouds.MESSAGE
-    choice = {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}
-    made = {"id": "c", "created": 1, "model": "m"}
-    if body.get("stream"):
-        chunk = made | {"object": "chat.completion.chunk"}
-        first = {"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None}
-        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        text = "".join(f"data: {json.dumps(chunk | {'choices': [each]})}\n\n" for each in (first, last))
-        return 200, (text + "data: [DONE]\n\n").encode(), {"Content-Type": "text/event-stream"}
-    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-    return 200, made | {"object": "chat.completion", "choices": [choice], "usage": usage}
+        return clouds.messages(body)
+    return clouds.completions(body)
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    running = clouds.Cloud()
-    running.tokens.add(TOKEN)
-    yield running
-    running.stop()
+cloud = clouds.serving()
 
 
-@pytest.fixture(scope="module")
-def others():
-    running = canned.Canned(answer)
-    yield running
-    running.stop()
+others = canned.serving(answer)
 
 
 @pytest.fixture(scope="module")
 def gateway(cloud, others, tmp_path_factory):
+    cloud.tokens.add(TOKEN)
     vertex = {"provider": "vertex", "endpoint": cloud.url, "access_token": TOKEN}
-    aws = {"provider": "bedrock", "endpoint": cloud.url, "region": clouds.REGION, "api_key": clouds.BEDROCK_API_KEY}
     connections = [
         {"name": "anthropic", "provider": "anthropic", "endpoint": others.url, "api_key": "canary-upstream"},
         vertex | {"name": "vertex", "project": "house-project", "location": "us-east5"},
-        aws | {"name": "invoke", "api": "invoke"},
+        cloud.bedrock(name="invoke", api="invoke"),
         {"name": "openai", "provider": "openai", "endpoint": others.url, "api_key": "canary-upstream"},
     ]
     models = [

@@ -33,11 +33,7 @@ def service_account(cloud):
     )
 
 
-@pytest.fixture
-def cloud():
-    running = clouds.Cloud()
-    yield running
-    running.stop()
+cloud = clouds.serving("function")
 
 
 @pytest.fixture

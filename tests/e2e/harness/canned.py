@@ -7,7 +7,11 @@ import json
 import threading
 import types
 
+import pytest
+
 from . import config, processes
+
+EVENT_STREAM = {"Content-Type": "text/event-stream"}
 
 
 @dataclasses.dataclass
@@ -82,6 +86,30 @@ class Canned:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+def serving(answer):
+    """A fixture: such a server for the tests of a module."""
+
+    @pytest.fixture(scope="module")
+    def running():
+        server = Canned(answer)
+        yield server
+        server.stop()
+
+    return running
+
+
+def named_events(events):
+    """A stream as Anthropic and Cohere write it: each event is named by its type."""
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
+
+
+def chat_events(choices, done=True):
+    """A stream of chat completions, a choice each event. Not `done`: it has no end."""
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    text = "".join(f"data: {json.dumps(chunk | {'choices': [choice]})}\n\n" for choice in choices)
+    return (text + ("data: [DONE]\n\n" if done else "")).encode()
 
 
 @contextlib.contextmanager

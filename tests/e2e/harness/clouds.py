@@ -14,6 +14,9 @@ import zlib
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import pytest
+
+from . import canned
 
 REGION = "eu-north-1"
 ACCESS_KEY_ID = "AKIDUPSTREAM"
@@ -75,6 +78,15 @@ MESSAGE_EVENTS = [
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
     {"type": "message_stop"},
 ]
+PONG = {"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None}
+COMPLETION = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+}
 USAGE = {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}
 CONVERSE = {
     "output": {"message": {"role": "assistant", "content": [{"text": "pong"}]}},
@@ -94,6 +106,21 @@ GENERATED = {
     "candidates": [{"content": {"role": "model", "parts": [{"text": "pong"}]}, "finishReason": "STOP"}],
     "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1, "totalTokenCount": 5},
 }
+
+
+def messages(body):
+    """What Anthropic answers, for canned.Canned."""
+    if body.get("stream"):
+        return 200, canned.named_events(MESSAGE_EVENTS), canned.EVENT_STREAM
+    return 200, MESSAGE
+
+
+def completions(body):
+    """What OpenAI answers to a request of chat completions."""
+    if body.get("stream"):
+        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        return 200, canned.chat_events([PONG, end]), canned.EVENT_STREAM
+    return 200, COMPLETION
 
 
 def signature_fault(request, method, body):
@@ -207,7 +234,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             error = {"code": 401, "message": "invalid authentication credentials", "status": "UNAUTHENTICATED"}
             return self.answer(401, {"error": error})
         if self.path.endswith(":streamRawPredict"):
-            pieces = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in MESSAGE_EVENTS]
+            pieces = [canned.named_events([each]) for each in MESSAGE_EVENTS]
             return self.stream("text/event-stream", pieces)
         if self.path.endswith("count-tokens:rawPredict"):
             return self.answer(200, {"input_tokens": 9})
@@ -243,3 +270,19 @@ class Cloud:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+
+    def bedrock(self, **more):
+        """A connection to its Bedrock."""
+        return {"provider": "bedrock", "endpoint": self.url, "region": REGION, "api_key": BEDROCK_API_KEY} | more
+
+
+def serving(scope="module"):
+    """A fixture: a cloud for the tests of a module, or for each."""
+
+    @pytest.fixture(scope=scope)
+    def running():
+        cloud = Cloud()
+        yield cloud
+        cloud.stop()
+
+    return running
