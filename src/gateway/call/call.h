@@ -137,6 +137,10 @@ class Call {
   // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();
   Outcome<void> plan_group(std::string_view model, const routing::Group& group);
+  bool must_be_read(const control::Model& model);
+  bool has_tagged_signatures();
+  bool has_unsigned_thoughts();
+  bool may_have_thoughts() const;
   Outcome<void> plan_without_model();
   void take_options(std::span<const Option> options);
   bool plan_fallback();
@@ -166,6 +170,7 @@ class Call {
   std::optional<base::Duration> before_next_round();
   chat::ClientError refused_by_all() const;
   bool may_fall_back(const control::Route& route) const;
+  bool may_ask_other_model() const;
   std::optional<routing::Group> fallback_group(std::string_view model) const;
   bool ask_other_model(const chat::ClientError& refusal);
   bool watches_filter() const;
@@ -275,7 +280,9 @@ class Call {
   void warn_of_failure(const base::Error& error);
   void note_cut(const PumpResult& relayed);
   void warn_of_break(const base::Error& error);
-  net::Task<void> break_off(const base::Error& error, chat::Framing shape, bool between_events);
+  net::Task<void> break_off(
+      const base::Error& error, chat::Framing shape, bool between_events,
+      std::string_view message = "the connection to the provider broke before its answer was complete");
   net::Task<void> break_off_malformed(std::string_view data, std::optional<size_t> before);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
@@ -470,7 +477,9 @@ class Call {
   MemoryPointer memory_;
   // It builds on what the gateway keeps: read and written anew wherever it goes, so that it stands alone there.
   bool builds_on_memory_ = false;
-  bool tagged_signatures_ = false;                          // see conversion/tagged_signatures.h
+  // What has been looked for in the body: see conversion/tagged_signatures.h.
+  std::optional<bool> tagged_signatures_;
+  std::optional<bool> unsigned_thoughts_;
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 

@@ -104,8 +104,7 @@ std::optional<base::Duration> Call::before_next_round() {
   if (attempts_ == 0 && pause == base::Duration::zero()) return std::nullopt;
   // In the round before, nobody could be asked.
   if (rounds_ != 0 && attempts_ == attempts_before_round_) return std::nullopt;
-  const bool falls_back = may_fall_back(route()) && route().fallback_on_error;
-  if (pause > (falls_back ? base::Duration::zero() : kPauseWaitedFor)) return std::nullopt;
+  if (pause > (may_ask_other_model() ? base::Duration::zero() : kPauseWaitedFor)) return std::nullopt;
   const base::Duration wait = std::max(routing::backoff(rounds_++, worker_.loop().rng()), pause);
   if (worker_.loop().now() + wait >= queue_deadline()) return std::nullopt;
   attempts_before_round_ = attempts_;
@@ -132,7 +131,7 @@ ClientError Call::refused_by_all() const {
 // Whether there will be another attempt, should this one fail.
 bool Call::could_retry() const {
   const Route& own = route();
-  if (may_fall_back(own) && (own.fallback_on_error || skip_model_)) return true;
+  if (may_ask_other_model()) return true;
   return attempts_ < own.attempts && options_.size() > 1;
 }
 
@@ -154,7 +153,7 @@ bool Call::may_retry(const ClientError& failure) {
   if (!retry_budget().take()) {
     // Another model at once, or where there is none an instance that is well and was not asked.
     const Route& own = route();
-    const bool other_model = may_fall_back(own) && (own.fallback_on_error || skip_model_);
+    const bool other_model = may_ask_other_model();
     const bool other_instance =
         !skip_model_ && attempts_ < own.attempts &&
         routing::any_well(worker_.shared().routing.instances, candidates_, own.settings.health, worker_.loop().now());

@@ -72,11 +72,6 @@ Outcome<void> Call::plan() {
 Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
   const control::Snapshot& snapshot = generation_.snapshot();
   meant_model_ = name;
-  const std::string_view body(body_.data(), body_.size());
-  const auto client = body_dialect(match_.operation, match_.dialect);
-  const bool has_thoughts = body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
-  tagged_signatures_ = has_thoughts && may_hold_tagged_signature(body, client);
-  const bool unsigned_thoughts = has_thoughts && may_hold_unsigned_thought(body, client, worker_.parser());
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());
   size_t count = 0;
@@ -86,9 +81,7 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
     if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) continue;
     Option option{.model = &model, .connection = model.connection, .api = {}};
     option.native = native(connection, model.upstream_name(meant_model_));
-    const bool read = builds_on_memory_ || tagged_signatures_ ||
-                      (unsigned_thoughts && providers::is_claude(model.upstream_name(meant_model_)));
-    if (option.native && read) {
+    if (option.native && must_be_read(model)) {
       option.api = match_.operation == Operation::responses_create
                        ? responses_api()
                        : convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
@@ -164,6 +157,35 @@ void Call::take_options(std::span<const Option> options) {
   only_elsewhere_ = false;
 }
 
+// Whether the provider of the client's own API would refuse the body as it came.
+bool Call::must_be_read(const Model& model) {
+  if (builds_on_memory_ || has_tagged_signatures()) return true;
+  return providers::is_claude(model.upstream_name(meant_model_)) && has_unsigned_thoughts();
+}
+
+// The body is searched once, however many models are considered.
+bool Call::has_tagged_signatures() {
+  if (!tagged_signatures_) {
+    tagged_signatures_ =
+        may_have_thoughts() &&
+        may_hold_tagged_signature({body_.data(), body_.size()}, body_dialect(match_.operation, match_.dialect));
+  }
+  return *tagged_signatures_;
+}
+
+bool Call::has_unsigned_thoughts() {
+  if (!unsigned_thoughts_) {
+    const auto client = body_dialect(match_.operation, match_.dialect);
+    unsigned_thoughts_ =
+        may_have_thoughts() && may_hold_unsigned_thought({body_.data(), body_.size()}, client, worker_.parser());
+  }
+  return *unsigned_thoughts_;
+}
+
+bool Call::may_have_thoughts() const {
+  return body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
+}
+
 std::optional<routing::Group> Call::fallback_group(std::string_view model) const {
   const control::Snapshot& snapshot = generation_.snapshot();
   // A mirrored call is nobody's.
@@ -174,6 +196,10 @@ bool Call::may_fall_back(const Route& route) const {
   const auto passed = static_cast<ptrdiff_t>(std::min<size_t>(fallback_next_, route.fallbacks.size()));
   return std::any_of(route.fallbacks.begin() + passed, route.fallbacks.end(),
                      [this](const std::string& name) { return fallback_group(name).has_value(); });
+}
+
+bool Call::may_ask_other_model() const {
+  return may_fall_back(route()) && (route().fallback_on_error || skip_model_);
 }
 
 // The next model that may answer instead: of those that the operator named, one that the key may use.

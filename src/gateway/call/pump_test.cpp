@@ -151,7 +151,6 @@ TEST(Pump, IdlenessAndCancellationEndIt) {
   EXPECT_EQ(stopped.result.end, End::cancelled);
 }
 
-// However much more there is for it.
 TEST(Pump, AGoodByeIsSaidAtTheEndOfADrainWhereAFrameMayBegin) {
   struct Case {
     std::string_view said;
@@ -202,6 +201,7 @@ TEST(Pump, OnlyWhatSaidThatItEndsIsEndedInOrder) {
   EXPECT_TRUE(idle.done && !idle.client_ended && !idle.server_ended);
 }
 
+// However much more there is for it.
 TEST(Pump, AnEndThatTakesNothingIsGivenUp) {
   net::sim::Faults faults;
   faults.to_client = {.capacity_min = 60, .capacity_max = 60};

@@ -111,7 +111,8 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
     const iovec buffer = net::buffer_of(data.substr(0, *before));
     if (!co_await exchange_.write({&buffer, 1}, false)) co_return exchange_.abort();
   }
-  co_await break_off({ErrorCode::protocol, kMalformedEvent}, chat::Framing::sse, before.has_value());
+  co_await break_off({ErrorCode::protocol, "an event is not JSON"}, chat::Framing::sse, before.has_value(),
+                     "the provider sent an event that is not valid JSON");
 }
 
 // For the call's price, and for what an error of our own would have to say.
@@ -214,15 +215,11 @@ void Call::warn_of_break(const Error& error) {
 }
 
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
-Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events) {
+Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events, std::string_view message) {
   if (exchange_.cancellation().cancelled()) co_return give_up();
   note_failure(false);
   chat::ClientError told = upstream_error(error);
-  if (std::string_view(error.context) == kMalformedEvent) {
-    told.message = "the provider sent an event that is not valid JSON";
-  } else if (error.code != ErrorCode::deadline_exceeded) {
-    told.message = "the connection to the provider broke before its answer was complete";
-  }
+  if (error.code != ErrorCode::deadline_exceeded) told.message = message;
   error_ = told.kind;
   warn_of_break(error);
   if (!exchange_.started()) co_return co_await refuse(told);

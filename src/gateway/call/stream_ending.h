@@ -53,9 +53,6 @@ std::optional<chat::ErrorKind> failure_of(const EventStreamTap& tap, json::Parse
 // A JSON document that came as it is, so that it shows whether it came to its end.
 bool is_plain_json(const http::ResponseHead& head);
 
-// Why one broke off that went on with what no client could read.
-inline constexpr const char* kMalformedEvent = "an event is not JSON";
-
 // Of all that came of a JSON document: it was not cut.
 bool is_whole_document(std::string_view document);
 

@@ -17,9 +17,9 @@ class EngineWatch {
   net::Task<void> look(uint32_t connection);
   net::Task<base::Result<std::string>> fetch(const GenerationRef& generation, uint32_t connection,
                                              std::string_view path);
+  void end_out(const GenerationRef& generation, uint32_t connection) const;
 
   Worker& worker_;
-  void end_out(const GenerationRef& generation, uint32_t connection) const;
   std::vector<bool> unwell_;  // by slot: its last probe failed
   std::vector<bool> busy_;    // by connection: the last look has not ended
   net::TaskGroup looks_;

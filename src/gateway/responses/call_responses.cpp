@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
-#include "gateway/conversion/tagged_signatures.h"
 #include "gateway/responses/background.h"
 #include "gateway/responses/responses_state.h"
 #include "json/tree.h"
@@ -147,8 +146,8 @@ Task<Outcome<void>> Call::find_memory() {
   if (!creates && match_.operation != Operation::responses_input_tokens) co_return Outcome<void>{};
   const std::string_view body(body_.data(), body_.size());
   // Thoughts of another provider's models came through here, and so does what follows.
-  const bool ours = state::builds_on_minted(body, worker_.parser()) ||
-                    may_hold_tagged_signature(body, match_.dialect) || state::may_hold_minted_reasoning(body);
+  const bool ours = state::builds_on_minted(body, worker_.parser()) || has_tagged_signatures() ||
+                    state::may_hold_minted_reasoning(body);
   if (!ours) co_return Outcome<void>{};
   auto recalled = co_await recall();
   if (!recalled) co_return std::unexpected(recalled.error());
