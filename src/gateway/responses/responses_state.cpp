@@ -294,27 +294,32 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
   if (continues) {
     const bool response = !asked.previous_response_id.empty();
     const std::string id = response ? asked.previous_response_id : asked.conversation_id;
-    if (response) {
-      const auto last = co_await call(
-          [owner = owner(), id, time](store::Responses& responses) { return responses.get(owner, id, time); });
-      if (last && !can_be_continued(last->status)) {
-        co_return std::unexpected(not_to_be_continued(id, last->status, context_.arena));
-      }
-    }
-    using Found = base::Result<store::ResponseContext>;
+    struct Before {
+      store::ResponseContext context = {};
+      std::string unfinished = {};  // the status of a response that nobody can go on from
+    };
+    using Found = base::Result<Before>;
     auto found = co_await call([owner = owner(), id, response, time](store::Responses& responses) -> Found {
-      if (response) return responses.context_of_response(owner, id, time);
-      TRY(items, responses.context_of_conversation(owner, id, time));
-      return store::ResponseContext{.items = std::move(items), .missing = {}};
+      if (!response) {
+        TRY(items, responses.context_of_conversation(owner, id, time));
+        return Before{.context = {.items = std::move(items), .missing = {}}};
+      }
+      const auto last = responses.get(owner, id, time);
+      if (last && !can_be_continued(last->status)) return Before{.unfinished = last->status};
+      TRY(context, responses.context_of_response(owner, id, time));
+      return Before{.context = std::move(context)};
     });
     if (!found) {
       co_return failed(found.error(), response ? state::missing_previous_response(id, context_.arena)
                                                : state::conversation_elsewhere(id, context_.arena));
     }
-    if (!found->missing.empty()) {
-      co_return std::unexpected(state::broken_chain(id, found->missing, context_.arena));
+    if (!found->unfinished.empty()) {
+      co_return std::unexpected(not_to_be_continued(id, found->unfinished, context_.arena));
     }
-    before = to_state(std::move(found->items));
+    if (!found->context.missing.empty()) {
+      co_return std::unexpected(state::broken_chain(id, found->context.missing, context_.arena));
+    }
+    before = to_state(std::move(found->context.items));
   }
   if (continues || !known.empty()) {
     auto alone = bodies_.stand_alone(body, before, known);
