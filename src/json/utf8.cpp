@@ -1,5 +1,6 @@
 #include "json/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
 #if defined(__x86_64__)
@@ -181,6 +182,12 @@ bool is_utf8(std::string_view text) {
   if (has_wide()) return is_utf8_wide(text);
 #endif
   return is_utf8_narrow(text);
+}
+
+bool is_plain_text(std::string_view text) {
+  const bool printable =
+      std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return printable && is_utf8(text);
 }
 
 }  // namespace llmgw::json

@@ -9,6 +9,8 @@ namespace llmgw::json {
 
 // True if every byte belongs to well-formed UTF-8.
 bool is_utf8(std::string_view text);
+// True if it is UTF-8 without control characters: they would reach logs, labels and the lines of reports.
+bool is_plain_text(std::string_view text);
 // What it does on a processor without AVX2, a character at a time. For the test that compares the two.
 bool is_utf8_narrow(std::string_view text);
 

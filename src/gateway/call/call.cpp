@@ -36,15 +36,6 @@ std::unexpected<ClientError> refusal(ErrorKind kind, std::string_view message, s
   return std::unexpected(ClientError{.kind = kind, .message = message, .param = param});
 }
 
-bool names_session(std::string_view query) {
-  while (!query.empty()) {
-    const std::string_view parameter = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
-    if (parameter.starts_with("call_id=") || parameter == "intent=transcription") return true;
-  }
-  return false;
-}
-
 class Handler final : public http::RequestHandler {
  public:
   explicit Handler(Worker& worker) : worker_(worker) {}
@@ -269,18 +260,20 @@ Outcome<void> Call::find_model_outside_body() {
     model_ = *model;
   } else if (match_.model_place == ModelPlace::query) {
     std::string_view query = exchange_.head().query;
+    // A call that is under way already, or one whose session names its model itself.
+    bool session_has_model = false;
     while (!query.empty()) {
       const std::string_view parameter = query.substr(0, query.find('&'));
       query.remove_prefix(std::min(query.size(), parameter.size() + 1));
       const size_t equals = parameter.find('=');
       const std::string_view name = parameter.substr(0, equals);
+      session_has_model |= parameter.starts_with("call_id=") || parameter == "intent=transcription";
       if (equals == std::string_view::npos || (name != "model" && name != "deployment")) continue;
       auto model = decode_model(parameter.substr(equals + 1), arena_);
       if (!model) return refusal(ErrorKind::invalid_request, model.error().context, "model");
       model_ = *model;
     }
-    // A call that is under way already, or one whose session names its model itself.
-    if (model_.empty() && names_session(exchange_.head().query)) match_.model_place = ModelPlace::none;
+    if (model_.empty() && session_has_model) match_.model_place = ModelPlace::none;
   }
   if (model_.empty() && match_.operation == Operation::moderations) model_ = kModerationsModel;
   if (model_.empty() && match_.model_place != ModelPlace::none) {

@@ -432,10 +432,7 @@ base::Result<std::string_view> decode_model(std::string_view escaped, base::Aren
   }
   if (name.empty() || name.size() > kModelNameBytesMax)
     return broken("the model's name in the path is empty or too long");
-  const bool control =
-      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (control || !json::is_utf8(name))
-    return broken("the model's name in the path has a character that no model name has");
+  if (!json::is_plain_text(name)) return broken("the model's name in the path has a character that no model name has");
   for (std::string_view rest = name;;) {
     const size_t slash = rest.find('/');
     const std::string_view segment = rest.substr(0, slash);

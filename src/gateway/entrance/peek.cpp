@@ -166,18 +166,12 @@ class Pass {
     if (!text) return refuse_member("'model' has a broken escape", "model");
     if (text->empty()) return refuse_member("'model' must not be empty", "model");
     if (text->size() > kModelNameBytesMax) return refuse_member("'model' is too long", "model");
-    if (!acceptable(*text)) return refuse_member("'model' contains a character that no model name has", "model");
+    if (!json::is_plain_text(*text))
+      return refuse_member("'model' contains a character that no model name has", "model");
     peek_.model = *text;
     peek_.model_span = {raw.data() - 1, raw.size() + 2};
     peek_.has_model = true;
     return true;
-  }
-
-  // No control characters, which would reach logs and metric labels, and no lone surrogates.
-  static bool acceptable(std::string_view text) {
-    const bool printable = std::none_of(text.begin(), text.end(),
-                                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-    return printable && json::is_utf8(text);
   }
 
   bool stream() {
@@ -201,7 +195,8 @@ class Pass {
       const auto text = json::unescape(reader_.string(), arena_);
       if (!text) return refuse_member("'owned_by' has a broken escape", "owned_by");
       if (text->size() > kOwnedByBytesMax) return refuse_member("'owned_by' is too long", "owned_by");
-      if (!acceptable(*text)) return refuse_member("'owned_by' contains a character that no owner has", "owned_by");
+      if (!json::is_plain_text(*text))
+        return refuse_member("'owned_by' contains a character that no owner has", "owned_by");
       peek_.owned_by = *text;
     }
     if (reader_.failed()) return true;
@@ -333,7 +328,7 @@ class Pass {
     const std::string_view tag = name.empty() ? value : arena_.concat(arena_.concat(name, "="), value);
     if (tag.empty()) return;
     // What separates tags, and what would break a line of a report, cannot be part of one.
-    if (tag.size() > kMetadataTagBytesMax || tags_ == kMetadataTagsMax || !acceptable(tag) ||
+    if (tag.size() > kMetadataTagBytesMax || tags_ == kMetadataTagsMax || !json::is_plain_text(tag) ||
         tag.find(',') != std::string_view::npos) {
       ++peek_.metadata_tags_left_out;
       return;

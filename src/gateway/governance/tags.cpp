@@ -11,9 +11,7 @@ namespace {
 
 // Databases take no other text, and a report's lines stay lines.
 bool is_tag(std::string_view text) {
-  const bool printable =
-      std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  return text.size() <= kTagBytesMax && printable && json::is_utf8(text);
+  return text.size() <= kTagBytesMax && json::is_plain_text(text);
 }
 
 }  // namespace
