@@ -39,13 +39,20 @@ std::span<const int> statuses_of(Dialect dialect) {
 
 // By what a dialect's clients know a prompt that is too long where it has no code for it: they shorten it, and ask
 // again.
-std::string_view words_for_too_long(Dialect dialect) {
+struct TooLong {
+  std::string_view words = {};
+  std::string_view sign = words;  // the part of the words that they look for
+};
+
+TooLong too_long_in(Dialect dialect) {
   switch (dialect) {
-    case Dialect::anthropic: return "prompt is too long";
+    case Dialect::anthropic: return {"prompt is too long"};
     case Dialect::gemini:
-    case Dialect::vertex: return "The input token count exceeds the maximum number of tokens allowed";
-    case Dialect::bedrock: return "Input is too long for requested model";
-    case Dialect::cohere: return "too many tokens";
+    case Dialect::vertex:
+      return {"The input token count exceeds the maximum number of tokens allowed",
+              "exceeds the maximum number of tokens"};
+    case Dialect::bedrock: return {"Input is too long for requested model", "Input is too long"};
+    case Dialect::cohere: return {"too many tokens"};
     default: return {};
   }
 }
@@ -55,12 +62,11 @@ std::string_view words_for_too_long(Dialect dialect) {
 chat::ClientError at_home(Dialect dialect, chat::ClientError error, std::string& text) {
   const std::span<const int> known = statuses_of(dialect);
   if (std::ranges::find(known, error.status) == known.end()) error.status = 0;
-  const std::string_view words = words_for_too_long(dialect);
-  const auto says = [&](std::string_view part) { return error.message.find(part) != std::string_view::npos; };
-  const bool said = says(words) || (dialect == Dialect::bedrock && says("Input is too long")) ||
-                    (words.starts_with("The input token count") && says("exceeds the maximum number of tokens"));
-  if (words.empty() || said || unfit(error) != Unfit::too_long) return error;
-  text.append(words).append(": ").append(error.message);
+  const TooLong own = too_long_in(dialect);
+  // Where nothing has to be said, every message says it.
+  const bool said = error.message.find(own.sign) != std::string_view::npos;
+  if (said || unfit(error) != Unfit::too_long) return error;
+  text.append(own.words).append(": ").append(error.message);
   error.message = text;
   return error;
 }

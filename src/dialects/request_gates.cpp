@@ -265,9 +265,11 @@ bool takes_answer_schema(const chat::Request& request, const chat::Target& targe
   return !objects_only || chat::is_object_schema(request.format.schema, context.parser, context.arena);
 }
 
-std::string bare_value_instruction(std::string_view schema) {
-  return "Answer with one of the values that this JSON schema lists and nothing else, without quotes: " +
-         std::string(schema);
+std::string schema_instruction(const chat::Request& request, std::string_view words) {
+  if (wants_bare_value(request)) {
+    words = "Answer with one of the values that this JSON schema lists and nothing else, without quotes: ";
+  }
+  return std::string(words) + std::string(request.format.schema);
 }
 
 std::string_view custom_tool_schema() {

@@ -80,6 +80,7 @@ std::string_view custom_tool_schema();
 bool wants_bare_value(const chat::Request& request);
 // Whether the target, which takes schemas, takes this one for its answers: OpenAI and Cohere want objects only.
 bool takes_answer_schema(const chat::Request& request, const chat::Target& target, WriteContext& context);
-std::string bare_value_instruction(std::string_view schema);
+// What a model is told that does not take the answer's schema: `words`, or that a bare value is wanted, and the schema.
+std::string schema_instruction(const chat::Request& request, std::string_view words);
 
 }  // namespace llmgw::dialects

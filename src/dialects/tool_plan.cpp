@@ -121,11 +121,9 @@ class Planner {
                          chat::is_object_schema(format.schema, context_.parser, arena_) && !wants_bare_value(request_);
     if (!by_tool) {
       context_.warnings.emulated("response_format", arena_.concat(reason, ": it is told the schema"));
-      say(wants_bare_value(request_)
-              ? bare_value_instruction(format.schema)
-              : "Answer with one JSON value and nothing else: no code fence, no words around it. It must match this "
-                "JSON schema: " +
-                    std::string(format.schema));
+      say(schema_instruction(request_,
+                             "Answer with one JSON value and nothing else: no code fence, no words around it. It must "
+                             "match this JSON schema: "));
       return;
     }
     context_.warnings.emulated("response_format", arena_.concat(reason, ": it calls a tool instead"));

@@ -130,10 +130,10 @@ class RequestWriter {
     native_format_ = takes && tools_.empty();
     if (native_format_ && (schema || same_dialect_)) return;
     std::string text = "Answer with one JSON object and with nothing else.";
-    if (schema)
-      text = "Answer with one JSON value that fits this JSON schema, and with nothing else:\n" +
-             std::string(request_.format.schema);
-    if (schema && wants_bare_value(request_)) text = bare_value_instruction(request_.format.schema);
+    if (schema) {
+      text = schema_instruction(request_,
+                                "Answer with one JSON value that fits this JSON schema, and with nothing else:\n");
+    }
     instruction_ = arena_.copy(text);
     if (!native_format_) context_.warnings.emulated("response_format", "this model is told in words how to answer");
   }

@@ -154,7 +154,6 @@ class Planner {
     if (format.kind != FormatKind::json_schema) return;
     if (format.schema.empty()) return json_object();
     const bool native = target_.json_schema == chat::JsonSchemaSupport::native;
-    const bool object = chat::is_object_schema(format.schema, context_.parser, arena_) && !wants_bare_value(request_);
     if (native && (plan_.same_dialect || takes_answer_schema(request_, target_, context_))) {
       plan_.format = FormatPlan::json_schema;
       return;
@@ -162,6 +161,7 @@ class Planner {
     context_.warnings.emulated("response_format", native
                                                       ? "this model takes schemas of objects only: it is told this one"
                                                       : "this model takes no JSON schema for its answer");
+    const bool object = chat::is_object_schema(format.schema, context_.parser, arena_) && !wants_bare_value(request_);
     const bool can_force = target_.tools && target_.tool_choice && target_.tool_choice_named &&
                            (!plan_.reasoning || target_.forced_tool_while_reasoning);
     if (!target_.json_object && can_force && object && plan_.tools.empty()) {
@@ -174,11 +174,8 @@ class Planner {
     }
     // JSON mode gives objects only.
     plan_.format = target_.json_object && object ? FormatPlan::json_object : FormatPlan::none;
-    const std::string text = wants_bare_value(request_)
-                                 ? bare_value_instruction(format.schema)
-                                 : "Answer with one JSON value that fits this JSON schema, and with nothing else:\n" +
-                                       std::string(format.schema);
-    plan_.instruction = arena_.copy(text);
+    plan_.instruction = arena_.copy(schema_instruction(
+        request_, "Answer with one JSON value that fits this JSON schema, and with nothing else:\n"));
   }
 
   void json_object() {

@@ -30,6 +30,17 @@ std::string_view format_name(std::string_view name, base::Arena& arena) {
   return arena.copy(text);
 }
 
+// A strict schema of another dialect's in the form that strict mode takes, or no longer strict.
+void fit_strict(std::string_view& schema, std::optional<bool>& strict, std::string_view field, WriteContext& context) {
+  const auto form = chat::strict_schema(schema, field, context.parser, context.arena, context.warnings);
+  if (form) {
+    schema = *form;
+  } else {
+    strict = false;
+    context.warnings.changed(field, kNotStrict);
+  }
+}
+
 void write_function(json::Writer& w, const Tool& tool, const chat::Target& target, bool same_dialect,
                     std::string_view field, WriteContext& context) {
   std::string_view schema = tool.schema;
@@ -40,12 +51,7 @@ void write_function(json::Writer& w, const Tool& tool, const chat::Target& targe
   if (!schema.empty() && subset_always) {
     schema = chat::convert_schema(schema, target.tool_schema, field, context.parser, context.arena, context.warnings);
   } else if (!schema.empty() && strict == true && !same_dialect) {
-    const auto strict_form = chat::strict_schema(schema, field, context.parser, context.arena, context.warnings);
-    schema = strict_form.value_or(schema);
-    if (!strict_form) {
-      strict = false;
-      context.warnings.changed(field, kNotStrict);
-    }
+    fit_strict(schema, strict, field, context);
   }
   w.begin_object().member("type", "function").key("function").begin_object().member("name", tool.name);
   if (!tool.description.empty()) w.member("description", tool.description);
@@ -169,13 +175,7 @@ void write_format(json::Writer& w, const chat::Request& request, const chat::Tar
   const bool may_ask = is_own_dialect(request.from) || request.from == chat::Dialect::openai_responses;
   if (!strict && !may_ask) strict = true;
   if (strict == true && target.output_schema == SchemaSubset::openai_strict && !plan.same_dialect) {
-    const auto strict_form =
-        chat::strict_schema(schema, "response_format", context.parser, context.arena, context.warnings);
-    schema = strict_form.value_or(schema);
-    if (!strict_form) {
-      strict = false;
-      context.warnings.changed("response_format", kNotStrict);
-    }
+    fit_strict(schema, strict, "response_format", context);
   } else if (strict == true && target.output_schema != SchemaSubset::any &&
              target.output_schema != SchemaSubset::openai_strict) {
     schema = chat::convert_schema(schema, target.output_schema, "response_format", context.parser, context.arena,

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/find_text.h"
 #include "chat/turns.h"
 #include "json/splice.h"
 #include "json/tree.h"
@@ -97,7 +98,7 @@ class Fitter {
 };
 
 bool has(std::string_view body, std::string_view text) {
-  return body.find(text) != std::string_view::npos;
+  return base::find_text(body, text) != std::string_view::npos;
 }
 
 }  // namespace

@@ -243,9 +243,8 @@ std::string RequestWriter::format_instruction() {
     case chat::FormatKind::json_schema:
       if (native_format()) return {};
       context_.warnings.emulated("response_format", "the schema is asked for by an instruction");
-      if (wants_bare_value(request_)) return bare_value_instruction(request_.format.schema);
-      return "Answer with one JSON value that this JSON Schema accepts, and nothing else: " +
-             std::string(request_.format.schema);
+      return schema_instruction(request_,
+                                "Answer with one JSON value that this JSON Schema accepts, and nothing else: ");
     default: return {};
   }
 }

@@ -120,15 +120,12 @@ bool is_minted(std::string_view id) {
 bool builds_on_minted(std::string_view body, json::Parser& parser) {
   // Most do not, and pay for one search.
   if (base::find_text(body, "_" + std::string(kMintedMark)) == std::string_view::npos) return false;
+  const std::string thought = "\"" + minted_id(kReasoningPrefix, {});
+  if (base::find_text(body, thought) != std::string_view::npos) return true;
   base::Arena arena;
   const auto request = StateBodies(parser, arena, {}).read(body);
   return request && (is_minted(request->previous_response_id) || is_minted(request->conversation_id) ||
                      std::ranges::any_of(request->references, is_minted));
-}
-
-bool may_hold_minted_reasoning(std::string_view body) {
-  const std::string begins = std::string("\"") + std::string(kReasoningPrefix) + std::string(kMintedMark);
-  return base::find_text(body, begins) != std::string_view::npos;
 }
 
 std::string minted_id(std::string_view prefix, std::string_view text) {

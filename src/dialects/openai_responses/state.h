@@ -34,11 +34,9 @@ struct StateRequest {
 
 // Whether an id was made up here: whatever a provider keeps has another.
 bool is_minted(std::string_view id);
-// Whether a request to create a response builds on something with such an id.
+// Whether a request to create a response builds on something with such an id, or may hold a thought with one, of a
+// model whose provider has no proof of it: a provider that keeps thoughts itself would look for it in vain.
 bool builds_on_minted(std::string_view body, json::Parser& parser);
-// Whether it may hold a thought with such an id, of a model whose provider has no proof of it: a provider that keeps
-// thoughts itself would look for it in vain.
-bool may_hold_minted_reasoning(std::string_view body);
 std::string minted_id(std::string_view prefix, std::string_view text);
 
 // Items a client may add to a conversation at once (schema CreateConversationBody).

@@ -146,8 +146,7 @@ Task<Outcome<void>> Call::find_memory() {
   if (!creates && match_.operation != Operation::responses_input_tokens) co_return Outcome<void>{};
   const std::string_view body(body_.data(), body_.size());
   // Thoughts of another provider's models came through here, and so does what follows.
-  const bool ours = state::builds_on_minted(body, worker_.parser()) || has_tagged_signatures() ||
-                    state::may_hold_minted_reasoning(body);
+  const bool ours = state::builds_on_minted(body, worker_.parser()) || has_tagged_signatures();
   if (!ours) co_return Outcome<void>{};
   auto recalled = co_await recall();
   if (!recalled) co_return std::unexpected(recalled.error());
