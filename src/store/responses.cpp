@@ -32,7 +32,11 @@ constexpr std::string_view kSchema[] = {
     "CREATE INDEX IF NOT EXISTS response_items_by_parent ON response_items(parent, output, key)",
     "CREATE INDEX IF NOT EXISTS response_items_by_id ON response_items(id)",
     ("CREATE TABLE IF NOT EXISTS response_events(parent BIGINT NOT NULL REFERENCES responses(key) ON DELETE CASCADE,"
-     " first BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(parent, first))")};
+     " first BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY(parent, first))"),
+    // When whoever makes a response in the background was last heard of. A table of its own: its row is written again
+    // and again, and a response's is long.
+    ("CREATE TABLE IF NOT EXISTS response_heartbeats(parent BIGINT PRIMARY KEY REFERENCES responses(key)"
+     " ON DELETE CASCADE, heard_at BIGINT NOT NULL)")};
 constexpr std::string_view kSqliteKey = "key INTEGER PRIMARY KEY AUTOINCREMENT";
 constexpr std::string_view kPostgresKey = "key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
 
@@ -40,6 +44,9 @@ constexpr std::string_view kSelectResponse =
     "SELECT key, previous_id, conversation_id, conversation_before FROM responses "
     "WHERE owner = $1 AND id = $2 AND expires_at > $3";
 constexpr std::string_view kUnfinished = "status IN ('queued', 'in_progress')";
+// 0: it was not made in the background, or by an earlier version, which says nothing of itself.
+constexpr std::string_view kHeardAt =
+    "COALESCE((SELECT heard_at FROM response_heartbeats WHERE parent = responses.key), 0)";
 
 size_t size_of(const std::vector<Item>& items) {
   size_t bytes = 0;
@@ -169,6 +176,9 @@ Result<void> Responses::save(std::string_view owner, const ResponseRecord& recor
   TRY_VOID(insert_items(key, record.input, false));
   TRY_VOID(insert_items(key, record.output, true));
   TRY_VOID(insert_events(key, record.first_event, record.events));
+  if (record.background) {
+    TRY_VOID(session_->query("INSERT INTO response_heartbeats(parent, heard_at) VALUES($1, $2)", {key, now}));
+  }
   if (conversation != 0) {
     TRY_VOID(append_items(conversation, record.input));
     TRY_VOID(append_items(conversation, record.output));
@@ -219,11 +229,12 @@ Result<void> Responses::add_events(std::string_view owner, std::string_view id, 
 }
 
 Result<EventPage> Responses::events(std::string_view owner, std::string_view id, uint64_t from, int64_t now) {
-  TRY(state, session_->query("SELECT key, status, body FROM responses "
-                             "WHERE owner = $1 AND id = $2 AND expires_at > $3",
+  TRY(state, session_->query("SELECT key, status, body, " + std::string(kHeardAt) +
+                                 " FROM responses WHERE owner = $1 AND id = $2 AND expires_at > $3",
                              {owner, id, now}));
   if (state.empty()) return base::fail(ErrorCode::not_found, "response");
   EventPage page{.status = std::move(state.text(0, 1)), .body = std::move(state.text(0, 2)), .batches = {}};
+  page.lost = is_lost(page.status, state.integer(0, 3), now);
   // No event of a response has a higher number.
   constexpr uint64_t kNumberMax = INT64_MAX;
   // The sizes first: a page ends where it would be too much to hold.
@@ -250,12 +261,29 @@ Result<EventPage> Responses::events(std::string_view owner, std::string_view id,
 }
 
 Result<ResponseState> Responses::get(std::string_view owner, std::string_view id, int64_t now) {
-  TRY(rows, session_->query("SELECT status, background, body FROM responses "
-                            "WHERE owner = $1 AND id = $2 AND expires_at > $3",
+  TRY(rows, session_->query("SELECT status, background, body, " + std::string(kHeardAt) +
+                                " FROM responses WHERE owner = $1 AND id = $2 AND expires_at > $3",
                             {owner, id, now}));
   if (rows.empty()) return base::fail(ErrorCode::not_found, "response");
-  return ResponseState{
+  ResponseState state{
       .status = std::move(rows.text(0, 0)), .background = rows.integer(0, 1) != 0, .body = std::move(rows.text(0, 2))};
+  state.lost = is_lost(state.status, rows.integer(0, 3), now);
+  return state;
+}
+
+bool Responses::is_lost(std::string_view status, int64_t heard_at, int64_t now) {
+  if (listens_since_ == 0) listens_since_ = now;
+  const bool unfinished = status == "queued" || status == "in_progress";
+  return unfinished && heard_at != 0 && heard_at + kSilenceMax < now && listens_since_ + kListenMin <= now;
+}
+
+Result<ResponseState> Responses::keep_alive(std::string_view owner, std::string_view id, int64_t now) {
+  TRY_VOID(
+      session_->query("UPDATE response_heartbeats SET heard_at = $1 WHERE parent IN "
+                      "(SELECT key FROM responses WHERE owner = $2 AND id = $3 AND " +
+                          std::string(kUnfinished) + ")",
+                      {now, owner, id}));
+  return get(owner, id, now);
 }
 
 Result<void> Responses::remove(std::string_view owner, std::string_view id, int64_t now) {
@@ -392,6 +420,7 @@ Result<bool> Responses::claim(std::string_view owner, const FormerOwner& former)
 }
 
 Result<bool> Responses::sweep(int64_t now) {
+  if (listens_since_ == 0) listens_since_ = now;
   int64_t most = 0;
   for (const std::string table : {"responses", "conversations"}) {
     TRY(gone, session_->query("DELETE FROM " + table + " WHERE key IN (SELECT key FROM " + table +

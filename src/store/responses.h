@@ -49,6 +49,7 @@ struct EventPage {
   std::string status;  // of the response
   std::string body;
   bool streamed = false;  // there are events at all
+  bool lost = false;      // see ResponseState
   std::vector<EventBatch> batches;
 };
 
@@ -56,6 +57,9 @@ struct ResponseState {
   std::string status;
   bool background = false;
   std::string body;
+  // It is going on in the background for all anybody has said, but whoever makes it was not heard of (keep_alive) for
+  // kSilenceMax.
+  bool lost = false;
 };
 
 // What a request builds on that continues a response: oldest first.
@@ -105,6 +109,12 @@ class Responses {
   static constexpr size_t kPageMax = 100;      // the API's own bound on `limit`
   static constexpr size_t kEventPageMax = 64;  // batches read in one go: some seconds of a stream
   static constexpr size_t kSweepMax = 256;     // forgotten in one go, so that nobody waits long for it
+  // Seconds of silence behind which a response was lost with its gateway: signs come every ten, so that a database that
+  // answers no more for most of a minute costs none of them its life.
+  static constexpr int64_t kSilenceMax = 60;
+  // Nothing is lost for a program that has the database for fewer seconds: where that was away, who makes a response
+  // could not be heard of either, and is now.
+  static constexpr int64_t kListenMin = 10;
 
   // Makes the tables where there are none. unsupported: a newer program made them.
   static base::Result<Responses> open(std::unique_ptr<SqlSession> session, const ResponsesLimits& limits);
@@ -115,6 +125,8 @@ class Responses {
   // The end of one that was saved unfinished: status, body, output. already_exists: it is over (cancelled).
   base::Result<void> complete(std::string_view owner, const ResponseRecord& record, int64_t now);
   base::Result<ResponseState> get(std::string_view owner, std::string_view id, int64_t now);
+  // Its state; of one that is going on in the background, who makes it is heard of.
+  base::Result<ResponseState> keep_alive(std::string_view owner, std::string_view id, int64_t now);
   base::Result<void> remove(std::string_view owner, std::string_view id, int64_t now);
   // More events of one that is going on; already_exists: it is over. too_large.
   base::Result<void> add_events(std::string_view owner, std::string_view id, const EventBatch& batch, int64_t now);
@@ -174,9 +186,11 @@ class Responses {
   base::Result<void> collect(std::string_view sql, std::initializer_list<SqlValue> values, std::vector<Item>& items,
                              size_t& bytes);
   base::Result<ItemPage> page(std::string_view table_and_filter, int64_t key, const PageQuery& query);
+  bool is_lost(std::string_view status, int64_t heard_at, int64_t now);
 
   std::unique_ptr<SqlSession> session_;
   ResponsesLimits limits_;
+  int64_t listens_since_ = 0;  // 0: not yet
 };
 
 }  // namespace llmgw::store

@@ -261,6 +261,61 @@ TEST_P(ResponsesStored, OnlyBackgroundResponsesAreCancelled) {
   EXPECT_THAT(ids(responses().context_of_response("me", "d", kNow)->items), ElementsAre("i", "o"));
 }
 
+TEST_P(ResponsesStored, WhatNobodyIsHeardToMakeIsLost) {
+  constexpr int64_t kSilence = Responses::kSilenceMax;
+  const auto save = [&](std::string id, std::string status) {
+    ASSERT_TRUE(responses().save(
+        "me", {.id = std::move(id), .status = std::move(status), .background = true, .body = "{}"}, kNow));
+  };
+  const auto lost = [&](std::string_view id, int64_t now) {
+    const auto state = responses().get("me", id, now);
+    EXPECT_EQ(responses().events("me", id, 0, now)->lost, state->lost);
+    return state->lost;
+  };
+  save("going", "in_progress");
+  save("queued", "queued");
+  save("over", "completed");
+  EXPECT_FALSE(lost("going", kNow));
+  EXPECT_FALSE(lost("going", kNow + kSilence));
+  EXPECT_TRUE(lost("going", kNow + kSilence + 1));
+  EXPECT_TRUE(lost("queued", kNow + kSilence + 1));
+  EXPECT_FALSE(lost("over", kNow + kSilence + 1));
+  // A sign is for itself only, and only of its owner.
+  EXPECT_EQ(code(responses().keep_alive("you", "going", kNow + kSilence)), ErrorCode::not_found);
+  EXPECT_TRUE(lost("going", kNow + kSilence + 1));
+  EXPECT_FALSE(responses().keep_alive("me", "going", kNow + kSilence)->lost);
+  EXPECT_FALSE(lost("going", kNow + 2 * kSilence));
+  EXPECT_TRUE(lost("queued", kNow + 2 * kSilence));
+  EXPECT_TRUE(lost("going", kNow + 2 * kSilence + 1));
+  EXPECT_EQ(responses().keep_alive("me", "over", kNow)->status, "completed");
+  // Late is not too late.
+  EXPECT_TRUE(responses().complete("me", {.id = "going", .status = "completed", .body = "x"}, kNow + 3 * kSilence));
+  EXPECT_FALSE(lost("going", kNow + 3 * kSilence));
+}
+
+TEST_P(ResponsesStored, WhoCouldNotBeHeardIsListenedToFirst) {
+  constexpr int64_t kBack = kNow + 10 * Responses::kSilenceMax;
+  ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .background = true, .body = "{}"}, kNow));
+  open({});
+  EXPECT_FALSE(responses().get("me", "r", kBack)->lost);
+  EXPECT_FALSE(responses().get("me", "r", kBack + Responses::kListenMin - 1)->lost);
+  EXPECT_TRUE(responses().get("me", "r", kBack + Responses::kListenMin)->lost);
+  open({});
+  ASSERT_TRUE(responses().sweep(kBack));
+  EXPECT_TRUE(responses().get("me", "r", kBack + Responses::kListenMin)->lost);
+}
+
+// A database of an earlier version has no word of who makes its responses, and gets a place for it.
+TEST_P(ResponsesStored, AnEarlierVersionSaysNothingOfItself) {
+  ASSERT_TRUE(responses().save("me", {.id = "r", .status = "in_progress", .background = true, .body = "{}"}, kNow));
+  ASSERT_TRUE((*database_.open())->query("DROP TABLE response_heartbeats"));
+  open({});
+  const int64_t later = kNow + 10 * Responses::kSilenceMax;
+  EXPECT_FALSE(responses().get("me", "r", later)->lost);
+  EXPECT_FALSE(responses().get("me", "r", later + Responses::kListenMin)->lost);
+  EXPECT_TRUE(responses().keep_alive("me", "r", later));
+}
+
 TEST_P(ResponsesStored, WhatWasKeptUnderANameIsClaimedByWhoHadItThen) {
   const auto keep = [&](std::string id, std::string body) {
     ASSERT_TRUE(responses().save("name", {.id = id, .status = "completed", .body = body}, kNow));

@@ -15,6 +15,8 @@ namespace {
 
 // How often a response looks whether its client has cancelled it: what a cancelled one may cost more.
 constexpr base::Duration kCancelPoll = std::chrono::seconds(1);
+// How often it says that somebody still makes it: often enough for store::Responses::kSilenceMax.
+constexpr base::Duration kSignOfLife = std::chrono::seconds(10);
 // How far behind a stream what can be read again may be: a transaction each.
 constexpr base::Duration kStoreEvents = std::chrono::milliseconds(100);
 // A disk that takes longer has failed.
@@ -56,14 +58,20 @@ Task<void> store_events(Worker& worker, store::ResponsesStore& store, Background
   }
 }
 
-// A cancelled response, or one whose record is gone, ends its call.
+// A cancelled response, or one whose record is gone, ends its call; others are said to be alive.
 Task<void> watch(const Worker& worker, store::ResponsesStore& store, BackgroundRun& run) {
   net::Loop& loop = run.exchange->loop();
+  auto next_sign = loop.now() + kSignOfLife;  // it was stored just now
   while (co_await net::sleep_for(loop, kCancelPoll)) {
     if (worker.background_stopped()) run.exchange->cancellation().cancel();
-    const auto found = co_await store.call(loop, store_wait(loop),
-                                           [owner = run.owner, id = run.response.id, now = seconds_now(loop)](
-                                               store::Responses& responses) { return responses.get(owner, id, now); });
+    const bool sign = loop.now() >= next_sign;
+    const auto found = co_await store.call(
+        loop, store_wait(loop),
+        [owner = run.owner, id = run.response.id, now = seconds_now(loop), sign](store::Responses& responses) {
+          return sign ? responses.keep_alive(owner, id, now) : responses.get(owner, id, now);
+        });
+    // Where the database is away, the next look says it.
+    if (found && sign) next_sign = loop.now() + kSignOfLife;
     const bool gone = !found && found.error().code == ErrorCode::not_found;
     if (found && found->status == "cancelled") run.cancelled = true;
     if (gone || run.cancelled) run.exchange->cancellation().cancel(ErrorCode::closed);

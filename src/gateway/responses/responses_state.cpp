@@ -163,13 +163,13 @@ ResponsesState::Answer ResponsesState::response(Operation operation, std::string
     co_return refusal(ErrorKind::invalid_request, "Only responses made in the background can be cancelled.");
   }
   if (!found) co_return failed(found.error(), missing);
-  if (found->status == "in_progress" && is_lost(found->body)) {
+  if (found->lost || (found->status == "in_progress" && is_overdue(found->body))) {
     co_return state::failed_response(found->body, kLost, context_.parser);
   }
   co_return found->status == "cancelled" ? state::with_status(found->body, "cancelled", context_.parser) : found->body;
 }
 
-bool ResponsesState::is_lost(std::string_view body) {
+bool ResponsesState::is_overdue(std::string_view body) {
   const auto root = json::parse_tree(context_.parser, body, context_.arena);
   return root && (*root)["created_at"].integer().value_or(now()) + context_.lost_after_seconds < now();
 }
@@ -305,7 +305,7 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
         return Before{.context = {.items = std::move(items), .missing = {}}};
       }
       const auto last = responses.get(owner, id, time);
-      if (last && !can_be_continued(last->status)) return Before{.unfinished = last->status};
+      if (last && !can_be_continued(last->status)) return Before{.unfinished = last->lost ? "failed" : last->status};
       TRY(context, responses.context_of_response(owner, id, time));
       return Before{.context = std::move(context)};
     });
@@ -354,7 +354,7 @@ net::Task<Outcome<ResponsesState::Events>> ResponsesState::read_events(std::stri
   }
   if (!read.text.empty()) co_return read;
   const bool unfinished = page->status == "in_progress";
-  const bool lost = unfinished && is_lost(page->body);
+  const bool lost = page->lost || (unfinished && is_overdue(page->body));
   read.over = !unfinished || lost;
   if (page->status == "cancelled") {
     append_end(read.text, next, false, state::with_status(page->body, "cancelled", context_.parser));

@@ -44,7 +44,8 @@ class ResponsesState {
     std::string_view owner;       // of all that is read and written; see memory_owner()
     std::string_view request_id;  // seed of ids
     net::Wait wait;
-    // A response that has been in progress for longer was lost with the process that made it.
+    // A response that has been in progress for longer was lost with the process that made it, also where that is of an
+    // earlier version and gives no signs of life (store/responses.h).
     int64_t lost_after_seconds = 24 * 3600;
     // What earlier versions kept for the owner is taken over when it is asked for.
     store::FormerOwner former = {};
@@ -96,7 +97,7 @@ class ResponsesState {
   }
   // `missing` where the store has no such thing, else what went wrong in it.
   std::unexpected<chat::ClientError> failed(const base::Error& error, const chat::ClientError& missing) const;
-  bool is_lost(std::string_view body);
+  bool is_overdue(std::string_view body);
   int64_t now() const;
   std::string owner() const { return std::string(context_.owner); }
 

@@ -27,7 +27,8 @@ class ResponsesStateFor : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     store_ = std::make_unique<store::ResponsesStore>(store::ResponsesStore::Settings{
-        .connect = [path = (folder_ / "responses.db").string()] { return store::open_sqlite(path); }});
+        .connect = [path = (folder_ / "responses.db").string()] { return store::open_sqlite(path); },
+        .clock = [] { return int64_t{1}; }});  // nothing is forgotten
   }
   ~ResponsesStateFor() override {
     store_.reset();
@@ -186,6 +187,33 @@ TEST_F(ResponsesStateFor, NobodyGoesOnFromWhatIsNotOver) {
     EXPECT_THAT(next.error().message, HasSubstr("its status is '" + std::string(status)));
     ask(Operation::responses_cancel, "POST", "responses/resp_p/cancel");
   }
+}
+
+TEST_F(ResponsesStateFor, WhatNobodyMakesAnyMoreHasFailed) {
+  const int64_t now = std::chrono::duration_cast<std::chrono::seconds>(loop_.wall_now().time_since_epoch()).count();
+  const auto look = [&](int64_t at, bool sign) {
+    auto job = [](store::ResponsesStore& store, net::Loop& loop, int64_t time, bool gives) -> net::Task<bool> {
+      const auto heard = co_await store.call(loop, {}, [=](store::Responses& responses) {
+        return gives ? responses.keep_alive("me", "resp_p", time) : responses.get("me", "resp_p", time);
+      });
+      co_return heard.has_value();
+    };
+    EXPECT_TRUE(wait(job(*store_, loop_, at, sign)));
+  };
+  keep(R"({"model":"m","input":"hi","background":true})", R"({"id":"resp_p","object":"response","created_at":)" +
+                                                              std::to_string(now) +
+                                                              R"(,"status":"in_progress","error":null,"output":[]})");
+  const auto status = [&] { return field(ask(Operation::responses_get, "GET", "responses/resp_p"), "status"); };
+  look(now - 60, false);  // the database is there for long enough
+  EXPECT_EQ(status(), "in_progress");
+  look(now - 600, true);
+  const std::string told = ask(Operation::responses_get, "GET", "responses/resp_p");
+  EXPECT_EQ(field(told, "status"), "failed");
+  EXPECT_THAT(told, HasSubstr(R"("code":"server_error")"));
+  EXPECT_THAT(begin(R"({"input":"more","previous_response_id":"resp_p"})").error().message,
+              HasSubstr("its status is 'failed'"));
+  look(now, true);
+  EXPECT_EQ(status(), "in_progress");
 }
 
 TEST_F(ResponsesStateFor, ConversationsFromBeginningToEnd) {
