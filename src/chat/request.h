@@ -32,8 +32,8 @@ struct Tool {
   std::string_view path = {};  // where it stands in the client's request: "tools[3]"; empty if unknown
 };
 
-// Targets without JSON schemas for answers get a tool of this name whose arguments are the answer; their dialects'
-// answer and stream readers turn a call of it into text.
+// Targets without JSON schemas for answers get a tool whose arguments are the answer, of this name unless a tool of the
+// client's has it; their dialects' answer and stream readers turn a call of it into text, whose part has this name.
 inline constexpr std::string_view kFormatToolName = "json_answer";
 // Targets without free-text tools get a function with this one string parameter instead.
 inline constexpr std::string_view kCustomInputMember = "input";

@@ -77,6 +77,41 @@ TEST(AnswerSchema, MapsAreNotTakenFromClaude) {
   }
 }
 
+TEST(AnswerSchema, TheToolThatStandsForItHasANameOfItsOwn) {
+  const std::string tools =
+      R"(,"tools":[{"type":"function","function":{"name":"json_answer","parameters":{"type":"object"}}},)"
+      R"({"type":"function","function":{"name":"json_answer_2","parameters":{"type":"object"}}}]})";
+  std::string body = chat(kMap);
+  body.replace(body.size() - 1, 1, tools);
+  for (const Dialect dialect : {Dialect::anthropic, Dialect::bedrock, Dialect::gemini}) {
+    const Conversion done = convert(Dialect::openai_chat, body, generous(dialect));
+    EXPECT_TRUE(has(done, R"("name":"json_answer_3")")) << done.body;
+    EXPECT_EQ(done.world->format_tool, "json_answer_3");
+  }
+  EXPECT_EQ(convert(Dialect::openai_chat, chat(kMap), generous(Dialect::anthropic)).world->format_tool, "json_answer");
+  EXPECT_EQ(convert(Dialect::openai_chat, chat(kPlain), generous(Dialect::anthropic)).world->format_tool, "");
+}
+
+// A tool of the client's own, by that name or another, is called; and what a client says was called is a call.
+TEST(AnswerSchema, OnlyTheToolThatStandsForItIsRead) {
+  constexpr std::string_view kAnswer =
+      R"({"content":[{"type":"tool_use","id":"a","name":"json_answer","input":{"own":1}},)"
+      R"({"type":"tool_use","id":"b","name":"json_answer_2","input":{"all":1}}],"stop_reason":"tool_use"})";
+  World world(*find_codec(Dialect::anthropic));
+  world.format_tool = "json_answer_2";
+  const auto& parts = world.read_answer(kAnswer)->choices[0].parts;
+  EXPECT_EQ(parts[0].kind, chat::PartKind::tool_call);
+  EXPECT_EQ(parts[1].kind, chat::PartKind::text);
+  EXPECT_EQ(parts[1].text, R"({"all":1})");
+  const Conversion history =
+      convert(Dialect::openai_responses,
+              R"({"input":[{"role":"user","content":"q"},{"type":"function_call","call_id":"c","name":"json_answer",)"
+              R"("arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"}],)"
+              R"("tools":[{"type":"function","name":"json_answer","parameters":{"type":"object"}}]})",
+              generous(Dialect::anthropic));
+  EXPECT_TRUE(has(history, R"("type":"tool_use")")) << history.body << history.list();
+}
+
 TEST(AnswerSchema, MapsOfToolsAreNotStrict) {
   for (const Dialect dialect :
        {Dialect::anthropic, Dialect::bedrock, Dialect::openai_chat, Dialect::openai_responses}) {

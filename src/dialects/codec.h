@@ -35,12 +35,27 @@ struct ReadContext {
   std::string_view model = {};
   // Seed of ids that have to be made up: the same for the same request.
   std::string_view id_seed = {};
+  // What the request's writer called the tool that stands for a JSON answer; empty: there is none.
+  std::string_view format_tool = {};
+
+  // The same for what is read into another arena.
+  ReadContext with(base::Arena& other) const {
+    return {.parser = parser,
+            .arena = other,
+            .minter = minter,
+            .model = model,
+            .id_seed = id_seed,
+            .format_tool = format_tool};
+  }
+  bool is_format_tool(std::string_view name) const { return !format_tool.empty() && name == format_tool; }
 };
 
 struct WriteContext {
   json::Parser& parser;  // for schemas and arguments
   base::Arena& arena;
   chat::Warnings& warnings;
+  // Set by the writer: see ReadContext.
+  std::string_view format_tool = {};
 };
 
 // What the client is to see of the call it made. Views live as long as the writer.

@@ -186,7 +186,8 @@ class World {
             .arena = arena,
             .minter = chat::native_minter(codec_.dialect),
             .model = "remote-model",
-            .id_seed = "req-1"};
+            .id_seed = "req-1",
+            .format_tool = format_tool};
   }
   WriteContext write_context() { return {.parser = parser, .arena = arena, .warnings = warnings}; }
   AnswerContext answer_context() {
@@ -265,6 +266,7 @@ class World {
   base::Arena arena;
   chat::Warnings warnings{arena};
   chat::Request request;
+  std::string_view format_tool = {};  // as the request was written
 
  private:
   const Codec& codec_;

@@ -72,6 +72,7 @@ inline Conversion convert(Dialect client, std::string_view body, const chat::Tar
   if (!written) {
     done.error = std::string(warnings.name_of(written.error().param)) + ": " + std::string(written.error().message);
   }
+  world.format_tool = context.format_tool;
   for (const chat::Warning& warning : warnings.list()) done.warnings.push_back(warning);
   return done;
 }

@@ -265,6 +265,17 @@ bool takes_answer_schema(const chat::Request& request, const chat::Target& targe
   return !objects_only || chat::is_object_schema(request.format.schema, context.parser, context.arena);
 }
 
+std::string_view name_format_tool(const chat::Request& request, WriteContext& context) {
+  const auto taken = [&](std::string_view name) {
+    return std::ranges::find(request.tools, name, &chat::Tool::name) != request.tools.end();
+  };
+  std::string_view name = chat::kFormatToolName;
+  for (size_t number = 2; taken(name); ++number) {
+    name = context.arena.concat(chat::kFormatToolName, context.arena.copy("_" + std::to_string(number)));
+  }
+  return context.format_tool = name;
+}
+
 std::string schema_instruction(const chat::Request& request, std::string_view words) {
   if (wants_bare_value(request)) {
     words = "Answer with one of the values that this JSON schema lists and nothing else, without quotes: ";

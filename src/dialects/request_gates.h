@@ -78,6 +78,9 @@ std::string_view custom_tool_schema();
 
 // Gemini's clients may want one of a list of words, without JSON's quotes (text/x.enum).
 bool wants_bare_value(const chat::Request& request);
+// A name that no tool of the client's has, for the one that stands for a JSON answer; the readers of the answer need
+// it.
+std::string_view name_format_tool(const chat::Request& request, WriteContext& context);
 // Whether the target, which takes schemas, takes this one for its answers: OpenAI and Cohere want objects only.
 bool takes_answer_schema(const chat::Request& request, const chat::Target& target, WriteContext& context);
 // What a model is told that does not take the answer's schema: `words`, or that a bare value is wanted, and the schema.

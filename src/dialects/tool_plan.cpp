@@ -127,9 +127,9 @@ class Planner {
       return;
     }
     context_.warnings.emulated("response_format", arena_.concat(reason, ": it calls a tool instead"));
-    plan_.format_tool = true;
+    plan_.format_tool = name_format_tool(request_, context_);
     plan_.choice = plan_.tools.empty() ? ToolChoiceMode::named : ToolChoiceMode::required;
-    plan_.choice_name = chat::kFormatToolName;
+    plan_.choice_name = plan_.format_tool;
     plan_.one_call = plan_.one_call || plan_.tools.empty();
   }
 

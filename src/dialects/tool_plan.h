@@ -16,13 +16,13 @@ struct ToolPlan {
   chat::List<const chat::Tool*> tools = {};         // the client's, those it allows
   chat::List<std::string_view> history_names = {};  // declared only because the conversation calls them
   bool native_schema = false;                       // the answer's JSON schema goes as such
-  bool format_tool = false;                         // json_answer stands in for a JSON schema
+  std::string_view format_tool = {};                // what stands in for a JSON schema; empty: nothing
   chat::ToolChoiceMode choice = chat::ToolChoiceMode::unset;
   std::string_view choice_name = {};
   bool one_call = false;              // no parallel calls
   std::string_view instruction = {};  // for the system prompt: what could not be said otherwise
 
-  bool any() const { return !tools.empty() || !history_names.empty() || format_tool; }
+  bool any() const { return !tools.empty() || !history_names.empty() || !format_tool.empty(); }
 };
 
 struct ToolRules {

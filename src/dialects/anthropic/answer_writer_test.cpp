@@ -147,6 +147,7 @@ TEST(AnthropicAnswerReader, WhatIsNoAnswer) {
 
 TEST(AnthropicAnswerReader, TheFormatToolIsText) {
   World world(codec());
+  world.format_tool = "json_answer";
   const auto answer = world.read_answer(
       R"({"content":[{"type":"tool_use","id":"t","name":"json_answer","input":{"a":1}}],"stop_reason":"tool_use"})");
   ASSERT_TRUE(answer);

@@ -140,10 +140,10 @@ void BlockReader::tool_use(const Members& members, Part& part) {
   part.name = members.name.string(arena);
   // An object; some hosts encode it once more.
   part.text = members.input.is_string() ? members.input.string(arena) : members.input.raw();
-  const bool answers = !client_ && part.name == chat::kFormatToolName;
-  if (answers)
+  if (context_.is_format_tool(part.name)) {
     part = {
         .kind = PartKind::text, .origin = chat::Dialect::anthropic, .text = part.text, .name = chat::kFormatToolName};
+  }
 }
 
 bool BlockReader::media(const Members& members, Value raw, std::string_view path, Part& part) {

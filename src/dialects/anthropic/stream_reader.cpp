@@ -99,7 +99,7 @@ class Reader final : public StreamReader {
     started_ = true;
     if (first) {
       // A turn that was begun elsewhere (programmatic tool calls) comes with content.
-      const ReadContext inner = context_with_scratch();
+      const ReadContext inner = context_.with(scratch_);
       BlockReader blocks(inner, false);
       for (const Value block : message["content"].elements()) blocks.read_block(block, parts);
       read_stop(message, scratch_, choice);
@@ -110,14 +110,6 @@ class Reader final : public StreamReader {
     }
     while (!open_.empty()) block_stop(open_.back().index, sink);
     sink.event({.kind = EventKind::usage, .answer = &answer});
-  }
-
-  ReadContext context_with_scratch() {
-    return {.parser = context_.parser,
-            .arena = scratch_,
-            .minter = context_.minter,
-            .model = context_.model,
-            .id_seed = context_.id_seed};
   }
 
   void whole_part(const Part& part, chat::EventSink& sink) {
@@ -167,7 +159,9 @@ class Reader final : public StreamReader {
     } else if (type.equals("tool_use")) {
       head.name = value["name"].string(scratch_);
       if (!value["input"].empty()) block.head = value["input"].raw();
-      if (head.name != chat::kFormatToolName) {
+      if (context_.is_format_tool(head.name)) {
+        head.name = chat::kFormatToolName;
+      } else {
         head.kind = PartKind::tool_call;
         head.id = value["id"].string(scratch_);
       }

@@ -207,6 +207,7 @@ TEST(AnthropicStreamReader, PutsBlocksTogether) {
 
 TEST(AnthropicStreamReader, TheFormatToolIsText) {
   World world(codec());
+  world.format_tool = "json_answer";
   const auto streamed = world.stream({
       wire(R"({"type":"message_start","message":{"id":"msg_1"}})"),
       wire(

@@ -72,7 +72,7 @@ void write_tools(json::Writer& writer, const chat::Request& request, const chat:
     }
     writer.begin_object();
     write_function(writer, request, *tool, target, context);
-    const bool last = tool == plan.tools.back() && !plan.format_tool;
+    const bool last = tool == plan.tools.back() && plan.format_tool.empty();
     const chat::CacheMark mark = last && tool->cache == chat::CacheMark::none ? last_mark : tool->cache;
     if (marks.enabled && mark != chat::CacheMark::none) write_cache_mark(writer, mark);
     writer.end_object();
@@ -83,9 +83,9 @@ void write_tools(json::Writer& writer, const chat::Request& request, const chat:
         .raw_member("input_schema", object_schema({}, context.parser, context.arena));
     writer.end_object();
   }
-  if (plan.format_tool) {
+  if (!plan.format_tool.empty()) {
     writer.begin_object()
-        .member("name", chat::kFormatToolName)
+        .member("name", plan.format_tool)
         .member("description", kFormatToolDescription)
         .raw_member("input_schema", object_schema(request.format.schema, context.parser, context.arena))
         .end_object();

@@ -157,7 +157,10 @@ void BlockReader::tool_use(Value value, Value block, Part& part) {
   const Value input = value["input"];
   part.text = input.is_string() ? input.string(arena) : input.raw();
   part.name = value["name"].string(arena);
-  if (!client_ && part.name == chat::kFormatToolName) return;
+  if (context_.is_format_tool(part.name)) {
+    part.name = chat::kFormatToolName;
+    return;
+  }
   part.kind = PartKind::tool_call;
   part.id = value["toolUseId"].string(arena);
 }

@@ -146,7 +146,7 @@ class RequestWriter {
   void forbid_tools() {
     if (tools_.choice != ToolChoiceMode::none) return;
     if (!conversation_.has_tool_parts) {
-      if (tools_.format_tool) return;
+      if (!tools_.format_tool.empty()) return;
       tools_.tools.clear();
       tools_.history_names.clear();
     } else if (!claude()) {
@@ -310,7 +310,7 @@ class RequestWriter {
       blocks_.cache_point(tool->cache);
     }
     for (const std::string_view name : tools_.history_names) bare_spec(name, {}, {});
-    if (tools_.format_tool) bare_spec(chat::kFormatToolName, kFormatToolDescription, request_.format.schema);
+    if (!tools_.format_tool.empty()) bare_spec(tools_.format_tool, kFormatToolDescription, request_.format.schema);
     if (auto_cache_tools_) blocks_.cache_point(CacheMark::five_minutes);
     writer_.end_array();
     if (!choice_in_fields()) tool_choice();

@@ -119,7 +119,7 @@ class Reader final : public StreamReader {
       if (Block* const block = open(index, Shape::opaque, head, sink)) block->head = raw;
       return;
     }
-    if (head.name == chat::kFormatToolName) {
+    if (context_.is_format_tool(head.name)) {
       head = {.kind = PartKind::text, .origin = chat::Dialect::bedrock, .name = chat::kFormatToolName};
     } else {
       any_tool_call_ = true;

@@ -107,6 +107,7 @@ TEST(BedrockStreamReader, EndsWithMetadataOrWithoutIt) {
       {.name = "messageStop", .data = R"({"stopReason":"tool_use"})"},
   };
   World world(codec());
+  world.format_tool = "json_answer";
   auto streamed = world.stream(events);
   ASSERT_FALSE(streamed.error);
   Reading reading = reading_of(streamed.answer);

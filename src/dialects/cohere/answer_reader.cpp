@@ -19,7 +19,7 @@ bool settle_calls(chat::List<Part>& parts, const ReadContext& context) {
   uint32_t calls = 0;
   for (Part& part : parts) {
     if (part.kind != PartKind::tool_call) continue;
-    if (part.name == chat::kFormatToolName) {
+    if (context.is_format_tool(part.name)) {
       part = {.text = part.text, .name = chat::kFormatToolName};
       continue;
     }

@@ -19,12 +19,7 @@ using chat::PartKind;
 // Content, plan and calls come one after the other; each event says what it is about, so only what is open is kept.
 class CohereStreamReader final : public StreamReader {
  public:
-  explicit CohereStreamReader(const ReadContext& context)
-      : context_{.parser = context.parser,
-                 .arena = scratch_,
-                 .minter = context.minter,
-                 .model = context.model,
-                 .id_seed = context.id_seed} {}
+  explicit CohereStreamReader(const ReadContext& context) : context_(context.with(scratch_)) {}
 
   void read(const chat::WireEvent& event, EventSink& sink) override {
     const std::string_view data = base::trim(event.data);
@@ -127,7 +122,7 @@ class CohereStreamReader final : public StreamReader {
     Part part;
     if (!read_tool_call(call, context_, part)) return;
     Part head{.kind = PartKind::tool_call, .id = part.id, .name = part.name};
-    if (part.name == chat::kFormatToolName) {
+    if (context_.is_format_tool(part.name)) {
       head = {.kind = PartKind::text, .name = chat::kFormatToolName};
     } else {
       any_call_ = true;

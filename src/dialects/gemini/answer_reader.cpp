@@ -54,9 +54,10 @@ class AnswerReader {
       Part part = parts_.read(element, skip);
       if (skip || (part.kind == PartKind::text && part.text.empty() && !part.has_signature())) continue;
       if (part.kind == PartKind::tool_call) {
-        if (part.name == chat::kFormatToolName) {
+        if (context_.is_format_tool(part.name)) {
           part.kind = PartKind::text;
           part.id = {};
+          part.name = chat::kFormatToolName;
         } else {
           calls = true;
           if (part.id.empty()) part.id = chat::mint_tool_id(context_.id_seed, calls_++, context_.arena);

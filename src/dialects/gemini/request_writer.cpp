@@ -72,7 +72,8 @@ bool RequestWriter::declares(const Tool& tool) const {
 }
 
 bool RequestWriter::has_functions() const {
-  return emulation_.format_tool || std::ranges::any_of(request_.tools, [&](const Tool& t) { return declares(t); });
+  return !emulation_.format_tool.empty() ||
+         std::ranges::any_of(request_.tools, [&](const Tool& t) { return declares(t); });
 }
 
 // Before Gemini 3, functions and JSON answers exclude each other.
@@ -88,10 +89,11 @@ void RequestWriter::choose_emulation() {
     context_.warnings.dropped("response_format", "a tool has to be called: there is no text to be formatted");
     return;
   }
-  emulation_.format_tool = schema && target_.tool_choice_required &&
-                           chat::is_object_schema(request_.format.schema, context_.parser, context_.arena);
-  emulation_.format_instruction = !emulation_.format_tool;
-  context_.warnings.emulated("response_format", emulation_.format_tool
+  const bool by_tool = schema && target_.tool_choice_required &&
+                       chat::is_object_schema(request_.format.schema, context_.parser, context_.arena);
+  if (by_tool) emulation_.format_tool = name_format_tool(request_, context_);
+  emulation_.format_instruction = !by_tool;
+  context_.warnings.emulated("response_format", by_tool
                                                     ? "this model takes tools or a JSON format: a tool stands for it"
                                                     : "this model takes tools or a JSON format: it is told in words");
 }
@@ -110,7 +112,7 @@ void RequestWriter::write_system(const chat::List<chat::Part>& system) {
 }
 
 Outcome<void> RequestWriter::write_tools() {
-  if (request_.tools.empty() && !emulation_.format_tool) return {};
+  if (request_.tools.empty() && emulation_.format_tool.empty()) return {};
   if (!target_.tools) return invalid(context_.arena, "tools", "This model takes no tools.");
   const bool any = has_functions() || std::ranges::any_of(request_.tools, [](const Tool& tool) {
                      return tool.kind == ToolKind::opaque && is_gemini(tool.origin);
@@ -127,7 +129,7 @@ Outcome<void> RequestWriter::write_tools() {
       }
       ++index;
     }
-    if (emulation_.format_tool) write_format_tool();
+    if (!emulation_.format_tool.empty()) write_format_tool();
     w_.end_array().end_object();
   }
   size_t index = 0;
@@ -166,7 +168,7 @@ void RequestWriter::write_function(const Tool& tool, size_t index) {
 }
 
 void RequestWriter::write_format_tool() {
-  w_.begin_object().member("name", chat::kFormatToolName);
+  w_.begin_object().member("name", emulation_.format_tool);
   w_.member("description", "Gives the answer to the user. Call it once, when the answer is complete.");
   const bool openapi = target_.tool_schema == SchemaSubset::gemini_openapi;
   const SchemaSubset subset = openapi ? target_.tool_schema : SchemaSubset::gemini_json;
@@ -189,7 +191,7 @@ void RequestWriter::write_tool_config() {
       is_gemini(request_.from) && std::ranges::any_of(request_.extras, [](const chat::Extra& extra) {
         return extra.name.starts_with("toolConfig.");
       });
-  const bool calling = has_functions() && (choice.mode != ToolChoiceMode::unset || emulation_.format_tool);
+  const bool calling = has_functions() && (choice.mode != ToolChoiceMode::unset || !emulation_.format_tool.empty());
   if (!calling && !own_extras) return;
   w_.key("toolConfig").begin_object();
   if (calling) {
@@ -207,7 +209,7 @@ void RequestWriter::write_tool_config() {
         }
         break;
       default:
-        if (!has_own_mode()) w_.member("mode", emulation_.format_tool ? "ANY" : "AUTO");
+        if (!has_own_mode()) w_.member("mode", emulation_.format_tool.empty() ? "AUTO" : "ANY");
     }
     write_extras_of("toolConfig.functionCallingConfig.");
     w_.end_object();
@@ -281,7 +283,7 @@ void RequestWriter::write_format() {
   const bool forced = has_functions() && (request_.tool_choice.mode == ToolChoiceMode::required ||
                                           request_.tool_choice.mode == ToolChoiceMode::named);
   const bool both = target_.reasoning == chat::ReasoningStyle::gemini_level;
-  if (!json || emulation_.format_tool || emulation_.format_instruction || (forced && !both)) return;
+  if (!json || !emulation_.format_tool.empty() || emulation_.format_instruction || (forced && !both)) return;
   w_.member("responseMimeType", "application/json");
   if (format.kind != FormatKind::json_schema || format.schema.empty()) return;
   const bool openapi = target_.output_schema == SchemaSubset::gemini_openapi;

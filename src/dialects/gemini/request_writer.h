@@ -12,8 +12,8 @@ namespace llmgw::dialects::gemini {
 
 // What stands in for a feature the target has not got.
 struct Emulation {
-  bool format_tool = false;         // JSON by a forced call of a tool
-  bool format_instruction = false;  // JSON by an instruction
+  std::string_view format_tool = {};  // JSON by a forced call of a tool of this name; empty: not so
+  bool format_instruction = false;    // JSON by an instruction
 };
 
 class RequestWriter {

@@ -27,8 +27,14 @@ class Reader final : public StreamReader {
       : minter_(context.minter),
         model_(context.model),
         id_seed_(context.id_seed),
+        format_tool_(context.format_tool),
         service_(context.minter == chat::Minter::vertex ? Service::vertex : Service::ai_studio),
-        context_{.parser = parser_, .arena = arena_, .minter = minter_, .model = model_, .id_seed = id_seed_},
+        context_{.parser = parser_,
+                 .arena = arena_,
+                 .minter = minter_,
+                 .model = model_,
+                 .id_seed = id_seed_,
+                 .format_tool = format_tool_},
         parts_{.context = context_,
                .origin = service_ == Service::vertex ? chat::Dialect::vertex : chat::Dialect::gemini} {}
 
@@ -170,9 +176,10 @@ class Reader final : public StreamReader {
   }
 
   void name_call(Part& part) {
-    if (part.name == chat::kFormatToolName) {
+    if (context_.is_format_tool(part.name)) {
       part.kind = PartKind::text;
       part.id = {};
+      part.name = chat::kFormatToolName;
     } else if (part.id.empty()) {
       part.id = chat::mint_tool_id(id_seed_, calls_++, arena_);
     }
@@ -238,6 +245,7 @@ class Reader final : public StreamReader {
   chat::Minter minter_;
   std::string model_;
   std::string id_seed_;
+  std::string format_tool_;
   Service service_;
   ReadContext context_;
   PartReader parts_;

@@ -99,6 +99,7 @@ TEST(GeminiStream, CandidatesInterleave) {
 
 TEST(GeminiStream, TheToolThatStandsForAFormatIsText) {
   World world(codec());
+  world.format_tool = "json_answer";
   const auto streamed = world.stream(chunks(
       {R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"json_answer","args":{"a":1}}}]},"finishReason":"STOP"}]})"}));
   EXPECT_EQ(reading_of(streamed.answer).text, R"({"a":1})");

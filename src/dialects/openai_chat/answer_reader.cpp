@@ -92,7 +92,7 @@ class ChoiceReader {
     base::Arena& arena = context_.arena;
     Part part;
     if (!read_tool_call(call, context_, part)) return;
-    if (part.name == chat::kFormatToolName) {
+    if (context_.is_format_tool(part.name)) {
       choice_.parts.push(arena, {.kind = PartKind::text, .text = part.text, .name = chat::kFormatToolName});
       return;
     }

@@ -83,7 +83,7 @@ bool CallStream::read(json::Value value, bool legacy, const ReadContext& context
 void CallStream::start(Call& call, const ReadContext& context, uint32_t& call_count, chat::EventSink& sink) {
   call.started = true;
   Part head{.kind = PartKind::tool_call, .custom = call.custom, .id = call.given_id, .name = call.name};
-  if (call.name == chat::kFormatToolName) {
+  if (context.is_format_tool(call.name)) {
     call.is_text = true;
     head = {.kind = PartKind::text, .name = chat::kFormatToolName};
   } else {

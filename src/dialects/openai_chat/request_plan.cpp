@@ -166,10 +166,10 @@ class Planner {
                            (!plan_.reasoning || target_.forced_tool_while_reasoning);
     if (!target_.json_object && can_force && object && plan_.tools.empty()) {
       plan_.format = FormatPlan::tool;
-      plan_.tools.push(arena_, {.name = chat::kFormatToolName,
-                                .description = "Gives the answer. Call it exactly once.",
-                                .schema = format.schema});
-      plan_.choice = {.mode = ToolChoiceMode::named, .name = chat::kFormatToolName};
+      const std::string_view name = name_format_tool(request_, context_);
+      plan_.tools.push(
+          arena_, {.name = name, .description = "Gives the answer. Call it exactly once.", .schema = format.schema});
+      plan_.choice = {.mode = ToolChoiceMode::named, .name = name};
       return;
     }
     // JSON mode gives objects only.

@@ -217,13 +217,7 @@ class ChoiceStream {
 
 class ChatStreamReader final : public StreamReader {
  public:
-  explicit ChatStreamReader(const ReadContext& context)
-      : arena_(context.arena),
-        context_{.parser = context.parser,
-                 .arena = scratch_,
-                 .minter = context.minter,
-                 .model = context.model,
-                 .id_seed = context.id_seed} {}
+  explicit ChatStreamReader(const ReadContext& context) : arena_(context.arena), context_(context.with(scratch_)) {}
 
   void read(const chat::WireEvent& event, EventSink& sink) override {
     const std::string_view data = base::trim(event.data);

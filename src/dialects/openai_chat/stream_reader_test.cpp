@@ -272,6 +272,7 @@ TEST(OpenaiChatStream, AChoiceWithoutAnEndIsACut) {
 
 TEST(OpenaiChatStream, TheAnswerInAToolIsText) {
   World world(codec());
+  world.format_tool = "json_answer";
   const auto streamed = run(
       world, {calls(R"({"index":0,"id":"a","function":{"name":"json_answer","arguments":"{\"x\":"}})"),
               calls(R"({"index":0,"function":{"arguments":"1}"}})"), chunk("{}", R"("finish_reason":"tool_calls")")});

@@ -147,9 +147,6 @@ Part call_part(json::Value item, base::Arena& arena) {
             .name = item["name"].string(arena)};
   // Some vendors send the arguments as the object they are.
   if (!custom && item["arguments"].is_object()) call.text = item["arguments"].raw();
-  if (call.name == chat::kFormatToolName) {
-    return {.kind = PartKind::text, .text = call.text, .name = chat::kFormatToolName};
-  }
   return call;
 }
 

@@ -236,8 +236,7 @@ void EventReader::item_added(json::Value value, uint32_t index) {
     own_part(*item, {.kind = PartKind::thinking, .id = item->id});
   } else if ((type == ItemType::function_call || type == ItemType::custom_tool_call) && !value["name"].equals("")) {
     chat::Part head = call_part(value, scratch_);
-    item->format_tool = head.kind == PartKind::text;
-    any_tool_call_ |= !item->format_tool;
+    any_tool_call_ = true;
     head.text = {};
     own_part(*item, head);
   }
@@ -289,7 +288,7 @@ void EventReader::reasoning_done(Item& item, json::Value value) {
 
 void EventReader::call_done(Item& item, json::Value value) {
   const chat::Part whole = call_part(value, scratch_);
-  any_tool_call_ |= whole.kind == PartKind::tool_call;
+  any_tool_call_ = true;
   chat::Part head = whole;
   head.text = {};
   Part& part = own_part(item, head);

@@ -36,8 +36,7 @@ class EventReader final : public StreamReader {
   struct Item {
     uint32_t index = 0;
     ItemType type = ItemType::other;
-    bool started = false;      // its own part (all but messages)
-    bool format_tool = false;  // the call that stands for a JSON answer
+    bool started = false;  // its own part (all but messages)
     bool done = false;
     int section = -1;  // reasoning: which summary or content came last
     std::string id = {};

@@ -50,12 +50,6 @@ dialects::Outcome<void> check_media(const chat::List<chat::Part>& parts, std::st
   return {};
 }
 
-// All writers declare it so; in a text of the client's the quotes would be escaped.
-bool declares_answer_tool(std::string_view body) {
-  static const std::string kName = R"("name":")" + std::string(chat::kFormatToolName) + '"';
-  return body.find(kName) != std::string_view::npos;
-}
-
 ConvertedApi make(Dialect dialect, Surface surface, std::string_view path, std::string_view query = {}) {
   return {.codec = dialects::find_codec(dialect), .surface = surface, .path = path, .query = query};
 }
@@ -273,7 +267,7 @@ dialects::Outcome<std::string_view> Conversion::write() {
   if (auto written = write_body(context); !written) {
     return named(written.error());
   }
-  answers_by_tool_ = request_.format.kind == chat::FormatKind::json_schema && declares_answer_tool(body_);
+  format_tool_ = context.format_tool;
   if (envelope_.any()) {
     if (auto wrapped = wrap(); !wrapped) return std::unexpected(wrapped.error());
   }

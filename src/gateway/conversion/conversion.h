@@ -83,8 +83,6 @@ class Conversion {
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
 
-  // The body that was written last tells the model to answer by a tool's call.
-  bool answers_by_tool() const { return answers_by_tool_; }
   // Whether the provider wraps its own stream into InvokeModel's chunks.
   bool provider_wraps() const { return envelope_.drop_stream; }
   // Whether the client wants its stream so.
@@ -98,8 +96,12 @@ class Conversion {
   // What the client calls its conversation: messages, input, contents.
   std::string_view messages_field() const { return chat::client_field(client_.dialect, "messages"); }
   dialects::ReadContext read_context(std::string_view request_id) const {
-    return {
-        .parser = parser_, .arena = arena_, .minter = target_.minter, .model = target_.model, .id_seed = request_id};
+    return {.parser = parser_,
+            .arena = arena_,
+            .minter = target_.minter,
+            .model = target_.model,
+            .id_seed = request_id,
+            .format_tool = format_tool_};
   }
 
  private:
@@ -120,7 +122,7 @@ class Conversion {
   chat::Target target_;
   providers::BodyEnvelope envelope_;
   const dialects::Codec* provider_ = nullptr;
-  bool answers_by_tool_ = false;
+  std::string_view format_tool_;  // of the body that was written last: see dialects::ReadContext
   std::string body_;
 };
 

@@ -216,7 +216,6 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
           .upstream_wrapped = conversion_->provider_wraps(),
           .client_wrapped = conversion_->client_wraps(),
-          .answers_by_tool = conversion_->answers_by_tool(),
           .secrets = secrets(),
           .continuable = route().continuation && framing() != chat::Framing::json};
 }

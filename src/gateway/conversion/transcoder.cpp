@@ -134,7 +134,7 @@ void Transcoder::Inspector::event(const chat::StreamEvent& event) {
 
 void Transcoder::make_sequencer(chat::EventSink& next) {
   sequencer_.emplace(next);
-  tool_answer_.start(*sequencer_, sides_->answers_by_tool);
+  tool_answer_.start(*sequencer_, !sides_->read.format_tool.empty());
   said_.next = &tool_answer_;
   said_.bytes = 0;
   said_.malformed.clear();

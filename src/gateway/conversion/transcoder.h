@@ -54,8 +54,6 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
     // Event streams of InvokeModel: the model's own events, each in base64 in a chunk.
     bool upstream_wrapped = false;
     bool client_wrapped = false;
-    // The model was told to answer by a tool's call: see tool_answer.h.
-    bool answers_by_tool = false;
     Secrets secrets = {};  // what errors must not show
     // Another upstream may finish what this one begins: see resume().
     bool continuable = false;
