@@ -75,6 +75,7 @@ struct ServerSettings : SectionBase {
   ByteSize max_head_bytes;
   ByteSize max_body_bytes;
   ByteSize fetch_media_max_bytes;
+  ByteSize fetch_media_memory;
   bool fetch_private_addresses;
   uint32_t max_headers;
   uint32_t max_connections;

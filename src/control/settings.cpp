@@ -79,6 +79,14 @@ constexpr Setting kServer[] = {
                  "providers that take no URLs. 0: it fetches nothing.",
          .fallback = "\"20MiB\"",
          .max = 256 * kMiB}),
+    bind<&ServerSettings::fetch_media_memory>(
+        {.key = "fetch_media_memory",
+         .help =
+             "Most memory that all such images and documents may take together, of all requests in progress: 8/3 of "
+             "their bytes where each stands in its request once. A request that needs more is answered 503.",
+         .fallback = "\"1GiB\"",
+         .min = 1 * kKiB,
+         .max = kMiB * kMiB}),
     bind<&ServerSettings::fetch_private_addresses>(
         {.key = "fetch_private_addresses",
          .help = "Such URLs may also point into private networks. Clients can then reach what the gateway can reach.",

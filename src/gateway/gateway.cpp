@@ -54,7 +54,13 @@ size_t worker_count(const control::Snapshot& snapshot) {
 }
 
 Gateway::Gateway(const control::Snapshot& snapshot)
-    : registry_(registry_limits(snapshot)), worker_count_(worker_count(snapshot)) {}
+    : registry_(registry_limits(snapshot)), worker_count_(worker_count(snapshot)) {
+  registry_.add_collector([this](std::vector<telemetry::CollectedSample>& samples) {
+    const MediaMemory& memory = shared_.media_memory;
+    samples.push_back({telemetry::FamilyId::fetched_media, {}, static_cast<double>(memory.held())});
+    samples.push_back({telemetry::FamilyId::fetched_media_refusals, {}, static_cast<double>(memory.refused())});
+  });
+}
 
 std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptions options) {
   if (auto checked = check(*options.snapshot); !checked) return Failure(std::move(checked).error());

@@ -14,6 +14,7 @@
 #include "accounting/ledger_writer.h"
 #include "control/snapshot.h"
 #include "gateway/conversion/media_fetcher.h"
+#include "gateway/conversion/media_memory.h"
 #include "gateway/entrance/admin_entrance.h"
 #include "gateway/entrance/readiness.h"
 #include "gateway/governance/price_cache.h"
@@ -98,6 +99,7 @@ struct SharedState {
   RoutingState routing;
   SharedTokens tokens;
   Readiness readiness;
+  MediaMemory media_memory;
 };
 
 class Worker {

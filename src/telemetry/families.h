@@ -51,6 +51,8 @@ enum class FamilyId : uint8_t {
   idle_connections_ended,
   accept_failures,
   requests_in_flight,
+  fetched_media,
+  fetched_media_refusals,
   config_reloads,
   config_last_reload,
   certificate_expiry,

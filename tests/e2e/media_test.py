@@ -8,7 +8,7 @@ import anthropic
 import openai
 import pytest
 
-from harness import canned, clouds
+from harness import canned, clouds, metrics, waiting
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -24,10 +24,14 @@ class Site:
 
     def __init__(self):
         self.over = threading.Event()
+        self.held, self.let_go = threading.Event(), threading.Event()
 
     def __call__(self, request):
         if request.method == "GET":
             return self.picture(request.path)
+        if "hold it" in request.body.decode():
+            self.held.set()
+            self.let_go.wait(60)
         if request.path.endswith("/converse"):
             return 200, clouds.CONVERSE
         return 200, clouds.GENERATED
@@ -62,8 +66,10 @@ class Site:
 def site():
     answers = Site()
     running = canned.Canned(answers)
+    running.answers = answers
     yield running
     answers.over.set()
+    answers.let_go.set()
     running.stop()
 
 
@@ -104,8 +110,8 @@ def without(site, tmp_path_factory):
         yield running
 
 
-def ask(gateway, model, *urls):
-    content = [{"type": "text", "text": "What is it?"}]
+def ask(gateway, model, *urls, words="What is it?"):
+    content = [{"type": "text", "text": words}]
     content += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0, timeout=60) as sdk:
         return sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": content}])
@@ -177,6 +183,31 @@ def test_the_files_of_a_request_are_bounded_together(trusting, site):
             ask(trusting, "gemini", *urls)
         assert error.value.code == "invalid_image_url"
         assert error.value.param.startswith("messages[0].content[")
+
+
+def test_the_memory_of_all_requests_is_bounded(site, tmp_path_factory):
+    """Half of the files of a request, twice a third more for base64, leaves no room for as much again."""
+    memory = BYTES_MAX // 2 * 8 // 3 * 3 // 2
+    limits = {"fetch_private_addresses": True, "fetch_media_max_bytes": BYTES_MAX, "fetch_media_memory": memory}
+    half = site.url + "/half.png"
+    with start(site, tmp_path_factory, limits) as gateway:
+
+        def metric(name):
+            return metrics.total(metrics.scrape(gateway), name)
+
+        first = threading.Thread(target=ask, args=(gateway, "gemini", half), kwargs={"words": "hold it"})
+        first.start()
+        assert site.answers.held.wait(60)
+        with pytest.raises(openai.APIStatusError, match="fetch_media_memory") as error:
+            ask(gateway, "claude", half)
+        assert error.value.status_code == 503 and error.value.response.headers["retry-after"] == "1"
+        assert 0 < metric("llm_gateway_fetched_media_bytes") <= BYTES_MAX // 2 * 8 // 3
+        ask(gateway, "claude", site.url + "/pixel.png")
+        site.answers.let_go.set()
+        first.join()
+        ask(gateway, "claude", half)
+        waiting.until(lambda: metric("llm_gateway_fetched_media_bytes") == 0, "all is given back")
+        assert metric("llm_gateway_fetched_media_refusals_total") == 1
 
 
 def test_the_urls_of_a_request_are_bounded(trusting, site):

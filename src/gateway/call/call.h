@@ -18,6 +18,7 @@
 #include "gateway/call/call_admission.h"
 #include "gateway/call/error_filter.h"
 #include "gateway/conversion/conversion.h"
+#include "gateway/conversion/media_memory.h"
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/endpoints.h"
 #include "gateway/entrance/peek.h"
@@ -481,6 +482,7 @@ class Call {
   std::optional<bool> tagged_signatures_;
   std::optional<bool> unsigned_thoughts_;
   std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
+  std::optional<HeldMedia> fetched_;                        // what was fetched for it
   std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
 
   // For settlement

@@ -67,6 +67,15 @@ std::string_view too_much_media(size_t bytes_max, base::Arena& arena) {
                     "ones");
 }
 
+constexpr std::string_view kNoMediaMemory =
+    "the images and documents by URL of the requests in progress take all memory that this gateway gives them "
+    "(fetch_media_memory): try again later, or send the bytes in base64";
+
+// What a fetched file takes until its call is over: in base64, for itself and in each place of the body.
+uint64_t memory_of(uint64_t bytes, size_t places) {
+  return bytes * (1 + places) * 4 / 3;
+}
+
 // Why the file behind a URL could not be had.
 std::string_view not_fetched(const base::Error& error, const FetchLimits& limits, base::Arena& arena) {
   std::string message = "the URL of an image or document cannot be fetched: ";
@@ -151,9 +160,21 @@ Task<Outcome<void>> Call::fetch_media() {
                               "this provider takes no URLs of images or documents, and this gateway fetches none: "
                               "send the bytes in base64");
     }
-    const FetchLimits limits{.bytes_max = left / remote.parts.size(),
-                             .private_addresses = settings.fetch_private_addresses};
+    const size_t places = remote.parts.size();
+    bool full = false;
+    const FetchLimits limits{
+        .bytes_max = left / places, .private_addresses = settings.fetch_private_addresses, .take = [&](size_t bytes) {
+          if (!fetched_) fetched_.emplace(worker_.shared().media_memory);
+          full = !fetched_->take(memory_of(bytes, places), settings.fetch_media_memory.bytes);
+          return !full;
+        }};
     auto media = co_await worker_.fetch_media()(std::string(remote.url), limits, &exchange_.cancellation());
+    if (!media && full) {
+      ClientError refused = refused_media(remote, kNoMediaMemory).error();
+      refused.kind = ErrorKind::overloaded;
+      refused.retry_after = std::chrono::seconds(1);
+      co_return std::unexpected(refused);
+    }
     if (!media) {
       const bool large = media.error().code == base::ErrorCode::too_large;
       co_return refused_media(remote,
@@ -161,7 +182,7 @@ Task<Outcome<void>> Call::fetch_media() {
                                     : not_fetched(media.error(), limits, arena_),
                               "invalid_image_url");
     }
-    left -= media->bytes.size() * remote.parts.size();
+    left -= media->bytes.size() * places;
     if (!conversion_->replace_media(remote, media->bytes, media->media_type)) {
       const base::Error page{base::ErrorCode::invalid_argument, "it leads to a page of text and no image"};
       co_return refused_media(remote, not_fetched(page, limits, arena_), "invalid_image_url");

@@ -128,10 +128,14 @@ Task<Result<std::string>> MediaFetcher::fetch_once(const std::string& text, cons
       co_return fail(ErrorCode::too_large, "the file behind the URL is too large");
     }
     const std::string_view data(bytes.data.data(), bytes.data.size());
+    const size_t before = media.bytes.size();
     if (decoder == nullptr) {
       media.bytes += data;
     } else {
       CO_TRY_VOID(decoder->feed(data, media.bytes));
+    }
+    if (limits.take && !limits.take(media.bytes.size() - before)) {
+      co_return fail(ErrorCode::exhausted, "no memory for the file behind the URL");
     }
     done = bytes.done;
   }

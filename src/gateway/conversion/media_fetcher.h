@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct FetchLimits {
   base::Duration timeout = std::chrono::seconds(15);
   int redirects_max = 3;
   bool private_addresses = false;  // true: also addresses inside the network
+  // Told of so many more bytes as they come; false: there is no room for them. Null: there always is.
+  std::function<bool(size_t bytes)> take = {};
 };
 
 struct FetchedMedia {
@@ -33,8 +36,8 @@ class MediaFetcher {
   MediaFetcher(net::Loop& loop, net::Network& network);
   ~MediaFetcher();
 
-  // Errors: invalid_argument (no http(s) URL), permission (an address that is not public), too_large, not_found (any
-  // status but 200), protocol, and those of connecting.
+  // Errors: invalid_argument (no http(s) URL), permission (an address that is not public), too_large, exhausted (no
+  // room), not_found (any status but 200), protocol, and those of connecting.
   net::Task<base::Result<FetchedMedia>> fetch(std::string url, FetchLimits limits, net::Cancellation* cancellation);
 
  private:
