@@ -80,7 +80,12 @@ class CodecInput {
   };
 
   dialects::ReadContext provider() {
-    return {.parser = parser_, .arena = arena_, .minter = target_.minter, .model = "model", .id_seed = "seed"};
+    return {.parser = parser_,
+            .arena = arena_,
+            .minter = target_.minter,
+            .model = "model",
+            .id_seed = "seed",
+            .format_tool = chat::kFormatToolName};
   }
   dialects::AnswerContext client() {
     return {.parser = parser_, .arena = arena_, .request_id = "req1", .model = "alias", .request = &request_};

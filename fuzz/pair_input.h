@@ -122,8 +122,12 @@ inline int run_pairs(chat::Dialect provider, const uint8_t* data, size_t size) {
   static json::Parser parser;
   static std::array<json::Parser, dialects::kCodecDialects.size()> writer_parsers;
   base::Arena arena;
-  const dialects::ReadContext reading{
-      .parser = parser, .arena = arena, .minter = chat::native_minter(provider), .model = "model", .id_seed = "seed"};
+  const dialects::ReadContext reading{.parser = parser,
+                                      .arena = arena,
+                                      .minter = chat::native_minter(provider),
+                                      .model = "model",
+                                      .id_seed = "seed",
+                                      .format_tool = chat::kFormatToolName};
   const auto reader = dialects::find_codec(provider)->make_stream_reader(reading);
   PairClients clients(request_of(data[0]), writer_parsers, arena);
   chat::Sequencer sequencer(clients);

@@ -19,7 +19,7 @@ ANSWER = {"scores": {"ann": 3}}
 
 def blocks(calls):
     text = {"type": "text", "text": "Here are the scores:"}
-    call = {"type": "tool_use", "id": "toolu_1", "name": "json_answer", "input": ANSWER}
+    call = {"type": "tool_use", "id": "toolu_1", "name": calls, "input": ANSWER}
     return [text, call] if calls else [text]
 
 
@@ -44,7 +44,9 @@ def events(calls):
 
 def answer(request):
     asked = request.json()
-    calls = "silent" not in asked["messages"][0]["content"][0]["text"]
+    words = asked["messages"][0]["content"][0]["text"]
+    # The last tool stands for the answer.
+    calls = None if "silent" in words else asked["tools"][0 if "own" in words else -1]["name"]
     if asked.get("stream"):
         return 200, (canned.named_events([event]) for event in events(calls))
     return 200, {
@@ -71,7 +73,7 @@ def gateway(tmp_path_factory):
     upstream.stop()
 
 
-def ask(gateway, words, stream):
+def ask(gateway, words, stream, **more):
     schema = {"name": "scores", "strict": True, "schema": SCHEMA}
     with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0, timeout=60) as sdk:
         answered = sdk.chat.completions.create(
@@ -79,7 +81,10 @@ def ask(gateway, words, stream):
             messages=[{"role": "user", "content": words}],
             response_format={"type": "json_schema", "json_schema": schema},
             stream=stream,
+            **more,
         )
+        if more:
+            return answered.choices[0]
         if not stream:
             return answered.choices[0].message.content
         return "".join(chunk.choices[0].delta.content or "" for chunk in answered if chunk.choices)
@@ -96,3 +101,13 @@ def test_only_the_call_is_the_answer(gateway, stream):
 @pytest.mark.parametrize("stream", [False, True])
 def test_without_the_call_the_text_is_the_answer(gateway, stream):
     assert ask(gateway, "silent", stream) == "Here are the scores:"
+
+
+def test_a_tool_of_the_clients_by_that_name_is_its_own(gateway):
+    own = {"type": "function", "function": {"name": "json_answer", "parameters": {"type": "object"}}}
+    choice = ask(gateway, "own", False, tools=[own])
+    assert [tool["name"] for tool in gateway.upstream.last().json()["tools"]] == ["json_answer", "json_answer_2"]
+    call = choice.message.tool_calls[0].function
+    assert choice.finish_reason == "tool_calls" and (call.name, json.loads(call.arguments)) == ("json_answer", ANSWER)
+    choice = ask(gateway, "q", False, tools=[own])
+    assert choice.finish_reason == "stop" and json.loads(choice.message.content) == ANSWER
