@@ -86,6 +86,7 @@ struct Target {
   bool logit_bias = true;
   bool logprobs = true;
   bool seed = true;
+  std::string_view seed_name = "seed";
   bool n = true;
   uint8_t stop_max = 4;  // 0: takes none
 
@@ -139,6 +140,9 @@ struct Target {
   bool effort_with_thinking = false;  // Anthropic: output_config.effort beside a budget
   uint32_t budget_min = 1024;
   uint32_t budget_max = 0;  // 0: max_tokens - 1
+  // OpenAI-compatible vendors: members of OpenAI's body, parted by spaces, with which a call fails there, so that they
+  // are left out of a body that goes as it came, too.
+  std::string_view refused_members = {};
   // OpenAI-compatible vendors: the member in which history's reasoning may be sent back; empty: none.
   std::string_view reasoning_member = {};
 

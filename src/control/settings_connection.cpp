@@ -121,13 +121,13 @@ constexpr Setting kConnection[] = {
     bind<&ConnectionConfig::vendor>(
         {.key = "vendor",
          .help = "openai: whose server it is (`vllm`, `groq`, ...), where neither provider nor host tell: decides what "
-                 "converted calls may ask for.",
+                 "calls may ask for.",
          .example = "\"vllm\"",
          .max = 64}),
     bind<&ConnectionConfig::auto_cache_system>(
         {.key = "auto_cache_system",
-         .help = "anthropic, vertex (Claude), bedrock: mark the system prompt of converted calls for the provider's "
-                 "cache, if the client marks nothing itself.",
+         .help = "anthropic, vertex (Claude), bedrock: mark the system prompt for the provider's cache, if the client "
+                 "marks nothing itself.",
          .fallback = "false"}),
     bind<&ConnectionConfig::auto_cache_tools>({.key = "auto_cache_tools",
                                                .help = "The same for the list of tools: its last one is marked.",

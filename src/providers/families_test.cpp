@@ -244,6 +244,27 @@ TEST(Families, VendorSpecifics) {
   EXPECT_EQ(target(kBedrock, "mistral.mistral-large-2402-v1:0").tool_id_max, 9);
 }
 
+// What makes a call fail that goes as it came, converted calls do not ask for either.
+TEST(Families, WhatAVendorRefusesIsNotTaken) {
+  for (const std::string_view vendor : {"groq", "mistral", "cerebras", "xai", "deepseek", "openrouter", "vllm"}) {
+    const Target target = target_for(
+        *prepare_upstream({.provider = "openai-compatible", .endpoint = "http://127.0.0.1:1", .vendor = vendor}),
+        ChatApi::chat, "m");
+    const auto refuses = [&](std::string_view name) {
+      return target.refused_members.find(name) != std::string_view::npos;
+    };
+    EXPECT_FALSE(refuses("logit_bias") && target.logit_bias) << vendor;
+    EXPECT_FALSE(refuses("logprobs") && target.logprobs) << vendor;
+    EXPECT_FALSE(refuses("penalty") && target.penalties) << vendor;
+    EXPECT_FALSE(refuses("user") && target.user) << vendor;
+    EXPECT_FALSE(refuses("store") && target.store) << vendor;
+    EXPECT_FALSE(refuses("service_tier") && target.service_tier) << vendor;
+    EXPECT_FALSE(refuses("seed")) << vendor;
+    EXPECT_EQ(!target.refused_members.empty(), vendor == "groq" || vendor == "mistral" || vendor == "cerebras");
+    EXPECT_EQ(target.seed_name, vendor == "mistral" ? "random_seed" : "seed") << vendor;
+  }
+}
+
 TEST(Families, PromptsAreCachedWhereConfiguredAndPossible) {
   UpstreamOptions options{.provider = "bedrock", .api_key = base::Secret("k"), .region = "us-east-1"};
   options.auto_cache = {.system = true, .tools = true, .min_system_tokens = 2000};

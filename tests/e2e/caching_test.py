@@ -91,3 +91,34 @@ def test_a_client_that_marks_its_own_knows_better(gateway, cloud):
     body = cloud.requests[-1].json()
     assert "cache_control" not in str(body["system"])
     assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def said_to(cloud):
+    return cloud.requests[-1].json()
+
+
+def test_clients_of_the_same_api_have_it_too(gateway, cloud):
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in ("first", "last")]
+    mark = {"cache_control": {"type": "ephemeral"}}
+    asked = {"max_tokens": 9, "messages": [{"role": "user", "content": "ping"}], "tools": tools}
+    with anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0) as sdk:
+        sdk.messages.create(model="claude", system=LONG, **asked)
+        body = said_to(cloud)
+        assert body["system"] == [{"type": "text", "text": LONG} | mark]
+        assert body["tools"] == [tools[0], tools[1] | mark]
+        assert body["messages"] == asked["messages"]
+        # Its own are enough; and nobody marks where it is not asked for.
+        sdk.messages.create(model="claude", system=[{"type": "text", "text": "x"} | mark], **asked)
+        assert said_to(cloud)["tools"] == tools
+        sdk.messages.create(model="plain", system=LONG, **asked)
+        assert "cache_control" not in str(said_to(cloud))
+        # A count of tokens keeps nothing.
+        sdk.messages.count_tokens(model="claude", system=LONG, messages=asked["messages"])
+        assert said_to(cloud)["system"] == LONG
+    point = {"cachePoint": {"type": "default"}}
+    message = {"role": "user", "content": [{"text": "ping"}]}
+    runtime = sdks.bedrock_runtime(gateway.url, KEY)
+    runtime.converse(modelId="bedrock", system=[{"text": LONG}], messages=[message])
+    assert said_to(cloud)["system"] == [{"text": LONG}, point]
+    runtime.converse(modelId="bedrock", system=[{"text": LONG}, point], messages=[message])
+    assert said_to(cloud)["system"] == [{"text": LONG}, point]

@@ -27,15 +27,18 @@ def vendors(tmp_path_factory):
     site.stop()
 
 
-def ask(vendors, model):
+def ask(vendors, model, **more):
     gateway, site = vendors
     with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
-        sdk.chat.completions.create(model=model, messages=MESSAGES, max_completion_tokens=7, temperature=0.5)
-    return site.last("completions").json()
+        answer = sdk.chat.completions.with_raw_response.create(
+            model=model, messages=MESSAGES, max_completion_tokens=7, temperature=0.5, **more
+        )
+    return site.last("completions").json(), answer.headers.get("x-llm-gateway-warnings", "")
 
 
 def test_a_vendor_gets_its_own_name_of_max_tokens_and_its_own_ids(vendors):
-    sent = ask(vendors, "mistral")
+    sent, warnings = ask(vendors, "mistral")
+    assert not warnings
     assert sent["max_tokens"] == 7 and "max_completion_tokens" not in sent
     call = sent["messages"][1]["tool_calls"][0]
     assert len(call["id"]) == 9 and call["id"].isalnum()
@@ -44,6 +47,18 @@ def test_a_vendor_gets_its_own_name_of_max_tokens_and_its_own_ids(vendors):
     assert sent["model"] == "m" and sent["temperature"] == 0.5
 
 
+SAMPLING = {"seed": 5, "user": "u", "logit_bias": {"1": 2}, "store": False}
+
+
+def test_what_a_vendor_refuses_is_left_out_and_told_of(vendors):
+    sent, warnings = ask(vendors, "mistral", **SAMPLING)
+    assert sent["random_seed"] == 5
+    assert sorted(sent) == ["max_tokens", "messages", "model", "random_seed", "temperature"]
+    assert 'dropped;field="user"' in warnings and 'dropped;field="logit_bias"' in warnings
+    assert "store" not in warnings and "seed" not in warnings
+
+
 def test_openai_gets_what_the_client_said(vendors):
-    sent = ask(vendors, "openai")
-    assert sent == {"model": "m", "messages": MESSAGES, "max_completion_tokens": 7, "temperature": 0.5}
+    sent, warnings = ask(vendors, "openai", **SAMPLING)
+    assert sent == {"model": "m", "messages": MESSAGES, "max_completion_tokens": 7, "temperature": 0.5} | SAMPLING
+    assert not warnings

@@ -110,7 +110,7 @@ class RequestWriter {
     raw("frequency_penalty", request_.frequency_penalty, target_.penalties && free);
     raw("presence_penalty", request_.presence_penalty, target_.penalties && free);
     raw("logit_bias", request_.logit_bias, target_.logit_bias && free);
-    raw("seed", request_.seed, target_.seed);
+    raw(target_.seed ? target_.seed_name : "seed", request_.seed, target_.seed);
     if (request_.n.value_or(1) > 1 && !target_.n)
       return invalid("this model gives one answer a call: n must be 1", "n");
     if (request_.n && target_.n) w_.member("n", *request_.n);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/find_text.h"
@@ -18,6 +17,7 @@ using json::Value;
 constexpr std::string_view kNewName = "max_completion_tokens";
 constexpr std::string_view kOldName = "max_tokens";
 constexpr std::string_view kStreamOptions = "stream_options";
+constexpr std::string_view kSeed = "seed";
 
 bool takes_old_name(const chat::Target& target) {
   return target.max_tokens_name == chat::MaxTokensName::max_tokens;
@@ -27,26 +27,81 @@ bool has_id_rule(const chat::Target& target) {
   return target.tool_id_rule != chat::ToolIdRule::any;
 }
 
+// Whether the name is one of a list that is parted by spaces.
+bool is_among(std::string_view names, std::string_view name) {
+  while (!names.empty()) {
+    const std::string_view one = names.substr(0, names.find(' '));
+    if (one == name) return true;
+    names.remove_prefix(std::min(names.size(), one.size() + 1));
+  }
+  return false;
+}
+
 class Fitter {
  public:
-  Fitter(std::string_view body, const chat::Target& target, base::Arena& arena)
-      : body_(body), target_(target), arena_(arena) {}
+  Fitter(std::string_view body, const chat::Target& target, base::Arena& arena, chat::Warnings& warnings)
+      : body_(body), target_(target), arena_(arena), warnings_(warnings) {}
 
   std::string_view fit(Value root) {
     for (const json::Member member : root.members()) {
+      const bool cut = is_cut(member);
+      members_.push_back({.whole = whole(member), .cut = cut});
+      if (cut) continue;
       if (member.is(kNewName) && takes_old_name(target_)) {
         // Both names in one body: the newer one counts, as everywhere.
-        if (!root[kOldName].present()) edits_.push_back({member.escaped_key, kOldName});
-      } else if (member.is(kStreamOptions) && !target_.stream_options && !std::exchange(cut_, true)) {
-        edits_.push_back({whole(member), {}});
+        rename(member, root, kOldName);
+      } else if (member.is(kSeed)) {
+        rename(member, root, target_.seed_name);
       } else if (member.is("messages") && has_id_rule(target_)) {
         for (const Value message : member.value.elements()) tool_ids(message);
       }
     }
+    cut_members();
     return edits_.empty() ? body_ : arena_.copy(edited());
   }
 
  private:
+  struct Part {
+    std::string_view whole;  // name and value
+    bool cut = false;
+  };
+
+  // Usage comes without stream_options, so that these are no loss.
+  bool is_cut(const json::Member& member) {
+    if (member.is(kStreamOptions)) return !target_.stream_options;
+    const std::string_view name = member.key(arena_);
+    if (!is_among(target_.refused_members, name)) return false;
+    if (!member.value.is_null() && member.value.boolean() != false) {
+      warnings_.dropped(name, "this provider refuses requests with it");
+    }
+    return true;
+  }
+
+  void rename(const json::Member& member, Value root, std::string_view name) {
+    if (!member.is(name) && !root[name].present()) edits_.push_back({member.escaped_key, name});
+  }
+
+  std::string_view whole(const json::Member& member) const {
+    const char* const begin = member.escaped_key.data() - 1;
+    const std::string_view value = member.value.raw();
+    return {begin, static_cast<size_t>(value.data() + value.size() - begin)};
+  }
+
+  // Each with the comma behind it; those behind the last that stays, with the one before.
+  void cut_members() {
+    size_t behind = members_.size();
+    while (behind > 0 && members_[behind - 1].cut) --behind;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (!members_[i].cut) continue;
+      const std::string_view part = members_[i].whole;
+      const char* const begin = i < behind || i == 0 ? part.data() : end_of(members_[i - 1].whole);
+      const char* const end = i < behind ? members_[i + 1].whole.data() : end_of(part);
+      edits_.push_back({{begin, static_cast<size_t>(end - begin)}, {}});
+    }
+  }
+
+  static const char* end_of(std::string_view text) { return text.data() + text.size(); }
+
   void tool_ids(Value message) {
     tool_id(message["tool_call_id"]);
     for (const Value call : message["tool_calls"].elements()) tool_id(call["id"]);
@@ -58,22 +113,6 @@ class Fitter {
     if (id.empty()) return;
     const std::string_view fitted = chat::fit_tool_id(id, target_.tool_id_rule, target_.tool_id_max, arena_);
     if (fitted != id) edits_.push_back({value.raw(), json::quoted(arena_, fitted)});
-  }
-
-  // The member with one of the commas beside it.
-  std::string_view whole(const json::Member& member) const {
-    constexpr std::string_view kSpace = " \t\r\n";
-    size_t begin = static_cast<size_t>(member.escaped_key.data() - body_.data()) - 1;
-    const std::string_view value = member.value.raw();
-    size_t end = static_cast<size_t>(value.data() - body_.data()) + value.size();
-    const size_t behind = body_.find_first_not_of(kSpace, end);
-    const size_t before = body_.find_last_not_of(kSpace, begin - 1);
-    if (body_[before] == ',') {
-      begin = before;
-    } else if (body_[behind] == ',') {
-      end = behind + 1;
-    }
-    return body_.substr(begin, end - begin);
   }
 
   std::string edited() {
@@ -93,25 +132,36 @@ class Fitter {
   std::string_view body_;
   const chat::Target& target_;
   base::Arena& arena_;
+  chat::Warnings& warnings_;
+  std::vector<Part> members_;
   std::vector<json::Edit> edits_;
-  bool cut_ = false;  // one of a name: cuts of neighbours would want the same comma
 };
 
 bool has(std::string_view body, std::string_view text) {
   return base::find_text(body, text) != std::string_view::npos;
 }
 
+bool has_refused(std::string_view body, std::string_view names) {
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(' '));
+    if (has(body, name)) return true;
+    names.remove_prefix(std::min(names.size(), name.size() + 1));
+  }
+  return false;
+}
+
 }  // namespace
 
 bool may_need_fitting(std::string_view body, const chat::Target& target) {
   return (takes_old_name(target) && has(body, kNewName)) || (!target.stream_options && has(body, kStreamOptions)) ||
+         (target.seed_name != kSeed && has(body, kSeed)) || has_refused(body, target.refused_members) ||
          (has_id_rule(target) && has(body, "\"tool_call"));
 }
 
 std::string_view fit_vendor_body(std::string_view body, const chat::Target& target, json::Parser& parser,
-                                 base::Arena& arena) {
+                                 base::Arena& arena, chat::Warnings& warnings) {
   const auto root = json::parse_tree(parser, body, arena);
-  return root && root->is_object() ? Fitter(body, target, arena).fit(*root) : body;
+  return root && root->is_object() ? Fitter(body, target, arena, warnings).fit(*root) : body;
 }
 
 }  // namespace llmgw::dialects::openai_chat

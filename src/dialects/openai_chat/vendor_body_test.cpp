@@ -13,13 +13,18 @@ chat::Target mistral() {
   target.stream_options = false;
   target.tool_id_rule = chat::ToolIdRule::mistral;
   target.tool_id_max = 9;
+  target.seed_name = "random_seed";
+  target.refused_members = "logit_bias logprobs user";
   return target;
 }
 
-std::string fitted(std::string_view body, const chat::Target& target) {
+std::string fitted(std::string_view body, const chat::Target& target, std::string* warned = nullptr) {
   json::Parser parser;
   base::Arena arena;
-  return std::string(fit_vendor_body(body, target, parser, arena));
+  chat::Warnings warnings(arena);
+  const std::string text(fit_vendor_body(body, target, parser, arena, warnings));
+  if (warned != nullptr) *warned = warnings.header();
+  return text;
 }
 
 TEST(VendorBody, TheOlderNameOfMaxTokens) {
@@ -29,10 +34,34 @@ TEST(VendorBody, TheOlderNameOfMaxTokens) {
 }
 
 TEST(VendorBody, StreamOptionsAreCutWithOneComma) {
-  EXPECT_EQ(fitted(R"({"a":1, "stream_options":{"include_usage":true} ,"b":2})", mistral()), R"({"a":1 ,"b":2})");
+  EXPECT_EQ(fitted(R"({"a":1, "stream_options":{"include_usage":true} ,"b":2})", mistral()), R"({"a":1, "b":2})");
   EXPECT_EQ(fitted(R"({"stream_options":{"include_usage":true},"b":2})", mistral()), R"({"b":2})");
   EXPECT_EQ(fitted(R"({"a":1,"stream_options":null})", mistral()), R"({"a":1})");
   EXPECT_EQ(fitted(R"({"stream_options":null})", mistral()), "{}");
+}
+
+TEST(VendorBody, TheSeedHasTheVendorsName) {
+  EXPECT_EQ(fitted(R"({"model":"m","seed":5})", mistral()), R"({"model":"m","random_seed":5})");
+  const std::string both = R"({"random_seed":4,"seed":5})";
+  EXPECT_EQ(fitted(both, mistral()), both);
+  EXPECT_TRUE(may_need_fitting(R"({"seed":5})", mistral()));
+  EXPECT_FALSE(may_need_fitting(R"({"seed":5})", {}));
+}
+
+TEST(VendorBody, WhatMakesTheCallFailIsLeftOutAndToldOf) {
+  std::string warned;
+  EXPECT_EQ(fitted(R"({"user":"u", "logit_bias":{"1":2} ,"a":1,"logprobs":false,"b":2,"user":"v" , "logprobs":true })",
+                   mistral(), &warned),
+            R"({"a":1,"b":2 })");
+  EXPECT_EQ(warned, R"(dropped;field="user";reason="this provider refuses requests with it", )"
+                    R"(dropped;field="logit_bias";reason="this provider refuses requests with it", )"
+                    R"(dropped;field="logprobs";reason="this provider refuses requests with it")");
+  EXPECT_EQ(fitted(R"({"user":null,"a":{"user":1},"logprobs":false})", mistral(), &warned), R"({"a":{"user":1}})");
+  EXPECT_EQ(warned, "") << "it said nothing";
+  EXPECT_EQ(fitted(R"({ "user":"u" , "logit_bias":{} })", mistral()), "{  }");
+  const std::string_view body = R"({"user":"u","logit_bias":{},"logprobs":true,"seed":1})";
+  EXPECT_TRUE(may_need_fitting(body, mistral()));
+  EXPECT_EQ(fitted(body, {}), body);
 }
 
 TEST(VendorBody, IdsOfToolCallsAreTheVendorsOwnAndStillPair) {

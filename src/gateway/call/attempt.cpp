@@ -246,6 +246,7 @@ Result<void> Call::start_answer(const ResponseHead& head) {
     return fail(ErrorCode::too_large, "too many headers");
   }
   if (!route_text_.empty()) headers.append(kRouteHeader, route_text_);
+  if (!attempt_->warnings.empty()) headers.append(kWarningsHeader, attempt_->warnings);
   add_governance_headers(headers);
   status_ = head.status;
   // A stream's length may change on the way: see error_filter.h.

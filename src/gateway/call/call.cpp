@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/text.h"
-#include "dialects/openai_chat/vendor_body.h"
 #include "gateway/call/own_headers.h"
 #include "gateway/entrance/auth_key.h"
 #include "gateway/entrance/malformed.h"
@@ -53,14 +52,6 @@ class Handler final : public http::RequestHandler {
  private:
   Worker& worker_;
 };
-
-// Without what a vendor is known to refuse in a body of OpenAI's own API.
-Outcome<json::Pieces> fitted_body(const json::Pieces& body, const chat::Target& quirks, json::Parser& parser,
-                                  base::Arena& arena) {
-  auto pieces = json::splice(dialects::openai_chat::fit_vendor_body(body.joined(arena), quirks, parser, arena), {});
-  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
-  return *pieces;
-}
 
 }  // namespace
 
@@ -421,15 +412,7 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
   auto body = edit_body(*target);
   if (!body) return std::unexpected(body.error());
   attempt.body = *body;
-  if (match_.operation != Operation::chat || match_.dialect != chat::Dialect::openai_chat || !body_is_json_ ||
-      !providers::has_own_quirks(connection.upstream)) {
-    return attempt;
-  }
-  const chat::Target quirks = providers::target_for(connection.upstream, providers::ChatApi::chat, call.model);
-  if (!dialects::openai_chat::may_need_fitting({body_.data(), body_.size()}, quirks)) return attempt;
-  auto fitted = fitted_body(*body, quirks, worker_.parser(), arena_);
-  if (!fitted) return std::unexpected(fitted.error());
-  attempt.body = *fitted;
+  if (auto fitted = fit_body(attempt, call.model); !fitted) return std::unexpected(fitted.error());
   return attempt;
 }
 

@@ -98,7 +98,8 @@ class Call {
     uint32_t connection_index = 0;
     std::string_view target;  // path and query
     json::Pieces body;
-    bool own_api = false;  // the provider speaks the client's API, so its headers mean something there
+    bool own_api = false;            // the provider speaks the client's API, so its headers mean something there
+    std::string_view warnings = {};  // what a body that goes as it came has lost: the header's value
   };
 
   // call.cpp: the steps
@@ -128,6 +129,7 @@ class Call {
 
   // call_body.cpp: what an upstream of the client's own API gets
   Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  Outcome<void> fit_body(Attempt& attempt, std::string_view model);
   Outcome<std::string_view> unrouted_body();
   Outcome<std::string_view> unwrapped_body(std::string_view model);
   Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);

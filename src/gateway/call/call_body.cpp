@@ -1,12 +1,16 @@
 // The body of a call to an upstream of the client's own API: as it came, but for the model's name, what was said to the
-// gateway, and the envelopes in which other clouds take Claude's.
+// gateway, the envelopes in which other clouds take Claude's, what a vendor of OpenAI's API refuses, and marks of the
+// cache that the connection asks for.
 #include <algorithm>
 
 #include "base/text.h"
 #include "dialects/anthropic/host_body.h"
+#include "dialects/cache_marks.h"
+#include "dialects/openai_chat/vendor_body.h"
 #include "gateway/call/call.h"
 #include "gateway/conversion/nested_models.h"
 #include "json/splice.h"
+#include "providers/families.h"
 
 namespace llmgw::gateway {
 
@@ -141,6 +145,33 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
   auto pieces = json::splice(body, {edits, count});
   if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
   return *pieces;
+}
+
+// By the table of what is at the other end: what it refuses goes, the marks that the connection asks for come.
+Outcome<void> Call::fit_body(Attempt& attempt, std::string_view model) {
+  const providers::Upstream& upstream = attempt.connection->upstream;
+  if (!body_is_json_ || !is_chat(match_.operation)) return {};
+  const bool has_quirks = match_.dialect == chat::Dialect::openai_chat && match_.operation == Operation::chat &&
+                          providers::has_own_quirks(upstream);
+  const chat::Dialect api = body_dialect(match_.operation, match_.dialect);
+  // Others than Claude have bodies of their own for InvokeModel.
+  const bool marks = (upstream.auto_cache.system || upstream.auto_cache.tools) &&
+                     (api == match_.dialect || providers::is_claude(model));
+  if (!has_quirks && !marks) return {};
+  const chat::Target target = providers::target_for(upstream, providers::ChatApi::chat, model);
+  const bool fits = !has_quirks || !dialects::openai_chat::may_need_fitting({body_.data(), body_.size()}, target);
+  if (fits && !marks) return {};
+  std::string_view body = attempt.body.joined(arena_);
+  if (!fits) {
+    chat::Warnings warnings(arena_, match_.dialect);
+    body = dialects::openai_chat::fit_vendor_body(body, target, worker_.parser(), arena_, warnings);
+    attempt.warnings = arena_.copy(warnings.header());
+  }
+  if (marks) body = dialects::add_cache_marks(body, api, target, worker_.parser(), arena_);
+  auto pieces = json::splice(body, {});
+  if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
+  attempt.body = *pieces;
+  return {};
 }
 
 }  // namespace llmgw::gateway
