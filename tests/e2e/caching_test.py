@@ -1,5 +1,7 @@
 """Prompt caching that the gateway asks for where the client does not: Anthropic and Bedrock."""
 
+import json
+
 import anthropic
 import openai
 import pytest
@@ -120,5 +122,8 @@ def test_clients_of_the_same_api_have_it_too(gateway, cloud):
     runtime = sdks.bedrock_runtime(gateway.url, KEY)
     runtime.converse(modelId="bedrock", system=[{"text": LONG}], messages=[message])
     assert said_to(cloud)["system"] == [{"text": LONG}, point]
+    invoked = {"anthropic_version": "bedrock-2023-05-31", "system": LONG} | asked
+    runtime.invoke_model(modelId="bedrock", body=json.dumps(invoked))
+    assert said_to(cloud)["system"] == [{"type": "text", "text": LONG} | mark]
     runtime.converse(modelId="bedrock", system=[{"text": LONG}, point], messages=[message])
     assert said_to(cloud)["system"] == [{"text": LONG}, point]

@@ -18,6 +18,7 @@ constexpr std::string_view kNewName = "max_completion_tokens";
 constexpr std::string_view kOldName = "max_tokens";
 constexpr std::string_view kStreamOptions = "stream_options";
 constexpr std::string_view kSeed = "seed";
+constexpr std::string_view kSpace = " \t\r\n";
 
 bool takes_old_name(const chat::Target& target) {
   return target.max_tokens_name == chat::MaxTokensName::max_tokens;
@@ -141,10 +142,21 @@ bool has(std::string_view body, std::string_view text) {
   return base::find_text(body, text) != std::string_view::npos;
 }
 
+// "user" is a role in every body; a member is followed by its colon.
+bool has_member(std::string_view body, std::string_view name) {
+  const std::string quoted = '"' + std::string(name) + '"';
+  for (size_t at = 0; (at = base::find_text(body, quoted, at)) != std::string_view::npos;) {
+    at = body.find_first_not_of(kSpace, at + quoted.size());
+    if (at == std::string_view::npos) return false;
+    if (body[at] == ':') return true;
+  }
+  return false;
+}
+
 bool has_refused(std::string_view body, std::string_view names) {
   while (!names.empty()) {
     const std::string_view name = names.substr(0, names.find(' '));
-    if (has(body, name)) return true;
+    if (has_member(body, name)) return true;
     names.remove_prefix(std::min(names.size(), name.size() + 1));
   }
   return false;
@@ -154,7 +166,7 @@ bool has_refused(std::string_view body, std::string_view names) {
 
 bool may_need_fitting(std::string_view body, const chat::Target& target) {
   return (takes_old_name(target) && has(body, kNewName)) || (!target.stream_options && has(body, kStreamOptions)) ||
-         (target.seed_name != kSeed && has(body, kSeed)) || has_refused(body, target.refused_members) ||
+         (target.seed_name != kSeed && has_member(body, kSeed)) || has_refused(body, target.refused_members) ||
          (has_id_rule(target) && has(body, "\"tool_call"));
 }
 

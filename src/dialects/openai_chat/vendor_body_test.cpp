@@ -61,6 +61,7 @@ TEST(VendorBody, WhatMakesTheCallFailIsLeftOutAndToldOf) {
   EXPECT_EQ(fitted(R"({ "user":"u" , "logit_bias":{} })", mistral()), "{  }");
   const std::string_view body = R"({"user":"u","logit_bias":{},"logprobs":true,"seed":1})";
   EXPECT_TRUE(may_need_fitting(body, mistral()));
+  EXPECT_TRUE(may_need_fitting(R"({"role":"user", "user" : "u"})", mistral()));
   EXPECT_EQ(fitted(body, {}), body);
 }
 
@@ -81,7 +82,8 @@ TEST(VendorBody, IdsOfToolCallsAreTheVendorsOwnAndStillPair) {
 }
 
 TEST(VendorBody, WhatNeedsNothingStaysAsItIs) {
-  for (const std::string_view body : {R"({"max_tokens":5,"messages":[]})", "[]", "{", ""}) {
+  for (const std::string_view body :
+       {R"({"max_tokens":5,"messages":[{"role" : "user","content":"seed"}]})", "[]", "{", ""}) {
     EXPECT_EQ(fitted(body, mistral()), body);
     EXPECT_FALSE(may_need_fitting(body, mistral()));
   }
