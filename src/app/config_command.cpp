@@ -32,11 +32,7 @@ std::expected<control::Config, control::ConfigErrors> load(const std::string& pa
 
 // What a start or a reload would refuse of a configuration that is right in itself.
 std::string faults_of_start(const control::Config& config, const std::string& path) {
-  control::ConfigErrors errors;
-  check_tls_files(config, errors);
-  check_log_output(config, errors);
-  errors.sort();
-  if (!errors.empty()) return control::format_errors(errors, path);
+  if (const auto errors = check_files(config); !errors.empty()) return control::format_errors(errors, path);
   const auto snapshot = control::build_snapshot(config, {.version = 1, .hash_key = {}, .created_default = 0});
   if (!snapshot) return control::format_errors(snapshot.error(), path);
   if (const auto checked = gateway::Gateway::check(**snapshot); !checked) return path + ": " + checked.error() + "\n";

@@ -488,12 +488,25 @@ Task<TestFrame> second_goaway(TestPeer& peer) {
   co_return co_await peer.next_of(FrameType::goaway);
 }
 
+// The next DATA, and nothing before it that tells the client to go.
+Task<TestFrame> data_before_goaway(TestPeer& peer) {
+  TestFrame frame = co_await peer.next();
+  while (frame.arrived && frame.type != FrameType::data) {
+    EXPECT_NE(frame.type, FrameType::goaway) << "while a request runs";
+    frame = co_await peer.next();
+  }
+  co_return frame;
+}
+
+// A request that outlasts the grace of a drain.
+Task<void> answer_slowly(ServerExchange& exchange) {
+  (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
+  co_await respond(exchange, 200, "done");
+}
+
 // RFC 9113, section 6.8: first a warning, then the number of the last request that is served.
 TEST_P(H2Server, DrainLetsRequestsFinish) {
-  TestWorld world(GetParam(), [](ServerExchange& exchange) -> Task<void> {
-    (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
-    co_await respond(exchange, 200, "done");
-  });
+  TestWorld world(GetParam(), answer_slowly);
   world.run([&]() -> Task<void> {
     TestPeer idle(co_await world.connect());
     co_await idle.greet();
@@ -513,11 +526,7 @@ TEST_P(H2Server, DrainLetsRequestsFinish) {
     EXPECT_FALSE((co_await idle.next()).arrived);
 
     for (const uint32_t stream : {1u, 3u}) {
-      TestFrame data = co_await peer.next();
-      while (data.arrived && data.type != FrameType::data) {
-        EXPECT_NE(data.type, FrameType::goaway) << "while stream " << stream << " runs";
-        data = co_await peer.next();
-      }
+      const TestFrame data = co_await data_before_goaway(peer);
       EXPECT_EQ(data.payload, "done");
       EXPECT_EQ(data.stream, stream);
     }
@@ -529,10 +538,7 @@ TEST_P(H2Server, DrainLetsRequestsFinish) {
 
 // A client that is never without a request is told to go at last, and what is on its way then is served.
 TEST_P(H2Server, TheLastCallOfADrainComesWhileRequestsRun) {
-  TestWorld world(GetParam(), [](ServerExchange& exchange) -> Task<void> {
-    (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
-    co_await respond(exchange, 200, "done");
-  });
+  TestWorld world(GetParam(), answer_slowly);
   world.run([&]() -> Task<void> {
     TestPeer peer(co_await world.connect());
     co_await peer.greet();
@@ -596,7 +602,7 @@ TEST_P(H2Server, TheShareOfRequestsIsOverWhenNoneRuns) {
   TestWorld world(
       GetParam(),
       [](ServerExchange& exchange) -> Task<void> {
-        if (exchange.head().path == "/slow") (void)co_await net::sleep_for(exchange.loop(), 2 * kDrainGrace);
+        if (exchange.head().path == "/slow") co_return co_await answer_slowly(exchange);
         co_await respond(exchange, 200, "done");
       },
       options);
@@ -606,12 +612,7 @@ TEST_P(H2Server, TheShareOfRequestsIsOverWhenNoneRuns) {
     co_await peer.send_request(1, request_fields("GET", "/slow"));
     co_await peer.send_request(3, request_fields("GET", "/"));
     for (const uint32_t stream : {3u, 1u}) {
-      TestFrame data = co_await peer.next();
-      while (data.arrived && data.type != FrameType::data) {
-        EXPECT_NE(data.type, FrameType::goaway) << "while stream " << stream << " runs";
-        data = co_await peer.next();
-      }
-      EXPECT_EQ(data.stream, stream);
+      EXPECT_EQ((co_await data_before_goaway(peer)).stream, stream);
     }
     EXPECT_EQ((co_await second_goaway(peer)).number(0), 3u);
     EXPECT_FALSE((co_await peer.next()).arrived);

@@ -30,10 +30,9 @@ class ObjectClient {
                                                             const std::string& body, const std::string& if_match) = 0;
 };
 
-// The error is a sentence, or the faults of the configuration.
 // What is wrong, and whether it is with what the operator has written or with what cannot be reached.
 struct ClientFault {
-  std::string message;
+  std::string message;  // a sentence, or the faults of the configuration
   bool unreachable = false;
 };
 std::expected<std::unique_ptr<ObjectClient>, ClientFault> open_client(const StoreTarget& target);

@@ -108,8 +108,6 @@ std::string why_not_appendable(const std::string& path) {
              : "no file can be made in " + directory + ": " + std::strerror(errno);
 }
 
-}  // namespace
-
 void check_tls_files(const control::Config& file, control::ConfigErrors& errors) {
   TlsFiles files(errors);
   const auto& server = file.server_tls;
@@ -125,6 +123,26 @@ void check_tls_files(const control::Config& file, control::ConfigErrors& errors)
     files.check_pair(tls, SectionId::connection_tls, {"client_certificate", tls.client_certificate.value_or("")},
                      {"client_key", tls.client_key.value_or("")});
   }
+}
+
+void check_log_output(const control::Config& file, control::ConfigErrors& errors) {
+  const auto destination = telemetry::parse_log_destination(file.log.output);
+  if (destination.kind != telemetry::LogDestination::Kind::file) return;
+  const std::string why = why_not_appendable(destination.path);
+  if (why.empty()) return;
+  errors.add(control::location_of(file.log, SectionId::log, "output"),
+             "log.output: " + destination.path + " cannot be written: " + why +
+                 "; name a file in a directory that is there and this user may write to");
+}
+
+}  // namespace
+
+control::ConfigErrors check_files(const control::Config& file, const control::Config* running) {
+  control::ConfigErrors errors;
+  check_tls_files(file, errors);
+  if (running == nullptr || file.log.output != running->log.output) check_log_output(file, errors);
+  errors.sort();
+  return errors;
 }
 
 void doubt_certificates(const control::Config& file, base::WallTime now, control::ConfigErrors& doubts) {
@@ -146,16 +164,6 @@ void doubt_certificates(const control::Config& file, base::WallTime now, control
     look(connection.tls, SectionId::connection_tls, "client_certificate",
          connection.tls.client_certificate.value_or(""));
   }
-}
-
-void check_log_output(const control::Config& file, control::ConfigErrors& errors) {
-  const auto destination = telemetry::parse_log_destination(file.log.output);
-  if (destination.kind != telemetry::LogDestination::Kind::file) return;
-  const std::string why = why_not_appendable(destination.path);
-  if (why.empty()) return;
-  errors.add(control::location_of(file.log, SectionId::log, "output"),
-             "log.output: " + destination.path + " cannot be written: " + why +
-                 "; name a file in a directory that is there and this user may write to");
 }
 
 void doubt_data_dir(const control::Config& file, control::ConfigErrors& doubts) {

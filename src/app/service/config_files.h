@@ -11,12 +11,11 @@
 
 namespace llmgw::app {
 
-// Certificates, keys and authorities that no TLS can be spoken with. Files that are not there have been reported by
-// load_config.
-void check_tls_files(const control::Config& file, control::ConfigErrors& errors);
-
-// log.output, if nothing can be written there.
-void check_log_output(const control::Config& file, control::ConfigErrors& errors);
+// What no gateway starts or reloads by, in the file's order: certificates, keys and authorities that no TLS can be
+// spoken with (files that are not there have been reported by load_config), and log.output if nothing can be written
+// there. A log that is written already is no reason to refuse a reload: its disk may have trouble, and a key has to go;
+// `running`: the configuration in force, null if there is none.
+control::ConfigErrors check_files(const control::Config& file, const control::Config* running = nullptr);
 
 // Certificates whose time is over or has not come: doubts, since the clock may be wrong, and they can be renewed while
 // the gateway runs. `now` is the wall clock's.

@@ -23,11 +23,7 @@ class ConfigFilesTest : public testing::Test {
     const auto config = control::load_config("[server]\nallow_anonymous = true\n" + sections,  // the third line on
                                              control::real_environment(path));
     if (!config) return control::format_errors(config.error(), "F");
-    control::ConfigErrors errors;
-    check_tls_files(*config, errors);
-    check_log_output(*config, errors);
-    errors.sort();
-    return control::format_errors(errors, "F");
+    return control::format_errors(check_files(*config), "F");
   }
 
   std::string quoted(const std::string& path) { return "\"" + path + "\"\n"; }

@@ -89,10 +89,14 @@ std::string Service::log_doubts() {
   doubt_certificates(*reloader_->file(), base::real_wall_now(), doubts);
   doubts.sort();
   tell_expiry();
-  if (doubts.empty()) return {};
   for (const auto& each : doubts.all()) {
     log().warn("the configuration may not mean what it says", {{"line", each.at.line}, {"reason", each.message}});
   }
+  return warnings(doubts);
+}
+
+std::string Service::warnings(const control::ConfigErrors& doubts) const {
+  if (doubts.empty()) return {};
   std::string lines = "\nwarnings:\n" + control::format_errors(doubts, options_.config_path);
   lines.pop_back();
   return lines;

@@ -39,15 +39,6 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-// A log that is written already is no reason to refuse a reload: its disk may have trouble, and a key has to go.
-control::ConfigErrors check_files(const control::Config& file, const control::Config& running) {
-  control::ConfigErrors errors;
-  check_tls_files(file, errors);
-  if (file.log.output != running.log.output) check_log_output(file, errors);
-  errors.sort();
-  return errors;
-}
-
 }  // namespace
 
 telemetry::Log& Service::log() {
@@ -167,7 +158,7 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
   std::string problem;
   if (!diff) {
     problem = control::format_errors(diff.error(), options_.config_path);
-  } else if (const auto errors = check_files(*attempt.file(), *reloader_->file()); !errors.empty()) {
+  } else if (const auto errors = check_files(*attempt.file(), reloader_->file().get()); !errors.empty()) {
     problem = control::format_errors(errors, options_.config_path);
   } else if (auto checked = gateway::Gateway::check(*attempt.snapshot()); !checked) {
     problem = options_.config_path + ": " + checked.error() + "\n";

@@ -108,6 +108,8 @@ class Service {
   void log_notes();
   // A warning for each doubt about the file, and all of them as lines to follow an answer.
   std::string log_doubts();
+  // Lines to follow an answer; empty where nothing is doubted.
+  std::string warnings(const control::ConfigErrors& doubts) const;
   void tell_expiry();
   // A warning where no call can be served for want of a connection, a model or a key: once, until that is over.
   void warn_of_missing();

@@ -12,6 +12,7 @@
 #include "app/service/config_path.h"
 #include "app/service/process_setup.h"
 #include "app/service/service.h"
+#include "control/serving_needs.h"
 #include "net/tls.h"
 #include "store/sql/ending.h"
 
@@ -53,7 +54,8 @@ bool has_predecessor() {
 
 // Whether somebody is served by the file without any store.
 bool serves_alone(const control::Config& file) {
-  return !file.models.empty() && (!file.keys.empty() || file.server.allow_anonymous);
+  const control::ServingNeeds needs = control::serving_needs(file);
+  return needs.models != 0 && needs.callers != 0;
 }
 
 // Names that tell a successor, too, that a service manager owns the socket; but "admin" is for whom it names.
@@ -132,11 +134,9 @@ Service::Started Service::load_configuration() {
   if (auto loaded = reloader_->load(); !loaded) {
     return fault(control::format_errors(loaded.error(), options_.config_path), kExitUsage);
   }
-  control::ConfigErrors errors;
-  check_tls_files(*reloader_->file(), errors);
-  check_log_output(*reloader_->file(), errors);
-  errors.sort();
-  if (!errors.empty()) return fault(control::format_errors(errors, options_.config_path), kExitUsage);
+  if (const auto errors = check_files(*reloader_->file()); !errors.empty()) {
+    return fault(control::format_errors(errors, options_.config_path), kExitUsage);
+  }
   data_dir_ = reloader_->snapshot()->server.data_dir;
   return {};
 }

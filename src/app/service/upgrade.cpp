@@ -110,21 +110,15 @@ Task<void> Service::watch_successor() {
 std::string Service::doubtful_certificates() const {
   control::ConfigErrors doubts;
   doubt_certificates(*reloader_->file(), base::real_wall_now(), doubts);
-  if (doubts.empty()) return {};
-  std::string lines = "\nwarnings:\n" + control::format_errors(doubts, options_.config_path);
-  lines.pop_back();
-  return lines;
+  return warnings(doubts);
 }
 
 void Service::give_up_upgrade() {
   if (upgrade_ == nullptr || !upgrade_->successor) return;
   (void)upgrade_->successor->send_signal(SIGKILL);
-  given_up_ = std::move(upgrade_->successor);
+  given_up_ = std::move(*upgrade_->successor);
   log().warn("the upgrade is given up: the gateway is stopping", {{"pid", given_up_->pid()}});
-  control_->reply(upgrade_->client,
-                  write_answer({.ok = false, .message = "the gateway was stopped before the new process served"}));
-  upgrade_->successor.reset();
-  upgrade_->over.cancel();
+  end_upgrade({.ok = false, .message = "the gateway was stopped before the new process served"});
 }
 
 void Service::end_upgrade(const CommandAnswer& answer) {

@@ -5,6 +5,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/own_headers.h"
 #include "gateway/engines/waiting_room.h"
+#include "routing/queue/until_free.h"
 
 namespace llmgw::gateway {
 
@@ -146,14 +147,8 @@ Instant Call::queue_deadline() const {
 }
 
 bool Call::still_fit(uint32_t candidate) const {
-  const routing::InstanceTable& table = worker_.shared().routing.instances;
-  const Instant now = worker_.loop().now();
-  const Candidate& own = candidates_[candidate];
-  const auto well = [&](routing::Slot slot) {
-    const auto state = routing::health_state(table.state(slot).health, now, route().settings.health);
-    return state == routing::HealthState::up || state == routing::HealthState::ramp;
-  };
-  return well(own.slot) && (own.model_slot == routing::kUnknown || well(own.model_slot));
+  return routing::is_well(worker_.shared().routing.instances, candidates_[candidate], route().settings.health,
+                          worker_.loop().now());
 }
 
 ClientError Call::refused_in_line(const routing::AdmissionQueue::Refused& refused) {

@@ -130,17 +130,15 @@ int64_t Chooser::requests_at(const Candidate& candidate) const {
 }
 
 bool Chooser::paused(const Candidate& candidate, Instant now) const {
-  const auto is = [&](Slot slot) { return pause_left(instances_.state(slot), now) > base::Duration::zero(); };
-  return is(candidate.slot) || (candidate.model_slot != kUnknown && is(candidate.model_slot));
+  return candidate.either([&](Slot slot) { return pause_left(instances_.state(slot), now) > base::Duration::zero(); });
 }
 
 // And said until when: that is kept to, whatever becomes of the others.
 bool Chooser::asked_for_pause(const Candidate& candidate, Instant now) const {
-  const auto asked = [&](Slot slot) {
+  return candidate.either([&](Slot slot) {
     const InstanceState& state = instances_.state(slot);
     return pause_left(state, now) > base::Duration::zero() && pause_kind(state) == PauseKind::asked;
-  };
-  return asked(candidate.slot) || (candidate.model_slot != kUnknown && asked(candidate.model_slot));
+  });
 }
 
 Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, Instant now) {

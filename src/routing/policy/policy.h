@@ -49,6 +49,12 @@ struct Candidate {
   float price = 0;             // of a typical call, any unit; unknown is the dearest
   GateLimits gate = {};        // what it is given at a time
   bool excluded = false;       // tried before by this call, or not the kind it needs
+
+  // Whether `is` holds for the slot of the instance or that of this model there.
+  template <class Is>  // bool(Slot)
+  bool either(Is is) const {
+    return is(slot) || (model_slot != kUnknown && is(model_slot));
+  }
 };
 
 struct Settings {

@@ -11,10 +11,6 @@ using base::Instant;
 
 // A second of waiting outweighs so many seconds of work: long prompts wait, but not for ever.
 constexpr double kAging = 0.2;
-// Nobody is told to come back sooner.
-constexpr double kRetryMin = 1;
-// Nor later: an estimate of more says nothing.
-constexpr double kRetryMax = 600;
 // Puts what cannot be in time behind all that can, and a priority before any waiting: more than the seconds that a
 // machine is up (30 years), and small enough that a double tells microseconds apart beside it.
 constexpr double kClass = 1e9;
@@ -23,8 +19,9 @@ double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
 }
 
-Duration from_seconds(double value) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+Duration retry_in(double value) {
+  const double bounded = std::clamp(value, seconds(kRetryAfterMin), seconds(kRetryAfterMax));
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bounded));
 }
 
 }  // namespace
@@ -37,7 +34,7 @@ std::optional<QueueOrder> queue_order_by_name(std::string_view name) {
 }
 
 // Whoever still can be in time goes before those that cannot, so only the former are in its way.
-bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, const Places& places,
+bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, const PlaceTimes& places,
                               double& late_s) const {
   double before_s = ahead_s;
   double place_s = places.first_s;
@@ -53,22 +50,22 @@ bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s,
 
 // A place in the line is free when the engine has taken the next; where it takes only so many at a time, who waits
 // there already goes before whoever comes back.
-Duration AdmissionQueue::retry_after(double ahead_s, const Places& places) const {
+Duration AdmissionQueue::retry_after(double ahead_s, const PlaceTimes& places) const {
   const auto waiting = static_cast<double>(waiting_.size());
   const double prompts_s = ahead_s + work_s_ / std::max(waiting, 1.0);
   const double places_s = places.first_s + places.each_s * waiting;
-  return from_seconds(std::clamp(std::max(prompts_s, places_s), kRetryMin, kRetryMax));
+  return retry_in(std::max(prompts_s, places_s));
 }
 
 std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now,
                                                                                      double ahead_s,
-                                                                                     const Places& places) {
+                                                                                     const PlaceTimes& places) {
   double late_s = 0;
   if (waiting_.size() >= options_.waiting_max && !may_displace()) {
     return std::unexpected(Refused{QueueRefusal::full, retry_after(ahead_s, places)});
   }
   if (options_.order == QueueOrder::slo && options_.refuse_hopeless && hopeless(waiter, now, ahead_s, places, late_s)) {
-    return std::unexpected(Refused{QueueRefusal::hopeless, from_seconds(std::clamp(late_s, kRetryMin, kRetryMax))});
+    return std::unexpected(Refused{QueueRefusal::hopeless, retry_in(late_s)});
   }
   Held held{.waiter = waiter, .sequence = sequence_++};
   const bool fair = options_.order == QueueOrder::fair;

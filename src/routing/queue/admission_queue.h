@@ -19,6 +19,7 @@
 
 #include "base/time.h"
 #include "routing/queue/fair_shares.h"
+#include "routing/queue/gate.h"
 
 namespace llmgw::routing {
 
@@ -57,20 +58,14 @@ class AdmissionQueue {
     QueueRefusal why;
     base::Duration retry_after;  // until it may be different
   };
-  // `ahead_s`: seconds until the engine is free. `places`: where it takes no more calls at a time, until it takes the
-  // first of this line and from one to the next; 0: its prompts alone are what takes time.
-  struct Places {
-    double first_s = 0;
-    double each_s = 0;
-  };
   struct Entered {
     uint32_t position = 0;              // how many go before it, as it looks now
     std::optional<WaiterId> displaced;  // who had to go for it
   };
-  std::expected<Entered, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s, const Places& places);
-  std::expected<Entered, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s) {
-    return push(waiter, now, ahead_s, {});
-  }
+  // `ahead_s`: seconds until the engine is free. `places`: where it takes no more calls at a time, until it takes the
+  // first of this line and from one to the next; 0: its prompts alone are what takes time.
+  std::expected<Entered, Refused> push(const Waiter& waiter, base::Instant now, double ahead_s,
+                                       const PlaceTimes& places = {});
   // The rank of who goes next, less being sooner; nobody waits: nothing. Comparable among lines of one order, also with
   // one that was read a while ago: it changes only where somebody cannot be in time any more (slo).
   std::optional<double> head_rank(base::Instant now) const;
@@ -113,9 +108,10 @@ class AdmissionQueue {
   double rank(const Held& held, base::Instant now) const;
   bool before(const Held& a, const Held& b, base::Instant now) const;
   size_t next(base::Instant now) const;
-  bool hopeless(const Waiter& waiter, base::Instant now, double ahead_s, const Places& places, double& late_s) const;
+  bool hopeless(const Waiter& waiter, base::Instant now, double ahead_s, const PlaceTimes& places,
+                double& late_s) const;
   bool may_displace() const { return options_.order == QueueOrder::priority || options_.order == QueueOrder::fair; }
-  base::Duration retry_after(double ahead_s, const Places& places) const;
+  base::Duration retry_after(double ahead_s, const PlaceTimes& places) const;
   void forget(size_t index);
 
   QueueOptions options_;

@@ -32,6 +32,10 @@ void set_limit(GateState& gate, float limit) {
                             std::memory_order_relaxed);
 }
 
+bool all_taken(const InstanceState& state, uint32_t most) {
+  return state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most);
+}
+
 }  // namespace
 
 uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
@@ -40,9 +44,7 @@ uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
 }
 
 bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits) {
-  if (const uint32_t most = requests_limit(gate, limits); most != 0) {
-    if (state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most)) return false;
-  }
+  if (const uint32_t most = requests_limit(gate, limits); most != 0 && all_taken(state, most)) return false;
   if (limits.prompt_tokens_max == 0) return true;
   const int64_t sent =
       state.tokens_in_flight.load(std::memory_order_relaxed) - gate.waiting_tokens.load(std::memory_order_relaxed);
@@ -60,10 +62,13 @@ void note_place_taken(GateState& gate, base::Instant now) {
   gate.taken_ms.store(short_ms(now), std::memory_order_relaxed);
 }
 
-std::optional<PlaceTimes> place_times(const GateState& gate, uint32_t places, base::Instant now) {
+std::optional<PlaceTimes> place_times(const InstanceState& state, const GateState& gate, const GateLimits& limits,
+                                      base::Instant now) {
+  const uint32_t most = requests_limit(gate, limits);
+  if (most == 0 || !all_taken(state, most)) return PlaceTimes{};
   const double call_s = gate.call_s.load(std::memory_order_relaxed);
-  if (call_s == 0 || places == 0) return std::nullopt;
-  const double each = call_s / places;
+  if (call_s == 0) return std::nullopt;
+  const double each = call_s / most;
   const uint32_t taken = gate.taken_ms.load(std::memory_order_relaxed);
   const double passed = taken == 0 ? 0 : std::chrono::duration<double>(since_short(taken, now)).count();
   // One that takes longer than most may end at any moment.

@@ -41,13 +41,19 @@ bool has_place(const InstanceState& state, const GateState& gate, const GateLimi
 // A call had its place there for `took`; the last place was taken at `now`: what place_times() is told by.
 void note_call_time(GateState& gate, base::Duration took);
 void note_place_taken(GateState& gate, base::Instant now);
-// How long it probably takes until one of `places`, which are all taken, is free, and how long from one to the next.
-// Nothing: no call has ended there yet.
+// How long it probably takes until a place is free there, and from one to the next; 0: one is, or there is no limit on
+// calls.
 struct PlaceTimes {
   double first_s = 0;
   double each_s = 0;
 };
-std::optional<PlaceTimes> place_times(const GateState& gate, uint32_t places, base::Instant now);
+// Nothing: all are taken, and no call has ended there yet.
+std::optional<PlaceTimes> place_times(const InstanceState& state, const GateState& gate, const GateLimits& limits,
+                                      base::Instant now);
+
+// Nobody is told to come back sooner, nor later: an estimate of more says nothing.
+inline constexpr base::Duration kRetryAfterMin = std::chrono::seconds(1);
+inline constexpr base::Duration kRetryAfterMax = std::chrono::minutes(10);
 
 // A first token came `took` after its prompt of `tokens` uncached ones was sent, with `in_flight` calls there.
 void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight);

@@ -10,10 +10,6 @@ namespace {
 using base::Duration;
 using base::Instant;
 
-// Nobody is told to come back sooner.
-constexpr Duration kLeast = std::chrono::seconds(1);
-constexpr Duration kMost = std::chrono::minutes(10);
-
 // Of the instance and of the model there, whatever `of` says, the longer.
 template <class Of>
 Duration longer(const InstanceTable& instances, const Candidate& candidate, Of of) {
@@ -26,10 +22,7 @@ std::optional<Duration> until_free(const InstanceTable& instances, const Candida
     return std::max(out_left(state.health, now), pause_left(state, now));
   });
   const GateState& gate = instances.gate(candidate.slot);
-  const uint32_t most = candidate.gate.any() ? requests_limit(gate, candidate.gate) : 0;
-  const int32_t sent = instances.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed);
-  if (most == 0 || sent < static_cast<int64_t>(most)) return left;
-  const auto times = place_times(gate, most, now);
+  const auto times = place_times(instances.state(candidate.slot), gate, candidate.gate, now);
   if (!times) return std::nullopt;
   const double waiting = std::max(gate.waiting_requests.load(std::memory_order_relaxed), 0);
   const std::chrono::duration<double> place(times->first_s + times->each_s * waiting);
@@ -52,16 +45,18 @@ Duration pause_of_all(const InstanceTable& instances, std::span<const Candidate>
   return least.value_or(Duration::zero());
 }
 
+bool is_well(const InstanceTable& instances, const Candidate& candidate, const HealthOptions& options, Instant now) {
+  return !candidate.either([&](Slot slot) {
+    const HealthState state = health_state(instances.state(slot).health, now, options);
+    return state != HealthState::up && state != HealthState::ramp;
+  });
+}
+
 bool any_well(const InstanceTable& instances, std::span<const Candidate> candidates, const HealthOptions& options,
               Instant now) {
   return std::ranges::any_of(candidates, [&](const Candidate& candidate) {
     if (candidate.excluded || candidate.weight == 0) return false;
-    const auto well = [&](Slot slot) {
-      const HealthState state = health_state(instances.state(slot).health, now, options);
-      return state == HealthState::up || state == HealthState::ramp;
-    };
-    if (!well(candidate.slot) || (candidate.model_slot != kUnknown && !well(candidate.model_slot))) return false;
-    return pause_of(instances, candidate, now) == Duration::zero();
+    return is_well(instances, candidate, options, now) && pause_of(instances, candidate, now) == Duration::zero();
   });
 }
 
@@ -73,7 +68,7 @@ std::optional<Duration> until_free(const InstanceTable& instances, std::span<con
     if (wait && (!soonest || *wait < *soonest)) soonest = wait;
   }
   if (!soonest || *soonest == Duration::zero()) return std::nullopt;
-  return std::clamp(*soonest, kLeast, kMost);
+  return std::clamp(*soonest, kRetryAfterMin, kRetryAfterMax);
 }
 
 }  // namespace llmgw::routing

@@ -61,12 +61,9 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> WaitingLines::en
 }
 
 // Until the first of this line gets a place, and each of the others: what waits in other workers goes before.
-AdmissionQueue::Places WaitingLines::places_before(const Candidate& candidate, const Line& line, Instant now) const {
+PlaceTimes WaitingLines::places_before(const Candidate& candidate, const Line& line, Instant now) const {
   const GateState& gate = instances_.gate(candidate.slot);
-  const uint32_t most = requests_limit(gate, candidate.gate);
-  const int32_t sent = instances_.state(candidate.slot).requests_in_flight.load(std::memory_order_relaxed);
-  if (most == 0 || sent < static_cast<int64_t>(most)) return {};
-  const auto times = place_times(gate, most, now);
+  const auto times = place_times(instances_.state(candidate.slot), gate, candidate.gate, now);
   if (!times) return {};
   // The call itself is in the account already.
   const auto others = static_cast<double>(gate.waiting_requests.load(std::memory_order_relaxed)) - 1 -
@@ -183,11 +180,11 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
     const Candidate& other = call.candidates[i];
     if (other.slot == slot || other.excluded || other.weight == 0 || other.priority != own.priority) continue;
     const InstanceState& there = instances_.state(other.slot);
-    const auto has_history = [&](const InstanceState& state) {
-      return state.health.load(std::memory_order_relaxed) != 0 || pause_left(state, now) > base::Duration::zero();
-    };
-    if (has_history(there)) continue;  // leave it to the policy
-    if (other.model_slot != kUnknown && has_history(instances_.state(other.model_slot))) continue;
+    const bool has_history = other.either([&](Slot own_or_model) {
+      const InstanceState& known = instances_.state(own_or_model);
+      return known.health.load(std::memory_order_relaxed) != 0 || pause_left(known, now) > base::Duration::zero();
+    });
+    if (has_history) continue;  // leave it to the policy
     if (there.tokens_in_flight.load(std::memory_order_relaxed) != 0 || must_wait(other)) continue;
     const double again_s = double(call.prompt_tokens) / tokens_per_second(there) - call.waiter.work_s;
     if (!alike) alike = std::max<size_t>(line.queue.count_alike(call.waiter.prefix), 1);

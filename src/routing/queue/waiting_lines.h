@@ -75,7 +75,7 @@ class WaitingLines {
   double work_now(Slot slot, const HeldCall& call) const;
   const Waiter* true_head(Slot slot, Line& line, base::Instant now);
   bool grant(Slot slot, Line& line, const HeldCall& call, uint32_t candidate, base::Instant now);
-  AdmissionQueue::Places places_before(const Candidate& candidate, const Line& line, base::Instant now) const;
+  PlaceTimes places_before(const Candidate& candidate, const Line& line, base::Instant now) const;
   void publish(Slot slot, const Line& line, base::Instant now);
 
   const InstanceTable& instances_;
