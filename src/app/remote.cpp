@@ -34,6 +34,10 @@ std::optional<std::string> find_data_dir(const Target& target) {
 int explain_no_answer(const std::string& data_dir, const base::Error& error) {
   switch (error.code) {
     case base::ErrorCode::refused:
+      if (process::PidFile::holder(pid_file_of(data_dir))) {
+        std::cerr << "llm-gateway: a gateway starts with " << data_dir << " and takes no commands yet; ask again\n";
+        return kExitFailed;
+      }
       std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";
       return kExitNotRunning;
     case base::ErrorCode::permission:

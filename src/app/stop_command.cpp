@@ -13,9 +13,9 @@ namespace {
 
 constexpr base::Duration kCallTimeout = std::chrono::seconds(5);
 
+// Whoever holds the PID file without having its own number there starts, after one that was killed.
 int not_running(const std::string& data_dir) {
-  std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";
-  return kExitNotRunning;
+  return explain_no_answer(data_dir, {base::ErrorCode::refused, "", 0});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "app/process/control_server.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -43,6 +44,12 @@ bool watch(int events, int socket, uint64_t key) {
   interest.events = EPOLLIN;
   interest.data.u64 = key;
   return epoll_ctl(events, EPOLL_CTL_ADD, socket, &interest) == 0;
+}
+
+// Also while packets of the peer wait to be read.
+bool has_hung_up(int socket) {
+  pollfd looked_at{socket, POLLRDHUP, 0};
+  return poll(&looked_at, 1, 0) > 0;
 }
 
 }  // namespace
@@ -159,6 +166,8 @@ bool ControlServer::send_offer(uint64_t id, const HandoffOffer& offer) {
 }
 
 void ControlServer::on_successor_ready(uint64_t id) {
+  // It said so and gave up since, for this process has stood still too long.
+  if (has_hung_up(find(id)->socket.get())) return drop(id);
   if (auto accepted = donor_.on_ready(id); !accepted) return refuse(id, accepted.error().context);
   const pid_t successor = find(id)->peer;
   // First stopped, then said: when the successor hears it, this process accepts no more.
@@ -176,6 +185,16 @@ bool ControlServer::reply(uint64_t client, std::string_view json) {
   const bool sent = send_packet(found->socket.get(), json).has_value();
   drop(client);
   return sent;
+}
+
+bool ControlServer::take_offer_back(const char* reason) {
+  const auto successor =
+      std::ranges::find_if(clients_, [this](const Client& client) { return donor_.offered_to(client.id); });
+  if (successor == clients_.end()) return false;
+  const uint64_t id = successor->id;
+  donor_.on_gone(id);
+  refuse(id, reason);
+  return true;
 }
 
 void ControlServer::refuse(uint64_t id, const char* reason) {

@@ -69,6 +69,10 @@ class ControlServer {
   // Sends the answer and ends the connection. False: the client has gone. Callable from inside a callback.
   bool reply(uint64_t client, std::string_view json);
 
+  // Refuses the successor that has an offer and is not ready, if there is one. `reason`: without characters that JSON
+  // escapes. False: there is none.
+  bool take_offer_back(const char* reason);
+
   size_t clients() const { return clients_.size(); }
 
  private:

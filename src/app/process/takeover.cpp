@@ -32,17 +32,22 @@ base::Result<Takeover> Takeover::request(const std::string& data_dir, base::Dura
   return takeover;
 }
 
-base::Result<void> Takeover::announce_ready(base::Duration timeout) {
+base::Result<void> Takeover::announce_ready(base::Duration timeout, std::string* reason) {
   const base::Instant deadline = base::real_now() + timeout;
   const auto gone = [](const base::Error& error) {
     return error.code == base::ErrorCode::closed || error.code == base::ErrorCode::reset;
   };
-  if (auto sent = send_packet(connection_.get(), "ready"); !sent) {
-    return gone(sent.error()) ? base::Result<void>{} : base::fail(sent.error());
-  }
+  // One that is gone cannot be told, but it may have refused before.
+  if (auto sent = send_packet(connection_.get(), "ready"); !sent && !gone(sent.error())) return sent;
   auto answer = receive_packet(connection_.get(), deadline);
+  // That it has ended without reading all is told before what it said last.
+  if (!answer && answer.error().code == base::ErrorCode::reset) answer = receive_packet(connection_.get(), deadline);
   connection_.close();
   if (!answer) return gone(answer.error()) ? base::Result<void>{} : base::fail(answer.error());
+  if (answer->text.starts_with('{')) {
+    if (reason != nullptr) *reason = std::move(answer->text);
+    return base::fail(base::ErrorCode::permission, "the running process refused");
+  }
   if (answer->text != "draining")
     return base::fail(base::ErrorCode::protocol, "the predecessor did not stop accepting");
   return {};

@@ -3,7 +3,7 @@
 //
 //   auto takeover = Takeover::request(data_dir, timeout);        refused: nobody runs, bind as usual
 //   ... accept on takeover->listeners() ...
-//   takeover->announce_ready(timeout);                            the predecessor accepts no more
+//   takeover->announce_ready(timeout);                            the predecessor accepts no more, or has ended
 //   PidFile::adopt(takeover->take_pid_file(), path); ControlServer::listen(data_dir, ...);
 //
 // Dropped before announce_ready(), it leaves the predecessor serving as before.
@@ -32,7 +32,8 @@ class Takeover {
   FileDescriptor take_pid_file() { return std::move(pid_file_); }
 
   // Say it when every listener is accepted on. Returns when the predecessor has stopped accepting, or is gone.
-  base::Result<void> announce_ready(base::Duration timeout);
+  // permission: it has taken its offer back; `reason`, if given, says why as JSON.
+  base::Result<void> announce_ready(base::Duration timeout, std::string* reason = nullptr);
 
  private:
   Takeover() = default;

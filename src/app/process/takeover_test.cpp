@@ -1,11 +1,14 @@
 #include "app/process/takeover.h"
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "app/process/pid_file.h"
 #include "app/process/test_support.h"
+#include "app/process/unix_packets.h"
 
 namespace llmgw::process {
 namespace {
@@ -16,6 +19,7 @@ using base::ErrorCode;
 struct Predecessor {
   std::vector<FileDescriptor> listeners;
   std::optional<PidFile> pid_file;
+  int offers = 0;  // on the server's thread
   std::atomic<int> handed_over = 0;
   std::atomic<int> abandoned = 0;
   Pipe abandoned_signal;
@@ -26,6 +30,7 @@ struct Predecessor {
     callbacks.on_command = [](const ControlRequest&) { ADD_FAILURE(); };
     callbacks.on_takeover = [this](pid_t successor) -> base::Result<HandoffOffer> {
       EXPECT_EQ(successor, getpid());
+      ++offers;
       if (refuses) return base::fail(ErrorCode::cancelled, "this process is stopping");
       HandoffOffer offer;
       for (const FileDescriptor& listener : listeners) {
@@ -118,6 +123,66 @@ TEST_F(TakeoverTest, ARefusalSaysWhy) {
   EXPECT_EQ(takeover.error().code, ErrorCode::permission);
   EXPECT_EQ(reason, R"({"ok":false,"error":"this process is stopping"})");
   EXPECT_EQ(old_.abandoned, 0);
+}
+
+// Until `done`; the server has no thread of its own, so that a test says what it hears when.
+void serve_until(ControlServer& server, const std::function<bool()>& done) {
+  pollfd waited{server.fd(), POLLIN, 0};
+  while (!done() && poll(&waited, 1, -1) > 0) server.on_ready();
+}
+
+TEST_F(TakeoverTest, AnOfferTakenBackIsNoTakeover) {
+  constexpr const char* kWhy = R"({"ok":false,"error":"it was stopped"})";
+  for (const bool said_ready : {false, true}) {
+    auto server = ControlServer::listen(directory_.path(), old_.callbacks());
+    ASSERT_TRUE(server);
+    EXPECT_FALSE((*server)->take_offer_back("there is none"));
+    std::optional<base::Result<Takeover>> takeover;
+    std::thread asks([&] { takeover.emplace(Takeover::request(directory_.path(), kPatience)); });
+    serve_until(**server, [this, before = old_.offers] { return old_.offers != before; });
+    asks.join();
+    ASSERT_TRUE(*takeover);
+    std::string reason;
+    const auto announce = [&] {
+      const auto ready = (*takeover)->announce_ready(kPatience, &reason);
+      EXPECT_EQ(ready ? ErrorCode::internal : ready.error().code, ErrorCode::permission);
+    };
+    if (said_ready) {
+      // It is not read any more.
+      std::thread announces(announce);
+      pollfd waited{(*server)->fd(), POLLIN, 0};
+      EXPECT_EQ(poll(&waited, 1, -1), 1);
+      EXPECT_TRUE((*server)->take_offer_back("it was stopped"));
+      server->reset();
+      announces.join();
+    } else {
+      EXPECT_TRUE((*server)->take_offer_back("it was stopped"));
+      server->reset();
+      announce();
+    }
+    EXPECT_EQ(reason, kWhy);
+    EXPECT_EQ(old_.handed_over, 0);
+    EXPECT_EQ(old_.abandoned, 0);
+  }
+}
+
+// The predecessor stood still, and its successor waits no longer.
+TEST_F(TakeoverTest, WhoGaveUpAfterItWasReadyGetsNothing) {
+  auto server = ControlServer::listen(directory_.path(), old_.callbacks());
+  ASSERT_TRUE(server);
+  {
+    const base::Instant deadline = base::real_now() + kPatience;
+    auto socket = connect_unix(directory_.path(), kControlSocketName, deadline);
+    ASSERT_TRUE(socket);
+    ASSERT_TRUE(send_packet(socket->get(), "takeover 1"));
+    (*server)->on_ready();
+    EXPECT_EQ(receive_packet(socket->get(), deadline)->text, "offered");
+    ASSERT_TRUE(send_packet(socket->get(), "ready"));
+  }
+  (*server)->on_ready();
+  EXPECT_EQ(old_.handed_over, 0);
+  EXPECT_EQ(old_.abandoned, 1);
+  EXPECT_EQ((*server)->clients(), 0u);
 }
 
 TEST_F(TakeoverTest, WithNothingToHandOverIsStillATakeover) {

@@ -30,7 +30,7 @@ constexpr Duration kDrainOverrun = std::chrono::seconds(10);
 constexpr Duration kLastFlushLimit = std::chrono::seconds(1);
 // The log's thread takes up to 25 ms, on a crowded machine more; behind one whose reader stands still nobody waits.
 constexpr Duration kReopenLimit = std::chrono::milliseconds(500);
-// A process that was killed has ended long before.
+// A process that was killed has ended long before; one that was turned away ends when it would have served.
 constexpr Duration kGivenUpLimit = std::chrono::seconds(5);
 
 std::string join(const std::vector<std::string>& words) {
@@ -56,7 +56,8 @@ int Service::run() {
   (void)notifier_.ready("serving on " + listen);
   loop_.run();
   // It holds the PID file's lock until it has ended, and whoever reads "stopped" may start another at once.
-  if (given_up_) (void)given_up_->wait_for_end(kGivenUpLimit);
+  const base::Instant until = base::real_now() + kGivenUpLimit;
+  for (const auto& process : given_up_) (void)process.wait_for_end(until - base::real_now());
   log().info("stopped",
              {{"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(base::real_now() - started_at_).count()}});
   return kExitOk;
@@ -254,7 +255,7 @@ Task<void> Service::end_by_force(Duration limit) {
   if (!co_await net::sleep_for(loop_, limit)) co_return;
   log().error("a worker did not end; the program ends without it", {{"reason", trouble_}});
   (void)gateway_->log_writer().flush(kLastFlushLimit);
-  if (!handed_over_) remove_unix_sockets();
+  if (!leaves_heir()) remove_unix_sockets();
   _exit(kExitFailed);
 }
 
@@ -277,8 +278,9 @@ void Service::on_command(const process::ControlRequest& request) {
     case process::ControlCommand::stop: {
       const bool first = !gateway_->draining();
       control_->reply(request.client, write_answer({.ok = true, .message = first ? "stopping" : "stopping already"}));
-      stop("command");
       // Who asks for the end of the gateway before its new process can be asked means that one.
+      turn_claimant_away();
+      stop("command");
       if (heir_) (void)heir_->send_signal(SIGTERM);
       return;
     }

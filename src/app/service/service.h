@@ -82,7 +82,6 @@ class Service {
   Started load_configuration();
   Started claim_data_dir(std::vector<gateway::ListeningSocket>& inherited);
   Started open_store();
-  Started request_takeover(std::vector<gateway::ListeningSocket>& inherited);
   Started open_admin(std::vector<gateway::ListeningSocket>& inherited);
   Started complete_takeover();
   Started open_control();
@@ -135,6 +134,10 @@ class Service {
   void end_upgrade(const CommandAnswer& answer);
   // A stop means the gateway, so a new process that does not serve yet ends, too.
   void give_up_upgrade();
+  void turn_claimant_away();
+  // Whether another process has the sockets, or will when this one is gone: then what has a name in the file system
+  // stays.
+  bool leaves_heir() const;
 
   ServiceOptions options_;
   net::Loop loop_;
@@ -179,8 +182,14 @@ class Service {
     net::Cancellation over;
   };
   std::unique_ptr<Upgrade> upgrade_;
-  std::optional<process::ProcessHandle> given_up_;  // a new process that was killed before it served
-  std::optional<process::ProcessHandle> heir_;      // the new process that serves
+  // The new process that has been offered the sockets and does not serve yet.
+  struct Claimant {
+    pid_t pid = 0;
+    std::optional<process::ProcessHandle> process;  // nothing: it cannot be looked at, being in another container
+  };
+  std::optional<Claimant> claimant_;
+  std::vector<process::ProcessHandle> given_up_;  // new processes that end, or are killed, before they serve
+  std::optional<process::ProcessHandle> heir_;    // the new process that serves
   bool handed_over_ = false;
   bool hurries_ = false;                   // shorten_drain() runs
   std::vector<std::string> unix_sockets_;  // paths of listeners that are this program's to remove

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <iostream>
+#include <thread>
 
 #include "app/process/listening_sockets.h"
 #include "app/process/successor.h"
@@ -23,6 +24,7 @@ using gateway::ListeningSocket;
 
 // A predecessor answers at once; one that does not within this hangs.
 constexpr base::Duration kTakeoverLimit = std::chrono::seconds(10);
+constexpr base::Duration kTakeoverInterval = std::chrono::milliseconds(10);
 constexpr const char* kAdminListener = "admin";
 // How long a process that ends waits for a database that does not answer, all in all.
 constexpr base::Duration kLastDatabaseWait = std::chrono::seconds(3);
@@ -68,6 +70,25 @@ void take_activated(std::vector<process::InheritedListener>& from, std::vector<L
   }
 }
 
+std::string no_takeover(const base::Error& error, std::string reason) {
+  if (auto answer = read_answer(reason)) reason = answer->message;
+  return "the running gateway does not hand its sockets over: " + (reason.empty() ? describe(error) : reason);
+}
+
+// Nothing: whoever runs there ends at this moment, or starts, and may be asked again, or its place is free. `refusal`
+// says why there is no use in that.
+std::optional<process::Takeover> request_takeover(const std::string& data_dir, base::Instant deadline,
+                                                  std::string& refusal) {
+  std::string reason;
+  auto takeover = process::Takeover::request(data_dir, kTakeoverLimit, &reason);
+  if (takeover) return std::move(*takeover);
+  const base::ErrorCode code = takeover.error().code;
+  const bool passes =
+      code == base::ErrorCode::refused || code == base::ErrorCode::closed || code == base::ErrorCode::reset;
+  if (!passes || base::real_now() >= deadline) refusal = no_takeover(takeover.error(), std::move(reason));
+  return std::nullopt;
+}
+
 }  // namespace
 
 Service::Service(ServiceOptions options)
@@ -85,7 +106,11 @@ Service::~Service() {
   if (feed_ != nullptr) feed_->stop();
   if (api_ != nullptr) api_->stop();
   gateway_.reset();
-  if (!handed_over_) remove_unix_sockets();
+  if (!leaves_heir()) {
+    remove_unix_sockets();
+  } else if (pid_file_) {
+    pid_file_->release();
+  }
 }
 
 Service::Started Service::start() {
@@ -169,33 +194,32 @@ Service::Started Service::open_store() {
 Service::Started Service::claim_data_dir(std::vector<ListeningSocket>& inherited) {
   if (std::string problem = make_data_dir(data_dir_); !problem.empty()) return fault(std::move(problem));
   const std::string path = pid_file_of(data_dir_);
-  auto acquired = process::PidFile::acquire(path);
-  if (acquired) {
-    if (has_predecessor()) {
-      return fault("server.data_dir is " + data_dir_ + " now, and the running gateway has another one, which an " +
-                   "upgrade keeps; stop it and start anew, or set it back");
+  const base::Instant deadline = base::real_now() + kTakeoverLimit;
+  for (bool first = true;; first = false) {
+    auto acquired = process::PidFile::acquire(path);
+    if (acquired) {
+      // A predecessor that ended while it was asked is the parent for a moment yet.
+      if (first && has_predecessor()) {
+        return fault("server.data_dir is " + data_dir_ + " now, and the running gateway has another one, which an " +
+                     "upgrade keeps; stop it and start anew, or set it back");
+      }
+      pid_file_ = std::move(*acquired);
+      return {};
     }
-    pid_file_ = std::move(*acquired);
-    return {};
+    if (acquired.error().code != base::ErrorCode::already_exists) {
+      return fault(path + " cannot be written: " + describe(acquired.error()));
+    }
+    if (!options_.take_over && !is_successor()) {
+      const auto holder = process::PidFile::holder(path);
+      return fault("a gateway (pid " + std::to_string(holder.value_or(0)) + ") runs with " + data_dir_ +
+                   " already; stop it, take its place with `llm-gateway start`, or set another server.data_dir");
+    }
+    std::string refusal;
+    takeover_ = request_takeover(data_dir_, deadline, refusal);
+    if (!refusal.empty()) return fault(std::move(refusal));
+    if (takeover_) break;
+    std::this_thread::sleep_for(kTakeoverInterval);
   }
-  if (acquired.error().code != base::ErrorCode::already_exists) {
-    return fault(path + " cannot be written: " + describe(acquired.error()));
-  }
-  if (options_.take_over || is_successor()) return request_takeover(inherited);
-  const auto holder = process::PidFile::holder(path);
-  return fault("a gateway (pid " + std::to_string(holder.value_or(0)) + ") runs with " + data_dir_ +
-               " already; stop it, take its place with `llm-gateway start`, or set another server.data_dir");
-}
-
-Service::Started Service::request_takeover(std::vector<ListeningSocket>& inherited) {
-  std::string reason;
-  auto takeover = process::Takeover::request(data_dir_, kTakeoverLimit, &reason);
-  if (!takeover) {
-    if (auto answer = read_answer(reason)) reason = answer->message;
-    return fault("the running gateway does not hand its sockets over: " +
-                 (reason.empty() ? describe(takeover.error()) : reason));
-  }
-  takeover_ = std::move(*takeover);
   for (auto& listener : takeover_->listeners()) {
     inherited.emplace_back(std::move(listener.name), listener.socket.release());
   }
@@ -230,7 +254,9 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
 
 Service::Started Service::complete_takeover() {
   if (!takeover_) return {};
-  if (auto ready = takeover_->announce_ready(kTakeoverLimit); !ready) {
+  std::string reason;
+  if (auto ready = takeover_->announce_ready(kTakeoverLimit, &reason); !ready) {
+    if (!reason.empty()) return fault(no_takeover(ready.error(), std::move(reason)));
     return fault("the running gateway does not stop accepting: " + describe(ready.error()));
   }
   auto adopted = process::PidFile::adopt(takeover_->take_pid_file(), pid_file_of(data_dir_));
@@ -244,12 +270,14 @@ Service::Started Service::complete_takeover() {
 
 Service::Started Service::open_control() {
   auto server = process::ControlServer::listen(
-      data_dir_,
-      {.on_command = [this](const process::ControlRequest& request) { on_command(request); },
-       .on_takeover = [this](pid_t successor) { return offer(successor); },
-       .on_handed_over = [this](pid_t successor) { on_handed_over(successor); },
-       .on_takeover_abandoned =
-           [this](pid_t successor) { log().warn("a new process gave up before it was ready", {{"pid", successor}}); }});
+      data_dir_, {.on_command = [this](const process::ControlRequest& request) { on_command(request); },
+                  .on_takeover = [this](pid_t successor) { return offer(successor); },
+                  .on_handed_over = [this](pid_t successor) { on_handed_over(successor); },
+                  .on_takeover_abandoned =
+                      [this](pid_t successor) {
+                        claimant_.reset();
+                        log().warn("a new process gave up before it was ready", {{"pid", successor}});
+                      }});
   if (!server) return fault("the control socket in " + data_dir_ + ": " + describe(server.error()));
   control_ = std::move(*server);
   return {};

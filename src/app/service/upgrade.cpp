@@ -31,13 +31,17 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
   if (admin_fd_ >= 0) offer.listeners.push_back({"admin", admin_fd_});
   if (pid_file_) offer.pid_file = pid_file_->fd();
   log().info("a new process asks for the listening sockets", {{"pid", successor}});
+  claimant_.emplace(successor);
+  if (auto process = process::ProcessHandle::open(successor)) claimant_->process = std::move(*process);
   return offer;
 }
 
 void Service::on_handed_over(pid_t successor) {
   handed_over_ = true;
-  if (auto heir = process::ProcessHandle::open(successor)) heir_ = std::move(*heir);
-  begin_drain("handed over", upgrade_limit(gateway_->snapshot().server));
+  if (claimant_) heir_ = std::move(claimant_->process);
+  claimant_.reset();
+  // It may have been told to stop meanwhile.
+  if (!gateway_->draining()) begin_drain("handed over", upgrade_limit(gateway_->snapshot().server));
   if (admin_ != nullptr && admin_fd_ >= 0) {
     epoll_ctl(loop_.poller().descriptor(), EPOLL_CTL_DEL, admin_fd_, nullptr);
     admin_->stop_accepting();
@@ -59,6 +63,7 @@ void Service::start_upgrade(uint64_t client) {
   };
   if (gateway_->draining()) return refuse("the gateway is stopping");
   if (upgrade_ != nullptr && upgrade_->successor) return refuse("an upgrade is under way already");
+  if (claimant_) return refuse("a new process (pid " + std::to_string(claimant_->pid) + ") takes over already");
   const auto waiting = waiting_for_restart();
   if (std::ranges::find(waiting, kKeptByUpgrade) != waiting.end()) {
     return refuse(
@@ -116,9 +121,21 @@ std::string Service::doubtful_certificates() const {
 void Service::give_up_upgrade() {
   if (upgrade_ == nullptr || !upgrade_->successor) return;
   (void)upgrade_->successor->send_signal(SIGKILL);
-  given_up_ = std::move(*upgrade_->successor);
-  log().warn("the upgrade is given up: the gateway is stopping", {{"pid", given_up_->pid()}});
+  log().warn("the upgrade is given up: the gateway is stopping", {{"pid", upgrade_->successor->pid()}});
+  given_up_.push_back(std::move(*upgrade_->successor));
   end_upgrade({.ok = false, .message = "the gateway was stopped before the new process served"});
+}
+
+void Service::turn_claimant_away() {
+  if (!claimant_ || !control_->take_offer_back("it was stopped while the new process started")) return;
+  log().warn("a new process is turned away: the gateway is stopping", {{"pid", claimant_->pid}});
+  if (claimant_->process) given_up_.push_back(std::move(*claimant_->process));
+  claimant_.reset();
+}
+
+bool Service::leaves_heir() const {
+  if (handed_over_ || !claimant_) return handed_over_;
+  return !claimant_->process || !claimant_->process->wait_for_end(base::Duration{0});
 }
 
 void Service::end_upgrade(const CommandAnswer& answer) {
