@@ -5,6 +5,7 @@
 #include "routing/health/health.h"
 #include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
+#include "routing/policy/policy.h"
 
 namespace llmgw::admin {
 namespace {
@@ -74,7 +75,7 @@ void HealthWriter::load(const InstanceState& state, const routing::GateState& ga
     w_.null_member("requests_limit");
   }
   w_.member("first_token_seconds", routing::PeakEwma::read(state.latency));
-  w_.member("prompt_tokens_per_second", number(state.tokens_per_second)).end_object();
+  w_.member("prompt_tokens_per_second", routing::learnt_speed(state, gate)).end_object();
   w_.key("queue").begin_object().member("waiting", waiting);
   w_.member("prompt_tokens_waiting", number(gate.waiting_tokens)).end_object();
   w_.key("engine").begin_object();

@@ -183,6 +183,7 @@ class Call {
   void note_unanswered(const base::Error& error, std::string_view waited_for);
   void note_success();
   void note_cached();
+  void note_speed();
   void note_status(const http::ResponseHead& head);
   void end_attempt();
   routing::InstanceState* instance_state() const;
@@ -470,6 +471,8 @@ class Call {
   routing::Lease lease_;
   uint64_t charged_tokens_ = 0;  // to the key, in the fair order
   base::Instant sent_at_{};
+  base::Duration whole_after_{
+      -1};  // sending, an answer that is no stream began to come, and so was there; -1: none did
   control::CallTimeouts timeouts_{};
   std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
   std::string_view timed_out_;    // kConnectTimeout and the like

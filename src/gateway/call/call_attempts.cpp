@@ -258,9 +258,26 @@ void Call::note_unanswered(const base::Error& error, std::string_view waited_for
 void Call::note_success() {
   probe_ = false;
   note_cached();
+  note_speed();
   for (routing::InstanceState* const state : {instance_state(), model_state()}) {
     if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
   }
+}
+
+// Of an answer that was not streamed. In shares of the prompt, too, as far as it says what was cached.
+void Call::note_speed() {
+  const base::Duration took = std::exchange(whole_after_, base::Duration{-1});
+  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const auto prompt = usage.total_input();
+  if (took.count() < 0 || instance_state() == nullptr || prompt.value_or(0) == 0) return;
+  if (generates(match_.operation) && !usage.output) return;
+  double computed = double(lease_.tokens());
+  if (usage.cache_read) {
+    computed = double(prompt_tokens()) * (1 - std::min(1.0, double(*usage.cache_read) / double(*prompt)));
+  }
+  routing::note_whole_answer(
+      worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()),
+      static_cast<int64_t>(computed), usage.output.value_or(0), took);
 }
 
 // What the answer says was cached, against what was expected. In shares of the prompt: our tokens are a guess.

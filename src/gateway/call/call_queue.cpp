@@ -94,10 +94,11 @@ Call::Share Call::take_share(const routing::Choice& choice) {
     shared.index.insert(blocks_, candidate.slot, now);
   }
   lease_ = std::move(*taken);
-  if (gated) routing::note_place_taken(shared.instances.gate(candidate.slot), now);
+  if (gated) lease_.hold_place(shared.instances.gate(candidate.slot), now);
   charge_share();
   if (candidate.gate.prompt_tokens_max != 0 && !streams()) {
-    const double seconds = routing::queue_seconds(state, now, 1);
+    const double seconds =
+        routing::queue_seconds(state, now, 1, routing::tokens_per_second(state, shared.instances.gate(candidate.slot)));
     worker_.room().guess_first_token(
         lease_, now + std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds)));
   }
@@ -171,13 +172,14 @@ bool Call::fall_back_from_line(const ClientError& refused) {
 Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   WaitingRoom& room = worker_.room();
   const Candidate& candidate = candidates_[choice.candidate];
+  const routing::GateState& gate = worker_.shared().routing.instances.gate(candidate.slot);
   routing::InstanceState& state = worker_.shared().routing.instances.state(candidate.slot);
   const Instant since = worker_.loop().now();
   const bool was_fit = still_fit(choice.candidate);
   std::optional<WaitingRoom::Stay> stay(std::in_place, room);
   const routing::HeldCall held{.waiter = {.id = stay->id(),
                                           .arrived = exchange_.started_at(),
-                                          .work_s = choice.uncached_tokens / routing::tokens_per_second(state),
+                                          .work_s = choice.uncached_tokens / routing::tokens_per_second(state, gate),
                                           .tokens = prompt_tokens() + kAssumedOutputTokens,
                                           .tenant = generation_.snapshot().index_of(*principal_),
                                           .weight = principal_->weight,
@@ -230,8 +232,8 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
 
 // Its lease and the index know already.
 void Call::went(const routing::Turn& turn, routing::Choice& choice) {
-  routing::note_place_taken(worker_.shared().routing.instances.gate(candidates_[turn.candidate].slot),
-                            worker_.loop().now());
+  routing::GateState& gate = worker_.shared().routing.instances.gate(candidates_[turn.candidate].slot);
+  lease_.hold_place(gate, worker_.loop().now());
   choice.candidate = turn.candidate;
   choice.cached_tokens = turn.cached_tokens;
   choice.uncached_tokens = prompt_tokens() - std::min(turn.cached_tokens, prompt_tokens());
@@ -239,7 +241,7 @@ void Call::went(const routing::Turn& turn, routing::Choice& choice) {
   if (route().queue.order == routing::QueueOrder::fair) charged_tokens_ = prompt_tokens() + kAssumedOutputTokens;
   if (streams()) return;
   const routing::InstanceState& state = worker_.shared().routing.instances.state(candidates_[turn.candidate].slot);
-  const double seconds = choice.uncached_tokens / routing::tokens_per_second(state);
+  const double seconds = choice.uncached_tokens / routing::tokens_per_second(state, gate);
   worker_.room().guess_first_token(lease_, worker_.loop().now() + std::chrono::duration_cast<base::Duration>(
                                                                       std::chrono::duration<double>(seconds)));
 }
@@ -256,6 +258,7 @@ telemetry::InstanceSeries& Call::instance_series(uint32_t candidate) {
 void Call::note_computed(Instant arrived, bool streams) {
   routing::InstanceState* const state = instance_state();
   lease_.first_token(arrived);
+  whole_after_ = streams ? base::Duration{-1} : arrived - sent_at_;
   if (state == nullptr) return;
   if (streams) routing::note_first_token(*state, lease_.tokens(), sent_at_, arrived);
   const control::Connection& connection = *attempt_->connection;

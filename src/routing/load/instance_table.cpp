@@ -97,7 +97,8 @@ void InstanceTable::release(Slot slot) {
   gate.best_stretch = 0;
   gate.grown = false;
   gate.call_s = 0;
-  gate.taken_ms = 0;
+  gate.answer_times.forget();
+  gate.whole_tokens_per_second = 0;
   names_->free.push_back(slot);
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "routing/load/answer_times.h"
 
 namespace llmgw::routing {
 
@@ -45,8 +46,8 @@ struct alignas(64) InstanceState {
 };
 static_assert(sizeof(InstanceState) == 64);
 
-// What the gateway holds back from an instance, and what it has learnt that the instance takes at a time. Of no use to
-// calls that are never held back, and all zero until one is.
+// What the gateway holds back from an instance, and what it has learnt that the instance takes at a time. All zero
+// until a call is held back, or is answered without a stream.
 struct GateState {
   // Prompts that wait, by their uncached tokens: up to 256, up to 512, and so on doubled.
   static constexpr size_t kSizes = 10;
@@ -58,7 +59,9 @@ struct GateState {
   std::atomic<float> best_stretch = 0;                // the same
   std::atomic<bool> grown = false;                    // the same
   std::atomic<float> call_s = 0;                      // of whole calls there, a moving average; 0: not known
-  std::atomic<uint32_t> taken_ms = 0;                 // when the last place was taken; short_ms(); 0: none was
+  std::atomic<uint64_t> places = 0;                   // which calls have had taken_place() added
+  AnswerTimes answer_times;                           // of answers that are not streamed
+  std::atomic<uint32_t> whole_tokens_per_second = 0;  // prefill speed by them; 0: not known
 };
 
 inline size_t size_class(int64_t tokens) {
@@ -74,6 +77,14 @@ inline uint32_t short_ms(base::Instant at) {
 // How long `earlier` was before `at`; negative: after it.
 inline base::Duration since_short(uint32_t earlier, base::Instant at) {
   return std::chrono::milliseconds(static_cast<int32_t>(short_ms(at) - earlier));
+}
+
+// What a call that takes a place at `now` adds to GateState::places, and takes away again: one of a count, in the upper
+// 16 bits, and the moment, so that whoever reads has both of the same calls.
+inline constexpr int kPlaceBits = 48;
+inline constexpr base::Duration kPlaceTick = std::chrono::milliseconds(64);  // 2^32 of them are 8 years of uptime
+inline uint64_t taken_place(base::Instant now) {
+  return uint64_t{1} << kPlaceBits | static_cast<uint32_t>(now.time_since_epoch() / kPlaceTick);
 }
 
 class InstanceTable;

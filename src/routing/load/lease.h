@@ -41,14 +41,18 @@ class Lease {
   Lease(Lease&& other) noexcept
       : state_(std::exchange(other.state_, nullptr)),
         gate_(std::exchange(other.gate_, nullptr)),
+        place_(std::exchange(other.place_, nullptr)),
         tokens_(other.tokens_),
+        place_taken_(other.place_taken_),
         prompt_(other.prompt_) {}
   Lease& operator=(Lease&& other) noexcept {
     if (this == &other) return *this;
     end();
     state_ = std::exchange(other.state_, nullptr);
     gate_ = std::exchange(other.gate_, nullptr);
+    place_ = std::exchange(other.place_, nullptr);
     tokens_ = other.tokens_;
+    place_taken_ = other.place_taken_;
     prompt_ = other.prompt_;
     return *this;
   }
@@ -70,6 +74,12 @@ class Lease {
     }
     return true;
   }
+  // It has one of so many places there from now on, for place_times(). `gate` is the instance's. Once, when sent.
+  void hold_place(GateState& gate, base::Instant now) {
+    place_ = &gate;
+    place_taken_ = taken_place(now);
+    gate.places.fetch_add(place_taken_, std::memory_order_relaxed);
+  }
   // The first token has come: the prompt is computed, the answer is not.
   void first_token(base::Instant now) {
     if (state_ == nullptr || !prompt_) return;
@@ -84,6 +94,9 @@ class Lease {
       state_->requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
     }
     end_prompt();
+    if (GateState* const place = std::exchange(place_, nullptr)) {
+      place->places.fetch_sub(place_taken_, std::memory_order_relaxed);
+    }
     state_ = nullptr;
   }
   bool held() const { return state_ != nullptr; }
@@ -120,8 +133,10 @@ class Lease {
     state_->prompts_in_flight.fetch_sub(1, std::memory_order_relaxed);
   }
   InstanceState* state_ = nullptr;
-  GateState* gate_ = nullptr;  // null: it does not wait
+  GateState* gate_ = nullptr;   // null: it does not wait
+  GateState* place_ = nullptr;  // where it holds a place; null: places are not counted there, or it waits
   int64_t tokens_ = 0;
+  uint64_t place_taken_ = 0;
   bool prompt_ = false;  // not yet computed
 };
 

@@ -68,6 +68,15 @@ bool uses_prefix(PolicyKind policy) {
   return policy == PolicyKind::adaptive || policy == PolicyKind::prefix;
 }
 
+void learn_speed(std::atomic<uint32_t>& tokens_per_second, double seen) {
+  constexpr double kRate = 0.05;
+  seen = std::clamp(seen, 1.0, 1e9);
+  const uint32_t old = tokens_per_second.load(std::memory_order_relaxed);
+  // One answer that had no queue before it after all must not double the estimate.
+  const double next = old == 0 ? seen : old + kRate * (std::clamp(seen, old * 0.25, old * 4.0) - old);
+  tokens_per_second.store(static_cast<uint32_t>(std::max(next, 1.0)), std::memory_order_relaxed);
+}
+
 }  // namespace
 
 std::optional<PolicyKind> policy_by_name(std::string_view name) {
@@ -86,8 +95,17 @@ double tokens_per_second(const InstanceState& state) {
   return learnt == 0 ? kTokensPerSecondGuess : learnt;
 }
 
-double queue_seconds(const InstanceState& state, Instant now, uint32_t weight) {
-  const double speed = tokens_per_second(state);
+uint32_t learnt_speed(const InstanceState& state, const GateState& gate) {
+  const uint32_t learnt = state.tokens_per_second.load(std::memory_order_relaxed);
+  return learnt != 0 ? learnt : gate.whole_tokens_per_second.load(std::memory_order_relaxed);
+}
+
+double tokens_per_second(const InstanceState& state, const GateState& gate) {
+  const uint32_t learnt = learnt_speed(state, gate);
+  return learnt == 0 ? kTokensPerSecondGuess : learnt;
+}
+
+double queue_seconds(const InstanceState& state, Instant now, uint32_t weight, double speed) {
   const double sent = std::max(state.requests_in_flight.load(std::memory_order_relaxed), 0);
   const double prompts = std::max(state.prompts_in_flight.load(std::memory_order_relaxed), 0);
   auto tokens = static_cast<double>(std::max<int64_t>(state.tokens_in_flight.load(std::memory_order_relaxed), 0));
@@ -107,16 +125,17 @@ double queue_seconds(const InstanceState& state, Instant now, uint32_t weight) {
 void note_first_token(InstanceState& state, int64_t computed_tokens, Instant sent, Instant now) {
   // Little work says more about the network than about the engine.
   constexpr int64_t kTokensMin = 512;
-  constexpr double kRate = 0.05;
   const Instant before = PeakEwma::last(state.latency, now);
   PeakEwma::record(state.latency, now, now - sent);
   const double seconds = std::chrono::duration<double>(now - std::max(sent, before)).count();
   if (computed_tokens < kTokensMin || seconds < 0.005) return;
-  const double seen = std::clamp(double(computed_tokens) / seconds, 1.0, 1e9);
-  const uint32_t old = state.tokens_per_second.load(std::memory_order_relaxed);
-  // One answer that had no queue before it after all must not double the estimate.
-  const double next = old == 0 ? seen : old + kRate * (std::clamp(seen, old * 0.25, old * 4.0) - old);
-  state.tokens_per_second.store(static_cast<uint32_t>(std::max(next, 1.0)), std::memory_order_relaxed);
+  learn_speed(state.tokens_per_second, double(computed_tokens) / seconds);
+}
+
+void note_whole_answer(GateState& gate, int64_t computed_tokens, uint64_t said, base::Duration took) {
+  if (const auto speed = gate.answer_times.note(computed_tokens, said, took)) {
+    learn_speed(gate.whole_tokens_per_second, *speed);
+  }
 }
 
 Chooser::Chooser(const InstanceTable& instances, const PrefixIndex& index, SessionTable& sessions, base::Rng& rng)
@@ -214,7 +233,7 @@ void Chooser::estimate(const Settings& settings, std::span<const Candidate> cand
     const uint64_t cached = uint64_t{hits_.of(candidate.slot)} * ask.block_tokens;
     view.cached = static_cast<uint32_t>(std::min<uint64_t>(cached, ask.prompt_tokens));
     view.miss = ask.prompt_tokens - view.cached;
-    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight));
+    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight, tokens_per_second(state)));
     view.wait = view.queue;
     if (settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
       view.wait = std::max(static_cast<float>(settings.shortest_first_s),

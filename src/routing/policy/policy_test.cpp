@@ -189,7 +189,22 @@ TEST_F(PolicyTest, SpeedIsLearntFromTheTimeOfPrompts) {
   EXPECT_EQ(tokens_per_second(state(1)), 8000);
 }
 
-// Whoever said how long is not asked sooner, whatever becomes of the others; nor another model's pause is this one's.
+TEST_F(PolicyTest, SpeedIsLearntFromWholeAnswersWhereNoFirstTokenIsSeen) {
+  InstanceState& learnt = state(1);
+  GateState& gate = table_.gate(candidates_[1].slot);
+  EXPECT_EQ(learnt_speed(learnt, gate), 0U);
+  EXPECT_EQ(tokens_per_second(learnt, gate), 8000);
+  for (int i = 0; i < 200; ++i) {
+    const int64_t computed = 1000 + i % 7 * 900;
+    const auto said = static_cast<uint64_t>(10 + i % 5 * 40);
+    note_whole_answer(gate, computed, said, at(double(computed) / 4000 + double(said) * 0.03 + 0.1) - at(0));
+  }
+  EXPECT_NEAR(tokens_per_second(learnt, gate), 4000, 10);
+  EXPECT_EQ(tokens_per_second(learnt), 8000) << "instances are not compared by it";
+  for (int i = 0; i < 300; ++i) note_first_token(learnt, 2000, at(90), at(100 + i * 0.2));
+  EXPECT_NEAR(tokens_per_second(learnt, gate), 10'000, 500) << "who sees first tokens knows better";
+}
+
 TEST_F(PolicyTest, TheLastResortKeepsToAPauseThatWasAskedFor) {
   for (uint32_t i = 0; i < 4; ++i) pause(state(i), at(1000), std::chrono::seconds(20));
   EXPECT_FALSE(choose(PolicyKind::adaptive));

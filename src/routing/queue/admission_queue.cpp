@@ -37,14 +37,14 @@ std::optional<QueueOrder> queue_order_by_name(std::string_view name) {
 bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s, const PlaceTimes& places,
                               double& late_s) const {
   double before_s = ahead_s;
-  double place_s = places.first_s;
+  double ahead = 0;
   for (const Held& held : waiting_) {
     if (held.waiter.arrived <= waiter.arrived && now - held.waiter.arrived < options_.goal) {
       before_s += held.waiter.work_s;
-      place_s += places.each_s;
+      ++ahead;
     }
   }
-  late_s = std::max(before_s, place_s) + waiter.work_s - seconds(options_.goal);
+  late_s = std::max(before_s, places.until(ahead)) + waiter.work_s - seconds(options_.goal);
   return late_s > 0;
 }
 
@@ -53,8 +53,7 @@ bool AdmissionQueue::hopeless(const Waiter& waiter, Instant now, double ahead_s,
 Duration AdmissionQueue::retry_after(double ahead_s, const PlaceTimes& places) const {
   const auto waiting = static_cast<double>(waiting_.size());
   const double prompts_s = ahead_s + work_s_ / std::max(waiting, 1.0);
-  const double places_s = places.first_s + places.each_s * waiting;
-  return retry_in(std::max(prompts_s, places_s));
+  return retry_in(std::max(prompts_s, places.until(waiting)));
 }
 
 std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> AdmissionQueue::push(const Waiter& waiter, Instant now,

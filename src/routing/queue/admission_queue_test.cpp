@@ -62,7 +62,7 @@ TEST(AdmissionQueue, RefusesWhatNoPlaceCouldBeFreeForInTime) {
   FairShares shares;
   AdmissionQueue queue(
       {.order = QueueOrder::slo, .waiting_max = 3, .goal = std::chrono::seconds(5), .refuse_hopeless = true}, shares);
-  const PlaceTimes places{.first_s = 1, .each_s = 3};
+  const PlaceTimes places{.first_s = 1, .round_s = 3};
   EXPECT_TRUE(queue.push({.id = 1, .arrived = at(0), .work_s = 0.01}, at(0), 0, places));
   EXPECT_TRUE(queue.push({.id = 2, .arrived = at(0), .work_s = 0.01}, at(0), 0, places));
   const auto late = queue.push({.id = 3, .arrived = at(0), .work_s = 0.01}, at(0), 0, places);

@@ -1,6 +1,7 @@
 #include "routing/queue/gate.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace llmgw::routing {
 namespace {
@@ -36,6 +37,16 @@ bool all_taken(const InstanceState& state, uint32_t most) {
   return state.requests_in_flight.load(std::memory_order_relaxed) >= static_cast<int64_t>(most);
 }
 
+// In seconds, of the calls that hold a place.
+std::optional<double> mean_age(const GateState& gate, base::Instant now) {
+  const uint64_t places = gate.places.load(std::memory_order_relaxed);
+  const uint64_t held = places >> kPlaceBits;
+  if (held == 0) return std::nullopt;
+  const double since = static_cast<double>(places & ((uint64_t{1} << kPlaceBits) - 1)) / static_cast<double>(held);
+  const double ticks = static_cast<double>(now.time_since_epoch().count()) / static_cast<double>(kPlaceTick.count());
+  return std::max(ticks - since, 0.0) * std::chrono::duration<double>(kPlaceTick).count();
+}
+
 }  // namespace
 
 uint32_t requests_limit(const GateState& gate, const GateLimits& limits) {
@@ -58,21 +69,28 @@ void note_call_time(GateState& gate, base::Duration took) {
                     std::memory_order_relaxed);
 }
 
-void note_place_taken(GateState& gate, base::Instant now) {
-  gate.taken_ms.store(short_ms(now), std::memory_order_relaxed);
+double PlaceTimes::until(double ahead) const {
+  const double position = before + ahead;
+  const double rounds = std::floor(position / places);
+  return first_s + each_s * (position - rounds * places) + round_s * rounds;
 }
 
 std::optional<PlaceTimes> place_times(const InstanceState& state, const GateState& gate, const GateLimits& limits,
                                       base::Instant now) {
   const uint32_t most = requests_limit(gate, limits);
   if (most == 0 || !all_taken(state, most)) return PlaceTimes{};
-  const double call_s = gate.call_s.load(std::memory_order_relaxed);
+  const double known_s = gate.call_s.load(std::memory_order_relaxed);
+  const double age_s = mean_age(gate, now).value_or(known_s / 2);  // nobody knows: as if they had come one by one
+  // Where none has ended yet, who has taken so long may take as long again.
+  const double call_s = known_s == 0 ? 2 * age_s : std::max(known_s, age_s);
   if (call_s == 0) return std::nullopt;
-  const double each = call_s / most;
-  const uint32_t taken = gate.taken_ms.load(std::memory_order_relaxed);
-  const double passed = taken == 0 ? 0 : std::chrono::duration<double>(since_short(taken, now)).count();
+  // Their ages lie evenly around the mean, as far as they can: all the same at the beginning of a burst, and from 0 to
+  // a whole call where they have come one by one.
+  const double spread_s = known_s == 0 ? 0 : std::min(age_s, call_s - age_s);
+  const double each_s = 2 * spread_s / most;
   // One that takes longer than most may end at any moment.
-  return PlaceTimes{.first_s = std::clamp(each - passed, kLeastLeft * each, each), .each_s = each};
+  const double first_s = std::max(call_s - age_s - spread_s + each_s / 2, kLeastLeft * call_s / most);
+  return PlaceTimes{.first_s = first_s, .each_s = each_s, .round_s = call_s, .places = double(most)};
 }
 
 void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int32_t in_flight) {

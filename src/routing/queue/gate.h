@@ -38,16 +38,21 @@ uint32_t requests_limit(const GateState& gate, const GateLimits& limits);
 // the prompts each of n workers that look at once may send one.
 bool has_place(const InstanceState& state, const GateState& gate, const GateLimits& limits);
 
-// A call had its place there for `took`; the last place was taken at `now`: what place_times() is told by.
+// A call had its place there for `took`: what place_times() is told by, beside the leases that hold places.
 void note_call_time(GateState& gate, base::Duration took);
-void note_place_taken(GateState& gate, base::Instant now);
-// How long it probably takes until a place is free there, and from one to the next; 0: one is, or there is no limit on
-// calls.
+// How long it probably takes until places are free there. All 0: one is, or there is no limit on calls.
 struct PlaceTimes {
-  double first_s = 0;
-  double each_s = 0;
+  double first_s = 0;  // until the first is
+  double each_s = 0;   // from one to the next, until all that are taken now have been free
+  double round_s = 0;  // and so long does each of them take again
+  double places = 1;   // how many there are
+  double before = 0;   // who gets theirs before all that until() counts
+
+  // Until one is free for whoever comes behind `ahead` others.
+  double until(double ahead) const;
 };
-// Nothing: all are taken, and no call has ended there yet.
+// By how long calls have taken there, and how long those have that hold the places now: right after a burst all have
+// just begun, and nobody is free before a whole call is over. Nothing: all are taken, and nobody can tell for how long.
 std::optional<PlaceTimes> place_times(const InstanceState& state, const GateState& gate, const GateLimits& limits,
                                       base::Instant now);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -85,6 +86,57 @@ TEST(Gate, WorkersTogetherKeepToALimit) {
   EXPECT_EQ(most, kLimit);
   EXPECT_EQ(table.requests_in_flight(), 0);
   EXPECT_EQ(gate.waiting_requests, 0);
+}
+
+class PlaceTimesTest : public testing::Test {
+ protected:
+  static constexpr GateLimits kFour{.requests_max = 4};
+  void take(double at) {
+    leases_.push_back(std::move(*Lease::take(table_.state(0), 4, 10, kNow + seconds(at))));
+    leases_.back().hold_place(table_.gate(0), kNow + seconds(at));
+  }
+  std::optional<PlaceTimes> times(double at) const {
+    return place_times(table_.state(0), table_.gate(0), kFour, kNow + seconds(at));
+  }
+  double until(double at, double ahead) const { return times(at)->until(ahead); }
+  static constexpr double kTick = 0.07;
+
+  InstanceTable table_{1};
+  std::vector<Lease> leases_;
+};
+
+TEST_F(PlaceTimesTest, NobodyIsFreeBeforeAWholeCallAfterABurst) {
+  note_call_time(table_.gate(0), seconds(8));
+  for (int i = 0; i < 3; ++i) take(0);
+  EXPECT_EQ(until(0, 5), 0) << "one is free";
+  take(0);
+  EXPECT_NEAR(until(0, 0), 8, kTick);
+  EXPECT_NEAR(until(0, 3), 8, kTick) << "they end together";
+  EXPECT_NEAR(until(0, 4), 16, kTick);
+  EXPECT_NEAR(until(0, 11), 24, kTick);
+  EXPECT_GE(until(2, 0), 8 - 2 - 2);
+  EXPECT_NEAR(until(2, 4) - until(2, 0), 8, kTick);
+}
+
+TEST_F(PlaceTimesTest, WhoCameOneByOneGoesOneByOne) {
+  note_call_time(table_.gate(0), seconds(8));
+  for (const double at : {0, 2, 4, 6}) take(at);
+  for (int i = 0; i < 8; ++i) EXPECT_NEAR(until(7, i), 1 + 2 * i, 2 * kTick) << i;
+  // Who has left is not asked for its age any more.
+  leases_.erase(leases_.begin());
+  take(8);
+  EXPECT_NEAR(until(9, 0), 1, 2 * kTick);
+}
+
+TEST_F(PlaceTimesTest, CallsThatTakeLongerThanEverAreSeenToDoSo) {
+  for (int i = 0; i < 4; ++i) take(0);
+  EXPECT_FALSE(times(0)) << "none has ended, and none has taken any time";
+  EXPECT_NEAR(until(5, 0), 5, kTick) << "as long again";
+  note_call_time(table_.gate(0), seconds(1));
+  EXPECT_NEAR(until(5, 0), 0.125, kTick) << "at any moment";
+  EXPECT_NEAR(until(5, 4), 5.125, kTick) << "the next ones will take as long";
+  leases_.clear();
+  EXPECT_EQ(table_.gate(0).places, 0U);
 }
 
 // An engine that answers as fast as ever up to a knee, and beyond it puts calls into a queue of its own.

@@ -25,7 +25,7 @@ std::optional<Duration> until_free(const InstanceTable& instances, const Candida
   const auto times = place_times(instances.state(candidate.slot), gate, candidate.gate, now);
   if (!times) return std::nullopt;
   const double waiting = std::max(gate.waiting_requests.load(std::memory_order_relaxed), 0);
-  const std::chrono::duration<double> place(times->first_s + times->each_s * waiting);
+  const std::chrono::duration<double> place(times->until(waiting));
   return std::max(left, std::chrono::duration_cast<Duration>(place));
 }
 

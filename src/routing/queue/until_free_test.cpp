@@ -63,14 +63,17 @@ TEST_F(UntilFree, IsWhenAPlaceIsLikelyToBeFree) {
   EXPECT_FALSE(until_free(table_, candidates_,
                           at(0)));  // no call has ended yet: nobody knows
   note_call_time(table_.gate(candidates_[0].slot), 8s);
-  note_place_taken(table_.gate(candidates_[0].slot), at(0));
-  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 5, 0.01);
+  table_.gate(candidates_[0].slot).places = taken_place(at(0));
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 5, 0.07);
   table_.gate(candidates_[0].slot).waiting_requests = 2;
-  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 21, 0.01);
-  // Four places are four times as quick.
-  note_call_time(table_.gate(candidates_[1].slot), 20s);
-  note_place_taken(table_.gate(candidates_[1].slot), at(3));
-  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 5, 0.01);
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 21, 0.07);
+  // Four places are four times as quick, where they were not taken all at once.
+  GateState& gate = table_.gate(candidates_[1].slot);
+  note_call_time(gate, 20s);
+  gate.places = 4 * taken_place(at(3));
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 20, 0.1);
+  gate.places = taken_place(at(-14.5)) + taken_place(at(-9.5)) + taken_place(at(-4.5)) + taken_place(at(0.5));
+  EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 2.5, 0.2);
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> WaitingLines::en
   Line& line = found->second;
   const InstanceState& state = instances_.state(slot);
   // The call's own prompt and those of this line are in the account already.
-  const double queued_s = queue_seconds(state, now, 1) - line.queue.work_s() - call.waiter.work_s;
+  const double speed = tokens_per_second(state, instances_.gate(slot));
+  const double queued_s = queue_seconds(state, now, 1, speed) - line.queue.work_s() - call.waiter.work_s;
   auto entered = line.queue.push(call.waiter, now, std::max(queued_s, line.interval_s),
                                  places_before(call.candidates[call.chosen], line, now));
   if (entered) {
@@ -63,12 +64,13 @@ std::expected<AdmissionQueue::Entered, AdmissionQueue::Refused> WaitingLines::en
 // Until the first of this line gets a place, and each of the others: what waits in other workers goes before.
 PlaceTimes WaitingLines::places_before(const Candidate& candidate, const Line& line, Instant now) const {
   const GateState& gate = instances_.gate(candidate.slot);
-  const auto times = place_times(instances_.state(candidate.slot), gate, candidate.gate, now);
+  auto times = place_times(instances_.state(candidate.slot), gate, candidate.gate, now);
   if (!times) return {};
   // The call itself is in the account already.
   const auto others = static_cast<double>(gate.waiting_requests.load(std::memory_order_relaxed)) - 1 -
                       static_cast<double>(line.queue.size());
-  return {.first_s = times->first_s + times->each_s * std::max(others, 0.0), .each_s = times->each_s};
+  times->before = std::max(others, 0.0);
+  return *times;
 }
 
 void WaitingLines::leave(WaiterId id, Instant now) {
@@ -108,7 +110,8 @@ uint32_t WaitingLines::cached_now(Slot slot, const HeldCall& call) const {
 }
 
 double WaitingLines::work_now(Slot slot, const HeldCall& call) const {
-  return (call.prompt_tokens - cached_now(slot, call)) / tokens_per_second(instances_.state(slot));
+  return (call.prompt_tokens - cached_now(slot, call)) /
+         tokens_per_second(instances_.state(slot), instances_.gate(slot));
 }
 
 // Who goes next once it is judged by what is cached now: what was there when it came may be gone.
@@ -174,7 +177,8 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
   const bool by_requests = !has_place(state, gate, {.requests_max = own.gate.requests_max, .learns = own.gate.learns});
   const auto sent = static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed) -
                                         gate.waiting_tokens.load(std::memory_order_relaxed));
-  const double wait_s = before_s + (by_requests ? std::max(line.interval_s, 1.0) : sent / tokens_per_second(state));
+  const double wait_s =
+      before_s + (by_requests ? std::max(line.interval_s, 1.0) : sent / tokens_per_second(state, gate));
   std::optional<size_t> alike;
   for (size_t i = 0; i < std::min(call.candidates.size(), kLookedAt); ++i) {
     const Candidate& other = call.candidates[i];
@@ -186,7 +190,8 @@ const Candidate* WaitingLines::better_place(Slot slot, const Line& line, const H
     });
     if (has_history) continue;  // leave it to the policy
     if (there.tokens_in_flight.load(std::memory_order_relaxed) != 0 || must_wait(other)) continue;
-    const double again_s = double(call.prompt_tokens) / tokens_per_second(there) - call.waiter.work_s;
+    const double again_s =
+        double(call.prompt_tokens) / tokens_per_second(there, instances_.gate(other.slot)) - call.waiter.work_s;
     if (!alike) alike = std::max<size_t>(line.queue.count_alike(call.waiter.prefix), 1);
     if (wait_s * double(*alike) > kTakeOverPrice * std::max(again_s, 0.0)) return &other;
   }
