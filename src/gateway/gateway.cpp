@@ -222,6 +222,8 @@ std::string Gateway::deal(std::vector<ListeningSocket>& group) {
 
 std::string Gateway::start_workers() {
   shared_.registry = &registry_;
+  loads_.adopt(snapshot_);
+  registry_.add_collector([this](std::vector<telemetry::CollectedSample>& samples) { loads_.collect(samples); });
   shared_.workers = static_cast<uint32_t>(worker_count_);
   shared_.metrics_on_admin = snapshot_->admin_listen.has_value();
   shared_.heartbeats.reset(worker_count_, base::real_now());
@@ -298,6 +300,7 @@ void Gateway::limit_clients(uint64_t open_files_max) {
 std::expected<void, std::string> Gateway::publish(const std::shared_ptr<const control::Snapshot>& snapshot) {
   if (draining()) return Failure("the gateway is stopping");
   snapshot_ = snapshot;
+  loads_.adopt(snapshot);
   apply_settings();
   if (shared_limits_ != nullptr) shared_limits_->adopt(snapshot);
   if (ledger_ != nullptr) ledger_->set_limits(snapshot->ledger.retention, snapshot->ledger.max_size.bytes);

@@ -13,6 +13,7 @@
 #include "control/ledger/ledger.h"
 #include "control/sharing/shared_limits.h"
 #include "control/snapshot.h"
+#include "gateway/engines/instance_loads.h"
 #include "gateway/entrance/acceptor.h"
 #include "gateway/entrance/listening.h"
 #include "gateway/worker_thread.h"
@@ -103,6 +104,7 @@ class Gateway {
   std::unique_ptr<control::Ledger> ledger_;               // null: not wanted
   std::unique_ptr<control::SharedLimits> shared_limits_;  // null: no Redis is configured
   SharedState shared_;
+  InstanceLoads loads_{shared_.routing.instances};
   base::Secret ticket_keys_;
   bool tls_ = false;
   bool shared_acceptor_ = false;

@@ -169,11 +169,13 @@ void Worker::show_health() {
                           connections[i].upstream.provider->name, connections[i].name);
     series.set_health(fit(generation.instances[i]) && models[i] != kModelOut);
   }
-  if (engine_watch_ != nullptr) show_load();
+  // What all workers know together is shown by one.
+  if (engine_watch_ == nullptr) return;
+  show_sessions();
+  show_model_health();
 }
 
-// What all workers know together is shown by one.
-void Worker::show_load() {
+void Worker::show_sessions() {
   const Generation& generation = *generations_.back();
   const control::Snapshot& snapshot = *generation.snapshot;
   const routing::InstanceTable& table = shared_.routing.instances;
@@ -185,15 +187,8 @@ void Worker::show_load() {
     if (!generation.instances[i].valid()) continue;
     const routing::Slot slot = generation.instances[i].slot();
     sessions[connection.upstream.provider->name] += pinned[slot];
-    const int64_t waiting = table.gate(slot).waiting_requests.load(std::memory_order_relaxed);
-    metrics_
-        .instance({.generation = static_cast<uint32_t>(snapshot.version), .instance = i},
-                  connection.upstream.provider->name, connection.name)
-        .set_load(table.state(slot).requests_in_flight.load(std::memory_order_relaxed) + waiting, waiting,
-                  table.state(slot).tokens_in_flight.load(std::memory_order_relaxed));
   }
   for (const auto& [provider, count] : sessions) metrics_.sessions(provider).set(count);
-  show_model_health();
 }
 
 void Worker::show_model_health() {

@@ -175,7 +175,7 @@ class Worker {
   void take_instances(Generation& generation);
   bool is_fit(const routing::InstanceHandle& handle, const routing::HealthOptions& options) const;
   void show_health();
-  void show_load();
+  void show_sessions();
   void show_model_health();
   void housekeep();
   net::Task<void> housekeeping();

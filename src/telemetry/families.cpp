@@ -226,7 +226,7 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
     {FamilyId::accept_failures, "llm_gateway_accept_failures_total", Kind::counter, "connections",
      "Attempts to accept a client's connection that failed, for want of descriptors or memory."},
     {FamilyId::requests_in_flight, "llm_gateway_requests_in_flight", Kind::gauge, "requests",
-     "Requests begun and not yet answered."},
+     "Requests begun and not yet answered, as of the last second."},
     {FamilyId::fetched_media, "llm_gateway_fetched_media_bytes", Kind::gauge, "bytes",
      "Memory that images and documents take which were fetched by URL for requests in progress."},
     {FamilyId::fetched_media_refusals, "llm_gateway_fetched_media_refusals_total", Kind::counter, "fetches",

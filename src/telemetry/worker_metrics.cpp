@@ -71,18 +71,6 @@ void InstanceSeries::set_health(bool healthy) {
   health_.set(healthy ? 1 : 0);
 }
 
-void InstanceSeries::set_load(int64_t in_flight, int64_t waiting, int64_t tokens) {
-  const auto& values = labels_->values;
-  if (!in_flight_) {
-    in_flight_ = registry_->gauge(*shard_, FamilyId::instance_in_flight, values[0], values[1]);
-    waiting_ = registry_->gauge(*shard_, FamilyId::queue_waiting, values[0], values[1]);
-    tokens_ = registry_->gauge(*shard_, FamilyId::instance_tokens, values[0], values[1]);
-  }
-  in_flight_.set(in_flight);
-  waiting_.set(waiting);
-  tokens_.set(tokens);
-}
-
 void InstanceSeries::count_queued(uint32_t position) {
   const auto& values = labels_->values;
   if (!queued_) {
@@ -130,14 +118,7 @@ InstanceSeries& WorkerMetrics::add_instance(const InstanceIds& ids, std::string_
 }
 
 void WorkerMetrics::forget_instance_health() {
-  for (auto& [series, instance] : instance_series_) {
-    instance->health_.clear();
-    if (instance->in_flight_) {
-      instance->in_flight_.clear();
-      instance->waiting_.clear();
-      instance->tokens_.clear();
-    }
-  }
+  for (auto& [series, instance] : instance_series_) instance->health_.clear();
 }
 
 Counter WorkerMetrics::resolve(FailoverEvent event) {

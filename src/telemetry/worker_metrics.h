@@ -116,7 +116,6 @@ class InstanceSeries {
     counter.add();
   }
   void set_health(bool healthy);
-  void set_load(int64_t in_flight, int64_t waiting, int64_t tokens);
   // A call has to wait behind so many.
   void count_queued(uint32_t position);
   void record_queue_wait(base::Duration time);
@@ -130,12 +129,9 @@ class InstanceSeries {
   Shard* shard_;
   const Series* labels_;  // of llm_gateway_instance_health_status
   Gauge health_;
-  Gauge in_flight_;
-  Gauge waiting_;
   Counter queued_;
   Counter positions_;
   Histogram wait_;
-  Gauge tokens_;
   std::array<Counter, kInstanceOutcomeCount> outcomes_;
 };
 

@@ -204,6 +204,12 @@ async def answer_json(connection, request):
     await connection.answer(json.dumps(CHAT).encode(), headers=["x-upstream-header: kept"])
 
 
+@script("held")
+async def answer_when_released(connection, request):
+    await connection.upstream.released(request)
+    await answer_json(connection, request)
+
+
 @script("speech")
 async def answer_speech(connection, request):
     await connection.answer(bytes(range(256)) * 512, content_type="audio/mpeg")
