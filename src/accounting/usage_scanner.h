@@ -34,6 +34,10 @@ class UsageScanner {
   // is not whole; whether a whole one is valid is not told.
   bool whole() const { return began_ && mode_ == Mode::structure && depth_ <= 0 && carry_.in_string == 0; }
 
+  // Framing::event_stream: a container or string of the payload at hand is open, or more were closed than opened. At
+  // its end that is one that cannot be JSON.
+  bool open() const { return mode_ != Mode::structure || depth_ != 0 || carry_.in_string != 0; }
+
   // Framing::sse: an event has come that cannot be JSON: its data begin with neither a brace nor a bracket, or a
   // string, brace or bracket of them is open at their end or was closed without having been opened. That is what cuts
   // and mixed writes leave; wrong commas, names without quotes, what stands behind a complete value and bytes that are

@@ -340,5 +340,46 @@ TEST(StreamBoundary, ArrayBetweenElements) {
   EXPECT_FALSE(boundary(Framing::event_stream, ""));
 }
 
+TEST(StreamBoundary, ArrayThatIsNone) {
+  constexpr std::string_view kGood = "[{\"a\":{\"b\":[1,-2.5e3,true,null,\"x\\\"],\\n{\"]},\"c\":[]}\r\n,\n{}\n]\n";
+  StreamBoundary good(Framing::json_array);
+  for (size_t i = 0; i < kGood.size(); ++i) {
+    EXPECT_EQ(good.complete(), i > kGood.rfind(']')) << i;
+    good.feed(kGood.substr(i, 1));
+  }
+  EXPECT_TRUE(good.complete() && !good.malformed());
+  // What stands before the element that cannot be read, as it comes in one piece and byte by byte.
+  const auto before = [](std::string_view text, size_t step) -> std::optional<size_t> {
+    StreamBoundary boundary(Framing::json_array);
+    size_t at = 0;
+    for (; at < text.size() && !boundary.malformed(); at += step) boundary.feed(text.substr(at, step));
+    EXPECT_TRUE(boundary.malformed()) << text;
+    const auto last = boundary.bytes_before();
+    return last ? std::optional(at - step + *last) : std::nullopt;
+  };
+  constexpr std::string_view kFirst = "[{\"a\":1}";
+  for (const std::string_view bad :
+       {",\r\n{\"text\":\"Hel,\r\n{\"text\":\"lo\"}\r\n]",  // cut in a text
+        ",{\"a\":,\r\n{\"b\":1}]", ",{\"a\",\r\n{\"b\":1}]", ",{\"a\":{,{\"b\":1}]", ",{\"a\":[1}]", ",{\"a\":1]",
+        ",{\"a\" \"b\"}]", ",{\"a\":1,}]", ",[1,,2]]", ",,{}]", "{\"b\":2}]", "]]", "],{}", ": 1]", "]<html>"}) {
+    const std::string text = std::string(kFirst) + std::string(bad);
+    EXPECT_EQ(before(text, text.size()), kFirst.size()) << text;
+    const auto bytewise = before(text, 1);
+    if (bytewise) EXPECT_EQ(*bytewise, kFirst.size()) << text;
+  }
+  EXPECT_EQ(before("[{\"a\":\"\n", 100), std::nullopt) << "it has gone out";
+  StreamBoundary nested(Framing::json_array);
+  nested.feed("[{\"a\":[{\"b\":1},{\"c\":1}]");
+  EXPECT_TRUE(!nested.malformed() && !nested.complete()) << "an element that was cut has the next ones inside";
+  StreamBoundary page(Framing::json_array);
+  page.feed("<html>");
+  EXPECT_TRUE(!page.malformed() && page.complete()) << "what is no array is not judged as one";
+  StreamBoundary object(Framing::json_array);
+  object.feed("{\"error\":{}");
+  EXPECT_FALSE(object.at_boundary()) << "an error in place of the array has no elements";
+  object.feed("}");
+  EXPECT_TRUE(object.complete() && !object.malformed());
+}
+
 }  // namespace
 }  // namespace llmgw::dialects

@@ -26,8 +26,9 @@ void append_big_endian(std::string& out, uint64_t value, int bytes) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift & 0xFF));
 }
 
-uint32_t checksum(std::string_view bytes) {
-  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+// `before`: of the bytes that stand before these.
+uint32_t checksum(std::string_view bytes, uint32_t before = 0) {
+  return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 // Takes `count` bytes from the front; nothing when there are fewer.
@@ -177,11 +178,14 @@ void EventStreamWalker::read_prelude() {
   const std::string_view prelude(kept_.data(), kPreludeBytes);
   const size_t total = big_endian(prelude.substr(0, 4));
   headers_left_ = big_endian(prelude.substr(4, 4));
-  if (headers_left_ > kEventStreamHeaderBytesMax || total < kEventStreamOverheadBytes + headers_left_ ||
+  if (checksum(prelude.substr(0, 8)) != big_endian(prelude.substr(8, 4)) ||
+      headers_left_ > kEventStreamHeaderBytesMax || total < kEventStreamOverheadBytes + headers_left_ ||
       total - kEventStreamOverheadBytes - headers_left_ > kEventStreamPayloadBytesMax) {
     place_ = Place::broken;
     return;
   }
+  checksum_ = checksum(prelude);
+  told_ = 0;
   payload_left_ = total - kEventStreamOverheadBytes - headers_left_;
   checksum_left_ = kChecksumBytes;
   place_ = Place::headers;
@@ -227,6 +231,7 @@ std::optional<EventStreamWalker::Step> EventStreamWalker::next(std::string_view&
           std::memcpy(kept_.data() + size_, part.data(), std::min(part.size(), kHeaderBytesKept - size_));
         }
         size_ += part.size();
+        checksum_ = checksum(part, checksum_);
         headers_left_ -= part.size();
         if (headers_left_ > 0) break;
         read_headers();
@@ -234,15 +239,20 @@ std::optional<EventStreamWalker::Step> EventStreamWalker::next(std::string_view&
       }
       case Place::payload: {
         const auto part = *take(bytes, std::min(bytes.size(), payload_left_));
+        checksum_ = checksum(part, checksum_);
         payload_left_ -= part.size();
         if (payload_left_ == 0) place_ = Place::checksum;
         if (part.empty()) break;
         return Step{.payload = part};
       }
       case Place::checksum: {
-        checksum_left_ -= take(bytes, std::min(bytes.size(), checksum_left_))->size();
-        if (checksum_left_ == 0) place_ = Place::prelude;
-        break;
+        const auto part = *take(bytes, std::min(bytes.size(), checksum_left_));
+        for (const char c : part) told_ = told_ << 8 | static_cast<unsigned char>(c);
+        checksum_left_ -= part.size();
+        if (checksum_left_ > 0) break;
+        place_ = told_ == checksum_ ? Place::prelude : Place::broken;
+        if (place_ == Place::broken) break;
+        return Step{.ends = true};
       }
       case Place::broken: break;
     }

@@ -72,12 +72,13 @@ class EventStreamReader {
 };
 
 // Follows a stream that is passed on as it came: where messages begin and end, their types, the bytes of their
-// payloads. Keeps no payload and checks no checksum, which is for the receiver to do. About 500 bytes of state.
+// payloads, whether their checksums are right. Keeps no payload. About 500 bytes of state.
 class EventStreamWalker {
  public:
-  // What follows in the bytes just fed: the start of a message (its headers are known), or payload bytes of it.
+  // What follows in the bytes just fed: the start of a message (its headers are known), payload bytes of it, its end.
   struct Step {
     bool starts = false;  // a new message: event_type() and is_event() are of it from now on
+    bool ends = false;    // it was whole, and its checksum is right
     std::string_view payload = {};
   };
 
@@ -90,7 +91,7 @@ class EventStreamWalker {
     if (place_ == Place::payload || place_ == Place::checksum) return payload_left_ + checksum_left_;
     return between_messages() ? std::optional<size_t>(0) : std::nullopt;
   }
-  // What comes is not framed as an event stream: lengths that cannot be.
+  // What comes is not framed as an event stream: lengths that cannot be, or a wrong checksum.
   bool broken() const { return place_ == Place::broken; }
   // Of the message at hand, of an exception its name, of an error its code; empty where its headers are longer than any
   // that a known service sends.
@@ -112,6 +113,8 @@ class EventStreamWalker {
   size_t headers_left_ = 0;
   size_t payload_left_ = 0;
   size_t checksum_left_ = 0;
+  uint32_t checksum_ = 0;  // of the message so far
+  uint32_t told_ = 0;      // what its end says
   std::array<char, kTypeBytesMax> event_type_;
   size_t event_type_size_ = 0;
   bool is_event_ = false;

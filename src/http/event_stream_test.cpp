@@ -27,6 +27,7 @@ struct Outcome {
   std::vector<Seen> messages;
   std::optional<ErrorCode> error;
   bool between = true;
+  size_t ended = 0;  // messages whose end the walker has seen
 };
 
 Outcome read(std::string_view bytes, size_t step) {
@@ -57,6 +58,7 @@ Outcome walk(std::string_view bytes, size_t step) {
     while (const auto part = walker.next(left)) {
       if (part->starts) outcome.messages.push_back({std::string(walker.event_type()), ""});
       outcome.messages.back().payload.append(part->payload);
+      if (part->ends) ++outcome.ended;
     }
     if (walker.broken()) outcome.error = ErrorCode::protocol;
   }
@@ -119,6 +121,11 @@ TEST(EventStream, RefusesEveryChangedByte) {
     const auto outcome = read(bad, bad.size());
     EXPECT_TRUE(outcome.error) << at;
     EXPECT_TRUE(outcome.messages.empty()) << at;
+    for (const size_t step : {size_t{1}, size_t{5}, bad.size()}) {
+      const auto walked = walk(bad + good, step);
+      EXPECT_TRUE(walked.error) << at << " by " << step;
+      EXPECT_EQ(walked.ended, 0U) << at << " by " << step;
+    }
   }
 }
 

@@ -287,7 +287,7 @@ class Call {
   net::Task<void> break_off(
       const base::Error& error, chat::Framing shape, bool between_events,
       std::string_view message = "the connection to the provider broke before its answer was complete");
-  net::Task<void> break_off_malformed(std::string_view data, std::optional<size_t> before);
+  net::Task<void> break_off_malformed(std::string_view data, std::optional<size_t> before, chat::Framing shape);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
   chat::ClientError timeout_error();

@@ -142,11 +142,21 @@ void EventStreamTap::read_chunk(std::string_view payload, const Scanners& scanne
 }
 
 void EventStreamTap::feed(std::string_view bytes, const Scanners& scanners) {
-  while (const auto step = walker_.next(bytes)) {
+  if (malformed_) return;
+  const size_t size = bytes.size();
+  message_at_.reset();
+  for (;;) {
+    if (walker_.between_messages()) message_at_ = size - bytes.size();
+    const auto step = walker_.next(bytes);
+    if (!step) break;
     if (step->starts) {
       begin_message();
       if (scanners.usage != nullptr) scanners.usage->next_document();
       if (scanners.text != nullptr) scanners.text->next_document();
+    }
+    if (step->ends && walker_.is_event() && scanners.usage != nullptr && scanners.usage->open()) {
+      malformed_ = true;
+      return;
     }
     if (step->payload.empty()) continue;
     if (payload_ == Payload::wrapped) {
@@ -155,6 +165,7 @@ void EventStreamTap::feed(std::string_view bytes, const Scanners& scanners) {
     }
     pass_on(step->payload, scanners);
   }
+  malformed_ = walker_.broken() && !exception_;
 }
 
 }  // namespace llmgw::gateway

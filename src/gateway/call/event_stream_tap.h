@@ -57,6 +57,10 @@ class EventStreamTap {
   void feed(std::string_view bytes, const Scanners& scanners);
   // Between two messages: one may be appended.
   bool at_boundary() const { return walker_.between_messages(); }
+  // What no client can read has come: a damaged frame, or an event whose payload, as far as UsageScanner sees, is no
+  // JSON. Nothing behind it is looked at. So many of the bytes fed last stand before it; nothing: it began before them.
+  bool malformed() const { return malformed_; }
+  std::optional<size_t> bytes_before() const { return message_at_; }
   // The stream's last message has begun, or an exception. InvokeModel's streams have none of a known name, so that any
   // may be the last.
   bool ended() const { return ended_; }
@@ -71,9 +75,9 @@ class EventStreamTap {
   bool stopped() const { return stopped_; }
   bool end_known() const { return payload_ == Payload::plain || claude_; }
   std::optional<size_t> bytes_left() const { return walker_.bytes_left(); }
-  // A message has begun that says something, as far as its name tells: see first_content.h. What is no event stream
-  // says something, too.
-  bool content() const { return content_ || walker_.broken(); }
+  // A message has begun that says something, as far as its name tells: see first_content.h. What is malformed says
+  // something, too.
+  bool content() const { return content_ || malformed_; }
 
  private:
   void begin_message();
@@ -89,6 +93,8 @@ class EventStreamTap {
   bool content_ = false;
   bool exception_ = false;
   bool stopped_ = false;
+  bool malformed_ = false;
+  std::optional<size_t> message_at_;  // of the bytes fed last, where the message at hand begins
   bool claude_ = false;
   bool in_error_ = false;  // the event inside the chunk at hand is an error
   std::string said_error_;

@@ -64,6 +64,45 @@ TEST(EventStreamTap, ReadsConversesUsageBehindTheStop) {
   }
 }
 
+// Damaged on the way, or an event that is no JSON: known at the end of its frame, and where that began.
+TEST(EventStreamTap, KnowsWhatNobodyCanRead) {
+  const std::string good = event("messageStart", R"({"role":"assistant"})");
+  std::string damaged = event("contentBlockDelta", R"({"delta":{"text":"abc"}})");
+  damaged[damaged.find("abc")] = 'z';
+  const std::string cut = event("contentBlockDelta", R"({"delta":{"text":"abc)");
+  const std::string lengths = std::string("\0\0\0\1\0\0\0\0", 8) + "whatever is this";
+  for (const std::string& bad : {damaged, cut, lengths}) {
+    for (const size_t step : {size_t{1}, size_t{9}, size_t{10'000}}) {
+      const std::string stream = good + good + bad + good;
+      EventStreamTap tapped(Payload::plain);
+      UsageScanner usage(chat::Dialect::bedrock, chat::Framing::event_stream);
+      size_t at = 0;
+      for (; at < stream.size() && !tapped.malformed(); at += step) {
+        tapped.feed(std::string_view(stream).substr(at, step), {.usage = &usage});
+      }
+      ASSERT_TRUE(tapped.malformed()) << step;
+      if (step < bad.size()) {
+        EXPECT_LE(at, stream.size() - good.size() + step);
+        if (bad != lengths) EXPECT_FALSE(tapped.bytes_before()) << "its beginning has gone out";
+      } else {
+        EXPECT_EQ(tapped.bytes_before(), 2 * good.size());
+      }
+    }
+  }
+  EventStreamTap chunks(Payload::wrapped);
+  UsageScanner usage(chat::Dialect::anthropic, chat::Framing::event_stream);
+  chunks.feed(chunk(R"({"type":"ping"})") + chunk(R"({"type":"content_block_delta","delta":{"text":"x)"),
+              {.usage = &usage});
+  EXPECT_TRUE(chunks.malformed());
+  EXPECT_EQ(chunks.bytes_before(), chunk(R"({"type":"ping"})").size());
+  // What the service says itself is told by it, whatever it is.
+  std::string exception;
+  ASSERT_TRUE(http::append_event_stream_exception(exception, "throttlingException", "{"));
+  EventStreamTap told(Payload::plain);
+  told.feed(exception, {.usage = &usage});
+  EXPECT_FALSE(told.malformed());
+}
+
 TEST(EventStreamTap, ReadsClaudesUsageOutOfInvokesChunks) {
   const std::string stream =
       chunk(R"({"type":"message_start","message":{"usage":{"input_tokens":11,"output_tokens":1}}})") +

@@ -72,13 +72,14 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     std::string_view data(bytes->data.data(), bytes->data.size());
     const bool between = between_events();
     read_along(data, view);
-    if (streams && usage_ && usage_->malformed() && generates(match_.operation)) [[unlikely]] {
-      const bool tells = !view.coded() && !errors.holds();
-      const auto before = tells ? bytes_before_malformed(data, between, match_.dialect) : std::nullopt;
-      co_return co_await break_off_malformed(data, before);
-    }
     const bool done = bytes->done;
     if (ending) ending->feed(data, done, text_ && !view.coded() ? &*text_ : nullptr);
+    const bool malformed = array ? !view.coded() && ending->malformed() : streams && usage_ && usage_->malformed();
+    if (malformed && generates(match_.operation)) [[unlikely]] {
+      auto before = array ? ending->bytes_before() : bytes_before_malformed(data, between, match_.dialect);
+      if (view.coded() || errors.holds()) before.reset();
+      co_return co_await break_off_malformed(data, before, shape);
+    }
     const bool ended = streams ? ending->said_end() : !document || usage_->whole();
     const bool whole = (!cut_looks_whole || ended) && !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
@@ -106,13 +107,15 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
 
 // An event that no client could read: those before it go out, and then one that says so. Where its beginning has gone
 // out, the connection breaks.
-Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t> before) {
+Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t> before, chat::Framing shape) {
+  const bool frames = shape == chat::Framing::event_stream;
   if (before.value_or(0) != 0) {
     const iovec buffer = net::buffer_of(data.substr(0, *before));
     if (!co_await exchange_.write({&buffer, 1}, false)) co_return exchange_.abort();
   }
-  co_await break_off({ErrorCode::protocol, "an event is not JSON"}, chat::Framing::sse, before.has_value(),
-                     "the provider sent an event that is not valid JSON");
+  co_await break_off(
+      {ErrorCode::protocol, frames ? "a frame is damaged" : "an event is not JSON"}, shape, before.has_value(),
+      frames ? "the provider's event stream is damaged" : "the provider sent an event that is not valid JSON");
 }
 
 // For the call's price, and for what an error of our own would have to say.
@@ -172,6 +175,9 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     std::string_view data(bytes->data.data(), bytes->data.size());
     const auto before_next = tap.bytes_left();
     tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
+    if (tap.malformed()) [[unlikely]] {
+      co_return co_await break_off_malformed(data, tap.bytes_before(), kShape);
+    }
     const bool done = bytes->done;
     const auto failure = done ? failure_of(tap, worker_.parser()) : std::nullopt;
     const bool cut = failure && !tap.told_error();

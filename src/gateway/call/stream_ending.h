@@ -73,6 +73,9 @@ class StreamEnding {
 
   // Between two events.
   bool at_boundary() const { return boundary_.at_boundary(); }
+  // Of an array, see StreamBoundary: it is none any more, from so many of the bytes fed last on.
+  bool malformed() const { return boundary_.malformed(); }
+  std::optional<size_t> bytes_before() const { return boundary_.bytes_before(); }
   // The stream has said that it is over, as strictly as its API has it, or told an error: all that tells a whole one
   // from a cut one where only the end of the connection ends it.
   bool said_end() const;
@@ -81,8 +84,11 @@ class StreamEnding {
   // It is one that the provider told, and not a cut.
   bool told_error() const { return error_.has_value(); }
   // With its last bytes fed: it stops in the middle of what the model says, and its client must not take that for all.
-  // Google's streams have no event that ends them: where nothing was said, there is no middle.
-  bool cut() const { return failure() && !told_error() && (!is_google() || spoke_); }
+  // Google's streams have no event that ends them: where nothing was said, there is no middle. An array has an end.
+  bool cut() const {
+    const bool array = framing_ == chat::Framing::json_array && ends_known_ && !unreadable_;
+    return (array && !boundary_.complete()) || (failure() && !told_error() && (!is_google() || spoke_));
+  }
 
  private:
   bool is_google() const { return dialect_ == chat::Dialect::gemini || dialect_ == chat::Dialect::vertex; }
