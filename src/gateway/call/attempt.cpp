@@ -4,6 +4,7 @@
 
 #include "dialects/provider_error.h"
 #include "gateway/call/call.h"
+#include "gateway/call/plain_view.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/entrance/header_rules.h"
@@ -272,6 +273,8 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
   const HoldWindow window = hold_window();
   HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());
   const std::unique_ptr<Transcoder> watch = watch_native(head, framing);
+  PlainView view(head.headers.value(HeaderId::content_encoding));
+  std::string coded;
   Instant ends = base::kNever;
   waiting_for_ = kIdleTimeout;
   for (;;) {
@@ -285,7 +288,13 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
       co_return beginning;
     }
     beginning.done = bytes->done;
-    const std::string_view piece(bytes->data.data(), bytes->data.size());
+    const std::string_view came(bytes->data.data(), bytes->data.size());
+    const std::string_view piece = view.read(came);
+    if (view.coded()) coded.append(came);
+    if (!view.readable()) {
+      beginning.bytes = std::move(coded);
+      co_return beginning;
+    }
     const HoldBack::State state = hold.feed(piece, bytes->done);
     if (watch != nullptr) watch->feed(piece);
     if (watch != nullptr && bytes->done) watch->finish();
@@ -301,6 +310,8 @@ Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHe
     if (!beginning.retry && watch != nullptr && watch->withheld()) {
       beginning.retry = ask_other_after_filter(watch->usage());
     }
+    // It goes as it came.
+    if (view.coded()) beginning.bytes = std::move(coded);
     co_return beginning;
   }
 }
@@ -338,7 +349,7 @@ std::unique_ptr<Transcoder> Call::watch_native(const ResponseHead& head, chat::F
       .read = native_context(),
       .write = {.parser = worker_.writer_parser(), .arena = arena_, .request_id = {}, .model = {}},
       .upstream_framing = framing,
-      .upstream_wrapped = match_.operation == Operation::invoke_stream,
+      .upstream_wrapped = match_.operation == Operation::invoke_stream || unwraps(head),
       .only_read = true};
   return std::make_unique<Transcoder>(sides);
 }
@@ -359,22 +370,25 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     co_await relay_count_refusal(upstream, head);
     co_return false;
   }
-  if (unwraps(head)) {
-    co_await relay_unwrapped(upstream, head);
-    co_return false;
-  }
   const chat::Framing framed = framing_of(head.headers.value(HeaderId::content_type));
   const bool refusal = (head.status == 400 || head.status == 413 || head.status == 422) && may_fall_back(route());
   const bool window = hold_window().contents != 0;
   const bool filter = watches_filter() && (window || framed == chat::Framing::json);
   const bool matters = refusal || (head.status < 300 && ((could_retry() && window) || filter));
-  const bool holds = matters && !match_.websocket && head.headers.value(HeaderId::content_encoding).empty();
+  const bool holds =
+      matters && !match_.websocket && PlainView(head.headers.value(HeaderId::content_encoding)).readable();
   std::optional<Beginning> beginning;
   if (holds) {
     const bool array = framed == chat::Framing::json && framing() == chat::Framing::json_array && head.status < 300;
     beginning = co_await hold_back(upstream, head, array ? chat::Framing::json_array : framed);
     if (beginning->retry) co_return true;
     if (beginning->over) co_return false;
+  }
+  http::BodyBytes first;
+  if (beginning) first = {.data = beginning->bytes, .done = beginning->done};
+  if (unwraps(head)) {
+    co_await relay_unwrapped(upstream, head, beginning ? &first : nullptr);
+    co_return false;
   }
   if (head.status >= 300) {
     co_await relay_words(upstream, head, beginning ? &*beginning : nullptr);
@@ -388,8 +402,6 @@ Task<bool> Call::relay(ClientExchange& upstream, const ResponseHead& head) {
     co_await refuse(upstream_error(started.error()));
     co_return false;
   }
-  http::BodyBytes first;
-  if (beginning) first = {.data = beginning->bytes, .done = beginning->done};
   if (framed == chat::Framing::event_stream) {
     co_await relay_event_stream(upstream, head, beginning ? &first : nullptr);
   } else {

@@ -383,7 +383,8 @@ class Call {
   net::Task<void> relay_count_refusal(http::ClientExchange& upstream, const http::ResponseHead& head);
   // invoke.cpp: Claude's stream out of InvokeModel's frames
   bool unwraps(const http::ResponseHead& head) const;
-  net::Task<void> relay_unwrapped(http::ClientExchange& upstream, const http::ResponseHead& head);
+  net::Task<void> relay_unwrapped(http::ClientExchange& upstream, const http::ResponseHead& head,
+                                  const http::BodyBytes* first);
   // call_responses.cpp: the memory of the Responses API
   struct Memory;
   struct MemoryDeleter {

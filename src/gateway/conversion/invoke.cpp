@@ -79,7 +79,7 @@ bool Call::unwraps(const ResponseHead& head) const {
          framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::event_stream;
 }
 
-Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& head) {
+Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& head, const http::BodyBytes* first) {
   http::Headers headers;
   if (!client_response_headers(head.headers, id_.view(), headers)) {
     co_return co_await refuse(upstream_error({ErrorCode::too_large, "too many headers"}));
@@ -92,14 +92,19 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
   }
   usage_.emplace(Dialect::anthropic, chat::Framing::sse);
   text_.emplace(Dialect::anthropic);
-  if (!upstream.body_at_hand()) co_await exchange_.flush();
+  if (first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
   waiting_for_ = kIdleTimeout;
   Unwrapper unwrapper;
   FirstContent content;
   std::string out;
   base::Instant last_piece{};
   for (;;) {
-    auto bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    base::Result<http::BodyBytes> bytes;
+    if (first != nullptr) {
+      bytes = *std::exchange(first, nullptr);
+    } else {
+      bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
+    }
     if (!bytes) co_return co_await break_off(bytes.error(), chat::Framing::sse, true);
     const base::Instant arrived = worker_.loop().now();
     const bool done = bytes->done;

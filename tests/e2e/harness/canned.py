@@ -113,8 +113,8 @@ def chat_events(choices, done=True):
 
 
 @contextlib.contextmanager
-def gateway(directory, key, connections, models, server=None):
-    """A gateway with one key, `client`, and no other secret than what the connections hold."""
+def gateway(directory, key, connections, models, server=None, **more):
+    """A gateway with one key, `client`, and no other secret than what the connections hold. `more`: other sections."""
     (directory / "data").mkdir(mode=0o700, exist_ok=True)
     port = processes.free_ports(1)[0]
     file = directory / "gateway.toml"
@@ -123,7 +123,7 @@ def gateway(directory, key, connections, models, server=None):
         "connections": connections,
         "models": models,
         "keys": key if isinstance(key, list) else [{"name": "client", "key": key}],
-    }
+    } | more
     file.write_text(config.toml(settings))
     running = processes.Process("gateway", ["serve", "--config", str(file)], port, "/ready", directory)
     yield running
