@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "admin/api/object_edit.h"
+#include "admin/api/object_fields.h"
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
 #include "admin/api/removal.h"
@@ -121,22 +122,16 @@ bool Handler::owned_by_team(const ObjectKind& kind, const store::Object& object)
   const auto team = find_object(context_, *control::find_kind("team"), request_.actor.team);
   const std::string own = team ? team->id : request_.actor.team;
   if (kind.section == control::SectionId::team) return object.id == own;
-  boost::system::error_code error;
-  const bj::value document = bj::parse(object.document, error);
-  if (error || !document.is_object()) return false;
-  const auto is_own = [&](const char* field) {
-    const bj::value* const value = document.get_object().if_contains(field);
-    if (value == nullptr) return false;
-    if (value->is_string()) return value->get_string() == bj::string_view(own);
-    return value->is_array() && std::ranges::any_of(value->get_array(), [&](const bj::value& each) {
-             return each.is_string() && each.get_string() == bj::string_view(own);
-           });
+  const bj::object document = document_of(object);
+  const auto is_own = [&](std::string_view field) {
+    const auto texts = texts_of(document, field);
+    return std::ranges::find(texts, own) != texts.end();
   };
   if (kind.section != control::SectionId::assignment) return is_own("team") || is_own("teams");
-  const bj::value* const key = document.get_object().if_contains("key");
-  if (key == nullptr || !key->is_string()) return false;
+  const std::string_view key = text_of(document, "key");
+  if (key.empty()) return false;
   const ObjectKind& of_key = *control::find_kind("key");
-  const auto found = find_object(context_, of_key, {key->get_string().data(), key->get_string().size()});
+  const auto found = find_object(context_, of_key, key);
   return found && owned_by_team(of_key, *found);
 }
 
@@ -144,9 +139,8 @@ bool Handler::owned_by_team(const ObjectKind& kind, const store::Object& object)
 std::optional<ApiAnswer> Handler::shared_with_others(const ObjectKind& kind, const store::Object& object) const {
   if (kind.section != control::SectionId::user) return std::nullopt;
   if (access(request_.actor.role, Action::write, kind.name) != Access::own_team) return std::nullopt;
-  boost::system::error_code error;
-  const bj::value document = bj::parse(object.document, error);
-  const bj::value* const teams = !error && document.is_object() ? document.get_object().if_contains("teams") : nullptr;
+  const bj::object document = document_of(object);
+  const bj::value* const teams = document.if_contains("teams");
   if (teams != nullptr && teams->is_array() && teams->get_array().size() == 1) return std::nullopt;
   return api_error(403, "forbidden",
                    "the user " + in_quotes(object.name) + " is in other teams, too; an admin of all teams may do this");
@@ -362,9 +356,7 @@ ApiAnswer Handler::on_collection(const ObjectKind& kind) {
 ApiAnswer Handler::not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const {
   if (found.status != 404) return found;
   if (access(request_.actor.role, Action::read, kind.name) != Access::granted) return found;
-  for (const FileObject& each : show_file_objects(context_.file, kind)) {
-    if (each.name == id_or_name) return api_error(409, "read_only", kOfTheFile);
-  }
+  if (file_has(context_.file, kind, id_or_name)) return api_error(409, "read_only", kOfTheFile);
   return api_error(404, "not_found", no_such_object(context_, kind, id_or_name));
 }
 

@@ -23,11 +23,6 @@ std::string text(const bj::object& object, const char* member) {
   return std::string(object.at(member).as_string());
 }
 
-namespace bj = boost::json;
-using control::SectionId;
-using http::Method;
-using testing::HasSubstr;
-
 INSTANTIATE_TEST_SUITE_P(Databases, ObjectApiTest,
                          testing::Values(store::SqlSession::Kind::sqlite, store::SqlSession::Kind::postgres),
                          store::database_name);

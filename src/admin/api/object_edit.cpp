@@ -202,8 +202,7 @@ ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::va
   if (!found) {
     // One of the configuration file is called by its name.
     if (found.error().status == 404 && !is_id) {
-      const auto of_file = show_file_objects(context_.file, target);
-      if (std::ranges::find(of_file, text, &FileObject::name) != of_file.end()) return {};
+      if (file_has(context_.file, target, text)) return {};
       const bool may_see = access(request_.actor.role, Action::read, target.name) == Access::granted;
       return invalid_request(std::string(field.field) + ": " +
                              (may_see ? no_such_object(context_, target, text)
@@ -303,9 +302,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   if (auto fine = refuse_reserved(patch); !fine) return std::unexpected(std::move(fine).error());
   if (auto fine = refuse_read_only(before, patch); !fine) return std::unexpected(std::move(fine).error());
   if (auto fine = refuse_bare_items(patch); !fine) return std::unexpected(std::move(fine).error());
-  boost::system::error_code error;
-  const bj::value old = bj::parse(before.document, error);
-  bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
+  const bj::object old = document_of(before);
+  bj::object document = old;
   if (auto fine = refuse_past(patch, document); !fine) return std::unexpected(std::move(fine).error());
   for (const auto& [key, value] : patch) {
     const std::string_view field{key.data(), key.size()};
@@ -332,24 +330,20 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   draft.change.object.id = before.id;
   draft.change.expected_version = before.version;
   const bool is_assignment = kind_.section == control::SectionId::assignment;
-  const std::string key(is_assignment && !error && old.is_object() ? text_of(old.get_object(), "key") : "");
   auto finished = finish(std::move(document), std::move(draft));
   if (!finished || !is_assignment) return finished;
   // The key it came from might be left without any, and so with all models.
-  const bj::value now = bj::parse(finished->change.object.document);
-  if (text_of(now.get_object(), "key") == key) return finished;
+  if (text_of(document_of(finished->change.object), "key") == text_of(old, "key")) return finished;
   return invalid_request("key: an assignment stays with its key; add one for the other key and remove this one");
 }
 
 std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before, int64_t until) {
-  boost::system::error_code error;
-  const bj::value old = bj::parse(before.document, error);
-  bj::object document = !error && old.is_object() ? old.get_object() : bj::object();
-  const bj::array before_keys =
-      document.contains("$keys") && document["$keys"].is_array() ? document["$keys"].get_array() : bj::array();
+  const bj::object old = document_of(before);
+  bj::object document = old;
+  const bj::value* const old_keys = old.if_contains("$keys");
+  const bj::array before_keys = old_keys != nullptr && old_keys->is_array() ? old_keys->get_array() : bj::array();
   document.erase("$keys");
-  const bj::object before_document = document;
-  const bj::value* const hint = before_document.if_contains("$hint");
+  const bj::value* const hint = old.if_contains("$hint");
   Draft draft;
   draft.change.action = store::ObjectChange::Action::update;
   draft.change.object.id = before.id;

@@ -25,6 +25,7 @@ class Judge {
   // The object and what it cannot be without, up to the roots.
   Checked gather(const store::Object& object, const std::vector<std::string>& references,
                  std::vector<store::Object>& all);
+  Checked gather_served(const store::Object& model, std::vector<store::Object>& all);
   Checked gather_models(const store::Object& object, std::vector<store::Object>& all);
   Checked gather_patterns(std::string_view name, std::vector<store::Object>& all);
 
@@ -42,11 +43,9 @@ Checked Judge::gather(const store::Object& object, const std::vector<std::string
     if (!*target) return invalid_request("there is no " + id);
     const ObjectKind* const kind = control::find_kind((*target)->kind);
     std::vector<std::string> further;
-    boost::system::error_code error;
-    const bj::value document = bj::parse((*target)->document, error);
-    for (const ReferenceField& field :
-         kind == nullptr || error || !document.is_object() ? std::span<const ReferenceField>() : kind->references) {
-      for (const std::string_view to : texts_of(document.get_object(), field.field)) {
+    const bj::object document = document_of(**target);
+    for (const ReferenceField& field : kind == nullptr ? std::span<const ReferenceField>() : kind->references) {
+      for (const std::string_view to : texts_of(document, field.field)) {
         if (control::is_object_id(*control::find_kind(field.kind), to)) further.emplace_back(to);
       }
     }
@@ -55,22 +54,25 @@ Checked Judge::gather(const store::Object& object, const std::vector<std::string
   return {};
 }
 
+// A model with its connection, by which its natural key ends.
+Checked Judge::gather_served(const store::Object& model, std::vector<store::Object>& all) {
+  std::vector<std::string> connection;
+  const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
+  if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
+  return gather(model, connection, all);
+}
+
 // An assignment by a model's name: whoever serves it must be in sight.
 Checked Judge::gather_models(const store::Object& object, std::vector<store::Object>& all) {
   if (kind_.section != control::SectionId::assignment) return {};
-  boost::system::error_code error;
-  const bj::value document = bj::parse(object.document, error);
-  if (error || !document.is_object()) return {};
-  const std::string_view name = text_of(document.get_object(), "model");
+  const bj::object document = document_of(object);
+  const std::string_view name = text_of(document, "model");
   if (control::is_object_id(*control::find_kind("model"), name)) return {};  // it is a reference
   const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
   if (!models) return std::unexpected(store_failed(models.error()));
   if (models->empty()) return gather_patterns(name, all);
   for (const store::Object& model : *models) {
-    std::vector<std::string> connection;
-    const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
-    if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
-    if (auto gathered = gather(model, connection, all); !gathered) return gathered;
+    if (auto gathered = gather_served(model, all); !gathered) return gathered;
   }
   return {};
 }
@@ -86,10 +88,7 @@ Checked Judge::gather_patterns(std::string_view name, std::vector<store::Object>
     for (const store::Object& model : *page) {
       if (!serves(model.name)) continue;
       served = true;
-      std::vector<std::string> connection;
-      const std::string id = model.natural_key.substr(model.natural_key.rfind('\n') + 1);
-      if (control::is_object_id(*control::find_kind("connection"), id)) connection.push_back(id);
-      if (auto gathered = gather(model, connection, all); !gathered) return gathered;
+      if (auto gathered = gather_served(model, all); !gathered) return gathered;
     }
     if (page->size() < kPage) break;
     after = page->back().id;

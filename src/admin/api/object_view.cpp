@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "control/objects/object_document.h"
+#include "control/objects/object_identity.h"
 
 namespace llmgw::admin {
 namespace {
@@ -42,6 +43,18 @@ bj::value from_toml(const control::Setting& setting, const std::string& rendered
   return error ? bj::value(rendered) : value;
 }
 
+// The name that people have for it; an assignment has none.
+template <class Section>
+std::string called(const Section& section) {
+  if constexpr (requires { section.name; }) {
+    return section.name;
+  } else if constexpr (std::is_same_v<Section, control::AssignmentConfig>) {
+    return {};
+  } else {
+    return control::identity(section);
+  }
+}
+
 template <class Section>
 void show_section(const ObjectKind& kind, const Section& section, std::vector<FileObject>& out) {
   bj::object shown;
@@ -54,15 +67,28 @@ void show_section(const ObjectKind& kind, const Section& section, std::vector<Fi
     shown[bjs(setting.key)] = from_toml(setting, rendered);
   }
   shown["source"] = "file";
-  FileObject object{.id = "file:" + std::to_string(out.size() + 1), .name = {}, .json = bj::serialize(shown)};
-  if constexpr (requires { section.name; }) {
-    object.name = section.name;
-  } else if constexpr (std::is_same_v<Section, control::PriceConfig>) {
-    object.name = control::price_name(section.provider, section.model, section.above_tokens);
-  } else if constexpr (std::is_same_v<Section, control::RouteConfig>) {
-    object.name = control::route_name(section.models);
+  out.push_back(
+      {.id = "file:" + std::to_string(out.size() + 1), .name = called(section), .json = bj::serialize(shown)});
+}
+
+// Calls visit(section) for the file's objects of a kind, in their order.
+void each_of_file(const control::Config& file, const ObjectKind& kind, auto visit) {
+  const auto each = [&](const auto& sections) {
+    for (const auto& section : sections) visit(section);
+  };
+  switch (kind.section) {
+    case control::SectionId::connection: return each(file.connections);
+    case control::SectionId::model: return each(file.models);
+    case control::SectionId::organization: return each(file.organizations);
+    case control::SectionId::team: return each(file.teams);
+    case control::SectionId::user: return each(file.users);
+    case control::SectionId::key: return each(file.keys);
+    case control::SectionId::assignment: return each(file.assignments);
+    case control::SectionId::price: return each(file.prices);
+    case control::SectionId::route: return each(file.routes);
+    case control::SectionId::admin_key: return each(file.admin_keys);
+    default: return;
   }
-  out.push_back(std::move(object));
 }
 
 // Those that a rotation left good for a while, newest first.
@@ -135,8 +161,8 @@ std::string show_object(const ApiContext& context, const ObjectKind& kind, const
 
 namespace {
 
-// What tells one of its kind from the others, by names.
-std::string name_of(const ObjectKind& kind, const std::string& shown, std::string_view name) {
+// control::identity() of an object of the store, as show_object() has it.
+std::string identity_of(const ObjectKind& kind, const std::string& shown, std::string_view name) {
   using enum control::SectionId;
   if (kind.section != model && kind.section != assignment) return std::string(name);
   const bj::value parsed = bj::parse(shown);
@@ -153,35 +179,26 @@ std::string name_of(const ObjectKind& kind, const std::string& shown, std::strin
 }  // namespace
 
 FileNames::FileNames(const control::Config& file, const ObjectKind& kind) : kind_(kind) {
-  for (const FileObject& each : show_file_objects(file, kind)) names_.insert(name_of(kind, each.json, each.name));
+  each_of_file(file, kind, [&](const auto& section) { identities_.insert(control::identity(section)); });
 }
 
 std::string FileNames::mark(std::string shown, std::string_view name) const {
-  if (names_.empty() || !names_.contains(name_of(kind_, shown, name))) return shown;
+  if (identities_.empty() || !identities_.contains(identity_of(kind_, shown, name))) return shown;
   bj::object object = bj::parse(shown).get_object();
-  object["problem"] = "the configuration file has one of the same name, which is used instead";
+  object["problem"] = bjs(control::kHiddenByFile);
   return bj::serialize(object);
 }
 
 std::vector<FileObject> show_file_objects(const control::Config& file, const ObjectKind& kind) {
   std::vector<FileObject> out;
-  const auto add = [&](const auto& sections) {
-    for (const auto& section : sections) show_section(kind, section, out);
-  };
-  switch (kind.section) {
-    case control::SectionId::connection: add(file.connections); break;
-    case control::SectionId::model: add(file.models); break;
-    case control::SectionId::organization: add(file.organizations); break;
-    case control::SectionId::team: add(file.teams); break;
-    case control::SectionId::user: add(file.users); break;
-    case control::SectionId::key: add(file.keys); break;
-    case control::SectionId::assignment: add(file.assignments); break;
-    case control::SectionId::price: add(file.prices); break;
-    case control::SectionId::route: add(file.routes); break;
-    case control::SectionId::admin_key: add(file.admin_keys); break;
-    default: break;
-  }
+  each_of_file(file, kind, [&](const auto& section) { show_section(kind, section, out); });
   return out;
+}
+
+bool file_has(const control::Config& file, const ObjectKind& kind, std::string_view name) {
+  bool has = false;
+  each_of_file(file, kind, [&](const auto& section) { has = has || called(section) == name; });
+  return has;
 }
 
 }  // namespace llmgw::admin

@@ -25,7 +25,7 @@ class FileNames {
 
  private:
   const control::ObjectKind& kind_;
-  std::set<std::string> names_;
+  std::set<std::string> identities_;
 };
 
 // An object of the configuration file, which nobody can change here. Its id is "file:" and a number from 1.
@@ -35,6 +35,8 @@ struct FileObject {
   std::string json;
 };
 std::vector<FileObject> show_file_objects(const control::Config& file, const control::ObjectKind& kind);
+// Whether one of them has that name.
+bool file_has(const control::Config& file, const control::ObjectKind& kind, std::string_view name);
 
 // "2026-11-21T17:10:24.120Z" (RFC 3339).
 std::string format_time_ms(int64_t ms);

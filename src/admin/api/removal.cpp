@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "admin/api/object_edit.h"
+#include "admin/api/object_fields.h"
 #include "admin/api/query.h"
 #include "routing/pattern.h"
 
@@ -23,32 +24,6 @@ using Done = std::expected<void, ApiAnswer>;
 constexpr size_t kCascadeMax = 10'000;
 constexpr std::string_view kOrOpen = ", or ask for ?open=true (--open)";
 constexpr size_t kNamedMax = 10;  // of what still refers to it, in the message
-
-bj::object document_of(const Object& object) {
-  boost::system::error_code error;
-  bj::value parsed = bj::parse(object.document, error);
-  return !error && parsed.is_object() ? std::move(parsed.get_object()) : bj::object();
-}
-
-std::vector<std::string> texts_of(const bj::object& document, const char* field) {
-  std::vector<std::string> texts;
-  const auto add = [&](const bj::value& value) {
-    if (value.is_string()) texts.emplace_back(value.get_string().data(), value.get_string().size());
-  };
-  const bj::value* const value = document.if_contains(field);
-  if (value == nullptr) return texts;
-  if (!value->is_array()) {
-    add(*value);
-  } else {
-    for (const bj::value& each : value->get_array()) add(each);
-  }
-  return texts;
-}
-
-std::string text_of(const bj::object& document, const char* field) {
-  auto texts = texts_of(document, field);
-  return texts.empty() ? std::string() : std::move(texts.front());
-}
 
 std::string called(const Object& object) {
   return "the " + object.kind + " '" + object.name + "' (" + object.id + ")";
@@ -103,9 +78,9 @@ class Planner {
   const ApiContext& context_;
   const bool cascade_;
   const bool open_;
-  std::set<std::string> going_;            // ids
-  std::set<std::string> going_teams_;      // those of them that are teams, known before all others
-  std::map<std::string, Object> leaving_;  // users who are in other teams, too
+  std::set<std::string> going_;                     // ids
+  std::set<std::string, std::less<>> going_teams_;  // those of them that are teams, known before all others
+  std::map<std::string, Object> leaving_;           // users who are in other teams, too
   std::vector<std::string> gone_models_;
   std::set<std::string> keys_;  // of assignments that go: ids, or names of the configuration file
   std::vector<Object> in_the_way_;
@@ -137,8 +112,9 @@ Done Planner::find_teams(const Object& object) {
 }
 
 bool Planner::stays_in_a_team(const Object& user) const {
-  return std::ranges::any_of(texts_of(document_of(user), "teams"),
-                             [&](const std::string& team) { return !going_teams_.contains(team); });
+  const bj::object document = document_of(user);
+  return std::ranges::any_of(texts_of(document, "teams"),
+                             [&](std::string_view team) { return !going_teams_.contains(team); });
 }
 
 // First of all, so that nothing refers to the teams when they go.
@@ -146,8 +122,8 @@ Done Planner::trim_users() {
   for (auto& [id, user] : leaving_) {
     bj::object document = document_of(user);
     bj::array left;
-    for (const std::string& team : texts_of(document, "teams")) {
-      if (!going_teams_.contains(team)) left.push_back(bj::value(team));
+    for (const std::string_view team : texts_of(document, "teams")) {
+      if (!going_teams_.contains(team)) left.push_back(bj::string(team));
     }
     document["teams"] = std::move(left);
     auto references = context_.store.references(id);
@@ -190,7 +166,7 @@ Done Planner::take(const Object& object) {
         api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
   }
   if (object.kind == "model") gone_models_.push_back(object.name);
-  if (object.kind == "assignment") keys_.insert(text_of(document_of(object), "key"));
+  if (object.kind == "assignment") keys_.emplace(text_of(document_of(object), "key"));
   plan_.changes.push_back({.action = ObjectChange::Action::remove, .object = {.id = object.id}});
   return {};
 }
@@ -212,13 +188,13 @@ Done Planner::collect_by_name(std::vector<std::string> left) {
 }
 
 Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left) {
-  const auto is_in = [](const std::vector<std::string>& models, const std::string& name) {
+  const auto is_in = [](const std::vector<std::string>& models, std::string_view name) {
     return std::ranges::any_of(models, [&](const std::string& model) {
       return model == name || routing::matches(model, name) || routing::matches(name, model);
     });
   };
   // An id is no name, whatever the patterns: it goes with its own model.
-  const auto lost = [&, &kind = *control::find_kind("model")](const std::string& name) {
+  const auto lost = [&, &kind = *control::find_kind("model")](std::string_view name) {
     return !control::is_object_id(kind, name) && is_in(gone, name) && !is_in(left, name);
   };
   auto assignments = each_of("assignment", [&](const Object& each) -> Done {
@@ -236,7 +212,7 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
                      std::ranges::any_of(texts_of(document, "mirror"), lost);
     if (!any || goes(each.id)) return {};
     in_the_way_.push_back(each);
-    if (std::ranges::none_of(models, [&](const std::string& name) { return is_in(left, name); })) {
+    if (std::ranges::none_of(models, [&](std::string_view name) { return is_in(left, name); })) {
       going_.insert(each.id);
       return take(each);
     }

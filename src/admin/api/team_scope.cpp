@@ -24,11 +24,7 @@ bool lists(const bj::object& object, std::string_view field, std::string_view te
 // Whether a user, of the store by id or of the file by name, is in that team.
 bool is_member(const ApiContext& context, std::string_view user, const std::string& team) {
   const auto found = find_object(context, *control::find_kind("user"), user);
-  if (found) {
-    boost::system::error_code error;
-    const bj::value document = bj::parse(found->document, error);
-    return !error && document.is_object() && lists(document.get_object(), "teams", team);
-  }
+  if (found) return lists(document_of(*found), "teams", team);
   const auto& users = context.file.users;
   const auto of_file = std::ranges::find(users, user, &control::UserConfig::name);
   return of_file != users.end() && std::ranges::find(of_file->teams, team) != of_file->teams.end();
@@ -57,9 +53,7 @@ Checked keep_to_team(const ApiContext& context, const ApiRequest& request, const
   }
   if (kind.section == control::SectionId::assignment) {
     const auto key = find_object(context, *control::find_kind("key"), text_of(document, "key"));
-    boost::system::error_code error;
-    const bj::value of_key = key ? bj::parse(key->document, error) : bj::value();
-    if (of_key.is_object() && text_of(of_key.get_object(), "team") == own) return {};
+    if (key && text_of(document_of(*key), "team") == own) return {};
   }
   return refuse();
 }

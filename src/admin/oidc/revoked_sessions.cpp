@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <functional>
 
+#include "admin/api/object_fields.h"
+
 namespace llmgw::admin {
 namespace {
 
@@ -13,12 +15,6 @@ using store::ObjectChange;
 constexpr const char* kEnded = "ended";         // {"a session's id": when it would have been over}
 constexpr const char* kAllUntil = "all_until";  // whatever was issued up to then has ended
 constexpr int kTriesMax = 20;                   // two gateways at once: one of them looks again
-
-bj::object document_of(const store::Object& object) {
-  boost::system::error_code error;
-  bj::value value = bj::parse(object.document, error);
-  return !error && value.is_object() ? std::move(value.get_object()) : bj::object();
-}
 
 bj::object ended_of(const bj::object& document) {
   const bj::value* const ended = document.if_contains(kEnded);

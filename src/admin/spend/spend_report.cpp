@@ -1,6 +1,5 @@
 #include "admin/spend/spend_report.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <vector>
@@ -35,9 +34,7 @@ bool is_known(const ApiContext& context, const std::pair<ReportColumn, std::stri
   const control::ObjectKind* const kind = control::find_kind(to_string(column));
   if (kind == nullptr || column == ReportColumn::model) return true;
   const auto found = find_object(context, *kind, name);
-  if (found || found.error().status != 404) return true;
-  const auto of_file = show_file_objects(context.file, *kind);
-  return std::ranges::find(of_file, name, &FileObject::name) != of_file.end();
+  return found || found.error().status != 404 || file_has(context.file, *kind, name);
 }
 
 }  // namespace

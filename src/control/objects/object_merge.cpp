@@ -8,6 +8,7 @@
 #include "control/config_doubts.h"
 #include "control/config_loader.h"
 #include "control/config_place.h"
+#include "control/objects/object_identity.h"
 #include "routing/pattern.h"
 
 namespace llmgw::control {
@@ -31,21 +32,6 @@ void for_each_kind(A& a, B& b, Visit visit) {
   visit(a.prices, b.prices);
   visit(a.routes, b.routes);
   visit(a.admin_keys, b.admin_keys);
-}
-
-template <class Section>
-std::string identity(const Section& section) {
-  if constexpr (std::is_same_v<Section, ModelConfig>) {
-    return section.name + "\n" + section.connection;
-  } else if constexpr (std::is_same_v<Section, AssignmentConfig>) {
-    return section.key + "\n" + (section.alias.empty() ? section.model : section.alias);
-  } else if constexpr (std::is_same_v<Section, PriceConfig>) {
-    return price_name(section.provider, section.model, section.above_tokens);
-  } else if constexpr (std::is_same_v<Section, RouteConfig>) {
-    return route_name(section.models);
-  } else {
-    return section.name;
-  }
 }
 
 bool is_served(const Config& config, std::string_view name, bool as_pattern) {
@@ -172,8 +158,7 @@ void ObjectMerger::hide_those_of_the_file() {
       Item& item = *item_at(each.at);
       if (!item.problem.empty()) continue;
       item.hidden = true;
-      item.problem = in_file.contains(own) ? "the configuration file has one of the same name, which is used instead"
-                                           : "there is another of the same name, which is used instead";
+      item.problem = in_file.contains(own) ? kHiddenByFile : "there is another of the same name, which is used instead";
     }
   });
 }

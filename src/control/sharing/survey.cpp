@@ -21,7 +21,8 @@ void Survey::adopt(const Snapshot& snapshot, const Snapshot* before) {
 
 void Survey::put_back(std::span<const Item> items) {
   for (const Item& item : items) {
-    if (item.first && item.scope < count_) first_.push_back(item.scope);
+    if (!item.first || item.scope >= count_) continue;
+    if (first_.empty() || first_.back() != item.scope) first_.push_back(item.scope);
   }
 }
 

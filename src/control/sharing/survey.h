@@ -35,7 +35,7 @@ class Survey {
   // What the next exchange is to ask about. Of `wants(scope)` those that it is true of.
   template <class Wants>
   std::vector<Item> next(admission::Nanoseconds now, const Wants& wants);
-  // The exchange failed: asked again.
+  // The exchange failed: asked again. A scope of several questions may stand there once for each, one behind another.
   void put_back(std::span<const Item> items);
   // Every scope has been asked about once.
   bool complete() const { return first_.empty(); }

@@ -68,6 +68,20 @@ TEST_F(SurveyOf, WhatWasNotAnsweredIsAskedAgain) {
   EXPECT_TRUE(survey_.complete());
 }
 
+// Two questions of a scope, its budget and its calls at the same time, are one scope to ask about again: or there would
+// be twice as many with every try while Redis is away.
+TEST_F(SurveyOf, WhatHadTwoQuestionsIsPutBackOnce) {
+  Snapshot snapshot;
+  add(snapshot, 3, 100);
+  survey_.adopt(snapshot, nullptr);
+  ASSERT_THAT(next(), SizeIs(3));
+  std::vector<Survey::Item> questions;
+  for (const Survey::Item& item : items_) questions.insert(questions.end(), 2, item);
+  survey_.put_back(questions);
+  EXPECT_THAT(next(), ElementsAre(0, 1, 2));
+  EXPECT_TRUE(survey_.complete());
+}
+
 TEST_F(SurveyOf, AReloadAsksFirstAboutWhatIsNew) {
   Snapshot one;
   add(one, 2, 100);
