@@ -187,6 +187,7 @@ struct LimitFields {
   BudgetPeriod budget_period;
   std::string time_zone;
   UnpricedCalls unpriced;
+  std::string id = {};  // of an object of the store, which keeps it under every name; empty in the file, no setting
 
   admission::Limits limits() const { return {tps, rpm, tpm, concurrency, budget, budget_period, time_zone, unpriced}; }
 };
@@ -239,7 +240,6 @@ struct KeyConfig : SectionBase, LimitFields {
   uint32_t weight;
   bool policy_header;
   std::vector<HashedKey> hashes;  // instead of `key`; no setting
-  std::string id;                 // in the store; empty in the file, no setting
 };
 
 // A model a key may call, under a name and limits of its own.

@@ -24,7 +24,9 @@ inline constexpr size_t kScopeKindCount = 6;
 std::string_view to_string(ScopeKind kind);
 
 // Something that has limits or a budget. Its identity is the same in every snapshot, process and gateway, so that what
-// has been used of a limit outlives a reload.
+// has been used of a limit outlives a reload. Of an object of the store it is made of the id: what it used goes with it
+// when it is renamed, and another one of its name begins with nothing. Of the file's, and of models, which several
+// entries make up, it is made of the name.
 struct Scope {
   struct LimitSet {
     admission::Limits limits;
@@ -35,11 +37,15 @@ struct Scope {
   std::string name;
   std::shared_ptr<const LimitSet> set;      // scopes with the same limits share it
   std::shared_ptr<admission::Meter> meter;  // the same in every snapshot of the process
+  // Of an object of the store: under what older gateways, which went by names, wrote down what it used, and since when
+  // (seconds since 1970) it has been there. 0: of the file, or a model.
+  uint64_t identity_by_name = 0;
+  int64_t made_at = 0;
 
   const admission::Limits& limits() const { return set->limits; }
   const admission::CompiledLimits& compiled() const { return set->compiled; }
 };
-// Of an assignment the name is the key's, a slash and the alias.
+// By the id of an object of the store, or by a name; of an assignment that is the key's, a slash and the alias.
 uint64_t scope_identity(ScopeKind kind, std::string_view name);
 
 inline constexpr uint32_t kNone = UINT32_MAX;  // no such object, or no scope because nothing is limited

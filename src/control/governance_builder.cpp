@@ -8,6 +8,7 @@
 
 #include "control/config_loader.h"
 #include "control/siphash.h"
+#include "store/objects/object_store.h"
 
 namespace llmgw::control {
 
@@ -25,6 +26,8 @@ uint64_t scope_identity(ScopeKind kind, std::string_view name) {
 }
 
 namespace {
+
+constexpr int64_t kMilli = 1000;
 
 std::string_view alias_of(const AssignmentConfig& assignment) {
   return assignment.alias.empty() ? assignment.model : assignment.alias;
@@ -66,14 +69,18 @@ const ModelFilter& GovernanceBuilder::filter(const std::vector<std::string>& pat
   return found != filters_.end() ? found->second : filters_.emplace(patterns, ModelFilter(patterns)).first->second;
 }
 
-uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits) {
+uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits,
+                                      const std::string& id) {
   if (!limits.any()) return kNone;
-  const uint64_t identity = scope_identity(kind, name);
+  const bool of_store = !id.empty();
+  const uint64_t identity = scope_identity(kind, of_store ? id : name);
   snapshot_.scopes.push_back({.kind = kind,
                               .identity = identity,
                               .name = std::string(name),
                               .set = limit_set(limits),
-                              .meter = meters_.get(identity)});
+                              .meter = meters_.get(identity),
+                              .identity_by_name = of_store ? scope_identity(kind, name) : 0,
+                              .made_at = store::object_id_time(id) / kMilli});
   return static_cast<uint32_t>(snapshot_.scopes.size() - 1);
 }
 
@@ -106,9 +113,10 @@ void GovernanceBuilder::add_model_scopes() {
 void GovernanceBuilder::add_organizations() {
   for (const auto& from : config_.organizations) {
     organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
-    snapshot_.organizations.push_back({.name = from.name,
-                                       .models = filter(from.models),
-                                       .scope = add_scope(ScopeKind::organization, from.name, from.limits())});
+    snapshot_.organizations.push_back(
+        {.name = from.name,
+         .models = filter(from.models),
+         .scope = add_scope(ScopeKind::organization, from.name, from.limits(), from.id)});
   }
 }
 
@@ -118,7 +126,7 @@ void GovernanceBuilder::add_teams() {
     snapshot_.teams.push_back({.name = from.name,
                                .organization = find(organizations_, from.organization),
                                .models = filter(from.models),
-                               .scope = add_scope(ScopeKind::team, from.name, from.limits())});
+                               .scope = add_scope(ScopeKind::team, from.name, from.limits(), from.id)});
   }
 }
 
@@ -128,7 +136,7 @@ void GovernanceBuilder::add_users() {
     snapshot_.users.push_back({.name = from.name,
                                .email = from.email,
                                .models = filter(from.models),
-                               .scope = add_scope(ScopeKind::user, from.name, from.limits())});
+                               .scope = add_scope(ScopeKind::user, from.name, from.limits(), from.id)});
   }
 }
 
@@ -165,17 +173,18 @@ void GovernanceBuilder::add_principals() {
     if (principal.organization != kNone) governed_by(snapshot_.organizations[principal.organization].scope);
     if (principal.team != kNone) governed_by(snapshot_.teams[principal.team].scope);
     if (principal.user != kNone) governed_by(snapshot_.users[principal.user].scope);
-    governed_by(add_scope(ScopeKind::key, from.name, from.limits()));
+    governed_by(add_scope(ScopeKind::key, from.name, from.limits(), from.id));
     snapshot_.principals.push_back(std::move(principal));
   }
 }
 
 Assignment GovernanceBuilder::make_assignment(const AssignmentConfig& from) {
   const auto alias = alias_of(from);
-  Assignment assignment{.alias = std::string(alias),
-                        .model = from.model,
-                        .group = {},
-                        .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from.limits())};
+  Assignment assignment{
+      .alias = std::string(alias),
+      .model = from.model,
+      .group = {},
+      .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from.limits(), from.id)};
   const auto group = snapshot_.resolve(from.model);
   if (!group) {
     errors_.add(location_of(from, SectionId::assignment, "model"), "assignments.model: there is no such model");

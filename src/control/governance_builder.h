@@ -34,7 +34,8 @@ class GovernanceBuilder {
   Assignment make_assignment(const AssignmentConfig& from);
   std::shared_ptr<const Scope::LimitSet> limit_set(const admission::Limits& limits);
   const ModelFilter& filter(const std::vector<std::string>& patterns);
-  uint32_t add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits);
+  uint32_t add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits,
+                     const std::string& id = {});
   static uint32_t find(const Names& names, std::string_view name);
 
   const Config& config_;

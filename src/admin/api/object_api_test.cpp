@@ -169,6 +169,36 @@ TEST_P(ObjectApiTest, RenamingKeepsReferences) {
   EXPECT_EQ(call(Method::patch, "connections/" + id, R"({"name":"c"})").status, 409);
 }
 
+// What was used of limits and budgets goes with the object, and with no name.
+TEST_P(ObjectApiTest, WhatWasUsedGoesWithTheObject) {
+  const auto identities = [this] {
+    std::set<uint64_t> all;
+    for (const control::Scope& scope : snapshot()->scopes) all.insert(scope.identity);
+    return all;
+  };
+  const auto make = [this] {
+    call(Method::post, "organizations", R"({"name":"o","budget":"1.00"})");
+    call(Method::post, "teams", R"({"name":"t","organization":"o","budget":"1.00"})");
+    call(Method::post, "users", R"({"name":"u","teams":["t"],"budget":"1.00"})");
+    call(Method::post, "keys", R"({"name":"k","team":"t","user":"u","budget":"1.00"})");
+    call(Method::post, "assignments", R"({"key":"k","model":"m","alias":"a","budget":"1.00"})");
+  };
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"name":"m","connection":"c"})");
+  make();
+  const auto before = identities();
+  ASSERT_EQ(before.size(), 5u);
+  for (const char* path : {"organizations/o", "teams/t", "users/u", "keys/k"}) {
+    EXPECT_EQ(call(Method::patch, path, R"({"name":"renamed"})").status, 200) << path;
+  }
+  EXPECT_EQ(identities(), before);
+  EXPECT_EQ(call(Method::delete_, "organizations/renamed?cascade=true").status, 200);
+  make();
+  const auto after = identities();
+  EXPECT_EQ(after.size(), 5u);
+  for (const uint64_t identity : after) EXPECT_FALSE(before.contains(identity)) << "another of the same name";
+}
+
 // A key ends when it was said to, never because another was made.
 TEST_P(ObjectApiTest, ARotationEndsNoKeyBeforeItsTime) {
   call(Method::post, "keys", R"({"name":"k"})");

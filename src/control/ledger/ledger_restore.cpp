@@ -44,7 +44,31 @@ bool Ledger::restore() {
   return true;
 }
 
+namespace {
+
+// Older gateways wrote down under names what objects of the store have used. Since one was made, the name was its own:
+// that is handed over to it, so that it stays its own whatever the name becomes. (From the quarter on in which it was
+// made: what another of its name used in that is not told apart, and nothing is forgotten.)
+base::Result<void> hand_over_names(LedgerStore& store, const Snapshot& snapshot) {
+  std::vector<uint64_t> names;
+  for (const Scope& scope : snapshot.scopes) {
+    if (scope.compiled().has_budget && scope.identity_by_name != 0) names.push_back(scope.identity_by_name);
+  }
+  if (names.empty()) return {};
+  TRY(charged, store.charged_since(names, 0));
+  std::vector<LedgerStore::Handover> handovers;
+  for (const Scope& scope : snapshot.scopes) {
+    if (!scope.compiled().has_budget || !charged.contains(scope.identity_by_name)) continue;
+    handovers.push_back(
+        {.from = scope.identity_by_name, .to = scope.identity, .quarter = scope.made_at / kQuarterSeconds});
+  }
+  return handovers.empty() ? base::Result<void>() : store.hand_over(handovers);
+}
+
+}  // namespace
+
 base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
+  TRY_VOID(hand_over_names(*store_, snapshot));
   const int64_t wall = options_.wall();
   // Budgets are many, and of few periods: those that began together are asked for together.
   std::map<int64_t, std::vector<const Scope*>> scopes;

@@ -159,4 +159,22 @@ Result<std::unordered_map<uint64_t, int64_t>> LedgerStore::charged_since(std::sp
   return charged;
 }
 
+Result<void> LedgerStore::hand_over(std::span<const Handover> handovers) {
+  TRY(transaction, SqlTransaction::begin(*session_));
+  std::vector<SqlStatement> statements;
+  for (const Handover& each : handovers) {
+    // Of two that take rows away at once only one gets them.
+    TRY(rows, session_->query("DELETE FROM ledger_charges WHERE identity = $1 AND quarter >= $2 "
+                              "RETURNING quarter, nano_dollars",
+                              {static_cast<int64_t>(each.from), each.quarter}));
+    for (size_t row = 0; row < rows.size(); ++row) {
+      statements.push_back(
+          {.sql = kAddCharge,
+           .values = {static_cast<int64_t>(each.to), rows.integer(row, 0), rows.integer(row, 1)}});
+    }
+  }
+  TRY_VOID(session_->run_all(statements));
+  return transaction.commit();
+}
+
 }  // namespace llmgw::control

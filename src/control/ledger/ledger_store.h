@@ -60,6 +60,13 @@ class LedgerStore {
   // Nano-dollars that the budgets of these scopes have paid since a quarter; those that paid nothing are not in it.
   base::Result<std::unordered_map<uint64_t, int64_t>> charged_since(std::span<const uint64_t> identities,
                                                                     int64_t quarter);
+  // What stands under `from` since a quarter stands under `to` from here on. Twice, or by two gateways at once, is once.
+  struct Handover {
+    uint64_t from = 0;
+    uint64_t to = 0;
+    int64_t quarter = 0;
+  };
+  base::Result<void> hand_over(std::span<const Handover> handovers);
   // Sorted by the columns asked for. A day is its number since 1970.
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
   bool broken() const { return session_->broken(); }

@@ -208,6 +208,53 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
   EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
 }
 
+// Older gateways wrote sums down under names. What stands there since an object of the store was made is its own, and
+// stays so under another name and beside another object that gets the old one.
+TEST_F(LedgerTest, WhatWasChargedByNameIsHandedOverToTheObject) {
+  const auto config = TestWorld{}.load(
+      "[[connections]]\nname = \"c\"\nprovider = \"vllm\"\nendpoint = \"http://c\"\n[[models]]\nname = \"m\"\n"
+      "connection = \"c\"\n[[keys]]\nname = \"k\"\nkey = \"12345678\"\nbudget = \"1.00\"\n");
+  ASSERT_TRUE(config) << format_errors(config.error(), "t");
+  constexpr int64_t kQuarterMs = kQuarterSeconds * 1000;
+  constexpr int64_t kMadeMs = kTime / 1'000'000 / kQuarterMs * kQuarterMs - kQuarterMs + 1000;
+  const auto snapshot_of = [&](const std::string& id, const std::string& name) {
+    control::Config of_store = *config;
+    of_store.keys[0].id = id;
+    of_store.keys[0].name = name;
+    return *build_snapshot(of_store, {});
+  };
+  const auto restored = [this](const std::shared_ptr<const Snapshot>& snapshot) {
+    start()->restore_budgets(snapshot);
+    return snapshot->scopes.at(0).meter->charged.load();
+  };
+  const std::string id = store::make_object_id("key", kMadeMs);
+  const auto snapshot = snapshot_of(id, "k");
+  const Scope& scope = snapshot->scopes.at(0);
+  ASSERT_EQ(scope.identity, scope_identity(ScopeKind::key, id));
+  ASSERT_EQ(scope.identity_by_name, scope_identity(ScopeKind::key, "k"));
+  const auto bytes = [](const uint64_t& identity) {
+    return std::string(reinterpret_cast<const char*>(&identity), sizeof identity);
+  };
+  {
+    auto ledger = start();
+    const std::string own = bytes(scope.identity);
+    const std::string by_name = bytes(scope.identity_by_name);
+    ledger->writer(0).append(record_of("k", 400, own));
+    ledger->writer(0).append(record_of("k", 30, by_name));
+    LedgerRecord soon_after = record_of("k", 5, by_name);
+    soon_after.time = (kMadeMs + 1) * 1'000'000;
+    ledger->writer(0).append(soon_after);
+    LedgerRecord of_another = record_of("k", 7, by_name);
+    of_another.time = (kMadeMs - kQuarterMs) * 1'000'000;
+    ledger->writer(0).append(of_another);
+    ASSERT_TRUE(ledger->flush(kPatience));
+  }
+  EXPECT_EQ(restored(snapshot), 435);
+  EXPECT_EQ(restored(snapshot_of(id, "k")), 435) << "once";
+  EXPECT_EQ(restored(snapshot_of(id, "renamed")), 435);
+  EXPECT_EQ(restored(snapshot_of(store::make_object_id("key", kMadeMs + 2000), "k")), 0) << "another of its name";
+}
+
 TEST_F(LedgerTest, VeryManyBudgetsOfSeveralPeriodsAreRestored) {
   constexpr int kKeys = 1203;
   std::string text =

@@ -139,11 +139,15 @@ void ObjectMerger::read(const ObjectSecrets& secrets) {
   stored_ = load_sections(document, environment_, errors);
   document = {};
   blame(errors);
-  for (KeyConfig& key : stored_.keys) {
-    const store::Object& object = *item_at(key.at)->object;
-    key.hashes = keys_of(object.document);
-    key.id = object.id;
-  }
+  const auto note_ids = [this](auto& sections) {
+    for (auto& each : sections) each.id = item_at(each.at)->object->id;
+  };
+  note_ids(stored_.organizations);
+  note_ids(stored_.teams);
+  note_ids(stored_.users);
+  note_ids(stored_.keys);
+  note_ids(stored_.assignments);
+  for (KeyConfig& key : stored_.keys) key.hashes = keys_of(item_at(key.at)->object->document);
   for (AdminKeyConfig& key : stored_.admin_keys) key.hashes = keys_of(item_at(key.at)->object->document);
 }
 
