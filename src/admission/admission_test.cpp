@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
+#include <map>
 #include <random>
 #include <thread>
 #include <vector>
@@ -118,16 +119,20 @@ TEST(Admission, WhatIsHeldOfOneScopePassesToAnother) {
   Scope second({.tokens_per_minute = 1000, .concurrency = 1});
   const Governed both[] = {key.governed(), first.governed()};
   const Governed to = second.governed();
+  const Governed next[] = {key.governed(), to};
   Reservation call_of_two;
   ASSERT_FALSE(call_of_two.take(both, {.tokens = 500}, at(0)));
   Reservation other;
   ASSERT_FALSE(other.take({&to, 1}, {}, at(0)));
-  const auto denial = call_of_two.exchange(&first.meter, &to, {.tokens = 500}, {.tokens = 100}, at(0));
+  const auto denial = call_of_two.go_on(next, {.tokens = 800}, {.tokens = 100}, at(0));
   ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->scope, 1u);
+  EXPECT_EQ(tokens_left({&both[0], 1}).remaining, 500u) << "what was reserved anew is as before";
   EXPECT_EQ(denial->dimension, Dimension::concurrency);
   EXPECT_FALSE(call(first, at(0))) << "it is held as before";
   other.settle({}, at(0));
-  ASSERT_FALSE(call_of_two.exchange(&first.meter, &to, {.tokens = 500}, {.tokens = 100}, at(0)));
+  ASSERT_FALSE(call_of_two.go_on(next, {.tokens = 500}, {.tokens = 100}, at(0)));
+  EXPECT_EQ(tokens_left({&both[0], 1}).remaining, 400u) << "what was used and what is expected";
   EXPECT_EQ(tokens_left({&both[1], 1}).remaining, 900u) << "what was used there";
   EXPECT_TRUE(call(first, at(0)));
   EXPECT_EQ(tokens_left({&to, 1}).remaining, 500u);
@@ -141,9 +146,9 @@ TEST(Admission, AScopeMayComeOrGoAlone) {
   Scope scope({.concurrency = 1});
   const Governed governed = scope.governed();
   Reservation reservation;
-  ASSERT_FALSE(reservation.exchange(nullptr, &governed, {}, {}, at(0)));
+  ASSERT_FALSE(reservation.go_on({&governed, 1}, {}, {}, at(0)));
   EXPECT_FALSE(call(scope, at(0)));
-  ASSERT_FALSE(reservation.exchange(&scope.meter, nullptr, {}, {}, at(0)));
+  ASSERT_FALSE(reservation.go_on({}, {}, {}, at(0)));
   EXPECT_FALSE(reservation.held());
   EXPECT_TRUE(call(scope, at(0)));
 }
@@ -155,12 +160,97 @@ TEST(Admission, MoneyPassesToo) {
   const Governed to = second.governed();
   Reservation reservation;
   ASSERT_FALSE(reservation.take({&from, 1}, {.nano_dollars = 600}, at(0)));
-  ASSERT_FALSE(reservation.exchange(&first.meter, &to, {.nano_dollars = 900}, {.nano_dollars = 50}, at(0)));
+  ASSERT_FALSE(reservation.go_on({&to, 1}, {.nano_dollars = 900}, {.nano_dollars = 50}, at(0)));
   EXPECT_EQ(first.meter.charged.load(), 50);
   EXPECT_EQ(second.meter.charged.load(), 900);
   reservation.settle({.nano_dollars = 350}, at(0));
   EXPECT_EQ(first.meter.charged.load(), 50);
   EXPECT_EQ(second.meter.charged.load(), 300);
+}
+
+// Another model may cost another price: what is reserved of the scopes above becomes what that may cost.
+TEST(Admission, WhatStaysHeldIsReservedAnew) {
+  Scope team({.budget = base::NanoDollars{1000}});
+  Scope key({.requests_per_minute = 10, .tokens_per_minute = 1000, .budget = base::NanoDollars{2000}});
+  const std::array<Governed, 2> scopes = {key.governed(), team.governed()};
+  Reservation reservation;
+  ASSERT_FALSE(reservation.take(scopes, {.tokens = 100, .nano_dollars = 300}, at(0)));
+  const auto dearer = reservation.go_on(scopes, {.tokens = 200, .nano_dollars = 960}, {.nano_dollars = 50}, at(0));
+  ASSERT_TRUE(dearer);
+  EXPECT_EQ(dearer->dimension, Dimension::budget);
+  EXPECT_EQ(dearer->scope, 1u);
+  EXPECT_EQ(dearer->retry_after, cell::kForever);
+  EXPECT_EQ(spent(team.meter), 300);
+  EXPECT_EQ(spent(key.meter), 300);
+  EXPECT_EQ(tokens_left(scopes).remaining, 900u);
+  const auto longer = reservation.go_on(scopes, {.tokens = 1001, .nano_dollars = 400}, {}, at(0));
+  ASSERT_TRUE(longer);
+  EXPECT_EQ(longer->dimension, Dimension::tokens_per_minute);
+  EXPECT_EQ(spent(key.meter), 300);
+  ASSERT_FALSE(reservation.go_on(scopes, {.tokens = 200, .nano_dollars = 900}, {.nano_dollars = 50}, at(0)));
+  EXPECT_EQ(spent(team.meter), 950);
+  EXPECT_EQ(spent(key.meter), 950);
+  EXPECT_EQ(tokens_left(scopes).remaining, 800u);
+  ASSERT_FALSE(reservation.go_on(scopes, {.tokens = 10, .nano_dollars = 20}, {.nano_dollars = 50}, at(0)));
+  EXPECT_EQ(spent(team.meter), 70) << "a cheaper one";
+  EXPECT_EQ(tokens_left(scopes).remaining, 990u);
+  EXPECT_EQ(requests_left(scopes).remaining, 9u) << "it is one request";
+  reservation.settle({.tokens = 40, .nano_dollars = 90}, at(0));
+  EXPECT_EQ(spent(team.meter), 90);
+  EXPECT_EQ(spent(key.meter), 90);
+  EXPECT_EQ(tokens_left(scopes).remaining, 960u);
+}
+
+TEST(Admission, WhatWasReservedInALastPeriodIsReservedAnewInThis) {
+  Scope key({.budget = base::NanoDollars{1000}, .budget_period = BudgetPeriod::hour});
+  const Governed governed = key.governed();
+  Reservation reservation;
+  ASSERT_FALSE(reservation.take({&governed, 1}, {.nano_dollars = 600}, at(0, 3599)));
+  ASSERT_FALSE(reservation.go_on({&governed, 1}, {.nano_dollars = 500}, {}, at(0, 3600)));
+  EXPECT_EQ(spent(key.meter), 500);
+  reservation.settle({.nano_dollars = 30}, at(0, 3601));
+  EXPECT_EQ(spent(key.meter), 30);
+}
+
+// Whatever is denied on the way, in the end there is what was used, and nothing is held.
+TEST(Admission, CallsThatGoOnLeaveNothingBehind) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::deque<Scope> all;
+    for (int i = 0; i < 6; ++i) {
+      all.emplace_back(Limits{.tokens_per_minute = 2000, .concurrency = 4, .budget = base::NanoDollars{3000}});
+    }
+    const auto some = [&] {
+      std::vector<Governed> chosen;
+      for (Scope& scope : all) {
+        if (random() % 2 == 0) chosen.push_back(scope.governed());
+      }
+      return chosen;
+    };
+    std::map<const Meter*, Demand> expected;
+    std::vector<Governed> under = some();
+    Reservation reservation;
+    if (reservation.take(under, {.tokens = random() % 900, .nano_dollars = int64_t(random() % 900)}, at(0))) continue;
+    Demand used;
+    for (int step = 0; step < 6; ++step) {
+      const Demand more{.tokens = random() % 90, .nano_dollars = int64_t(random() % 90)};
+      used = {.tokens = used.tokens + more.tokens, .nano_dollars = used.nano_dollars + more.nano_dollars};
+      for (const Governed& each : under) {
+        expected[each.meter].tokens += more.tokens;
+        expected[each.meter].nano_dollars += more.nano_dollars;
+      }
+      std::vector<Governed> next = some();
+      const Demand demand{.tokens = random() % 2500, .nano_dollars = int64_t(random() % 3500)};
+      if (!reservation.go_on(next, demand, used, at(0))) under = std::move(next);
+    }
+    reservation.settle(used, at(0));
+    for (Scope& scope : all) {
+      const Demand& own = expected[&scope.meter];
+      EXPECT_EQ(scope.meter.running.load(), 0);
+      EXPECT_EQ(spent(scope.meter), own.nano_dollars);
+      EXPECT_EQ(scope.meter.taken.tokens.load(), token_cost(own.tokens, 2000));
+    }
+  }
 }
 
 TEST(Admission, Concurrency) {

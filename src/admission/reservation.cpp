@@ -27,14 +27,35 @@ constexpr Nanoseconds to_nanoseconds(int64_t seconds) {
   return seconds * kSecond;
 }
 
+// Whose scope it is, the caller says.
+Denial deny(Dimension dimension, Nanoseconds wait) {
+  return {.dimension = dimension, .scope = 0, .retry_after = wait};
+}
+
+// `amount` is what the call needs in all.
+Denial deny_money(const CompiledLimits& limits, int64_t amount, int64_t period_end, Moment moment) {
+  const bool never = limits.budget <= 0 || amount > limits.budget;
+  return deny(Dimension::budget,
+              never ? cell::kForever : to_nanoseconds(std::max<int64_t>(1, period_end - moment.wall)));
+}
+
+Demand plus(const Demand& one, const Demand& other) {
+  Demand sum;
+  if (__builtin_add_overflow(one.tokens, other.tokens, &sum.tokens)) sum.tokens = UINT64_MAX;
+  if (__builtin_add_overflow(one.nano_dollars, other.nano_dollars, &sum.nano_dollars)) sum.nano_dollars = INT64_MAX;
+  return sum;
+}
+
+// What was used since.
+Demand since(const Demand& used, const Demand& before) {
+  return {.tokens = used.tokens - before.tokens, .nano_dollars = used.nano_dollars - before.nano_dollars};
+}
+
 }  // namespace
 
 std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Moment moment) {
   const CompiledLimits& limits = *hold.scope.limits;
   Meter& meter = *hold.scope.meter;
-  const auto deny = [this](Dimension dimension, Nanoseconds wait) {
-    return Denial{.dimension = dimension, .scope = count_, .retry_after = wait};
-  };
   if (limits.concurrency > 0) {
     const int64_t elsewhere = meter.taken.running_elsewhere.load(std::memory_order_relaxed);
     if (!add_within(meter.running, 1, -elsewhere, limits.concurrency)) return deny(Dimension::concurrency, 0);
@@ -45,8 +66,7 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
     roll(meter, limits.period, moment.wall);
     const int64_t end = meter.period_end.load(std::memory_order_acquire);
     if (!reserve_money(meter, demand.nano_dollars, limits.budget)) {
-      const bool never = limits.budget <= 0 || demand.nano_dollars > limits.budget;
-      return deny(Dimension::budget, never ? cell::kForever : to_nanoseconds(std::max<int64_t>(1, end - moment.wall)));
+      return deny_money(limits, demand.nano_dollars, end, moment);
     }
     hold.nano_dollars = demand.nano_dollars;
     hold.period_end = end;
@@ -79,11 +99,12 @@ std::optional<Denial> Reservation::take(std::span<const Governed> scopes, const 
   for (const Governed& scope : scopes) {
     Hold& hold = holds_[count_];
     hold = {.scope = scope};
-    const auto denial = take_one(hold, demand, moment);
+    auto denial = take_one(hold, demand, moment);
     if (!denial) {
       ++count_;
       continue;
     }
+    denial->scope = count_;
     scope.meter->refused.fetch_add(1, std::memory_order_relaxed);
     give_back(hold, moment.now);
     while (count_ > 0) give_back(holds_[--count_], moment.now);
@@ -107,32 +128,84 @@ void Reservation::give_back(const Hold& hold, Nanoseconds now) {
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }
 
-std::optional<Denial> Reservation::exchange(const Meter* from, const Governed* to, const Demand& demand,
-                                            const Demand& used, Moment moment) {
-  Hold hold;
-  if (to != nullptr) {
-    hold = {.scope = *to, .before = used};
-    if (const auto denial = take_one(hold, demand, moment)) {
-      to->meter->refused.fetch_add(1, std::memory_order_relaxed);
-      give_back(hold, moment.now);
-      return denial;
+// Of a scope that holds already: what is reserved of its tokens and money.
+std::optional<Denial> Reservation::reserve_anew(Hold& hold, const Demand& demand, const Demand& used, Moment moment) {
+  const CompiledLimits& limits = *hold.scope.limits;
+  Meter& meter = *hold.scope.meter;
+  const Demand all = plus(since(used, hold.before), demand);
+  if (hold.money) {
+    roll(meter, limits.period, moment.wall);
+    const int64_t end = meter.period_end.load(std::memory_order_acquire);
+    // What was reserved in the last period ended with that.
+    if (std::exchange(hold.period_end, end) != end) hold.nano_dollars = 0;
+    const int64_t more = all.nano_dollars - hold.nano_dollars;
+    if (more > 0 && !reserve_money(meter, more, limits.budget))
+      return deny_money(limits, all.nano_dollars, end, moment);
+    if (more < 0) meter.charged.fetch_add(more, std::memory_order_relaxed);
+    hold.nano_dollars = all.nano_dollars;
+  }
+  if (limits.tokens_per_minute != 0) {
+    const Nanoseconds cost = token_cost(all.tokens, limits.tokens_per_minute);
+    const Nanoseconds more = cost - hold.tokens;
+    if (more > 0) {
+      const auto wait = cell::take(meter.token_word, more, kMinute, moment.now);
+      if (wait != 0) return deny(Dimension::tokens_per_minute, wait);
+    } else if (more < 0) {
+      cell::adjust(meter.token_word, more, moment.now);
     }
+    meter.taken.tokens.fetch_add(more, std::memory_order_relaxed);
+    hold.tokens = cost;
   }
+  return std::nullopt;
+}
+
+// Undoes that.
+void Reservation::put_back(const Hold& hold, const Hold& before, Nanoseconds now) {
+  Meter& meter = *hold.scope.meter;
+  const int64_t reserved_before = hold.period_end == before.period_end ? before.nano_dollars : 0;
+  if (hold.money) meter.charged.fetch_add(reserved_before - hold.nano_dollars, std::memory_order_relaxed);
+  if (hold.tokens == before.tokens) return;
+  cell::adjust(meter.token_word, before.tokens - hold.tokens, now);
+  meter.taken.tokens.fetch_add(before.tokens - hold.tokens, std::memory_order_relaxed);
+}
+
+Reservation::Hold* Reservation::find(const Meter* meter) {
   const auto held = std::span(holds_).first(count_);
-  const auto left = std::ranges::find(held, from, [](const Hold& each) -> const Meter* { return each.scope.meter; });
-  if (from != nullptr && left != held.end()) {
-    settle_one(*left, used, moment);
-    *left = holds_[--count_];
+  const auto found = std::ranges::find(held, meter, [](const Hold& each) -> const Meter* { return each.scope.meter; });
+  return found == held.end() ? nullptr : &*found;
+}
+
+std::optional<Denial> Reservation::go_on(std::span<const Governed> scopes, const Demand& demand, const Demand& used,
+                                         Moment moment) {
+  assert(scopes.size() <= kScopesMax);
+  std::array<Hold, kScopesMax> next;
+  for (size_t i = 0; i < scopes.size(); ++i) {
+    const Hold* own = find(scopes[i].meter);
+    next[i] = own != nullptr ? *own : Hold{.scope = scopes[i], .before = used};
+    auto denial = own != nullptr ? reserve_anew(next[i], demand, used, moment) : take_one(next[i], demand, moment);
+    if (!denial) continue;
+    denial->scope = i;
+    scopes[i].meter->refused.fetch_add(1, std::memory_order_relaxed);
+    for (size_t undone = 0; undone <= i; ++undone) {
+      own = find(scopes[undone].meter);
+      own != nullptr ? put_back(next[undone], *own, moment.now) : give_back(next[undone], moment.now);
+    }
+    return denial;
   }
-  assert(to == nullptr || count_ < kScopesMax);
-  if (to != nullptr) holds_[count_++] = hold;
+  for (const Hold& hold : std::span(holds_).first(count_)) {
+    const bool stays = std::ranges::find(scopes, hold.scope.meter, &Governed::meter) != scopes.end();
+    if (!stays) settle_one(hold, used, moment);
+  }
+  holds_ = next;
+  count_ = scopes.size();
   return std::nullopt;
 }
 
 void Reservation::settle_one(const Hold& hold, const Demand& used, Moment moment) {
   Meter& meter = *hold.scope.meter;
+  const Demand own = since(used, hold.before);
   if (hold.scope.limits->tokens_per_minute != 0) {
-    const Nanoseconds cost = token_cost(used.tokens - hold.before.tokens, hold.scope.limits->tokens_per_minute);
+    const Nanoseconds cost = token_cost(own.tokens, hold.scope.limits->tokens_per_minute);
     if (cost != hold.tokens) {
       cell::adjust(meter.token_word, cost - hold.tokens, moment.now);
       meter.taken.tokens.fetch_add(cost - hold.tokens, std::memory_order_relaxed);
@@ -142,8 +215,7 @@ void Reservation::settle_one(const Hold& hold, const Demand& used, Moment moment
     roll(meter, hold.scope.limits->period, moment.wall);
     // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
     const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
-    const int64_t spent = used.nano_dollars - hold.before.nano_dollars;
-    meter.charged.fetch_add(spent - (same_period ? hold.nano_dollars : 0), std::memory_order_relaxed);
+    meter.charged.fetch_add(own.nano_dollars - (same_period ? hold.nano_dollars : 0), std::memory_order_relaxed);
   }
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }

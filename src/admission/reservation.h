@@ -60,11 +60,12 @@ class Reservation {
   // see a little less than there is. At most kScopesMax scopes.
   std::optional<Denial> take(std::span<const Governed> scopes, const Demand& demand, Moment moment);
 
-  // The call goes on under `to` in place of `from`; either may be null. What was `used` so far is that scope's, what
-  // comes after is the new one's; the requests that were counted stay counted. After a denial by `to` all is as before.
-  // With a `to` alone there must be room for one more scope.
-  std::optional<Denial> exchange(const Meter* from, const Governed* to, const Demand& demand, const Demand& used,
-                                 Moment moment);
+  // The call goes on under these scopes, at most kScopesMax, and is expected to use so much more; `used` is what it has
+  // used so far. Of those that hold already the requests that were counted stay, and what is reserved becomes what the
+  // call has used under them and is expected to. Those that are not among them keep what it used. After a denial all is
+  // as before.
+  std::optional<Denial> go_on(std::span<const Governed> scopes, const Demand& demand, const Demand& used,
+                              Moment moment);
 
   // Corrects tokens and money to what was used, and ends the call. Once.
   void settle(const Demand& used, Moment moment);
@@ -83,8 +84,11 @@ class Reservation {
     bool minute = false;
     bool money = false;
   };
-  std::optional<Denial> take_one(Hold& hold, const Demand& demand, Moment moment);
+  static std::optional<Denial> take_one(Hold& hold, const Demand& demand, Moment moment);
+  static std::optional<Denial> reserve_anew(Hold& hold, const Demand& demand, const Demand& used, Moment moment);
   static void give_back(const Hold& hold, Nanoseconds now);
+  static void put_back(const Hold& hold, const Hold& before, Nanoseconds now);
+  Hold* find(const Meter* meter);
   static void settle_one(const Hold& hold, const Demand& used, Moment moment);
 
   std::array<Hold, kScopesMax> holds_;

@@ -113,10 +113,9 @@ void GovernanceBuilder::add_model_scopes() {
 void GovernanceBuilder::add_organizations() {
   for (const auto& from : config_.organizations) {
     organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
-    snapshot_.organizations.push_back(
-        {.name = from.name,
-         .models = filter(from.models),
-         .scope = add_scope(ScopeKind::organization, from.name, from.limits(), from.id)});
+    snapshot_.organizations.push_back({.name = from.name,
+                                       .models = filter(from.models),
+                                       .scope = add_scope(ScopeKind::organization, from.name, from.limits(), from.id)});
   }
 }
 

@@ -143,10 +143,13 @@ TEST(Governance, AFallbackIsAModelThatTheKeyMayUse) {
   const Principal& frontend = *snapshot->authenticate("frontend-key");
   const auto assigned = snapshot->resolve_fallback(frontend, "gpt-4o");
   ASSERT_TRUE(assigned) << "behind an alias";
-  EXPECT_EQ(assigned->targets.size(), 2u) << "not those of the alias for one connection";
+  EXPECT_EQ(assigned->group.targets.size(), 2u) << "not those of the alias for one connection";
+  EXPECT_EQ(assigned->assignment->alias, "fast");
   EXPECT_FALSE(snapshot->resolve_fallback(frontend, "fast")) << "an alias is no model";
   EXPECT_FALSE(snapshot->resolve_fallback(frontend, "o1")) << "assigned, but not among the organization's models";
-  EXPECT_TRUE(snapshot->resolve_fallback(*snapshot->authenticate("open-key-1"), "o1"));
+  const auto open = snapshot->resolve_fallback(*snapshot->authenticate("open-key-1"), "o1");
+  ASSERT_TRUE(open);
+  EXPECT_EQ(open->assignment, nullptr);
   EXPECT_FALSE(snapshot->resolve_fallback(*snapshot->authenticate("kims-key-1"), "gpt-4o")) << "its list is empty";
 }
 

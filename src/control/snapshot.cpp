@@ -282,15 +282,22 @@ std::optional<Resolution> Snapshot::resolve(const Principal& principal, std::str
   return Resolution{.group = *group, .model = model};
 }
 
-std::optional<routing::Group> Snapshot::resolve_fallback(const Principal& principal, std::string_view model) const {
-  if (allows(principal, model)) return resolve(model);
+std::optional<Resolution> Snapshot::resolve_fallback(const Principal& principal, std::string_view model) const {
+  const auto by = [](const Assignment& own) {
+    return Resolution{.group = own.group, .model = own.model, .assignment = &own};
+  };
   // An assignment may be of one connection; of several the one that may go to most.
-  std::optional<routing::Group> best;
+  const Assignment* best = nullptr;
   for (const Assignment& own : assignments_of(principal)) {
     if (own.model != model || !allows(principal, own)) continue;
-    if (!best || best->targets.size() < own.group.targets.size()) best = own.group;
+    if (own.alias == model) return by(own);  // as if it were asked for
+    if (best == nullptr || best->group.targets.size() < own.group.targets.size()) best = &own;
   }
-  return best;
+  if (allows(principal, model)) {
+    const auto group = resolve(model);
+    return group ? std::optional(Resolution{.group = *group, .model = model}) : std::nullopt;
+  }
+  return best == nullptr ? std::nullopt : std::optional(by(*best));
 }
 
 const Principal* Snapshot::authenticate(std::string_view key, int64_t now) const {

@@ -144,9 +144,10 @@ class Snapshot {
   bool allows(const Principal& principal, const Assignment& assignment) const {
     return allowed_above(principal, assignment.model);
   }
-  // The targets of a model that stands in for the one a key asked for: by its own name, which is no alias here. Empty:
-  // no such model, or the key may use it neither by its own name nor behind an alias.
-  std::optional<routing::Group> resolve_fallback(const Principal& principal, std::string_view model) const;
+  // A model that stands in for the one a key asked for: by its own name, which is no alias here, with the assignment
+  // under whose limits the key may use it. Empty: no such model, or the key may use it neither by its own name nor
+  // behind an alias.
+  std::optional<Resolution> resolve_fallback(const Principal& principal, std::string_view model) const;
   std::span<const Assignment> assignments_of(const Principal& principal) const {
     return std::span(assignments).subspan(principal.first_assignment, principal.assignment_count);
   }

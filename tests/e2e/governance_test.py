@@ -371,6 +371,42 @@ def test_a_fallback_is_under_its_own_limits_and_budget(world):
     assert total >= 4
 
 
+def test_a_fallback_is_under_the_limits_of_its_own_assignment(world):
+    gateway = falling_back(
+        world,
+        ["gpt-4o"],
+        keys=keys(("k", {}), ("listed", {"models": ["gpt-*"]})),
+        assignments=[
+            {"key": "k", "model": "gpt-first"},
+            {"key": "k", "model": "gpt-4o", "alias": "big", "rpm": 1},
+            {"key": "listed", "model": "gpt-4o", "rpm": 1},
+        ],
+    )
+    for name in ("k", "listed"):
+        assert chat(gateway, f"{name}-client-key", "gpt-first").status == 200
+        assert chat(gateway, f"{name}-client-key", "gpt-first").status == 502, "one a minute"
+    assert chat(gateway, "k-client-key", "big").status == 429, "it is one limit, however it is come by"
+    assert models_of(gateway) == [("k", "gpt-4o"), ("listed", "gpt-4o")]
+
+
+def test_a_fallback_needs_what_it_may_cost_itself(world):
+    gateway = falling_back(
+        world,
+        ["gpt-4o"],
+        keys=keys(("k", {"team": "t"})),
+        organizations=[{"name": "o"}],
+        teams=[{"name": "t", "organization": "o", "budget": "0.01"}],
+        prices=[{"provider": "openai", "model": "gpt-first", "input": "0.01", "output": "0.01"}],
+    )
+    # A token of gpt-first costs a thousandth of gpt-4o's, of which the budget has a thousand.
+    assert chat(gateway, "k-client-key", "gpt-first", max_tokens=5000).status == 502
+    assert chat(gateway, "k-client-key", "gpt-first", max_tokens=500).status == 200
+    refusals = metrics.total(
+        metrics.scrape(gateway), "llm_gateway_limit_refusals_total", scope="team", limit="budget"
+    )
+    assert refusals == 1
+
+
 CODED_USAGE = {"prompt_tokens": 300, "completion_tokens": 500, "total_tokens": 800}
 
 

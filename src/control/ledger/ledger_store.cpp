@@ -169,8 +169,7 @@ Result<void> LedgerStore::hand_over(std::span<const Handover> handovers) {
                               {static_cast<int64_t>(each.from), each.quarter}));
     for (size_t row = 0; row < rows.size(); ++row) {
       statements.push_back(
-          {.sql = kAddCharge,
-           .values = {static_cast<int64_t>(each.to), rows.integer(row, 0), rows.integer(row, 1)}});
+          {.sql = kAddCharge, .values = {static_cast<int64_t>(each.to), rows.integer(row, 0), rows.integer(row, 1)}});
     }
   }
   TRY_VOID(session_->run_all(statements));

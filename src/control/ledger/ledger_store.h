@@ -60,7 +60,8 @@ class LedgerStore {
   // Nano-dollars that the budgets of these scopes have paid since a quarter; those that paid nothing are not in it.
   base::Result<std::unordered_map<uint64_t, int64_t>> charged_since(std::span<const uint64_t> identities,
                                                                     int64_t quarter);
-  // What stands under `from` since a quarter stands under `to` from here on. Twice, or by two gateways at once, is once.
+  // What stands under `from` since a quarter stands under `to` from here on. Twice, or by two gateways at once, is
+  // once.
   struct Handover {
     uint64_t from = 0;
     uint64_t to = 0;

@@ -174,7 +174,7 @@ class Call {
   chat::ClientError refused_by_all() const;
   bool may_fall_back(const control::Route& route) const;
   bool may_ask_other_model() const;
-  std::optional<routing::Group> fallback_group(std::string_view model) const;
+  std::optional<control::Resolution> find_fallback(std::string_view model) const;
   bool ask_other_model(const chat::ClientError& refusal);
   bool watches_filter() const;
   bool ask_other_after_filter(const chat::Usage& used);
@@ -211,7 +211,13 @@ class Call {
 
   // governance.cpp: limits, budgets, the ledger
   Outcome<void> admit();
-  bool admit_fallback();  // its limits hold in place of those of the model before; false: they refuse
+  // Its limits, and those of the key's assignment of it where there is one, hold in place of those of the model before;
+  // and by its price is reserved. False: one of them refuses.
+  bool admit_fallback(const control::Assignment* assignment);
+  void find_scopes();
+  std::array<admission::Governed, admission::kScopesMax> governed_scopes() const;
+  admission::Demand demand_by_size();
+  void count_denial(const admission::Denial& denial);
   admission::Demand estimate_demand();
   uint64_t estimate_input() const;
   uint64_t estimate_output() const;

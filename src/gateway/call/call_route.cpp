@@ -186,16 +186,18 @@ bool Call::may_have_thoughts() const {
   return body_is_json_ && (is_chat(match_.operation) || counts_tokens(match_.operation));
 }
 
-std::optional<routing::Group> Call::fallback_group(std::string_view model) const {
+std::optional<control::Resolution> Call::find_fallback(std::string_view model) const {
   const control::Snapshot& snapshot = generation_.snapshot();
+  if (kind_ != Kind::mirror) return snapshot.resolve_fallback(*principal_, model);
   // A mirrored call is nobody's.
-  return kind_ == Kind::mirror ? snapshot.resolve(model) : snapshot.resolve_fallback(*principal_, model);
+  const auto group = snapshot.resolve(model);
+  return group ? std::optional(control::Resolution{.group = *group, .model = model}) : std::nullopt;
 }
 
 bool Call::may_fall_back(const Route& route) const {
   const auto passed = static_cast<ptrdiff_t>(std::min<size_t>(fallback_next_, route.fallbacks.size()));
   return std::any_of(route.fallbacks.begin() + passed, route.fallbacks.end(),
-                     [this](const std::string& name) { return fallback_group(name).has_value(); });
+                     [this](const std::string& name) { return find_fallback(name).has_value(); });
 }
 
 bool Call::may_ask_other_model() const {
@@ -210,18 +212,18 @@ bool Call::plan_fallback() {
   const auto& names = from.fallbacks;
   while (fallback_next_ < names.size()) {
     const std::string& name = names[fallback_next_++];
-    const auto group = fallback_group(name);
+    const auto found = find_fallback(name);
     const uint32_t own_route = route_index_;
     auto plan = std::tie(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
     const std::tuple before(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
-    const bool fits = group && plan_group(name, *group);
-    const bool planned = fits && admit_fallback();
+    const bool fits = found && plan_group(name, found->group);
+    const bool planned = fits && admit_fallback(found->assignment);
     // The fallbacks are those of the model that was asked for.
     route_index_ = own_route;
     if (!planned) {
       plan = before;
       std::string_view why = fits ? ":refused" : ":unfit";
-      if (!group) why = ":not-allowed";
+      if (!found) why = ":not-allowed";
       const std::string before_it = passed_over_.empty() ? std::string() : std::string(passed_over_) + ",";
       if (wants_explanation()) passed_over_ = arena_.copy(before_it + name + std::string(why));
       continue;

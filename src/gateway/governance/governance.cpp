@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <span>
+#include <tuple>
 
 #include "chat/token_estimate.h"
 #include "control/snapshot.h"
@@ -143,7 +144,7 @@ admission::Demand Call::estimate_demand() {
   usage.output = generates(match_.operation) ? estimate_output() : 0;
   if (is_free(match_.operation) || is_charged_later(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
-  // The first choice; where the call goes in the end is settled.
+  // Of several connections the first; where the call goes in the end is settled.
   const Option& option = options_.front();
   if (const auto* price = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection))
     demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
@@ -240,59 +241,69 @@ std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record
   return tokens > INT64_MAX - *tools ? INT64_MAX : tokens + *tools;
 }
 
-Outcome<void> Call::admit() {
-  admitted_ = admitted_ || kind_ == Kind::mirror;
-  if (admitted_) return {};
+// Whose limits hold for the call, the model's last.
+void Call::find_scopes() {
   const control::Snapshot& snapshot = generation_.snapshot();
+  admission_.scope_count = 0;
   const auto add = [&](uint32_t scope) {
     if (scope != control::kNone) admission_.scopes[admission_.scope_count++] = &snapshot.scopes[scope];
   };
   for (const uint32_t scope : principal_->governing_scopes()) add(scope);
   if (assignment_ != nullptr) add(assignment_->scope);
   if (options_.front().model != nullptr) add(options_.front().model->scope);
+}
+
+Outcome<void> Call::admit() {
+  admitted_ = admitted_ || kind_ == Kind::mirror;
+  if (admitted_) return {};
+  find_scopes();
   if (const Scope* const by = refuses_unpriced()) return unpriced(*by);
-  if (admission_.scope_count > 0) {
-    std::array<admission::Governed, admission::kScopesMax> governed;
-    bool by_size = false;
-    for (size_t i = 0; i < admission_.scope_count; ++i) {
-      governed[i] = {&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
-      by_size = by_size || admission_.scopes[i]->compiled().has_budget ||
-                admission_.scopes[i]->compiled().tokens_per_minute != 0;
-    }
-    const admission::Demand demand = by_size ? estimate_demand() : admission::Demand{};
-    const auto denial =
-        admission_.reservation.take({governed.data(), admission_.scope_count}, demand, moment_of(worker_.loop()));
-    if (denial) return over_limit(*denial);
-  }
+  const auto governed = governed_scopes();
+  const auto denial = admission_.reservation.take(std::span(governed).first(admission_.scope_count), demand_by_size(),
+                                                  moment_of(worker_.loop()));
+  if (denial) return over_limit(*denial);
   admitted_ = true;
   return {};
 }
 
-bool Call::admit_fallback() {
+std::array<admission::Governed, admission::kScopesMax> Call::governed_scopes() const {
+  std::array<admission::Governed, admission::kScopesMax> governed;
+  for (size_t i = 0; i < admission_.scope_count; ++i) {
+    governed[i] = {&admission_.scopes[i]->compiled(), admission_.scopes[i]->meter.get()};
+  }
+  return governed;
+}
+
+// What the call may use, where any of its scopes wants to know.
+admission::Demand Call::demand_by_size() {
+  const auto scopes = std::span(admission_.scopes).first(admission_.scope_count);
+  const bool by_size = std::ranges::any_of(
+      scopes, [](const Scope* each) { return each->compiled().has_budget || each->compiled().tokens_per_minute != 0; });
+  return by_size ? estimate_demand() : admission::Demand{};
+}
+
+bool Call::admit_fallback(const control::Assignment* assignment) {
   if (kind_ == Kind::mirror) return true;
-  const auto scopes_before = admission_.scopes;
-  const size_t count_before = admission_.scope_count;
-  const uint32_t scope = options_.front().model->scope;
-  const Scope* const next = scope == control::kNone ? nullptr : &generation_.snapshot().scopes[scope];
-  // Of the scopes the model's is the last.
-  size_t& count = admission_.scope_count;
-  const bool had_own = count > 0 && admission_.scopes[count - 1]->kind == control::ScopeKind::model;
-  const Scope* const last = had_own ? admission_.scopes[--count] : nullptr;
-  if (next != nullptr) admission_.scopes[count++] = next;
+  auto now = std::tie(assignment_, admission_.scopes, admission_.scope_count);
+  const std::tuple before(assignment_, admission_.scopes, admission_.scope_count);
+  if (assignment != nullptr) assignment_ = assignment;
+  find_scopes();
   bool admitted = refuses_unpriced() == nullptr;
-  if (admitted && next != last) {
-    const auto governed =
-        next == nullptr ? admission::Governed{} : admission::Governed{&next->compiled(), next->meter.get()};
-    const auto denial = admission_.reservation.exchange(
-        last == nullptr ? nullptr : last->meter.get(), next == nullptr ? nullptr : &governed, estimate_demand(),
+  if (admitted) {
+    const auto governed = governed_scopes();
+    const auto denial = admission_.reservation.go_on(
+        std::span(governed).first(admission_.scope_count), demand_by_size(),
         {.tokens = tokens_before_, .nano_dollars = cost_before_}, moment_of(worker_.loop()));
-    if (denial) worker_.metrics().limit_refusal(control::to_string(next->kind), to_string(denial->dimension)).add();
+    if (denial) count_denial(*denial);
     admitted = !denial;
   }
-  if (admitted) return true;
-  admission_.scopes = scopes_before;
-  admission_.scope_count = count_before;
-  return false;
+  if (!admitted) now = before;
+  return admitted;
+}
+
+void Call::count_denial(const admission::Denial& denial) {
+  const Scope& scope = *admission_.scopes[denial.scope];
+  worker_.metrics().limit_refusal(control::to_string(scope.kind), to_string(denial.dimension)).add();
 }
 
 const Scope* Call::refuses_unpriced() {
@@ -329,8 +340,8 @@ std::unexpected<ClientError> Call::unpriced(const Scope& by) {
 }
 
 std::unexpected<ClientError> Call::over_limit(const admission::Denial& denial) {
+  count_denial(denial);
   const Scope& scope = *admission_.scopes[denial.scope];
-  worker_.metrics().limit_refusal(control::to_string(scope.kind), to_string(denial.dimension)).add();
   // Of an assignment the client knows the alias; the key's name before it is its own.
   std::string message = "the " + std::string(control::to_string(scope.kind)) + " '" + scope.name + "' may use " +
                         limit_text(scope, denial.dimension);
