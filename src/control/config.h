@@ -187,7 +187,9 @@ struct LimitFields {
   BudgetPeriod budget_period;
   std::string time_zone;
   UnpricedCalls unpriced;
-  std::string id = {};  // of an object of the store, which keeps it under every name; empty in the file, no setting
+  // Of an object of the store, no settings; empty and 0 in the file. The id stays under every name.
+  std::string id = {};
+  int64_t named_since = 0;  // seconds since 1970: when it was made, or got another name
 
   admission::Limits limits() const { return {tps, rpm, tpm, concurrency, budget, budget_period, time_zone, unpriced}; }
 };

@@ -38,9 +38,9 @@ struct Scope {
   std::shared_ptr<const LimitSet> set;      // scopes with the same limits share it
   std::shared_ptr<admission::Meter> meter;  // the same in every snapshot of the process
   // Of an object of the store: under what older gateways, which went by names, wrote down what it used, and since when
-  // (seconds since 1970) it has been there. 0: of the file, or a model.
+  // (seconds since 1970) it has the name. 0: of the file, or a model.
   uint64_t identity_by_name = 0;
-  int64_t made_at = 0;
+  int64_t named_since = 0;
 
   const admission::Limits& limits() const { return set->limits; }
   const admission::CompiledLimits& compiled() const { return set->compiled; }
@@ -81,7 +81,8 @@ struct Assignment {
 // The owner of a key.
 struct Principal {
   std::string name;
-  std::string id;  // never another's: a key of the store, or "anonymous"; empty: a key of the file
+  std::string id;           // never another's: a key of the store, or "anonymous"; empty: a key of the file
+  int64_t named_since = 0;  // seconds since 1970, of a key of the store
   ModelFilter models;
   uint32_t organization = kNone;
   uint32_t team = kNone;

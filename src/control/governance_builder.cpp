@@ -8,7 +8,6 @@
 
 #include "control/config_loader.h"
 #include "control/siphash.h"
-#include "store/objects/object_store.h"
 
 namespace llmgw::control {
 
@@ -26,8 +25,6 @@ uint64_t scope_identity(ScopeKind kind, std::string_view name) {
 }
 
 namespace {
-
-constexpr int64_t kMilli = 1000;
 
 std::string_view alias_of(const AssignmentConfig& assignment) {
   return assignment.alias.empty() ? assignment.model : assignment.alias;
@@ -70,7 +67,7 @@ const ModelFilter& GovernanceBuilder::filter(const std::vector<std::string>& pat
 }
 
 uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits,
-                                      const std::string& id) {
+                                      const std::string& id, int64_t named_since) {
   if (!limits.any()) return kNone;
   const bool of_store = !id.empty();
   const uint64_t identity = scope_identity(kind, of_store ? id : name);
@@ -80,7 +77,7 @@ uint32_t GovernanceBuilder::add_scope(ScopeKind kind, std::string_view name, con
                               .set = limit_set(limits),
                               .meter = meters_.get(identity),
                               .identity_by_name = of_store ? scope_identity(kind, name) : 0,
-                              .made_at = store::object_id_time(id) / kMilli});
+                              .named_since = named_since});
   return static_cast<uint32_t>(snapshot_.scopes.size() - 1);
 }
 
@@ -105,7 +102,7 @@ void GovernanceBuilder::add_model_scopes() {
     const auto own = limits.find(model.name);
     if (own == limits.end()) continue;
     const auto [scope, is_new] = scopes.emplace(own->first, 0);
-    if (is_new) scope->second = add_scope(ScopeKind::model, model.name, own->second);
+    if (is_new) scope->second = add_scope(ScopeKind::model, model.name, own->second, {}, 0);
     model.scope = scope->second;
   }
 }
@@ -115,7 +112,7 @@ void GovernanceBuilder::add_organizations() {
     organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
     snapshot_.organizations.push_back({.name = from.name,
                                        .models = filter(from.models),
-                                       .scope = add_scope(ScopeKind::organization, from.name, from.limits(), from.id)});
+                                       .scope = add_scope(ScopeKind::organization, from.name, from)});
   }
 }
 
@@ -125,7 +122,7 @@ void GovernanceBuilder::add_teams() {
     snapshot_.teams.push_back({.name = from.name,
                                .organization = find(organizations_, from.organization),
                                .models = filter(from.models),
-                               .scope = add_scope(ScopeKind::team, from.name, from.limits(), from.id)});
+                               .scope = add_scope(ScopeKind::team, from.name, from)});
   }
 }
 
@@ -135,7 +132,7 @@ void GovernanceBuilder::add_users() {
     snapshot_.users.push_back({.name = from.name,
                                .email = from.email,
                                .models = filter(from.models),
-                               .scope = add_scope(ScopeKind::user, from.name, from.limits(), from.id)});
+                               .scope = add_scope(ScopeKind::user, from.name, from)});
   }
 }
 
@@ -146,7 +143,7 @@ void GovernanceBuilder::add_principals() {
     return std::tuple<std::string_view, std::string_view>(each->key, alias_of(*each));
   });
   for (const auto& from : config_.keys) {
-    Principal principal{.name = from.name, .id = from.id, .models = filter({})};
+    Principal principal{.name = from.name, .id = from.id, .named_since = from.named_since, .models = filter({})};
     const auto own = std::ranges::equal_range(sorted_, std::string_view(from.name), {},
                                               [](const AssignmentConfig* each) { return std::string_view(each->key); });
     principal.first_assignment = static_cast<uint32_t>(own.begin() - sorted_.begin());
@@ -172,18 +169,17 @@ void GovernanceBuilder::add_principals() {
     if (principal.organization != kNone) governed_by(snapshot_.organizations[principal.organization].scope);
     if (principal.team != kNone) governed_by(snapshot_.teams[principal.team].scope);
     if (principal.user != kNone) governed_by(snapshot_.users[principal.user].scope);
-    governed_by(add_scope(ScopeKind::key, from.name, from.limits(), from.id));
+    governed_by(add_scope(ScopeKind::key, from.name, from));
     snapshot_.principals.push_back(std::move(principal));
   }
 }
 
 Assignment GovernanceBuilder::make_assignment(const AssignmentConfig& from) {
   const auto alias = alias_of(from);
-  Assignment assignment{
-      .alias = std::string(alias),
-      .model = from.model,
-      .group = {},
-      .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from.limits(), from.id)};
+  Assignment assignment{.alias = std::string(alias),
+                        .model = from.model,
+                        .group = {},
+                        .scope = add_scope(ScopeKind::assignment, from.key + "/" + std::string(alias), from)};
   const auto group = snapshot_.resolve(from.model);
   if (!group) {
     errors_.add(location_of(from, SectionId::assignment, "model"), "assignments.model: there is no such model");

@@ -34,8 +34,11 @@ class GovernanceBuilder {
   Assignment make_assignment(const AssignmentConfig& from);
   std::shared_ptr<const Scope::LimitSet> limit_set(const admission::Limits& limits);
   const ModelFilter& filter(const std::vector<std::string>& patterns);
-  uint32_t add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits,
-                     const std::string& id = {});
+  uint32_t add_scope(ScopeKind kind, std::string_view name, const LimitFields& from) {
+    return add_scope(kind, name, from.limits(), from.id, from.named_since);
+  }
+  uint32_t add_scope(ScopeKind kind, std::string_view name, const admission::Limits& limits, const std::string& id,
+                     int64_t named_since);
   static uint32_t find(const Names& names, std::string_view name);
 
   const Config& config_;

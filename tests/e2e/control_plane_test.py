@@ -534,6 +534,29 @@ def test_every_change_is_in_the_audit_log(site, walked):
     assert entries[1]["detail"]["fields"] == ["tps"]
 
 
+def test_what_was_spent_goes_with_its_object(site, walked):
+    """Whatever it is called, also after a restart; and to no other that gets its name."""
+    site.cli("price", "add", "--provider", "openai", "--model", "spending", "--input", "1", "--output", "1")
+    site.cli("model", "add", "--conn-id", walked["connection"]["id"], "--name", "spending")
+    # Enough for one call: twenty tokens and some thirty of the prompt; not for what one used and another.
+    key = site.add("vkey", "add", "--name", "spends", "--budget", "0.00006")["key"]
+
+    def status(key):
+        body = {"model": "spending", "max_tokens": 20, "messages": MESSAGES}
+        return raw.post_json(site.address, "/v1/chat/completions", body, {"Authorization": f"Bearer {key}"}).status
+
+    assert [status(key), status(key)] == [200, 429]
+    site.cli("vkey", "update", "spends", "--name", "has-spent")
+    assert status(key) == 429
+    assert not site.gateway.stop()
+    site.start()
+    assert status(key) == 429
+    other = site.add("vkey", "add", "--name", "spends", "--budget", "0.00006")["key"]
+    assert [status(other), status(other), status(key)] == [200, 429, 429]
+    site.cli("vkey", "remove", "spends")
+    assert status(site.add("vkey", "add", "--name", "spends", "--budget", "0.00006")["key"]) == 200
+
+
 def test_a_restart_keeps_everything(site, walked):
     assert not site.gateway.stop()
     site.cli("vkey", "add", "--name", "while-down", "--key", "made-while-it-was-down")

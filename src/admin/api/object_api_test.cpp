@@ -188,10 +188,17 @@ TEST_P(ObjectApiTest, WhatWasUsedGoesWithTheObject) {
   make();
   const auto before = identities();
   ASSERT_EQ(before.size(), 5u);
+  now_ms_ += 60'000;
   for (const char* path : {"organizations/o", "teams/t", "users/u", "keys/k"}) {
     EXPECT_EQ(call(Method::patch, path, R"({"name":"renamed"})").status, 200) << path;
   }
   EXPECT_EQ(identities(), before);
+  // What versions kept under its name that went by names is not of who takes it later.
+  const auto key = snapshot()->principals.front();
+  EXPECT_EQ(key.name, "renamed");
+  EXPECT_GE(key.named_since, now_ms_ / 1000 - 1);
+  EXPECT_EQ(call(Method::patch, "keys/renamed", R"({"tags":["x"]})").status, 200);
+  EXPECT_EQ(snapshot()->principals.front().named_since, key.named_since);
   EXPECT_EQ(call(Method::delete_, "organizations/renamed?cascade=true").status, 200);
   make();
   const auto after = identities();

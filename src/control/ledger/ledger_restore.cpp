@@ -46,9 +46,9 @@ bool Ledger::restore() {
 
 namespace {
 
-// Older gateways wrote down under names what objects of the store have used. Since one was made, the name was its own:
-// that is handed over to it, so that it stays its own whatever the name becomes. (From the quarter on in which it was
-// made: what another of its name used in that is not told apart, and nothing is forgotten.)
+// Older gateways wrote down under names what objects of the store have used. Since one got its name, what stands under
+// that is its own: it is handed over to it, so that it stays so whatever the name becomes. (From the quarter on in
+// which it got it: what another of the name used in that is not told apart, and nothing is forgotten.)
 base::Result<void> hand_over_names(LedgerStore& store, const Snapshot& snapshot) {
   std::vector<uint64_t> names;
   for (const Scope& scope : snapshot.scopes) {
@@ -60,7 +60,7 @@ base::Result<void> hand_over_names(LedgerStore& store, const Snapshot& snapshot)
   for (const Scope& scope : snapshot.scopes) {
     if (!scope.compiled().has_budget || !charged.contains(scope.identity_by_name)) continue;
     handovers.push_back(
-        {.from = scope.identity_by_name, .to = scope.identity, .quarter = scope.made_at / kQuarterSeconds});
+        {.from = scope.identity_by_name, .to = scope.identity, .quarter = scope.named_since / kQuarterSeconds});
   }
   return handovers.empty() ? base::Result<void>() : store.hand_over(handovers);
 }

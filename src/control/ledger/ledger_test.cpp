@@ -217,17 +217,18 @@ TEST_F(LedgerTest, WhatWasChargedByNameIsHandedOverToTheObject) {
   ASSERT_TRUE(config) << format_errors(config.error(), "t");
   constexpr int64_t kQuarterMs = kQuarterSeconds * 1000;
   constexpr int64_t kMadeMs = kTime / 1'000'000 / kQuarterMs * kQuarterMs - kQuarterMs + 1000;
-  const auto snapshot_of = [&](const std::string& id, const std::string& name) {
+  const auto snapshot_of = [&](const std::string& id, const std::string& name, int64_t since = kMadeMs / 1000) {
     control::Config of_store = *config;
     of_store.keys[0].id = id;
     of_store.keys[0].name = name;
+    of_store.keys[0].named_since = since;
     return *build_snapshot(of_store, {});
   };
   const auto restored = [this](const std::shared_ptr<const Snapshot>& snapshot) {
     start()->restore_budgets(snapshot);
     return snapshot->scopes.at(0).meter->charged.load();
   };
-  const std::string id = store::make_object_id("key", kMadeMs);
+  const std::string id = "key_1";
   const auto snapshot = snapshot_of(id, "k");
   const Scope& scope = snapshot->scopes.at(0);
   ASSERT_EQ(scope.identity, scope_identity(ScopeKind::key, id));
@@ -249,10 +250,11 @@ TEST_F(LedgerTest, WhatWasChargedByNameIsHandedOverToTheObject) {
     ledger->writer(0).append(of_another);
     ASSERT_TRUE(ledger->flush(kPatience));
   }
+  EXPECT_EQ(restored(snapshot_of("key_3", "k", kMadeMs / 1000 + 2 * kQuarterSeconds)), 0) << "it got the name later";
   EXPECT_EQ(restored(snapshot), 435);
   EXPECT_EQ(restored(snapshot_of(id, "k")), 435) << "once";
   EXPECT_EQ(restored(snapshot_of(id, "renamed")), 435);
-  EXPECT_EQ(restored(snapshot_of(store::make_object_id("key", kMadeMs + 2000), "k")), 0) << "another of its name";
+  EXPECT_EQ(restored(snapshot_of("key_2", "k")), 0) << "another of its name";
 }
 
 TEST_F(LedgerTest, VeryManyBudgetsOfSeveralPeriodsAreRestored) {

@@ -145,6 +145,17 @@ TomlValue document_to_table(const ObjectKind& kind, std::string_view id, std::st
   return table;
 }
 
+int64_t named_since(const store::Object& object) {
+  constexpr int64_t kMilli = 1000;
+  const int64_t made = store::object_id_time(object.id) / kMilli;
+  if (!object.document.contains(kNamedSince)) return made;  // nearly always
+  boost::system::error_code error;
+  const bj::value parsed = bj::parse(object.document, error);
+  if (error || !parsed.is_object()) return made;
+  const bj::value* const named = parsed.get_object().if_contains(kNamedSince);
+  return named != nullptr && named->is_int64() ? std::max(made, named->get_int64()) : made;
+}
+
 std::vector<HashedKey> keys_of(std::string_view document) {
   std::vector<HashedKey> keys;
   boost::system::error_code error;

@@ -16,6 +16,7 @@
 #include "control/config.h"
 #include "control/objects/object_kinds.h"
 #include "control/toml_tree.h"
+#include "store/objects/object_store.h"
 #include "store/vault/key_hash.h"
 #include "store/vault/vault.h"
 
@@ -44,6 +45,11 @@ using ResolveReference = std::function<std::optional<ReferenceTarget>(const Obje
 TomlValue document_to_table(const ObjectKind& kind, std::string_view id, std::string_view document, Location at,
                             const store::Vault& vault, const ResolveReference& resolve,
                             std::vector<DocumentFault>& faults);
+
+// When a document's object got its name, if that was not when it was made: seconds since 1970.
+inline constexpr std::string_view kNamedSince = "$named";
+// When an object got its name.
+int64_t named_since(const store::Object& object);
 
 std::vector<HashedKey> keys_of(std::string_view document);
 

@@ -140,7 +140,11 @@ void ObjectMerger::read(const ObjectSecrets& secrets) {
   document = {};
   blame(errors);
   const auto note_ids = [this](auto& sections) {
-    for (auto& each : sections) each.id = item_at(each.at)->object->id;
+    for (auto& each : sections) {
+      const store::Object& object = *item_at(each.at)->object;
+      each.id = object.id;
+      each.named_since = named_since(object);
+    }
   };
   note_ids(stored_.organizations);
   note_ids(stored_.teams);

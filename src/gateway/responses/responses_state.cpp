@@ -8,7 +8,6 @@
 #include "dialects/models_list.h"
 #include "gateway/responses/background_events.h"
 #include "json/tree.h"
-#include "store/objects/object_store.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -104,8 +103,7 @@ std::string memory_owner(const control::Principal& principal) {
 }
 
 store::FormerOwner former_memory_owner(const control::Principal& principal) {
-  constexpr int64_t kMilli = 1000;
-  return {.name = principal.name, .since = store::object_id_time(principal.id) / kMilli};
+  return {.name = principal.name, .since = principal.named_since};
 }
 
 int64_t ResponsesState::now() const {

@@ -92,9 +92,10 @@ TEST(MemoryOwner, IsAnIdOrANameThatIsNoId) {
   const std::string id = store::make_object_id("vkey_", 1'700'000'000'000);
   EXPECT_EQ(memory_owner({.name = "frontend", .id = id, .models = control::ModelFilter({})}), id);
   EXPECT_EQ(memory_owner({.name = id, .id = {}, .models = control::ModelFilter({})}), "file\n" + id);
-  EXPECT_EQ(former_memory_owner({.name = "frontend", .id = id, .models = control::ModelFilter({})}).since,
-            1'700'000'000);
-  EXPECT_EQ(former_memory_owner({.name = "frontend", .id = {}, .models = control::ModelFilter({})}).since, 0);
+  const control::Principal named_later{
+      .name = "frontend", .id = id, .named_since = 7, .models = control::ModelFilter({})};
+  EXPECT_EQ(former_memory_owner(named_later).name, "frontend");
+  EXPECT_EQ(former_memory_owner(named_later).since, 7);
 }
 
 TEST_F(ResponsesStateFor, WhatAnEarlierVersionKeptIsFoundByWhoHadTheName) {
