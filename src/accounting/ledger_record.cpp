@@ -1,5 +1,6 @@
 #include "accounting/ledger_record.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstring>
@@ -10,7 +11,7 @@ namespace {
 constexpr uint8_t kVersion = 1;
 constexpr size_t kHeadBytes = 88;
 
-enum Flag : uint8_t { kPriced = 1, kEstimated = 2, kStreamed = 4 };
+enum Flag : uint8_t { kPriced = 1, kEstimated = 2, kStreamed = 4, kCapped = 8 };
 
 constexpr std::array<std::optional<uint64_t> chat::Usage::*, 6> kCounts = {
     &chat::Usage::input,          &chat::Usage::cache_read, &chat::Usage::cache_write,
@@ -85,12 +86,31 @@ std::string_view to_string(LedgerText text) {
   return kNames[static_cast<size_t>(text)];
 }
 
+bool cap(chat::Usage& usage) {
+  bool capped = false;
+  for (const auto count : kCounts) {
+    if ((usage.*count).value_or(0) <= kTokensMax) continue;
+    usage.*count = kTokensMax;
+    capped = true;
+  }
+  return capped;
+}
+
+bool cap(MediaTokens& media) {
+  bool capped = false;
+  for (const auto count : kMedia) {
+    capped = capped || media.*count > kTokensMax;
+    media.*count = std::min(media.*count, kTokensMax);
+  }
+  return capped;
+}
+
 size_t encode(const LedgerRecord& record, std::span<char> to) {
   Put put(to);
   put.number(kVersion);
   put.number(static_cast<uint8_t>(record.outcome));
   put.number(static_cast<uint8_t>((record.priced ? kPriced : 0) | (record.estimated ? kEstimated : 0) |
-                                  (record.streamed ? kStreamed : 0)));
+                                  (record.streamed ? kStreamed : 0) | (record.capped ? kCapped : 0)));
   put.number(record.retries);
   put.number(record.status);
   put.number(record.upstream_status);
@@ -120,6 +140,7 @@ std::optional<LedgerRecord> decode(std::string_view from) {
   record.priced = (flags & kPriced) != 0;
   record.estimated = (flags & kEstimated) != 0;
   record.streamed = (flags & kStreamed) != 0;
+  record.capped = (flags & kCapped) != 0;
   record.retries = take.number<uint8_t>();
   record.status = take.number<uint16_t>();
   record.upstream_status = take.number<uint16_t>();

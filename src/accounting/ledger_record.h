@@ -56,6 +56,7 @@ struct LedgerRecord {
   bool priced = false;     // false: nobody knows what it cost, and `nano_dollars` is 0
   bool estimated = false;  // the provider did not say what was used, or could not any more
   bool streamed = false;
+  bool capped = false;  // the provider said that more was used than can be: see kTokensMax
   uint8_t retries = 0;
   chat::Usage usage;
   MediaTokens media = {};
@@ -65,6 +66,13 @@ struct LedgerRecord {
   std::string_view& text(LedgerText which) { return texts[static_cast<size_t>(which)]; }
   std::string_view text(LedgerText which) const { return texts[static_cast<size_t>(which)]; }
 };
+
+// No call uses more tokens of a kind: a hundred times the longest prompt that any provider takes. What a provider says
+// beyond is a mistake of its; it counts as so many, so that it cannot fill up sums that are everybody's.
+inline constexpr uint64_t kTokensMax = 1'000'000'000;
+// Whether any was above.
+bool cap(chat::Usage& usage);
+bool cap(MediaTokens& media);
 
 // Longer texts are cut at a character of UTF-8: names of the configuration are shorter, and nobody else's text may fill
 // the disk.

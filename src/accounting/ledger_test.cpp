@@ -27,6 +27,7 @@ LedgerRecord sample(std::string_view id) {
                       .outcome = CallOutcome::cancelled,
                       .priced = true,
                       .streamed = true,
+                      .capped = true,
                       .retries = 2,
                       .usage = {},
                       .nano_dollars = 123'456,
@@ -41,6 +42,26 @@ LedgerRecord sample(std::string_view id) {
   return record;
 }
 
+TEST(LedgerRecord, CountsThatNoCallReachesAreCapped) {
+  chat::Usage usage;
+  usage.input = kTokensMax;
+  usage.output = 0;
+  EXPECT_FALSE(cap(usage));
+  usage.cache_write = kTokensMax + 1;
+  usage.reasoning = UINT64_MAX;
+  EXPECT_TRUE(cap(usage));
+  EXPECT_EQ(usage.input, kTokensMax);
+  EXPECT_EQ(usage.cache_read, std::nullopt);
+  EXPECT_EQ(usage.cache_write, kTokensMax);
+  EXPECT_EQ(usage.output, 0);
+  EXPECT_EQ(usage.reasoning, kTokensMax);
+  MediaTokens media{.audio_input = kTokensMax};
+  EXPECT_FALSE(cap(media));
+  media.image_output = uint64_t{1} << 62;
+  EXPECT_TRUE(cap(media));
+  EXPECT_EQ(media, (MediaTokens{.audio_input = kTokensMax, .image_output = kTokensMax}));
+}
+
 TEST(LedgerRecord, ComesBackAsItWent) {
   const LedgerRecord record = sample("req-1");
   std::array<char, kLedgerRecordBytesMax> bytes;
@@ -50,7 +71,7 @@ TEST(LedgerRecord, ComesBackAsItWent) {
   EXPECT_EQ(read->time, record.time);
   EXPECT_EQ(read->duration, record.duration);
   EXPECT_EQ(read->outcome, CallOutcome::cancelled);
-  EXPECT_TRUE(read->priced && read->streamed && !read->estimated);
+  EXPECT_TRUE(read->priced && read->streamed && read->capped && !read->estimated);
   EXPECT_EQ(read->retries, 2);
   EXPECT_EQ(read->usage, record.usage) << "unknown stays unknown and 0 stays 0";
   EXPECT_EQ(read->nano_dollars, 123'456);

@@ -364,6 +364,30 @@ TEST(Admission, RemainingIsWhatTheTightestScopeHas) {
   EXPECT_EQ(tokens_left(scopes).remaining, 400u);
 }
 
+// However much calls are said to have used: what was spent only stays the most, and the next period begins with
+// nothing.
+TEST(Admission, AbsurdUseOverflowsNothing) {
+  std::mt19937_64 random(11);
+  Scope scope({.tokens_per_minute = 1, .budget = base::NanoDollars{INT64_MAX}, .budget_period = BudgetPeriod::hour});
+  const Governed governed = scope.governed();
+  for (int hour = 1; hour < 50; ++hour) {
+    const int64_t wall = hour * 3600;
+    std::deque<Reservation> calls(8);
+    for (Reservation& call : calls) ASSERT_FALSE(call.take({&governed, 1}, {}, at(0, wall)));
+    __int128 expected = 0;
+    for (Reservation& call : calls) {
+      const auto nano = static_cast<int64_t>(random() >> (1 + random() % 8));
+      call.settle({.tokens = random(), .nano_dollars = nano}, at(0, wall));
+      expected = std::min<__int128>(expected + nano, INT64_MAX);
+      EXPECT_EQ(spent(scope.meter), static_cast<int64_t>(expected));
+    }
+    EXPECT_EQ(call(scope, at(kMinute, wall)), false) << "tokens are used up for as long as can be said";
+    EXPECT_LE(scope.meter.token_word.load(), cell::kAheadMax);
+    EXPECT_GT(scope.meter.token_word.load(), 0);
+    scope.meter.token_word = 0;
+  }
+}
+
 // Random operations against a reference that knows nothing of words and windows: it adds up what is in a bucket.
 TEST(Admission, AgreesWithAPlainModel) {
   struct Bucket {

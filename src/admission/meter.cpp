@@ -65,8 +65,10 @@ Nanoseconds take(std::atomic<Nanoseconds>& word, Nanoseconds cost, Nanoseconds w
 void adjust(std::atomic<Nanoseconds>& word, Nanoseconds difference, Nanoseconds now) {
   Nanoseconds seen = word.load(std::memory_order_relaxed);
   // What has been used up by time cannot be given back: below now the word means nothing.
-  while (!word.compare_exchange_weak(seen, std::max(seen, now) + difference, std::memory_order_relaxed)) {
-  }
+  Nanoseconds next = 0;
+  do {
+    next = std::min(base::add_saturating(std::max(seen, now), difference), now + kAheadMax);
+  } while (!word.compare_exchange_weak(seen, next, std::memory_order_relaxed));
 }
 
 void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& taken, Nanoseconds told, Nanoseconds ahead,
@@ -74,7 +76,8 @@ void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& take
   Nanoseconds seen = word.load(std::memory_order_relaxed);
   Nanoseconds next = 0;
   do {
-    next = now + ahead + (taken.load(std::memory_order_relaxed) - told);
+    const Nanoseconds since = base::subtract_wrapping(taken.load(std::memory_order_relaxed), told);
+    next = now + std::min(base::add_saturating(ahead, since), kAheadMax);
   } while (!word.compare_exchange_weak(seen, next, std::memory_order_relaxed));
 }
 
@@ -89,6 +92,15 @@ Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t lim
 }
 
 }  // namespace cell
+
+void charge(Meter& meter, int64_t amount) {
+  const int64_t before = meter.charged_before.load(std::memory_order_acquire);
+  int64_t seen = meter.charged.load(std::memory_order_relaxed);
+  int64_t next = 0;
+  do {
+    next = base::add_wrapping(before, base::add_saturating(base::subtract_wrapping(seen, before), amount));
+  } while (!meter.charged.compare_exchange_weak(seen, next, std::memory_order_relaxed));
+}
 
 void roll(Meter& meter, const PeriodRule& rule, int64_t wall) {
   int64_t end = meter.period_end.load(std::memory_order_acquire);

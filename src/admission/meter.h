@@ -15,6 +15,7 @@
 
 #include "admission/limits.h"
 #include "admission/period.h"
+#include "base/saturating.h"
 
 namespace llmgw::admission {
 
@@ -81,6 +82,8 @@ namespace cell {
 // would be. kForever: the cost is more than a window.
 inline constexpr Nanoseconds kForever = INT64_MAX;
 Nanoseconds take(std::atomic<Nanoseconds>& word, Nanoseconds cost, Nanoseconds window, Nanoseconds now);
+// No word lies further ahead of now: a hundred years, far from an overflow. What is more is forgotten.
+inline constexpr Nanoseconds kAheadMax = kMinute * 60 * 24 * 36'500;
 // Corrects what was taken, up or down.
 void adjust(std::atomic<Nanoseconds>& word, Nanoseconds difference, Nanoseconds now);
 // What is left of the window, and when all of it will be.
@@ -104,9 +107,12 @@ void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& take
 // Nothing waits and nothing is counted twice.
 void roll(Meter& meter, const PeriodRule& rule, int64_t wall);
 
-// Nano-dollars of the period, reservations included.
+// Nano-dollars of the period, reservations included. `charged` may pass its type's end, which differences do not see.
 inline int64_t spent(const Meter& meter) {
-  return meter.charged.load(std::memory_order_relaxed) - meter.charged_before.load(std::memory_order_relaxed);
+  return base::subtract_wrapping(meter.charged.load(std::memory_order_relaxed),
+                                 meter.charged_before.load(std::memory_order_relaxed));
 }
+// Adds to that, or takes off it. What a period has spent is INT64_MAX at most: a used-up budget stays used up.
+void charge(Meter& meter, int64_t amount);
 
 }  // namespace llmgw::admission

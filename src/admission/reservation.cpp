@@ -6,21 +6,21 @@
 namespace llmgw::admission {
 namespace {
 
-// Adds unless the sum would pass `max`.
-bool add_within(std::atomic<int64_t>& sum, int64_t amount, int64_t base, int64_t max) {
+// Adds unless the sum since `mark` would pass `max`.
+bool add_within(std::atomic<int64_t>& sum, int64_t amount, int64_t mark, int64_t max) {
   int64_t seen = sum.load(std::memory_order_relaxed);
   do {
     int64_t next = 0;
-    if (__builtin_add_overflow(seen - base, amount, &next) || next > max) return false;
-  } while (!sum.compare_exchange_weak(seen, seen + amount, std::memory_order_relaxed));
+    if (__builtin_add_overflow(base::subtract_wrapping(seen, mark), amount, &next) || next > max) return false;
+  } while (!sum.compare_exchange_weak(seen, base::add_wrapping(seen, amount), std::memory_order_relaxed));
   return true;
 }
 
 // A budget that is used up stays so also for a call whose price nobody can tell beforehand.
 bool reserve_money(Meter& meter, int64_t amount, int64_t budget) {
-  const int64_t base = meter.charged_before.load(std::memory_order_acquire);
-  if (amount > 0) return add_within(meter.charged, amount, base, budget);
-  return meter.charged.load(std::memory_order_relaxed) - base < budget;
+  const int64_t mark = meter.charged_before.load(std::memory_order_acquire);
+  if (amount > 0) return add_within(meter.charged, amount, mark, budget);
+  return base::subtract_wrapping(meter.charged.load(std::memory_order_relaxed), mark) < budget;
 }
 
 constexpr Nanoseconds to_nanoseconds(int64_t seconds) {
@@ -40,10 +40,8 @@ Denial deny_money(const CompiledLimits& limits, int64_t amount, int64_t period_e
 }
 
 Demand plus(const Demand& one, const Demand& other) {
-  Demand sum;
-  if (__builtin_add_overflow(one.tokens, other.tokens, &sum.tokens)) sum.tokens = UINT64_MAX;
-  if (__builtin_add_overflow(one.nano_dollars, other.nano_dollars, &sum.nano_dollars)) sum.nano_dollars = INT64_MAX;
-  return sum;
+  return {.tokens = base::add_saturating(one.tokens, other.tokens),
+          .nano_dollars = base::add_saturating(one.nano_dollars, other.nano_dollars)};
 }
 
 // What was used since.
@@ -124,7 +122,7 @@ void Reservation::give_back(const Hold& hold, Nanoseconds now) {
   if (hold.tokens != 0) undo(meter.token_word, meter.taken.tokens, hold.tokens);
   if (hold.minute) undo(meter.minute_word, meter.taken.minute, limits.minute.interval);
   if (hold.second) undo(meter.second_word, meter.taken.second, limits.second.interval);
-  if (hold.money) meter.charged.fetch_sub(hold.nano_dollars, std::memory_order_relaxed);
+  if (hold.money) charge(meter, -hold.nano_dollars);
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -141,7 +139,7 @@ std::optional<Denial> Reservation::reserve_anew(Hold& hold, const Demand& demand
     const int64_t more = all.nano_dollars - hold.nano_dollars;
     if (more > 0 && !reserve_money(meter, more, limits.budget))
       return deny_money(limits, all.nano_dollars, end, moment);
-    if (more < 0) meter.charged.fetch_add(more, std::memory_order_relaxed);
+    if (more < 0) charge(meter, more);
     hold.nano_dollars = all.nano_dollars;
   }
   if (limits.tokens_per_minute != 0) {
@@ -163,7 +161,7 @@ std::optional<Denial> Reservation::reserve_anew(Hold& hold, const Demand& demand
 void Reservation::put_back(const Hold& hold, const Hold& before, Nanoseconds now) {
   Meter& meter = *hold.scope.meter;
   const int64_t reserved_before = hold.period_end == before.period_end ? before.nano_dollars : 0;
-  if (hold.money) meter.charged.fetch_add(reserved_before - hold.nano_dollars, std::memory_order_relaxed);
+  if (hold.money) charge(meter, reserved_before - hold.nano_dollars);
   if (hold.tokens == before.tokens) return;
   cell::adjust(meter.token_word, before.tokens - hold.tokens, now);
   meter.taken.tokens.fetch_add(before.tokens - hold.tokens, std::memory_order_relaxed);
@@ -215,7 +213,7 @@ void Reservation::settle_one(const Hold& hold, const Demand& used, Moment moment
     roll(meter, hold.scope.limits->period, moment.wall);
     // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
     const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
-    meter.charged.fetch_add(own.nano_dollars - (same_period ? hold.nano_dollars : 0), std::memory_order_relaxed);
+    charge(meter, own.nano_dollars - (same_period ? hold.nano_dollars : 0));
   }
   if (hold.counted) meter.running.fetch_sub(1, std::memory_order_relaxed);
 }

@@ -452,6 +452,43 @@ def test_what_a_coded_answer_used_is_read_or_estimated(world):
     waiting.until(lambda: gateway.text().count("the answer is coded") == 2, "both are said")
 
 
+def absurd_answer(request):
+    """A document of a provider that says that so many tokens were used."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}
+    document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    usage = {"prompt_tokens": 2**62, "completion_tokens": 2**62, "total_tokens": 2**63}
+    return 200, json.dumps(document | {"usage": usage}).encode(), {"Content-Type": "application/json"}
+
+
+def test_a_provider_that_says_absurd_numbers_breaks_no_sum(world):
+    upstream = canned.Canned(absurd_answer)
+    settings = world.settings("gateway", 0)
+    absurd = {"name": "absurd", "provider": "openai", "endpoint": upstream.url, "api_key": "k"}
+    gateway = world.gateway(
+        connections=settings["connections"] + [absurd],
+        models=settings["models"] + [{"name": "gpt-absurd", "connection": "absurd"}],
+        prices=[{"provider": "openai", "model": "gpt-absurd", "input": "1000000", "output": "1000000"}],
+        keys=keys(("k", {}), ("bounded", {"budget": "500"}), ("other", {"budget": "1"})),
+    )
+    most = 1_000_000_000
+    for _ in range(12):
+        answer = chat(gateway, "k-client-key", "gpt-absurd", max_tokens=1)
+        assert answer.status == 200 and answer.json()["usage"]["prompt_tokens"] == 2**62, "the client has what was said"
+    assert chat(gateway, "bounded-client-key", "gpt-absurd", max_tokens=1).status == 200
+    assert chat(gateway, "bounded-client-key", "gpt-4o", max_tokens=1).status == 429, "what was spent stays spent"
+    assert chat(gateway, "other-client-key", "gpt-4o", max_tokens=1).status == 200
+    upstream.stop()
+    absurd = [record for record in governed.export(gateway) if record["asked_model"] == "gpt-absurd"]
+    assert [(each["capped"], each["input"], each["output"]) for each in absurd] == [(True, most, most)] * 13
+    assert all(each["nano_dollars"] == 2 * most * 10**9 for each in absurd)
+    waiting.until(lambda: sum(int(row["calls"]) for row in governed.report(gateway, "key")) == 14, "the sums")
+    report = {row["key"]: row for row in governed.report(gateway, "key")}
+    assert int(report["k"]["nano_dollars"]) == 2**63 - 1 and int(report["k"]["input"]) == 12 * most
+    assert int(report["bounded"]["nano_dollars"]) == 2 * most * 10**9
+    assert 0 < int(report["other"]["nano_dollars"]) < 10**9
+    waiting.until(lambda: gateway.text().count("more tokens than can be") == 13, "each is said")
+
+
 def test_every_call_has_its_record(world):
     gateway = world.gateway(
         organizations=[{"name": "acme"}],

@@ -488,3 +488,14 @@ def test_money_is_exact_and_booked_once(server):
     assert budget(server, "e.1", 0, 0, known=9999) == 9999, "its ledger knows more than all of them"
     assert budget(server, "f.1", 1, 1, 1, known=1600, memory="old") == 9999, "the base is above that"
     assert 0 < server.call("TTL", "budget") <= 1000
+
+
+def test_more_money_than_a_number_holds_stays_the_most(server):
+    most = 2**63 - 1
+    assert budget(server, "a.1", 1, most - 10) == most - 10
+    assert budget(server, "b.1", 1, 11) == most
+    assert budget(server, "b.1", 2, 2**62) == most, "told again, with more"
+    assert budget(server, "c.1", 1, -7) == most - 7, "a correction"
+    assert budget(server, "d.1", 0, 0, known=most) in (most - 7, most), "as exact as a double"
+    server.call("DEL", "budget")
+    assert budget(server, "a.1", 2, most, most - 10, known=most, memory="old") == most

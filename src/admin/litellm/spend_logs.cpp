@@ -6,6 +6,7 @@
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
 #include "admin/spend/spend_report.h"
+#include "base/saturating.h"
 #include "base/text.h"
 #include "control/ledger/ledger_reader.h"
 #include "control/units.h"
@@ -64,14 +65,14 @@ void write_tags(json::Writer& writer, std::string_view tags) {
 void write_row(json::Writer& writer, const LedgerRecord& record) {
   const auto text = [&](LedgerText which) { return record.text(which); };
   const chat::Usage& usage = record.usage;
-  const uint64_t prompt = usage.input.value_or(0) + usage.cache_read.value_or(0) + usage.cache_write.value_or(0);
+  const uint64_t prompt = usage.total_input().value_or(0);
   const uint64_t completion = usage.output.value_or(0);
   constexpr int64_t kMillisecond = 1'000'000;
   writer.begin_object();
   writer.member("request_id", text(LedgerText::id)).member("call_type", text(LedgerText::operation));
   writer.member("api_key", text(LedgerText::key));
   writer.key("spend").raw(bj::serialize(bj::value(static_cast<double>(record.nano_dollars) / kNanoDollars)));
-  writer.member("total_tokens", prompt + completion).member("prompt_tokens", prompt);
+  writer.member("total_tokens", base::add_saturating(prompt, completion)).member("prompt_tokens", prompt);
   writer.member("completion_tokens", completion);
   writer.member("startTime", format_time_ms((record.time - record.duration) / kMillisecond));
   writer.member("endTime", format_time_ms(record.time / kMillisecond));
@@ -84,7 +85,7 @@ void write_row(json::Writer& writer, const LedgerRecord& record) {
   writer.member("status", record.outcome == CallOutcome::completed ? "success" : "failure");
   writer.key("metadata").begin_object().member("user_api_key_alias", text(LedgerText::key));
   writer.member("user_api_key_team_id", text(LedgerText::team)).member("unpriced", !record.priced);
-  writer.member("estimated", record.estimated).end_object().end_object();
+  writer.member("estimated", record.estimated).member("capped", record.capped).end_object().end_object();
 }
 
 ApiAnswer single_calls(const std::string& data_dir, const Wanted& wanted) {
@@ -124,10 +125,10 @@ ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
   for (const control::ReportRow& row : *rows) {
     Day& day = by_day[static_cast<int64_t>(base::parse_decimal(row.names[0]).value_or(0))];
     const int64_t spent = row.sums.nano_dollars;
-    day.all += spent;
-    day.keys[row.names[1]] += spent;
-    day.users[row.names[2]] += spent;
-    day.models[row.names[3]] += spent;
+    for (int64_t* const sum :
+         {&day.all, &day.keys[row.names[1]], &day.users[row.names[2]], &day.models[row.names[3]]}) {
+      *sum = base::add_saturating(*sum, spent);
+    }
   }
   const auto dollars = [](int64_t nano) { return static_cast<double>(nano) / kNanoDollars; };
   bj::array out;

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/rng.h"
+#include "base/saturating.h"
 
 namespace llmgw::control {
 namespace {
@@ -296,7 +297,7 @@ bool Ledger::take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks) {
     if (!record) return;
     rollup.add(*record);
     ++mark.records;
-    mark.nano_dollars += record->nano_dollars;
+    mark.nano_dollars = base::add_saturating(mark.nano_dollars, record->nano_dollars);
   });
   mark.offset = static_cast<int64_t>(scan.end);
   if (scan.records > 0) marks.push_back(mark);

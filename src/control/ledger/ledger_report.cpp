@@ -21,14 +21,6 @@ constexpr std::array<std::string_view, kReportColumns> kColumns = {
     "quarter / 96", "organization_name", "team_name",       "user_name", "key_name",
     "model_name",   "provider_name",     "connection_name", "tags",      "tags"};
 
-constexpr std::array<std::string_view, 11> kSums = {"calls",     "failed",    "cancelled",   "unpriced",
-                                                    "estimated", "input",     "cache_read",  "cache_write",
-                                                    "output",    "reasoning", "nano_dollars"};
-constexpr std::array<int64_t RollupSums::*, kSums.size()> kSumMembers = {
-    &RollupSums::calls,     &RollupSums::failed,    &RollupSums::cancelled,   &RollupSums::unpriced,
-    &RollupSums::estimated, &RollupSums::input,     &RollupSums::cache_read,  &RollupSums::cache_write,
-    &RollupSums::output,    &RollupSums::reasoning, &RollupSums::nano_dollars};
-
 // Databases refuse patterns of many thousands; a longer tag is looked for in all rows.
 constexpr size_t kPatternBytesMax = 512;
 
@@ -124,8 +116,8 @@ std::string statement(const ReportQuery& query, const std::vector<std::string_vi
     sql.append(names[i]).append(", ");
     groups.append(i == 0 ? "" : ", ").append(std::to_string(i + 1));
   }
-  for (const std::string_view sum : kSums) {
-    sql.append(sum == kSums[0] ? "" : ", ").append("CAST(COALESCE(SUM(").append(sum).append("), 0) AS BIGINT)");
+  for (const RollupSum& sum : kRollupSums) {
+    sql.append(&sum == kRollupSums.data() ? "" : ", ").append(LedgerStore::sum_sql(sum.name));
   }
   sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
   values = {query.from_quarter, query.to_quarter};
@@ -166,7 +158,9 @@ Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
   for (size_t row = 0; row < rows.size(); ++row) {
     ReportRow read;
     for (size_t i = 0; i < query.by.size(); ++i) read.names.push_back(rows.text(row, i));
-    for (size_t i = 0; i < kSums.size(); ++i) read.sums.*kSumMembers[i] = rows.integer(row, names.size() + i);
+    for (size_t i = 0; i < kRollupSums.size(); ++i) {
+      read.sums.*kRollupSums[i].member = LedgerStore::sum_of(rows, row, names.size() + 2 * i);
+    }
     // Without records a sum over everything is one row of nothing.
     if (names.empty() && read.sums.calls == 0) continue;
     if (as_it_is) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/saturating.h"
+
 namespace llmgw::control {
 
 using base::Result;
@@ -29,22 +31,37 @@ constexpr std::array<std::string_view, 4> kTables = {
     "records BIGINT NOT NULL, nano_dollars BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS ledger_sums_key ON ledger_sums (key_name, quarter)"};
 
-constexpr std::string_view kAddSums =
-    "INSERT INTO ledger_sums (quarter, organization_name, team_name, user_name, key_name, model_name, provider_name, "
-    "connection_name, tags, calls, failed, cancelled, unpriced, estimated, input, cache_read, cache_write, output, "
-    "reasoning, nano_dollars) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
-    "$18, $19, $20) ON CONFLICT (quarter, organization_name, team_name, user_name, key_name, model_name, "
-    "provider_name, connection_name, tags) DO UPDATE SET calls = ledger_sums.calls + excluded.calls, "
-    "failed = ledger_sums.failed + excluded.failed, cancelled = ledger_sums.cancelled + excluded.cancelled, "
-    "unpriced = ledger_sums.unpriced + excluded.unpriced, estimated = ledger_sums.estimated + excluded.estimated, "
-    "input = ledger_sums.input + excluded.input, cache_read = ledger_sums.cache_read + excluded.cache_read, "
-    "cache_write = ledger_sums.cache_write + excluded.cache_write, output = ledger_sums.output + excluded.output, "
-    "reasoning = ledger_sums.reasoning + excluded.reasoning, "
-    "nano_dollars = ledger_sums.nano_dollars + excluded.nano_dollars";
+// "sum = its own and the new one", INT64_MAX at most: PostgreSQL refuses what passes it, SQLite makes it a float.
+std::string add_sql(std::string_view table, std::string_view sum) {
+  const std::string own = std::string(table) + "." + std::string(sum);
+  const std::string more = "excluded." + std::string(sum);
+  return std::string(sum) + " = CASE WHEN " + own + " > 9223372036854775807 - " + more +
+         " THEN 9223372036854775807 ELSE " + own + " + " + more + " END";
+}
 
-constexpr std::string_view kAddCharge =
-    "INSERT INTO ledger_charges (identity, quarter, nano_dollars) VALUES ($1, $2, $3) ON CONFLICT (identity, quarter) "
-    "DO UPDATE SET nano_dollars = ledger_charges.nano_dollars + excluded.nano_dollars";
+const std::string& add_sums_sql() {
+  static const std::string kSql = [] {
+    std::string sql =
+        "INSERT INTO ledger_sums (quarter, organization_name, team_name, user_name, key_name, model_name, "
+        "provider_name, connection_name, tags, calls, failed, cancelled, unpriced, estimated, input, cache_read, "
+        "cache_write, output, reasoning, nano_dollars) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+        "$13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (quarter, organization_name, team_name, user_name, "
+        "key_name, model_name, provider_name, connection_name, tags) DO UPDATE SET ";
+    for (const RollupSum& sum : kRollupSums) {
+      sql += (&sum == kRollupSums.data() ? "" : ", ") + add_sql("ledger_sums", sum.name);
+    }
+    return sql;
+  }();
+  return kSql;
+}
+
+const std::string& add_charge_sql() {
+  static const std::string kSql =
+      "INSERT INTO ledger_charges (identity, quarter, nano_dollars) VALUES ($1, $2, $3) ON CONFLICT (identity, "
+      "quarter) DO UPDATE SET " +
+      add_sql("ledger_charges", "nano_dollars");
+  return kSql;
+}
 
 constexpr std::string_view kMoveMark =
     "INSERT INTO ledger_segments (name, read_to, records, nano_dollars) VALUES ($1, $2, $3, $4) ON CONFLICT (name) "
@@ -56,26 +73,13 @@ constexpr size_t kStatementsAtOnce = 256;
 constexpr size_t kIdentitiesAtOnce = 500;
 
 std::vector<SqlValue> values_of(const RollupKey& key, const RollupSums& sums) {
-  return {key.quarter,
-          std::string_view(key.organization),
-          std::string_view(key.team),
-          std::string_view(key.user),
-          std::string_view(key.key),
-          std::string_view(key.model),
-          std::string_view(key.provider),
-          std::string_view(key.connection),
-          std::string_view(key.tags),
-          sums.calls,
-          sums.failed,
-          sums.cancelled,
-          sums.unpriced,
-          sums.estimated,
-          sums.input,
-          sums.cache_read,
-          sums.cache_write,
-          sums.output,
-          sums.reasoning,
-          sums.nano_dollars};
+  std::vector<SqlValue> values = {key.quarter};
+  for (const std::string* const name :
+       {&key.organization, &key.team, &key.user, &key.key, &key.model, &key.provider, &key.connection, &key.tags}) {
+    values.emplace_back(std::string_view(*name));
+  }
+  for (const RollupSum& sum : kRollupSums) values.emplace_back(sums.*sum.member);
+  return values;
 }
 
 SegmentMark mark_of(const SqlRows& rows, size_t row) {
@@ -86,6 +90,17 @@ SegmentMark mark_of(const SqlRows& rows, size_t row) {
 }
 
 }  // namespace
+
+std::string LedgerStore::sum_sql(std::string_view column) {
+  const std::string name(column);
+  return "CAST(COALESCE(SUM(" + name + " >> 32), 0) AS BIGINT), CAST(COALESCE(SUM(" + name +
+         " & 4294967295), 0) AS BIGINT)";
+}
+
+int64_t LedgerStore::sum_of(const store::SqlRows& rows, size_t row, size_t column) {
+  const int64_t upper = base::multiply_saturating(rows.integer(row, column), int64_t{1} << 32);
+  return base::add_saturating(upper, rows.integer(row, column + 1));
+}
 
 Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   for (const std::string_view table : kTables) TRY_VOID(session->query(table));
@@ -103,11 +118,11 @@ Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMar
     return {};
   };
   for (const auto& [key, sums] : rollup.sums()) {
-    statements.push_back({.sql = kAddSums, .values = values_of(key, sums)});
+    statements.push_back({.sql = add_sums_sql(), .values = values_of(key, sums)});
     TRY_VOID(write(kStatementsAtOnce));
   }
   for (const auto& [of, nano] : rollup.charges()) {
-    statements.push_back({.sql = kAddCharge, .values = {static_cast<int64_t>(of.first), of.second, nano}});
+    statements.push_back({.sql = add_charge_sql(), .values = {static_cast<int64_t>(of.first), of.second, nano}});
     TRY_VOID(write(kStatementsAtOnce));
   }
   for (const SegmentMark& mark : marks) {
@@ -148,12 +163,11 @@ Result<std::unordered_map<uint64_t, int64_t>> LedgerStore::charged_since(std::sp
       values.emplace_back(static_cast<int64_t>(identity));
       list.append(list.empty() ? "$" : ", $").append(std::to_string(values.size()));
     }
-    const std::string sql =
-        "SELECT identity, CAST(SUM(nano_dollars) AS BIGINT) FROM ledger_charges WHERE quarter >= $1 AND identity IN (" +
-        list + ") GROUP BY identity";
+    const std::string sql = "SELECT identity, " + sum_sql("nano_dollars") +
+                            " FROM ledger_charges WHERE quarter >= $1 AND identity IN (" + list + ") GROUP BY identity";
     TRY(rows, session_->query(sql, store::SqlValues(values)));
     for (size_t row = 0; row < rows.size(); ++row) {
-      charged[static_cast<uint64_t>(rows.integer(row, 0))] = rows.integer(row, 1);
+      charged[static_cast<uint64_t>(rows.integer(row, 0))] = sum_of(rows, row, 1);
     }
   }
   return charged;
@@ -168,8 +182,8 @@ Result<void> LedgerStore::hand_over(std::span<const Handover> handovers) {
                               "RETURNING quarter, nano_dollars",
                               {static_cast<int64_t>(each.from), each.quarter}));
     for (size_t row = 0; row < rows.size(); ++row) {
-      statements.push_back(
-          {.sql = kAddCharge, .values = {static_cast<int64_t>(each.to), rows.integer(row, 0), rows.integer(row, 1)}});
+      statements.push_back({.sql = add_charge_sql(),
+                            .values = {static_cast<int64_t>(each.to), rows.integer(row, 0), rows.integer(row, 1)}});
     }
   }
   TRY_VOID(session_->run_all(statements));

@@ -72,6 +72,11 @@ class LedgerStore {
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
   bool broken() const { return session_->broken(); }
 
+  // A column's sum, which no type of the database may hold: two columns, its upper and its lower 32 bits summed up
+  // apart. And what they come to, INT64_MAX at most.
+  static std::string sum_sql(std::string_view column);
+  static int64_t sum_of(const store::SqlRows& rows, size_t row, size_t column);
+
  private:
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
 

@@ -451,7 +451,7 @@ TEST_F(LedgerTest, ExportIsOldestFirstOverAllSegments) {
   EXPECT_THAT(seen({.from = kSeconds + 3, .to = kSeconds + 12}), testing::ElementsAre(3, 4, 5, 9, 11, 11));
   std::ostringstream out;
   EXPECT_EQ(export_ledger(directory_, {}, LedgerFormat::json, out), 10u);
-  EXPECT_LT(out.str().find("\"nano_dollars\":4}"), out.str().find("\"nano_dollars\":5}"));
+  EXPECT_LT(out.str().find("\"nano_dollars\":4,"), out.str().find("\"nano_dollars\":5,"));
 }
 
 TEST_F(LedgerTest, OldFilesGoTheirSumsStay) {

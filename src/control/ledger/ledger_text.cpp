@@ -10,6 +10,7 @@
 
 #include "accounting/ledger_segment.h"
 #include "base/money.h"
+#include "base/saturating.h"
 #include "base/text.h"
 #include "control/ledger/ledger.h"
 #include "json/writer.h"
@@ -63,6 +64,7 @@ std::vector<Cell> cells_of(const LedgerRecord& record) {
   cells.push_back({"image_output", std::to_string(record.media.image_output), true});
   cells.push_back({"estimated", record.estimated ? "true" : "false", true});
   cells.push_back({"nano_dollars", record.priced ? std::to_string(record.nano_dollars) : "", true});
+  cells.push_back({"capped", record.capped ? "true" : "false", true});
   return cells;
 }
 
@@ -170,10 +172,10 @@ base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore
           const auto record = accounting::decode(payload);
           if (!record) ++unreadable;
           ++check.records;
-          if (record) check.nano_dollars += record->nano_dollars;
+          if (record) check.nano_dollars = base::add_saturating(check.nano_dollars, record->nano_dollars);
           if (at < read_to && record) {
             ++found.records;
-            found.nano_dollars += record->nano_dollars;
+            found.nano_dollars = base::add_saturating(found.nano_dollars, record->nano_dollars);
           } else {
             ++check.waiting;
           }

@@ -1,6 +1,9 @@
 #include "control/ledger/rollup.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "base/saturating.h"
 
 namespace llmgw::control {
 
@@ -9,22 +12,15 @@ using accounting::LedgerRecord;
 using accounting::LedgerText;
 
 RollupSums& RollupSums::operator+=(const RollupSums& other) {
-  calls += other.calls;
-  failed += other.failed;
-  cancelled += other.cancelled;
-  unpriced += other.unpriced;
-  estimated += other.estimated;
-  input += other.input;
-  cache_read += other.cache_read;
-  cache_write += other.cache_write;
-  output += other.output;
-  reasoning += other.reasoning;
-  nano_dollars += other.nano_dollars;
+  for (const auto& [name, sum] : kRollupSums) this->*sum = base::add_saturating(this->*sum, other.*sum);
   return *this;
 }
 
 RollupSums sums_of(const LedgerRecord& record) {
-  const auto count = [](const std::optional<uint64_t>& tokens) { return static_cast<int64_t>(tokens.value_or(0)); };
+  const auto count = [](const std::optional<uint64_t>& tokens) {
+    // Of a record that was written before counts were bounded, or by somebody else.
+    return static_cast<int64_t>(std::min<uint64_t>(tokens.value_or(0), INT64_MAX));
+  };
   return {.calls = 1,
           .failed = record.outcome == CallOutcome::failed || record.outcome == CallOutcome::cut ? 1 : 0,
           .cancelled = record.outcome == CallOutcome::cancelled ? 1 : 0,
@@ -35,7 +31,7 @@ RollupSums sums_of(const LedgerRecord& record) {
           .cache_write = count(record.usage.cache_write),
           .output = count(record.usage.output),
           .reasoning = count(record.usage.reasoning),
-          .nano_dollars = record.nano_dollars};
+          .nano_dollars = std::max<int64_t>(0, record.nano_dollars)};
 }
 
 namespace {
@@ -74,12 +70,14 @@ bool take_key(RollupKey& key, const LedgerRecord& record) {
 
 void Rollup::add(const LedgerRecord& record) {
   if (!take_key(key_, record) || sums_of_key_ == nullptr) sums_of_key_ = &sums_[key_];
-  *sums_of_key_ += sums_of(record);
+  const RollupSums sums = sums_of(record);
+  *sums_of_key_ += sums;
   const auto charged = record.text(LedgerText::charged);
   for (size_t i = 0; i + sizeof(uint64_t) <= charged.size(); i += sizeof(uint64_t)) {
     uint64_t identity = 0;
     std::memcpy(&identity, charged.data() + i, sizeof identity);
-    charges_[{identity, key_.quarter}] += record.nano_dollars;
+    int64_t& sum = charges_[{identity, key_.quarter}];
+    sum = base::add_saturating(sum, sums.nano_dollars);
   }
 }
 

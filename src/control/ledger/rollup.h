@@ -30,9 +30,27 @@ struct RollupSums {
   int64_t input = 0, cache_read = 0, cache_write = 0, output = 0, reasoning = 0;
   int64_t nano_dollars = 0;
 
+  // What would pass the type's end stays there.
   RollupSums& operator+=(const RollupSums& other);
   bool operator==(const RollupSums&) const = default;
 };
+
+// Each of them, as the ledger's database and reports call it.
+struct RollupSum {
+  std::string_view name;
+  int64_t RollupSums::* member;
+};
+inline constexpr std::array<RollupSum, 11> kRollupSums = {{{"calls", &RollupSums::calls},
+                                                           {"failed", &RollupSums::failed},
+                                                           {"cancelled", &RollupSums::cancelled},
+                                                           {"unpriced", &RollupSums::unpriced},
+                                                           {"estimated", &RollupSums::estimated},
+                                                           {"input", &RollupSums::input},
+                                                           {"cache_read", &RollupSums::cache_read},
+                                                           {"cache_write", &RollupSums::cache_write},
+                                                           {"output", &RollupSums::output},
+                                                           {"reasoning", &RollupSums::reasoning},
+                                                           {"nano_dollars", &RollupSums::nano_dollars}}};
 
 class Rollup {
  public:

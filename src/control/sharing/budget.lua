@@ -14,8 +14,26 @@
 local GATEWAYS_MAX = 64      -- then those are forgotten that told nothing for so long:
 local FORGET_AFTER = 86400   -- seconds
 
+local MOST = '9223372036854775807'  -- a sum that would pass it stays there
+
 local key, gateway = KEYS[1], ARGV[1]
 local now = tonumber(redis.call('TIME')[1])
+
+local function negative(text)
+  if text == '0' then return text end
+  return string.sub(text, 1, 1) == '-' and string.sub(text, 2) or '-' .. text
+end
+
+local function add(field, amount)
+  local added = redis.pcall('HINCRBY', key, field, amount)
+  if type(added) == 'table' and added.err then redis.call('HSET', key, field, MOST) end
+end
+
+-- Less first, so that a sum near the end is not cut that would not pass it.
+local function change(field, less, more)
+  add(field, negative(less))
+  add(field, more)
+end
 
 local function forget_gateways()
   if redis.call('HLEN', key) <= GATEWAYS_MAX then return end
@@ -24,11 +42,6 @@ local function forget_gateways()
     local time = string.match(fields[i + 1], ' (%d+)$')
     if time and tonumber(time) < now - FORGET_AFTER then redis.call('HDEL', key, fields[i]) end
   end
-end
-
-local function negative(text)
-  if text == '0' then return text end
-  return string.sub(text, 1, 1) == '-' and string.sub(text, 2) or '-' .. text
 end
 
 -- What a gateway without a mark knows.
@@ -40,14 +53,12 @@ local function learn(known, told_by)
     return
   elseif memory and told_by ~= '' and told_by ~= memory then
     if tonumber(known) <= tonumber(base) then return end
-    redis.call('HINCRBY', key, 'sum', known)
-    redis.call('HINCRBY', key, 'sum', negative(base))
+    change('sum', base, known)
     redis.call('HSET', key, 'base', known)
   elseif tonumber(known) > tonumber(sum) then
     redis.call('HSET', key, 'sum', known)
     if not memory then return end
-    redis.call('HINCRBY', key, 'base', known)
-    redis.call('HINCRBY', key, 'base', negative(sum))
+    change('base', sum, known)
   end
 end
 
@@ -60,8 +71,7 @@ else
   forget_gateways()
 end
 if not mark or tonumber(ARGV[2]) > tonumber(booked) then
-  redis.call('HINCRBY', key, 'sum', ARGV[3])
-  redis.call('HINCRBY', key, 'sum', negative(total))
+  change('sum', total, ARGV[3])
   redis.call('HSET', key, gateway, ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. string.format('%.0f', now))
   redis.call('EXPIREAT', key, ARGV[7])
 end

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "base/saturating.h"
+
 namespace llmgw::control {
 namespace {
 
@@ -98,7 +100,7 @@ void ScopeTally::collect(uint64_t number, Nanoseconds now, int64_t wall) {
   for (size_t i = 0; i < kWindows; ++i) {
     if (window_of(i) == 0) continue;
     const Nanoseconds taken = taken_of(i).load(std::memory_order_relaxed);
-    const Nanoseconds amount = taken - std::exchange(taken_[i], taken);
+    const Nanoseconds amount = base::subtract_wrapping(taken, std::exchange(taken_[i], taken));
     windows_[i].use(number, amount, window_of(i), now);
     if (amount != 0) used_ = now;
   }
@@ -233,7 +235,9 @@ void ScopeTally::take_window(const Question& question, const RespValue& answer, 
   const Nanoseconds window = window_of(question.window);
   if (window == 0) return;  // a reload has taken the limit away meanwhile
   // All gateways together, what was used here since it was told, and what was used since that was last read.
-  const auto all = static_cast<Nanoseconds>(ahead * kNanosecondsPerMicrosecond) + tally.backlog(window, now);
+  constexpr auto kMost = static_cast<double>(admission::cell::kAheadMax);
+  const auto booked = static_cast<Nanoseconds>(std::min(ahead * kNanosecondsPerMicrosecond, kMost));
+  const Nanoseconds all = base::add_saturating(booked, tally.backlog(window, now));
   admission::cell::follow(word_of(question.window), taken_of(question.window), taken_[question.window], all, now);
 }
 
@@ -247,7 +251,7 @@ void ScopeTally::take_period(const Question& question, const RespValue& answer) 
   int64_t before = meter_->charged_before.load(std::memory_order_acquire);
   if (meter_->period_end.load(std::memory_order_acquire) != question.period_end) return;
   // All have spent `sum`, this process counts `charged`: the mark makes the difference what they have spent.
-  const int64_t mark = question.charged - sum;
+  const int64_t mark = base::subtract_wrapping(question.charged, sum);
   if (meter_->charged_before.compare_exchange_strong(before, mark, std::memory_order_acq_rel)) budget_.set_mark(mark);
 }
 

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "base/saturating.h"
+
 namespace llmgw::control {
 
 using admission::Nanoseconds;
 
 void WindowTally::use(uint64_t number, Nanoseconds amount, Nanoseconds window, Nanoseconds now) {
   if (amount == 0) return;
-  total_ += amount;
+  total_ = base::add_saturating(total_, amount);
   drop_old(now - window);
   const Nanoseconds slice = std::max<Nanoseconds>(1, window / kSlices);
   const Point point{.number = number, .time = now, .total = total_};
@@ -54,7 +56,9 @@ Nanoseconds WindowTally::backlog(Nanoseconds window, Nanoseconds now) const {
   Nanoseconds word = 0;
   Nanoseconds before = confirmed_.total;
   for (const Point& point : points_) {
-    if (point.time > now - window) word = std::max(word, point.time) + (point.total - before);
+    if (point.time > now - window) {
+      word = base::add_saturating(std::max(word, point.time), base::subtract_wrapping(point.total, before));
+    }
     before = point.total;
   }
   return std::max<Nanoseconds>(0, word - now);
@@ -63,7 +67,7 @@ Nanoseconds WindowTally::backlog(Nanoseconds window, Nanoseconds now) const {
 void BudgetTally::add(uint64_t number, int64_t amount) {
   if (amount == 0) return;
   Mark& newest = periods_.back().newest;
-  newest = {.number = number, .total = newest.total + amount};
+  newest = {.number = number, .total = base::add_saturating(newest.total, amount)};
 }
 
 // False: the mark is not there yet.
@@ -78,7 +82,7 @@ bool BudgetTally::begin_period(uint64_t number, const Reading& reading) {
     before = charged_;
   }
   waits_ = 0;
-  add(number, before - charged_);
+  add(number, base::subtract_wrapping(before, charged_));
   charged_ = before;
   periods_.push_back({.end = reading.end});
   return true;
@@ -89,7 +93,7 @@ void BudgetTally::collect(uint64_t number, const Reading& reading) {
   if (periods_.empty() || periods_.back().end != reading.end) {
     if (!begin_period(number, reading)) return;
   }
-  add(number, reading.charged - charged_);
+  add(number, base::subtract_wrapping(reading.charged, charged_));
   charged_ = reading.charged;
   mark_ = reading.before;
 }

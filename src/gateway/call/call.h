@@ -214,6 +214,7 @@ class Call {
   // Its limits, and those of the key's assignment of it where there is one, hold in place of those of the model before;
   // and by its price is reserved. False: one of them refuses.
   bool admit_fallback(const control::Assignment* assignment);
+  void cap_counts(accounting::LedgerRecord& record);
   void find_scopes();
   std::array<admission::Governed, admission::kScopesMax> governed_scopes() const;
   admission::Demand demand_by_size();

@@ -3,10 +3,10 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <span>
 #include <tuple>
 
+#include "base/saturating.h"
 #include "chat/token_estimate.h"
 #include "control/snapshot.h"
 #include "gateway/call/call.h"
@@ -18,7 +18,6 @@ namespace llmgw::gateway {
 namespace {
 
 using accounting::CallOutcome;
-using accounting::LedgerText;
 using admission::Dimension;
 using chat::ClientError;
 using chat::ErrorKind;
@@ -131,7 +130,7 @@ admission::Moment moment_of(net::Loop& loop) {
 }
 
 uint64_t all_tokens(const chat::Usage& usage) {
-  return usage.total_input().value_or(0) + usage.output.value_or(0);
+  return base::add_saturating(usage.total_input().value_or(0), usage.output.value_or(0));
 }
 
 }  // namespace
@@ -213,7 +212,9 @@ std::optional<int64_t> Call::cost_of_tools() {
   int64_t sum = 0;
   const auto add = [&](uint32_t uses, std::string_view tool) {
     const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
-    if (price != nullptr) sum += uses * price->at(0).request;
+    if (price != nullptr) {
+      sum = base::add_saturating(sum, base::multiply_saturating(int64_t{uses}, price->at(0).request));
+    }
     return price != nullptr;
   };
   const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(meant_model_)
@@ -238,7 +239,7 @@ std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record
   if (price == nullptr || !tools || !record.usage.known()) return {};
   const int64_t tokens =
       accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
-  return tokens > INT64_MAX - *tools ? INT64_MAX : tokens + *tools;
+  return base::add_saturating(tokens, *tools);
 }
 
 // Whose limits hold for the call, the model's last.
@@ -381,17 +382,6 @@ void Call::add_governance_headers(http::Headers& headers) {
   write_limit_headers(match_.dialect, requests, tokens, worker_.loop().wall_now(), arena_, headers);
 }
 
-CallOutcome Call::outcome() const {
-  if (const std::string_view cut = cut_off(); !cut.empty()) {
-    return cut == kClientClosed || cut == kWriteTimeout ? CallOutcome::cancelled : CallOutcome::cut;
-  }
-  // The gateway's own estimate is an answer.
-  if (upstream_status_ == 0 && counts_tokens(match_.operation) && !error_) return CallOutcome::completed;
-  if (upstream_status_ == 0 || upstream_status_ >= 400) return CallOutcome::failed;
-  if (error_) return exchange_.started() && !said_nothing_ ? CallOutcome::cut : CallOutcome::failed;
-  return CallOutcome::completed;
-}
-
 // What the provider said, and for what it did not get to say or does not say at all, an estimate.
 chat::Usage Call::used(bool& estimated) const {
   chat::Usage usage;
@@ -423,6 +413,15 @@ chat::Usage Call::used(bool& estimated) const {
   return usage;
 }
 
+// Nobody is charged for numbers that no call can reach.
+void Call::cap_counts(accounting::LedgerRecord& record) {
+  record.capped = accounting::cap(record.usage);
+  record.capped = accounting::cap(record.media) || record.capped;
+  if (!record.capped) return;
+  worker_.log().warn("a provider says that a call used more tokens than can be; they are counted as 1000000000",
+                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}});
+}
+
 void Call::account() {
   if (accounted_ || !admitted_) return;
   accounted_ = true;
@@ -435,9 +434,10 @@ void Call::account() {
   accounting::LedgerRecord record;
   record.outcome = outcome();
   record.usage = used(record.estimated);
-  if (record.estimated) estimated_usage_ = record.usage;
   if (usage_) record.media = usage_->media();
   if (!usage_ && converted_media_) record.media = converted_media_->media();
+  cap_counts(record);
+  if (record.estimated) estimated_usage_ = record.usage;
   const bool later = is_charged_later(match_.operation);
   if (is_free(match_.operation) || (later && !makes(exchange_.head().method_text, match_.tail)) ||
       (!record.usage.known() && record.outcome == CallOutcome::failed)) {
@@ -450,9 +450,9 @@ void Call::account() {
   record.priced = cost_.has_value();
   record.nano_dollars = cost_.value_or(0);
   if (admission_.reservation.held()) {
-    admission_.reservation.settle(
-        {.tokens = all_tokens(record.usage) + tokens_before_, .nano_dollars = record.nano_dollars + cost_before_},
-        moment_of(worker_.loop()));
+    admission_.reservation.settle({.tokens = base::add_saturating(all_tokens(record.usage), tokens_before_),
+                                   .nano_dollars = base::add_saturating(record.nano_dollars, cost_before_)},
+                                  moment_of(worker_.loop()));
   }
   if (worker_.ledger() != nullptr) write_ledger(record);
 }
@@ -467,6 +467,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
   if (!record.usage.total_input()) record.usage.input = estimate_input();
   record.usage.output = std::max(record.usage.output.value_or(0), estimate_generated_tokens(text_bytes));
+  cap_counts(record);
   if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
     record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
     record.priced = true;
@@ -474,47 +475,11 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   }
   series().count_tokens(telemetry::TokenType::input, record.usage.input.value_or(0));
   series().count_tokens(telemetry::TokenType::output, *record.usage.output);
-  tokens_before_ += all_tokens(record.usage);
-  cost_before_ += record.nano_dollars;
+  tokens_before_ = base::add_saturating(tokens_before_, all_tokens(record.usage));
+  cost_before_ = base::add_saturating(cost_before_, record.nano_dollars);
   text_bytes_ = 0;
   if (worker_.ledger() != nullptr) write_ledger(record);
   return record.usage;
-}
-
-void Call::write_ledger(const accounting::LedgerRecord& settled) {
-  const control::Snapshot& snapshot = generation_.snapshot();
-  const control::Principal& principal = *principal_;
-  accounting::LedgerRecord record = settled;
-  record.time = worker_.loop().wall_now().time_since_epoch().count();
-  record.duration = (worker_.loop().now() - exchange_.started_at()).count();
-  record.status = status_;
-  record.upstream_status = upstream_status_;
-  record.streamed = streams();
-  record.retries = static_cast<uint8_t>(std::min<uint32_t>(retries_, UINT8_MAX));
-  record.text(LedgerText::id) = id_.view();
-  record.text(LedgerText::key) = principal.name;
-  if (principal.user != control::kNone) record.text(LedgerText::user) = snapshot.users[principal.user].name;
-  if (principal.team != control::kNone) record.text(LedgerText::team) = snapshot.teams[principal.team].name;
-  if (principal.organization != control::kNone) {
-    record.text(LedgerText::organization) = snapshot.organizations[principal.organization].name;
-  }
-  record.text(LedgerText::asked_model) = model_;
-  if (attempt_->model != nullptr) {
-    record.text(LedgerText::model) = attempt_->model->name;
-    record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(meant_model_);
-  }
-  record.text(LedgerText::provider) = attempt_->connection->upstream.provider->name;
-  record.text(LedgerText::connection) = attempt_->connection->name;
-  record.text(LedgerText::operation) = to_string(match_.operation);
-  record.text(LedgerText::end_user) = peek_.user;
-  record.text(LedgerText::tags) = tags().text();
-  std::array<uint64_t, admission::kScopesMax> charged;
-  size_t count = 0;
-  for (size_t i = 0; i < admission_.scope_count; ++i) {
-    if (admission_.scopes[i]->compiled().has_budget) charged[count++] = admission_.scopes[i]->identity;
-  }
-  record.text(LedgerText::charged) = {reinterpret_cast<const char*>(charged.data()), count * sizeof charged[0]};
-  worker_.ledger()->append(record);
 }
 
 }  // namespace llmgw::gateway

@@ -134,7 +134,8 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
     counters.count_unpriced();
   }
   if (usage_ || converted_usage_) {
-    const chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
+    chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
+    accounting::cap(usage);
     record.tokens = token_counts(usage);
     for (size_t i = 0; i < record.tokens.size(); ++i) {
       if (record.tokens[i] > 0) {
