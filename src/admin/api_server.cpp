@@ -254,7 +254,9 @@ std::optional<ApiAnswer> ApiServer::answer_live(const control::Snapshot& snapsho
           EngineContext{.file = *state->file, .stored = state->stored.get(), .environment = state->environment});
       engine.context = &*context;
     }
-    return answer_engines(*registry, engine, now);
+    ApiAnswer answer = answer_engines(*registry, engine, now);
+    if (answer.status == 401) note_refusal(call, "wrong engine token", now_ms);
+    return answer;
   }
   if (call.method != http::Method::get) return method_not_allowed("GET");
   return answer_health(snapshot, *routing, now);

@@ -152,9 +152,11 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
     return added;
   };
   const auto add_span = [&](CLI::App* command) {
-    command->add_option("--from", arguments->from, "First moment: 2027-01-31 (of UTC) or 2027-01-31T12:00:00Z")
+    command
+        ->add_option("--from,--since", arguments->from,
+                     "First moment: 2027-01-31, 2027-01-31T12:00 (both of UTC) or 2027-01-31T12:00:00+01:00")
         ->type_name("TIME");
-    command->add_option("--to", arguments->to, "First moment that is not meant any more")->type_name("TIME");
+    command->add_option("--to,--until", arguments->to, "First moment that is not meant any more")->type_name("TIME");
   };
   CLI::App* report = add("report", "Calls, tokens and dollars, summed up", &run_report);
   add_span(report);
@@ -175,7 +177,7 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
       ->type_name("TAG");
   report
       ->add_option("--tz", arguments->zone,
-                   "Time zone of days, and of --from and --to where they are dates; without it UTC")
+                   "Time zone of days, and of --from and --to where they say none; without it UTC")
       ->type_name("ZONE");
   expect_one_of(report->add_option("--format,-f", arguments->format, "For people (the default) or for programs"),
                 {"table", "csv", "json"});

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "control/clock_time.h"
 
 namespace llmgw::control {
 namespace {
@@ -71,48 +72,11 @@ std::string format_size(ByteSize size) {
   return std::to_string(size.bytes);
 }
 
-namespace {
-
-// Two or four digits at the front of the text, followed by `end` (0: by anything).
-std::optional<int> take_number(std::string_view& text, size_t digits, char end) {
-  const auto number = text.size() >= digits ? base::parse_decimal(text.substr(0, digits)) : std::nullopt;
-  if (!number || (end != 0 && (text.size() == digits || text[digits] != end))) return std::nullopt;
-  text.remove_prefix(digits + (end != 0 ? 1 : 0));
-  return static_cast<int>(*number);
-}
-
-// What stands behind the seconds: "Z" or "+02:00". The seconds it is ahead of UTC.
-std::optional<int64_t> parse_offset(std::string_view text) {
-  if (text == "Z" || text == "z") return 0;
-  if (!text.starts_with('+') && !text.starts_with('-')) return std::nullopt;
-  const int64_t sign = text[0] == '-' ? -1 : 1;
-  text.remove_prefix(1);
-  const auto hours = take_number(text, 2, ':');
-  const auto minutes = take_number(text, 2, 0);
-  if (!hours || !minutes || !text.empty() || *hours > 23 || *minutes > 59) return std::nullopt;
-  return sign * (*hours * 3600 + *minutes * 60);
-}
-
-}  // namespace
-
 std::optional<Timestamp> parse_timestamp(std::string_view text) {
-  const auto year = take_number(text, 4, '-');
-  const auto month = take_number(text, 2, '-');
-  const auto day = take_number(text, 2, 0);
-  if (!year || !month || !day || *year < 1970) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok()) return std::nullopt;
-  int64_t seconds = std::chrono::sys_days(date).time_since_epoch().count() * 86'400LL;
-  if (text.empty()) return Timestamp{seconds};
-  if (text[0] != 'T' && text[0] != 't' && text[0] != ' ') return std::nullopt;
-  text.remove_prefix(1);
-  const auto hour = take_number(text, 2, ':');
-  const auto minute = take_number(text, 2, ':');
-  const auto second = take_number(text, 2, 0);
-  const auto offset = parse_offset(text);
-  if (!hour || !minute || !second || !offset || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  seconds += *hour * 3600 + *minute * 60 + *second - *offset;
+  const auto time = parse_clock_time(text);
+  if (!time || time->to_the_minute || time->fraction) return std::nullopt;
+  if (!time->offset && !time->date_only) return std::nullopt;
+  const int64_t seconds = time->seconds - time->offset.value_or(0);
   return seconds < 0 ? std::nullopt : std::optional(Timestamp{seconds});
 }
 

@@ -122,6 +122,16 @@ def test_refused_sign_ins_are_in_the_audit_log(admin):
     assert all(entry["address"].startswith("127.0.0.1") for entry in refused())
 
 
+def test_wrong_tokens_of_engines_are_in_the_audit_log(admin):
+    def reasons():
+        assert admin.call("eng-wrong", "POST", "engines", {"name": "e"}).status == 401
+        entries = admin.call("owner", "GET", "audit?limit=500").json()["data"]
+        assert "eng-wrong" not in json.dumps(entries)
+        return {entry["detail"]["reason"] for entry in entries if entry["action"] == "sign-in refused"}
+
+    waiting.until(lambda: "wrong engine token" in reasons(), "it is in the log")
+
+
 BODIES = {
     "connections": {"provider": "openai", "endpoint": "http://127.0.0.1:9", "api_key": CANARY},
     "models": {"connection": "matrix-connection"},
@@ -550,6 +560,7 @@ def test_what_was_spent(admin):
     assert set(spend("team-admin", "by=team")) == {("search",)}, "a team admin sees the own team's"
     assert set(spend("owner", "by=key&team=other")) == {("spender-other",)}
     assert not spend("owner", "by=key&to=2026-01-01")
+    assert not spend("owner", "by=key&to=2026-01-01T12:30:00+05:30"), "a + may stand for itself"
     unknown = admin.call("owner", "GET", "spend?by=key&team=nope")
     assert unknown.status == 404 and "there is no team 'nope'" in unknown.json()["error"]["message"]
     made(admin, "owner", "teams", {"name": "idle"})

@@ -260,6 +260,7 @@ def test_an_engine_registers_serves_and_goes(fleet):
     assert fleet.admin("POST", "engines/e2/heartbeat", token=token).status == 200
     assert fleet.admin("POST", "engines/e2/heartbeat", token="eng-wrong").status == 401
     assert fleet.admin("DELETE", "engines/e2", token="eng-wrong").status == 401
+    assert fleet.admin("POST", "engines", fleet.offer(name="e3"), token="eng-wrong").status == 401
     assert fleet.admin("DELETE", "engines/e2", token=token).status == 200
     waiting.until(lambda: fleet.ask("late").status == 404, "the engine's model is gone")
     assert fleet.admin("POST", "engines/e2/heartbeat", token=token).status == 404

@@ -541,6 +541,12 @@ def test_every_call_has_its_record(world):
     assert one("--team", "search", "--model", "free-model", "--tz", "Asia/Tokyo") == {"product:search": 1}
     assert one("--key", "nobody") == {} == one("--to", "2026-01-01", "--tz", "Europe/Berlin")
     assert "no time zone 'Mars'" in governed.ledger(gateway, "report", "--tz", "Mars", check=False).stderr
+    for since in ("2026-01-01", "2026-01-01T12:30", "2026-01-01 12:30:00", "2026-01-01T12:30:00.000+05:30"):
+        span = ("--since", since, "--until", "2999-01-01T00:00Z", "--tz", "Asia/Kolkata")
+        assert "no calls" not in governed.ledger(gateway, "report", *span).stdout
+    for command in ("report", "export"):
+        wrong = governed.ledger(gateway, command, "--from", "16.01.2027", check=False)
+        assert wrong.returncode == 2 and "write a date (2027-01-31)" in wrong.stderr
 
 
 def test_tags(world):

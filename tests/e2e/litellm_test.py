@@ -196,6 +196,15 @@ def test_spend(site):
     assert len(get(site, f"/spend/logs?{span}&api_key=spent&summarize=false").json()) == 3
     assert get(site, "/spend/logs?start_date=soon&end_date=later").status == 400
 
+    # Fourteen hours ahead of UTC: the day there is this one or the next.
+    there = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=14))).date()
+    span = f"start_date={there - datetime.timedelta(days=1)}&end_date={there}&tz=Pacific/Kiritimati"
+    of_zone = get(site, f"/spend/logs?{span}&api_key=spent").json()
+    assert [day["startTime"] for day in of_zone][-1] == str(there)
+    assert sum(day["spend"] for day in of_zone) == pytest.approx(cost)
+    assert len(get(site, f"/spend/logs?{span}&api_key=spent&summarize=false").json()) == 3
+    assert get(site, f"/spend/logs?{span.replace('Pacific', 'Nowhere')}").status == 400
+
     assert get(site, "/key/info?key=spent").json()["info"]["spend"] == pytest.approx(cost)
     info = get(site, "/team/info?team_id=spending").json()
     assert info["team_info"]["spend"] == pytest.approx(cost)

@@ -9,6 +9,7 @@
 #include "base/saturating.h"
 #include "base/text.h"
 #include "control/ledger/ledger_reader.h"
+#include "control/ledger/ledger_text.h"
 #include "control/units.h"
 #include "json/writer.h"
 
@@ -22,7 +23,6 @@ using accounting::LedgerText;
 using control::ReportColumn;
 
 constexpr int64_t kDaySeconds = 86'400;
-constexpr int64_t kQuartersADay = kDaySeconds / control::kQuarterSeconds;
 constexpr int64_t kDaysMax = 3660;  // ten years: a row each
 constexpr double kNanoDollars = 1e9;
 
@@ -42,6 +42,9 @@ struct Wanted {
   std::string request;
   int64_t from = 0;  // seconds since 1970
   int64_t to = INT64_MAX;
+  int64_t first_day = 0;                                 // number since 1970, in the zone
+  int64_t last_day = 0;                                  // not included
+  std::shared_ptr<const base::TimeZone> zone = nullptr;  // null: UTC
 
   bool matches(const LedgerRecord& record) const {
     const auto is = [&](const std::string& name, LedgerText text) { return name.empty() || record.text(text) == name; };
@@ -107,8 +110,9 @@ ApiAnswer single_calls(const std::string& data_dir, const Wanted& wanted) {
 // {"startTime": day, "spend", "users": {...}, "models": {...}, "<key>": spend}, one a day, also of days without calls.
 ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
   control::ReportQuery query{.by = {ReportColumn::day, ReportColumn::key, ReportColumn::user, ReportColumn::model},
-                             .from_quarter = wanted.from / kDaySeconds * kQuartersADay,
-                             .to_quarter = wanted.to / kDaySeconds * kQuartersADay};
+                             .from_quarter = wanted.from / control::kQuarterSeconds,
+                             .to_quarter = wanted.to / control::kQuarterSeconds,
+                             .zone = wanted.zone};
   for (const auto& [column, name] :
        {std::pair(ReportColumn::key, &wanted.key), std::pair(ReportColumn::user, &wanted.user),
         std::pair(ReportColumn::team, &wanted.team)}) {
@@ -121,7 +125,7 @@ ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
     std::map<std::string, int64_t> keys, users, models;
   };
   std::map<int64_t, Day> by_day;
-  for (int64_t day = wanted.from / kDaySeconds; day < wanted.to / kDaySeconds; ++day) by_day[day];
+  for (int64_t day = wanted.first_day; day < wanted.last_day; ++day) by_day[day];
   for (const control::ReportRow& row : *rows) {
     Day& day = by_day[static_cast<int64_t>(base::parse_decimal(row.names[0]).value_or(0))];
     const int64_t spent = row.sums.nano_dollars;
@@ -148,11 +152,12 @@ ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
   return {.status = 200, .body = bj::serialize(out)};
 }
 
+// Its number since 1970.
 std::expected<int64_t, ApiAnswer> date_of(const Query& query, std::string_view parameter) {
   const std::string text = query.text(parameter);
   // A time after the date is taken as the date, as there.
   const auto time = control::parse_timestamp(text.substr(0, 10));
-  if (time) return time->seconds;
+  if (time) return time->seconds / kDaySeconds;
   return std::unexpected(
       api_error(400, "invalid_request", std::string(parameter) + ": '" + text + "' is no date such as 2027-01-31"));
 }
@@ -175,11 +180,19 @@ ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const
     const auto from = date_of(query, "start_date");
     const auto last = date_of(query, "end_date");
     if (!from || !last) return from ? last.error() : from.error();
-    wanted.from = *from;
-    wanted.to = *last + kDaySeconds;
-    if (wanted.to <= wanted.from || (wanted.to - wanted.from) / kDaySeconds > kDaysMax) {
+    auto zone = control::parse_zone(query.text("tz"));
+    if (!zone) return api_error(400, "invalid_request", "tz: " + zone.error());
+    wanted.zone = std::move(*zone);
+    wanted.first_day = *from;
+    wanted.last_day = *last + 1;
+    if (wanted.last_day <= wanted.first_day || wanted.last_day - wanted.first_day > kDaysMax) {
       return api_error(400, "invalid_request", "end_date: expected a date from start_date on, at most ten years later");
     }
+    const auto midnight = [&](int64_t day) {
+      return wanted.zone == nullptr ? day * kDaySeconds : wanted.zone->utc_of(day * kDaySeconds);
+    };
+    wanted.from = midnight(wanted.first_day);
+    wanted.to = midnight(wanted.last_day);
   }
   const bool summed = spanned && query.text("summarize") != "false" && wanted.request.empty();
   ApiAnswer answer;

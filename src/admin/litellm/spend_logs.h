@@ -1,6 +1,7 @@
 // LiteLLM's GET /spend/logs (read October 2026): single calls, newest first, from this gateway's ledger files; or, with
-// start_date and end_date, sums by day from the ledger's database. Filters: api_key (a key's name, id, or the key),
-// user_id, request_id. A team admin sees the own team's.
+// start_date and end_date, sums by day from the ledger's database; days are those of UTC or, which LiteLLM does not
+// have, of the zone in tz. Filters: api_key (a key's name, id, or the key), user_id, request_id. A team admin sees the
+// own team's.
 #pragma once
 
 #include <string>

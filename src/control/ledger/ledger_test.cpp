@@ -384,7 +384,17 @@ TEST_F(LedgerTest, DaysAreThoseOfATimeZone) {
   EXPECT_EQ(parse_moment("2027-01-16", nullptr), 20'834 * 86'400);
   EXPECT_EQ(parse_moment("2027-01-16", berlin.get()), 20'834 * 86'400 - 3600);
   EXPECT_EQ(parse_moment("2027-01-16T00:00:00Z", berlin.get()), 20'834 * 86'400);
-  EXPECT_FALSE(parse_moment("tomorrow", nullptr));
+  EXPECT_EQ(parse_moment("2027-01-16T12:30", nullptr), 20'834 * 86'400 + 45'000);
+  EXPECT_EQ(parse_moment("2027-01-16 12:30:00", berlin.get()), 20'834 * 86'400 + 45'000 - 3600);
+  EXPECT_EQ(parse_moment("2027-01-16T12:30Z", berlin.get()), 20'834 * 86'400 + 45'000);
+  EXPECT_EQ(parse_moment("2027-01-16T12:30:00.250+02:00", berlin.get()), 20'834 * 86'400 + 45'000 - 7200)
+      << "as exports write it";
+  EXPECT_EQ(parse_moment("2027-01-16T12:30:00 02:00", berlin.get()), 20'834 * 86'400 + 45'000 - 7200)
+      << "as it comes in a query";
+  for (const char* text : {"tomorrow", "2027-01-16T", "2027-01-16T12", "2027-01-16T25:00", "2027-01-16T12:30:00.",
+                           "2027-01-16T12:30+1", "2027-01-16T12:30:00.5 x", "1970-01-01T00:00+01:00", "16.01.2027"}) {
+    EXPECT_FALSE(parse_moment(text, nullptr)) << text;
+  }
 }
 
 // A span that begins or ends inside a quarter would have calls that it should not, or lack some.
@@ -393,6 +403,8 @@ TEST(LedgerTimes, ReportsAreOfWholeQuarters) {
   EXPECT_EQ(parse_quarter("2027-01-16", (*parse_zone("Europe/Berlin")).get()), 20'834 * 96 - 4);
   EXPECT_THAT(parse_quarter("2027-01-16T23:59:59Z", nullptr).error(),
               testing::HasSubstr("write 2027-01-16T23:45:00Z or 2027-01-17T00:00:00Z"));
+  EXPECT_EQ(parse_quarter("2027-01-16T00:15:00.000Z", nullptr), 20'834 * 96 + 1);
+  EXPECT_THAT(parse_quarter("2027-01-16T00:15:00.500Z", nullptr).error(), testing::HasSubstr("quarters of an hour"));
   EXPECT_THAT(parse_quarter("tomorrow", nullptr).error(), testing::HasSubstr("is no time"));
 }
 

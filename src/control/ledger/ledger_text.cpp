@@ -12,6 +12,7 @@
 #include "base/money.h"
 #include "base/saturating.h"
 #include "base/text.h"
+#include "control/clock_time.h"
 #include "control/ledger/ledger.h"
 #include "json/writer.h"
 
@@ -214,19 +215,46 @@ std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::
   return columns;
 }
 
+namespace {
+
+std::expected<int64_t, std::string> moment_of(std::string_view text, const ClockTime& time,
+                                              const base::TimeZone* zone) {
+  const bool of_zone = !time.offset && zone != nullptr;
+  const int64_t moment = of_zone ? zone->utc_of(time.seconds) : time.seconds - time.offset.value_or(0);
+  if (moment >= 0) return moment;
+  return std::unexpected("'" + std::string(text) + "' is before 1970");
+}
+
+std::expected<ClockTime, std::string> clock_time_of(std::string_view text) {
+  std::string written(text);
+  // In a query a + that was not written as %2B comes as a blank.
+  constexpr size_t kOffsetBytes = std::string_view(" 01:00").size();
+  constexpr size_t kTimeBytes = std::string_view("2027-01-31T12:00").size();
+  if (written.size() >= kTimeBytes + kOffsetBytes && written[written.size() - kOffsetBytes] == ' ') {
+    written[written.size() - kOffsetBytes] = '+';
+  }
+  if (const auto time = parse_clock_time(written)) return *time;
+  return std::unexpected("'" + std::string(text) +
+                         "' is no time; write a date (2027-01-31), a time of the time zone asked for, else of UTC "
+                         "(2027-01-31T12:00), or one that says its own (2027-01-31T12:00Z, 2027-01-31T12:00:00+01:00)");
+}
+
+}  // namespace
+
 std::expected<int64_t, std::string> parse_moment(std::string_view text, const base::TimeZone* zone) {
-  const auto time = parse_timestamp(text);
-  if (!time) return std::unexpected("'" + std::string(text) + "' is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
-  constexpr size_t kDateBytes = std::string_view("2027-01-31").size();
-  return zone != nullptr && text.size() == kDateBytes ? zone->utc_of(time->seconds) : time->seconds;
+  const auto time = clock_time_of(text);
+  if (!time) return std::unexpected(time.error());
+  return moment_of(text, *time, zone);
 }
 
 std::expected<int64_t, std::string> parse_quarter(std::string_view text, const base::TimeZone* zone) {
-  const auto time = parse_moment(text, zone);
+  const auto time = clock_time_of(text);
   if (!time) return std::unexpected(time.error());
-  const int64_t quarter = *time / kQuarterSeconds;
+  const auto moment = moment_of(text, *time, zone);
+  if (!moment) return std::unexpected(moment.error());
+  const int64_t quarter = *moment / kQuarterSeconds;
   const int64_t begins = quarter * kQuarterSeconds;
-  if (*time == begins) return quarter;
+  if (*moment == begins && !time->fraction) return quarter;
   return std::unexpected("sums are kept for quarters of an hour; instead of " + std::string(text) + " write " +
                          format_timestamp({begins}) + " or " + format_timestamp({begins + kQuarterSeconds}) +
                          ", or add up what `llm-gateway ledger export` has of that time");

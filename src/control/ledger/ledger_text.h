@@ -31,7 +31,8 @@ base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore
 
 // "team,model,day"
 std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text);
-// Seconds since 1970 of "2027-01-31T12:00:00Z", or of the midnight that begins "2027-01-31" in the zone; null: UTC.
+// Seconds since 1970 of a time as people write it: "2027-01-31", its first midnight, "2027-01-31 12:00", both in the
+// zone (null: UTC), or "2027-01-31T12:00:00.250+01:00", of which the fraction is left out.
 std::expected<int64_t, std::string> parse_moment(std::string_view text, const base::TimeZone* zone);
 // The quarter of an hour that begins at such a moment. The error: the moment is inside one, of which the sums do not
 // know more; it names those around it.
