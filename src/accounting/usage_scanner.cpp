@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "base/saturating.h"
 #include "base/text.h"
 #include "json/token.h"
 
@@ -446,7 +447,7 @@ chat::Usage UsageScanner::usage() const {
       if (const auto billed = get(kBilledInput)) usage.input = billed;
       if (const auto billed = get(kBilledOutput)) usage.output = billed;
       // Some (xAI on Azure) give a prompt without the cached part: where that is larger, it cannot be part of it.
-      if (const uint64_t cached = usage.cache_read.value_or(0) + usage.cache_write.value_or(0);
+      if (const uint64_t cached = base::add_saturating(usage.cache_read.value_or(0), usage.cache_write.value_or(0));
           usage.input && *usage.input >= cached) {
         usage.input = *usage.input - cached;
       }
@@ -454,9 +455,13 @@ chat::Usage UsageScanner::usage() const {
     case Arithmetic::gemini:
       // The prompt includes the cached part but not what tools brought in; candidates do not include thoughts; and a
       // count of zero is left out.
-      if (usage.input) usage.input = without(*usage.input, usage.cache_read.value_or(0)) + get(kToolInput).value_or(0);
-      if (usage.input || usage.output || usage.reasoning)
-        usage.output = usage.output.value_or(0) + usage.reasoning.value_or(0);
+      if (usage.input) {
+        usage.input =
+            base::add_saturating(without(*usage.input, usage.cache_read.value_or(0)), get(kToolInput).value_or(0));
+      }
+      if (usage.input || usage.output || usage.reasoning) {
+        usage.output = base::add_saturating(usage.output.value_or(0), usage.reasoning.value_or(0));
+      }
       break;
   }
   return usage;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "base/saturating.h"
 #include "dialects/grounding.h"
 
 namespace llmgw::dialects::gemini {
@@ -93,14 +94,14 @@ void TokenCounts::merge(Value usage) {
 chat::Usage TokenCounts::usage() const {
   chat::Usage result;
   if (prompt || tool_use) {
-    const uint64_t all = prompt.value_or(0) + tool_use.value_or(0);
+    const uint64_t all = base::add_saturating(prompt.value_or(0), tool_use.value_or(0));
     // The prompt includes what came from the cache.
     if (cached) result.cache_read = std::min(*cached, all);
     result.input = all - result.cache_read.value_or(0);
   }
   // A count of zero is left out: an answer that was cut while the model thought has no candidatesTokenCount.
   if (candidates || thoughts || (prompt && total)) {
-    result.output = candidates.value_or(0) + thoughts.value_or(0);
+    result.output = base::add_saturating(candidates.value_or(0), thoughts.value_or(0));
   }
   result.reasoning = thoughts;
   return result;
