@@ -199,6 +199,7 @@ TEST_P(ObjectApiTest, WhatWasUsedGoesWithTheObject) {
   EXPECT_GE(key.named_since, now_ms_ / 1000 - 1);
   EXPECT_EQ(call(Method::patch, "keys/renamed", R"({"tags":["x"]})").status, 200);
   EXPECT_EQ(snapshot()->principals.front().named_since, key.named_since);
+  for (const control::Scope& scope : snapshot()->scopes) EXPECT_GE(scope.named_since, key.named_since) << scope.name;
   EXPECT_EQ(call(Method::delete_, "organizations/renamed?cascade=true").status, 200);
   make();
   const auto after = identities();

@@ -325,8 +325,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
       document[key] = value;
     }
   }
-  if (text_of(document, "name") != text_of(old, "name")) {
-    document[control::kNamedSince] = seconds_now(request_);
+  for (const std::string_view name : {"name", "alias"}) {
+    if (text_of(document, name) != text_of(old, name)) document[control::kNamedSince] = seconds_now(request_);
   }
   Draft draft;
   draft.change.action = store::ObjectChange::Action::update;

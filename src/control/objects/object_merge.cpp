@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "control/config_doubts.h"
@@ -151,6 +152,13 @@ void ObjectMerger::read(const ObjectSecrets& secrets) {
   note_ids(stored_.users);
   note_ids(stored_.keys);
   note_ids(stored_.assignments);
+  // An assignment is called by its key, too.
+  std::unordered_map<std::string_view, int64_t> keys;
+  for (const KeyConfig& key : stored_.keys) keys.emplace(key.name, key.named_since);
+  for (AssignmentConfig& each : stored_.assignments) {
+    const auto key = keys.find(each.key);
+    if (key != keys.end()) each.named_since = std::max(each.named_since, key->second);
+  }
   for (KeyConfig& key : stored_.keys) key.hashes = keys_of(item_at(key.at)->object->document);
   for (AdminKeyConfig& key : stored_.admin_keys) key.hashes = keys_of(item_at(key.at)->object->document);
 }
