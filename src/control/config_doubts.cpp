@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "base/did_you_mean.h"
+#include "control/address.h"
 #include "control/config_loader.h"
+#include "providers/endpoint.h"
 #include "routing/pattern.h"
 
 namespace llmgw::control {
@@ -27,6 +29,7 @@ class Doubter {
       if (each.models) look_at(each, SectionId::key, *each.models);
     }
     for (const auto& each : file_.models) look_at_remote(each);
+    for (const auto& each : file_.connections) look_at_endpoint(each);
     doubts_.sort();
     return std::move(doubts_);
   }
@@ -76,6 +79,29 @@ class Doubter {
                 "models.remote: '" + model.remote +
                     "' is sent to the provider as it stands, and no provider has a model of that name; without "
                     "remote the name goes on that the client asked for");
+  }
+
+  // A call that is sent there goes round until it is refused (kHopsMax in gateway/call/own_headers.h).
+  void look_at_endpoint(const ConnectionConfig& connection) {
+    const auto endpoint = providers::parse_endpoint(connection.endpoint);
+    if (!endpoint) return;
+    for (const auto& text : file_.server.listen) {
+      const auto own = parse_listen_address(text);
+      if (!own || !leads_to(*endpoint, *own)) continue;
+      doubts_.add(location_of(connection, SectionId::connection, "endpoint"),
+                  "connections.endpoint: '" + connection.endpoint + "' is where this gateway itself listens (" + text +
+                      "); write the provider's address");
+    }
+  }
+
+  static bool leads_to(const providers::Endpoint& endpoint, const ListenAddress& own) {
+    if (!own.unix_path.empty() || !endpoint.unix_path.empty()) return own.unix_path == endpoint.unix_path;
+    if (own.port != endpoint.port) return false;
+    const auto loopback = [](const std::string& host) {
+      return host == "localhost" || host == "::1" || host.starts_with("127.");
+    };
+    const bool everywhere = own.host.empty() || own.host == "0.0.0.0" || own.host == "::";
+    return endpoint.host == own.host || (loopback(endpoint.host) && (everywhere || own.host == "localhost"));
   }
 
   const Config& file_;

@@ -63,6 +63,27 @@ TEST(Doubts, AStarThatNoProviderKnows) {
       "without remote the name goes on that the client asked for\n");
 }
 
+TEST(Doubts, AnEndpointThatIsTheGatewayItself) {
+  const auto doubts = [](std::string_view listen, std::string_view endpoint) {
+    return doubts_of("[server]\nlisten = \"" + std::string(listen) +
+                     "\"\n[[connections]]\nname = \"self\"\nprovider = \"openai\"\napi_key = \"sk-y\"\nendpoint = \"" +
+                     std::string(endpoint) + "\"\n");
+  };
+  for (const auto& [listen, endpoint] :
+       std::to_array<std::pair<std::string_view, std::string_view>>({{"127.0.0.1:8080", "http://127.0.0.1:8080"},
+                                                                     {"*:8080", "http://localhost:8080/v1"},
+                                                                     {"[::]:8080", "http://[::1]:8080"},
+                                                                     {"0.0.0.0:443", "https://127.0.0.1"},
+                                                                     {"localhost:8080", "http://127.0.0.1:8080"}})) {
+    EXPECT_EQ(doubts(listen, endpoint), "f:20:1: connections.endpoint: '" + std::string(endpoint) +
+                                            "' is where this gateway itself listens (" + std::string(listen) +
+                                            "); write the provider's address\n");
+  }
+  EXPECT_EQ(doubts("127.0.0.1:8080", "http://127.0.0.1:8081"), "");
+  EXPECT_EQ(doubts("*:8080", "http://10.0.0.1:8080"), "") << "most likely another machine";
+  EXPECT_EQ(doubts("10.0.0.1:8080", "http://127.0.0.1:8080"), "");
+}
+
 TEST(Doubts, ModelsOfAStoreAreThere) {
   constexpr std::array<std::string_view, 2> kStored = {"stored", "engine-*"};
   EXPECT_EQ(doubts_of("models = [\"stored\", \"engine-7\"]\n", kStored), "");

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -48,22 +49,15 @@ std::shared_ptr<const Config> without_objects(const Config& config) {
   return copy;
 }
 
-std::vector<std::string> certificate_files(const Config& config) {
-  std::vector<std::string> files;
-  const auto add = [&](const std::string& path) {
-    if (!path.empty()) files.push_back(path);
-  };
-  add(config.server_tls.certificate);
-  add(config.server_tls.key);
-  add(config.server_tls.client_ca);
-  add(config.upstream_tls.ca_file);
-  add(config.upstream_tls.client_certificate);
-  add(config.upstream_tls.client_key);
-  for (const auto& connection : config.connections) {
-    add(connection.tls.ca_file.value_or(""));
-    add(connection.tls.client_certificate.value_or(""));
-    add(connection.tls.client_key.value_or(""));
+// The connections' are the file's and the store's.
+std::set<std::string> certificate_files(const Snapshot& snapshot) {
+  std::set<std::string> files{snapshot.server_tls.certificate, snapshot.server_tls.key, snapshot.server_tls.client_ca};
+  for (const Connection& connection : snapshot.connections) {
+    for (const auto* path : {&connection.tls.ca_file, &connection.tls.client_certificate, &connection.tls.client_key}) {
+      if (!path->empty()) files.insert(*path);
+    }
   }
+  files.erase("");
   return files;
 }
 
@@ -255,7 +249,8 @@ SnapshotInputs Reloader::next_inputs() {
   return {.version = snapshot_ ? snapshot_->version + 1 : 1,
           .hash_key = hash_key_,
           .created_default = created_default_,
-          .meters = &meters_};
+          .meters = &meters_,
+          .tls_files_version = tls_files_version_};
 }
 
 std::expected<void, ConfigErrors> Reloader::load() {
@@ -269,14 +264,27 @@ std::vector<std::string> Reloader::restart_required() const {
   return started_ == nullptr ? std::vector<std::string>() : control::restart_required(*started_, *file_);
 }
 
-// A file that cannot be read has none: whoever uses it says so.
-Reloader::FileHashes Reloader::hash_certificates(const Config& config) const {
-  FileHashes hashes;
-  for (const std::string& path : certificate_files(config)) {
-    if (hashes.contains(path)) continue;
-    if (const auto text = read_config_file(path)) hashes.emplace(path, siphash128(hash_key_, *text));
+// A file that cannot be read keeps its hash: whoever uses it says so.
+std::vector<std::string> Reloader::look_at_certificates() {
+  std::vector<std::string> renewed;
+  for (auto& [path, hash] : certificates_) {
+    const auto text = read_config_file(path);
+    const Hash128 now = text ? siphash128(hash_key_, *text) : hash;
+    if (now == hash) continue;
+    hash = now;
+    renewed.push_back(path);
   }
-  return hashes;
+  if (!renewed.empty()) ++tls_files_version_;
+  return renewed;
+}
+
+void Reloader::learn_certificates() {
+  const auto used = certificate_files(*snapshot_);
+  std::erase_if(certificates_, [&](const auto& known) { return !used.contains(known.first); });
+  for (const std::string& path : used) {
+    if (certificates_.contains(path)) continue;
+    if (const auto text = read_config_file(path)) certificates_.emplace(path, siphash128(hash_key_, *text));
+  }
 }
 
 std::string Reloader::emptied(std::string_view text, const Snapshot& next) const {
@@ -289,6 +297,7 @@ std::string Reloader::emptied(std::string_view text, const Snapshot& next) const
 std::expected<ConfigDiff, ConfigErrors> Reloader::reload(Emptying emptying) {
   auto text = read_config_file(path_);
   if (!text) return std::unexpected(std::move(text).error());
+  std::vector<std::string> renewed = look_at_certificates();
   auto plan = plan_reload(*file_, *text, real_environment(path_), next_inputs(), with_engines(stored_, engines_).get());
   if (!plan) return std::unexpected(std::move(plan).error());
   if (const std::string why = emptied(*text, *plan->snapshot); !why.empty() && emptying == Emptying::refused) {
@@ -297,16 +306,11 @@ std::expected<ConfigDiff, ConfigErrors> Reloader::reload(Emptying emptying) {
   file_says_nothing_ = says_nothing(*text);
   text->clear();
   text->shrink_to_fit();
-  FileHashes certificates = hash_certificates(plan->config);
-  std::vector<std::string> renewed;
-  for (const auto& [path, hash] : certificates) {
-    const auto known = certificates_.find(path);
-    if (known != certificates_.end() && known->second != hash) renewed.push_back(path);
-  }
-  say_renewed(renewed, plan->diff);
-  certificates_ = std::move(certificates);
   file_ = std::make_shared<const Config>(std::move(plan->config));
   snapshot_ = std::move(plan->snapshot);
+  learn_certificates();
+  std::erase_if(renewed, [&](const std::string& path) { return !certificates_.contains(path); });
+  say_renewed(renewed, plan->diff);
   notes_ = std::move(plan->notes);
   release_parse_memory();
   return std::move(plan->diff);
@@ -317,6 +321,7 @@ std::expected<void, ConfigErrors> Reloader::apply(std::shared_ptr<const StoredOb
   if (!merged) return std::unexpected(std::move(merged).error());
   stored_ = std::move(stored);
   snapshot_ = std::move(merged->snapshot);
+  learn_certificates();
   notes_ = std::move(merged->notes);
   release_parse_memory();
   return {};
@@ -327,6 +332,7 @@ std::expected<void, ConfigErrors> Reloader::apply_engines(std::vector<store::Obj
   if (!merged) return std::unexpected(std::move(merged).error());
   engines_ = std::move(engines);
   snapshot_ = std::move(merged->snapshot);
+  learn_certificates();
   notes_ = std::move(merged->notes);
   return {};
 }
@@ -348,7 +354,7 @@ std::vector<std::string> Reloader::watched_files() const {
   const Config& config = *file_;
   std::vector<std::string> files{path_};
   files.insert(files.end(), config.referenced_files.begin(), config.referenced_files.end());
-  std::ranges::copy(certificate_files(config), std::back_inserter(files));
+  std::ranges::copy(certificate_files(*snapshot_), std::back_inserter(files));
   std::ranges::sort(files);
   const auto repeated = std::ranges::unique(files);
   files.erase(repeated.begin(), repeated.end());

@@ -98,7 +98,10 @@ class Reloader {
   SnapshotInputs next_inputs();
   // Why this must not come into force without being asked for; empty: it may.
   std::string emptied(std::string_view text, const Snapshot& next) const;
-  FileHashes hash_certificates(const Config& config) const;
+  // Reads the certificate files that are in use again. Returns those that hold something else by now.
+  std::vector<std::string> look_at_certificates();
+  // Of the snapshot; those that are known already stay as they were when they were looked at.
+  void learn_certificates();
   // The store's objects and the engines; null: there are none.
   static std::shared_ptr<const StoredObjects> with_engines(const std::shared_ptr<const StoredObjects>& stored,
                                                            const std::vector<store::Object>& engines);
@@ -110,7 +113,8 @@ class Reloader {
   std::shared_ptr<const Config> started_;  // its sections only, no objects; null until load()
   std::shared_ptr<const Config> file_;
   bool file_says_nothing_ = true;
-  FileHashes certificates_;  // of file_, by path
+  FileHashes certificates_;  // of snapshot_, by path
+  uint64_t tls_files_version_ = 1;
   std::shared_ptr<const StoredObjects> stored_;
   std::vector<store::Object> engines_;
   std::vector<ObjectNote> notes_;

@@ -237,6 +237,27 @@ TEST_F(Files, ReloaderNamesRenewedCertificates) {
   EXPECT_EQ(summary(), "log.level changed, " + path("cert.pem") + " changed, " + path("key.pem") + " changed");
 }
 
+// Or connections that were made with the old ones would go on being used.
+TEST_F(Files, ConnectionsAreOthersOnceTheirFilesAre) {
+  write("ca.pem", "an authority");
+  write("config.toml", replaced("provider = \"openai\"", "provider = \"openai\"\ntls.ca_file = \"ca.pem\""));
+  Reloader reloader(path("config.toml"), 0);
+  ASSERT_TRUE(reloader.load());
+  const auto version = [&] { return reloader.snapshot()->connections.front().tls.files_version; };
+  const uint64_t first = version();
+  EXPECT_NE(first, 0u);
+  ASSERT_TRUE(reloader.reload());
+  EXPECT_EQ(version(), first);
+  write("ca.pem", "another");
+  ASSERT_TRUE(reloader.apply_engines({}));
+  EXPECT_EQ(version(), first) << "files are looked at when the configuration is";
+  EXPECT_EQ(reloader.reload()->summary, path("ca.pem") + " changed");
+  EXPECT_EQ(version(), first + 1);
+  write("config.toml", kSmallConfig);
+  ASSERT_TRUE(reloader.reload());
+  EXPECT_EQ(version(), 0u) << "one without files has no version";
+}
+
 TEST(Debounce, WaitsForQuietButNotForever) {
   Debounce debounce;
   base::Instant now{};

@@ -108,6 +108,13 @@ Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, provid
   const auto& base = config_.upstream;
   const auto& tls = config_.upstream_tls;
   const UpstreamApi api = resolve_api(from.api, upstream.endpoint.host);
+  TlsClientSettings settings{.verify = from.tls.verify.value_or(tls.verify),
+                             .ca_file = from.tls.ca_file.value_or(tls.ca_file),
+                             .client_certificate = from.tls.client_certificate.value_or(tls.client_certificate),
+                             .client_key = from.tls.client_key.value_or(tls.client_key),
+                             .server_name = from.tls.server_name.value_or(tls.server_name)};
+  if (!settings.ca_file.empty() || !settings.client_certificate.empty())
+    settings.files_version = inputs_.tls_files_version;
   // check_config has refused what this cannot read.
   auto proxy = parse_proxy((from.proxy ? *from.proxy : base.proxy).value.reveal());
   return {.name = from.name,
@@ -121,11 +128,7 @@ Connection SnapshotBuilder::make_connection(const ConnectionConfig& from, provid
                    .idle_keepalive = from.idle_keepalive.value_or(base.idle_keepalive),
                    .http2 = from.http2.value_or(base.http2),
                    .proxy = proxy ? std::move(*proxy) : ProxyChoice{}},
-          .tls = {.verify = from.tls.verify.value_or(tls.verify),
-                  .ca_file = from.tls.ca_file.value_or(tls.ca_file),
-                  .client_certificate = from.tls.client_certificate.value_or(tls.client_certificate),
-                  .client_key = from.tls.client_key.value_or(tls.client_key),
-                  .server_name = from.tls.server_name.value_or(tls.server_name)},
+          .tls = std::move(settings),
           .api = api,
           .priority = from.priority,
           .weight = from.weight,

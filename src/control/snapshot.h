@@ -46,6 +46,9 @@ struct TlsClientSettings {
   std::string client_certificate;
   std::string client_key;
   std::string server_name;  // empty: the endpoint's host
+  // Counts up with what the files of connections hold: who was let in by the old ones is to be looked at anew. 0 for
+  // connections without files.
+  uint64_t files_version = 0;
 };
 
 struct Connection {
@@ -173,6 +176,7 @@ struct SnapshotInputs {
   int64_t created_default = 0;              // for models that say no `created`: seconds since 1970
   admission::MeterTable* meters = nullptr;  // null: the snapshot has meters of its own
   store::KeyHasher key_hasher = {};         // of the store, for keys that only a hash is known of
+  uint64_t tls_files_version = 0;           // see TlsClientSettings
 };
 
 // `config` has passed load_config. Fails only for faults that load_config would have reported too.

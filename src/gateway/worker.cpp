@@ -30,8 +30,8 @@ std::string pool_key(const control::Connection& connection) {
   const auto& pool = connection.pool;
   for (const uint64_t part :
        {uint64_t{endpoint.port}, uint64_t{endpoint.tls}, uint64_t{tls.verify}, static_cast<uint64_t>(pool.http2),
-        static_cast<uint64_t>(proxy.kind), uint64_t{pool.max_connections}, uint64_t{pool.idle_connections},
-        static_cast<uint64_t>(pool.idle_keepalive.count()),
+        tls.files_version, static_cast<uint64_t>(proxy.kind), uint64_t{pool.max_connections},
+        uint64_t{pool.idle_connections}, static_cast<uint64_t>(pool.idle_keepalive.count()),
         static_cast<uint64_t>(connection.timeouts.connect.count())}) {
     key.append(std::to_string(part)).push_back('\0');
   }

@@ -120,6 +120,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
     return failed();
   }
   upstream.endpoint = std::move(*parsed);
+  upstream.endpoint_is_set = !options.endpoint.empty() && options.endpoint != vendor->default_endpoint(options);
   check_credential(options, upstream, faults);
   vendor->prepare(options, upstream, faults);
   for (const auto& field : options.headers) {

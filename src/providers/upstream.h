@@ -80,6 +80,7 @@ struct AwsSigning {
 struct Upstream {
   const ProviderInfo* provider = nullptr;
   Endpoint endpoint;
+  bool endpoint_is_set = false;   // by the operator: it need not be the provider's
   std::string prefix;             // of the path: base path and what the vendor's shape puts before the resource
   bool prefix_versioned = false;  // the endpoint already names an API version
   AzureShape azure_shape = AzureShape::classic;

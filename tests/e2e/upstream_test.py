@@ -173,6 +173,23 @@ def test_a_renewed_authority_is_read_on_reload(world, secure, tmp_path):
     secure.authority.write_bytes(right)
     assert world.call("reload").returncode == 0
     assert world.chat()[0] == 200
+    # Who was let in by the old authority is not by the new one.
+    secure.authority.write_bytes((tmp_path / "other-ca.pem").read_bytes())
+    assert world.call("reload").returncode == 0
+    assert world.chat()[0] == 502 and len(secure.keys) == 1
+
+
+def test_a_connection_that_leads_back_is_refused(world):
+    configure(world, f"http://127.0.0.1:{world.port}/v1")
+    world.config.write_text(world.config.read_text().replace("upstream-key-1", KEY))
+    checked = world.command("config", "validate", str(world.config))
+    assert checked.returncode == 0 and "is where this gateway itself listens" in checked.stdout + checked.stderr
+    world.serve()
+    status, body = world.chat()
+    error = json.loads(body)["error"]
+    assert status == 400 and error["code"] == "loop_detected" and "leads back" in error["message"]
+    until(lambda: len([line for line in world.lines() if line["msg"] == "request"]) == 6, "each round has a line")
+    assert world.chat()[0] == 400
 
 
 def test_http2_by_alpn(tmp_path):

@@ -5,6 +5,7 @@
 #include "dialects/provider_error.h"
 #include "gateway/call/call.h"
 #include "gateway/call/plain_view.h"
+#include "gateway/call/own_headers.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/entrance/header_rules.h"
@@ -89,7 +90,9 @@ chat::ClientError Call::upstream_error(const Error& error) {
     return {.kind = ErrorKind::upstream_failed, .message = told};
   }
   switch (error.code) {
-    case ErrorCode::deadline_exceeded: return timeout_error();
+    case ErrorCode::deadline_exceeded:
+      if (std::string_view(error.context) == http::kNoHttp2Settings) waiting_for_ = kConnectTimeout;
+      return timeout_error();
     case ErrorCode::exhausted:
       return {.kind = ErrorKind::overloaded, .message = "no connection to the provider is free"};
     case ErrorCode::refused:
@@ -99,8 +102,9 @@ chat::ClientError Call::upstream_error(const Error& error) {
     case ErrorCode::tls:
       return {.kind = ErrorKind::upstream_failed, .message = "the secure connection to the provider failed"};
     case ErrorCode::protocol:
-    case ErrorCode::too_large:
       return {.kind = ErrorKind::upstream_failed, .message = "the provider's answer is not valid HTTP"};
+    case ErrorCode::too_large:
+      return {.kind = ErrorKind::upstream_failed, .message = "the provider's answer is too large for this gateway"};
     case ErrorCode::invalid_argument:
       return {.kind = ErrorKind::invalid_request, .message = "a header of the request cannot be sent to the provider"};
     case ErrorCode::permission:
@@ -219,7 +223,7 @@ Task<Result<void>> Call::send(ClientExchange& upstream, const Attempt& attempt, 
                         : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket,
                                                    arena_, headers) &&
                               add_body_betas(headers);
-  if (!fits) {
+  if (!fits || !add_hops(headers, connection.upstream)) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
   CO_TRY_VOID(co_await add_credentials(headers, attempt, converted));
@@ -239,6 +243,12 @@ Task<Result<void>> Call::send(ClientExchange& upstream, const Attempt& attempt, 
                                    .upgrade = match_.websocket ? std::string_view("websocket") : std::string_view{}};
   co_await net::send_turn(worker_.loop());
   co_return co_await upstream.send(request, wait);
+}
+
+bool Call::add_hops(http::Headers& headers, const providers::Upstream& upstream) {
+  if (!upstream.endpoint_is_set) return true;
+  const int64_t hops = has_own_headers_ ? hops_of(exchange_.head().headers) : 0;
+  return headers.append(kHopsHeader, hops == 0 ? "1" : arena_.copy(std::to_string(hops + 1)));
 }
 
 Result<void> Call::start_answer(const ResponseHead& head) {

@@ -136,6 +136,7 @@ class Call {
   std::string_view form_field(std::string_view name, std::string_view value);
   json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
   bool add_body_betas(http::Headers& headers);
+  bool add_hops(http::Headers& headers, const providers::Upstream& upstream);
 
   // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other
   Outcome<void> plan();

@@ -418,10 +418,7 @@ Outcome<void> Call::aim(uint32_t chosen) {
 // Whether there is an instance left, and which.
 std::optional<routing::Choice> Call::choose_instance() {
   const Route& own = route();
-  if (!prompt_read_) {
-    has_own_headers_ = find_own_headers();
-    if (options_.size() > 1 || candidates_[0].gate.any()) read_prompt(own);
-  }
+  if (!prompt_read_ && (options_.size() > 1 || candidates_[0].gate.any())) read_prompt(own);
   prompt_read_ = true;
   if (options_.size() == 1 && !may_fall_back(own) && !candidates_[0].gate.any() && !own.policy_header &&
       !wants_explanation()) {

@@ -45,6 +45,10 @@ std::optional<routing::PolicyKind> policy_of(const http::Headers& headers) {
   return routing::policy_by_name(headers.value(kPolicyHeader));
 }
 
+int64_t hops_of(const http::Headers& headers) {
+  return number(headers.value(kHopsHeader), 1, INT64_MAX - 1).value_or(0);
+}
+
 dialects::Outcome<void> check_own_headers(const http::Headers& headers, base::Arena& arena) {
   const auto wrong = [&](std::string_view name, const std::string& expected) {
     return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::invalid_request,
@@ -61,6 +65,15 @@ dialects::Outcome<void> check_own_headers(const http::Headers& headers, base::Ar
   }
   const std::string_view policy = headers.value(kPolicyHeader);
   if (!policy.empty() && !policy_of(headers)) return wrong(kPolicyHeader, expected_policy(policy));
+  // No 5xx: each gateway of the circle would try again.
+  if (hops_of(headers) >= kHopsMax) {
+    return std::unexpected(
+        chat::ClientError{.kind = chat::ErrorKind::invalid_request,
+                          .message = "this call has come through 5 gateways already: the endpoint of a connection "
+                                     "leads back to a gateway that the call has passed",
+                          .param = kHopsHeader,
+                          .code = "loop_detected"});
+  }
   return {};
 }
 

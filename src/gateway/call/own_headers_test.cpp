@@ -25,6 +25,15 @@ TEST(OwnHeaders, WhatCanBeFollowed) {
   EXPECT_EQ(checked("x-llm-gateway-debug", "anything"), "");
 }
 
+TEST(OwnHeaders, ACallThatGoesRoundIsRefused) {
+  for (const std::string_view value : {"0", "1", "4", "-7", "abc", ""}) EXPECT_EQ(checked(kHopsHeader, value), "");
+  for (const std::string_view value : {"5", "6", "9223372036854775806"}) {
+    EXPECT_EQ(checked(kHopsHeader, value),
+              "x-llm-gateway-hops|this call has come through 5 gateways already: the endpoint of a connection leads "
+              "back to a gateway that the call has passed");
+  }
+}
+
 TEST(OwnHeaders, WhatCannotIsNamedWithWhatWasExpected) {
   for (const std::string_view name :
        {kConnectTimeoutHeader, kFirstByteTimeoutHeader, kIdleTimeoutHeader, kTotalTimeoutHeader}) {
