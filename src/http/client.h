@@ -31,6 +31,10 @@ struct BodyBytes {
   bool done = false;  // nothing follows; data may be non-empty
 };
 
+// The context of deadline_exceeded where the server said nothing in PoolOptions::connect_timeout that makes a
+// connection one of HTTP/2 (RFC 9113, section 3.4).
+inline constexpr const char* kNoHttp2Settings = "HTTP/2 settings";
+
 class ClientExchange {
  public:
   virtual ~ClientExchange() = default;  // an unfinished exchange closes its connection or resets its stream

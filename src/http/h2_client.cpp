@@ -20,7 +20,7 @@ namespace {
 // An upstream that thinks for minutes still answers a PING; one that is gone must not get more requests.
 constexpr base::Duration kPingAfter = std::chrono::seconds(20);
 constexpr base::Duration kPingAck = std::chrono::seconds(15);
-constexpr base::Duration kSettingsTimeout = std::chrono::seconds(10);
+constexpr base::Duration kHeadTimeout = std::chrono::seconds(10);
 constexpr base::Duration kWriteTimeout = std::chrono::seconds(60);
 
 H2Settings settings_of(const PoolOptions& options) {
@@ -51,7 +51,8 @@ H2ClientSession::~H2ClientSession() {
 }
 
 H2Timeouts H2ClientSession::timeouts() const {
-  return {.header = kSettingsTimeout,
+  return {.settings = pool_.options().connect_timeout,
+          .header = kHeadTimeout,
           .idle = H2Timeouts::kForever,  // the pool's business
           .write = kWriteTimeout,
           .ping = kPingAfter,
@@ -74,7 +75,9 @@ Task<void> H2ClientSession::read() {
 
 bool H2ClientSession::has_room() const {
   const size_t most = std::min<size_t>(kH2ClientStreamsMax, peer_streams_max());
-  return !ended_ && !retired_ && !broken() && count_ < most && may_request();
+  // A server says what it can as soon as there is a connection; one that does not may never.
+  const bool speaks = settings_received() || fresh();
+  return speaks && !ended_ && !retired_ && !broken() && count_ < most && may_request();
 }
 
 void H2ClientSession::say_goodbye() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "http/client.h"
 #include "http/h2_session.h"
 
 namespace llmgw::http {
@@ -27,7 +28,7 @@ Instant H2Session::next_deadline() const {
   const auto consider = [&deadline](Instant since, base::Duration limit) {
     if (since != base::kNever && limit != H2Timeouts::kForever) deadline = std::min(deadline, since + limit);
   };
-  if (!settings_acked_ || !settings_received_) consider(started_at_, limits.header);
+  if (!settings_acked_ || !settings_received_) consider(started_at_, limits.settings);
   consider(head_begun_at_, limits.header);
   consider(write_broken_at_, kReadAfterBrokenWrite);
   if (streams() == 0) {
@@ -46,8 +47,8 @@ bool H2Session::check_deadlines() {
     fail(error_);
     return false;
   }
-  if ((!settings_acked_ || !settings_received_) && overdue(started_at_, limits.header)) {
-    error_ = {ErrorCode::deadline_exceeded, "HTTP/2 settings", 0};
+  if ((!settings_acked_ || !settings_received_) && overdue(started_at_, limits.settings)) {
+    error_ = {ErrorCode::deadline_exceeded, kNoHttp2Settings, 0};
     terminate(H2Error::settings_timeout);
     return false;
   }

@@ -39,7 +39,8 @@ H2ServerConnection::~H2ServerConnection() {
 }
 
 H2Timeouts H2ServerConnection::timeouts() const {
-  return {.header = options().header_timeout,
+  return {.settings = options().header_timeout,
+          .header = options().header_timeout,
           .idle = options().idle_timeout,
           .write = options().write_timeout,
           .ping = kPingAfter,

@@ -91,7 +91,8 @@ struct H2Settings {
 };
 
 struct H2Timeouts {
-  base::Duration header;    // from the first frame of a head to its last, and for the first SETTINGS and its answer
+  base::Duration settings;  // from the connection to the first SETTINGS, and to the answer to our own
+  base::Duration header;    // from the first frame of a head to its last
   base::Duration idle;      // without a stream; kForever: none
   base::Duration write;     // without the peer taking anything
   base::Duration ping;      // silence with streams open after which the peer is asked for a sign of life
@@ -151,6 +152,8 @@ class H2Session {
   uint32_t peer_streams_max() const;
   size_t queued_frames() const;
   bool broken() const { return broken_; }
+  // The peer has shown that it speaks HTTP/2.
+  bool settings_received() const { return settings_received_; }
   bool flooded() const { return flooded_; }
   // Nothing more will be read or written: both sides have said good-bye.
   bool finished() const;

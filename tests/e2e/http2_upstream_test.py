@@ -2,8 +2,12 @@
 without TLS (http2 = "on"): calls share connections as streams, and what ends one of them ends no other."""
 
 import concurrent.futures
+import contextlib
 import json
+import socket
 import ssl
+import threading
+import time
 
 import pytest
 import websockets.sync.client
@@ -18,6 +22,30 @@ UPSTREAM_KEY = "canary-upstream-key-of-http2-upstreams"
 PATH = "/v1/chat/completions"
 CANCEL = 8  # RFC 9113, section 7
 FEW = 2  # streams at once on a connection of the upstream that allows few
+
+
+class Mute:
+    """Takes connections and says nothing."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.taken = []
+        threading.Thread(target=self.take, daemon=True).start()
+
+    @property
+    def count(self):
+        return len(self.taken)
+
+    def take(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.taken.append(self.listener.accept()[0])
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for each in (*self.taken, self.listener):
+            each.close()
 
 
 class World:
@@ -52,7 +80,12 @@ class World:
             | ({"tls": {"ca_file": str(directory / "ca.pem")}} if upstream.url.startswith("https") else {})
             for name, upstream in self.upstreams.items()
         ]
-        self.models = [{"name": name, "connection": name} for name in self.upstreams]
+        self.mute = Mute()
+        self.connections.append(
+            {"name": "mute", "provider": "openai", "endpoint": self.mute.url, "api_key": UPSTREAM_KEY, "http2": "on",
+             "connect_timeout": "3s"}
+        )
+        self.models = [{"name": name, "connection": name} for name in (*self.upstreams, "mute")]
 
 
 @pytest.fixture(scope="module", name="world")
@@ -62,6 +95,7 @@ def make_world(tmp_path_factory):
     with canned.gateway(directory, KEY, world.connections, world.models) as running:
         world.gateway = running
         yield world
+    world.mute.close()
     for upstream in set(world.upstreams.values()):
         upstream.stop()
         assert not upstream.malformed
@@ -269,6 +303,19 @@ def test_who_insists_on_http2_is_told(world, model, request_id):
     assert not world.upstreams[model].find(request_id)
     assert whole(f"{request_id}-other", call(world, "alpn-on", f"{request_id}-other"))
     assert stream_of(world, "alpn-on", f"{request_id}-other").connection.protocol == "h2"
+
+
+def test_one_that_says_nothing_was_not_connected_in_time(world, request_id):
+    """And whoever comes a second later does not wait for it."""
+    mute = world.mute
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(call, world, "mute", f"{request_id}-first")
+        waiting.until(lambda: mute.count == 1, "it is connected")
+        time.sleep(1.2)
+        second = pool.submit(call, world, "mute", f"{request_id}-second")
+        waiting.until(lambda: mute.count == 2, "the other has a connection of its own")
+        for answer in (first.result(), second.result()):
+            assert answer.status == 504 and answer.json()["error"]["code"] == "connect_timeout"
 
 
 def test_a_websocket_takes_a_connection_of_its_own(world, request_id):
