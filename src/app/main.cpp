@@ -9,6 +9,7 @@
 #include "app/object_commands.h"
 #include "app/route_command.h"
 #include "app/service/config_path.h"
+#include "app/service/process_setup.h"
 #include "app/service/service.h"
 #include "app/simulate_command.h"
 #include "app/usage/usage.h"
@@ -334,6 +335,9 @@ int run_main(int argc, char** argv) {
 }  // namespace llmgw::app
 
 int main(int argc, char** argv) {
+  // A reload that is asked for while a gateway starts waits until it can be done.
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "serve" || command == "start") llmgw::app::hold_reload();
   try {
     return llmgw::app::run_main(argc, argv);
   } catch (const std::exception& error) {

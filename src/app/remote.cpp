@@ -34,8 +34,11 @@ std::optional<std::string> find_data_dir(const Target& target) {
 int explain_no_answer(const std::string& data_dir, const base::Error& error) {
   switch (error.code) {
     case base::ErrorCode::refused:
-      if (process::PidFile::holder(pid_file_of(data_dir))) {
-        std::cerr << "llm-gateway: a gateway starts with " << data_dir << " and takes no commands yet; ask again\n";
+      if (const auto holder = process::PidFile::holder(pid_file_of(data_dir))) {
+        std::cerr << "llm-gateway: a gateway (pid " << *holder << ") has " << data_dir
+                  << " and takes no commands yet: it starts, and may be asked again; or its control.sock was removed, "
+                     "and it is to be stopped (`kill "
+                  << *holder << "`) and started anew\n";
         return kExitFailed;
       }
       std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";

@@ -52,6 +52,15 @@ def test_clients_that_say_nothing_keep_nobody_out(world, acceptor):
             each.close()
 
 
+@pytest.mark.parametrize("files", [16, 24, 60])
+def test_too_few_to_serve_anybody_are_told(world, files):
+    process = world.spawn(
+        "serve", "--config", str(world.config), prefix=["bash", "-c", f'ulimit -n {files}; exec "$0" "$@"']
+    )
+    assert process.wait(60) == 1
+    assert f"no more than {files} files may be open" in world.text() and "raise the limit" in world.text()
+
+
 def test_no_free_connection_is_not_the_instances_fault(world):
     limits = '[upstream]\nmax_connections = 1\nconnect_timeout = "100ms"\n'
     world.write_config(more=limits)

@@ -325,6 +325,15 @@ def test_one_gateway_a_data_directory(world):
     assert world.chat()[0] == 200
 
 
+def test_commands_name_a_gateway_whose_control_socket_is_gone(world):
+    process = world.serve()
+    (world.data / "control.sock").unlink()
+    for command in ("status", "reload", "upgrade"):
+        done = world.call(command)
+        assert done.returncode == 1 and f"(pid {process.pid})" in done.stderr and f"kill {process.pid}" in done.stderr
+    assert world.chat()[0] == 200
+
+
 def test_another_data_directory_does_not_share_the_address(world):
     world.serve()
     text = world.config.read_text().replace(str(world.data), str(world.directory / "other"))

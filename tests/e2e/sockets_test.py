@@ -1,6 +1,7 @@
 """What is written leaves at once: TCP_NODELAY on every connection of the program, however it came about. A small write
 that waits for the peer's acknowledgement (40 ms of a delayed one) would be an event of a stream that comes late."""
 
+import os
 import socket
 
 import pytest
@@ -80,6 +81,25 @@ def test_clients_and_upstreams(world, acceptor, opened):
     stream.read()
     if early:
         early.close()
+
+
+def test_two_sockets_for_the_one_admin_address(world):
+    """One of them would take clients that nobody answers."""
+    world.write_config()
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        numbers = [first.fileno(), second.fileno()]
+        script = 'export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=admin:admin; exec "$0" "$@" 3<&{} 4<&{}'
+        high = [os.dup2(number, number + 100) for number in numbers]  # out of the way of 3 and 4
+        process = world.spawn(
+            "serve",
+            "--config",
+            str(world.config),
+            pass_fds=high,
+            prefix=["bash", "-c", script.format(*high)],
+        )
+        for number in high:
+            os.close(number)
+        assert process.wait(60) == 1 and "2 sockets named 'admin' were handed over" in world.text()
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])

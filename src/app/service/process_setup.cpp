@@ -50,6 +50,12 @@ size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+size_t descriptors_needed(size_t workers) {
+  constexpr size_t kOfProcess = 40;  // 22 are open after a start: standard streams, log, store, sockets, watches
+  constexpr size_t kOfWorker = 12;   // poller, wake-up, listening sockets, name servers, one call
+  return kOfProcess + kOfWorker * workers;
+}
+
 void tune_allocator(size_t threads) {
   mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes);
   mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes);
@@ -59,6 +65,13 @@ void tune_allocator(size_t threads) {
 void give_back_start_memory() {
   malloc_trim(0);
   dl_iterate_phdr(&drop_code, nullptr);
+}
+
+void hold_reload() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
+  (void)pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 base::Result<process::FileDescriptor> block_signals() {

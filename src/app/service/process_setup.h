@@ -9,8 +9,11 @@
 
 namespace llmgw::app {
 
-// Raises the soft limit of open files to the hard one. Returns the limit in force.
+// Raises the soft limit of open files to the hard one. Returns the limit in force; 0 if it is not known.
 size_t raise_descriptor_limit();
+// With fewer descriptors a process with this many workers could not even be stopped: files and sockets of its own, and
+// a few for connections.
+size_t descriptors_needed(size_t workers);
 
 // So that memory of a burst goes back to the system: large blocks get mappings of their own, and each thread has an
 // arena, no more. `threads`: workers and the control thread.
@@ -20,6 +23,8 @@ void tune_allocator(size_t threads);
 // those that do are mapped again from the page cache, 0.5 us each time for 16 of them).
 void give_back_start_memory();
 
+// Keeps a SIGHUP for later, whose default would end a process that has no signals set up yet. Before any thread.
+void hold_reload();
 // Blocks the signals that the service obeys or passes over (on_signal) for this thread and those it starts; they are
 // read from the descriptor.
 base::Result<process::FileDescriptor> block_signals();

@@ -126,7 +126,13 @@ Service::Started Service::start() {
   if (auto loaded = load_configuration(); !loaded) return loaded;
   const control::Snapshot& snapshot = *reloader_->snapshot();
   const size_t open_files_max = raise_descriptor_limit();
-  tune_allocator(gateway::worker_count(snapshot) + 1);
+  const size_t workers = gateway::worker_count(snapshot);
+  if (const size_t needed = descriptors_needed(workers); open_files_max != 0 && open_files_max < needed) {
+    return fault("no more than " + std::to_string(open_files_max) +
+                 " files may be open (ulimit -n, LimitNOFILE=), and " + std::to_string(needed) +
+                 " are needed to serve anybody; raise the limit, better to 65536");
+  }
+  tune_allocator(workers + 1);
   if (auto claimed = claim_data_dir(inherited); !claimed) return claimed;
   if (auto opened = open_store(); !opened) return opened;
   if (takeover_ && reloader_->file_says_nothing() && serves_nothing(*reloader_->snapshot())) {
@@ -236,6 +242,10 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
   target.name = kAdminListener;
   auto sockets = gateway::sockets_for(target, inherited, {});
   if (!sockets) return fault(sockets.error());
+  if (sockets->size() > 1) {
+    return fault("server.admin_listen is one address, and " + std::to_string(sockets->size()) +
+                 " sockets named 'admin' were handed over; give the others another name, or none");
+  }
   auto listener = net::adopt_listener(loop_, sockets->front().release());
   if (!listener) return fault("server.admin_listen: " + describe(listener.error()));
   admin_address_ = (*listener)->address().to_string();
