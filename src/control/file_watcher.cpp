@@ -67,7 +67,7 @@ FileWatcher::Fingerprint FileWatcher::fingerprint(const std::string& path) {
   return {.device = status.st_dev,
           .inode = status.st_ino,
           .size = status.st_size,
-          .modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+          .changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 base::Result<void> FileWatcher::watch(std::vector<std::string> files) {

@@ -53,8 +53,8 @@ class FileWatcher {
   struct Fingerprint {
     uint64_t device = 0;
     uint64_t inode = 0;
-    int64_t size = -1;  // -1: not there
-    int64_t modified_ns = 0;
+    int64_t size = -1;       // -1: not there
+    int64_t changed_ns = 0;  // by the kernel: that of the last writing can be set to any time
     bool operator==(const Fingerprint&) const = default;
   };
   struct File {

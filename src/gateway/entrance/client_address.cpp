@@ -33,6 +33,28 @@ bool is_trusted(const net::Address& address, std::span<const control::Network> t
   return bytes && std::ranges::any_of(trusted, [&](const auto& network) { return network.contains(*bytes); });
 }
 
+// An address as proxies write it, some with the port it came from: "192.0.2.1:5678", "[2001:db8::1]:443".
+std::optional<net::Address> read_address(std::string_view word) {
+  if (const auto plain = net::Address::from_ip(word, 0)) return *plain;
+  const size_t colon = word.rfind(':');
+  const bool bracketed = word.starts_with('[');
+  const bool has_port = colon != std::string_view::npos && !word.ends_with(']');
+  if (has_port && !base::parse_decimal(word.substr(colon + 1))) return std::nullopt;
+  std::string_view host = has_port ? word.substr(0, colon) : word;
+  if (bracketed != host.ends_with(']') || bracketed != host.contains(':')) return std::nullopt;
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = net::Address::from_ip(host, 0);
+  return address ? std::optional(*address) : std::nullopt;
+}
+
+// IPv4 that came over a socket of IPv6 is the same address.
+std::string text_of(const net::Address& address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  std::string text = address.ip();
+  if (text.starts_with(kMapped) && text.contains('.')) text.erase(0, kMapped.size());
+  return text;
+}
+
 }  // namespace
 
 std::string client_address(const net::Address& peer, std::string_view forwarded_for,
@@ -43,11 +65,11 @@ std::string client_address(const net::Address& peer, std::string_view forwarded_
     const std::string_view word =
         base::trim(comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1));
     forwarded_for = comma == std::string_view::npos ? std::string_view{} : forwarded_for.substr(0, comma);
-    const auto next = net::Address::from_ip(word, 0);
+    const auto next = read_address(word);
     if (!next) break;
     client = *next;
   }
-  return client.ip();
+  return text_of(client);
 }
 
 }  // namespace llmgw::gateway
