@@ -7,8 +7,9 @@
 #include "store/objects/object_store.h"
 
 namespace boost::json {
+// NOLINTNEXTLINE(readability-identifier-naming): Boost's own name
 class object;
-}
+}  // namespace boost::json
 
 namespace llmgw::admin {
 

@@ -8,8 +8,9 @@
 #include "admin/api/object_api.h"
 
 namespace boost::json {
+// NOLINTNEXTLINE(readability-identifier-naming): Boost's own name
 class object;
-}
+}  // namespace boost::json
 
 namespace llmgw::admin {
 
