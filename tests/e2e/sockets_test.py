@@ -99,7 +99,8 @@ def test_two_sockets_for_the_one_admin_address(world):
         )
         for number in high:
             os.close(number)
-        assert process.wait(60) == 1 and "2 sockets named 'admin' were handed over" in world.text()
+        assert process.wait(60) == 1
+        until(lambda: "2 sockets named 'admin' were handed over" in world.text(), "it says why")
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])

@@ -4,8 +4,8 @@
 
 #include "dialects/provider_error.h"
 #include "gateway/call/call.h"
-#include "gateway/call/plain_view.h"
 #include "gateway/call/own_headers.h"
+#include "gateway/call/plain_view.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/entrance/header_rules.h"
