@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "providers/families.h"
 #include "providers/vendor.h"
 
 namespace llmgw::providers {
@@ -132,6 +133,7 @@ std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const Upstr
     upstream.set_headers.push_back(field);
   }
   if (!faults.empty()) return failed();
+  upstream.own_quirks = has_own_quirks(upstream);
   return upstream;
 }
 

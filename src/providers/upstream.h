@@ -92,7 +92,8 @@ struct Upstream {
   std::shared_ptr<const GoogleCredentials> google;  // exchanged for a bearer token (providers/token_source.h)
   AutoCache auto_cache;
   bool claude_by_invoke = false;
-  std::string vendor;  // whose table of quirks holds (providers/families.h); empty: by provider and host
+  std::string vendor;       // whose table of quirks holds (providers/families.h); empty: by provider and host
+  bool own_quirks = false;  // has_own_quirks(): asked of every call
 };
 
 std::expected<Upstream, std::vector<UpstreamFault>> prepare_upstream(const UpstreamOptions& options);

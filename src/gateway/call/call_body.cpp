@@ -151,8 +151,8 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
 Outcome<void> Call::fit_body(Attempt& attempt, std::string_view model) {
   const providers::Upstream& upstream = attempt.connection->upstream;
   if (!body_is_json_ || !is_chat(match_.operation)) return {};
-  const bool has_quirks = match_.dialect == chat::Dialect::openai_chat && match_.operation == Operation::chat &&
-                          providers::has_own_quirks(upstream);
+  const bool has_quirks =
+      match_.dialect == chat::Dialect::openai_chat && match_.operation == Operation::chat && upstream.own_quirks;
   const chat::Dialect api = body_dialect(match_.operation, match_.dialect);
   // Others than Claude have bodies of their own for InvokeModel.
   const bool marks = (upstream.auto_cache.system || upstream.auto_cache.tools) &&
