@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "base/words.h"
 #include "providers/family_table.h"
 
 namespace llmgw::providers {
@@ -106,12 +107,7 @@ bool matches_one(std::string_view pattern, std::string_view name) {
 }
 
 bool matches(std::string_view patterns, std::string_view name) {
-  while (!patterns.empty()) {
-    const auto pattern = patterns.substr(0, patterns.find(' '));
-    if (matches_one(pattern, name)) return true;
-    patterns.remove_prefix(std::min(patterns.size(), pattern.size() + 1));
-  }
-  return false;
+  return base::any_word(patterns, [name](auto pattern) { return matches_one(pattern, name); });
 }
 
 void apply(std::span<const Row> rows, Vendors vendor, std::string_view name, Target& target) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/find_text.h"
+#include "base/words.h"
 #include "chat/turns.h"
 #include "json/splice.h"
 #include "json/tree.h"
@@ -26,16 +27,6 @@ bool takes_old_name(const chat::Target& target) {
 
 bool has_id_rule(const chat::Target& target) {
   return target.tool_id_rule != chat::ToolIdRule::any;
-}
-
-// Whether the name is one of a list that is parted by spaces.
-bool is_among(std::string_view names, std::string_view name) {
-  while (!names.empty()) {
-    const std::string_view one = names.substr(0, names.find(' '));
-    if (one == name) return true;
-    names.remove_prefix(std::min(names.size(), one.size() + 1));
-  }
-  return false;
 }
 
 class Fitter {
@@ -71,7 +62,7 @@ class Fitter {
   bool is_cut(const json::Member& member) {
     if (member.is(kStreamOptions)) return !target_.stream_options;
     const std::string_view name = member.key(arena_);
-    if (!is_among(target_.refused_members, name)) return false;
+    if (!base::any_word(target_.refused_members, [name](auto each) { return each == name; })) return false;
     if (!member.value.is_null() && member.value.boolean() != false) {
       warnings_.dropped(name, "this provider refuses requests with it");
     }
@@ -154,12 +145,7 @@ bool has_member(std::string_view body, std::string_view name) {
 }
 
 bool has_refused(std::string_view body, std::string_view names) {
-  while (!names.empty()) {
-    const std::string_view name = names.substr(0, names.find(' '));
-    if (has_member(body, name)) return true;
-    names.remove_prefix(std::min(names.size(), name.size() + 1));
-  }
-  return false;
+  return base::any_word(names, [body](auto name) { return has_member(body, name); });
 }
 
 }  // namespace
