@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
 
 #include "net/tls.h"
@@ -22,6 +23,13 @@ namespace {
 // Fixed, because glibc raises it as it sees large blocks freed, and then keeps them. Bodies above it are mapped.
 constexpr int kMmapThresholdBytes = 128 * 1024;
 constexpr int kTrimThresholdBytes = 256 * 1024;
+
+sigset_t set_of(std::initializer_list<int> numbers) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : numbers) sigaddset(&signals, number);
+  return signals;
+}
 
 // Code is never written, so what is dropped is the file's and no copy of it.
 int drop_code(dl_phdr_info* object, size_t, void*) {
@@ -68,17 +76,13 @@ void give_back_start_memory() {
 }
 
 void hold_reload() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGHUP);
+  const sigset_t signals = set_of({SIGHUP});
   (void)pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 base::Result<process::FileDescriptor> block_signals() {
   net::ignore_sigpipe();
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM}) sigaddset(&signals, number);
+  const sigset_t signals = set_of({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM});
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return base::fail(base::os_error(errno, "blocking signals"));
   process::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!descriptor.valid()) return base::fail(base::os_error(errno, "signalfd"));
