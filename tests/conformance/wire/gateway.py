@@ -11,6 +11,7 @@ from harness import config, processes  # noqa: E402
 
 CLIENT_KEY = "canary-client-key-77c1a9"
 WORKERS = 1
+UPSTREAM_IDLE = "30s"  # the upstream is the judge's own process, which may be busy judging for seconds
 
 
 def write_config(where, port, connections, models):
@@ -28,7 +29,7 @@ def write_config(where, port, connections, models):
                     "max_body_bytes": "64MiB",
                     "fetch_private_addresses": True,
                 },
-                "upstream": {"idle_timeout": "5s", "proxy": "none"},
+                "upstream": {"idle_timeout": UPSTREAM_IDLE, "proxy": "none"},
                 "connections": connections,
                 "models": models,
                 "keys": [{"name": "conformance", "key": CLIENT_KEY}],
