@@ -12,7 +12,9 @@
 #include "json/splice.h"
 #include "json/utf8.h"
 
-using namespace llmgw;
+namespace base = llmgw::base;
+namespace gateway = llmgw::gateway;
+namespace json = llmgw::json;
 
 namespace {
 

@@ -10,7 +10,8 @@
 #include "json/utf8.h"
 #include "json/writer.h"
 
-using namespace llmgw;
+namespace base = llmgw::base;
+namespace json = llmgw::json;
 
 namespace {
 

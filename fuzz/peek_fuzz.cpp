@@ -17,7 +17,9 @@ namespace {
 
 using boost::json::error_code;
 using boost::json::string_view;
-using namespace llmgw;
+namespace base = llmgw::base;
+namespace gateway = llmgw::gateway;
+namespace json = llmgw::json;
 
 struct Member {
   std::string key;

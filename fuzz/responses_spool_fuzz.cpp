@@ -7,7 +7,8 @@
 #include "store/spool/spooled_save.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace llmgw::store;
+  using llmgw::store::parse_spooled;
+  using llmgw::store::write_spooled;
   const auto read = parse_spooled({reinterpret_cast<const char*>(data), size});
   if (!read) return 0;
   const auto again = parse_spooled(write_spooled(*read));

@@ -13,7 +13,8 @@
 #include "chat/tokens/schema_script.h"
 #include "chat/tokens/text_counts.h"
 
-using namespace llmgw;
+namespace base = llmgw::base;
+namespace chat = llmgw::chat;
 
 namespace {
 

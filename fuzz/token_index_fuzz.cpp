@@ -10,7 +10,8 @@
 #include "json/token_index.h"
 #include "json/utf8.h"
 
-using namespace llmgw;
+namespace base = llmgw::base;
+namespace json = llmgw::json;
 
 namespace {
 

@@ -13,7 +13,10 @@
 #include "accounting/usage_scanner.h"
 #include "base/rng.h"
 
-using namespace llmgw;
+namespace accounting = llmgw::accounting;
+namespace base = llmgw::base;
+namespace chat = llmgw::chat;
+namespace json = llmgw::json;
 using accounting::TextScanner;
 using accounting::UsageScanner;
 using chat::Dialect;

@@ -14,7 +14,7 @@ using json::Value;
 // Reads one of the three. Members of the same name mean the same thing, whoever has them.
 class ChatSearch {
  public:
-  ChatSearch(base::Arena& arena) : arena_(arena) {}
+  explicit ChatSearch(base::Arena& arena) : arena_(arena) {}
 
   // OpenAI's (API reference, chat completions, 2026-11).
   WebSearch options(Value root, std::string_view path) {

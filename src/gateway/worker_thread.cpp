@@ -115,7 +115,7 @@ std::string WorkerThread::build(Parts& parts) {
       },
       [&parts](const control::Connection& connection) { return parts.connector.proxy_of(connection); },
       [&parts](std::string url, FetchLimits limits, net::Cancellation* cancellation) {
-        return parts.media.fetch(std::move(url), limits, cancellation);
+        return parts.media.fetch(std::move(url), std::move(limits), cancellation);
       });
   parts.worker->set_ledger(options_.ledger);
   apply_limits(parts);

@@ -4,11 +4,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
 
 namespace llmgw::telemetry {
 namespace {
+
+constexpr size_t kStatmBytesMax = 256;  // seven numbers
 
 struct CloseFile {
   void operator()(FILE* file) const { std::fclose(file); }
@@ -27,10 +30,13 @@ std::optional<double> cpu_seconds() {
 std::optional<double> resident_bytes() {
   const std::unique_ptr<FILE, CloseFile> file(std::fopen("/proc/self/statm", "re"));
   if (!file) return std::nullopt;
-  unsigned long total = 0;
-  unsigned long resident = 0;
-  if (std::fscanf(file.get(), "%lu %lu", &total, &resident) != 2) return std::nullopt;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  std::array<char, kStatmBytesMax> text{};
+  const std::string_view line(text.data(), std::fread(text.data(), 1, text.size(), file.get()));
+  const size_t space = line.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  uint64_t pages = 0;
+  if (std::from_chars(line.data() + space + 1, line.data() + line.size(), pages).ec != std::errc{}) return std::nullopt;
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
 std::optional<double> open_descriptors() {

@@ -102,9 +102,9 @@ std::vector<std::string_view> names_of(const ReportQuery& query) {
   std::vector<std::string_view> names;
   for (const ReportColumn column : query.by) {
     const bool quarter = column == ReportColumn::day && query.zone != nullptr;
-    names.push_back(quarter ? std::string_view("quarter") : kColumns[static_cast<size_t>(column)]);
+    names.emplace_back(quarter ? std::string_view("quarter") : kColumns[static_cast<size_t>(column)]);
   }
-  if (names_tag(query)) names.push_back("tags");
+  if (names_tag(query)) names.emplace_back("tags");
   return names;
 }
 
