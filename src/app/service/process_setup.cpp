@@ -58,12 +58,6 @@ size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
-size_t descriptors_needed(size_t workers) {
-  constexpr size_t kOfProcess = 40;  // 22 are open after a start: standard streams, log, store, sockets, watches
-  constexpr size_t kOfWorker = 12;   // poller, wake-up, listening sockets, name servers, one call
-  return kOfProcess + kOfWorker * workers;
-}
-
 void tune_allocator(size_t threads) {
   mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes);
   mallopt(M_TRIM_THRESHOLD, kTrimThresholdBytes);

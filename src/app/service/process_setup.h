@@ -11,9 +11,6 @@ namespace llmgw::app {
 
 // Raises the soft limit of open files to the hard one. Returns the limit in force; 0 if it is not known.
 size_t raise_descriptor_limit();
-// With fewer descriptors a process with this many workers could not even be stopped: files and sockets of its own, and
-// a few for connections.
-size_t descriptors_needed(size_t workers);
 
 // So that memory of a burst goes back to the system: large blocks get mappings of their own, and each thread has an
 // arena, no more. `threads`: workers and the control thread.

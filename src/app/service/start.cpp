@@ -14,6 +14,7 @@
 #include "app/service/process_setup.h"
 #include "app/service/service.h"
 #include "control/serving_needs.h"
+#include "gateway/entrance/descriptors.h"
 #include "net/tls.h"
 #include "store/sql/ending.h"
 
@@ -127,7 +128,7 @@ Service::Started Service::start() {
   const control::Snapshot& snapshot = *reloader_->snapshot();
   const size_t open_files_max = raise_descriptor_limit();
   const size_t workers = gateway::worker_count(snapshot);
-  if (const size_t needed = descriptors_needed(workers); open_files_max != 0 && open_files_max < needed) {
+  if (const uint64_t needed = gateway::descriptors_needed(workers); open_files_max != 0 && open_files_max < needed) {
     return fault("no more than " + std::to_string(open_files_max) +
                  " files may be open (ulimit -n, LimitNOFILE=), and " + std::to_string(needed) +
                  " are needed to serve anybody; raise the limit, better to 65536");

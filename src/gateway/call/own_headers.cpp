@@ -20,6 +20,10 @@ std::optional<int64_t> number(std::string_view text, int64_t least, int64_t most
   return value;
 }
 
+std::string whole_number(int64_t least, int64_t most) {
+  return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+}
+
 std::string expected_policy(std::string_view text) {
   const auto names = routing::policy_names();
   std::string message = "expected one of ";
@@ -58,21 +62,22 @@ dialects::Outcome<void> check_own_headers(const http::Headers& headers, base::Ar
   for (const std::string_view name :
        {kConnectTimeoutHeader, kFirstByteTimeoutHeader, kIdleTimeoutHeader, kTotalTimeoutHeader}) {
     if (headers.value(name).empty() || timeout_of(headers, name)) continue;
-    return wrong(name, "expected milliseconds, a whole number from 1 to 86400000");
+    return wrong(name, "expected milliseconds, " + whole_number(1, kDayMs));
   }
   if (!headers.value(kPriorityHeader).empty() && !priority_of(headers)) {
-    return wrong(kPriorityHeader, "expected a whole number from -10 to 10");
+    return wrong(kPriorityHeader, "expected " + whole_number(-kPriorityMost, kPriorityMost));
   }
   const std::string_view policy = headers.value(kPolicyHeader);
   if (!policy.empty() && !policy_of(headers)) return wrong(kPolicyHeader, expected_policy(policy));
   // No 5xx: each gateway of the circle would try again.
   if (hops_of(headers) >= kHopsMax) {
-    return std::unexpected(
-        chat::ClientError{.kind = chat::ErrorKind::invalid_request,
-                          .message = "this call has come through 5 gateways already: the endpoint of a connection "
-                                     "leads back to a gateway that the call has passed",
-                          .param = kHopsHeader,
-                          .code = "loop_detected"});
+    const std::string message = "this call has come through " + std::to_string(kHopsMax) +
+                                " gateways already: the endpoint of a connection leads back to a gateway that the "
+                                "call has passed";
+    return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::invalid_request,
+                                             .message = arena.copy(message),
+                                             .param = kHopsHeader,
+                                             .code = "loop_detected"});
   }
   return {};
 }

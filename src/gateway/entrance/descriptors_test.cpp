@@ -15,6 +15,14 @@ TEST(ClientsAllowed, LeaveEveryoneADescriptorForItsUpstream) {
   }
 }
 
+TEST(ClientsAllowed, OneAWorkerWithWhatIsNeededToServe) {
+  for (const size_t workers : {size_t{1}, size_t{2}, size_t{64}}) {
+    EXPECT_EQ(clients_allowed(descriptors_needed(workers), workers), 1u);
+    EXPECT_EQ(clients_allowed(descriptors_needed(workers) + kCallDescriptors * workers, workers), 2u);
+  }
+  EXPECT_LE(descriptors_needed(64), 1024u) << "what many systems allow by default";
+}
+
 TEST(ClientsAllowed, AtTheEdges) {
   EXPECT_EQ(clients_allowed(0, 1), 1u) << "one may always come";
   EXPECT_EQ(clients_allowed(64, 64), 1u);

@@ -10,9 +10,13 @@ namespace llmgw::gateway {
 namespace {
 
 constexpr std::string_view kTagsHeader = "x-llm-gateway-tags";
-constexpr const char* kTagsLeftOut = " tags are too many or too long: a call has 16 of at most 64 bytes, 512 in all";
 // What the ledger's records of mirrored calls are known by.
 constexpr std::string_view kMirrorTag = "mirror";
+
+std::string too_many(size_t tags) {
+  return std::to_string(tags) + " tags are too many or too long: a call has " + std::to_string(kTagsMax) +
+         " of at most " + std::to_string(kTagBytesMax) + " bytes, " + std::to_string(kTagTextBytesMax) + " in all";
+}
 
 }  // namespace
 
@@ -41,7 +45,7 @@ void Call::warn_of_tags(http::Headers& headers) {
   chat::Warnings warnings(arena_, match_.dialect);
   for (const auto& [field, count] :
        {std::pair(kTagsHeader, left_out.header), std::pair(std::string_view("metadata"), left_out.metadata)}) {
-    if (count != 0) warnings.dropped(field, std::to_string(count) + kTagsLeftOut);
+    if (count != 0) warnings.dropped(field, too_many(count));
   }
   headers.append(kWarningsHeader, arena_.copy(warnings.header()));
 }

@@ -36,11 +36,14 @@ void TagList::add_one(std::string_view tag) {
 }
 
 std::string_view TagList::text() const {
-  std::string_view all;
+  const std::span<char> all = arena_.bytes(bytes_);
+  char* end = all.data();
   for (size_t i = 0; i < count_; ++i) {
-    all = i == 0 ? tags_[i] : arena_.concat(arena_.concat(all, ","), tags_[i]);
+    end = std::ranges::copy(tags_[i], end).out;
+    *end++ = ',';
   }
-  return all;
+  // Without the last comma.
+  return {all.data(), bytes_ - (count_ != 0 ? 1 : 0)};
 }
 
 }  // namespace llmgw::gateway
