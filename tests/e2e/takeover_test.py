@@ -184,6 +184,21 @@ def test_an_upgrade_does_not_begin_while_a_new_process_takes_over(world):
     world.serves_as(new.pid)
 
 
+def test_what_fails_when_the_old_one_has_stopped_does_not_end_the_new_one(world):
+    """Its PID file has gone, and where its control socket belongs stands something else."""
+    old = world.serve(*world.addresses)
+    new = world.half_start()
+    (world.data / "llm-gateway.pid").unlink()
+    (world.data / "control.sock").unlink()
+    (world.data / "control.sock").mkdir()
+    world.go_on(new)
+    world.told("commands do not reach this process: the control socket cannot take its name")
+    assert old.wait(PATIENCE) == 0 and world.chat()[0] == 200
+    (world.data / "control.sock").rmdir()
+    world.told("commands reach this process now")
+    world.serves_as(new.pid)
+
+
 def test_an_upgrade_goes_on_without_the_old_process(world):
     old = world.serve(*world.addresses)
     world.close_gate()

@@ -169,14 +169,25 @@ void ControlServer::on_successor_ready(uint64_t id) {
   // It said so and gave up since, for this process has stood still too long.
   if (has_hung_up(find(id)->socket.get())) return drop(id);
   if (auto accepted = donor_.on_ready(id); !accepted) return refuse(id, accepted.error().context);
-  const pid_t successor = find(id)->peer;
+  callbacks_.on_successor_ready(find(id)->peer);
+}
+
+bool ControlServer::hand_over(pid_t successor) {
+  const auto found = std::ranges::find_if(
+      clients_, [&](const Client& client) { return client.peer == successor && donor_.is_ready(client.id); });
+  if (found == clients_.end()) return false;
+  const uint64_t id = found->id;
+  if (has_hung_up(found->socket.get())) {
+    drop(id);
+    return false;
+  }
+  donor_.on_handed_over();
   // First stopped, then said: when the successor hears it, this process accepts no more.
   callbacks_.on_handed_over(successor);
-  const Client* client = find(id);
-  if (client == nullptr) return;
   // A successor that died this moment cannot hear it; the sockets are its, so there is nothing to undo.
-  static_cast<void>(send_packet(client->socket.get(), "draining"));
+  if (const Client* const client = find(id)) static_cast<void>(send_packet(client->socket.get(), "draining"));
   drop(id);
+  return true;
 }
 
 bool ControlServer::reply(uint64_t client, std::string_view json) {

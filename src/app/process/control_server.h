@@ -47,17 +47,23 @@ struct ControlCallbacks {
   std::move_only_function<void(const ControlRequest&)> on_command;
   // A successor asks for the sockets: all of every worker. An error refuses it; its context goes into the answer.
   std::move_only_function<base::Result<HandoffOffer>(pid_t successor)> on_takeover;
-  // The successor accepts: stop accepting, take each listener out of its epoll set *before* closing it (the set
+  // The successor accepts, too. It waits to be told that it has the sockets to itself: call hand_over(), now or later.
+  // Until then everything is as it was, and remains so if it dies.
+  std::move_only_function<void(pid_t successor)> on_successor_ready;
+  // From hand_over(): stop accepting, take each listener out of its epoll set *before* closing it (the set
   // follows the socket, which lives on in the successor), release() the PID file, keep unix socket paths, drain, exit.
   std::move_only_function<void(pid_t successor)> on_handed_over;
-  // The successor died before it was ready; everything is as it was.
+  // The successor died before it had the sockets to itself; everything is as it was.
   std::move_only_function<void(pid_t successor)> on_takeover_abandoned;
 };
 
 class ControlServer {
  public:
-  // All four callbacks must be set. Call while holding the PID file: it replaces the socket of whoever was there.
+  // All callbacks must be set. Nobody finds it before publish().
   static base::Result<std::unique_ptr<ControlServer>> listen(const std::string& data_dir, ControlCallbacks callbacks);
+  // Call while holding the PID file: it replaces the socket of whoever was there. May be tried again.
+  base::Result<void> publish() { return listener_.publish(); }
+  bool published() const { return listener_.published(); }
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
   ~ControlServer() = default;
@@ -69,8 +75,12 @@ class ControlServer {
   // Sends the answer and ends the connection. False: the client has gone. Callable from inside a callback.
   bool reply(uint64_t client, std::string_view json);
 
-  // Refuses the successor that has an offer and is not ready, if there is one. `reason`: without characters that JSON
-  // escapes. False: there is none.
+  // That successor, which is ready, has the sockets to itself: on_handed_over(), and it is told. False: it has gone.
+  // Callable from inside on_successor_ready().
+  bool hand_over(pid_t successor);
+
+  // Refuses the successor that has an offer and was not handed over to, if there is one. `reason`: without characters
+  // that JSON escapes. False: there is none.
   bool take_offer_back(const char* reason);
 
   size_t clients() const { return clients_.size(); }

@@ -33,6 +33,7 @@ struct Recorder {
       }
     };
     callbacks.on_takeover = [](pid_t) { return base::fail(ErrorCode::unsupported, "not in this test"); };
+    callbacks.on_successor_ready = [](pid_t) { ADD_FAILURE(); };
     callbacks.on_handed_over = [](pid_t) { ADD_FAILURE(); };
     callbacks.on_takeover_abandoned = [](pid_t) { ADD_FAILURE(); };
     return callbacks;
@@ -41,6 +42,7 @@ struct Recorder {
   std::unique_ptr<ControlServer> listen(const std::string& directory) {
     auto result = ControlServer::listen(directory, callbacks());
     EXPECT_TRUE(result) << result.error().context;
+    EXPECT_TRUE((*result)->publish());
     server = result->get();
     return std::move(*result);
   }
@@ -176,6 +178,28 @@ TEST(ControlSocket, ReplacesOneLeftByACrashAndSparesASuccessors) {
   old.reset();
   ServerThread running(std::move(successor));
   EXPECT_EQ(control_call(directory.path(), "status", kPatience), R"({"ok":true,"argument":""})");
+}
+
+TEST(ControlSocket, IsFoundWhenItIsPublishedWhichMayBeTriedAgain) {
+  TemporaryDirectory directory;
+  Recorder first;
+  Recorder second;
+  ServerThread old(first.listen(directory.path()));
+  auto result = ControlServer::listen(directory.path(), second.callbacks());
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(control_call(directory.path(), "status", kPatience)) << "the old one answers";
+  const std::string path = directory.file(kControlSocketName);
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  EXPECT_FALSE((*result)->publish());
+  std::filesystem::remove(path);
+  EXPECT_TRUE((*result)->publish());
+  second.server = result->get();
+  {
+    ServerThread running(std::move(*result));
+    EXPECT_EQ(control_call(directory.path(), "status", kPatience), R"({"ok":true,"argument":""})");
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
 TEST(ControlSocket, WorksInADirectoryWithALongPath) {

@@ -89,7 +89,7 @@ base::Result<void> HandoffDonor::on_takeover(Peer peer, std::string_view version
   if (state_ == State::handed_over) {
     return base::fail(base::ErrorCode::closed, "the listening sockets have been handed over already");
   }
-  if (state_ == State::offered) {
+  if (state_ != State::idle) {
     return base::fail(base::ErrorCode::already_exists, "another process is taking over");
   }
   state_ = State::offered;
@@ -99,7 +99,8 @@ base::Result<void> HandoffDonor::on_takeover(Peer peer, std::string_view version
 
 base::Result<void> HandoffDonor::on_ready(Peer peer) {
   if (!offered_to(peer)) return base::fail(base::ErrorCode::protocol, "ready, but nothing was offered");
-  state_ = State::handed_over;
+  if (is_ready(peer)) return base::fail(base::ErrorCode::protocol, "ready has been said before");
+  state_ = State::ready;
   return {};
 }
 

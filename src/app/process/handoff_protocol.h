@@ -6,10 +6,10 @@
 //   predecessor   pidfile                                    with the locked PID file, if there is one
 //   predecessor   offered
 //   successor     ready         it accepts on all of them
-//   predecessor   draining      it accepts no more
+//   predecessor   draining      it accepts no more; said when the successor has served beside it for a moment
 //
 // The successor gets the very same sockets, not others on the same address: a connection that waits in the queue of a
-// socket is served by whoever accepts next, and no queue is ever closed. Until "ready" the predecessor serves as if
+// socket is served by whoever accepts next, and no queue is ever closed. Until "draining" the predecessor serves as if
 // nothing had happened; if the successor dies first, nothing has.
 // Instead of any of its messages the predecessor may refuse with a JSON object, {"ok":false,"error":"..."}.
 #pragma once
@@ -70,16 +70,19 @@ class HandoffDonor {
   // `version`: the argument of "takeover". unsupported, already_exists (a successor is being served), or closed (the
   // sockets have gone to another already).
   base::Result<void> on_takeover(Peer peer, std::string_view version);
-  // protocol: this peer has no offer.
+  // protocol: this peer has no offer, or has said it before.
   base::Result<void> on_ready(Peer peer);
-  // True: the successor went before it was ready, and this process keeps serving.
+  // The one that is ready has the sockets to itself from now on.
+  void on_handed_over() { state_ = State::handed_over; }
+  // True: the successor went before it had the sockets to itself, and this process keeps serving.
   bool on_gone(Peer peer);
 
-  bool offered_to(Peer peer) const { return state_ == State::offered && peer_ == peer; }
+  bool offered_to(Peer peer) const { return (state_ == State::offered || state_ == State::ready) && peer_ == peer; }
+  bool is_ready(Peer peer) const { return state_ == State::ready && peer_ == peer; }
   bool handed_over() const { return state_ == State::handed_over; }
 
  private:
-  enum class State : uint8_t { idle, offered, handed_over };
+  enum class State : uint8_t { idle, offered, ready, handed_over };
   State state_ = State::idle;
   Peer peer_ = 0;
 };

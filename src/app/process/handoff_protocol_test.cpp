@@ -87,7 +87,16 @@ TEST(HandoffDonor, ServesOneSuccessorAtATime) {
   EXPECT_TRUE(donor.on_gone(1));
   EXPECT_FALSE(donor.on_gone(1));
   EXPECT_TRUE(donor.on_takeover(2, "1"));
+  EXPECT_FALSE(donor.is_ready(2));
   EXPECT_TRUE(donor.on_ready(2));
+  EXPECT_TRUE(donor.is_ready(2) && donor.offered_to(2));
+  EXPECT_EQ(donor.on_ready(2).error().code, ErrorCode::protocol);
+  EXPECT_EQ(donor.on_takeover(3, "1").error().code, ErrorCode::already_exists);
+  EXPECT_TRUE(donor.on_gone(2)) << "it served, and died soon";
+  EXPECT_TRUE(donor.on_takeover(2, "1"));
+  EXPECT_TRUE(donor.on_ready(2));
+  EXPECT_FALSE(donor.handed_over());
+  donor.on_handed_over();
   EXPECT_TRUE(donor.handed_over());
   EXPECT_FALSE(donor.on_gone(2));
   EXPECT_EQ(donor.on_takeover(3, "1").error().code, ErrorCode::closed);

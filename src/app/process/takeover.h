@@ -4,9 +4,10 @@
 //   auto takeover = Takeover::request(data_dir, timeout);        refused: nobody runs, bind as usual
 //   ... accept on takeover->listeners() ...
 //   takeover->announce_ready(timeout);                            the predecessor accepts no more, or has ended
-//   PidFile::adopt(takeover->take_pid_file(), path); ControlServer::listen(data_dir, ...);
+//   PidFile::adopt(takeover->take_pid_file(), path); control_server->publish();
 //
-// Dropped before announce_ready(), it leaves the predecessor serving as before.
+// Dropped before announce_ready() has returned, it leaves the predecessor serving as before. After that nobody else
+// serves: whatever can fail stands before it.
 #pragma once
 
 #include <string>
@@ -31,7 +32,8 @@ class Takeover {
   // The predecessor's locked PID file; invalid if it had none. Call once.
   FileDescriptor take_pid_file() { return std::move(pid_file_); }
 
-  // Say it when every listener is accepted on. Returns when the predecessor has stopped accepting, or is gone.
+  // Say it when every listener is accepted on. Returns when the predecessor has stopped accepting, which it does when
+  // this process has served beside it for a moment, or is gone.
   // permission: it has taken its offer back; `reason`, if given, says why as JSON.
   base::Result<void> announce_ready(base::Duration timeout, std::string* reason = nullptr);
 

@@ -24,6 +24,8 @@ struct Predecessor {
   std::atomic<int> abandoned = 0;
   Pipe abandoned_signal;
   bool refuses = false;
+  bool tries = false;  // a successor is not handed over to as soon as it is ready
+  ControlServer* server = nullptr;
 
   ControlCallbacks callbacks() {
     ControlCallbacks callbacks;
@@ -38,6 +40,9 @@ struct Predecessor {
       }
       if (pid_file) offer.pid_file = pid_file->fd();
       return offer;
+    };
+    callbacks.on_successor_ready = [this](pid_t successor) {
+      if (!tries) EXPECT_TRUE(server->hand_over(successor));
     };
     callbacks.on_handed_over = [this](pid_t) {
       ++handed_over;
@@ -58,6 +63,8 @@ class TakeoverTest : public ::testing::Test {
     for (size_t index = 0; index < listeners; ++index) old_.listeners.push_back(listen_on_loopback());
     auto server = ControlServer::listen(directory_.path(), old_.callbacks());
     ASSERT_TRUE(server);
+    ASSERT_TRUE((*server)->publish());
+    old_.server = server->get();
     server_.emplace(std::move(*server));
   }
 
@@ -133,9 +140,10 @@ void serve_until(ControlServer& server, const std::function<bool()>& done) {
 
 TEST_F(TakeoverTest, AnOfferTakenBackIsNoTakeover) {
   constexpr const char* kWhy = R"({"ok":false,"error":"it was stopped"})";
-  for (const bool said_ready : {false, true}) {
+  old_.tries = true;
+  for (const char* when : {"offered", "said ready", "on trial"}) {
     auto server = ControlServer::listen(directory_.path(), old_.callbacks());
-    ASSERT_TRUE(server);
+    ASSERT_TRUE(server && (*server)->publish());
     EXPECT_FALSE((*server)->take_offer_back("there is none"));
     std::optional<base::Result<Takeover>> takeover;
     std::thread asks([&] { takeover.emplace(Takeover::request(directory_.path(), kPatience)); });
@@ -147,11 +155,12 @@ TEST_F(TakeoverTest, AnOfferTakenBackIsNoTakeover) {
       const auto ready = (*takeover)->announce_ready(kPatience, &reason);
       EXPECT_EQ(ready ? ErrorCode::internal : ready.error().code, ErrorCode::permission);
     };
-    if (said_ready) {
-      // It is not read any more.
+    if (when != std::string_view("offered")) {
       std::thread announces(announce);
       pollfd waited{(*server)->fd(), POLLIN, 0};
       EXPECT_EQ(poll(&waited, 1, -1), 1);
+      // Without it, what was said is not read any more.
+      if (when == std::string_view("on trial")) (*server)->on_ready();
       EXPECT_TRUE((*server)->take_offer_back("it was stopped"));
       server->reset();
       announces.join();
@@ -166,10 +175,36 @@ TEST_F(TakeoverTest, AnOfferTakenBackIsNoTakeover) {
   }
 }
 
+// It crashed at the first calls, whether this process has seen that or only that its time is over.
+TEST_F(TakeoverTest, WhoServedAndDiedSoonHasChangedNothing) {
+  old_.tries = true;
+  for (const bool seen : {true, false}) {
+    auto server = ControlServer::listen(directory_.path(), old_.callbacks());
+    ASSERT_TRUE(server && (*server)->publish());
+    {
+      const base::Instant deadline = base::real_now() + kPatience;
+      auto socket = connect_unix(directory_.path(), kControlSocketName, deadline);
+      ASSERT_TRUE(socket && send_packet(socket->get(), "takeover 1"));
+      (*server)->on_ready();
+      EXPECT_EQ(receive_packet(socket->get(), deadline)->text, "offered");
+      ASSERT_TRUE(send_packet(socket->get(), "ready"));
+      (*server)->on_ready();
+      EXPECT_EQ((*server)->clients(), 1u);
+      EXPECT_FALSE((*server)->hand_over(getpid() + 1)) << "of another one, that went before";
+    }
+    const int abandoned = old_.abandoned;
+    if (seen) (*server)->on_ready();
+    EXPECT_FALSE((*server)->hand_over(getpid()));
+    EXPECT_EQ(old_.abandoned, abandoned + 1);
+    EXPECT_EQ(old_.handed_over, 0);
+    EXPECT_EQ((*server)->clients(), 0u);
+  }
+}
+
 // The predecessor stood still, and its successor waits no longer.
 TEST_F(TakeoverTest, WhoGaveUpAfterItWasReadyGetsNothing) {
   auto server = ControlServer::listen(directory_.path(), old_.callbacks());
-  ASSERT_TRUE(server);
+  ASSERT_TRUE(server && (*server)->publish());
   {
     const base::Instant deadline = base::real_now() + kPatience;
     auto socket = connect_unix(directory_.path(), kControlSocketName, deadline);
@@ -227,18 +262,21 @@ class Answerer {
 int run_predecessor(const std::string& directory, FileDescriptor listener, Pipe& listening) {
   Answerer answerer(std::move(listener), 'A');
   bool handed_over = false;
+  ControlServer* server = nullptr;
   ControlCallbacks callbacks;
   callbacks.on_command = [](const ControlRequest&) {};
   callbacks.on_takeover = [&](pid_t) -> base::Result<HandoffOffer> {
     return HandoffOffer{{{"main", answerer.socket()}}, -1};
   };
+  callbacks.on_successor_ready = [&](pid_t successor) { server->hand_over(successor); };
   callbacks.on_handed_over = [&](pid_t) {
     handed_over = true;
     answerer.close();
   };
   callbacks.on_takeover_abandoned = [](pid_t) {};
   auto control = ControlServer::listen(directory, std::move(callbacks));
-  if (!control) return 1;
+  if (!control || !(*control)->publish()) return 1;
+  server = control->get();
   listening.write_end.close();
   answerer.run(-1, control->get());
   return handed_over ? 0 : 2;

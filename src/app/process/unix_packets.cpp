@@ -52,31 +52,40 @@ const sockaddr* as_sockaddr(const sockaddr_un& address) {
 }  // namespace
 
 UnixListener::UnixListener(FileDescriptor directory, FileDescriptor socket, std::string name)
-    : directory_(std::move(directory)), socket_(std::move(socket)), name_(std::move(name)) {}
+    : directory_(std::move(directory)),
+      socket_(std::move(socket)),
+      final_name_(std::move(name)),
+      name_(final_name_ + "." + std::to_string(getpid())) {}
 
 base::Result<UnixListener> UnixListener::listen(const std::string& directory, const std::string& name) {
   TRY(folder, open_directory(directory));
   TRY(socket, open_socket());
-  // Bound under a name of its own and renamed when it listens: the final name never leads nowhere.
-  const std::string temporary = name + "." + std::to_string(getpid());
-  TRY(address, address_in(folder, directory, temporary));
-  unlinkat(folder.get(), temporary.c_str(), 0);
+  UnixListener listener(std::move(folder), std::move(socket), name);
+  const int fd = listener.socket_.get();
+  TRY(address, address_in(listener.directory_, directory, listener.name_));
+  unlinkat(listener.directory_.get(), listener.name_.c_str(), 0);
   // Linux takes the mode of the name from the socket's (unix_bind), which spares changing the process's umask.
-  if (fchmod(socket.get(), kSocketMode) != 0 || bind(socket.get(), as_sockaddr(address), sizeof address) != 0) {
+  if (fchmod(fd, kSocketMode) != 0 || bind(fd, as_sockaddr(address), sizeof address) != 0) {
     return base::fail(base::os_error(errno, "bind the control socket"));
   }
   struct stat own{};
-  if (::listen(socket.get(), kBacklog) != 0 ||
-      fstatat(folder.get(), temporary.c_str(), &own, AT_SYMLINK_NOFOLLOW) != 0 ||
-      renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) != 0) {
+  if (::listen(fd, kBacklog) != 0 ||
+      fstatat(listener.directory_.get(), listener.name_.c_str(), &own, AT_SYMLINK_NOFOLLOW) != 0) {
     const base::Error error = base::os_error(errno, "listen on the control socket");
-    unlinkat(folder.get(), temporary.c_str(), 0);
+    unlinkat(listener.directory_.get(), listener.name_.c_str(), 0);
     return base::fail(error);
   }
-  UnixListener listener(std::move(folder), std::move(socket), name);
   listener.device_ = own.st_dev;
   listener.inode_ = own.st_ino;
   return listener;
+}
+
+base::Result<void> UnixListener::publish() {
+  if (renameat(directory_.get(), name_.c_str(), directory_.get(), final_name_.c_str()) != 0) {
+    return base::fail(base::os_error(errno, "name the control socket"));
+  }
+  name_ = final_name_;
+  return {};
 }
 
 UnixListener::~UnixListener() {

@@ -18,12 +18,15 @@ namespace llmgw::process {
 // A status answer of some hundred connections; also what the kernel's default buffer surely takes in one packet.
 inline constexpr size_t kPacketBytesMax = 128 * 1024;
 
-// A listening socket in a directory, under its final name from the moment it listens. Removes its own name when it
-// dies, but never a successor's.
+// A listening socket in a directory: nobody finds it until it is published, and from then on its name leads somewhere.
+// Removes its own name when it dies, but never a successor's.
 class UnixListener {
  public:
-  // Mode 0600, whatever the umask is; replaces what has the name, so call it only while holding the PID file.
+  // Mode 0600, whatever the umask is. What can fail for want of room or permission fails here.
   static base::Result<UnixListener> listen(const std::string& directory, const std::string& name);
+  // Replaces what has the name, so call it only while holding the PID file. May be tried again.
+  base::Result<void> publish();
+  bool published() const { return name_ == final_name_; }
   UnixListener(UnixListener&& other) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
   ~UnixListener();
@@ -33,7 +36,8 @@ class UnixListener {
   UnixListener(FileDescriptor directory, FileDescriptor socket, std::string name);
   FileDescriptor directory_;
   FileDescriptor socket_;
-  std::string name_;
+  std::string final_name_;
+  std::string name_;  // as of now
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

@@ -95,6 +95,11 @@ void Service::on_signal(int number) {
 }
 
 Task<void> Service::watch_control() {
+  // It has taken over, and its start went on without.
+  while (!control_->published()) {
+    if (!co_await net::sleep_for(loop_, kRetryInterval)) co_return;
+    if (control_->publish()) log().info("commands reach this process now");
+  }
   auto watched = WatchedDescriptor::watch(loop_, control_->fd());
   if (!watched) co_return log().error("the control socket cannot be watched", {{"error", watched.error()}});
   for (;;) {

@@ -5,6 +5,8 @@
 //
 // The order of a start: sockets are accepted on before the predecessor is told to stop, and the PID file changes hands
 // before the control socket does; so at every moment exactly one process answers to commands, and at least one accepts.
+// A predecessor goes on accepting beside its successor for a moment, so that one that crashes at its first calls leaves
+// it serving. When it has stopped, nothing ends the new one that it can do without.
 #pragma once
 
 #include <expected>
@@ -45,6 +47,8 @@ struct ServiceOptions {
   bool take_over = false;                           // from a gateway that runs with the same data directory
   std::string executable = {};                      // what `upgrade` starts, with these arguments; empty: it cannot
   std::vector<std::string> successor_arguments = {};
+  // How long a new process serves beside this one before it has the sockets to itself.
+  base::Duration successor_trial = std::chrono::seconds(1);
 };
 
 struct StartFault {
@@ -84,6 +88,7 @@ class Service {
   Started open_store();
   Started open_admin(std::vector<gateway::ListeningSocket>& inherited);
   Started complete_takeover();
+  void adopt_pid_file(process::FileDescriptor file);
   Started open_control();
   void watch_everything();
 
@@ -127,7 +132,10 @@ class Service {
 
   // upgrade.cpp
   base::Result<process::HandoffOffer> offer(pid_t successor);
+  void on_successor_ready(pid_t successor);
+  net::Task<void> end_trial(pid_t successor);
   void on_handed_over(pid_t successor);
+  void on_takeover_abandoned(pid_t successor);
   void start_upgrade(uint64_t client);
   net::Task<void> watch_successor();
   std::string doubtful_certificates() const;
@@ -179,13 +187,15 @@ class Service {
   struct Upgrade {
     uint64_t client = 0;
     std::optional<process::ProcessHandle> successor;
+    bool served = false;  // it has, beside this process
     net::Cancellation over;
   };
   std::unique_ptr<Upgrade> upgrade_;
-  // The new process that has been offered the sockets and does not serve yet.
+  // The new process that has been offered the sockets and does not have them to itself yet.
   struct Claimant {
     pid_t pid = 0;
     std::optional<process::ProcessHandle> process;  // nothing: it cannot be looked at, being in another container
+    bool served = false;
   };
   std::optional<Claimant> claimant_;
   std::vector<process::ProcessHandle> given_up_;  // new processes that end, or are killed, before they serve

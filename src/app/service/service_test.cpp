@@ -176,8 +176,8 @@ class ServiceTest : public ::testing::Test {
   }
   std::string config() const { return directory_.file("gateway.toml"); }
 
-  void start() {
-    service_ = std::make_unique<Service>(ServiceOptions{.config_path = config()});
+  void start(base::Duration successor_trial = std::chrono::seconds(1)) {
+    service_ = std::make_unique<Service>(ServiceOptions{.config_path = config(), .successor_trial = successor_trial});
     const auto started = service_->start();
     ASSERT_TRUE(started) << started.error().message;
     thread_ = std::thread([this] { exit_status_ = service_->run(); });
@@ -364,6 +364,29 @@ TEST_F(ServiceTest, AnEmptiedFileIsTakenOnPurposeOnly) {
   const std::string log = process::read_file(directory_.file("log"));
   EXPECT_NE(log.find("more than half of a kind was removed"), std::string::npos) << log;
   EXPECT_NE(log.find("no call can be served by this configuration"), std::string::npos) << log;
+}
+
+// It crashes at its first calls, or hangs. The old one has not stopped, and another one may take its place.
+TEST_F(ServiceTest, ASuccessorThatDiesOnTrialChangesNothing) {
+  write_config("m");
+  start(std::chrono::hours(1));
+  for (int i = 0; i < 2; ++i) {
+    // The one before may not have been missed yet.
+    auto takeover = process::Takeover::request(directory_.file("data"), kLimit);
+    for (; !takeover; takeover = process::Takeover::request(directory_.file("data"), kLimit)) {
+      ASSERT_EQ(takeover.error().code, base::ErrorCode::permission);
+    }
+    EXPECT_EQ(takeover->announce_ready(std::chrono::milliseconds(100)).error().code,
+              base::ErrorCode::deadline_exceeded);
+  }
+  EXPECT_NE(command("status").find("\"state\":\"serving\""), std::string::npos);
+  EXPECT_NE(get(service_->gateway().addresses().front(), "/ready").find("200 OK"), std::string::npos);
+  EXPECT_NE(get(service_->admin_address(), "/ready").find("200 OK"), std::string::npos);
+  EXPECT_EQ(finish(), kExitOk);
+  const std::string log = process::read_file(directory_.file("log"));
+  EXPECT_EQ(log.find("handed over"), std::string::npos) << log;
+  EXPECT_NE(log.find("a new process serves beside this one"), std::string::npos) << log;
+  EXPECT_NE(log.find("ended as soon as it served; this one goes on"), std::string::npos) << log;
 }
 
 TEST_F(ServiceTest, SecondOneIsRefused) {

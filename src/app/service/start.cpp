@@ -41,6 +41,10 @@ std::string describe(const base::Error& error) {
   return text;
 }
 
+std::unexpected<StartFault> no_control(const std::string& data_dir, const base::Error& error) {
+  return fault("the control socket in " + data_dir + ": " + describe(error));
+}
+
 bool serves_nothing(const control::Snapshot& snapshot) {
   return snapshot.connections.empty() && snapshot.models.empty() && snapshot.principals.empty();
 }
@@ -155,8 +159,8 @@ Service::Started Service::start() {
   for (const auto& listener : gateway_->listeners()) {
     if (listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
   }
-  if (auto taken = complete_takeover(); !taken) return taken;
   if (auto opened = open_control(); !opened) return opened;
+  if (auto taken = complete_takeover(); !taken) return taken;
   watch_everything();
   return {};
 }
@@ -264,32 +268,46 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
 }
 
 Service::Started Service::complete_takeover() {
-  if (!takeover_) return {};
+  if (!takeover_) {
+    const auto published = control_->publish();
+    return published ? Started() : no_control(data_dir_, published.error());
+  }
   std::string reason;
   if (auto ready = takeover_->announce_ready(kTakeoverLimit, &reason); !ready) {
     if (!reason.empty()) return fault(no_takeover(ready.error(), std::move(reason)));
     return fault("the running gateway does not stop accepting: " + describe(ready.error()));
   }
-  auto adopted = process::PidFile::adopt(takeover_->take_pid_file(), pid_file_of(data_dir_));
+  // From here on nobody else serves: what fails is told, and this process serves without it.
+  adopt_pid_file(takeover_->take_pid_file());
   takeover_.reset();
+  if (auto published = control_->publish(); !published) {
+    log().error("commands do not reach this process: the control socket cannot take its name",
+                {{"data_dir", data_dir_}, {"error", published.error()}});
+  }
+  return {};
+}
+
+void Service::adopt_pid_file(process::FileDescriptor file) {
+  const std::string path = pid_file_of(data_dir_);
+  auto adopted = process::PidFile::adopt(std::move(file), path);
+  // Somebody may have removed it.
+  if (!adopted) adopted = process::PidFile::acquire(path);
   if (adopted) {
     pid_file_ = std::move(*adopted);
-    return {};
+    return;
   }
-  return fault("the PID file did not change hands: " + describe(adopted.error()));
+  log().error("the PID file did not change hands: nothing keeps another gateway from this data directory",
+              {{"path", path}, {"error", adopted.error()}});
 }
 
 Service::Started Service::open_control() {
   auto server = process::ControlServer::listen(
       data_dir_, {.on_command = [this](const process::ControlRequest& request) { on_command(request); },
                   .on_takeover = [this](pid_t successor) { return offer(successor); },
+                  .on_successor_ready = [this](pid_t successor) { on_successor_ready(successor); },
                   .on_handed_over = [this](pid_t successor) { on_handed_over(successor); },
-                  .on_takeover_abandoned =
-                      [this](pid_t successor) {
-                        claimant_.reset();
-                        log().warn("a new process gave up before it was ready", {{"pid", successor}});
-                      }});
-  if (!server) return fault("the control socket in " + data_dir_ + ": " + describe(server.error()));
+                  .on_takeover_abandoned = [this](pid_t successor) { on_takeover_abandoned(successor); }});
+  if (!server) return no_control(data_dir_, server.error());
   control_ = std::move(*server);
   return {};
 }

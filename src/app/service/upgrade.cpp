@@ -36,6 +36,27 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
   return offer;
 }
 
+void Service::on_successor_ready(pid_t successor) {
+  // One that ends itself leaves no calls to try it with.
+  if (gateway_->draining()) return static_cast<void>(control_->hand_over(successor));
+  log().info("a new process serves beside this one", {{"pid", successor}});
+  if (claimant_) claimant_->served = true;
+  if (upgrade_ != nullptr && upgrade_->successor && upgrade_->successor->pid() == successor) upgrade_->served = true;
+  tasks_.spawn(end_trial(successor));
+}
+
+Task<void> Service::end_trial(pid_t successor) {
+  if (co_await net::sleep_for(loop_, options_.successor_trial)) (void)control_->hand_over(successor);
+}
+
+void Service::on_takeover_abandoned(pid_t successor) {
+  const bool served = claimant_ && claimant_->served;
+  claimant_.reset();
+  log().warn(served ? "a new process ended as soon as it served; this one goes on"
+                    : "a new process gave up before it was ready",
+             {{"pid", successor}});
+}
+
 void Service::on_handed_over(pid_t successor) {
   handed_over_ = true;
   if (claimant_) heir_ = std::move(claimant_->process);
@@ -98,7 +119,8 @@ Task<void> Service::watch_successor() {
   if (upgrade.over.cancelled()) co_return;
   std::string how;
   if (ended) {
-    how = "the new process " + process::reap_successor(successor) + " before it served";
+    how = "the new process " + process::reap_successor(successor) +
+          (upgrade.served ? " as soon as it served" : " before it served");
   } else {
     (void)successor.send_signal(SIGKILL);
     (void)co_await watched->readable({loop_.now() + kUpgradeLimit, &upgrade.over});
