@@ -156,3 +156,66 @@ def test_another_master_key_than_the_databases(tmp_path):
         site.stop()
     finally:
         postgres.stop()
+
+
+@pytest.fixture
+def database():
+    postgres = databases.Postgres()
+    yield postgres.new_database()
+    postgres.stop()
+
+
+def rotate(site):
+    return site.run("secrets", "rotate")
+
+
+def test_secrets_are_not_rotated_to_a_key_that_a_gateway_elsewhere_lacks(tmp_path, database):
+    """Two gateways, and what either says: by the command line, and over HTTP."""
+    sites = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        sites.append(Site(tmp_path / name, {"url": database, "master_key": "00" * 32}))
+    first, second = sites
+    key = first.furnish()
+    owner = {"Authorization": "Bearer " + first.add("admin-key", "add", "--name", "o", "--role", "owner")["key"]}
+    waiting.until(lambda: second.call(key, "m").status == 200, "the other gateway serves it")
+
+    def with_new_key(site):
+        site.config_file.write_text(site.config_file.read_text().replace("00" * 32, OTHER_KEY + "," + "00" * 32))
+        assert not site.gateway.stop()
+        site.start()
+
+    with_new_key(first)
+    told = rotate(first)
+    assert told.returncode == 1 and "nothing was sealed anew" in told.stderr, told.stderr
+    assert f"(process {second.gateway.process.pid})" in told.stderr
+    assert f"(process {first.gateway.process.pid})" not in told.stderr, "it has the key"
+    over_http = raw.call(first.address, "POST", "/admin/v1/secrets/rotate", owner)
+    assert over_http.status == 409 and over_http.json()["error"]["type"] == "gateways_left_behind", over_http.body
+    first.cli("vkey", "block", "k")
+    waiting.until(lambda: second.call(key, "m").status == 401, "it still reads the store")
+    with_new_key(second)
+    assert "resealed" in rotate(first).stdout
+    first.cli("vkey", "unblock", "k")
+    waiting.until(lambda: second.call(key, "m").status == 200, "and goes on reading it")
+    for site in sites:
+        site.stop()
+
+
+def test_a_master_key_in_a_file_is_not_rotated_beside_gateways_of_other_files(tmp_path, database):
+    (tmp_path / "a").mkdir()
+    first = Site(tmp_path / "a", {"url": database})
+    key = first.furnish()
+    copy = tmp_path / "b" / "data" / "master.key"
+    copy.parent.mkdir(parents=True)
+    copy.write_text((tmp_path / "a" / "data" / "master.key").read_text())
+    copy.chmod(0o600)
+    second = Site(tmp_path / "b", {"url": database})
+    waiting.until(lambda: second.call(key, "m").status == 200, "the copy of the key opens the store")
+    told = rotate(first)
+    assert told.returncode == 1 and "store.master_key" in told.stderr, told.stderr
+    assert f"(process {second.gateway.process.pid})" in told.stderr and second.call(key, "m").status == 200
+    second.stop()
+    assert "resealed" in rotate(first).stdout
+    assert first.call(key, "m").status == 200
+    first.stop()

@@ -9,6 +9,7 @@
 #include "admin/api/object_api_test_support.h"
 #include "admin/api/openapi.h"
 #include "base/rng.h"
+#include "store/objects/gateway_list.h"
 
 namespace llmgw::admin {
 namespace {
@@ -217,6 +218,26 @@ TEST_P(ObjectApiTest, ARotationEndsNoKeyBeforeItsTime) {
   EXPECT_EQ(json(call(Method::get, "keys/k")).at("previous_keys").as_array().size(), 4u);
   EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"0s"})").status, 200) << "they all end";
   EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})").status, 200);
+}
+
+// A gateway that lacks the master key could not read the store from then on.
+TEST_P(ObjectApiTest, SecretsAreRotatedOnlyToAKeyThatAllGatewaysHave) {
+  const auto enter = [&](std::string instance, std::vector<std::string> key_ids) {
+    return store::enter_gateway(store_.session(), {.instance = std::move(instance),
+                                                   .host = "elsewhere (process 7)",
+                                                   .key_file = {},
+                                                   .key_ids = std::move(key_ids)});
+  };
+  EXPECT_EQ(call(Method::post, "secrets/rotate").status, 200);
+  ASSERT_TRUE(enter("1", {"00000000", vault_->sealing_key_id()}));
+  EXPECT_EQ(call(Method::post, "secrets/rotate").status, 200);
+  ASSERT_TRUE(enter("2", {"00000000"}));
+  const auto refused = call(Method::post, "secrets/rotate");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("elsewhere (process 7), heard of "));
+  EXPECT_THAT(refused.body, HasSubstr("nothing was sealed anew"));
+  ASSERT_TRUE(store::leave_gateway(store_.session(), "2"));
+  EXPECT_EQ(call(Method::post, "secrets/rotate").status, 200);
 }
 
 TEST_P(ObjectApiTest, AListIsAList) {

@@ -1,10 +1,12 @@
 #include "admin/api/secrets_rotation.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <expected>
 
 #include "admin/api/object_edit.h"
 #include "control/objects/object_document.h"
+#include "store/objects/gateway_list.h"
 
 namespace llmgw::admin {
 namespace {
@@ -84,6 +86,32 @@ std::expected<size_t, ApiAnswer> reseal_all(const ApiContext& context, const Api
   return changes->size();
 }
 
+// Gateways on the store that could not read what is sealed under the new key: they would go on with what they have,
+// whatever is blocked or removed from then on. A key of the program's own file is no other machine's.
+std::expected<void, ApiAnswer> others_can_follow(const ApiContext& context, bool makes_key) {
+  const auto gateways = store::running_gateways(context.store.session());
+  if (!gateways) return std::unexpected(store_failed(gateways.error()));
+  std::string left_behind;
+  for (const store::GatewayEntry& each : *gateways) {
+    const bool follows =
+        makes_key ? each.key_file == context.access->key_place()
+                  : std::ranges::find(each.key_ids, context.secrets.vault->sealing_key_id()) != each.key_ids.end();
+    if (follows) continue;
+    left_behind.append(left_behind.empty() ? "" : ", ").append(each.host).append(", heard of ");
+    left_behind.append(std::to_string(each.seconds_ago)).append(" s ago");
+  }
+  if (left_behind.empty()) return {};
+  const std::string remedy =
+      makes_key ? "The new key would be in a file of this machine alone: write the key into store.master_key of all "
+                  "gateways of the store"
+                : "Write the new key in front of the old one in store.master_key there, and restart them";
+  return std::unexpected(api_error(
+      409, "gateways_left_behind",
+      "other gateways run on this store and could not read what is sealed under the new master key: " + left_behind +
+          "; nothing was sealed anew. " + remedy + ", then rotate. One that ended without a word is forgotten after " +
+          std::to_string(store::kGatewayGone.count()) + " s"));
+}
+
 // Another process may seal with the old key until it has seen the new one: what it wrote is found by looking again.
 constexpr int kRoundsMax = 5;
 
@@ -91,6 +119,7 @@ constexpr int kRoundsMax = 5;
 
 ApiAnswer rotate_secrets(const ApiContext& context, const ApiRequest& request) {
   const bool makes_key = context.access != nullptr && context.access->owns_master_key();
+  if (auto follow = others_can_follow(context, makes_key); !follow) return std::move(follow).error();
   if (makes_key) {
     if (const auto begun = context.access->begin_rotation(); !begun) {
       return api_error(

@@ -12,11 +12,14 @@ int64_t now_ms() {
 
 }  // namespace
 
-ObjectFeed::ObjectFeed(control::StoreAccess access) : access_(std::move(access)), place_(access_.place()) {
+ObjectFeed::ObjectFeed(control::StoreAccess access)
+    : access_(std::move(access)), place_(access_.place()), instance_(store::make_object_id("gateway_", now_ms())) {
   thread_ = std::make_unique<store::ObjectThread>(store::ObjectThread::Settings{
       .connect = [this] { return access_.connect(); },
       .prepare = [this](store::ObjectStore& store) { return access_.prepare(store, now_ms()); },
       .saved_path = access_.saved_path(),
+      .beat = [this](store::ObjectStore& store) { access_.enter(store, instance_); },
+      .leave = [this](store::ObjectStore& store) { access_.leave(store, instance_); },
       .on_loaded = [this](store::ObjectThread::Loaded loaded) { return on_loaded(std::move(loaded)); },
       .on_state = [this](const base::Error* error) { on_state(error); }});
 }

@@ -54,6 +54,7 @@ class ObjectFeed {
 
   control::StoreAccess access_;  // of the store's thread
   std::string place_;
+  const std::string instance_;  // among the gateways on the store
   std::mutex mutex_;
   std::condition_variable changed_;
   News news_;

@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 
 #include "control/settings_binding.h"
+#include "store/objects/gateway_list.h"
 #include "store/vault/key_ring.h"
 
 namespace llmgw::control {
@@ -22,20 +25,41 @@ std::string describe(const base::Error& error) {
   return text;
 }
 
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "?";
+}
+
+std::string sqlite_file(const std::string& data_dir) {
+  return data_dir + "/" + kSqliteFile;
+}
+
+std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connector(const std::string& url,
+                                                                            const std::string& data_dir) {
+  if (url == kSqliteStore) return [path = sqlite_file(data_dir)] { return store::open_sqlite(path); };
+  return [url] { return store::open_postgres({.conninfo = url, .channel = kChannel}); };
+}
+
 }  // namespace
+
+base::Result<std::optional<store::ObjectStore>> open_objects(const StoreSettings& settings,
+                                                             const std::string& data_dir) {
+  const std::string url(settings.url.value.reveal());
+  // Who only reads makes no database.
+  const bool none_yet = url == kSqliteStore && ::access(sqlite_file(data_dir).c_str(), F_OK) != 0 && errno == ENOENT;
+  if (url == kNoStore || none_yet) return std::optional<store::ObjectStore>();
+  TRY(session, connector(url, data_dir)());
+  TRY(objects, store::ObjectStore::open(std::move(session)));
+  return std::optional(std::move(objects));
+}
 
 std::expected<StoreAccess, std::string> StoreAccess::open(const StoreSettings& settings, const std::string& data_dir) {
   StoreAccess access;
   const std::string url(settings.url.value.reveal());
   if (url == kNoStore) return access;
   access.saved_path_ = data_dir + "/" + kSavedFile;
-  if (url == kSqliteStore) {
-    access.place_ = data_dir + "/" + kSqliteFile;
-    access.connect_ = [path = access.place_] { return store::open_sqlite(path); };
-  } else {
-    access.place_ = without_user(url);
-    access.connect_ = [url] { return store::open_postgres({.conninfo = url, .channel = kChannel}); };
-  }
+  access.place_ = url == kSqliteStore ? sqlite_file(data_dir) : without_user(url);
+  access.connect_ = connector(url, data_dir);
   if (settings.master_key.empty()) access.key_file_ = data_dir + "/" + store::kKeyRingFile;
   auto loaded = access.load_vault(settings);
   const bool none_yet = !loaded && !access.key_file_.empty() && loaded.error().os_error == ENOENT;
@@ -105,6 +129,25 @@ base::Result<ObjectSecrets> StoreAccess::secrets(std::span<const store::Object> 
   if (opened || key_file_.empty()) return opened;
   TRY_VOID(load_vault({}));
   return open_secrets(vault_, objects);
+}
+
+std::string StoreAccess::key_place() const {
+  return key_file_.empty() ? std::string() : host_name() + ":" + key_file_;
+}
+
+// Who cannot enter is not known to others, and serves all the same.
+void StoreAccess::enter(store::ObjectStore& store, std::string_view instance) const {
+  if (store.session().kind() == store::SqlSession::Kind::sqlite) return;
+  const store::GatewayEntry gateway{.instance = std::string(instance),
+                                    .host = host_name() + " (process " + std::to_string(::getpid()) + ")",
+                                    .key_file = key_place(),
+                                    .key_ids = vault_ != nullptr ? vault_->key_ids() : std::vector<std::string>()};
+  static_cast<void>(store::enter_gateway(store.session(), gateway));
+}
+
+void StoreAccess::leave(store::ObjectStore& store, std::string_view instance) const {
+  if (store.session().kind() == store::SqlSession::Kind::sqlite) return;
+  static_cast<void>(store::leave_gateway(store.session(), instance));
 }
 
 base::Result<void> StoreAccess::begin_rotation() {

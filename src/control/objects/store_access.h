@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -46,6 +47,14 @@ class StoreAccess {
   // Reads that file again where another process has replaced it since: nothing more is sealed under the old key.
   base::Result<void> follow_key_file();
 
+  // Gateways on the database that several share know of each other (store/objects/gateway_list.h); of a file of the
+  // data directory there is nobody else to tell.
+  void enter(store::ObjectStore& store, std::string_view instance) const;
+  void leave(store::ObjectStore& store, std::string_view instance) const;
+  // Host and path of this program's own master key; empty: the configuration has the keys. Whoever names the same one
+  // reads it again when it is replaced.
+  std::string key_place() const;
+
   // The master keys: a new one in front of those there are, or (done) without those. permission: they do not stand in a
   // file of this program.
   base::Result<void> begin_rotation();
@@ -68,6 +77,10 @@ class StoreAccess {
   FileMark key_file_mark_;
   std::shared_ptr<const store::Vault> vault_;  // null: key_file_ is not there yet, or no more
 };
+
+// The objects for who reads only what is no secret: without the master key. Nothing: there is no store, or none yet.
+base::Result<std::optional<store::ObjectStore>> open_objects(const StoreSettings& settings,
+                                                             const std::string& data_dir);
 
 // Makes the store's own object where it is not there yet: needed before anything else is written.
 base::Result<void> prepare_store(store::ObjectStore& store, const store::Vault& vault, int64_t now_ms);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/rng.h"
+#include "store/objects/gateway_list.h"
 
 namespace llmgw::store {
 namespace {
@@ -76,6 +77,8 @@ base::Result<void> ObjectStore::migrate() {
   if (!sqlite) TRY_VOID(session_->query("SELECT pg_advisory_xact_lock(5570193)"));
   TRY(tables, session_->query(sqlite ? "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'store_state'"
                                      : "SELECT 1 WHERE to_regclass('store_state') IS NOT NULL"));
+  // Of no version: an older program that uses the same database goes on.
+  TRY_VOID(session_->query(kGatewayTable));
   int64_t version = 0;
   if (tables.empty()) {
     for (const char* statement : kFirstSchema) TRY_VOID(session_->query(statement));
@@ -130,6 +133,16 @@ base::Result<std::vector<Object>> ObjectStore::list(const ObjectQuery& query) {
   values.emplace_back(clamp_limit(query.limit));
   TRY(rows, session_->query(sql, SqlValues(values)));
   return objects_of(std::move(rows));
+}
+
+base::Result<std::vector<std::pair<std::string, std::string>>> ObjectStore::names(std::string_view kind) {
+  TRY(rows, session_->query("SELECT id, name FROM objects WHERE kind = $1", {kind}));
+  std::vector<std::pair<std::string, std::string>> names;
+  names.reserve(rows.size());
+  for (size_t row = 0; row < rows.size(); ++row) {
+    names.emplace_back(std::move(rows.text(row, 0)), std::move(rows.text(row, 1)));
+  }
+  return names;
 }
 
 base::Result<std::vector<Object>> ObjectStore::referrers(std::string_view id) {

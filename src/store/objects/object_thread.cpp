@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "store/objects/gateway_list.h"
 #include "store/objects/saved_objects.h"
 
 namespace llmgw::store {
@@ -82,6 +83,8 @@ void ObjectThread::connect() {
   if (!opened) return lose(opened.error());
   store_.emplace(std::move(*opened));
   if (auto prepared = settings_.prepare(*store_); !prepared) return lose(prepared.error());
+  next_beat_ = {};
+  beat();
   // It may be another database than before, with the same revision.
   revision_ = -1;
   look();
@@ -95,6 +98,13 @@ void ObjectThread::follow_database() {
   if (!store_ || !store_->session().broken()) return;
   store_.reset();
   connect();
+}
+
+// What goes wrong with it is seen by the next look.
+void ObjectThread::beat() {
+  if (!store_ || Clock::now() < next_beat_) return;
+  next_beat_ = Clock::now() + kGatewayBeat;
+  settings_.beat(*store_);
 }
 
 void ObjectThread::look() {
@@ -154,10 +164,12 @@ void ObjectThread::run() {
       look();
       lock.lock();
     } else if (stopped_) {
+      if (store_) settings_.leave(*store_);
       return;
     } else if (store_ && now >= next_look_) {
       lock.unlock();
       follow_database();
+      beat();
       look();
       lock.lock();
     } else {

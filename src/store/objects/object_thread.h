@@ -48,6 +48,9 @@ class ObjectThread {
     // What must be in a store before anything else is; after every connect.
     std::function<base::Result<void>(ObjectStore&)> prepare = [](ObjectStore&) { return base::Result<void>(); };
     std::string saved_path;  // empty: nothing is saved
+    // After every connect, and then every kGatewayBeat; and when the thread ends.
+    std::function<void(ObjectStore&)> beat = [](ObjectStore&) {};
+    std::function<void(ObjectStore&)> leave = [](ObjectStore&) {};
     // Something else than before was loaded. False: it cannot be used, and is offered again.
     std::function<bool(Loaded loaded)> on_loaded;
     // The database went away (with the reason; what was saved has been loaded by then) or came back (without).
@@ -80,6 +83,7 @@ class ObjectThread {
   void run();
   void connect();
   void look();
+  void beat();
   // Opens the database anew where another has taken its place.
   void follow_database();
   void lose(const base::Error& error);
@@ -97,6 +101,7 @@ class ObjectThread {
   base::Duration unusable_for_{0};  // what was loaded last is offered again after so long; 0: it is in use
   Clock::time_point next_try_{};
   Clock::time_point next_look_{};
+  Clock::time_point next_beat_{};
   Clock::time_point next_connect_{};
 
   std::mutex mutex_;

@@ -59,6 +59,12 @@ base::Secret random_secret(size_t count) {
   return secret;
 }
 
+std::vector<std::string> Vault::key_ids() const {
+  std::vector<std::string> ids;
+  for (const Key& key : keys_) ids.push_back(key.id);
+  return ids;
+}
+
 std::string Vault::key_id(const base::Secret& key) {
   std::string text = "llm-gateway key id";
   text += key.reveal();

@@ -31,6 +31,8 @@ class Vault {
   // Eight hexadecimal digits that tell keys apart and say nothing of them.
   static std::string key_id(const base::Secret& key);
   const std::string& sealing_key_id() const { return keys_.front().id; }
+  // Of all that open.
+  std::vector<std::string> key_ids() const;
 
  private:
   struct Key {
