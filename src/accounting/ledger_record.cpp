@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr size_t kHeadBytes = 88;
+// Every record has those before; an older one may end behind any of the others.
+constexpr auto kTextsAlways = static_cast<size_t>(LedgerText::media);
 
 enum Flag : uint8_t { kPriced = 1, kEstimated = 2, kStreamed = 4, kCapped = 8 };
 
@@ -81,8 +83,10 @@ std::string_view to_string(CallOutcome outcome) {
 
 std::string_view to_string(LedgerText text) {
   static constexpr std::array<std::string_view, kLedgerTexts> kNames = {
-      "id",       "key",        "user",      "team",     "organization", "model",   "asked_model", "upstream_model",
-      "provider", "connection", "operation", "end_user", "tags",         "charged", "media"};
+      "id",        "key",         "user",           "team",           "organization",
+      "model",     "asked_model", "upstream_model", "provider",       "connection",
+      "operation", "end_user",    "tags",           "charged",        "media",
+      "key_id",    "user_id",     "team_id",        "organization_id"};
   return kNames[static_cast<size_t>(text)];
 }
 
@@ -120,11 +124,12 @@ size_t encode(const LedgerRecord& record, std::span<char> to) {
   for (const auto count : kCounts) put.number((record.usage.*count).value_or(kUnknown));
   put.number(uint64_t{0});  // for what comes next
   assert(put.size() == kHeadBytes);
-  for (const std::string_view text : std::span(record.texts).first(kLedgerTexts - 1)) put.text(text);
+  for (const std::string_view text : std::span(record.texts).first(kTextsAlways)) put.text(text);
   put.number(static_cast<uint16_t>(record.media.any() ? kMedia.size() * sizeof(uint64_t) : 0));
   for (const auto count : kMedia) {
     if (record.media.any()) put.number(record.media.*count);
   }
+  for (const std::string_view text : std::span(record.texts).subspan(kTextsAlways + 1)) put.text(text);
   return put.size();
 }
 
@@ -151,13 +156,16 @@ std::optional<LedgerRecord> decode(std::string_view from) {
     if (const auto value = take.number<uint64_t>(); value != kUnknown) record.usage.*count = value;
   }
   take.number<uint64_t>();
-  for (std::string_view& text : std::span(record.texts).first(kLedgerTexts - 1)) {
+  for (std::string_view& text : std::span(record.texts).first(kTextsAlways)) {
     if (!take.text(text)) return std::nullopt;
   }
   std::string_view& media = record.text(LedgerText::media);
   if (take.text(media) && media.size() == kMedia.size() * sizeof(uint64_t)) {
     Take counts(media);
     for (const auto count : kMedia) record.media.*count = counts.number<uint64_t>();
+  }
+  for (std::string_view& text : std::span(record.texts).subspan(kTextsAlways + 1)) {
+    if (!take.text(text)) break;
   }
   return record;
 }

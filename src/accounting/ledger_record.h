@@ -42,8 +42,12 @@ enum class LedgerText : uint8_t {
   tags,       // of the key and of the request, separated by commas
   charged,    // no text: the identities of the scopes whose budgets paid, 8 bytes each
   media,      // no text, and written by encode(): the counts of MediaTokens, 8 bytes each; records of 2026 may lack it
+  key_id,     // of objects of the store, from here...; empty: of the file, or in a record of 2026
+  user_id,
+  team_id,
+  organization_id,  // ... to here
 };
-inline constexpr size_t kLedgerTexts = 15;
+inline constexpr size_t kLedgerTexts = 19;
 // "id", "key", ...: columns of exports.
 std::string_view to_string(LedgerText text);
 
@@ -66,6 +70,16 @@ struct LedgerRecord {
   std::string_view& text(LedgerText which) { return texts[static_cast<size_t>(which)]; }
   std::string_view text(LedgerText which) const { return texts[static_cast<size_t>(which)]; }
 };
+
+// Whose a call was: what the owner was called then, and its id, which no other one ever has.
+struct LedgerOwner {
+  LedgerText name;
+  LedgerText id;
+};
+inline constexpr std::array<LedgerOwner, 4> kLedgerOwners = {{{LedgerText::organization, LedgerText::organization_id},
+                                                              {LedgerText::team, LedgerText::team_id},
+                                                              {LedgerText::user, LedgerText::user_id},
+                                                              {LedgerText::key, LedgerText::key_id}}};
 
 // No call uses more tokens of a kind: a hundred times the longest prompt that any provider takes. What a provider says
 // beyond is a mistake of its; it counts as so many, so that it cannot fill up sums that are everybody's.

@@ -39,6 +39,8 @@ LedgerRecord sample(std::string_view id) {
   record.text(LedgerText::id) = id;
   record.text(LedgerText::model) = "gpt-4o";
   record.text(LedgerText::tags) = "a,b";
+  record.text(LedgerText::key_id) = "key_1";
+  record.text(LedgerText::organization_id) = "org_1";
   return record;
 }
 
@@ -77,11 +79,21 @@ TEST(LedgerRecord, ComesBackAsItWent) {
   EXPECT_EQ(read->nano_dollars, 123'456);
   EXPECT_EQ(read->media, record.media);
   for (size_t i = 0; i < static_cast<size_t>(LedgerText::media); ++i) EXPECT_EQ(read->texts[i], record.texts[i]);
-  // Every shorter text is refused, none is read beyond its end; but one that ends before its media is an older record.
+  for (const LedgerOwner& owner : kLedgerOwners) EXPECT_EQ(read->text(owner.id), record.text(owner.id));
+  // Every shorter text is refused, none is read beyond its end; but one that ends before its ids, or before its media,
+  // is an older record.
+  const size_t ids = 4 * 2 + std::string_view("key_1org_1").size();
   constexpr size_t kMediaBytes = 2 + 4 * sizeof(uint64_t);
-  for (size_t cut = 0; cut < size - kMediaBytes; ++cut) EXPECT_FALSE(decode(std::string(bytes.data(), cut))) << cut;
-  const std::string old(bytes.data(), size - kMediaBytes);
-  const auto older = decode(old);
+  for (size_t cut = 0; cut < size - ids - kMediaBytes; ++cut) {
+    EXPECT_FALSE(decode(std::string(bytes.data(), cut))) << cut;
+  }
+  const std::string without_ids(bytes.data(), size - ids);
+  const auto old = decode(without_ids);
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->media, record.media);
+  EXPECT_EQ(old->text(LedgerText::key_id), "");
+  const std::string without_media(bytes.data(), size - ids - kMediaBytes);
+  const auto older = decode(without_media);
   ASSERT_TRUE(older);
   EXPECT_FALSE(older->media.any());
   EXPECT_EQ(older->nano_dollars, 123'456);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "admin/api/object_view.h"
 #include "app/commands.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
@@ -14,6 +15,8 @@
 #include "control/databases.h"
 #include "control/ledger/ledger.h"
 #include "control/ledger/ledger_text.h"
+#include "control/ledger/present_owners.h"
+#include "control/objects/store_access.h"
 #include "control/settings.h"
 #include "control/units.h"
 
@@ -83,6 +86,25 @@ std::expected<control::LedgerStore, std::string> open_store(const DataPlaces& pl
   return std::move(*store);
 }
 
+// An owner's name means the file's before the store's, as for a gateway.
+control::ReportFilter filter_of(const DataPlaces& places, ReportColumn column, const std::string& value) {
+  const control::ObjectKind* const kind = control::find_kind(control::to_string(column));
+  const bool of_file = control::is_owner(column) && places.config != nullptr && kind != nullptr &&
+                       admin::file_has(*places.config, *kind, value);
+  return {.column = column, .value = value, .exact = of_file};
+}
+
+// Who owners are now: what the store says, if there is one.
+std::expected<std::shared_ptr<const control::PresentOwners>, std::string> owners_of(const DataPlaces& places,
+                                                                                    const control::ReportQuery& query) {
+  auto objects = control::open_objects(places.store, places.data_dir);
+  if (!objects) return std::unexpected("the store's objects cannot be read: " + describe(objects.error()));
+  if (!*objects) return std::make_shared<const control::PresentOwners>();
+  auto present = control::present_owners(**objects, query);
+  if (!present) return std::unexpected("the store's objects cannot be read: " + describe(present.error()));
+  return std::move(*present);
+}
+
 int run_report(const LedgerArguments& arguments) {
   const auto places = places_of(arguments.target);
   if (!places) return complain(places.error(), kExitUsage);
@@ -103,8 +125,12 @@ int run_report(const LedgerArguments& arguments) {
   auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
   for (size_t i = 0; i < arguments.only.size(); ++i) {
-    if (!arguments.only[i].empty()) query.where.emplace_back(static_cast<ReportColumn>(i), arguments.only[i]);
+    if (arguments.only[i].empty()) continue;
+    query.where.push_back(filter_of(*places, static_cast<ReportColumn>(i), arguments.only[i]));
   }
+  auto present = owners_of(*places, query);
+  if (!present) return complain(present.error(), kExitFailed);
+  query.present = std::move(*present);
   const auto rows = store->report(query);
   if (!rows) return complain(describe(rows.error()), kExitFailed);
   control::write_report(*columns, *rows, format_of(arguments.format, control::LedgerFormat::table), std::cout);
@@ -170,7 +196,9 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
        {ReportColumn::organization, ReportColumn::team, ReportColumn::user, ReportColumn::key, ReportColumn::model,
         ReportColumn::provider, ReportColumn::connection}) {
     const std::string name(control::to_string(column));
-    report->add_option("--" + name, arguments->only[static_cast<size_t>(column)], "Only calls of this " + name)
+    report
+        ->add_option("--" + name, arguments->only[static_cast<size_t>(column)],
+                     "Only calls of this " + name + (control::is_owner(column) ? ", by its name or id" : ""))
         ->type_name("NAME");
   }
   report->add_option("--tag", arguments->only[static_cast<size_t>(ReportColumn::tag)], "Only calls that have this tag")

@@ -50,14 +50,22 @@ uint64_t scope_identity(ScopeKind kind, std::string_view name);
 
 inline constexpr uint32_t kNone = UINT32_MAX;  // no such object, or no scope because nothing is limited
 
+// Which object of the store it is. Empty and 0: none, but one of the file.
+struct StoredAs {
+  std::string id;
+  int64_t named_since = 0;  // seconds since 1970
+};
+
 struct Organization {
   std::string name;
+  StoredAs stored;
   ModelFilter models;
   uint32_t scope = kNone;
 };
 
 struct Team {
   std::string name;
+  StoredAs stored;
   uint32_t organization = kNone;
   ModelFilter models;
   uint32_t scope = kNone;
@@ -65,6 +73,7 @@ struct Team {
 
 struct User {
   std::string name;
+  StoredAs stored;
   std::string email;
   ModelFilter models;
   uint32_t scope = kNone;
@@ -78,10 +87,13 @@ struct Assignment {
   uint32_t scope = kNone;
 };
 
+// Who calls without a key is called, and has this id, which no object of the store has.
+inline constexpr std::string_view kAnonymous = "anonymous";
+
 // The owner of a key.
 struct Principal {
   std::string name;
-  std::string id;           // never another's: a key of the store, or "anonymous"; empty: a key of the file
+  std::string id;           // never another's: a key of the store, or kAnonymous; empty: a key of the file
   int64_t named_since = 0;  // seconds since 1970, of a key of the store
   ModelFilter models;
   uint32_t organization = kNone;

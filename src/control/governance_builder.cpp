@@ -111,6 +111,7 @@ void GovernanceBuilder::add_organizations() {
   for (const auto& from : config_.organizations) {
     organizations_.emplace(from.name, static_cast<uint32_t>(snapshot_.organizations.size()));
     snapshot_.organizations.push_back({.name = from.name,
+                                       .stored = {.id = from.id, .named_since = from.named_since},
                                        .models = filter(from.models),
                                        .scope = add_scope(ScopeKind::organization, from.name, from)});
   }
@@ -120,6 +121,7 @@ void GovernanceBuilder::add_teams() {
   for (const auto& from : config_.teams) {
     teams_.emplace(from.name, static_cast<uint32_t>(snapshot_.teams.size()));
     snapshot_.teams.push_back({.name = from.name,
+                               .stored = {.id = from.id, .named_since = from.named_since},
                                .organization = find(organizations_, from.organization),
                                .models = filter(from.models),
                                .scope = add_scope(ScopeKind::team, from.name, from)});
@@ -130,6 +132,7 @@ void GovernanceBuilder::add_users() {
   for (const auto& from : config_.users) {
     users_.emplace(from.name, static_cast<uint32_t>(snapshot_.users.size()));
     snapshot_.users.push_back({.name = from.name,
+                               .stored = {.id = from.id, .named_since = from.named_since},
                                .email = from.email,
                                .models = filter(from.models),
                                .scope = add_scope(ScopeKind::user, from.name, from)});

@@ -261,7 +261,8 @@ void SnapshotBuilder::add_keys() {
   snapshot.anonymous_ = config_.server.allow_anonymous;
   snapshot.any_key_ = snapshot.anonymous_ && config_.keys.empty();
   if (snapshot.anonymous_)
-    snapshot.principals.push_back({.name = "anonymous", .id = "anonymous", .models = ModelFilter({"*"})});
+    snapshot.principals.push_back(
+        {.name = std::string(kAnonymous), .id = std::string(kAnonymous), .models = ModelFilter({"*"})});
 }
 
 bool Snapshot::allowed_above(const Principal& principal, std::string_view model) const {

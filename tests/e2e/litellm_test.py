@@ -174,7 +174,8 @@ def test_spend(site):
     row = logs[0]
     assert row["prompt_tokens"] == usage[-1]["prompt_tokens"] and row["total_tokens"] == usage[-1]["total_tokens"]
     assert row["model"] == "gpt-4o-remote" and row["model_group"] == "gpt-4o" and row["status"] == "success"
-    assert row["team_id"] == "spending" and row["user"] == "spender" and row["api_key"] == "spent"
+    assert row["team_id"] == "spending" and row["user"] == "spender"
+    assert row["api_key"] == key["token_id"] and row["metadata"]["user_api_key_alias"] == "spent"
     assert row["startTime"] <= row["endTime"] and row["startTime"].endswith("Z")
     assert get(site, f"/spend/logs?request_id={row['request_id']}").json() == [row]
     assert len(get(site, "/spend/logs?user_id=spender").json()) == 3
@@ -190,7 +191,7 @@ def test_spend(site):
     waiting.until(lambda: sum(day["spend"] for day in days()) == pytest.approx(cost), "the sums have it")
     assert [day["startTime"] for day in days()] == [str(today + datetime.timedelta(days=n)) for n in (-1, 0, 1)]
     spent = [day for day in days() if day["spend"]]  # two where a day has ended meanwhile
-    assert sum(day["spent"] for day in spent) == pytest.approx(cost)
+    assert sum(day[key["token_id"]] for day in spent) == pytest.approx(cost)
     for kind, name in (("users", "spender"), ("models", "gpt-4o")):
         assert sum(day[kind][name] for day in spent) == pytest.approx(cost)
     assert len(get(site, f"/spend/logs?{span}&api_key=spent&summarize=false").json()) == 3
@@ -218,6 +219,54 @@ def test_spend(site):
     assert {row["team_id"] for row in get(site, "/spend/logs", lead).json()} == {"spending"}
     assert get(site, "/spend/logs?api_key=silent", lead).json() == []
     assert get(site, "/spend/logs", "sk-nobody-knows").status == 401
+
+
+def test_spend_is_the_keys_whatever_it_is_called(site):
+    price = {"provider": "openai", "model": "gpt-4o-mini", "input": "1000", "output": "1000"}
+    assert post(site, "/admin/v1/prices", price).status == 201
+
+    def key():
+        return post(site, "/key/generate", {"key_alias": "again"}).json()
+
+    def spend(name):
+        return get(site, f"/key/info?key={name}").json()["info"]["spend"]
+
+    def rows(more=""):
+        rows = get(site, f"/admin/v1/spend?by=key{more}").json()["data"]
+        return {row["key_id"]: row for row in rows if row["key_id"] in (first["token_id"], second["token_id"])}
+
+    first = key()
+    for _ in range(3):
+        assert site.call(first["key"], "gpt-4o-mini").status == 200
+    waiting.until(lambda: spend("again") > 0, "the sums have it")
+    assert post(site, "/key/delete", {"keys": [first["key"]]}).status == 200
+    second = key()
+    assert spend("again") == 0, "what was another's of the name"
+    assert get(site, "/spend/logs?api_key=again").json() == []
+    assert len(get(site, f"/spend/logs?api_key={first['token_id']}").json()) == 3
+    assert site.call(second["key"], "gpt-4o-mini").status == 200
+    waiting.until(lambda: spend("again") > 0, "and its own")
+    own = spend("again")
+
+    waiting.until(lambda: sum(row["calls"] for row in rows().values()) == 4, "all are summed up")
+    assert {row["key"] for row in rows().values()} == {"again"}
+    assert rows("&key=again").keys() == {second["token_id"]}
+    assert rows(f"&key={first['token_id']}")[first["token_id"]]["calls"] == 3
+    report = site.cli("ledger", "report", "--by", "key")
+    assert f"again ({first['token_id']})" in report, "it is gone"
+    assert f"again ({second['token_id']})" in report, "another row has the name"
+    assert second["token_id"] in site.cli("ledger", "report", "--by", "key", "--format", "csv")
+    assert '"calls":3' in site.cli("ledger", "report", "--by", "key", "--key", first["token_id"], "--format", "json")
+
+    site.cli("vkey", "update", "again", "--name", "anew")
+    assert spend("anew") == pytest.approx(own), "it keeps what it spent"
+    assert rows("&key=anew")[second["token_id"]]["key"] == "anew"
+    report = site.cli("ledger", "report", "--by", "key", "--key", "anew")
+    assert "anew " in report and second["token_id"] not in report
+    exported = [json.loads(line) for line in site.cli("ledger", "export", "--format", "json").splitlines()]
+    assert sorted(each["key_id"] for each in exported if each["key"] == "again") == sorted(
+        [first["token_id"]] * 3 + [second["token_id"]]
+    )
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ ApiAnswer Shapes::key_info() {
   info["created_at"] = shown->at("created_at");
   info["updated_at"] = shown->at("updated_at");
   ApiAnswer answer{.status = 200, .body = bj::serialize(bj::object{{"key", object->id}, {"info", info}})};
-  return with_spend(context_, std::move(answer), control::ReportColumn::key, object->name, "info");
+  return with_spend(context_, std::move(answer), spender_of(control::ReportColumn::key, *object), "info");
 }
 
 ApiAnswer Shapes::update_key() {
@@ -319,16 +319,23 @@ ApiAnswer Shapes::info(std::string_view kind, LitellmKind fields) {
   if (kind == "user") out["teams"] = shown->contains("teams") ? by_name(*shown).at("teams") : bj::value(bj::array());
   if (kind == "team") out["team_memberships"] = bj::array();
   const auto column = kind == "team" ? control::ReportColumn::team : control::ReportColumn::user;
-  return with_spend(context_, {.status = 200, .body = bj::serialize(out)}, column, name, inside);
+  const auto spender = find_spender(context_, column, id.starts_with("file:") ? name : id);
+  if (!spender) return spender.error();
+  return with_spend(context_, {.status = 200, .body = bj::serialize(out)}, *spender, inside);
 }
 
 ApiAnswer Shapes::logs() {
   const std::string key = Query(request_.query).text("api_key");
-  if (key.empty()) return spend_logs(context_, request_, "");
-  const auto object = find_key(key);
-  // The ledger remembers keys that were deleted, by their names.
-  if (!object && object.error().status != 404) return object.error();
-  return spend_logs(context_, request_, object ? object->name : key);
+  if (key.empty()) return spend_logs(context_, request_, std::nullopt);
+  // The ledger remembers keys that were deleted, by their ids and names.
+  auto spender = find_spender(context_, control::ReportColumn::key, key);
+  if (!spender) return spender.error();
+  if (spender->id.empty() && !spender->of_file) {
+    const auto object = find_key(key);
+    if (!object && object.error().status != 404) return object.error();
+    if (object) spender = spender_of(control::ReportColumn::key, *object);
+  }
+  return spend_logs(context_, request_, *spender);
 }
 
 ApiAnswer Shapes::new_team() {

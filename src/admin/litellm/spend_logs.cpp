@@ -1,8 +1,10 @@
 #include "admin/litellm/spend_logs.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 
+#include "admin/api/object_lookup.h"
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
 #include "admin/spend/spend_report.h"
@@ -10,6 +12,7 @@
 #include "base/text.h"
 #include "control/ledger/ledger_reader.h"
 #include "control/ledger/ledger_text.h"
+#include "control/ledger/present_owners.h"
 #include "control/units.h"
 #include "json/writer.h"
 
@@ -36,21 +39,19 @@ std::string day_text(int64_t day) {
 
 // What calls are wanted.
 struct Wanted {
-  std::string key;  // by name, as all of these; empty: whatever
-  std::string user;
-  std::string team;
-  std::string request;
-  int64_t from = 0;  // seconds since 1970
+  std::vector<Spender> spenders;  // all of them
+  std::string request;            // empty: whatever
+  int64_t from = 0;               // seconds since 1970
   int64_t to = INT64_MAX;
   int64_t first_day = 0;                                 // number since 1970, in the zone
   int64_t last_day = 0;                                  // not included
   std::shared_ptr<const base::TimeZone> zone = nullptr;  // null: UTC
+  std::shared_ptr<const control::PresentOwners> present = nullptr;
 
   bool matches(const LedgerRecord& record) const {
-    const auto is = [&](const std::string& name, LedgerText text) { return name.empty() || record.text(text) == name; };
     const int64_t time = record.time / 1'000'000'000;
-    return is(key, LedgerText::key) && is(user, LedgerText::user) && is(team, LedgerText::team) &&
-           is(request, LedgerText::id) && time >= from && time < to;
+    return time >= from && time < to && (request.empty() || record.text(LedgerText::id) == request) &&
+           std::ranges::all_of(spenders, [&](const Spender& each) { return each.made(record); });
   }
 };
 
@@ -73,7 +74,8 @@ void write_row(json::Writer& writer, const LedgerRecord& record) {
   constexpr int64_t kMillisecond = 1'000'000;
   writer.begin_object();
   writer.member("request_id", text(LedgerText::id)).member("call_type", text(LedgerText::operation));
-  writer.member("api_key", text(LedgerText::key));
+  const bool has_id = !text(LedgerText::key_id).empty();
+  writer.member("api_key", text(has_id ? LedgerText::key_id : LedgerText::key));
   writer.key("spend").raw(bj::serialize(bj::value(static_cast<double>(record.nano_dollars) / kNanoDollars)));
   writer.member("total_tokens", base::add_saturating(prompt, completion)).member("prompt_tokens", prompt);
   writer.member("completion_tokens", completion);
@@ -107,18 +109,19 @@ ApiAnswer single_calls(const std::string& data_dir, const Wanted& wanted) {
   return answer;
 }
 
-// {"startTime": day, "spend", "users": {...}, "models": {...}, "<key>": spend}, one a day, also of days without calls.
-ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
+control::ReportQuery query_of_days(const Wanted& wanted) {
   control::ReportQuery query{.by = {ReportColumn::day, ReportColumn::key, ReportColumn::user, ReportColumn::model},
                              .from_quarter = wanted.from / control::kQuarterSeconds,
                              .to_quarter = wanted.to / control::kQuarterSeconds,
-                             .zone = wanted.zone};
-  for (const auto& [column, name] :
-       {std::pair(ReportColumn::key, &wanted.key), std::pair(ReportColumn::user, &wanted.user),
-        std::pair(ReportColumn::team, &wanted.team)}) {
-    if (!name->empty()) query.where.emplace_back(column, *name);
-  }
-  const auto rows = read_sums(ledger, query);
+                             .zone = wanted.zone,
+                             .present = wanted.present};
+  for (const Spender& each : wanted.spenders) query.where.push_back(each.filter());
+  return query;
+}
+
+// {"startTime": day, "spend", "users": {...}, "models": {...}, "<key>": spend}, one a day, also of days without calls.
+ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
+  const auto rows = read_sums(ledger, query_of_days(wanted));
   if (!rows) return rows.error();
   struct Day {
     int64_t all = 0;
@@ -126,11 +129,13 @@ ApiAnswer days(const control::LedgerAccess& ledger, const Wanted& wanted) {
   };
   std::map<int64_t, Day> by_day;
   for (int64_t day = wanted.first_day; day < wanted.last_day; ++day) by_day[day];
-  for (const control::ReportRow& row : *rows) {
+  const auto names = control::names_for_people(*rows);
+  for (size_t i = 0; i < rows->size(); ++i) {
+    const control::ReportRow& row = (*rows)[i];
     Day& day = by_day[static_cast<int64_t>(base::parse_decimal(row.names[0]).value_or(0))];
     const int64_t spent = row.sums.nano_dollars;
-    for (int64_t* const sum :
-         {&day.all, &day.keys[row.names[1]], &day.users[row.names[2]], &day.models[row.names[3]]}) {
+    const std::string& key = row.owners[1].id.empty() ? row.names[1] : row.owners[1].id;
+    for (int64_t* const sum : {&day.all, &day.keys[key], &day.users[names[i][2]], &day.models[row.names[3]]}) {
       *sum = base::add_saturating(*sum, spent);
     }
   }
@@ -164,17 +169,25 @@ std::expected<int64_t, ApiAnswer> date_of(const Query& query, std::string_view p
 
 }  // namespace
 
-ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const std::string& key) {
+ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const std::optional<Spender>& key) {
   const Access may = access(request.actor.role, Action::read, kSpend);
   if (may == Access::denied) {
     return api_error(403, "forbidden",
                      "the role " + std::string(role_name(request.actor.role)) + " may not read what was spent");
   }
   const Query query(request.query);
-  Wanted wanted{.key = key,
-                .user = ledger_name(context, "user", query.text("user_id")),
-                .team = may == Access::own_team ? ledger_name(context, "team", request.actor.team) : "",
-                .request = query.text("request_id")};
+  Wanted wanted{.spenders = {}, .request = query.text("request_id")};
+  if (key) wanted.spenders.push_back(*key);
+  if (const std::string user = query.text("user_id"); !user.empty()) {
+    auto spender = find_spender(context, ReportColumn::user, user);
+    if (!spender) return spender.error();
+    wanted.spenders.push_back(std::move(*spender));
+  }
+  if (may == Access::own_team) {
+    auto team = own_team(context, request.actor);
+    if (!team) return team.error();
+    wanted.spenders.push_back(std::move(*team));
+  }
   const bool spanned = !query.text("start_date").empty() && !query.text("end_date").empty();
   if (spanned) {
     const auto from = date_of(query, "start_date");
@@ -196,16 +209,24 @@ ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const
   }
   const bool summed = spanned && query.text("summarize") != "false" && wanted.request.empty();
   ApiAnswer answer;
-  answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted), summed](const std::stop_token&) {
-    return summed ? days(ledger, wanted) : single_calls(ledger.data_dir, wanted);
+  if (!summed) {
+    answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted)](const std::stop_token&) {
+      return single_calls(ledger.data_dir, wanted);
+    };
+    return answer;
+  }
+  auto present = control::present_owners(context.store, query_of_days(wanted));
+  if (!present) return store_failed(present.error());
+  wanted.present = std::move(*present);
+  answer.rest = [ledger = ledger_of(context.file), wanted = std::move(wanted)](const std::stop_token&) {
+    return days(ledger, wanted);
   };
   return answer;
 }
 
-ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, ReportColumn column, const std::string& name,
-                     const std::string& inside) {
+ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, const Spender& spender, const std::string& inside) {
   if (answer.status >= 400) return answer;
-  control::ReportQuery query{.by = {}, .where = {{column, name}}};
+  control::ReportQuery query{.by = {}, .where = {spender.filter()}};
   ApiAnswer whole;
   whole.rest = [ledger = ledger_of(context.file), query = std::move(query), inside,
                 answer = std::move(answer)](const std::stop_token&) {

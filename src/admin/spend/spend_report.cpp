@@ -7,7 +7,9 @@
 #include "admin/api/object_edit.h"
 #include "admin/api/object_view.h"
 #include "admin/api/query.h"
+#include "admin/spend/spender.h"
 #include "control/ledger/ledger_text.h"
+#include "control/ledger/present_owners.h"
 #include "control/units.h"
 
 namespace llmgw::admin {
@@ -29,12 +31,22 @@ constexpr Filter kFilters[] = {{"organization", ReportColumn::organization},
                                {"tag", ReportColumn::tag}};
 
 // Whether it is a name of something that there is. Models and providers are called as they were at the time.
-bool is_known(const ApiContext& context, const std::pair<ReportColumn, std::string>& filter) {
-  const auto& [column, name] = filter;
+bool is_known(const ApiContext& context, const control::ReportFilter& filter) {
+  const control::ObjectKind* const kind = control::find_kind(to_string(filter.column));
+  if (kind == nullptr || filter.column == ReportColumn::model) return true;
+  const auto found = find_object(context, *kind, filter.value);
+  return found || found.error().status != 404 || file_has(context.file, *kind, filter.value);
+}
+
+// What the parameter of a column says. Connections and models go by names, and are called by their ids, too.
+control::ReportFilter filter_of(const ApiContext& context, ReportColumn column, const std::string& id_or_name) {
   const control::ObjectKind* const kind = control::find_kind(to_string(column));
-  if (kind == nullptr || column == ReportColumn::model) return true;
-  const auto found = find_object(context, *kind, name);
-  return found || found.error().status != 404 || file_has(context.file, *kind, name);
+  if (control::is_owner(column)) {
+    return {.column = column, .value = id_or_name, .exact = file_has(context.file, *kind, id_or_name)};
+  }
+  if (kind == nullptr || !control::is_object_id(*kind, id_or_name)) return {.column = column, .value = id_or_name};
+  const auto object = context.store.get(id_or_name);
+  return {.column = column, .value = object && *object ? (*object)->name : id_or_name};
 }
 
 }  // namespace
@@ -54,13 +66,6 @@ std::expected<std::vector<control::ReportRow>, ApiAnswer> read_sums(const contro
   auto rows = store->report(query);
   if (!rows) return std::unexpected(store_failed(rows.error()));
   return std::move(*rows);
-}
-
-std::string ledger_name(const ApiContext& context, std::string_view kind, const std::string& id_or_name) {
-  const control::ObjectKind* const of = control::find_kind(kind);
-  if (of == nullptr || !control::is_object_id(*of, id_or_name)) return id_or_name;
-  const auto object = context.store.get(id_or_name);
-  return object && *object ? (*object)->name : id_or_name;
 }
 
 ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
@@ -87,16 +92,21 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
   }
   for (const Filter& filter : kFilters) {
     const std::string text = query.text(filter.parameter);
-    if (!text.empty()) report.where.emplace_back(filter.column, ledger_name(context, filter.parameter, text));
+    if (!text.empty()) report.where.push_back(filter_of(context, filter.column, text));
   }
   if (may == Access::own_team) {
-    report.where.emplace_back(ReportColumn::team, ledger_name(context, "team", request.actor.team));
+    const auto team = own_team(context, request.actor);
+    if (!team) return team.error();
+    report.where.push_back(team->filter());
   }
+  auto present = control::present_owners(context.store, report);
+  if (!present) return store_failed(present.error());
+  report.present = std::move(*present);
   // Names that nothing has now may be those of what was removed, which the ledger remembers.
   std::vector<control::ReportQuery> unknown;
   for (size_t i = 0; may == Access::granted && i < report.where.size(); ++i) {
     if (is_known(context, report.where[i])) continue;
-    unknown.push_back({.by = {}, .where = {report.where[i]}});
+    unknown.push_back({.by = {}, .where = {report.where[i]}, .present = report.present});
   }
   ApiAnswer answer;
   answer.rest = [ledger = ledger_of(context.file), report = std::move(report),
@@ -105,9 +115,9 @@ ApiAnswer report_spend(const ApiContext& context, const ApiRequest& request) {
       const auto any = read_sums(ledger, each);
       if (!any) return any.error();
       if (!any->empty()) continue;
-      const auto& [column, name] = each.where.front();
+      const control::ReportFilter& wanted = each.where.front();
       return api_error(404, "not_found",
-                       "there is no " + std::string(to_string(column)) + " " + in_quotes(name) +
+                       "there is no " + std::string(to_string(wanted.column)) + " " + in_quotes(wanted.value) +
                            ", and the ledger has no call of one");
     }
     const auto rows = read_sums(ledger, report);

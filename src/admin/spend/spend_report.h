@@ -1,7 +1,7 @@
 // GET /admin/v1/spend: what calls used and cost, from the ledger's sums. `by`: columns of the report ("team,model");
 // `from`, `to`, `tz`: times as in `llm-gateway ledger report`; organization, team, user, key, model, provider,
-// connection: only calls with that name, or the id of such an object; tag: only calls that have it. A team admin sees
-// the own team's.
+// connection: only calls of the one with that name or id; tag: only calls that have it. A team admin sees the own
+// team's.
 #pragma once
 
 #include <expected>
@@ -22,8 +22,4 @@ control::LedgerAccess ledger_of(const control::Config& file);
 // Rows of the ledger's sums; none where there is no ledger yet. Blocking.
 std::expected<std::vector<control::ReportRow>, ApiAnswer> read_sums(const control::LedgerAccess& ledger,
                                                                     const control::ReportQuery& query);
-// The name behind what a query or a body calls an object by: its id or its name. Names of nothing in the store are
-// taken as they are: the ledger remembers what was removed, and what stands in the configuration file.
-std::string ledger_name(const ApiContext& context, std::string_view kind, const std::string& id_or_name);
-
 }  // namespace llmgw::admin

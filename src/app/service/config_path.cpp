@@ -126,7 +126,8 @@ std::expected<DataPlaces, std::string> data_places_of(const std::string& config_
   };
   auto config = control::load_config(*text, environment);
   if (config) {
-    return DataPlaces{std::move(config->server.data_dir), std::move(config->store), std::move(config->log.output)};
+    auto whole = std::make_shared<const control::Config>(std::move(*config));
+    return DataPlaces{whole->server.data_dir, whole->store, whole->log.output, whole};
   }
   if (auto found = written_data_dir(*text, environment)) {
     return DataPlaces{std::move(*found), control::default_section<control::StoreSettings>(control::SectionId::store)};

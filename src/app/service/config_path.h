@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -47,6 +48,7 @@ struct DataPlaces {
   std::string data_dir;
   control::StoreSettings store;
   std::string log_output = "stdout";
+  std::shared_ptr<const control::Config> config = nullptr;  // its secrets may be unknown; null: it has faults
 };
 std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path);
 

@@ -58,8 +58,8 @@ class Regrouping {
 
   // A row of the database's: names as asked for, and all tags.
   void add(ReportRow row, std::string_view tags) {
-    for (const auto& [column, name] : query_.where) {
-      if (column == ReportColumn::tag && !has_tag(tags, name)) return;
+    for (const ReportFilter& filter : query_.where) {
+      if (filter.column == ReportColumn::tag && !has_tag(tags, filter.value)) return;
     }
     size_t tag = query_.by.size();
     for (size_t i = 0; i < query_.by.size(); ++i) {
@@ -93,23 +93,52 @@ class Regrouping {
 
 bool names_tag(const ReportQuery& query) {
   return std::ranges::find(query.by, ReportColumn::tag) != query.by.end() ||
-         std::ranges::find(query.where, ReportColumn::tag, &std::pair<ReportColumn, std::string>::first) !=
-             query.where.end();
+         std::ranges::find(query.where, ReportColumn::tag, &ReportFilter::column) != query.where.end();
+}
+
+// What a column has. An owner's name is the id of who held it then, where records have no ids; they end with the last
+// holder's time, and what is younger need not be looked up.
+std::string value_sql(ReportColumn column) {
+  const std::string name(kColumns[static_cast<size_t>(column)]);
+  if (!is_owner(column)) return name;
+  return "CASE WHEN quarter < (SELECT MAX(until) FROM ledger_holders) THEN COALESCE((SELECT id FROM ledger_holders "
+         "WHERE kind = '" +
+         std::string(to_string(column)) + "' AND ledger_holders.name = ledger_sums." + name +
+         " AND since <= quarter AND until > quarter ORDER BY since DESC LIMIT 1), " + name + ") ELSE " + name + " END";
 }
 
 // The first of a statement's columns: those asked for, and where single tags matter all of a row's.
-std::vector<std::string_view> names_of(const ReportQuery& query) {
-  std::vector<std::string_view> names;
+std::vector<std::string> names_of(const ReportQuery& query) {
+  std::vector<std::string> names;
   for (const ReportColumn column : query.by) {
     const bool quarter = column == ReportColumn::day && query.zone != nullptr;
-    names.emplace_back(quarter ? std::string_view("quarter") : kColumns[static_cast<size_t>(column)]);
+    names.push_back(quarter ? "quarter" : value_sql(column));
   }
   if (names_tag(query)) names.emplace_back("tags");
   return names;
 }
 
-std::string statement(const ReportQuery& query, const std::vector<std::string_view>& names,
-                      std::vector<std::string>& patterns, std::vector<SqlValue>& values) {
+// An owner's column has one of these values. Names under which they may stand are looked for first: there is an index
+// of keys' names.
+std::string owner_condition(ReportColumn column, const std::vector<std::string>& owners,
+                            std::vector<SqlValue>& values) {
+  std::string list;
+  std::string each;
+  for (const std::string& owner : owners) {
+    values.emplace_back(std::string_view(owner));
+    const std::string place = "$" + std::to_string(values.size());
+    list.append(list.empty() ? "" : ", ").append(place);
+    each.append(" UNION SELECT CAST(").append(place).append(" AS TEXT)");
+  }
+  const std::string name(kColumns[static_cast<size_t>(column)]);
+  return " AND " + name + " IN (SELECT name FROM ledger_holders WHERE kind = '" + std::string(to_string(column)) +
+         "' AND id IN (" + list + ")" + each + ") AND " + value_sql(column) + " IN (" + list + ")";
+}
+
+// `owners`: by filter, of those that are about one.
+std::string statement(const ReportQuery& query, const std::vector<std::string>& names,
+                      const std::vector<std::vector<std::string>>& owners, std::vector<std::string>& patterns,
+                      std::vector<SqlValue>& values) {
   std::string sql = "SELECT ";
   std::string groups;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -122,11 +151,17 @@ std::string statement(const ReportQuery& query, const std::vector<std::string_vi
   sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
   values = {query.from_quarter, query.to_quarter};
   patterns.reserve(query.where.size());
-  for (const auto& [column, name] : query.where) {
-    if (column == ReportColumn::tag && name.size() > kPatternBytesMax) continue;
+  for (size_t i = 0; i < query.where.size(); ++i) {
+    const ReportColumn column = query.where[i].column;
+    const std::string& wanted = query.where[i].value;
+    if (is_owner(column)) {
+      sql += owner_condition(column, owners[i], values);
+      continue;
+    }
+    if (column == ReportColumn::tag && wanted.size() > kPatternBytesMax) continue;
     const std::string_view value = column == ReportColumn::tag
-                                       ? std::string_view(patterns.emplace_back("%" + like_text(name) + "%"))
-                                       : std::string_view(name);
+                                       ? std::string_view(patterns.emplace_back("%" + like_text(wanted) + "%"))
+                                       : std::string_view(wanted);
     values.emplace_back(value);
     const std::string number = std::to_string(values.size());
     sql.append(" AND ").append(kColumns[static_cast<size_t>(column)]);
@@ -149,7 +184,14 @@ Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
   const auto names = names_of(query);
   std::vector<std::string> patterns;
   std::vector<SqlValue> values;
-  const std::string sql = statement(query, names, patterns, values);
+  static const PresentOwners kNobody;
+  std::vector<std::vector<std::string>> owners(query.where.size());
+  for (size_t i = 0; i < query.where.size(); ++i) {
+    if (!is_owner(query.where[i].column)) continue;
+    TRY(called, owners_called(query.where[i], query.present != nullptr ? *query.present : kNobody));
+    owners[i] = std::move(called);
+  }
+  const std::string sql = statement(query, names, owners, patterns, values);
   TRY(rows, session_->query(sql, store::SqlValues(values)));
   const bool by_day = std::ranges::find(query.by, ReportColumn::day) != query.by.end();
   const bool as_it_is = !names_tag(query) && !(by_day && query.zone != nullptr);
@@ -169,7 +211,9 @@ Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
       regrouping.add(std::move(read), names_tag(query) ? rows.text(row, query.by.size()) : std::string());
     }
   }
-  return as_it_is ? report : regrouping.rows();
+  if (!as_it_is) report = regrouping.rows();
+  TRY_VOID(name_owners(query, report));
+  return report;
 }
 
 }  // namespace llmgw::control

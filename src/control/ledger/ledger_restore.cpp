@@ -65,11 +65,31 @@ base::Result<void> hand_over_names(LedgerStore& store, const Snapshot& snapshot)
   return handovers.empty() ? base::Result<void>() : store.hand_over(handovers);
 }
 
+// Records of processes that end only now, and of other gateways that are not upgraded yet.
+constexpr int64_t kOlderRecordsQuarters = 96;
+
+// The same of what reports say: of every owner, for good.
+base::Result<void> note_holders(LedgerStore& store, const Snapshot& snapshot, int64_t wall) {
+  std::vector<LedgerStore::Holder> holders;
+  const auto note = [&](ReportColumn kind, const std::string& name, const std::string& id, int64_t named_since) {
+    if (id.empty() || id == kAnonymous) return;
+    holders.push_back({.kind = kind, .name = name, .id = id, .since = named_since / kQuarterSeconds});
+  };
+  for (const Organization& each : snapshot.organizations) {
+    note(ReportColumn::organization, each.name, each.stored.id, each.stored.named_since);
+  }
+  for (const Team& each : snapshot.teams) note(ReportColumn::team, each.name, each.stored.id, each.stored.named_since);
+  for (const User& each : snapshot.users) note(ReportColumn::user, each.name, each.stored.id, each.stored.named_since);
+  for (const Principal& each : snapshot.principals) note(ReportColumn::key, each.name, each.id, each.named_since);
+  return store.note_holders(holders, wall / kQuarterSeconds + kOlderRecordsQuarters);
+}
+
 }  // namespace
 
 base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
-  TRY_VOID(hand_over_names(*store_, snapshot));
   const int64_t wall = options_.wall();
+  TRY_VOID(hand_over_names(*store_, snapshot));
+  TRY_VOID(note_holders(*store_, snapshot, wall));
   // Budgets are many, and of few periods: those that began together are asked for together.
   std::map<int64_t, std::vector<const Scope*>> scopes;
   for (const Scope& scope : snapshot.scopes) {

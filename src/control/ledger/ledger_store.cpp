@@ -16,8 +16,8 @@ using store::SqlValue;
 
 namespace {
 
-// Names of people's and models' columns are words of SQL in places.
-constexpr std::array<std::string_view, 4> kTables = {
+// Names of people's and models' columns are words of SQL in places. Those of owners hold ids, too: see RollupKey.
+constexpr std::array<std::string_view, 7> kTables = {
     "CREATE TABLE IF NOT EXISTS ledger_sums (quarter BIGINT NOT NULL, organization_name TEXT NOT NULL, "
     "team_name TEXT NOT NULL, user_name TEXT NOT NULL, key_name TEXT NOT NULL, model_name TEXT NOT NULL, "
     "provider_name TEXT NOT NULL, connection_name TEXT NOT NULL, tags TEXT NOT NULL, calls BIGINT NOT NULL, "
@@ -29,7 +29,11 @@ constexpr std::array<std::string_view, 4> kTables = {
     "nano_dollars BIGINT NOT NULL, PRIMARY KEY (identity, quarter))",
     "CREATE TABLE IF NOT EXISTS ledger_segments (name TEXT PRIMARY KEY, read_to BIGINT NOT NULL, "
     "records BIGINT NOT NULL, nano_dollars BIGINT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS ledger_sums_key ON ledger_sums (key_name, quarter)"};
+    "CREATE INDEX IF NOT EXISTS ledger_sums_key ON ledger_sums (key_name, quarter)",
+    "CREATE TABLE IF NOT EXISTS ledger_names (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS ledger_holders (kind TEXT NOT NULL, name TEXT NOT NULL, since BIGINT NOT NULL, "
+    "until BIGINT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, name, since))",
+    "CREATE INDEX IF NOT EXISTS ledger_holders_id ON ledger_holders (id)"};
 
 // "sum = its own and the new one", INT64_MAX at most: PostgreSQL refuses what passes it, SQLite makes it a float.
 std::string add_sql(std::string_view table, std::string_view sum) {
@@ -68,6 +72,11 @@ constexpr std::string_view kMoveMark =
     "DO UPDATE SET read_to = excluded.read_to, records = excluded.records, nano_dollars = excluded.nano_dollars";
 
 constexpr std::string_view kSelectMarks = "SELECT name, read_to, records, nano_dollars FROM ledger_segments";
+
+constexpr std::string_view kWriteName =
+    "INSERT INTO ledger_names (id, kind, name) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+// More names than these are written once more.
+constexpr size_t kWrittenNamesMax = 20'000;
 
 constexpr size_t kStatementsAtOnce = 256;
 constexpr size_t kIdentitiesAtOnce = 500;
@@ -125,12 +134,22 @@ Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMar
     statements.push_back({.sql = add_charge_sql(), .values = {static_cast<int64_t>(of.first), of.second, nano}});
     TRY_VOID(write(kStatementsAtOnce));
   }
+  for (const auto& [id, owner] : rollup.names()) {
+    if (const auto written = written_names_.find(id); written != written_names_.end() && written->second == owner.name)
+      continue;
+    statements.push_back(
+        {.sql = kWriteName, .values = {std::string_view(id), owner.kind, std::string_view(owner.name)}});
+    TRY_VOID(write(kStatementsAtOnce));
+  }
   for (const SegmentMark& mark : marks) {
     statements.push_back(
         {.sql = kMoveMark, .values = {std::string_view(mark.name), mark.offset, mark.records, mark.nano_dollars}});
   }
   TRY_VOID(write(1));
-  return transaction.commit();
+  TRY_VOID(transaction.commit());
+  if (written_names_.size() > kWrittenNamesMax) written_names_.clear();
+  for (const auto& [id, owner] : rollup.names()) written_names_.insert_or_assign(id, owner.name);
+  return {};
 }
 
 Result<std::optional<SegmentMark>> LedgerStore::mark(std::string_view segment) {

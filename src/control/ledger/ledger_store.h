@@ -31,19 +31,48 @@ struct SegmentMark {
 enum class ReportColumn : uint8_t { day, organization, team, user, key, model, provider, connection, tags, tag };
 inline constexpr size_t kReportColumns = 10;
 std::string_view to_string(ReportColumn column);
+// Those that a call belongs to, which may be objects of the store and are told apart by their ids: organization, team,
+// user, key. Models, providers and connections go by the names that they had when a call ended.
+bool is_owner(ReportColumn column);
+
+// The owners that are in the objects' store now, by id.
+struct PresentOwner {
+  ReportColumn kind;
+  std::string name;
+};
+using PresentOwners = std::unordered_map<std::string, PresentOwner>;
 
 struct ReportRow {
-  std::vector<std::string> names;  // in the order asked for
+  std::vector<std::string> names;  // in the order asked for; of owners as they are called now, or were last
   RollupSums sums;
+  struct Owner {
+    std::string id = {};  // empty: no owner, or one of the file, or of records that have no ids
+    bool gone = false;    // the store has it no more
+    auto operator<=>(const Owner&) const = default;
+  };
+  std::vector<Owner> owners = {};  // one for each name
+};
+// A row's names for people, with the ids of owners that are gone and of those whose name another one of the rows has.
+std::vector<std::vector<std::string>> names_for_people(const std::vector<ReportRow>& rows);
+
+// Only calls with this name, or with it among their tags; not by day.
+struct ReportFilter {
+  ReportColumn column;
+  // Of an owner its id; or its name: that means the one that has it now, and where none has, all that had it last,
+  // with what stands under the name in records that have no ids.
+  std::string value;
+  // The value is what the sums have: an id, or the name of an owner of the file, and nobody else's.
+  bool exact = false;
 };
 
 struct ReportQuery {
   std::vector<ReportColumn> by;
   int64_t from_quarter = 0;
   int64_t to_quarter = INT64_MAX;  // not included
-  // Only calls with these names, or with this one among their tags; not by day.
-  std::vector<std::pair<ReportColumn, std::string>> where = {};
+  std::vector<ReportFilter> where = {};
   std::shared_ptr<const base::TimeZone> zone = nullptr;  // whose days are meant; null: UTC
+  // Of the kinds in `by` and `where`. Null: nobody knows, and owners are called as they were last.
+  std::shared_ptr<const PresentOwners> present = nullptr;
 };
 
 class LedgerStore {
@@ -68,6 +97,15 @@ class LedgerStore {
     int64_t quarter = 0;
   };
   base::Result<void> hand_over(std::span<const Handover> handovers);
+  // Records of 2026 have no ids: whose name a name was, since a quarter. From then on, and up to `until`, what stands
+  // under the name is the holder's in reports, whatever it is called later. Once for a database: afterwards nothing.
+  struct Holder {
+    ReportColumn kind;
+    std::string name;
+    std::string id;
+    int64_t since = 0;
+  };
+  base::Result<void> note_holders(std::span<const Holder> holders, int64_t until);
   // Sorted by the columns asked for. A day is its number since 1970.
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
   bool broken() const { return session_->broken(); }
@@ -79,8 +117,11 @@ class LedgerStore {
 
  private:
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
+  base::Result<std::vector<std::string>> owners_called(const ReportFilter& filter, const PresentOwners& present);
+  base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
 
   std::unique_ptr<store::SqlSession> session_;
+  std::unordered_map<std::string, std::string> written_names_;  // by id, of this session: they seldom change
 };
 
 }  // namespace llmgw::control

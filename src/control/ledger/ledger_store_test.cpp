@@ -100,5 +100,103 @@ TEST_P(LedgerStoreTest, WhatIsHandedOverIsThereOnce) {
   EXPECT_EQ(total().nano_dollars, 127) << "reports do not change";
 }
 
+// Calls of a key and its team, with ids where the store has them.
+LedgerRecord record_of(int64_t quarter, int64_t nano, std::string_view key, std::string_view key_id = {},
+                       std::string_view team = {}, std::string_view team_id = {}) {
+  LedgerRecord record = record_at(quarter, nano, 0, key, {});
+  record.text(LedgerText::key_id) = key_id;
+  record.text(LedgerText::team) = team;
+  record.text(LedgerText::team_id) = team_id;
+  return record;
+}
+
+class LedgerOwnersTest : public LedgerStoreTest {
+ protected:
+  using Lines = std::vector<std::string>;
+  Lines report(ReportQuery query) {
+    if (query.present == nullptr) query.present = std::make_shared<const PresentOwners>(present_);
+    const auto rows = store_.report(query);
+    EXPECT_TRUE(rows);
+    Lines lines;
+    if (!rows) return lines;
+    const auto names = names_for_people(*rows);
+    for (size_t i = 0; i < rows->size(); ++i) {
+      std::string line;
+      for (const std::string& name : names[i]) line += name + " ";
+      lines.push_back(line + std::to_string((*rows)[i].sums.nano_dollars));
+    }
+    return lines;
+  }
+  Lines of_key(std::string name_or_id, bool exact = false) {
+    return report({.by = {}, .where = {{ReportColumn::key, std::move(name_or_id), exact}}});
+  }
+
+  PresentOwners present_;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, LedgerOwnersTest,
+                         testing::Values(store::SqlSession::Kind::sqlite, store::SqlSession::Kind::postgres),
+                         store::database_name);
+
+TEST_P(LedgerOwnersTest, AnotherOneOfANameHasSpentNothing) {
+  add({record_of(1, 100, "k", "vkey_1", "t", "team_1"), record_of(1, 20, "k", "vkey_2", "t", "team_1")});
+  add({record_of(2, 3, "k", "vkey_2", "renamed", "team_1")});
+  present_ = {{"vkey_2", {ReportColumn::key, "k"}}, {"team_1", {ReportColumn::team, "renamed"}}};
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), (Lines{"k (vkey_1) 100", "k (vkey_2) 23"}));
+  EXPECT_EQ(report({.by = {ReportColumn::team, ReportColumn::day}}), (Lines{"renamed 0 123"}));
+  EXPECT_EQ(of_key("k"), Lines{"23"});
+  EXPECT_EQ(of_key("vkey_1"), Lines{"100"});
+  EXPECT_EQ(report({.by = {ReportColumn::key}, .where = {{ReportColumn::team, "renamed"}}}),
+            (Lines{"k (vkey_1) 100", "k (vkey_2) 23"}));
+  EXPECT_EQ(report({.by = {}, .where = {{ReportColumn::team, "t"}}}), Lines()) << "nothing is called so any more";
+  present_.erase("vkey_2");
+  EXPECT_EQ(of_key("k"), Lines{"123"}) << "nobody has the name: all that had it";
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), (Lines{"k (vkey_1) 100", "k (vkey_2) 23"}));
+}
+
+TEST_P(LedgerOwnersTest, ARenamedOneKeepsWhatItSpent) {
+  add({record_of(1, 100, "before", "vkey_1")});
+  add({record_of(2, 20, "after", "vkey_1")});
+  present_ = {{"vkey_1", {ReportColumn::key, "later still"}}};
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), Lines{"later still 120"});
+  EXPECT_EQ(of_key("later still"), Lines{"120"});
+  EXPECT_EQ(of_key("after"), Lines());
+  present_.clear();
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), Lines{"after (vkey_1) 120"}) << "as it was called last";
+  EXPECT_EQ(of_key("after"), Lines{"120"});
+}
+
+TEST_P(LedgerOwnersTest, OneOfTheFileIsNotOneOfTheStore) {
+  add({record_of(1, 100, "k"), record_of(1, 20, "k", "vkey_1")});
+  EXPECT_EQ(of_key("k", true), Lines{"100"});
+  present_ = {{"vkey_1", {ReportColumn::key, "k"}}};
+  EXPECT_EQ(of_key("vkey_1", true), Lines{"20"});
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), (Lines{"k 100", "k (vkey_1) 20"}));
+}
+
+// What older versions wrote down under a name is its holder's from when it got it, until this version began.
+TEST_P(LedgerOwnersTest, RecordsWithoutIdsAreTheHoldersOfTheirNames) {
+  add({record_of(1, 1000, "k", "", "t"), record_of(2, 100, "k", "", "t"),
+       record_of(3, 20, "k", "vkey_1", "t", "team_1")});
+  add({record_of(9, 3, "k")});
+  const std::vector<LedgerStore::Holder> holders = {
+      {.kind = ReportColumn::key, .name = "k", .id = "vkey_1", .since = 2},
+      {.kind = ReportColumn::team, .name = "t", .id = "team_1", .since = 1},
+      {.kind = ReportColumn::team, .name = "k", .id = "team_2", .since = 1}};
+  ASSERT_TRUE(store_.note_holders(holders, 8));
+  present_ = {{"vkey_1", {ReportColumn::key, "renamed"}}, {"team_1", {ReportColumn::team, "t"}}};
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), (Lines{"k 1003", "renamed 120"}));
+  EXPECT_EQ(report({.by = {ReportColumn::team}}), (Lines{" 3", "t 1120"}));
+  EXPECT_EQ(of_key("vkey_1", true), Lines{"120"});
+  EXPECT_EQ(of_key("renamed"), Lines{"120"});
+  EXPECT_EQ(of_key("k"), Lines{"1003"});
+  // Once: whoever is called so later does not get what was another's.
+  const std::vector<LedgerStore::Holder> later = {{.kind = ReportColumn::key, .name = "k", .id = "vkey_2", .since = 4}};
+  ASSERT_TRUE(store_.note_holders(later, 99));
+  EXPECT_EQ(of_key("vkey_2", true), Lines());
+  // One that is gone before it has a record of its own has a name all the same.
+  present_.clear();
+  EXPECT_EQ(report({.by = {ReportColumn::team}}), (Lines{" 3", "t (team_1) 1120"}));
+}
+
 }  // namespace
 }  // namespace llmgw::control

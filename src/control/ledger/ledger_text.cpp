@@ -66,13 +66,17 @@ std::vector<Cell> cells_of(const LedgerRecord& record) {
   cells.push_back({"estimated", record.estimated ? "true" : "false", true});
   cells.push_back({"nano_dollars", record.priced ? std::to_string(record.nano_dollars) : "", true});
   cells.push_back({"capped", record.capped ? "true" : "false", true});
+  for (const accounting::LedgerOwner& owner : accounting::kLedgerOwners) {
+    cells.push_back({accounting::to_string(owner.id), std::string(record.text(owner.id))});
+  }
   return cells;
 }
 
-std::vector<Cell> cells_of(const std::vector<ReportColumn>& by, const ReportRow& row) {
+std::vector<Cell> cells_of(const std::vector<ReportColumn>& by, const std::vector<std::string>& names,
+                           const ReportRow& row) {
   std::vector<Cell> cells;
   for (size_t i = 0; i < by.size(); ++i) {
-    cells.push_back({to_string(by[i]), by[i] == ReportColumn::day ? day_text(row.names[i]) : row.names[i]});
+    cells.push_back({to_string(by[i]), by[i] == ReportColumn::day ? day_text(names[i]) : names[i]});
   }
   const auto add = [&](std::string_view name, int64_t value) { cells.push_back({name, std::to_string(value), true}); };
   add("calls", row.sums.calls);
@@ -87,6 +91,18 @@ std::vector<Cell> cells_of(const std::vector<ReportColumn>& by, const ReportRow&
   add("reasoning", row.sums.reasoning);
   add("nano_dollars", row.sums.nano_dollars);
   cells.push_back({"usd", base::format_usd({row.sums.nano_dollars})});
+  return cells;
+}
+
+// For programs: with ids.
+std::vector<Cell> cells_with_ids(const std::vector<ReportColumn>& by, const ReportRow& row) {
+  std::vector<Cell> cells = cells_of(by, row.names, row);
+  for (size_t i = 0; i < by.size(); ++i) {
+    for (const accounting::LedgerOwner& owner : accounting::kLedgerOwners) {
+      if (accounting::to_string(owner.name) != to_string(by[i])) continue;
+      cells.push_back({accounting::to_string(owner.id), row.owners[i].id});
+    }
+  }
   return cells;
 }
 
@@ -270,11 +286,16 @@ std::expected<std::shared_ptr<const base::TimeZone>, std::string> parse_zone(std
 
 void write_report(const std::vector<ReportColumn>& by, const std::vector<ReportRow>& rows, LedgerFormat format,
                   std::ostream& out) {
+  const bool for_people = format == LedgerFormat::table;
+  const auto names = for_people ? names_for_people(rows) : std::vector<std::vector<std::string>>();
   std::vector<std::vector<Cell>> cells;
-  for (const ReportRow& row : rows) cells.push_back(cells_of(by, row));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    cells.push_back(for_people ? cells_of(by, names[i], rows[i]) : cells_with_ids(by, rows[i]));
+  }
   if (format == LedgerFormat::csv) {
-    const ReportRow names{.names = std::vector<std::string>(by.size()), .sums = {}};
-    write_csv(cells_of(by, names), true, out);
+    const ReportRow none{
+        .names = std::vector<std::string>(by.size()), .sums = {}, .owners = std::vector<ReportRow::Owner>(by.size())};
+    write_csv(cells_with_ids(by, none), true, out);
     for (const auto& row : cells) write_csv(row, false, out);
   } else if (format == LedgerFormat::json) {
     out << "[";

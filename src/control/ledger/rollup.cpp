@@ -45,6 +45,11 @@ std::string_view model_of(const LedgerRecord& record) {
   return pattern && record.upstream_status != kNotFound ? record.text(LedgerText::upstream_model) : model;
 }
 
+std::string_view owner_of(const LedgerRecord& record, const accounting::LedgerOwner& owner) {
+  const auto id = record.text(owner.id);
+  return id.empty() ? record.text(owner.name) : id;
+}
+
 // Makes `key` that of the record; whether it was that already.
 bool take_key(RollupKey& key, const LedgerRecord& record) {
   const int64_t quarter = record.time / 1'000'000'000 / kQuarterSeconds;
@@ -55,10 +60,9 @@ bool take_key(RollupKey& key, const LedgerRecord& record) {
     to = from;
     same = false;
   };
-  take(key.organization, record.text(LedgerText::organization));
-  take(key.team, record.text(LedgerText::team));
-  take(key.user, record.text(LedgerText::user));
-  take(key.key, record.text(LedgerText::key));
+  constexpr std::array kOwners = {&RollupKey::organization, &RollupKey::team, &RollupKey::user, &RollupKey::key};
+  static_assert(kOwners.size() == accounting::kLedgerOwners.size());
+  for (size_t i = 0; i < kOwners.size(); ++i) take(key.*kOwners[i], owner_of(record, accounting::kLedgerOwners[i]));
   take(key.model, model_of(record));
   take(key.provider, record.text(LedgerText::provider));
   take(key.connection, record.text(LedgerText::connection));
@@ -70,6 +74,7 @@ bool take_key(RollupKey& key, const LedgerRecord& record) {
 
 void Rollup::add(const LedgerRecord& record) {
   if (!take_key(key_, record) || sums_of_key_ == nullptr) sums_of_key_ = &sums_[key_];
+  note_names(record);
   const RollupSums sums = sums_of(record);
   *sums_of_key_ += sums;
   const auto charged = record.text(LedgerText::charged);
@@ -81,10 +86,25 @@ void Rollup::add(const LedgerRecord& record) {
   }
 }
 
+void Rollup::note_names(const LedgerRecord& record) {
+  for (size_t i = 0; i < noted_.size(); ++i) {
+    const accounting::LedgerOwner& owner = accounting::kLedgerOwners[i];
+    const auto id = record.text(owner.id);
+    const auto name = record.text(owner.name);
+    auto& [noted_id, noted_name] = noted_[i];
+    if (id.empty() || (noted_id == id && noted_name == name)) continue;
+    noted_id = id;
+    noted_name = name;
+    names_[noted_id] = {.kind = accounting::to_string(owner.name), .name = noted_name};
+  }
+}
+
 void Rollup::clear() {
   sums_.clear();
   sums_of_key_ = nullptr;
   charges_.clear();
+  names_.clear();
+  noted_ = {};
 }
 
 }  // namespace llmgw::control

@@ -17,7 +17,9 @@ inline constexpr int64_t kQuarterSeconds = 900;
 
 struct RollupKey {
   int64_t quarter = 0;  // since 1970
-  std::string organization, team, user, key, model, provider, connection, tags;
+  // Of owners that are objects of the store the id, which no other one has whatever it is called; else the name.
+  std::string organization, team, user, key;
+  std::string model, provider, connection, tags;
   auto operator<=>(const RollupKey&) const = default;
 };
 
@@ -52,6 +54,12 @@ inline constexpr std::array<RollupSum, 11> kRollupSums = {{{"calls", &RollupSums
                                                            {"reasoning", &RollupSums::reasoning},
                                                            {"nano_dollars", &RollupSums::nano_dollars}}};
 
+// What an object of the store was called.
+struct OwnerName {
+  std::string_view kind;  // "organization", "team", "user", "key"
+  std::string name;
+};
+
 class Rollup {
  public:
   Rollup() = default;
@@ -65,10 +73,16 @@ class Rollup {
   const std::map<RollupKey, RollupSums>& sums() const { return sums_; }
   // Nano-dollars by the identity of the scope whose budget paid, and quarter.
   const std::map<std::pair<uint64_t, int64_t>, int64_t>& charges() const { return charges_; }
+  // By id: as the last of its records says.
+  const std::map<std::string, OwnerName>& names() const { return names_; }
 
  private:
+  void note_names(const accounting::LedgerRecord& record);
+
   std::map<RollupKey, RollupSums> sums_;
   std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
+  std::map<std::string, OwnerName> names_;
+  std::array<std::pair<std::string, std::string>, accounting::kLedgerOwners.size()> noted_;  // of the record before
   RollupKey key_;  // of the record before: calls of one kind come in rows
   RollupSums* sums_of_key_ = nullptr;
 };

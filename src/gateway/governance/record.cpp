@@ -21,9 +21,25 @@ CallOutcome Call::outcome() const {
   return CallOutcome::completed;
 }
 
+namespace {
+
+void name_owners(accounting::LedgerRecord& record, const control::Snapshot& snapshot,
+                 const control::Principal& principal) {
+  record.text(LedgerText::key) = principal.name;
+  if (principal.id != control::kAnonymous) record.text(LedgerText::key_id) = principal.id;
+  const auto take = [&record](const auto& objects, uint32_t index, LedgerText name, LedgerText id) {
+    if (index == control::kNone) return;
+    record.text(name) = objects[index].name;
+    record.text(id) = objects[index].stored.id;
+  };
+  take(snapshot.users, principal.user, LedgerText::user, LedgerText::user_id);
+  take(snapshot.teams, principal.team, LedgerText::team, LedgerText::team_id);
+  take(snapshot.organizations, principal.organization, LedgerText::organization, LedgerText::organization_id);
+}
+
+}  // namespace
+
 void Call::write_ledger(const accounting::LedgerRecord& settled) {
-  const control::Snapshot& snapshot = generation_.snapshot();
-  const control::Principal& principal = *principal_;
   accounting::LedgerRecord record = settled;
   record.time = worker_.loop().wall_now().time_since_epoch().count();
   record.duration = (worker_.loop().now() - exchange_.started_at()).count();
@@ -32,12 +48,7 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.streamed = streams();
   record.retries = static_cast<uint8_t>(std::min<uint32_t>(retries_, UINT8_MAX));
   record.text(LedgerText::id) = id_.view();
-  record.text(LedgerText::key) = principal.name;
-  if (principal.user != control::kNone) record.text(LedgerText::user) = snapshot.users[principal.user].name;
-  if (principal.team != control::kNone) record.text(LedgerText::team) = snapshot.teams[principal.team].name;
-  if (principal.organization != control::kNone) {
-    record.text(LedgerText::organization) = snapshot.organizations[principal.organization].name;
-  }
+  name_owners(record, generation_.snapshot(), *principal_);
   record.text(LedgerText::asked_model) = model_;
   if (attempt_->model != nullptr) {
     record.text(LedgerText::model) = attempt_->model->name;
