@@ -106,7 +106,7 @@ constexpr Setting kRoute[] = {
                                      .references = References::none}),
     bind<&RouteConfig::failures_out>({.key = "failures_out",
                                       .help = "After so many failures in a row an instance gets no more calls; 0 is "
-                                              "never by count.",
+                                              "never by count. After fewer it is chosen last for a while.",
                                       .fallback = "1",
                                       .max = 4}),
     bind<&RouteConfig::failure_ratio>({.key = "failure_ratio",

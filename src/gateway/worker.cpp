@@ -147,7 +147,7 @@ bool Worker::is_fit(const routing::InstanceHandle& handle, const routing::Health
   if (!handle.valid()) return true;
   const auto health =
       routing::health_state(shared_.routing.instances.state(handle.slot()).health, loop_.now(), options);
-  return health == routing::HealthState::up || health == routing::HealthState::ramp;
+  return health != routing::HealthState::out && health != routing::HealthState::probing;
 }
 
 void Worker::show_health() {

@@ -3,6 +3,7 @@
 STORM_SECONDS=120 makes each of them longer; `make storm` does so and prints the figures."""
 
 import concurrent.futures
+import dataclasses
 import os
 import time
 
@@ -63,16 +64,18 @@ async def socket(connection, request):
 def settings(scripted):
     def own(fleet):
         quick = {"attempts": 20, "out_time": "2s", "ramp_time": "500ms", "first_byte_timeout": "1500ms"}
+        held = {"hold_back": 100000, "idle_timeout": "1500ms", **quick}
         return {
             "connections": [
                 {"name": name, "provider": "openai", "endpoint": f"{scripted.url}/v1", "api_key": "any"}
                 | {"headers": {"x-who": name, "x-script": "socket"}}
                 for name in SOCKETS
             ],
-            "models": [{"name": "storm", "connection": name} for name in fleet.names]
+            "models": [{"name": model, "connection": name} for model in ("storm", "soft") for name in fleet.names]
             + [{"name": "sockets", "connection": name} for name in SOCKETS],
             "routes": [
-                {"models": ["storm"], "hold_back": 100000, "idle_timeout": "1500ms", **quick},
+                {"models": ["storm"], **held},
+                {"models": ["soft"], "failures_out": 0, **held},
                 {"models": ["sockets"], "policy": "least-requests", **quick},
             ],
         }
@@ -94,10 +97,11 @@ class StormFleet(fleets.Fleet):
 running, fleet = fleets.fixtures(StormFleet)
 
 
-def storm(fleet, name, bad, step_seconds=0.7):
+def storm(fleet, name, bad, model="storm", step_seconds=0.7):
+    calls_of_model = [dataclasses.replace(call, model=model) for call in CALLS]
     before, began = fleet.event("retry"), time.monotonic()
     with fleets.Weather(fleet, bad, RULES, step_seconds):
-        calls, failed, altered = fleets.hammer(fleet, CALLS, SECONDS)
+        calls, failed, altered = fleets.hammer(fleet, calls_of_model, SECONDS)
     judge(fleet, name, calls, failed, altered, fleet.event("retry") - before, time.monotonic() - began)
 
 
@@ -119,6 +123,10 @@ def test_a_tenth_of_the_fleet_is_ill_at_any_time(fleet):
 def test_one_healthy_instance_is_left(fleet):
     """All but one are ill all the time, each in another way with every step."""
     storm(fleet, "one healthy", lambda step: range(1, INSTANCES))
+
+
+def test_one_healthy_instance_is_left_and_none_is_ever_put_out(fleet):
+    storm(fleet, "one healthy, none out", lambda step: range(1, INSTANCES), "soft")
 
 
 def test_clients_that_leave_and_reloads_leave_nothing_behind(fleet):

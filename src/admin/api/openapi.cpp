@@ -181,7 +181,7 @@ void Document::schemas() {
                 R"({"type":"object","required":["object","data"],"properties":{"object":{"const":"list"},"data":)"
                 R"({"type":"array","items":{"type":"object","required":["connection","provider","state","load",)"
                 R"("queue","engine","models"],"properties":{"connection":{"type":"string"},"provider":)"
-                R"({"type":"string"},"state":{"enum":["up","out","probing","ramp"]},"paused_seconds":)"
+                R"({"type":"string"},"state":{"enum":["up","out","probing","ramp","doubted"]},"paused_seconds":)"
                 R"({"type":"number"},"load":{"type":"object"},"queue":{"type":"object"},"engine":{"type":"object"},)"
                 R"("models":{"type":"array","items":{"type":"object"}}}}}}})");
   w_.raw_member("EngineOffer",

@@ -135,7 +135,7 @@ bool Call::could_retry() const {
   return attempts_ < own.attempts && options_.size() > 1;
 }
 
-// Whether this attempt's instance has failed lately: it is out, or on its way back.
+// Whether this attempt's instance has failed lately: it is out, doubted, or on its way back.
 bool Call::suspect() const {
   const base::Instant now = worker_.loop().now();
   const auto shaky = [&](const routing::InstanceState* state) {
@@ -241,7 +241,8 @@ void Call::note_failure(bool whole_instance) {
   if (state == nullptr) return;
   probe_ = false;
   const auto& health = route().settings.health;
-  const bool was_up = routing::health_state(state->health, worker_.loop().now(), health) == routing::HealthState::up;
+  const auto before = routing::health_state(state->health, worker_.loop().now(), health);
+  const bool was_up = before == routing::HealthState::up || before == routing::HealthState::doubted;
   const auto now = routing::note_failure(state->health, worker_.loop().now(), health);
   if (was_up && now == routing::HealthState::out) {
     worker_.log().warn("instance out", {{"connection", attempt_->connection->name},

@@ -295,7 +295,8 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
                    .block_tokens = kBlockTokens,
                    .blocks = blocks_,
                    .session = second_leg_ ? 0 : session(route),  // a hedge moves no session
-                   .cache_lifetime = route.cache_lifetime};
+                   .cache_lifetime = route.cache_lifetime,
+                   .again = retries_ != 0 || second_leg_};
   if (settings.policy == routing::PolicyKind::split && ask.session == 0) {
     ask.session = routing::hash_text(principal_->name);
   }
@@ -317,6 +318,10 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
         continue;
       }
     }
+    const auto begin = [&](routing::Slot slot) {
+      return !routing::begin_trial(table.state(slot).health, now, settings.health);
+    };
+    if (choice->trial && chosen.either(begin)) continue;
     if (debug) describe_choice(*choice, route, lines);
     return choice;
   }

@@ -10,21 +10,23 @@ namespace {
 using base::Duration;
 using base::Instant;
 
-// 2 + 2 + 40 + 5 + 7 + 8 bits. Moments are milliseconds of the loops' clock: 34 years.
+// 2 + 2 + 39 + 1 + 5 + 7 + 8 bits. Moments are milliseconds of the loops' clock: 17 years.
 struct Word {
   uint64_t state : 2 = 0;
-  uint64_t row : 2 = 0;     // failures in a row below the limit, saturating
-  uint64_t at_ms : 40 = 0;  // out: until; probing and ramp: since
-  uint64_t doublings : 5 = 0;
-  uint64_t failures : 7 = 0;  // of `outcomes`
+  uint64_t row : 2 = 0;        // failures in a row below the limit, saturating
+  uint64_t at_ms : 39 = 0;     // out: until; probing and ramp: since; up: doubted until
+  uint64_t tried : 1 = 0;      // up: a call was sent there in spite of the doubt
+  uint64_t doublings : 5 = 0;  // up: 0 is no doubt
+  uint64_t failures : 7 = 0;   // of `outcomes`
   uint64_t outcomes : 8 = 0;
 
   HealthState get() const { return static_cast<HealthState>(state); }
   void set(HealthState to) { state = static_cast<uint64_t>(to) & 3; }
+  bool doubted() const { return get() == HealthState::up && doublings != 0; }
 };
 static_assert(sizeof(Word) == sizeof(uint64_t));
 
-constexpr uint64_t kMomentMax = (uint64_t{1} << 40) - 1;
+constexpr uint64_t kMomentMax = (uint64_t{1} << 39) - 1;
 constexpr uint64_t kDoublingsMax = 20;  // a minute doubled so often is two years
 constexpr uint32_t kRowMax = 3;         // as far as the word counts
 
@@ -51,14 +53,30 @@ Word current(Word word, uint64_t now_ms, const HealthOptions& options) {
   return word;
 }
 
+// After so many doublings of `time`.
+uint64_t moment_after(uint64_t now_ms, uint64_t time, uint64_t doublings, uint64_t longest) {
+  return std::min(now_ms + std::min(time << std::min(doublings, kDoublingsMax), longest), kMomentMax);
+}
+
 Word put_out(Word word, uint64_t now_ms, const HealthOptions& options) {
-  const uint64_t longest = in_ms(options.out_max);
-  const uint64_t time = std::min(in_ms(options.out) << std::min<uint64_t>(word.doublings, kDoublingsMax),
-                                 std::max(longest, in_ms(options.out)));
-  Word out{.at_ms = std::min(now_ms + time, kMomentMax)};
-  out.doublings = std::min<uint64_t>(word.doublings + 1, kDoublingsMax);
+  const uint64_t time = in_ms(options.out);
+  const uint64_t before = word.doubted() ? 0 : word.doublings;
+  Word out{.at_ms = moment_after(now_ms, time, before, std::max(in_ms(options.out_max), time))};
+  out.doublings = std::min<uint64_t>(before + 1, kDoublingsMax);
   out.set(HealthState::out);
   return out;
+}
+
+uint64_t doubted_until(uint64_t now_ms, uint64_t doublings, const HealthOptions& options) {
+  return moment_after(now_ms, in_ms(kDoubtTime), doublings, in_ms(options.out));
+}
+
+Word doubt(Word word, uint64_t now_ms, const HealthOptions& options) {
+  if (word.doubted() && now_ms < word.at_ms && word.tried == 0) return word;  // a request of before
+  word.at_ms = doubted_until(now_ms, word.doublings, options);
+  word.doublings = std::min<uint64_t>(word.doublings + 1, kDoublingsMax);
+  word.tried = 0;
+  return word;
 }
 
 void count(Word& word, bool failed) {
@@ -79,6 +97,8 @@ Word after_success(Word word, uint64_t now_ms, const HealthOptions& options) {
   }
   if (word.get() == HealthState::up) {
     word.row = 0;
+    // Answers that had begun before it failed say nothing of what comes now.
+    if (word.tried != 0) word.tried = word.doublings = word.at_ms = 0;
     // Where nobody asks for the ratio, a success writes nothing: the line stays with all workers.
     if (options.failure_ratio > 0) count(word, false);
   }
@@ -88,13 +108,13 @@ Word after_success(Word word, uint64_t now_ms, const HealthOptions& options) {
 Word after_failure(Word word, uint64_t now_ms, const HealthOptions& options) {
   if (word.get() == HealthState::out) return word;  // a request of before
   if (word.get() != HealthState::up) return put_out(word, now_ms, options);
-  count(word, true);
+  if (options.failure_ratio > 0) count(word, true);
   const uint32_t row = static_cast<uint32_t>(word.row) + 1;
   word.row = std::min(row, kRowMax);
   const bool by_count = options.failures_out != 0 && row >= std::min(options.failures_out, kRowMax + 1);
   const bool by_ratio = options.failure_ratio > 0 && word.outcomes >= kRatioOutcomesMin &&
                         double(word.failures) >= options.failure_ratio * double(word.outcomes);
-  return by_count || by_ratio ? put_out(word, now_ms, options) : word;
+  return by_count || by_ratio ? put_out(word, now_ms, options) : doubt(word, now_ms, options);
 }
 
 template <class Step>
@@ -111,17 +131,20 @@ HealthState change(std::atomic<uint64_t>& health, Instant now, const HealthOptio
 }  // namespace
 
 std::string_view to_string(HealthState state) {
-  static constexpr std::array<std::string_view, 4> kNames{"up", "out", "probing", "ramp"};
+  static constexpr std::array<std::string_view, 5> kNames{"up", "out", "probing", "ramp", "doubted"};
   return kNames[static_cast<size_t>(state)];
 }
 
 Admission admission(const std::atomic<uint64_t>& health, Instant now, const HealthOptions& options, double chance) {
   const uint64_t bits = health.load(std::memory_order_relaxed);
-  if (std::bit_cast<Word>(bits).get() == HealthState::up) [[likely]]
+  Word word = std::bit_cast<Word>(bits);
+  if (word.get() == HealthState::up && !word.doubted()) [[likely]]
     return Admission::yes;
   const uint64_t now_ms = in_ms(now);
-  const Word word = current(std::bit_cast<Word>(bits), now_ms, options);
+  word = current(word, now_ms, options);
+  if (word.doubted()) return now_ms >= word.at_ms ? Admission::trial : Admission::doubted;
   switch (word.get()) {
+    case HealthState::doubted:
     case HealthState::up: return Admission::yes;
     case HealthState::out: return now_ms >= word.at_ms ? Admission::probe : Admission::no;
     case HealthState::probing: return Admission::no;
@@ -143,6 +166,19 @@ bool begin_probe(std::atomic<uint64_t>& health, Instant now) {
   word.set(HealthState::probing);
   word.at_ms = now_ms;
   return health.compare_exchange_strong(seen, std::bit_cast<uint64_t>(word), std::memory_order_relaxed);
+}
+
+bool begin_trial(std::atomic<uint64_t>& health, Instant now, const HealthOptions& options) {
+  const uint64_t now_ms = in_ms(now);
+  uint64_t seen = health.load(std::memory_order_relaxed);
+  Word word = std::bit_cast<Word>(seen);
+  if (!word.doubted()) return true;
+  // Others leave it alone while the trial goes on.
+  const bool due = now_ms >= word.at_ms;
+  if (due) word.at_ms = doubted_until(now_ms, word.doublings - 1, options);
+  word.tried = 1;
+  const auto wanted = std::bit_cast<uint64_t>(word);
+  return wanted == seen || health.compare_exchange_strong(seen, wanted, std::memory_order_relaxed) || !due;
 }
 
 HealthState note_success(std::atomic<uint64_t>& health, Instant now, const HealthOptions& options) {
@@ -172,13 +208,14 @@ Duration out_left(const std::atomic<uint64_t>& health, Instant now) {
 void end_out(std::atomic<uint64_t>& health, Instant now) {
   uint64_t seen = health.load(std::memory_order_relaxed);
   Word word = std::bit_cast<Word>(seen);
-  if (word.get() != HealthState::out || word.at_ms <= in_ms(now)) return;
+  if ((word.get() != HealthState::out && !word.doubted()) || word.at_ms <= in_ms(now)) return;
   word.at_ms = in_ms(now);
   health.compare_exchange_strong(seen, std::bit_cast<uint64_t>(word), std::memory_order_relaxed);
 }
 
 HealthState health_state(const std::atomic<uint64_t>& health, Instant now, const HealthOptions& options) {
-  return current(load(health), in_ms(now), options).get();
+  const Word word = current(load(health), in_ms(now), options);
+  return word.doubted() ? HealthState::doubted : word.get();
 }
 
 }  // namespace llmgw::routing

@@ -83,6 +83,56 @@ TEST(Health, CountsInARowAndByRatio) {
   }
 }
 
+TEST(Health, AFailureThatPutsNobodyOutLeavesADoubtUntilATrialGoesWell) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions never{.failures_out = 0};
+  EXPECT_EQ(note_failure(health, at(10), never), HealthState::up);
+  EXPECT_EQ(health_state(health, at(10), never), HealthState::doubted);
+  EXPECT_EQ(admission(health, at(10), never, 0), Admission::doubted);
+  note_failure(health, at(10), never);  // both were on their way: no reason to doubt it longer
+  note_success(health, at(10), never);  // an answer that had begun before
+  EXPECT_EQ(admission(health, at(11), never, 0), Admission::trial);
+  EXPECT_TRUE(begin_trial(health, at(11), never));
+  EXPECT_EQ(admission(health, at(11), never, 0), Admission::doubted);  // one call tries it
+  note_success(health, at(11), never);
+  EXPECT_EQ(health_state(health, at(11), never), HealthState::up);
+  EXPECT_EQ(health, 0U);
+  EXPECT_TRUE(begin_trial(health, at(11), never));  // nothing to try
+  EXPECT_EQ(health, 0U);
+}
+
+TEST(Health, ATrialThatFailsDoublesTheDoubtUpToTheTimeOut) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions never{.failures_out = 0};
+  int64_t now = 10;
+  note_failure(health, at(now), never);
+  for (const int64_t time : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    EXPECT_EQ(admission(health, at(now + time) - std::chrono::milliseconds(1), never, 0), Admission::doubted) << time;
+    now += time;
+    EXPECT_EQ(admission(health, at(now), never, 0), Admission::trial) << time;
+    ASSERT_TRUE(begin_trial(health, at(now), never));
+    note_failure(health, at(now), never);
+  }
+  end_out(health, at(now + 1));  // its own probes say that it is well again
+  EXPECT_EQ(admission(health, at(now + 1), never, 0), Admission::trial);
+  // Who asks it for want of another finds out, too.
+  note_failure(health, at(now + 1), never);
+  ASSERT_TRUE(begin_trial(health, at(now + 2), never));
+  note_success(health, at(now + 2), never);
+  EXPECT_EQ(health_state(health, at(now + 2), never), HealthState::up);
+}
+
+TEST(Health, ATrialThatNeverCameBackIsDueAgainAndADoubtIsForgottenByWhoIsPutOut) {
+  std::atomic<uint64_t> health = 0;
+  const HealthOptions three{.failures_out = 3};
+  note_failure(health, at(10), three);
+  ASSERT_TRUE(begin_trial(health, at(11), three));
+  EXPECT_EQ(admission(health, at(12), three, 0), Admission::trial);
+  note_failure(health, at(12), three);
+  EXPECT_EQ(note_failure(health, at(12), three), HealthState::out);
+  EXPECT_EQ(out_left(health, at(12)), three.out);
+}
+
 TEST(Health, OutEndsSoonerWhenWhatKeptItOutIsOver) {
   std::atomic<uint64_t> health = 0;
   const HealthOptions options;

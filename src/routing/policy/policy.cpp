@@ -13,12 +13,6 @@ namespace {
 
 using base::Instant;
 
-// Until an instance has shown its own: the order of a large model on one accelerator.
-constexpr double kTokensPerSecondGuess = 8000;
-// What an answer under way costs a new one, in prompt tokens: decoding shares the accelerator.
-constexpr double kTokensPerRequest = 16;
-// A waiting request of somebody else's, about which nothing is known.
-constexpr double kForeignTokens = 1024;
 // See policy.h.
 constexpr double kMovePrice = 4;
 constexpr double kMovePricePerMeanQueue = 20;
@@ -32,6 +26,8 @@ constexpr double kWarmShare = 0.9;
 // Of what calls before have lost, this counts, and is forgotten by e in this time.
 constexpr double kRegretShare = 0.5;
 constexpr double kRegretSeconds = 10;
+// Of all calls, those that may try instances that have just failed: half of what may be tried again (retry_budget.h).
+constexpr double kTrialShare = 0.1;
 
 // Groups up to this size are looked at as a whole: some microseconds.
 constexpr size_t kScannedMax = 256;
@@ -64,17 +60,15 @@ double delay(const View& view) {
   return double(view.wait) + double(view.work) * (1 + double(view.behind));
 }
 
-bool uses_prefix(PolicyKind policy) {
-  return policy == PolicyKind::adaptive || policy == PolicyKind::prefix;
+// Of what the instance's health says and what the model's there does.
+Admission worse(Admission a, Admission b) {
+  static constexpr std::array kFromBest{Admission::yes, Admission::probe, Admission::trial, Admission::doubted,
+                                        Admission::no};
+  return std::ranges::find(kFromBest, a) < std::ranges::find(kFromBest, b) ? b : a;
 }
 
-void learn_speed(std::atomic<uint32_t>& tokens_per_second, double seen) {
-  constexpr double kRate = 0.05;
-  seen = std::clamp(seen, 1.0, 1e9);
-  const uint32_t old = tokens_per_second.load(std::memory_order_relaxed);
-  // One answer that had no queue before it after all must not double the estimate.
-  const double next = old == 0 ? seen : old + kRate * (std::clamp(seen, old * 0.25, old * 4.0) - old);
-  tokens_per_second.store(static_cast<uint32_t>(std::max(next, 1.0)), std::memory_order_relaxed);
+bool uses_prefix(PolicyKind policy) {
+  return policy == PolicyKind::adaptive || policy == PolicyKind::prefix;
 }
 
 }  // namespace
@@ -86,56 +80,9 @@ std::optional<PolicyKind> policy_by_name(std::string_view name) {
 }
 
 std::string_view to_string(Fitness fitness) {
-  static constexpr std::array<std::string_view, 6> kWords{"fit", "probe", "excluded", "out", "paused", "full"};
+  static constexpr std::array<std::string_view, 8> kWords{"fit",    "probe", "excluded", "out",
+                                                          "paused", "full",  "doubted",  "trial"};
   return kWords[static_cast<size_t>(fitness)];
-}
-
-double tokens_per_second(const InstanceState& state) {
-  const uint32_t learnt = state.tokens_per_second.load(std::memory_order_relaxed);
-  return learnt == 0 ? kTokensPerSecondGuess : learnt;
-}
-
-uint32_t learnt_speed(const InstanceState& state, const GateState& gate) {
-  const uint32_t learnt = state.tokens_per_second.load(std::memory_order_relaxed);
-  return learnt != 0 ? learnt : gate.whole_tokens_per_second.load(std::memory_order_relaxed);
-}
-
-double tokens_per_second(const InstanceState& state, const GateState& gate) {
-  const uint32_t learnt = learnt_speed(state, gate);
-  return learnt == 0 ? kTokensPerSecondGuess : learnt;
-}
-
-double queue_seconds(const InstanceState& state, Instant now, uint32_t weight, double speed) {
-  const double sent = std::max(state.requests_in_flight.load(std::memory_order_relaxed), 0);
-  const double prompts = std::max(state.prompts_in_flight.load(std::memory_order_relaxed), 0);
-  auto tokens = static_cast<double>(std::max<int64_t>(state.tokens_in_flight.load(std::memory_order_relaxed), 0));
-  if (prompts > 0) {
-    // What is done of the prompt under way, at most all of it: an engine that hangs must not look idle.
-    const double passed =
-        std::chrono::duration<double>(since_short(state.progress_ms.load(std::memory_order_relaxed), now)).count();
-    tokens -= std::clamp(passed * speed, 0.0, tokens / prompts);
-  }
-  // What others sent there shows in its own queue only.
-  const uint16_t waiting = state.waiting.load(std::memory_order_relaxed);
-  const double foreign = waiting == kUnknownGauge ? 0 : std::max(0.0, waiting - sent) * kForeignTokens;
-  // Prompts are also those that wait in the gateway.
-  return (tokens + foreign + std::max(sent, prompts) * kTokensPerRequest) / speed / std::max(weight, 1U);
-}
-
-void note_first_token(InstanceState& state, int64_t computed_tokens, Instant sent, Instant now) {
-  // Little work says more about the network than about the engine.
-  constexpr int64_t kTokensMin = 512;
-  const Instant before = PeakEwma::last(state.latency, now);
-  PeakEwma::record(state.latency, now, now - sent);
-  const double seconds = std::chrono::duration<double>(now - std::max(sent, before)).count();
-  if (computed_tokens < kTokensMin || seconds < 0.005) return;
-  learn_speed(state.tokens_per_second, double(computed_tokens) / seconds);
-}
-
-void note_whole_answer(GateState& gate, int64_t computed_tokens, uint64_t said, base::Duration took) {
-  if (const auto speed = gate.answer_times.note(computed_tokens, said, took)) {
-    learn_speed(gate.whole_tokens_per_second, *speed);
-  }
 }
 
 Chooser::Chooser(const InstanceTable& instances, const PrefixIndex& index, SessionTable& sessions, base::Rng& rng)
@@ -166,8 +113,9 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   auto admitted = Admission::yes;
   const auto ask = [&](const InstanceState& asked) {
     // Nothing has ever happened to most: no need for a random number.
-    if (admitted != Admission::yes || asked.health.load(std::memory_order_relaxed) == 0) return;
-    admitted = admission(asked.health, now, settings.health, rng_.uniform());
+    if (admitted == Admission::no || admitted == Admission::probe || asked.health.load(std::memory_order_relaxed) == 0)
+      return;
+    admitted = worse(admitted, admission(asked.health, now, settings.health, rng_.uniform()));
   };
   ask(state);
   if (candidate.model_slot != kUnknown) ask(instances_.state(candidate.model_slot));
@@ -177,7 +125,12 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
     const uint32_t most = requests_limit(instances_.gate(candidate.slot), candidate.gate);
     if (most != 0 && requests_at(candidate) >= static_cast<int64_t>(most)) return Fitness::full;
   }
-  return admitted == Admission::probe ? Fitness::probe : Fitness::fit;
+  switch (admitted) {
+    case Admission::probe: return Fitness::probe;
+    case Admission::doubted: return Fitness::doubted;
+    case Admission::trial: return Fitness::trial;
+    default: return Fitness::fit;
+  }
 }
 
 // The fit ones of a priority into views_. Of a very large group a sample, and all that have more of the prompt than
@@ -187,17 +140,37 @@ bool Chooser::collect(const Settings& settings, std::span<const Candidate> candi
   views_.clear();
   const bool sample = candidates.size() > kScannedMax && may_sample(settings.policy);
   const size_t start = sample ? rng_.below(candidates.size()) : 0;
+  size_t enough = kSampled;
   for (size_t n = 0; n < candidates.size(); ++n) {
     const size_t i = start + n < candidates.size() ? start + n : start + n - candidates.size();
     const Candidate& candidate = candidates[i];
     if (candidate.priority != priority) continue;
-    if (sample && views_.size() >= kSampled && hits_.of(candidate.slot) <= hits_.shared()) continue;
+    if (sample && views_.size() >= enough && hits_.of(candidate.slot) <= hits_.shared()) continue;
     const Fitness fit = fitness(settings, candidate, ask.now);
-    if (fit == Fitness::fit || fit == Fitness::probe) {
-      views_.push_back({.index = static_cast<uint32_t>(i), .probe = fit == Fitness::probe});
-    }
+    const bool doubt = fit == Fitness::doubted || fit == Fitness::trial;
+    doubts_ |= doubt;
+    if (fit != Fitness::fit && fit != Fitness::probe && !doubt) continue;
+    if (fit == Fitness::doubted && !doubted_is_fit_) continue;
+    views_.push_back({.index = static_cast<uint32_t>(i), .fitness = fit});
+    if (doubt && !doubted_is_fit_) ++enough;
   }
+  if (doubts_) settle_doubts(ask);
   return !views_.empty();
+}
+
+// Whether those that it is time to try are looked at. If all were alike, a call would choose one of them as often as
+// they are many among all; so seldom do they come among all that a tenth of the calls choose one.
+void Chooser::settle_doubts(const Ask& ask) {
+  const auto due =
+      static_cast<size_t>(std::ranges::count(views_, Fitness::trial, [](const View& view) { return view.fitness; }));
+  if (due == 0) return;
+  if (doubted_is_fit_) {
+    std::erase_if(views_, [](const View& view) { return view.fitness == Fitness::doubted; });
+    return;
+  }
+  if (trial_draw_ < 0) trial_draw_ = rng_.uniform();
+  if (!ask.again && trial_draw_ * double(due) < kTrialShare * double(views_.size())) return;
+  std::erase_if(views_, [](const View& view) { return view.fitness == Fitness::trial; });
 }
 
 // Those of the best priority that has any.
@@ -213,6 +186,21 @@ bool Chooser::collect_best(const Settings& settings, std::span<const Candidate> 
     priority = next;
   }
   return true;
+}
+
+// To wait for one that is well is better than one that has just failed, and that is better than none.
+bool Chooser::collect_any(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  doubts_ = false;
+  trial_draw_ = -1;
+  for (const bool doubted : {false, true}) {
+    doubted_is_fit_ = doubted;
+    for (const bool full : {false, true}) {
+      full_is_fit_ = full;
+      if ((!full || settings.waits) && collect_best(settings, candidates, ask)) return true;
+    }
+    if (!doubts_) return false;
+  }
+  return false;
 }
 
 // Of what waits there, that which goes after a prompt of so many tokens: longer ones.
@@ -436,14 +424,9 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
   } else {
     index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
   }
-  full_is_fit_ = false;
-  bool found = collect_best(settings, candidates, ask);
-  if (!found && settings.waits) {
-    full_is_fit_ = true;
-    found = collect_best(settings, candidates, ask);
-  }
   std::optional<size_t> last;
-  if (!found) {
+  if (!collect_any(settings, candidates, ask)) {
+    full_is_fit_ = settings.waits;
     last = resort(settings, candidates, ask);
     if (last) views_.push_back({.index = static_cast<uint32_t>(*last)});
   }
@@ -456,7 +439,8 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
   return Choice{.candidate = view.index,
                 .cached_tokens = view.cached,
                 .uncached_tokens = view.miss,
-                .probe = view.probe,
+                .probe = view.fitness == Fitness::probe,
+                .trial = view.fitness == Fitness::trial || view.fitness == Fitness::doubted,
                 .last_resort = last.has_value(),
                 .pinned = pin.has_value()};
 }

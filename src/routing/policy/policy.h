@@ -4,6 +4,11 @@
 // Priority comes before policy: only the instances of the lowest number that has one fit to be called are looked at.
 // Where none is fit, the last resort takes the one that will be fit soonest, or none.
 //
+// An instance whose last call failed, and that is not out for it, is doubted (health/health.h): it is chosen after all
+// that are not, whatever their priority, and after waiting for one of them. When it is time to try it again it is
+// looked at like the others, by so few calls that at most about a tenth of all are such trials however many instances
+// are ill, and by none that has failed already.
+//
 // The default, `adaptive`, counts in seconds of prompt computation: queue is the uncached tokens in flight at an
 // instance, miss the tokens of this prompt that it has not cached, both over its speed. Where shorter prompts go first
 // a new call goes before those that wait already, so its miss delays them, too; a third of them are still there when it
@@ -34,6 +39,7 @@
 #include "base/time.h"
 #include "routing/health/health.h"
 #include "routing/load/instance_table.h"
+#include "routing/policy/engine_speed.h"
 #include "routing/policy/policy_kind.h"
 #include "routing/prefix/prefix_index.h"
 #include "routing/queue/gate.h"
@@ -74,10 +80,11 @@ struct Ask {
   std::span<const uint64_t> blocks = {};  // chain of hashes; empty: nothing is known of the prompt
   uint64_t session = 0;                   // hash of what binds calls together; 0: nothing does
   base::Duration cache_lifetime = PrefixIndex::kForEver;
+  bool again = false;  // it has failed already: nothing is tried with it
 };
 
 // Why an instance is not taken.
-enum class Fitness : uint8_t { fit, probe, excluded, out, paused, full };
+enum class Fitness : uint8_t { fit, probe, excluded, out, paused, full, doubted, trial };
 std::string_view to_string(Fitness fitness);
 
 // One line of an explanation.
@@ -96,6 +103,7 @@ struct Choice {
   uint32_t cached_tokens = 0;    // expected
   uint32_t uncached_tokens = 0;  // for the lease
   bool probe = false;            // the caller must tell the outcome or abandon_probe()
+  bool trial = false;            // of one that is doubted: the caller must ask begin_trial()
   bool last_resort = false;
   bool pinned = false;  // by its session
 };
@@ -112,7 +120,7 @@ class Chooser {
  private:
   struct View {
     uint32_t index = 0;
-    bool probe = false;
+    Fitness fitness = Fitness::fit;
     uint32_t cached = 0;
     uint32_t miss = 0;
     float queue = 0;   // seconds
@@ -125,7 +133,9 @@ class Chooser {
   bool asked_for_pause(const Candidate& candidate, base::Instant now) const;
   Fitness fitness(const Settings& settings, const Candidate& candidate, base::Instant now);
   bool collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, uint32_t priority);
+  void settle_doubts(const Ask& ask);
   bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  bool collect_any(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   double overtaken_seconds(const Candidate& candidate, uint32_t tokens) const;
   double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
@@ -155,23 +165,9 @@ class Chooser {
   std::vector<Regret> regrets_ = std::vector<Regret>(kRegrets);
   uint64_t turn_ = 0;
   bool full_is_fit_ = false;
+  bool doubted_is_fit_ = false;
+  bool doubts_ = false;    // an instance was not looked at for a doubt
+  double trial_draw_ = 0;  // of this call; negative: not drawn yet
 };
-
-// Seconds that an instance needs for what is in flight there; `speed` in tokens a second.
-double queue_seconds(const InstanceState& state, base::Instant now, uint32_t weight, double speed);
-// How fast it computes prompts, by the first tokens of its answers or a guess: by this instances are compared.
-double tokens_per_second(const InstanceState& state);
-// The same, where no first token was seen by whole answers: by this waits are estimated. They know it less well, and
-// of instances that are alike the one that seems faster by chance would get all calls of a quiet hour.
-double tokens_per_second(const InstanceState& state, const GateState& gate);
-// 0: neither has shown it.
-uint32_t learnt_speed(const InstanceState& state, const GateState& gate);
-// The first token of an answer came at `now`; the request was sent at `sent`, and the engine computed
-// `computed_tokens` of its prompt for it: moves the learnt speed and the latency. An engine computes prompts one after
-// the other, so this one took the time since it was sent or since the one before was done, whatever was later.
-void note_first_token(InstanceState& state, int64_t computed_tokens, base::Instant sent, base::Instant now);
-// An answer that was not streamed, of `said` tokens, came `took` after its request was sent: may move the speed that is
-// learnt from such.
-void note_whole_answer(GateState& gate, int64_t computed_tokens, uint64_t said, base::Duration took);
 
 }  // namespace llmgw::routing

@@ -39,7 +39,7 @@ class PolicyTest : public ::testing::Test {
     return counts;
   }
 
-  InstanceTable table_{8};
+  InstanceTable table_{16};
   PrefixIndex index_{table_, 10'000};
   SessionTable sessions_{1024};
   base::Rng rng_{1};
@@ -123,6 +123,100 @@ TEST_F(PolicyTest, PriorityComesFirstAndHealthBeforeIt) {
   const Choice probe = *choose(PolicyKind::ordered, {.now = at(1060)});
   EXPECT_EQ(probe.candidate, 2U);
   EXPECT_TRUE(probe.probe);
+}
+
+constexpr HealthOptions kNeverOut{.failures_out = 0};
+
+TEST_F(PolicyTest, WhoHasJustFailedComesAfterAllOthersInEveryPolicy) {
+  settings_.health = kNeverOut;
+  for (uint32_t i = 0; i < 3; ++i) note_failure(state(i).health, at(1000), kNeverOut);
+  for (size_t policy = 0; policy < kPolicyCount; ++policy) {
+    const Ask ask{.now = at(1000.5), .session = 7};
+    EXPECT_EQ(spread(static_cast<PolicyKind>(policy), 50, ask), (std::map<uint32_t, int>{{3, 50}})) << policy;
+  }
+  candidates_[3].priority = 2;
+  EXPECT_EQ(choose(PolicyKind::adaptive, {.now = at(1000.5)})->candidate, 3U);
+  candidates_[3].excluded = true;
+  const Choice choice = *choose(PolicyKind::adaptive, {.now = at(1000.5)});  // nobody is out
+  EXPECT_TRUE(choice.trial);
+  EXPECT_FALSE(choice.last_resort);
+}
+
+TEST_F(PolicyTest, ACallWaitsForOneThatIsWellRatherThanGoToOneThatHasJustFailed) {
+  settings_.health = kNeverOut;
+  settings_.waits = true;
+  for (auto& candidate : candidates_) candidate.gate.requests_max = 1;
+  for (uint32_t i = 0; i < 3; ++i) note_failure(state(i).health, at(1000), kNeverOut);
+  const Lease lease(state(3), 10, at(1000));
+  EXPECT_EQ(choose(PolicyKind::adaptive)->candidate, 3U);
+  settings_.waits = false;
+  EXPECT_LT(choose(PolicyKind::adaptive)->candidate, 3U);
+  candidates_[3].excluded = true;
+  EXPECT_LT(choose(PolicyKind::adaptive)->candidate, 3U);
+}
+
+TEST_F(PolicyTest, ATenthOfTheCallsTryThoseThatItIsTimeToTryAndNoCallThatHasFailed) {
+  settings_.health = kNeverOut;
+  for (uint32_t i = 0; i < 3; ++i) note_failure(state(i).health, at(1000), kNeverOut);
+  auto counts = spread(PolicyKind::adaptive, 10'000, {.now = at(1001)});
+  EXPECT_NEAR(10'000 - counts[3], 1000, 150);
+  EXPECT_EQ(spread(PolicyKind::adaptive, 1000, {.now = at(1001), .again = true}), (std::map<uint32_t, int>{{3, 1000}}));
+  candidates_[3].excluded = true;
+  ASSERT_TRUE(begin_trial(state(0).health, at(1001), kNeverOut));
+  counts = spread(PolicyKind::adaptive, 100, {.now = at(1001)});  // who is being tried comes last
+  EXPECT_EQ(counts.count(0), 0U);
+  EXPECT_EQ(counts[1] + counts[2], 100);
+}
+
+// A hundred calls a second, each tried until it is answered.
+class Ill : public PolicyTest {
+ protected:
+  Ill() {
+    for (int i = 4; i < 10; ++i) {
+      handles_.push_back(table_.acquire(std::to_string(i)));
+      candidates_.push_back({.slot = handles_.back().slot()});
+    }
+    settings_.health = kNeverOut;
+  }
+  // How many more tries than calls.
+  int failures(PolicyKind policy, int from_s, int until_s, uint32_t ill) {
+    int failed = 0;
+    for (int call = 0; call < (until_s - from_s) * 100; ++call) {
+      const double now = from_s + call * 0.01;
+      for (auto& candidate : candidates_) candidate.excluded = false;
+      for (bool again = false;; again = true) {
+        const Choice choice = *choose(policy, {.now = at(now), .again = again});
+        std::atomic<uint64_t>& health = state(choice.candidate).health;
+        if (choice.trial && !begin_trial(health, at(now), kNeverOut)) continue;
+        ++answered_[choice.candidate];
+        if (choice.candidate >= ill) {
+          note_success(health, at(now), kNeverOut);
+          break;
+        }
+        note_failure(health, at(now), kNeverOut);
+        candidates_[choice.candidate].excluded = true;
+        ++failed;
+      }
+    }
+    return failed;
+  }
+  std::map<uint32_t, int> answered_;
+};
+
+TEST_F(Ill, NineOfTenThatAreNeverOutCostFewTriesAndAreBackSoonAfter) {
+  for (const PolicyKind policy : {PolicyKind::adaptive, PolicyKind::round_robin, PolicyKind::ordered}) {
+    SCOPED_TRACE(policy_names()[static_cast<size_t>(policy)]);
+    for (auto& candidate : candidates_) state(static_cast<uint32_t>(&candidate - candidates_.data())).health = 0;
+    EXPECT_LE(failures(policy, 1000, 1006, 9), 60);  // of 600 calls
+    EXPECT_LE(failures(policy, 1006, 1060, 9), 60);  // of 5,400
+    EXPECT_EQ(failures(policy, 1060, 1130, 0), 0);
+    answered_.clear();
+    EXPECT_EQ(failures(policy, 1130, 1140, 0), 0);
+    if (policy == PolicyKind::round_robin) {
+      for (uint32_t i = 0; i < 10; ++i) EXPECT_NEAR(answered_[i], 100, 1) << i;
+    }
+    if (policy == PolicyKind::ordered) EXPECT_EQ(answered_[0], 1000);
+  }
 }
 
 TEST_F(PolicyTest, WhenAllAreOutTheLastResortTriesOneThatIsNotExcluded) {
@@ -295,6 +389,20 @@ TEST(PolicySample, ALargeGroupIsSampledButTheWarmOneIsSeen) {
   std::map<uint32_t, int> counts;
   for (int i = 0; i < 3000; ++i) ++counts[chooser.choose({}, candidates, ask)->candidate];
   EXPECT_GT(counts.size(), 1000U);
+  // The few that are well are found among many that are not.
+  Settings settings{.health = kNeverOut};
+  for (uint32_t i = 0; i < kInstances; ++i) {
+    if (i % 300 != 7) note_failure(table.state(candidates[i].slot).health, at(2), kNeverOut);
+  }
+  int trials = 0;
+  for (int i = 0; i < 1000; ++i) {
+    ask.now = at(i % 2 == 0 ? 2.5 : 3.5);
+    const Choice choice = *chooser.choose(settings, candidates, ask);
+    if (choice.candidate % 300 == 7) continue;
+    EXPECT_EQ(i % 2, 1);
+    ++trials;
+  }
+  EXPECT_NEAR(trials, 50, 30);
 }
 
 TEST_F(PolicyTest, ExplainsEveryCandidate) {

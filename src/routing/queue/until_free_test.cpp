@@ -45,6 +45,16 @@ TEST_F(UntilFree, IsWhenTheFirstIsNotOutAnyMore) {
   EXPECT_FALSE(until_free(table_, candidates_, at(20)));
 }
 
+TEST_F(UntilFree, OneThatHasJustFailedIsNotWellAndMayBeCalledAllTheSame) {
+  const HealthOptions never{.failures_out = 0};
+  note_failure(instance(0).health, at(0), never);
+  EXPECT_TRUE(any_well(table_, candidates_, never, at(0)));
+  note_failure(model(1).health, at(0), never);
+  EXPECT_FALSE(any_well(table_, candidates_, never, at(0)));
+  EXPECT_FALSE(any_well(table_, candidates_, never, at(2))) << "not before somebody has tried";
+  EXPECT_FALSE(until_free(table_, candidates_, at(0)));
+}
+
 TEST_F(UntilFree, KeepsToPausesOfTheModelAndOfTheInstance) {
   pause(instance(0), at(0), 30s);
   EXPECT_EQ(pause_of_all(table_, candidates_, at(0)), 0s);
