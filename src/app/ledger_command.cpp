@@ -189,7 +189,8 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
   report
       ->add_option("--by", arguments->by,
                    "What to sum by: day, organization, team, user, key, model, provider, connection, tags (all of a "
-                   "call together), tag (each: a call with three counts in three rows)")
+                   "call together), tag (each: a call with three counts in three rows), end_user (who the client said "
+                   "the call was for)")
       ->capture_default_str()
       ->type_name("NAMES");
   for (const ReportColumn column :
@@ -201,6 +202,10 @@ void add_ledger_command(CLI::App& app, const char* config_help, std::function<in
                      "Only calls of this " + name + (control::is_owner(column) ? ", by its name or id" : ""))
         ->type_name("NAME");
   }
+  report
+      ->add_option("--end-user", arguments->only[static_cast<size_t>(ReportColumn::end_user)],
+                   "Only calls for this end user")
+      ->type_name("NAME");
   report->add_option("--tag", arguments->only[static_cast<size_t>(ReportColumn::tag)], "Only calls that have this tag")
       ->type_name("TAG");
   report

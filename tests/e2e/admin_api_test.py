@@ -581,6 +581,7 @@ def test_what_was_spent(admin):
     waiting.until(lambda: ("blue",) in spend("owner", "by=tag&tag=red&tz=Europe/Berlin"), "its sums")
     assert set(spend("owner", "by=tag&tag=red&tz=Europe/Berlin")) == {("red",), ("blue",)}
     assert set(spend("owner", "by=key&tag=blue")) == {("tagged",)}
+    assert ("",) in spend("owner", "by=end_user") and not spend("owner", "by=key&end_user=nobody")
     assert not spend("owner", "by=tag&tag=re")
     assert not spend("team-admin", "by=tag&tag=red"), "it is of no team"
     wrong = admin.call("owner", "GET", "spend?tz=Mars")

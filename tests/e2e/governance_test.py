@@ -539,6 +539,9 @@ def test_every_call_has_its_record(world):
     assert one() == {"product:search": 5, "stage:test": 1, "run=a1": 1, "x": 1}, "one call in four rows"
     assert one("--tag", "x") == {"product:search": 1, "stage:test": 1, "run=a1": 1, "x": 1}
     assert one("--team", "search", "--model", "free-model", "--tz", "Asia/Tokyo") == {"product:search": 1}
+    end_users = {row["end_user"]: int(row["calls"]) for row in governed.report(gateway, "end_user")}
+    assert end_users == {record["end_user"]: 1, "": 4}
+    assert set(one("--end-user", record["end_user"])) == {"product:search", "stage:test", "run=a1", "x"}
     assert one("--key", "nobody") == {} == one("--to", "2026-01-01", "--tz", "Europe/Berlin")
     assert "no time zone 'Mars'" in governed.ledger(gateway, "report", "--tz", "Mars", check=False).stderr
     for since in ("2026-01-01", "2026-01-01T12:30", "2026-01-01 12:30:00", "2026-01-01T12:30:00.000+05:30"):

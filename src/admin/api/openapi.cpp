@@ -333,7 +333,8 @@ void Document::spend() {
   parameter(
       "by", "query", "string",
       "What to sum by, separated by commas: day, organization, team, user, key, model, provider, connection, tags "
-      "(all of a call together), tag (each: a call with three counts in three rows)");
+      "(all of a call together), tag (each: a call with three counts in three rows), end_user (who the client said the "
+      "call was for)");
   parameter("from", "query", "string", "First moment: 2027-01-31 or 2027-01-31T12:00:00Z");
   parameter("tz", "query", "string", "Time zone of days and dates, such as Europe/Berlin; UTC without it");
   parameter("to", "query", "string", "First moment that is not meant any more");
@@ -341,6 +342,7 @@ void Document::spend() {
     parameter(name, "query", "string", "Only calls with this name, or the id of such an object");
   }
   parameter("tag", "query", "string", "Only calls that have this tag");
+  parameter("end_user", "query", "string", "Only calls for this end user");
   w_.end_array().key("responses").begin_object();
   answer("200", "The sums", "SpendList");
   errors();

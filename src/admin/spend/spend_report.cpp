@@ -28,7 +28,8 @@ constexpr Filter kFilters[] = {{"organization", ReportColumn::organization},
                                {"model", ReportColumn::model},
                                {"provider", ReportColumn::provider},
                                {"connection", ReportColumn::connection},
-                               {"tag", ReportColumn::tag}};
+                               {"tag", ReportColumn::tag},
+                               {"end_user", ReportColumn::end_user}};
 
 // Whether it is a name of something that there is. Models and providers are called as they were at the time.
 bool is_known(const ApiContext& context, const control::ReportFilter& filter) {

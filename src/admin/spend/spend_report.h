@@ -1,6 +1,7 @@
 // GET /admin/v1/spend: what calls used and cost, from the ledger's sums. `by`: columns of the report ("team,model");
 // `from`, `to`, `tz`: times as in `llm-gateway ledger report`; organization, team, user, key, model, provider,
-// connection: only calls of the one with that name or id; tag: only calls that have it. A team admin sees the own
+// connection: only calls of the one with that name or id; tag: only calls that have it;
+// end_user: only calls for that one. A team admin sees the own
 // team's.
 #pragma once
 

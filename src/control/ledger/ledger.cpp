@@ -324,7 +324,7 @@ bool Ledger::sum_up(Which which) {
   std::vector<SegmentMark> finished;
   bool complete = true;
   for (Work& work : work_at_hand()) {
-    if (rollup.sums().size() > kSumsMax) {
+    if (rollup.sums().size() + rollup.end_users().size() > kSumsMax) {
       complete = false;
       break;
     }

@@ -18,8 +18,8 @@ constexpr int64_t kDaySeconds = 86'400;
 
 // The column of each ReportColumn; of a day the number, made a date afterwards.
 constexpr std::array<std::string_view, kReportColumns> kColumns = {
-    "quarter / 96", "organization_name", "team_name",       "user_name", "key_name",
-    "model_name",   "provider_name",     "connection_name", "tags",      "tags"};
+    "quarter / 96",  "organization_name", "team_name", "user_name", "key_name", "model_name",
+    "provider_name", "connection_name",   "tags",      "tags",      "end_user"};
 
 // Databases refuse patterns of many thousands; a longer tag is looked for in all rows.
 constexpr size_t kPatternBytesMax = 512;
@@ -96,6 +96,28 @@ bool names_tag(const ReportQuery& query) {
          std::ranges::find(query.where, ReportColumn::tag, &ReportFilter::column) != query.where.end();
 }
 
+bool names_end_user(const ReportQuery& query) {
+  return std::ranges::find(query.by, ReportColumn::end_user) != query.by.end() ||
+         std::ranges::find(query.where, ReportColumn::end_user, &ReportFilter::column) != query.where.end();
+}
+
+// Where the sums are. Those of end users are in a table of their own, and in the other, too, where there is no name:
+// from that they are taken away.
+std::string source_sql(const ReportQuery& query) {
+  if (!names_end_user(query)) return "ledger_sums";
+  std::string names =
+      "quarter, organization_name, team_name, user_name, key_name, model_name, provider_name, connection_name, tags";
+  std::string sums;
+  std::string negative;
+  for (const RollupSum& sum : kRollupSums) {
+    sums.append(", ").append(sum.name);
+    negative.append(", -").append(sum.name).append(" AS ").append(sum.name);
+  }
+  return "(SELECT " + names + ", '' AS end_user" + sums + " FROM ledger_sums UNION ALL SELECT " + names +
+         ", '' AS end_user" + negative + " FROM ledger_end_users UNION ALL SELECT " + names + ", end_user" + sums +
+         " FROM ledger_end_users) AS ledger_sums";
+}
+
 // What a column has. An owner's name is the id of who held it then, where records have no ids; they end with the last
 // holder's time, and what is younger need not be looked up.
 std::string value_sql(ReportColumn column) {
@@ -148,7 +170,7 @@ std::string statement(const ReportQuery& query, const std::vector<std::string>& 
   for (const RollupSum& sum : kRollupSums) {
     sql.append(&sum == kRollupSums.data() ? "" : ", ").append(LedgerStore::sum_sql(sum.name));
   }
-  sql.append(" FROM ledger_sums WHERE quarter >= $1 AND quarter < $2");
+  sql.append(" FROM ").append(source_sql(query)).append(" WHERE quarter >= $1 AND quarter < $2");
   values = {query.from_quarter, query.to_quarter};
   patterns.reserve(query.where.size());
   for (size_t i = 0; i < query.where.size(); ++i) {
@@ -176,7 +198,7 @@ std::string statement(const ReportQuery& query, const std::vector<std::string>& 
 
 std::string_view to_string(ReportColumn column) {
   static constexpr std::array<std::string_view, kReportColumns> kNames = {
-      "day", "organization", "team", "user", "key", "model", "provider", "connection", "tags", "tag"};
+      "day", "organization", "team", "user", "key", "model", "provider", "connection", "tags", "tag", "end_user"};
   return kNames[static_cast<size_t>(column)];
 }
 
@@ -204,7 +226,8 @@ Result<std::vector<ReportRow>> LedgerStore::report(const ReportQuery& query) {
       read.sums.*kRollupSums[i].member = LedgerStore::sum_of(rows, row, names.size() + 2 * i);
     }
     // Without records a sum over everything is one row of nothing.
-    if (names.empty() && read.sums.calls == 0) continue;
+    // Nor is one without a name of end users where all calls have one.
+    if (read.sums.calls == 0 && (names.empty() || names_end_user(query))) continue;
     if (as_it_is) {
       report.push_back(std::move(read));
     } else {

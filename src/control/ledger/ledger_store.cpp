@@ -17,7 +17,7 @@ using store::SqlValue;
 namespace {
 
 // Names of people's and models' columns are words of SQL in places. Those of owners hold ids, too: see RollupKey.
-constexpr std::array<std::string_view, 7> kTables = {
+constexpr std::array<std::string_view, 8> kTables = {
     "CREATE TABLE IF NOT EXISTS ledger_sums (quarter BIGINT NOT NULL, organization_name TEXT NOT NULL, "
     "team_name TEXT NOT NULL, user_name TEXT NOT NULL, key_name TEXT NOT NULL, model_name TEXT NOT NULL, "
     "provider_name TEXT NOT NULL, connection_name TEXT NOT NULL, tags TEXT NOT NULL, calls BIGINT NOT NULL, "
@@ -25,6 +25,13 @@ constexpr std::array<std::string_view, 7> kTables = {
     "input BIGINT NOT NULL, cache_read BIGINT NOT NULL, cache_write BIGINT NOT NULL, output BIGINT NOT NULL, "
     "reasoning BIGINT NOT NULL, nano_dollars BIGINT NOT NULL, PRIMARY KEY (quarter, organization_name, team_name, "
     "user_name, key_name, model_name, provider_name, connection_name, tags))",
+    "CREATE TABLE IF NOT EXISTS ledger_end_users (quarter BIGINT NOT NULL, organization_name TEXT NOT NULL, "
+    "team_name TEXT NOT NULL, user_name TEXT NOT NULL, key_name TEXT NOT NULL, model_name TEXT NOT NULL, "
+    "provider_name TEXT NOT NULL, connection_name TEXT NOT NULL, tags TEXT NOT NULL, end_user TEXT NOT NULL, "
+    "calls BIGINT NOT NULL, failed BIGINT NOT NULL, cancelled BIGINT NOT NULL, unpriced BIGINT NOT NULL, "
+    "estimated BIGINT NOT NULL, input BIGINT NOT NULL, cache_read BIGINT NOT NULL, cache_write BIGINT NOT NULL, "
+    "output BIGINT NOT NULL, reasoning BIGINT NOT NULL, nano_dollars BIGINT NOT NULL, PRIMARY KEY (quarter, "
+    "organization_name, team_name, user_name, key_name, model_name, provider_name, connection_name, tags, end_user))",
     "CREATE TABLE IF NOT EXISTS ledger_charges (identity BIGINT NOT NULL, quarter BIGINT NOT NULL, "
     "nano_dollars BIGINT NOT NULL, PRIMARY KEY (identity, quarter))",
     "CREATE TABLE IF NOT EXISTS ledger_segments (name TEXT PRIMARY KEY, read_to BIGINT NOT NULL, "
@@ -43,19 +50,31 @@ std::string add_sql(std::string_view table, std::string_view sum) {
          " THEN 9223372036854775807 ELSE " + own + " + " + more + " END";
 }
 
-const std::string& add_sums_sql() {
-  static const std::string kSql = [] {
-    std::string sql =
-        "INSERT INTO ledger_sums (quarter, organization_name, team_name, user_name, key_name, model_name, "
-        "provider_name, connection_name, tags, calls, failed, cancelled, unpriced, estimated, input, cache_read, "
-        "cache_write, output, reasoning, nano_dollars) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-        "$13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (quarter, organization_name, team_name, user_name, "
-        "key_name, model_name, provider_name, connection_name, tags) DO UPDATE SET ";
-    for (const RollupSum& sum : kRollupSums) {
-      sql += (&sum == kRollupSums.data() ? "" : ", ") + add_sql("ledger_sums", sum.name);
-    }
-    return sql;
-  }();
+// Adds to a table whose primary key these columns are, in their order.
+std::string add_sums_sql(std::string_view table, std::string_view columns) {
+  std::string sums;
+  std::string updates;
+  for (const RollupSum& sum : kRollupSums) {
+    sums.append(", ").append(sum.name);
+    updates += (updates.empty() ? "" : ", ") + add_sql(table, sum.name);
+  }
+  const auto count = 1 + static_cast<size_t>(std::ranges::count(columns, ',')) + kRollupSums.size();
+  std::string values;
+  for (size_t i = 1; i <= count; ++i) values.append(i == 1 ? "$" : ", $").append(std::to_string(i));
+  return "INSERT INTO " + std::string(table) + " (" + std::string(columns) + sums + ") VALUES (" + values +
+         ") ON CONFLICT (" + std::string(columns) + ") DO UPDATE SET " + updates;
+}
+
+constexpr std::string_view kSumColumns =
+    "quarter, organization_name, team_name, user_name, key_name, model_name, provider_name, connection_name, tags";
+
+const std::string& add_to_sums() {
+  static const std::string kSql = add_sums_sql("ledger_sums", kSumColumns);
+  return kSql;
+}
+
+const std::string& add_to_end_users() {
+  static const std::string kSql = add_sums_sql("ledger_end_users", std::string(kSumColumns) + ", end_user");
   return kSql;
 }
 
@@ -81,12 +100,14 @@ constexpr size_t kWrittenNamesMax = 20'000;
 constexpr size_t kStatementsAtOnce = 256;
 constexpr size_t kIdentitiesAtOnce = 500;
 
-std::vector<SqlValue> values_of(const RollupKey& key, const RollupSums& sums) {
+// `end_user`: null where the table has none.
+std::vector<SqlValue> values_of(const RollupKey& key, const std::string* end_user, const RollupSums& sums) {
   std::vector<SqlValue> values = {key.quarter};
   for (const std::string* const name :
        {&key.organization, &key.team, &key.user, &key.key, &key.model, &key.provider, &key.connection, &key.tags}) {
     values.emplace_back(std::string_view(*name));
   }
+  if (end_user != nullptr) values.emplace_back(std::string_view(*end_user));
   for (const RollupSum& sum : kRollupSums) values.emplace_back(sums.*sum.member);
   return values;
 }
@@ -127,7 +148,13 @@ Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMar
     return {};
   };
   for (const auto& [key, sums] : rollup.sums()) {
-    statements.push_back({.sql = add_sums_sql(), .values = values_of(key, sums)});
+    statements.push_back({.sql = add_to_sums(), .values = values_of(key, nullptr, sums)});
+    TRY_VOID(write(kStatementsAtOnce));
+  }
+  for (const auto& [of, sums] : rollup.end_users()) {
+    const auto& [key, end_user] = of;
+    if (!takes_end_user(key.quarter, end_user)) continue;
+    statements.push_back({.sql = add_to_end_users(), .values = values_of(key, &end_user, sums)});
     TRY_VOID(write(kStatementsAtOnce));
   }
   for (const auto& [of, nano] : rollup.charges()) {
@@ -150,6 +177,15 @@ Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMar
   if (written_names_.size() > kWrittenNamesMax) written_names_.clear();
   for (const auto& [id, owner] : rollup.names()) written_names_.insert_or_assign(id, owner.name);
   return {};
+}
+
+bool LedgerStore::takes_end_user(int64_t quarter, const std::string& end_user) {
+  if (quarter > end_users_quarter_) {
+    end_users_quarter_ = quarter;
+    end_users_.clear();
+  }
+  if (end_users_.contains(end_user)) return true;
+  return end_users_.size() < kEndUsersMax && end_users_.insert(end_user).second;
 }
 
 Result<std::optional<SegmentMark>> LedgerStore::mark(std::string_view segment) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,8 +29,20 @@ struct SegmentMark {
 
 // What a report sums by. `tags` are all tags of a record together, `tag` each of them: a record with three tags counts
 // in three rows, one without any in that of no name.
-enum class ReportColumn : uint8_t { day, organization, team, user, key, model, provider, connection, tags, tag };
-inline constexpr size_t kReportColumns = 10;
+enum class ReportColumn : uint8_t {
+  day,
+  organization,
+  team,
+  user,
+  key,
+  model,
+  provider,
+  connection,
+  tags,
+  tag,
+  end_user,
+};
+inline constexpr size_t kReportColumns = 11;
 std::string_view to_string(ReportColumn column);
 // Those that a call belongs to, which may be objects of the store and are told apart by their ids: organization, team,
 // user, key. Models, providers and connections go by the names that they had when a call ended.
@@ -77,6 +90,10 @@ struct ReportQuery {
 
 class LedgerStore {
  public:
+  // Clients choose the names of end users: of more than these in a quarter of an hour, and a process, the others' calls
+  // stand under no name, so that nobody fills up the database.
+  static constexpr size_t kEndUsersMax = 10'000;
+
   // Makes the tables where there are none.
   static base::Result<LedgerStore> open(std::unique_ptr<store::SqlSession> session);
 
@@ -121,6 +138,10 @@ class LedgerStore {
   base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
 
   std::unique_ptr<store::SqlSession> session_;
+  bool takes_end_user(int64_t quarter, const std::string& end_user);
+
+  int64_t end_users_quarter_ = 0;                               // the newest seen
+  std::unordered_set<std::string> end_users_{};                 // in it
   std::unordered_map<std::string, std::string> written_names_;  // by id, of this session: they seldom change
 };
 

@@ -198,5 +198,42 @@ TEST_P(LedgerOwnersTest, RecordsWithoutIdsAreTheHoldersOfTheirNames) {
   EXPECT_EQ(report({.by = {ReportColumn::team}}), (Lines{" 3", "t (team_1) 1120"}));
 }
 
+TEST_P(LedgerOwnersTest, EndUsersHaveRowsOfTheirOwn) {
+  const auto call = [](std::string_view key, std::string_view end_user, int64_t nano) {
+    LedgerRecord record = record_of(1, nano, key);
+    record.text(LedgerText::end_user) = end_user;
+    return record;
+  };
+  add({call("a", "jane", 1), call("a", "joe", 20), call("b", "jane", 300), call("b", "", 1000), call("b", "\xC3", 1000),
+       call("b", std::string_view("a\0", 2), 1000), call("b", "a\nb", 1000)});
+  add({call("a", "jane", 50'000)});
+  const std::vector<ReportColumn> by_end_user = {ReportColumn::end_user};
+  EXPECT_EQ(report({.by = by_end_user}), (Lines{" 4000", "jane 50301", "joe 20"}));
+  EXPECT_EQ(report({.by = by_end_user, .where = {{ReportColumn::key, "a"}}}), (Lines{"jane 50001", "joe 20"}));
+  EXPECT_EQ(report({.by = {ReportColumn::key}, .where = {{ReportColumn::end_user, "jane"}}}),
+            (Lines{"a 50001", "b 300"}));
+  EXPECT_EQ(report({.by = {}, .where = {{ReportColumn::end_user, "nobody"}}}), Lines());
+  EXPECT_EQ(report({.by = {ReportColumn::key}}), (Lines{"a 50021", "b 4300"})) << "nothing counts twice";
+}
+
+TEST_P(LedgerOwnersTest, EndUsersBeyondAllMeasureHaveNoName) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < LedgerStore::kEndUsersMax + 2; ++i) names.push_back("u" + std::to_string(i));
+  std::vector<LedgerRecord> records;
+  for (const std::string& name : names) {
+    records.push_back(record_of(1, 1, "k"));
+    records.back().text(LedgerText::end_user) = name;
+  }
+  add(records);
+  const Lines lines = report({.by = {ReportColumn::end_user}});
+  ASSERT_EQ(lines.size(), LedgerStore::kEndUsersMax + 1);
+  EXPECT_EQ(lines[0], " 2");
+  records.resize(1);
+  records[0].time += kQuarterSeconds * 1'000'000'000;
+  records[0].text(LedgerText::end_user) = "late";
+  add(records);
+  EXPECT_EQ(report({.by = {}, .where = {{ReportColumn::end_user, "late"}}}), Lines{"1"}) << "a quarter later";
+}
+
 }  // namespace
 }  // namespace llmgw::control

@@ -224,7 +224,7 @@ std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::
     if (i == kReportColumns) {
       return std::unexpected("'" + std::string(word) +
                              "' is nothing to sum by; there are day, organization, team, user, key, model, provider, "
-                             "connection, tags, tag");
+                             "connection, tags, tag, end_user");
     }
     columns.push_back(static_cast<ReportColumn>(i));
   }

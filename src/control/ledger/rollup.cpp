@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/saturating.h"
+#include "json/utf8.h"
 
 namespace llmgw::control {
 
@@ -77,6 +78,10 @@ void Rollup::add(const LedgerRecord& record) {
   note_names(record);
   const RollupSums sums = sums_of(record);
   *sums_of_key_ += sums;
+  // Clients write what they want; no database need take it.
+  if (const auto end_user = record.text(LedgerText::end_user); !end_user.empty() && json::is_plain_text(end_user)) {
+    end_users_[{key_, std::string(end_user)}] += sums;
+  }
   const auto charged = record.text(LedgerText::charged);
   for (size_t i = 0; i + sizeof(uint64_t) <= charged.size(); i += sizeof(uint64_t)) {
     uint64_t identity = 0;
@@ -101,6 +106,7 @@ void Rollup::note_names(const LedgerRecord& record) {
 
 void Rollup::clear() {
   sums_.clear();
+  end_users_.clear();
   sums_of_key_ = nullptr;
   charges_.clear();
   names_.clear();

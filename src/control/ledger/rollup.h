@@ -71,6 +71,8 @@ class Rollup {
   bool empty() const { return sums_.empty(); }
 
   const std::map<RollupKey, RollupSums>& sums() const { return sums_; }
+  // Of the same, those that clients said were for somebody: by that name.
+  const std::map<std::pair<RollupKey, std::string>, RollupSums>& end_users() const { return end_users_; }
   // Nano-dollars by the identity of the scope whose budget paid, and quarter.
   const std::map<std::pair<uint64_t, int64_t>, int64_t>& charges() const { return charges_; }
   // By id: as the last of its records says.
@@ -80,6 +82,7 @@ class Rollup {
   void note_names(const accounting::LedgerRecord& record);
 
   std::map<RollupKey, RollupSums> sums_;
+  std::map<std::pair<RollupKey, std::string>, RollupSums> end_users_;
   std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
   std::map<std::string, OwnerName> names_;
   std::array<std::pair<std::string, std::string>, accounting::kLedgerOwners.size()> noted_;  // of the record before
