@@ -10,6 +10,7 @@
 #include "admin/api/object_edit.h"
 #include "admin/api/object_fields.h"
 #include "admin/api/query.h"
+#include "providers/provider.h"
 #include "routing/pattern.h"
 
 namespace llmgw::admin {
@@ -47,14 +48,15 @@ class Planner {
   // What goes by the object's name when it is called `name` from now on, and does not follow.
   Done check_rename(const Object& object, const std::string& name) {
     if (object.kind == "key") return check_hidden_key(object.id, "");
-    if (object.kind != "model") return {};
+    if (object.kind != "model" && object.kind != "connection") return {};
     going_.insert(object.id);
-    gone_models_.push_back(object.name);
-    if (auto done = collect_by_name({name}); !done) return done;
-    if (in_the_way_.empty()) return {};
+    renames_ = true;
+    if (object.kind == "model") gone_models_.push_back(object.name);
+    auto done = object.kind == "model" ? collect_by_name({name}) : collect_prices(object.name);
+    if (!done || in_the_way_.empty()) return done;
     return std::unexpected(api_error(409, "referenced",
-                                     called(object) + " is called by that name by " + those_in_the_way() +
-                                         "; add a model of the new name, let them name that, and remove this one"));
+                                     called(object) + " is called by that name by " + those_in_the_way() + "; add a " +
+                                         object.kind + " of the new name, let them name that, and remove this one"));
   }
 
  private:
@@ -67,6 +69,8 @@ class Planner {
   Done take(const Object& object);
   Done collect_by_name(std::vector<std::string> left = {});
   Done collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left);
+  Done collect_lists(const std::function<bool(std::string_view)>& lost);
+  Done collect_prices(const std::string& connection);
   Done close_keys();
   Done close_key(const std::string& id_or_name);
   Done check_hidden_key(const std::string& id, std::string_view otherwise);
@@ -78,6 +82,7 @@ class Planner {
   const ApiContext& context_;
   const bool cascade_;
   const bool open_;
+  bool renames_ = false;
   std::set<std::string> going_;                     // ids
   std::set<std::string, std::less<>> going_teams_;  // those of them that are teams, known before all others
   std::map<std::string, Object> leaving_;           // users who are in other teams, too
@@ -157,6 +162,9 @@ Done Planner::collect(const Object& object) {
     if (!is_part && !goes(each.id)) in_the_way_.push_back(each);
     if (auto done = collect(each); !done) return done;
   }
+  if (object.kind == "connection") {
+    if (auto done = collect_prices(object.name); !done) return done;
+  }
   return take(object);
 }
 
@@ -204,6 +212,7 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
     return take(each);
   });
   if (!assignments) return assignments;
+  if (auto lists = renames_ ? collect_lists(lost) : Done{}; !lists) return lists;
   return each_of("route", [&](const Object& each) -> Done {
     const bj::object document = document_of(each);
     const auto models = texts_of(document, "models");
@@ -218,6 +227,34 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
     }
     plan_.trimmed_routes.push_back(each.name);
     return {};
+  });
+}
+
+// Who may call models by name may call it no more under another. What is removed nobody may call: their lists stay.
+Done Planner::collect_lists(const std::function<bool(std::string_view)>& lost) {
+  for (const std::string_view kind : {"organization", "team", "user", "key"}) {
+    auto listed = each_of(kind, [&](const Object& each) -> Done {
+      if (std::ranges::any_of(texts_of(document_of(each), "models"), lost)) in_the_way_.push_back(each);
+      return {};
+    });
+    if (!listed) return listed;
+  }
+  return {};
+}
+
+// Prices go by a connection's name, alone or with a tier or "tools" behind it: without them its calls cost something
+// else, or nobody knows what, and another connection of the name would have them. A provider's word means the provider.
+Done Planner::collect_prices(const std::string& connection) {
+  if (providers::find_provider(connection) != nullptr || connection == "*") return {};
+  const auto& of_file = context_.file.connections;
+  if (std::ranges::find(of_file, connection, &control::ConnectionConfig::name) != of_file.end()) return {};
+  return each_of("price", [&](const Object& each) -> Done {
+    const bj::object document = document_of(each);
+    const std::string_view by = text_of(document, "provider");
+    if (by != connection && !by.starts_with(connection + ":")) return {};
+    in_the_way_.push_back(each);
+    going_.insert(each.id);
+    return take(each);
   });
 }
 

@@ -1,7 +1,7 @@
 // What goes with an object that is removed or renamed, and what would break: those that refer to it by id, and the
-// assignments and routes that go by a model's name which nothing serves any more. A key whose last assignment goes is
-// closed, because one without assignments may call every model. A user who is in other teams, too, leaves the team that
-// goes. Blocking: reads the store, writes nothing.
+// assignments and routes that go by a model's name which nothing serves any more, and the prices of a connection. A key
+// whose last assignment goes is closed, because one without assignments may call every model. A user who is in other
+// teams, too, leaves the team that goes. Blocking: reads the store, writes nothing.
 #pragma once
 
 #include <expected>
@@ -24,7 +24,8 @@ std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, co
                                                    const store::Object& object);
 
 // Whether an object may be called `name` from now on. The error: what goes by its name and would not follow, as the
-// assignments and routes that name a model do; those that have its id are no hindrance.
+// assignments, routes and lists of models that name a model do, and prices that name a connection; those that have its
+// id are no hindrance.
 std::expected<void, ApiAnswer> check_rename(const ApiContext& context, const ApiRequest& request,
                                             const store::Object& object, const std::string& name);
 

@@ -156,6 +156,39 @@ TEST_P(RemovalTest, AModelThatIsCalledByItsNameIsNotRenamed) {
 }
 
 // An id is no name that a pattern could have served.
+// Its next calls would cost something else, or nobody would know what.
+TEST_P(RemovalTest, PricesStayWithTheirConnection) {
+  call(Method::post, "connections", R"({"name":"eu","provider":"vllm","endpoint":"http://eu"})");
+  call(Method::post, "connections", R"({"name":"vllm","provider":"vllm","endpoint":"http://vllm"})");
+  for (const char* by : {"eu", "eu:flex", "vllm", "europe"}) {
+    const std::string price = std::string(R"({"provider":")") + by + R"(","model":"m","input":"1","output":"2"})";
+    ASSERT_EQ(call(Method::post, "prices", price).status, 201) << by;
+  }
+  const auto refused = call(Method::patch, "connections/eu", R"({"name":"eu2"})");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("the price 'eu/m'"));
+  EXPECT_THAT(refused.body, HasSubstr("the price 'eu:flex/m'"));
+  EXPECT_THAT(refused.body, testing::Not(HasSubstr("europe")));
+  EXPECT_EQ(call(Method::patch, "connections/eu", R"({"name":"eu","priority":2})").status, 200) << "it keeps its name";
+  EXPECT_EQ(call(Method::patch, "connections/vllm", R"({"name":"other"})").status, 200) << "they are the provider's";
+  EXPECT_EQ(call(Method::delete_, "connections/eu").status, 409);
+  EXPECT_EQ(json(call(Method::delete_, "connections/eu?cascade=true")).at("removed").as_array().size(), 3u);
+  EXPECT_EQ(json(call(Method::get, "prices")).at("data").as_array().size(), 2u);
+}
+
+TEST_P(RemovalTest, AModelThatListsNameIsNotRenamed) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "models", R"({"name":"m-1","connection":"c"})");
+  call(Method::post, "keys", R"({"name":"by-name","models":["m-1"]})");
+  const auto refused = call(Method::patch, "models/m-1", R"({"name":"m-2"})");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("the key 'by-name'"));
+  EXPECT_EQ(call(Method::patch, "keys/by-name", R"({"models":["m-*"]})").status, 200);
+  EXPECT_EQ(call(Method::patch, "models/m-1", R"({"name":"m-2"})").status, 200) << "the pattern has both";
+  EXPECT_EQ(call(Method::patch, "models/m-2", R"({"name":"n"})").status, 409);
+  EXPECT_EQ(call(Method::delete_, "models/m-2").status, 200) << "the list stays";
+}
+
 TEST_P(RemovalTest, APatternTakesNoneOfAnotherModels) {
   call(Method::post, "connections", kConnection);
   call(Method::post, "models", R"({"name":"*","connection":"c"})");
