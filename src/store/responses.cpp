@@ -409,10 +409,8 @@ Result<bool> Responses::claim(std::string_view owner, const FormerOwner& former)
   int64_t claimed = 0;
   for (const auto& [table, time] : {std::pair<std::string, std::string>{"responses", made},
                                     std::pair<std::string, std::string>{"conversations", "created_at"}}) {
-    const std::string rows = "UPDATE " + table + " SET owner = $1 WHERE owner = $2";
-    const std::string_view name = former.name;
-    TRY(done, former.since == 0 ? session_->query(rows, {owner, name})
-                                : session_->query(rows + " AND " + time + " >= $3", {owner, name, former.since}));
+    TRY(done, session_->query("UPDATE " + table + " SET owner = $1 WHERE owner = $2 AND " + time + " >= $3",
+                              {owner, std::string_view(former.name), former.since}));
     claimed += done.changed;
   }
   TRY_VOID(transaction.commit());

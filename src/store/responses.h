@@ -90,7 +90,7 @@ struct ItemPage {
 
 // Whose rows of earlier versions are, which knew an owner by a key's name alone.
 struct FormerOwner {
-  std::string name;
+  std::string name;   // empty: nobody's
   int64_t since = 0;  // seconds: what is older was another's, who had the name before
 };
 

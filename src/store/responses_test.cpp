@@ -335,9 +335,9 @@ TEST_P(ResponsesStored, WhatWasKeptUnderANameIsClaimedByWhoHadItThen) {
     EXPECT_EQ(code(responses().get("vkey_1", id, kNow)), ErrorCode::not_found) << "somebody else's of that name";
   }
   EXPECT_EQ(code(responses().conversation("vkey_1", "before", kNow)), ErrorCode::not_found);
-  EXPECT_TRUE(*responses().claim("file\nname", {.name = "name"}));
-  EXPECT_TRUE(responses().get("file\nname", "old", kNow));
-  EXPECT_TRUE(responses().conversation("file\nname", "before", kNow));
+  EXPECT_TRUE(*responses().claim("vkey_2", {.name = "name", .since = kNow - 1}));
+  EXPECT_TRUE(responses().get("vkey_2", "old", kNow));
+  EXPECT_TRUE(responses().conversation("vkey_2", "before", kNow));
 }
 
 // A process that is killed in the middle of its work leaves everything it committed and nothing half done.

@@ -102,7 +102,10 @@ std::string memory_owner(const control::Principal& principal) {
   return principal.id.empty() ? "file\n" + principal.name : principal.id;  // no name has a line break
 }
 
+// Of a key of the file nobody knows since when it has its name: what stands under that may be what a key of the store
+// kept that had it before.
 store::FormerOwner former_memory_owner(const control::Principal& principal) {
+  if (principal.named_since == 0) return {};
   return {.name = principal.name, .since = principal.named_since};
 }
 

@@ -96,13 +96,17 @@ TEST(MemoryOwner, IsAnIdOrANameThatIsNoId) {
       .name = "frontend", .id = id, .named_since = 7, .models = control::ModelFilter({})};
   EXPECT_EQ(former_memory_owner(named_later).name, "frontend");
   EXPECT_EQ(former_memory_owner(named_later).since, 7);
+  const control::Principal of_file{.name = "frontend", .id = {}, .models = control::ModelFilter({})};
+  EXPECT_EQ(former_memory_owner(of_file).name, "") << "a key of the store may have had the name before";
 }
 
 TEST_F(ResponsesStateFor, WhatAnEarlierVersionKeptIsFoundByWhoHadTheName) {
-  keep(R"({"model":"m","input":"hi"})", kResponse);  // by a name: "me"
-  former_ = {.name = "me", .since = 0};
+  std::string response(kResponse);
+  response.insert(1, R"("created_at":7,)");
+  keep(R"({"model":"m","input":"hi"})", response);  // by a name: "me"
+  former_ = {.name = "me", .since = 7};
   EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_2", {}, {}, "vkey_1"), StartsWith("not_found"));
-  EXPECT_EQ(ask(Operation::responses_get, "GET", "responses/resp_1", {}, {}, "vkey_1"), kResponse);
+  EXPECT_EQ(ask(Operation::responses_get, "GET", "responses/resp_1", {}, {}, "vkey_1"), response);
   EXPECT_TRUE(begin(R"({"model":"m","input":"more","previous_response_id":"resp_1"})", "vkey_1"));
   former_ = {};
   EXPECT_THAT(ask(Operation::responses_get, "GET", "responses/resp_1"), StartsWith("not_found")) << "it has moved";
