@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kAutomatic = 15 + 32;  // zlib's largest window; gzip or zlib header
 constexpr int kRaw = -15;            // no header: what some servers send for deflate
+constexpr char kGzipBegins = '\x1f';
 
 }  // namespace
 
@@ -54,7 +55,7 @@ bool ContentDecoder::finished() const {
 
 base::Result<void> ContentDecoder::feed(std::string_view bytes, std::string& out) {
   z_stream& stream = state_->stream;
-  if (bytes.empty() || state_->finished) return {};
+  if (bytes.empty() || (state_->finished && !next_member(bytes.front()))) return {};
   if (!state_->begun) {
     state_->begun = true;
     // A zlib header's low nibble is 8 (deflate); without one the data begins at once.
@@ -77,9 +78,21 @@ base::Result<void> ContentDecoder::feed(std::string_view bytes, std::string& out
     if (got > state_->left) return fail(ErrorCode::too_large, "the decompressed body is too large");
     state_->left -= got;
     out.append(piece.data(), got);
-    if (result == Z_STREAM_END) state_->finished = true;
-    if (state_->finished || got < piece.size()) return {};
+    if (result == Z_STREAM_END) {
+      state_->finished = true;
+      if (stream.avail_in == 0 || !next_member(static_cast<char>(*stream.next_in))) return {};
+    } else if (got < piece.size()) {
+      return {};
+    }
   }
+}
+
+// gzip may come in several members, one after the other (RFC 1952, section 2.2). Anything else behind an end is for
+// nobody.
+bool ContentDecoder::next_member(char first) {
+  if (state_->deflate || first != kGzipBegins || inflateReset(&state_->stream) != Z_OK) return false;
+  state_->finished = false;
+  return true;
 }
 
 }  // namespace llmgw::http

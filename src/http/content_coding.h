@@ -1,5 +1,5 @@
-// Bodies that a server compressed although nobody asked for it: gzip and deflate (RFC 9110, section 8.4.1; RFC 1950 to
-// 1952), by zlib. Incremental, with a bound on what comes out. One body, one thread.
+// Bodies that a server compressed although nobody asked for it: gzip, of one member or several, and deflate (RFC 9110,
+// section 8.4.1; RFC 1950 to 1952), by zlib. Incremental, with a bound on what comes out. One body, one thread.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,7 @@ class ContentDecoder {
  private:
   struct State;
   explicit ContentDecoder(std::unique_ptr<State> state);
+  bool next_member(char first);
   std::unique_ptr<State> state_;
 };
 

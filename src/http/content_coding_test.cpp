@@ -48,6 +48,24 @@ TEST(ContentCoding, DecodesAnySplit) {
   }
 }
 
+TEST(ContentCoding, MembersOfGzipAreOneBody) {
+  const std::string coded = compress("one ", kGzip) + compress(std::string(40'000, 'x'), kGzip) + compress("", kGzip) +
+                            compress(" two", kGzip) + "trailing garbage";
+  for (size_t step = 1; step <= coded.size(); ++step) {
+    auto decoder = ContentDecoder::create("gzip", kMax);
+    std::string out;
+    for (size_t at = 0; at < coded.size(); at += step) {
+      ASSERT_TRUE((*decoder)->feed(std::string_view(coded).substr(at, step), out)) << step;
+    }
+    EXPECT_EQ(out, "one " + std::string(40'000, 'x') + " two") << step;
+    EXPECT_TRUE((*decoder)->finished());
+  }
+  std::string out;
+  auto bomb = ContentDecoder::create("gzip", kMax);
+  const std::string member = compress(std::string(kMax / 2 + 1, 'x'), kGzip);
+  EXPECT_EQ((*bomb)->feed(member + member, out).error().code, base::ErrorCode::too_large);
+}
+
 TEST(ContentCoding, NothingToDoAndNothingKnown) {
   EXPECT_EQ(*ContentDecoder::create("", kMax), nullptr);
   EXPECT_EQ(*ContentDecoder::create("identity", kMax), nullptr);

@@ -1,6 +1,7 @@
 """Streams of arrays and of AWS's frames that nobody can read any more end in an error that their clients can; and what
 a filter withholds is seen in compressed answers, too, and in Claude's on Bedrock."""
 
+import contextlib
 import gzip
 import json
 import urllib.parse
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.xdist_group("clouds")
 
 KEY = "canary-client-key-of-broken-answers"
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-WITHHELD, BEGUN = "withheld", "begun"
+WITHHELD, BEGUN, ENDLESS = "withheld", "begun", "endless"
+CODED_STREAM = canned.EVENT_STREAM | {"Content-Encoding": "gzip"}
 
 
 def element(text, **more):
@@ -27,6 +29,18 @@ ARRAYS = {
     "cut-in-an-object": '[%s,\r\n{"candidates":,\r\n%s\r\n]\r\n' % (ONE, THREE),
     "mixed": f"[{ONE},\r\n{TWO}{THREE}\r\n]\r\n",
     "no-end": f"[{ONE},\r\n{TWO},\r\n{THREE}",
+}
+
+
+def members(content):
+    """Compressed piece by piece, each on its own: what some fronts do."""
+    return b"".join(gzip.compress(content[at : at + 50], mtime=0) for at in range(0, len(content), 50))
+
+
+CODED = {
+    "": lambda content: (content, {}),
+    "gzip": lambda content: (gzip.compress(content, mtime=0), {"Content-Encoding": "gzip"}),
+    "members": lambda content: (members(content), {"Content-Encoding": "gzip"}),
 }
 
 
@@ -69,7 +83,8 @@ def chat(how, stream):
 def answer(request):
     model, _, verb = urllib.parse.unquote(request.path).rpartition("/models/")[2].partition(":")
     if verb == "streamGenerateContent":
-        return 200, ARRAYS[model].encode()
+        name, _, coding = model.partition("+")
+        return (200, *CODED[coding](ARRAYS[name].encode()))
     frames = {"Content-Type": "application/vnd.amazon.eventstream"}
     _, _, model, *operation = [*request.path.split("/"), ""]
     if operation[0] == "converse-stream":
@@ -78,6 +93,8 @@ def answer(request):
         events, message = claude(BEGUN if b"begun" in request.body else WITHHELD)
         return (200, message) if operation[0] == "invoke" else (200, b"".join(map(clouds.chunk, events)), frames)
     body = request.json()
+    if body["model"] == ENDLESS:
+        return 200, gzip.compress(canned.chat_events([clouds.PONG], done=False)), CODED_STREAM
     if body["model"] not in (WITHHELD, BEGUN):
         return clouds.completions(body) if "chat" in request.path else clouds.messages(body)
     status, content, headers = chat(body["model"], body.get("stream"))
@@ -97,9 +114,10 @@ def gateway(upstream, tmp_path_factory):
         at | {"name": "openai", "provider": "openai", "endpoint": f"{upstream.url}/v1"},
         at | {"name": "anthropic", "provider": "anthropic"},
     ]
-    models = [{"name": f"array-{name}", "connection": "google", "remote": name} for name in ARRAYS]
+    arrays = [f"{name}+{coding}".strip("+") for name in ARRAYS for coding in CODED]
+    models = [{"name": f"array-{name}", "connection": "google", "remote": name} for name in arrays]
     models += [{"name": f"frames-{name}", "connection": "bedrock", "remote": name} for name in FRAMES]
-    models += [{"name": name, "connection": "openai"} for name in (WITHHELD, BEGUN, "other-gpt")]
+    models += [{"name": name, "connection": "openai"} for name in (WITHHELD, BEGUN, ENDLESS, "other-gpt")]
     models += [
         {"name": "claude", "connection": "invoke", "remote": CLAUDE},
         {"name": "other-claude", "connection": "anthropic"},
@@ -130,6 +148,29 @@ def test_an_array_stays_one(gateway, name):
     assert len(good) == {"mixed": 2, "no-end": 3}.get(name, 1)
     assert last["error"]["status"] and last["error"]["message"]
     gateway.told("request", model=f"array-{name}", error_type="upstream_failed")
+
+
+@pytest.mark.parametrize("coding", [coding for coding in CODED if coding])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_compressed_array_that_is_none_breaks_off(gateway, name, coding):
+    model = f"array-{name}+{coding}"
+    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+    path = f"/v1beta/models/{model}:streamGenerateContent"
+    if name == "whole":
+        made = ask(gateway, path, body)
+        assert made.complete and gzip.decompress(made.body).decode() == ARRAYS[name]
+        return
+    # There is no place for an error in what is compressed: the client sees that the answer was cut, or that none came.
+    with contextlib.suppress(raw.Malformed):
+        assert not ask(gateway, path, body).complete
+    gateway.told("request", model=model, error_type="upstream_failed")
+
+
+def test_a_compressed_stream_without_its_end_breaks_off(gateway):
+    body = {"model": ENDLESS, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    with contextlib.suppress(raw.Malformed):
+        assert not ask(gateway, "/v1/chat/completions", body).complete
+    gateway.told("request", model=ENDLESS, error_type="upstream_failed")
 
 
 def frames_of(body):

@@ -284,7 +284,7 @@ class Call {
   net::Task<void> relay_event_stream(http::ClientExchange& upstream, const http::ResponseHead& head,
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
-  void read_along(std::string_view data, PlainView& view);
+  std::string_view read_along(std::string_view data, PlainView& view);
   // Before the last bytes of an answer go out, and after.
   void account_ending(const AnswerEnding& ending);
   void note_ending();

@@ -71,10 +71,10 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (!bytes) co_return co_await break_off(bytes.error(), shape, between_events());
     std::string_view data(bytes->data.data(), bytes->data.size());
     const bool between = between_events();
-    read_along(data, view);
+    const std::string_view plain = read_along(data, view);
     const bool done = bytes->done;
-    if (ending) ending->feed(data, done, text_ && !view.coded() ? &*text_ : nullptr);
-    const bool malformed = array ? !view.coded() && ending->malformed() : streams && usage_ && usage_->malformed();
+    if (ending) ending->feed(plain, done, text_ && view.readable() ? &*text_ : nullptr);
+    const bool malformed = array ? ending->malformed() : streams && usage_ && usage_->malformed();
     if (malformed && generates(match_.operation)) [[unlikely]] {
       auto before = array ? ending->bytes_before() : bytes_before_malformed(data, between, match_.dialect);
       if (view.coded() || errors.holds()) before.reset();
@@ -118,19 +118,20 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
       frames ? "the provider's event stream is damaged" : "the provider sent an event that is not valid JSON");
 }
 
-// For the call's price, and for what an error of our own would have to say.
-void Call::read_along(std::string_view data, PlainView& view) {
+// For the call's price, and for what an error of our own would have to say. The answer's own bytes, see PlainView.
+std::string_view Call::read_along(std::string_view data, PlainView& view) {
   const std::string_view plain = view.read(data);
   if (usage_) usage_->feed(plain);
   if (text_) text_->feed(plain);
   if (details_) details_->feed(plain);
   if (cursor_) cursor_->feed(plain);
-  if (view.readable() || !usage_) return;
+  if (view.readable() || !usage_) return plain;
   if (!text_) text_bytes_ += data.size() / kCodedBytesPerTextByte;
   if (!std::exchange(unreadable_, true)) {
     worker_.log().warn("the answer is coded, and not as the gateway can read; what it used is estimated",
                        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}});
   }
+  return plain;
 }
 
 // The last bytes are there, and go out in order. What has failed is no success for that.
