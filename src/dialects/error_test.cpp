@@ -97,6 +97,16 @@ TEST(WriteError, AnthropicEnvelope) {
   EXPECT_EQ(answer.body,
             R"({"type":"error","error":{"type":"overloaded_error","message":"Busy."},"request_id":"req-1"})");
   EXPECT_EQ(headers(answer)["request-id"], "req-1");
+  // Its SDKs' tool loops go on by themselves where they read this; a foreign code is none of its details.
+  const auto thread =
+      write_error(Dialect::anthropic, Framing::json,
+                  {.kind = ErrorKind::unsupported, .message = "No.", .code = "thread_unsupported_request"}, "");
+  EXPECT_EQ(thread.status, 400);
+  EXPECT_EQ(thread.body, R"({"type":"error","error":{"type":"invalid_request_error","message":"No.","details":)"
+                         R"({"error_code":"thread_unsupported_request"}},"request_id":null})");
+  const auto other = write_error(Dialect::anthropic, Framing::json,
+                                 {.kind = ErrorKind::invalid_request, .message = "No.", .code = "other"}, "");
+  EXPECT_EQ(other.body.find("details"), std::string::npos);
 }
 
 TEST(WriteError, GeminiEnvelope) {

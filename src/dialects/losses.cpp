@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "dialects/anthropic/error.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects {
@@ -203,6 +204,7 @@ Outcome<void> leave_extra(const chat::Extra& extra, std::string_view reason, Wri
   struct Refusal {
     std::string_view name;
     std::string_view reason;
+    std::string_view code = {};
   };
   constexpr std::string_view kTextOnly = "This model's API gives text only: it cannot answer in speech or pictures.";
   constexpr std::string_view kCached =
@@ -210,18 +212,23 @@ Outcome<void> leave_extra(const chat::Extra& extra, std::string_view reason, Wri
   constexpr std::string_view kGuarded =
       "A guardrail is checked by Bedrock's Converse only: leave it out, or choose a model that is called so.";
   constexpr std::string_view kPrompt = "A prompt that is stored at Bedrock cannot be used with this model.";
-  constexpr std::array<Refusal, 6> kRefused{{
+  constexpr std::string_view kContinued =
+      "What another model has begun (`continuationToken`) cannot be gone on from by this one.";
+  constexpr std::array<Refusal, 9> kRefused{{
       {"modalities", kTextOnly},
       {"generationConfig.responseModalities", kTextOnly},
       {"cachedContent", kCached},
       {"cached_content", kCached},
       {"guardrailConfig", kGuarded},
       {"promptVariables", kPrompt},
+      {"thread", anthropic::kNoThreads, anthropic::kThreadUnsupported},
+      {"continuationToken", kContinued},
+      {"generationConfig.continuationToken", kContinued},
   }};
   const auto* const refusal = std::ranges::find(kRefused, extra.name, &Refusal::name);
   if (refusal != kRefused.end()) {
-    return std::unexpected(
-        chat::ClientError{.kind = chat::ErrorKind::unsupported, .message = refusal->reason, .param = extra.name});
+    return std::unexpected(chat::ClientError{
+        .kind = chat::ErrorKind::unsupported, .message = refusal->reason, .param = extra.name, .code = refusal->code});
   }
   context.warnings.dropped(extra.name, reason);
   return {};

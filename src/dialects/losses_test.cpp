@@ -324,6 +324,9 @@ TEST(Losses, WhatWouldChangeTheMeaningIsRefused) {
       {Dialect::gemini, R"({"contents":"q","generationConfig":{"responseModalities":["AUDIO"]}})",
        "generationConfig.responseModalities"},
       {Dialect::gemini, R"({"contents":"q","cachedContent":"cachedContents/1"})", "cachedContent"},
+      {Dialect::gemini, R"({"contents":"q","continuationToken":"QUJD"})", "continuationToken"},
+      {Dialect::anthropic, R"({"max_tokens":9,"messages":[{"role":"user","content":"q"}],"thread":{"type":"create"}})",
+       "thread"},
   };
   for (const Refused& row : rows) {
     for (const Dialect target : kCodecDialects) {

@@ -17,6 +17,25 @@ CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 PING = [{"role": "user", "content": "ping"}]
 
 
+CALL = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "calls",
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+            },
+            "finish_reason": "tool_calls",
+        }
+    ],
+}
+
+
 cloud = clouds.serving()
 
 
@@ -27,6 +46,8 @@ def answer(request):
         return clouds.messages(body)
     if body["model"] == "breaks" and body.get("stream"):
         return 200, canned.chat_events([clouds.PONG], done=False), canned.EVENT_STREAM
+    if body["model"] == "calls" and "tool" not in [message["role"] for message in body["messages"]]:
+        return 200, CALL
     return clouds.completions(body)
 
 
@@ -48,6 +69,7 @@ def gateway(cloud, others, tmp_path_factory):
         {"name": "claude-itself", "connection": "anthropic", "remote": "claude-sonnet-4-5"},
         {"name": "gpt", "connection": "openai", "remote": "gpt-4o"},
         {"name": "breaks", "connection": "openai"},
+        {"name": "calls", "connection": "openai"},
     ]
     with canned.gateway(tmp_path_factory.mktemp("invoke"), KEY, connections, models) as running:
         yield running
@@ -71,6 +93,40 @@ def test_messages_pass_in_the_envelope(messages, cloud):
     body = seen.json()
     assert body.pop("anthropic_version") == "bedrock-2023-05-31" and body.pop("anthropic_beta") == ["one", "two"]
     assert body == {"max_tokens": 9, "messages": PING} | known_to_nobody
+
+
+CONTINUED = {"thread": {"type": "continue", "previous_message_id": "msg_1"}}
+
+
+@pytest.mark.parametrize("model", ["claude", "converse", "nova", "gpt"])
+def test_only_anthropic_keeps_threads(messages, cloud, others, model):
+    asked = len(cloud.requests), len(others.requests)
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        messages.create(model=model, max_tokens=9, messages=PING, extra_body=CONTINUED)
+    error = refused.value.body["error"]
+    assert error["details"] == {"error_code": "thread_unsupported_request"} and "`thread`" in error["message"]
+    assert (len(cloud.requests), len(others.requests)) == asked
+
+
+def test_anthropic_gets_the_thread(messages, others):
+    messages.create(model="claude-itself", max_tokens=9, messages=PING, extra_body=CONTINUED)
+    assert others.requests[-1].json()["thread"] == CONTINUED["thread"]
+
+
+def test_a_tool_loop_ends_where_there_are_no_threads(messages, others):
+    ran = []
+
+    @anthropic.beta_tool
+    def weather() -> str:
+        """The weather."""
+        ran.append("weather")
+        return "sunny"
+
+    runner = messages.tool_runner(model="calls", max_tokens=9, tools=[weather], messages=PING, max_iterations=5)
+    answers = list(runner)
+    assert ran == ["weather"] and [answer.stop_reason for answer in answers] == ["tool_use", "end_turn"]
+    last = others.requests[-1].json()
+    assert [message["role"] for message in last["messages"]] == ["user", "assistant", "tool"] and last["tools"]
 
 
 def test_streams_are_unwrapped(messages, cloud):

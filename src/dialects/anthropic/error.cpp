@@ -39,16 +39,13 @@ Meaning meaning_of(ErrorKind kind) {
 }  // namespace
 
 void write_error_body(const chat::ClientError& error, std::string_view request_id, std::string& out) {
-  json::Writer(out)
-      .begin_object()
-      .member("type", "error")
-      .key("error")
-      .begin_object()
-      .member("type", meaning_of(error.kind).type)
-      .member("message", error.message)
-      .end_object()
-      .text_or_null("request_id", request_id)
-      .end_object();
+  json::Writer writer(out);
+  writer.begin_object().member("type", "error").key("error").begin_object();
+  writer.member("type", meaning_of(error.kind).type).member("message", error.message);
+  if (error.code == kThreadUnsupported) {
+    writer.key("details").begin_object().member("error_code", error.code).end_object();
+  }
+  writer.end_object().text_or_null("request_id", request_id).end_object();
 }
 
 ErrorAnswer write_error(const chat::ClientError& error, std::string_view request_id) {

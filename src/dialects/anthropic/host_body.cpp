@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dialects/anthropic/error.h"
 #include "dialects/request_gates.h"
 #include "json/tree.h"
 #include "json/writer.h"
@@ -27,6 +28,10 @@ void add_betas(json::Value value, base::Arena& arena, chat::List<std::string_vie
 Outcome<void> write_host_body(std::string_view body, Host host, std::span<const std::string_view> betas,
                               const ReadContext& context, std::string& out) {
   TRY(root, parse(body, context));
+  if (!root["thread"].is_unset()) {
+    return std::unexpected(chat::ClientError{
+        .kind = chat::ErrorKind::unsupported, .message = kNoThreads, .param = "thread", .code = kThreadUnsupported});
+  }
   chat::List<std::string_view> all;
   for (const std::string_view beta : betas) {
     if (std::ranges::find(all, beta) == all.end()) all.push(context.arena, beta);

@@ -19,7 +19,8 @@ enum class Host : uint8_t { vertex, bedrock };
 
 // Appends the body, written by write_request or a client's own, in the host's envelope; every other member stays as it
 // stands. `betas` join those in the body, without doubles; Vertex takes them as a header, so there they are left out.
-// Fails if the body is not a JSON object.
+// Fails if the body is not a JSON object, and if it builds on a conversation that Anthropic keeps (`thread`): no other
+// host has it, and an answer to the rest alone would be one to another question.
 Outcome<void> write_host_body(std::string_view body, Host host, std::span<const std::string_view> betas,
                               const ReadContext& context, std::string& out);
 

@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "dialects/anthropic/error.h"
+
 namespace llmgw::dialects::anthropic {
 namespace {
 
@@ -36,6 +38,22 @@ TEST(AnthropicHostBody, Envelopes) {
   World world;
   std::string out;
   EXPECT_FALSE(write_host_body("[]", Host::vertex, {}, world.context, out));
+}
+
+// Only Anthropic itself keeps conversations: elsewhere the model would answer to the last message alone.
+TEST(AnthropicHostBody, NoThreads) {
+  for (const std::string_view thread :
+       {R"({"type":"create"})", R"({"type":"continue","previous_message_id":"msg_1"})"}) {
+    World world;
+    std::string out;
+    const std::string body = R"({"messages":[],"thread":)" + std::string(thread) + "}";
+    const auto written = write_host_body(body, Host::bedrock, {}, world.context, out);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, kThreadUnsupported);
+    EXPECT_TRUE(out.empty());
+  }
+  EXPECT_EQ(to_host(Host::vertex, R"({"thread":null})", {}),
+            R"({"anthropic_version":"vertex-2023-10-16","thread":null})");
 }
 
 TEST(AnthropicHostBody, AndBack) {
