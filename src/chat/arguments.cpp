@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "chat/request.h"
 #include "json/text.h"
 #include "json/tree.h"
 
@@ -49,6 +50,12 @@ ArgumentsObject arguments_object(std::string_view arguments, json::Parser& parse
     if (trimmed(inner).empty()) return {.json = "{}"};
   }
   return {.json = wrapped("value", text, arena), .wrapped = true};
+}
+
+std::optional<std::string_view> executable_arguments(const Part& call, json::Parser& parser, base::Arena& arena) {
+  if (call.custom) return wrapped_text(kCustomInputMember, call.text, arena);
+  const ArgumentsObject arguments = arguments_object(call.text, parser, arena);
+  return arguments.wrapped ? std::nullopt : std::optional(arguments.json);
 }
 
 std::string_view result_object(std::string_view text, std::string_view member, json::Parser& parser,

@@ -2,9 +2,11 @@
 // for each Parser.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
+#include "chat/message.h"
 #include "json/reader.h"
 
 namespace llmgw::chat {
@@ -17,6 +19,11 @@ struct ArgumentsObject {
 // "" and "null" become {}. Broken JSON and everything that is no object is wrapped: {"value": ...}, as JSON if it is
 // JSON, else as a string. The parser's last document is gone afterwards.
 ArgumentsObject arguments_object(std::string_view arguments, json::Parser& parser, base::Arena& arena);
+
+// What a client may be given to execute: the arguments of a call in an answer, as one JSON object (the text of a
+// free-text tool as its one member `input`). Nothing if they are none: the model failed to make the call, or the answer
+// was cut in the middle of it, and what stands there is not what was meant. Wrapping is for calls of the past only.
+std::optional<std::string_view> executable_arguments(const Part& call, json::Parser& parser, base::Arena& arena);
 
 // For results that must be an object (Gemini): the text itself if it is a JSON object, else {"<member>": ...} with the
 // text as JSON if it is an array, else as a string.

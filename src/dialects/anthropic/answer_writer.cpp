@@ -103,11 +103,13 @@ class AnswerWriter {
   }
 
   void tool_use(const Part& part) {
+    const auto arguments = chat::executable_arguments(part, context_.parser, context_.arena);
+    if (!arguments) return;
     writer_.begin_object()
         .member("type", "tool_use")
         .member("id", tool_use_id(part.id, tool_calls_++, context_))
         .member("name", part.name)
-        .raw_member("input", chat::arguments_object(part.text, context_.parser, context_.arena).json)
+        .raw_member("input", *arguments)
         .end_object();
   }
 

@@ -98,9 +98,11 @@ class AnswerWriter {
   }
 
   void tool_use(const Part& part) {
+    const auto arguments = chat::executable_arguments(part, context_.parser, context_.arena);
+    if (!arguments) return;
     writer_.begin_object().key("toolUse").begin_object();
     writer_.member("toolUseId", tool_use_id(part.id, tool_calls_++, context_)).member("name", part.name);
-    writer_.raw_member("input", chat::arguments_object(part.text, context_.parser, context_.arena).json);
+    writer_.raw_member("input", *arguments);
     writer_.end_object().end_object();
   }
 

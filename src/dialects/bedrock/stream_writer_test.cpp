@@ -129,7 +129,8 @@ TEST(BedrockAnswerWriter, Answer) {
   b.part({.kind = PartKind::thinking, .text = "h"});
   b.part({.kind = PartKind::thinking, .redacted = true, .signature = b.sign(chat::Minter::anthropic, "red")});
   b.part({.kind = PartKind::text, .text = "a"});
-  b.part({.kind = PartKind::tool_call, .text = "[1]", .id = "a b", .name = "f"});
+  b.part({.kind = PartKind::tool_call, .text = R"({"x":1})", .id = "a b", .name = "f"});
+  b.part({.kind = PartKind::tool_call, .text = "[1]", .id = "c", .name = "f"});  // nobody is to execute that
   const std::string written = b.world.write_answer(b.finish(Finish::stop));
   World reader(codec());
   ReadContext client = reader.client();
@@ -145,7 +146,7 @@ TEST(BedrockAnswerWriter, Answer) {
   EXPECT_TRUE(parts[1].redacted);
   EXPECT_EQ(parts[1].signature->minter, chat::Minter::anthropic);
   EXPECT_EQ(parts[1].signature->data, "red");
-  EXPECT_EQ(parts[3].text, R"({"value":[1]})");
+  EXPECT_EQ(parts[3].text, R"({"x":1})");
   EXPECT_TRUE(parts[3].id.find(' ') == std::string_view::npos);
   EXPECT_NE(written.find(R"("stopReason":"tool_use","usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0},)"
                          R"("metrics":{"latencyMs":0})"),

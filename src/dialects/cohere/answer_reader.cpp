@@ -38,10 +38,10 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
   const json::Value message = (*root)["message"];
   if (message.is_string()) return std::unexpected(openai::read_error_value(*root, *root, arena));
   if (!message.is_object()) return no_answer("the provider's answer has no message");
-  const std::string_view word = (*root)["finish_reason"].string(arena);
-  if (is_failure(word)) return std::unexpected(failure(word, (*root)["error"].string(arena)));
   answer.id = (*root)["id"].string(arena);
   answer.usage = read_usage((*root)["usage"]);
+  const std::string_view word = (*root)["finish_reason"].string(arena);
+  if (is_failure(word)) return std::unexpected(failure(word, (*root)["error"].string(arena)));
   chat::Choice choice{.finish = finish_from(word), .at_sequence = word == "STOP_SEQUENCE", .native_finish = word};
   // What cannot be understood is left out; the rest still counts.
   (void)read_assistant(message, {}, context, choice.parts);

@@ -184,7 +184,8 @@ TEST(CohereAnswer, PlansAndSignaturesComeBack) {
 TEST(CohereAnswer, WhatIsNoneIsAnError) {
   for (const std::string_view body :
        {R"({"message":"too many tokens"})", R"({"finish_reason":"ERROR","message":{"role":"assistant"}})",
-        R"({"finish_reason":"TIMEOUT","message":{"role":"assistant"}})", "[]", "<html>", R"({"id":"x"})"}) {
+        R"({"finish_reason":"TIMEOUT","message":{"role":"assistant"}})",
+        R"({"finish_reason":"USER_CANCEL","message":{"role":"assistant"}})", "[]", "<html>", R"({"id":"x"})"}) {
     World world(codec());
     EXPECT_FALSE(world.read_answer(body)) << body;
   }

@@ -155,6 +155,9 @@ class CohereStreamReader final : public StreamReader {
   void message_end(json::Value delta, EventSink& sink) {
     const std::string_view word = delta["finish_reason"].string(scratch_);
     const std::string_view error = delta["error"].string(scratch_);
+    chat::Answer last;
+    last.usage = read_usage(delta["usage"]);
+    if (last.usage.known()) sink.event({.kind = EventKind::usage, .answer = &last});
     if (is_failure(word)) return fail(failure(word, error), sink);
     close(sink);
     chat::Choice choice{.finish = finish_from(word), .at_sequence = word == "STOP_SEQUENCE", .native_finish = word};
@@ -162,9 +165,6 @@ class CohereStreamReader final : public StreamReader {
     chat::Answer answer;
     answer.choices = chat::List<chat::Choice>::of(&choice, 1);
     sink.event({.kind = EventKind::finish, .answer = &answer});
-    chat::Answer last;
-    last.usage = read_usage(delta["usage"]);
-    if (last.usage.known()) sink.event({.kind = EventKind::usage, .answer = &last});
     over_ = true;
     sink.event({.kind = EventKind::end});
   }

@@ -17,13 +17,13 @@ std::string_view elements_of(std::string_view list) {
 
 Finish finish_from(std::string_view word) {
   if (word == "COMPLETE" || word == "STOP_SEQUENCE") return Finish::stop;
-  if (word == "MAX_TOKENS") return Finish::length;
+  if (word == "MAX_TOKENS" || word == "ERROR_LIMIT") return Finish::length;
   if (word == "TOOL_CALL") return Finish::tool;
   return word == "ERROR_TOXIC" ? Finish::filter : Finish::unknown;
 }
 
 bool is_failure(std::string_view finish_word) {
-  return finish_word == "ERROR" || finish_word == "TIMEOUT";
+  return finish_word == "ERROR" || finish_word == "TIMEOUT" || finish_word == "USER_CANCEL";
 }
 
 chat::ClientError failure(std::string_view finish_word, std::string_view message) {

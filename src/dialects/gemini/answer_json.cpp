@@ -39,16 +39,10 @@ std::string_view signature_of(const Part& part, const AnswerStyle& style) {
 
 namespace {
 
-void write_call(json::Writer& w, const Part& part, const AnswerStyle& style) {
+void write_call(json::Writer& w, const Part& part, std::string_view arguments) {
   w.key("functionCall").begin_object();
   if (!part.id.empty()) w.member("id", part.id);
-  w.member("name", part.name).key("args");
-  if (part.custom) {
-    w.begin_object().member(chat::kCustomInputMember, part.text).end_object();
-  } else {
-    w.raw(chat::arguments_object(part.text, style.context.parser, style.context.arena).json);
-  }
-  w.end_object();
+  w.member("name", part.name).raw_member("args", arguments).end_object();
 }
 
 }  // namespace
@@ -60,6 +54,7 @@ bool write_part(json::Writer& w, const Part& part, std::string_view signature, c
     return true;
   }
   const bool media = part.media != nullptr && part.media->source != chat::MediaSource::text;
+  std::optional<std::string_view> arguments;
   switch (part.kind) {
     case PartKind::opaque:
     case PartKind::tool_result: return false;
@@ -69,12 +64,16 @@ bool write_part(json::Writer& w, const Part& part, std::string_view signature, c
     case PartKind::document:
       if (!media) return false;
       break;
+    case PartKind::tool_call:
+      arguments = chat::executable_arguments(part, style.context.parser, style.context.arena);
+      if (!arguments) return false;
+      break;
     default: break;
   }
   w.begin_object();
   switch (part.kind) {
     case PartKind::thinking: w.member("text", part.text).member("thought", true); break;
-    case PartKind::tool_call: write_call(w, part, style); break;
+    case PartKind::tool_call: write_call(w, part, *arguments); break;
     case PartKind::text:
     case PartKind::refusal: w.member("text", part.text); break;
     default: write_media_members(w, *part.media, style.service == Service::vertex ? part.name : std::string_view());

@@ -147,7 +147,7 @@ class Writer final : public StreamWriter {
     json::Writer w(out_);
     w.begin_object().key("candidates").begin_array().begin_object();
     w.key("content").begin_object().key("parts").begin_array();
-    write_part(w, part, signature, style_);
+    if (!write_part(w, part, signature, style_)) return;
     w.end_array().member("role", "model").end_object();
     w.member("index", state.index);
     write_logprobs(w, logprobs, context_.parser, context_.arena);

@@ -14,6 +14,10 @@ using chat::Finish;
 
 constexpr int kNoNumber = -1;
 
+// The rest is to be asked for with a token that comes with it, for which the neutral answer has no place: what came is
+// cut.
+constexpr std::string_view kContinuation = "CONTINUATION";
+
 struct FinishRow {
   std::string_view word;
   Finish finish;
@@ -43,6 +47,9 @@ constexpr auto kFinishes = std::to_array<FinishRow>({
     {"IMAGE_RECITATION", Finish::filter, 17, 13},
     {"MISSING_THOUGHT_SIGNATURE", Finish::malformed_tool, 18, kNoNumber},
     {"MALFORMED_RESPONSE", Finish::malformed_tool, 19, kNoNumber},
+    {"ESCALATION", Finish::filter, kNoNumber, kNoNumber},
+    {"PUP_LIMITED_DISABLED", Finish::filter, kNoNumber, kNoNumber},  // the prohibited use policy
+    {kContinuation, Finish::length, kNoNumber, kNoNumber},
 });
 
 struct BlockRow {
@@ -109,7 +116,8 @@ std::string_view finish_word_for(Finish finish, std::string_view native) {
   if (finish == Finish::tool || finish == Finish::pause) finish = Finish::stop;
   if (finish == Finish::refusal) finish = Finish::filter;
   const auto* const own = std::ranges::find(kFinishes, native, &FinishRow::word);
-  if (own != kFinishes.end() && own->finish == finish) return own->word;
+  const bool lacks_token = native == kContinuation;
+  if (own != kFinishes.end() && own->finish == finish && !lacks_token) return own->word;
   if (finish == Finish::unknown) return "STOP";
   return std::ranges::find(kFinishes, finish, &FinishRow::finish)->word;
 }

@@ -156,9 +156,10 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
     }
     chat::Choice choice{.index = index++};
     ChoiceReader(context, choice, calls).read(value);
+    if (is_failure(choice.native_finish)) return std::unexpected(failure(choice.native_finish, arena));
     answer.choices.push(arena, choice);
   }
-  if (answer.choices.empty()) answer.choices.push(arena, chat::Choice{});
+  if (answer.choices.empty()) return no_answer("the provider's answer has no choices");
   return {};
 }
 

@@ -26,6 +26,8 @@ class ChoiceStream {
 
   uint32_t index() const { return index_; }
   bool finished() const { return finished_; }
+  // The vendor's word that it broke the choice off; empty if it did not.
+  const std::string& failure() const { return failure_; }
 
   // False: the choice has too many calls.
   bool read(json::Value value, const ReadContext& context, base::Arena& keep, uint32_t& call_count, EventSink& sink) {
@@ -196,6 +198,11 @@ class ChoiceStream {
     finished_ = true;
     close(sink);
     calls_.stop_all(sink);
+    // Told once the stream is over: what was used comes behind it, and is paid.
+    if (is_failure(word)) {
+      failure_ = word;
+      return;
+    }
     chat::Choice choice{.index = index_, .finish = finish_from(word), .native_finish = word};
     if (choice.finish == chat::Finish::tool && !calls_.any_tool()) choice.finish = chat::Finish::stop;
     chat::Answer answer;
@@ -212,6 +219,7 @@ class ChoiceStream {
   bool signed_ = false;
   bool plain_reasoning_ = false;
   bool finished_ = false;
+  std::string failure_;
   const Signature* text_signature_ = nullptr;
 };
 
@@ -224,6 +232,8 @@ class ChatStreamReader final : public StreamReader {
     if (over_ || data.empty()) return;
     if (data.starts_with("[DONE]")) {
       over_ = true;
+      if (choices_.empty()) return fail("the provider's answer has no choices", sink);
+      if (broken_off(sink)) return;
       const auto finished = [](const ChoiceStream& choice) { return choice.finished(); };
       // Some vendors never say why; but who said it of one choice has left the others unfinished.
       if (std::ranges::any_of(choices_, finished) && !std::ranges::all_of(choices_, finished)) {
@@ -248,12 +258,22 @@ class ChatStreamReader final : public StreamReader {
     }
     // Every choice said why it stopped: some vendors leave it at that.
     over_ = true;
+    if (broken_off(sink)) return;
     sink.event({.kind = EventKind::end});
   }
 
  private:
   static constexpr size_t kChoicesMax = 128;  // OpenAI's bound on n
 
+  // Whether the vendor broke a choice off itself; the client is told.
+  bool broken_off(EventSink& sink) {
+    for (const ChoiceStream& choice : choices_) {
+      if (choice.failure().empty()) continue;
+      fail(failure(choice.failure(), arena_), sink);
+      return true;
+    }
+    return false;
+  }
   void fail(std::string_view message, EventSink& sink) {
     fail({.kind = chat::ErrorKind::upstream_failed, .message = message}, sink);
   }

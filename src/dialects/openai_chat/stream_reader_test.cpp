@@ -261,6 +261,46 @@ TEST(OpenaiChatStream, ACutIsNoEnd) {
   EXPECT_FALSE(run(world, {chunk(R"({"content":"Hi"})"), chunk("{}", R"("finish_reason":"stop")")}, false).error);
 }
 
+// What was used comes behind the word, and is paid.
+TEST(OpenaiChatStream, WhatTheVendorBrokeOffIsNoEnd) {
+  struct Row {
+    std::string_view word;
+    chat::ErrorKind kind;
+  };
+  for (const Row& row : {Row{"insufficient_system_resource", chat::ErrorKind::overloaded},
+                         Row{"abort", chat::ErrorKind::upstream_failed}, Row{"error", chat::ErrorKind::upstream_failed},
+                         Row{"network_error", chat::ErrorKind::upstream_failed}}) {
+    const std::string finish = R"("finish_reason":")" + std::string(row.word) + '"';
+    for (const bool done : {true, false}) {
+      World world(codec());
+      const auto streamed =
+          run(world,
+              {chunk(R"({"content":"Hi"})"), chunk("{}", finish),
+               R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}})"},
+              done);
+      ASSERT_TRUE(streamed.error) << row.word;
+      EXPECT_EQ(streamed.error->kind, row.kind) << row.word;
+      EXPECT_THAT(streamed.error->message, HasSubstr(row.word));
+      EXPECT_THAT(streamed.wire.back().data, testing::StartsWith(R"({"error":{"message":)"));
+    }
+    World world(codec());
+    chat::Answer answer;
+    const std::string body = R"({"choices":[{"index":0,"message":{"content":"Hi"},)" + finish +
+                             R"(}],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}})";
+    const auto read = codec().read_answer(body, world.provider(), answer);
+    ASSERT_FALSE(read) << row.word;
+    EXPECT_EQ(read.error().kind, row.kind) << row.word;
+    EXPECT_EQ(answer.usage.output, 1U) << "it is paid for";
+  }
+}
+
+TEST(OpenaiChatStream, NoChoiceIsNoAnswer) {
+  World world(codec());
+  EXPECT_TRUE(run(world, {R"({"id":"x","choices":[]})"}).error);
+  chat::Answer answer;
+  EXPECT_FALSE(codec().read_answer(R"({"id":"x","choices":[]})", world.provider(), answer));
+}
+
 // A choice that only began, while another one was said to be over.
 TEST(OpenaiChatStream, AChoiceWithoutAnEndIsACut) {
   World world(codec());

@@ -1,5 +1,6 @@
 #include "dialects/openai_chat/words.h"
 
+#include <algorithm>
 #include <array>
 
 #include "dialects/grounding.h"
@@ -14,7 +15,7 @@ struct FinishWord {
   Finish finish;
 };
 
-constexpr std::array<FinishWord, 24> kFinishWords{{
+constexpr std::array<FinishWord, 28> kFinishWords{{
     {"stop", Finish::stop},
     {"tool_calls", Finish::tool},
     {"length", Finish::length},
@@ -25,6 +26,7 @@ constexpr std::array<FinishWord, 24> kFinishWords{{
     {"max_tokens", Finish::length},
     {"MAX_TOKENS", Finish::length},
     {"max_output_tokens", Finish::length},
+    {"model_context_window_exceeded", Finish::length},
     {"end_turn", Finish::stop},
     {"eos", Finish::stop},
     {"eos_token", Finish::stop},
@@ -36,11 +38,19 @@ constexpr std::array<FinishWord, 24> kFinishWords{{
     {"TOOL_CALL", Finish::tool},
     {"safety", Finish::filter},
     {"SAFETY", Finish::filter},
+    {"sensitive", Finish::filter},  // Zhipu
+    {"recitation", Finish::filter},
+    {"RECITATION", Finish::filter},
     {"refusal", Finish::refusal},
     {"pause_turn", Finish::pause},
     {"malformed_function_call", Finish::malformed_tool},
     {"MALFORMED_FUNCTION_CALL", Finish::malformed_tool},
 }};
+
+// DeepSeek; vLLM and SGLang (abort), vLLM, Mistral and OpenRouter (error); Zhipu; Cohere's compatible surface.
+constexpr std::string_view kNoCapacity = "insufficient_system_resource";
+constexpr std::array<std::string_view, 7> kFailures{kNoCapacity, "abort",   "error",      "network_error",
+                                                    "ERROR",     "TIMEOUT", "USER_CANCEL"};
 
 void subtract(std::optional<uint64_t>& from, const std::optional<uint64_t>& part) {
   if (!from || !part) return;
@@ -54,6 +64,15 @@ Finish finish_from(std::string_view word) {
     if (entry.word == word) return entry.finish;
   }
   return Finish::unknown;
+}
+
+bool is_failure(std::string_view word) {
+  return std::ranges::find(kFailures, word) != kFailures.end();
+}
+
+chat::ClientError failure(std::string_view word, base::Arena& arena) {
+  return {.kind = word == kNoCapacity ? chat::ErrorKind::overloaded : chat::ErrorKind::upstream_failed,
+          .message = arena.concat("the provider broke its answer off: ", word)};
 }
 
 std::string_view finish_word(Finish finish, bool legacy_functions, bool refused) {

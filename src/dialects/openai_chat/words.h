@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "chat/answer.h"
+#include "chat/error.h"
 #include "chat/request.h"
 #include "json/tree.h"
 #include "json/writer.h"
@@ -15,6 +16,9 @@ namespace llmgw::dialects::openai_chat {
 
 // Also the words of vendors behind OpenAI's format. Unknown words are `unknown`, or `stop` if they say nothing bad.
 chat::Finish finish_from(std::string_view word);
+// The vendor's word that it broke the answer off itself: what came is not the whole, and no end of the model's.
+bool is_failure(std::string_view word);
+chat::ClientError failure(std::string_view word, base::Arena& arena);
 // What the specification allows: stop, length, tool_calls, function_call, content_filter. `refused`: the answer has a
 // `refusal`, which OpenAI ends with a plain stop.
 std::string_view finish_word(chat::Finish finish, bool legacy_functions, bool refused);

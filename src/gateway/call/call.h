@@ -349,7 +349,7 @@ class Call {
   Transcoder::Sides sides(const http::ResponseHead& head);
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
-  void warn_of_dropped(const Transcoder& transcoder);
+  void warn_of_answer(const Transcoder& transcoder);
   // An answer on its way through a Transcoder.
   struct Relay {
     Transcoder& transcoder;

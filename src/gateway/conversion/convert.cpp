@@ -269,10 +269,18 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
   return bytes->done;
 }
 
-void Call::warn_of_dropped(const Transcoder& transcoder) {
-  const std::string_view dropped = transcoder.dropped();
-  if (dropped.empty()) return;
-  conversion_->warnings().dropped("answer", arena_.concat(dropped, " in the answer: this API has no place for it"));
+void Call::warn_of_answer(const Transcoder& transcoder) {
+  chat::Warnings& warnings = conversion_->warnings();
+  if (const std::string_view dropped = transcoder.dropped(); !dropped.empty()) {
+    warnings.dropped("answer", arena_.concat(dropped, " in the answer: this API has no place for it"));
+  }
+  if (transcoder.left_out_call()) {
+    warnings.dropped("answer.tool_calls", "a call in the answer whose arguments are not whole: it cannot be executed");
+  }
+  if (const std::string_view word = transcoder.unknown_finish(); !word.empty()) {
+    warnings.changed("answer.finish_reason",
+                     arena_.concat("nobody knows what the provider means by its reason to end: ", word));
+  }
 }
 
 Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, const ResponseHead& head) {
@@ -376,7 +384,7 @@ Task<bool> Call::begin_or_end(Relay& relay, const ResponseHead& head) {
   if (transcoder.over()) co_await remember(transcoder.output());
   if (!relay.begun) {
     relay.begun = true;
-    warn_of_dropped(transcoder);
+    warn_of_answer(transcoder);
     const auto size = relay.document ? std::optional<uint64_t>(transcoder.output().size()) : std::nullopt;
     if (!start_converted(head, size)) {
       exchange_.abort();

@@ -18,6 +18,8 @@ namespace {
 
 // As large as the answers a Collector takes.
 constexpr size_t kDocumentBytesMax = chat::Collector::kAnswerBytesMax;
+// Of a provider's word that is told in a header.
+constexpr size_t kWordBytesMax = 64;
 
 bool says_something(const chat::StreamEvent& event) {
   switch (event.kind) {
@@ -48,6 +50,13 @@ bool is_filtered(const chat::Answer& answer) {
 // word for it.
 bool has_word_for_malformed_call(chat::Dialect client) {
   return client != chat::Dialect::openai_chat && client != chat::Dialect::azure && client != chat::Dialect::anthropic;
+}
+
+// Its SDKs execute a call with the object they are given. The others have arguments as text, which their clients parse
+// and find to be broken.
+bool executes_objects(chat::Dialect client) {
+  return client == chat::Dialect::anthropic || client == chat::Dialect::bedrock ||
+         dialects::same_format(client, chat::Dialect::gemini);
 }
 
 }  // namespace
@@ -139,6 +148,8 @@ void Transcoder::make_sequencer(chat::EventSink& next) {
   said_.bytes = 0;
   said_.malformed.clear();
   said_.refuses_malformed_calls = !has_word_for_malformed_call(sides_->client.dialect);
+  const bool checks = !sides_->only_read && executes_objects(sides_->client.dialect);
+  calls_.start(said_, checks ? &sides_->write.parser : nullptr);
 }
 
 void Transcoder::resume(const Sides& sides, const chat::Usage& used) {
@@ -225,12 +236,12 @@ void Transcoder::finish() {
       // JSON, which the reader notices.
       const auto tail = sse_.finish();
       if (tail.event) read_event({.name = tail.event->event, .data = tail.event->data});
-      reader_->transport_ended(said_);
+      reader_->transport_ended(calls_);
       break;
     }
     case Framing::event_stream:
       if (!frames_.between_messages()) return fail_with("the provider's answer ended inside an event");
-      reader_->transport_ended(said_);
+      reader_->transport_ended(calls_);
       break;
     default: read_document();
   }
@@ -241,12 +252,16 @@ void Transcoder::finish() {
 void Transcoder::read_document() {
   if (is_array_) {
     if (!array_.finish()) return fail_with("the provider's answer ended before it was complete");
-    return reader_->transport_ended(said_);
+    return reader_->transport_ended(calls_);
   }
   chat::Answer answer;
   auto read = sides_->provider.read_answer(document_, sides_->read, answer);
-  if (!read) return sequencer_->fail(read.error());
-  chat::explode(answer, said_);
+  if (!read) {
+    // What was used before it failed is paid.
+    if (answer.usage.known()) calls_.event({.kind = EventKind::usage, .answer = &answer});
+    return sequencer_->fail(read.error());
+  }
+  chat::explode(answer, calls_);
 }
 
 void Transcoder::note_dropped(const chat::Part& head) {
@@ -257,6 +272,13 @@ void Transcoder::note_dropped(const chat::Part& head) {
   const std::string_view kind = dialects::media_word(head.kind);
   if (kind.empty() || dialects::answers_carry(sides_->client.dialect, head.kind)) return;
   dropped_ = kind;
+}
+
+void Transcoder::note_finish(const chat::Choice& choice) {
+  if (choice.finish != chat::Finish::unknown) return;
+  if (dialects::same_format(sides_->provider.dialect, sides_->client.dialect)) return;
+  unknown_finish_ =
+      choice.native_finish.empty() ? "nothing" : sides_->read.arena.copy(choice.native_finish.substr(0, kWordBytesMax));
 }
 
 void Transcoder::fail(const chat::ClientError& error) {
@@ -295,6 +317,7 @@ void Transcoder::event(const chat::StreamEvent& event) {
   if (event.kind == EventKind::error) return fail_started(*event.error);
   if (sides_->only_read) return;
   if (event.kind == EventKind::part_start) note_dropped(*event.head);
+  if (event.kind == EventKind::finish) note_finish(event.answer->choices.front());
   content_ |= says_something(event);
   if (collector_) {
     collector_->event(event);

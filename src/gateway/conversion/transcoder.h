@@ -13,6 +13,7 @@
 #include "chat/stream.h"
 #include "dialects/codec.h"
 #include "gateway/call/redact.h"
+#include "gateway/conversion/call_check.h"
 #include "gateway/conversion/tool_answer.h"
 #include "gateway/failover/joiner.h"
 #include "http/event_stream.h"
@@ -100,6 +101,12 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio", "an item of the
   // provider's own tools"; empty: nothing.
   std::string_view dropped() const { return dropped_; }
+  // The provider called a tool with arguments that are no JSON object: in a document for a client whose API wants one,
+  // the call was left out.
+  bool left_out_call() const { return collector_ && calls_.any_broken(); }
+  // The provider's word for why it ended, where nobody knows what it means ("nothing" if it gave none): the client was
+  // told that it stopped. Empty: its word was understood.
+  std::string_view unknown_finish() const { return unknown_finish_; }
   const chat::Usage& usage() const { return sequencer_->usage(); }
   // Text, thoughts and arguments that this upstream has sent, also what was not passed on.
   uint64_t text_bytes() const { return said_.bytes; }
@@ -123,9 +130,10 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   void feed_document(std::string_view bytes);
   void read_document();
   void note_dropped(const chat::Part& head);
+  void note_finish(const chat::Choice& choice);
   void element(std::string_view json) override { read_event({.name = {}, .data = json}); }
   void read_exception(std::string_view type, std::string_view payload);
-  void read_event(const chat::WireEvent& event) { reader_->read(event, said_); }
+  void read_event(const chat::WireEvent& event) { reader_->read(event, calls_); }
   void fail_with(std::string_view message);
   void fail_started(const chat::ClientError& said);
 
@@ -139,6 +147,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   std::optional<chat::Sequencer> sequencer_;  // the same
   ToolAnswer tool_answer_;                    // in front of it
   Inspector said_;                            // in front of that
+  CallCheck calls_;                           // the first
   http::SseReader sse_;
   http::EventStreamReader frames_;
   std::string chunk_;          // of InvokeModel's stream, unwrapped
@@ -146,6 +155,7 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   bool is_array_ = false;
   std::string document_;  // an unstreamed answer, as far as it has come
   std::string_view dropped_;
+  std::string_view unknown_finish_;
   std::optional<chat::ClientError> error_;
   bool started_ = false;
   bool content_ = false;

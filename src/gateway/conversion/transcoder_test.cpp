@@ -182,6 +182,23 @@ TEST_F(TranscoderTest, ACallThatTheModelFailedToMakeIsNoMatterOfSafety) {
   }
 }
 
+// The client is told that it stopped, and that nobody knows whether it did.
+TEST_F(TranscoderTest, AnEndThatNobodyUnderstandsIsNamed) {
+  const auto named = [&](std::string_view finish, Dialect client) {
+    Transcoder transcoder(sides(Dialect::openai_chat, Framing::json, client, Framing::json));
+    transcoder.feed(R"({"choices":[{"index":0,"message":{"content":"a"},"finish_reason":)" + std::string(finish) +
+                    "}]}");
+    transcoder.finish();
+    EXPECT_FALSE(transcoder.error());
+    return std::string(transcoder.unknown_finish());
+  };
+  EXPECT_EQ(named(R"("stop")", Dialect::anthropic), "");
+  EXPECT_EQ(named(R"("repetition")", Dialect::anthropic), "repetition");
+  EXPECT_EQ(named("null", Dialect::gemini), "nothing");
+  EXPECT_EQ(named('"' + std::string(500, 'x') + '"', Dialect::gemini).size(), 64u) << "it goes into a header";
+  EXPECT_EQ(named(R"("repetition")", Dialect::openai_chat), "") << "its own clients get the word";
+}
+
 TEST_F(TranscoderTest, ACutArrayIsNoEnd) {
   for (const size_t at : {size_t{1}, kChunks.find('\n'), kChunks.size() - 1}) {
     Transcoder transcoder(sides(Dialect::gemini, Framing::json, Dialect::openai_chat, Framing::sse));
