@@ -329,6 +329,74 @@ TEST(Admission, ANewPeriodBeginsWithNothingSpent) {
   EXPECT_FALSE(call(scope, at(0, kNewYear), {.nano_dollars = 1}));
 }
 
+TEST(Admission, AChangedLimitKeepsWhatWasUsed) {
+  const auto left_of = [](const Scope& scope) {
+    return cell::left(scope.meter.minute_word, kMinute, scope.compiled.minute.limit, 0).count;
+  };
+  Scope few({.requests_per_minute = 3});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(call(few, at(0)));
+  Scope many({.requests_per_minute = 600});
+  many.meter.minute_word = few.meter.minute_word.load();
+  const auto few_cost = static_cast<double>(few.compiled.minute.interval);
+  const auto many_cost = static_cast<double>(many.compiled.minute.interval);
+  cell::rescale(many.meter.minute_word, few_cost, many_cost, kMinute, 0);
+  EXPECT_EQ(left_of(many), 597u);
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(call(many, at(0)));
+  few.meter.minute_word = many.meter.minute_word.load();
+  cell::rescale(few.meter.minute_word, many_cost, few_cost, kMinute, 0);
+  EXPECT_EQ(left_of(few), 0u);
+  EXPECT_EQ(few.meter.minute_word.load(), kMinute) << "all of it, and no debt of hours";
+  few.meter.minute_word = -5;
+  cell::rescale(few.meter.minute_word, many_cost, few_cost, kMinute, 0);
+  EXPECT_EQ(few.meter.minute_word.load(), -5) << "nothing is in use";
+}
+
+TEST(Admission, WhatMayBeBookedLateIsWaitedFor) {
+  Scope scope({.requests_per_second = 2, .tokens_per_minute = 100});
+  scope.meter.taken.lateness = 70;
+  const Governed governed = scope.governed();
+  Reservation first;
+  Reservation second;
+  Reservation third;
+  ASSERT_FALSE(first.take({&governed, 1}, {}, at(0)));
+  ASSERT_FALSE(second.take({&governed, 1}, {}, at(0)));
+  EXPECT_EQ(third.take({&governed, 1}, {}, at(0))->retry_after, kSecond / 2 + 70);
+  EXPECT_EQ(third.take({&governed, 1}, {.tokens = 101}, at(kSecond))->retry_after, cell::kForever);
+}
+
+TEST(Admission, AnotherPeriodBeginsWithWhatIsKnownOfIt) {
+  Scope by_month({.budget = base::NanoDollars{100}, .budget_period = BudgetPeriod::month});
+  const CompiledLimits by_hour =
+      CompiledLimits::of({.budget = base::NanoDollars{100}, .budget_period = BudgetPeriod::hour}, by_month.zones);
+  EXPECT_NE(by_hour.period.id(), by_month.compiled.period.id());
+  Meter& meter = by_month.meter;
+  constexpr int64_t kWall = 1'800'000'000;
+  ASSERT_TRUE(call(by_month, at(1, kWall), {.nano_dollars = 85}));
+  EXPECT_EQ(meter.taken.rule.load(), by_month.compiled.period.id());
+  Reservation running;
+  const Governed old = by_month.governed();
+  ASSERT_FALSE(running.take({&old, 1}, {.nano_dollars = 10}, at(2, kWall)));
+
+  change_period(meter, by_hour.period, 30, kWall);
+  EXPECT_EQ(spent(meter), 30);
+  const Governed now{&by_hour, &meter};
+  Reservation refused;
+  const auto denial = refused.take({&now, 1}, {.nano_dollars = 71}, at(3, kWall));
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->retry_after, (by_hour.period.end_of_period(kWall) - kWall) * kSecond);
+  running.settle({.nano_dollars = 8}, at(4, kWall));
+  EXPECT_EQ(spent(meter), 38) << "what it had reserved ended with the old period";
+
+  // A call that began by the old rule and ends in a later hour begins no month.
+  Reservation late;
+  ASSERT_FALSE(late.take({&old, 1}, {.nano_dollars = 1}, at(5, kWall)));
+  late.settle({.nano_dollars = 1}, at(6, kWall + 7200));
+  EXPECT_LE(meter.period_end.load(), by_hour.period.end_of_period(kWall));
+  Reservation next;
+  ASSERT_FALSE(next.take({&now, 1}, {.nano_dollars = 100}, at(7, kWall + 7200)));
+  EXPECT_EQ(meter.period_end.load(), by_hour.period.end_of_period(kWall + 7200));
+}
+
 TEST(Admission, NothingOverflows) {
   Scope scope({.tokens_per_minute = 1, .budget = base::NanoDollars{INT64_MAX}});
   EXPECT_FALSE(call(scope, at(INT64_MAX / 4), {.tokens = UINT64_MAX}));

@@ -33,7 +33,7 @@ CompiledLimits CompiledLimits::of(const Limits& limits, ZoneCache& zones) {
           .concurrency = limits.concurrency,
           .has_budget = limits.budget.has_value(),
           .budget = limits.budget.value_or(base::NanoDollars{}).nano,
-          .period = PeriodRule(limits.budget_period, zones.get(limits.time_zone)),
+          .period = PeriodRule(limits.budget_period, zones.get(limits.time_zone), limits.time_zone),
           .refuses_unpriced = limits.unpriced == UnpricedCalls::refuse};
 }
 
@@ -81,6 +81,16 @@ void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& take
   } while (!word.compare_exchange_weak(seen, next, std::memory_order_relaxed));
 }
 
+void rescale(std::atomic<Nanoseconds>& word, double from, double to, Nanoseconds window, Nanoseconds now) {
+  Nanoseconds seen = word.load(std::memory_order_relaxed);
+  Nanoseconds next = 0;
+  do {
+    if (seen <= now || from <= 0) return;
+    const double ahead = static_cast<double>(seen - now) * (to / from);
+    next = now + static_cast<Nanoseconds>(std::min(ahead, static_cast<double>(window)));
+  } while (!word.compare_exchange_weak(seen, next, std::memory_order_relaxed));
+}
+
 Left left(const std::atomic<Nanoseconds>& word, Nanoseconds window, uint64_t limit, Nanoseconds now) {
   const Nanoseconds used = std::max<Nanoseconds>(0, word.load(std::memory_order_relaxed) - now);
   if (used >= window) return {.count = 0, .reset = used};
@@ -107,8 +117,27 @@ void roll(Meter& meter, const PeriodRule& rule, int64_t wall) {
   if (wall < end) return;
   const int64_t next = rule.end_of_period(wall);
   if (!meter.period_end.compare_exchange_strong(end, next, std::memory_order_acq_rel)) return;
-  // The first period of a meter begins with what was loaded into it.
-  if (end != 0) meter.charged_before.store(meter.charged.load(std::memory_order_relaxed), std::memory_order_release);
+  if (end != 0) {
+    meter.charged_before.store(meter.charged.load(std::memory_order_relaxed), std::memory_order_release);
+    meter.taken.rule.store(rule.id(), std::memory_order_release);
+    return;
+  }
+  // The first period of a meter begins with what was loaded into it, and by whose rule that was is known then.
+  uint64_t none = 0;
+  meter.taken.rule.compare_exchange_strong(none, rule.id(), std::memory_order_acq_rel);
+}
+
+void roll_on(Meter& meter, const PeriodRule& rule, int64_t wall) {
+  if (wall < meter.period_end.load(std::memory_order_acquire)) return;
+  if (meter.taken.rule.load(std::memory_order_acquire) == rule.id()) roll(meter, rule, wall);
+}
+
+void change_period(Meter& meter, const PeriodRule& rule, int64_t spent, int64_t wall) {
+  meter.taken.restored.store(spent, std::memory_order_relaxed);
+  meter.period_end.store(rule.end_of_period(wall), std::memory_order_release);
+  const int64_t charged = meter.charged.load(std::memory_order_relaxed);
+  meter.charged_before.store(base::subtract_wrapping(charged, spent), std::memory_order_release);
+  meter.taken.rule.store(rule.id(), std::memory_order_release);
 }
 
 }  // namespace llmgw::admission

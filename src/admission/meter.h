@@ -25,13 +25,18 @@ inline constexpr Nanoseconds kSecond = 1'000'000'000;
 inline constexpr Nanoseconds kMinute = 60 * kSecond;
 
 // What several gateways share is told by sums that only the sharing thread reads, in a cache line of their own; and
-// what it has heard.
+// what it has heard. The rule of the budget's period is here because it is seldom looked at.
 struct alignas(64) Taken {
   std::atomic<Nanoseconds> second = 0;  // of each window, ever; corrections included
   std::atomic<Nanoseconds> minute = 0;
   std::atomic<Nanoseconds> tokens = 0;
   std::atomic<uint64_t> begun = 0;             // calls that counted in `running`, ever
   std::atomic<int64_t> running_elsewhere = 0;  // calls that others have, as they last said
+  // By how much what was taken here may be booked late, and the words with it: who is told when to come back waits so
+  // much longer. 0: nothing is shared.
+  std::atomic<Nanoseconds> lateness = 0;
+  std::atomic<uint64_t> rule = 0;     // PeriodRule::id of the period at hand, or of what was loaded for it; 0: of none
+  std::atomic<int64_t> restored = 0;  // what had been spent when the rule was changed
 };
 
 struct alignas(64) Meter {
@@ -86,6 +91,9 @@ Nanoseconds take(std::atomic<Nanoseconds>& word, Nanoseconds cost, Nanoseconds w
 inline constexpr Nanoseconds kAheadMax = kMinute * 60 * 24 * 36'500;
 // Corrects what was taken, up or down.
 void adjust(std::atomic<Nanoseconds>& word, Nanoseconds difference, Nanoseconds now);
+// After a change of the limit: what lies ahead is as many of the new limit's as it was of the old one's, and at most
+// all of them. One costs `from` of the old window and `to` of the new one.
+void rescale(std::atomic<Nanoseconds>& word, double from, double to, Nanoseconds window, Nanoseconds now);
 // What is left of the window, and when all of it will be.
 struct Left {
   uint64_t count = 0;
@@ -106,6 +114,14 @@ void follow(std::atomic<Nanoseconds>& word, const std::atomic<Nanoseconds>& take
 // and may refuse, at worst while that thread is not running; what they charge in between counts for the old period.
 // Nothing waits and nothing is counted twice.
 void roll(Meter& meter, const PeriodRule& rule, int64_t wall);
+
+// The same for a call that has begun. Its rule may be one of a configuration that is gone, by which no period begins.
+void roll_on(Meter& meter, const PeriodRule& rule, int64_t wall);
+
+// Goes over to another rule: to the period at hand by it, of which so many nano-dollars are known to be spent. What
+// calls have reserved that are running now ended with the old period; they are charged in the new one when they end.
+// One thread at a time.
+void change_period(Meter& meter, const PeriodRule& rule, int64_t spent, int64_t wall);
 
 // Nano-dollars of the period, reservations included. `charged` may pass its type's end, which differences do not see.
 inline int64_t spent(const Meter& meter) {

@@ -1,6 +1,7 @@
 #include "admission/period.h"
 
 #include <chrono>
+#include <functional>
 #include <utility>
 
 namespace llmgw::admission {
@@ -43,6 +44,14 @@ std::shared_ptr<const base::TimeZone> ZoneCache::get(std::string_view name) {
   auto zone = base::TimeZone::load(name);
   auto shared = zone ? std::make_shared<const base::TimeZone>(std::move(*zone)) : nullptr;
   return zones_.emplace(name, std::move(shared)).first->second;
+}
+
+PeriodRule::PeriodRule(BudgetPeriod period, std::shared_ptr<const base::TimeZone> zone, std::string_view zone_name)
+    : period_(period), id_(id_of(period)), zone_(std::move(zone)) {
+  // Clock hours are the same everywhere.
+  if (zone_ == nullptr || period == BudgetPeriod::hour) return;
+  constexpr unsigned kPeriodBits = 3;
+  id_ |= std::hash<std::string_view>{}(zone_name) << kPeriodBits;
 }
 
 int64_t PeriodRule::end_of_period(int64_t wall) const {

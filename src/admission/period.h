@@ -28,16 +28,21 @@ class ZoneCache {
 class PeriodRule {
  public:
   PeriodRule() = default;
-  // Null: UTC.
-  PeriodRule(BudgetPeriod period, std::shared_ptr<const base::TimeZone> zone)
-      : period_(period), zone_(std::move(zone)) {}
+  // Null: UTC. `zone_name` tells zones apart.
+  PeriodRule(BudgetPeriod period, std::shared_ptr<const base::TimeZone> zone, std::string_view zone_name = {});
+
+  // The same of rules that have the same periods, in this process. Never 0.
+  uint64_t id() const { return id_; }
 
   // The first second behind the period that `wall` lies in, and the first in it. Seconds since 1970. About 1 µs.
   int64_t end_of_period(int64_t wall) const;
   int64_t start_of_period(int64_t wall) const;
 
  private:
+  static constexpr uint64_t id_of(BudgetPeriod period) { return static_cast<uint64_t>(period) + 1; }
+
   BudgetPeriod period_ = BudgetPeriod::month;
+  uint64_t id_ = id_of(BudgetPeriod::month);
   std::shared_ptr<const base::TimeZone> zone_;
 };
 

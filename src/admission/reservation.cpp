@@ -32,6 +32,11 @@ Denial deny(Dimension dimension, Nanoseconds wait) {
   return {.dimension = dimension, .scope = 0, .retry_after = wait};
 }
 
+Denial deny_rate(Dimension dimension, const Meter& meter, Nanoseconds wait) {
+  if (wait == cell::kForever) return deny(dimension, wait);
+  return deny(dimension, base::add_saturating(wait, meter.taken.lateness.load(std::memory_order_relaxed)));
+}
+
 // `amount` is what the call needs in all.
 Denial deny_money(const CompiledLimits& limits, int64_t amount, int64_t period_end, Moment moment) {
   const bool never = limits.budget <= 0 || amount > limits.budget;
@@ -72,20 +77,20 @@ std::optional<Denial> Reservation::take_one(Hold& hold, const Demand& demand, Mo
   }
   if (limits.second.window != 0) {
     const auto wait = cell::take(meter.second_word, limits.second.interval, limits.second.window, moment.now);
-    if (wait != 0) return deny(Dimension::requests_per_second, wait);
+    if (wait != 0) return deny_rate(Dimension::requests_per_second, meter, wait);
     meter.taken.second.fetch_add(limits.second.interval, std::memory_order_relaxed);
     hold.second = true;
   }
   if (limits.minute.window != 0) {
     const auto wait = cell::take(meter.minute_word, limits.minute.interval, limits.minute.window, moment.now);
-    if (wait != 0) return deny(Dimension::requests_per_minute, wait);
+    if (wait != 0) return deny_rate(Dimension::requests_per_minute, meter, wait);
     meter.taken.minute.fetch_add(limits.minute.interval, std::memory_order_relaxed);
     hold.minute = true;
   }
   if (limits.tokens_per_minute != 0) {
     const Nanoseconds cost = token_cost(demand.tokens, limits.tokens_per_minute);
     const auto wait = cell::take(meter.token_word, cost, kMinute, moment.now);
-    if (wait != 0) return deny(Dimension::tokens_per_minute, wait);
+    if (wait != 0) return deny_rate(Dimension::tokens_per_minute, meter, wait);
     meter.taken.tokens.fetch_add(cost, std::memory_order_relaxed);
     hold.tokens = cost;
   }
@@ -132,7 +137,7 @@ std::optional<Denial> Reservation::reserve_anew(Hold& hold, const Demand& demand
   Meter& meter = *hold.scope.meter;
   const Demand all = plus(since(used, hold.before), demand);
   if (hold.money) {
-    roll(meter, limits.period, moment.wall);
+    roll_on(meter, limits.period, moment.wall);
     const int64_t end = meter.period_end.load(std::memory_order_acquire);
     // What was reserved in the last period ended with that.
     if (std::exchange(hold.period_end, end) != end) hold.nano_dollars = 0;
@@ -147,7 +152,7 @@ std::optional<Denial> Reservation::reserve_anew(Hold& hold, const Demand& demand
     const Nanoseconds more = cost - hold.tokens;
     if (more > 0) {
       const auto wait = cell::take(meter.token_word, more, kMinute, moment.now);
-      if (wait != 0) return deny(Dimension::tokens_per_minute, wait);
+      if (wait != 0) return deny_rate(Dimension::tokens_per_minute, meter, wait);
     } else if (more < 0) {
       cell::adjust(meter.token_word, more, moment.now);
     }
@@ -210,7 +215,7 @@ void Reservation::settle_one(const Hold& hold, const Demand& used, Moment moment
     }
   }
   if (hold.money) {
-    roll(meter, hold.scope.limits->period, moment.wall);
+    roll_on(meter, hold.scope.limits->period, moment.wall);
     // A call belongs to the period in which it ends; what it had reserved in the last one ended with that.
     const bool same_period = meter.period_end.load(std::memory_order_acquire) == hold.period_end;
     charge(meter, own.nano_dollars - (same_period ? hold.nano_dollars : 0));

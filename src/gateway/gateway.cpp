@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "control/databases.h"
+#include "control/limit_changes.h"
 #include "gateway/entrance/descriptors.h"
 
 namespace llmgw::gateway {
@@ -299,7 +300,7 @@ void Gateway::limit_clients(uint64_t open_files_max) {
 
 std::expected<void, std::string> Gateway::publish(const std::shared_ptr<const control::Snapshot>& snapshot) {
   if (draining()) return Failure("the gateway is stopping");
-  snapshot_ = snapshot;
+  const auto before = std::exchange(snapshot_, snapshot);
   loads_.adopt(snapshot);
   apply_settings();
   if (shared_limits_ != nullptr) shared_limits_->adopt(snapshot);
@@ -312,8 +313,20 @@ std::expected<void, std::string> Gateway::publish(const std::shared_ptr<const co
     if (taken[i].wait_until(limit) == std::future_status::ready) continue;
     late += (late.empty() ? "worker " : ", worker ") + std::to_string(i);
   }
+  // Now no call begins by the limits of before.
+  control::carry_windows_over(*before, *snapshot, base::real_now().time_since_epoch().count());
+  change_periods();
   if (!late.empty()) return Failure(late + " does not answer and serves by the old configuration until it does");
   return {};
+}
+
+// Without a ledger nobody knows what was spent in the new period: what was in the old one counts on in it.
+void Gateway::change_periods() {
+  if (ledger_ != nullptr) return ledger_->change_periods(snapshot_);
+  const int64_t wall = base::real_wall_now().time_since_epoch() / std::chrono::seconds(1);
+  for (const control::Scope* const scope : control::scopes_of_other_periods(*snapshot_)) {
+    admission::change_period(*scope->meter, scope->compiled().period, admission::spent(*scope->meter), wall);
+  }
 }
 
 void Gateway::drain(base::Duration limit, std::function<void()> on_drained) {

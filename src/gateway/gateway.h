@@ -93,6 +93,7 @@ class Gateway {
   std::string deal(std::vector<ListeningSocket>& group);
   std::string start_workers();
   void apply_settings();
+  void change_periods();
   uint64_t clients_wanted() const;
   void limit_clients(uint64_t open_files_max);
   void on_worker_ended();

@@ -391,7 +391,7 @@ class Teller:
     def __init__(self, server, window, name):
         self.server, self.window, self.name = server, window, name
         self.script = (SCRIPTS / "window.lua").read_text()
-        self.number, self.total, self.points = 0, 0, []
+        self.number, self.total, self.points, self.unit = 0, 0, [], SECOND
 
     def use(self, at, amount):
         self.number, self.total = self.number + 1, self.total + amount
@@ -400,7 +400,7 @@ class Teller:
     def tell(self, confirmed=0, points=None):
         """How far all lie ahead of now, in seconds."""
         now = time.time() * SECOND
-        arguments = [self.name, self.window, confirmed]
+        arguments = [self.name, self.window, confirmed, self.unit]
         for number, at, total in self.points if points is None else points:
             arguments += [number, f"{now - at:.3f}", total]
         return float(self.server.call("EVAL", self.script, 1, "window", *arguments)) / SECOND
@@ -424,6 +424,22 @@ def test_two_halves_are_a_whole_however_late_they_are_told(server):
     tellers[1].use(now - 120 * SECOND, 500 * SECOND)
     tellers[1].use(now, SECOND)
     assert 29 < tellers[1].tell() < 34
+
+
+def test_a_changed_limit_keeps_what_was_used(server):
+    """As so many requests, and at most all of them; and nothing is lost while gateways have the one and the other."""
+    window = 60 * SECOND
+    now = time.time() * SECOND
+    old, new = (Teller(server, window, name) for name in ("a.1", "b.1"))
+    # Three of three a minute; then 600 may come.
+    old.unit, new.unit = 20 * SECOND, SECOND // 10
+    old.use(now, 3 * old.unit)
+    assert 59 < old.tell() <= 60.1
+    assert 0 <= new.tell() <= 0.3
+    assert 59 < old.tell() <= 60.1, "who only asks changes nothing"
+    new.use(now, 3 * new.unit)
+    assert 0.2 < new.tell() <= 0.6
+    assert 59 < old.tell() <= 60.1, "six of three are all, and no debt"
 
 
 @pytest.mark.parametrize("seed", range(5))

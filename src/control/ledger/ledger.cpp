@@ -440,7 +440,7 @@ void Ledger::run_summer() {
     {
       std::unique_lock lock(mutex_);
       changed_.wait_for(lock, options_.interval, [&] {
-        const bool asked = to_restore_ != nullptr && !restoring_late_;
+        const bool asked = (to_restore_ != nullptr && !restoring_late_) || to_change_ != nullptr;
         return stopping_ || flushes_wanted_ != flushes_done_ || asked;
       });
       stopping = stopping_;
@@ -451,7 +451,7 @@ void Ledger::run_summer() {
       drop_old();
     }
     collect_full();
-    const bool complete = restore() && sum_up();
+    const bool complete = restore() && sum_up() && go_over_to_new_periods();
     count_waiting();
     {
       const std::lock_guard lock(mutex_);

@@ -65,6 +65,9 @@ class Ledger {
   // What the budgets of a snapshot have paid in their periods goes into their meters. Before the workers start. Where
   // the database is away, or takes longer than `limit`, it returns, and the meters get it when the database answers.
   void restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit = std::chrono::seconds(10));
+  // Budgets of the snapshot whose meters are in a period by another rule go over to the one at hand by theirs, and have
+  // paid in it what the ledger knows. Does not wait. Where the database is away the old periods go on until it is back.
+  void change_periods(std::shared_ptr<const Snapshot> snapshot);
   void set_limits(base::Duration retention, uint64_t bytes_max);
   // Waits until everything appended before the call is summed up; false if that takes longer.
   bool flush(base::Duration limit);
@@ -107,6 +110,12 @@ class Ledger {
   // The summing thread.
   bool restore();
   base::Result<void> restore_from(const Snapshot& snapshot);
+  struct Spent {
+    const Scope* scope;
+    int64_t nano_dollars;
+  };
+  base::Result<std::vector<Spent>> spent_at_hand(const std::vector<const Scope*>& scopes, int64_t wall);
+  bool go_over_to_new_periods();
   void give_up_restoring();
   void run_summer();
   bool ask_marks();
@@ -151,6 +160,7 @@ class Ledger {
   bool stopping_ = false;
   std::shared_ptr<const Snapshot> to_restore_;  // null: nothing, or it is done
   bool restoring_late_ = false;                 // calls are made already
+  std::shared_ptr<const Snapshot> to_change_;   // whose periods are to be looked at; null: none
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;
   std::thread supplier_;

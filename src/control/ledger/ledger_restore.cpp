@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "control/ledger/ledger.h"
+#include "control/limit_changes.h"
 
 namespace llmgw::control {
 void Ledger::restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit) {
@@ -86,40 +87,81 @@ base::Result<void> note_holders(LedgerStore& store, const Snapshot& snapshot, in
 
 }  // namespace
 
-base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
-  const int64_t wall = options_.wall();
-  TRY_VOID(hand_over_names(*store_, snapshot));
-  TRY_VOID(note_holders(*store_, snapshot, wall));
+// What these budgets have paid in their periods at hand; those that have paid nothing may be missing.
+base::Result<std::vector<Ledger::Spent>> Ledger::spent_at_hand(const std::vector<const Scope*>& scopes, int64_t wall) {
   // Budgets are many, and of few periods: those that began together are asked for together.
-  std::map<int64_t, std::vector<const Scope*>> scopes;
-  for (const Scope& scope : snapshot.scopes) {
-    if (!scope.compiled().has_budget) continue;
-    scopes[scope.compiled().period.start_of_period(wall)].push_back(&scope);
+  std::map<int64_t, std::vector<const Scope*>> by_start;
+  for (const Scope* const scope : scopes) {
+    by_start[scope->compiled().period.start_of_period(wall)].push_back(scope);
   }
-  std::vector<std::pair<const Scope*, int64_t>> found;
-  for (const auto& [start, of_start] : scopes) {
+  std::vector<Spent> found;
+  for (const auto& [start, of_start] : by_start) {
     std::vector<uint64_t> identities;
     for (const Scope* const scope : of_start) identities.push_back(scope->identity);
     TRY(charged, store_->charged_since(identities, start / kQuarterSeconds));
     for (const Scope* const scope : of_start) {
-      if (const auto paid = charged.find(scope->identity); paid != charged.end()) {
-        found.emplace_back(scope, paid->second);
-      }
+      const auto paid = charged.find(scope->identity);
+      found.push_back({scope, paid == charged.end() ? 0 : paid->second});
     }
   }
+  return found;
+}
+
+base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
+  const int64_t wall = options_.wall();
+  TRY_VOID(hand_over_names(*store_, snapshot));
+  TRY_VOID(note_holders(*store_, snapshot, wall));
+  std::vector<const Scope*> scopes;
+  for (const Scope& scope : snapshot.scopes) {
+    if (scope.compiled().has_budget) scopes.push_back(&scope);
+  }
+  TRY(found, spent_at_hand(scopes, wall));
   const std::lock_guard lock(mutex_);
   for (const auto& [scope, spent] : found) {
     admission::Meter& meter = *scope->meter;
-    if (!restoring_late_) {
-      meter.charged.store(spent, std::memory_order_relaxed);
-      continue;
-    }
+    // A rule that comes before the first call finds another one's sum here.
+    uint64_t none = 0;
+    meter.taken.rule.compare_exchange_strong(none, scope->compiled().period.id(), std::memory_order_acq_rel);
+    if (!restoring_late_) meter.charged.store(spent, std::memory_order_relaxed);
+    if (!restoring_late_ || spent == 0) continue;
     // Calls are charged meanwhile, and other gateways are told of what `charged` grows by: the mark moves instead.
     admission::roll(meter, scope->compiled().period, wall);
     meter.charged_before.fetch_sub(spent, std::memory_order_acq_rel);
   }
   to_restore_ = nullptr;
   return {};
+}
+
+void Ledger::change_periods(std::shared_ptr<const Snapshot> snapshot) {
+  const std::lock_guard lock(mutex_);
+  to_change_ = std::move(snapshot);
+  changed_.notify_all();
+}
+
+// True: there is nothing left to be changed. What this process has charged until now is summed up first, and a meter's
+// own sum gives way to the ledger's: of calls that end between the two the new period does not hear.
+bool Ledger::go_over_to_new_periods() {
+  std::shared_ptr<const Snapshot> snapshot;
+  {
+    const std::lock_guard lock(mutex_);
+    snapshot = to_change_;
+  }
+  if (snapshot == nullptr) return true;
+  if (const auto scopes = scopes_of_other_periods(*snapshot); !scopes.empty()) {
+    if (!sum_up()) return false;
+    const int64_t wall = options_.wall();
+    const auto found = spent_at_hand(scopes, wall);
+    if (!found) {
+      complain("what budgets have spent in their new periods cannot be read yet; the old ones go on", found.error());
+      return false;
+    }
+    for (const auto& [scope, spent] : *found) {
+      admission::change_period(*scope->meter, scope->compiled().period, spent, wall);
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  if (to_change_ == snapshot) to_change_ = nullptr;
+  return true;
 }
 
 }  // namespace llmgw::control

@@ -208,6 +208,50 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
   EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
 }
 
+TEST_F(LedgerTest, ABudgetOfAnotherPeriodHasSpentWhatTheLedgerKnowsOfThat) {
+  constexpr int64_t kDay = int64_t{24} * 3600 * 1'000'000'000;
+  admission::MeterTable meters;
+  const auto snapshot_of = [&](const std::string& period) {
+    const auto config = TestWorld{}.load(
+        "[[connections]]\nname = \"c\"\nprovider = \"vllm\"\nendpoint = \"http://c\"\n[[models]]\nname = \"m\"\n"
+        "connection = \"c\"\n[[keys]]\nname = \"k\"\nkey = \"12345678\"\nbudget = \"1.00\"\nbudget_period = \"" +
+        period + "\"\n");
+    EXPECT_TRUE(config) << format_errors(config.error(), "t");
+    return *build_snapshot(*config, {.hash_key = {1, 2}, .meters = &meters});
+  };
+  const auto by_day = snapshot_of("day");
+  const Scope& scope = by_day->scopes.at(0);
+  const std::string identity(reinterpret_cast<const char*>(&scope.identity), sizeof scope.identity);
+  auto ledger = start();
+  ledger->restore_budgets(by_day);
+  // As a call does it: the meter is charged, and the record is written.
+  const auto spend = [&](int64_t nano, int64_t ago) {
+    LedgerRecord record = record_of("k", nano, identity);
+    record.time -= ago;
+    ledger->writer(0).append(record);
+  };
+  admission::roll(*scope.meter, scope.compiled().period, kTime / 1'000'000'000);
+  spend(70'000, kDay);
+  spend(400, 0);
+  admission::charge(*scope.meter, 400);
+  ledger->change_periods(snapshot_of("month"));
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 70'400);
+  ledger->change_periods(by_day);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 400);
+  // The database is away: the old period goes on until it is back.
+  database_is_gone_ = true;
+  ledger.reset();
+  ledger = start();
+  ledger->change_periods(snapshot_of("month"));
+  EXPECT_FALSE(ledger->flush(std::chrono::milliseconds(300)));
+  EXPECT_EQ(admission::spent(*scope.meter), 400);
+  database_is_gone_ = false;
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 70'400);
+}
+
 // Older gateways wrote sums down under names. What stands there since an object of the store was made is its own, and
 // stays so under another name and beside another object that gets the old one.
 TEST_F(LedgerTest, WhatWasChargedByNameIsHandedOverToTheObject) {

@@ -75,7 +75,8 @@ ScopeTally::ScopeTally(const Scope& scope, std::string_view prefix, std::string 
       set_(scope.set),
       meter_(scope.meter),
       taken_(baseline.taken),
-      budget_(baseline.restored, baseline.charged) {}
+      budget_(baseline.restored, baseline.charged),
+      budget_gateway_(gateway_) {}
 
 Nanoseconds ScopeTally::window_of(size_t window) const {
   const admission::CompiledLimits& limits = set_->compiled;
@@ -84,6 +85,18 @@ Nanoseconds ScopeTally::window_of(size_t window) const {
     case 1: return limits.minute.window;
     default: return limits.tokens_per_minute == 0 ? 0 : admission::kMinute;
   }
+}
+
+// How many microseconds of a window one request or token is.
+std::string ScopeTally::unit_text(size_t window) const {
+  const admission::CompiledLimits& limits = set_->compiled;
+  const double unit = window == 0   ? static_cast<double>(limits.second.interval)
+                      : window == 1 ? static_cast<double>(limits.minute.interval)
+                                    : static_cast<double>(admission::kMinute) /
+                                          static_cast<double>(std::max<uint64_t>(1, limits.tokens_per_minute));
+  char text[40];
+  std::snprintf(text, sizeof text, "%.12g", unit / kNanosecondsPerMicrosecond);
+  return text;
 }
 
 std::atomic<Nanoseconds>& ScopeTally::taken_of(size_t window) const {
@@ -120,12 +133,25 @@ void ScopeTally::collect_running(Nanoseconds now) {
   }
 }
 
+// By another rule the meter's sum is one of another period, which the ledger knows: it is told as such, under another
+// name, because what was told of that period before, if it is one of an earlier rule, is in what the ledger knows.
+void ScopeTally::follow_rule() {
+  const uint64_t rule = meter_->taken.rule.load(std::memory_order_acquire);
+  const uint64_t before = std::exchange(rule_, rule);
+  if (before == 0 || before == rule) return;
+  const int64_t restored = meter_->taken.restored.load(std::memory_order_relaxed);
+  const int64_t mark = meter_->charged_before.load(std::memory_order_acquire);
+  budget_ = BudgetTally(restored, base::add_wrapping(mark, restored));
+  budget_gateway_ = gateway_ + "." + std::to_string(++rules_);
+}
+
 void ScopeTally::collect_budget(uint64_t number, Nanoseconds now, int64_t wall) {
   // What the ledger has restored is told before anybody calls.
   const bool restored = meter_->charged.load(std::memory_order_relaxed) != 0;
   if (restored && meter_->period_end.load(std::memory_order_relaxed) == 0) {
     admission::roll(*meter_, set_->compiled.period, wall);
   }
+  follow_rule();
   // In this order: see BudgetTally::Reading.
   const int64_t before = meter_->charged_before.load(std::memory_order_acquire);
   const int64_t end = meter_->period_end.load(std::memory_order_acquire);
@@ -146,8 +172,11 @@ void ScopeTally::ask(const std::shared_ptr<ScopeTally>& tally, Nanoseconds now, 
                      std::vector<Question>& questions) {
   for (size_t i = 0; i < kWindows; ++i) {
     if (tally->window_of(i) == 0) continue;
-    questions.push_back(
-        {.tally = tally, .of = Question::Of::window, .window = i, .mark = tally->windows_[i].begin_telling()});
+    questions.push_back({.tally = tally,
+                         .of = Question::Of::window,
+                         .window = i,
+                         .mark = tally->windows_[i].begin_telling(),
+                         .asked = now});
     tally->ask_window(i, now, telling);
   }
   remind(tally, now, telling, questions);
@@ -176,6 +205,7 @@ void ScopeTally::remind(const std::shared_ptr<ScopeTally>& tally, Nanoseconds no
     tally->ask_period(period, telling);
     questions.push_back({.tally = tally,
                          .of = Question::Of::budget,
+                         .rule = tally->rule_,
                          .period_end = period.end,
                          .spent = period.newest,
                          .charged = tally->budget_.charged()});
@@ -185,7 +215,7 @@ void ScopeTally::remind(const std::shared_ptr<ScopeTally>& tally, Nanoseconds no
 void ScopeTally::ask_window(size_t window, Nanoseconds now, Telling& telling) const {
   const WindowTally& tally = windows_[window];
   std::vector<std::string> arguments = {gateway_, microseconds_text(window_of(window)),
-                                        microseconds_text(tally.confirmed().total)};
+                                        microseconds_text(tally.confirmed().total), unit_text(window)};
   for (const WindowTally::Point& point : tally.telling()) {
     arguments.push_back(std::to_string(point.number));
     arguments.push_back(microseconds_text(now - point.time));
@@ -200,7 +230,7 @@ void ScopeTally::ask_running(Telling& telling) const {
 }
 
 void ScopeTally::ask_period(const BudgetTally::Period& period, Telling& telling) const {
-  const std::array<std::string, 7> arguments = {gateway_,
+  const std::array<std::string, 7> arguments = {budget_gateway_,
                                                 std::to_string(period.newest.number),
                                                 std::to_string(period.newest.total),
                                                 std::to_string(period.confirmed.total),
@@ -232,6 +262,11 @@ void ScopeTally::take_window(const Question& question, const RespValue& answer, 
   if (!read_number(answer.text, ahead)) return;
   WindowTally& tally = windows_[question.window];
   tally.confirm(question.mark);
+  // Use is booked at the time at which it was collected, by a clock that was read an exchange later, and so is seen an
+  // exchange later still; of one that is slow now the last may have been fast.
+  std::atomic<Nanoseconds>& lateness = meter_->taken.lateness;
+  const Nanoseconds lasted = 2 * (now - question.asked) + kCollectedWithin;
+  lateness.store(std::max(lasted, lateness.load(std::memory_order_relaxed) / 8 * 7), std::memory_order_relaxed);
   const Nanoseconds window = window_of(question.window);
   if (window == 0) return;  // a reload has taken the limit away meanwhile
   // All gateways together, what was used here since it was told, and what was used since that was last read.
@@ -243,7 +278,7 @@ void ScopeTally::take_window(const Question& question, const RespValue& answer, 
 
 void ScopeTally::take_period(const Question& question, const RespValue& answer) {
   int64_t sum = 0;
-  if (!read_number(answer.text, sum)) return;
+  if (!read_number(answer.text, sum) || question.rule != rule_) return;
   // "1230 memory"
   const std::string_view text = answer.text;
   budget_.confirm(question.period_end, question.spent, sum, text.substr(std::min(text.find(' '), text.size() - 1) + 1));

@@ -41,11 +41,17 @@ class ScopeTally {
     Of of = Of::window;
     size_t window = 0;
     WindowTally::Mark mark = {};
+    uint64_t rule = 0;  // of the budget's period
     int64_t period_end = 0;
     BudgetTally::Mark spent = {};
     int64_t charged = 0;
     int64_t running = 0;
+    admission::Nanoseconds asked = 0;  // when
   };
+  // What is used is collected so often, at the latest.
+  static constexpr admission::Nanoseconds kCollectedWithin = admission::kSecond / 50;
+  // How late a word may be before anything is known of Redis.
+  static constexpr admission::Nanoseconds kLatenessFirst = 3 * kCollectedWithin;
 
   static bool shares(const admission::CompiledLimits& limits) {
     return limits.limits_requests() || limits.tokens_per_minute != 0 || limits.has_budget || limits.concurrency != 0;
@@ -86,8 +92,10 @@ class ScopeTally {
 
  private:
   void collect_budget(uint64_t number, admission::Nanoseconds now, int64_t wall);
+  void follow_rule();
   void collect_running(admission::Nanoseconds now);
   admission::Nanoseconds window_of(size_t window) const;
+  std::string unit_text(size_t window) const;
   std::atomic<admission::Nanoseconds>& taken_of(size_t window) const;
   std::atomic<admission::Nanoseconds>& word_of(size_t window) const;
   void ask_window(size_t window, admission::Nanoseconds now, Telling& telling) const;
@@ -105,6 +113,9 @@ class ScopeTally {
   std::array<WindowTally, kWindows> windows_;
   std::array<admission::Nanoseconds, kWindows> taken_;  // of the meter, as last read
   BudgetTally budget_;
+  uint64_t rule_ = 0;                 // of the budget's period, as last read
+  uint64_t rules_ = 0;                // changes of it
+  std::string budget_gateway_;        // under which the budget tells, by this rule
   int64_t running_ = 0;               // of the meter, as last read
   int64_t running_told_ = 0;          // as Redis has it
   uint64_t asked_ = 0;                // calls that began or were refused, ever

@@ -161,6 +161,36 @@ TEST_F(ScopeTallyOf, WhatTheLedgerRestoredIsToldBeforeTheFirstCall) {
   EXPECT_TRUE(call(10));
 }
 
+// The sum of a period by another rule is the ledger's, and told under another name: what was told of that period before
+// the first change of two is in it.
+TEST_F(ScopeTallyOf, AfterAChangeOfThePeriodWhatTheLedgerKnowsIsTold) {
+  EXPECT_TRUE(call(600));
+  collect();
+  answer(ask().at(1), "600 memory");
+  const int64_t day = scope_.meter->period_end;
+  admission::ZoneCache zones;
+  const admission::PeriodRule hour(admission::BudgetPeriod::hour, nullptr);
+  admission::change_period(*scope_.meter, hour, 250, now_ / kSecond);
+  scope_.meter->charged += 7;
+  collect();
+  std::string commands;
+  const auto questions = ask(&commands);
+  ASSERT_EQ(questions.size(), 2u);
+  EXPECT_NE(questions[1].period_end, day);
+  EXPECT_EQ(questions[1].spent.total, 7);
+  EXPECT_THAT(commands, HasSubstr("aa.1.1"));
+  EXPECT_THAT(commands, HasSubstr("\r\n250\r\n"));
+  answer(questions[1], "400 memory");
+  EXPECT_EQ(admission::spent(*scope_.meter), 400) << "others have spent in this hour, too";
+  admission::change_period(*scope_.meter, scope_.compiled().period, 900, now_ / kSecond);
+  collect();
+  answer(questions[1], "401 memory");
+  const auto of_day = ask(&commands);
+  EXPECT_THAT(commands, HasSubstr("aa.1.2"));
+  answer(of_day.at(1), "950 memory");
+  EXPECT_EQ(admission::spent(*scope_.meter), 950);
+}
+
 class ScopeTallyOfConcurrency : public ScopeTallyOf {
  protected:
   ScopeTallyOfConcurrency() : ScopeTallyOf({.concurrency = 3}) {}

@@ -37,6 +37,7 @@ SharedLimits::SharedLimits(SharedLimitsOptions options, std::shared_ptr<const Sn
       identity_(random_identity()),
       tallies_(snapshot_->scopes.size()) {
   survey_.adopt(*snapshot_, nullptr);
+  expect_lateness();
   // What was restored from the ledger has been told by the process that spent it.
   for (size_t i = 0; i < tallies_.size(); ++i) {
     const Scope& scope = snapshot_->scopes[i];
@@ -81,6 +82,15 @@ SharedLimits::Tally SharedLimits::make_tally(const Scope& scope, const ScopeTall
                                       baseline);
 }
 
+// Of what has never been used Redis has said nothing yet.
+void SharedLimits::expect_lateness() const {
+  for (const Scope& scope : snapshot_->scopes) {
+    if (!ScopeTally::shares(scope.compiled())) continue;
+    Nanoseconds none = 0;
+    scope.meter->taken.lateness.compare_exchange_strong(none, ScopeTally::kLatenessFirst, std::memory_order_relaxed);
+  }
+}
+
 void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   // What was used until now for the first time has a tally then, and so is told.
   collect();
@@ -92,6 +102,7 @@ void SharedLimits::take_snapshot(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   snapshot_ = std::move(snapshot);
+  expect_lateness();
   next_scope_ = 0;
   next_reminder_ = 0;
   tallies_.assign(snapshot_->scopes.size(), nullptr);

@@ -79,6 +79,7 @@ class SharedLimits {
   void run();
   void take_snapshot(std::shared_ptr<const Snapshot> snapshot);
   Tally make_tally(const Scope& scope, const ScopeTally::Baseline& baseline);
+  void expect_lateness() const;
   void collect();
   bool untold() const;
   net::Task<void> collect_forever();

@@ -3,8 +3,11 @@
 -- theoretical arrival time (admission/meter.h). Times are microseconds of Redis's clock, use is microseconds of window.
 --
 -- KEYS[1]  a hash. `history`: the word of what is older than a window, then time and amount of each slice of use in the
---          last one, in order; `gateway`: number, total and time of what was last booked of that gateway.
--- ARGV     gateway, window, the total it knows to be booked, then for each point: number, age, total.
+--          last one, in order; `unit`: how much of the window one request or token is; `gateway`: number, total and time
+--          of what was last booked of that gateway.
+-- ARGV     gateway, window, the total it knows to be booked, unit, then for each point: number, age, total.
+--
+-- By another unit the limit has been changed: what was used is as many requests or tokens as before, and at most all.
 --
 -- A gateway tells what it has used in all, and a number that grows. So a telling that comes twice, late or behind a newer
 -- one changes nothing, and one that was lost is in the next. What is no longer in the window is not booked.
@@ -35,11 +38,26 @@ local function book(time, amount)
   end
 end
 
+local function word_of_all()
+  local word = history[1]
+  for i = 2, #history, 2 do word = math.max(word, history[i]) + history[i + 1] end
+  return word
+end
+
+local unit = tonumber(ARGV[4])
+local unit_before = tonumber(redis.call('HGET', key, 'unit') or unit)
+if unit ~= unit_before then
+  local factor = unit / unit_before
+  if history[1] > now then history[1] = now + (history[1] - now) * factor end
+  for i = 3, #history, 2 do history[i] = history[i] * factor end
+  if word_of_all() > now + window then history = {now + window} end
+end
+
 local function forget_gateways()
   if redis.call('HLEN', key) <= GATEWAYS_MAX then return end
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
-    local time = fields[i] ~= 'history' and string.match(fields[i + 1], '(%d+)$')
+    local time = fields[i] ~= 'history' and fields[i] ~= 'unit' and string.match(fields[i + 1], '(%d+)$')
     if time and tonumber(time) < now - LIFE * window then redis.call('HDEL', key, fields[i]) end
   end
 end
@@ -51,7 +69,7 @@ if mark then
   booked, total = tonumber(number), tonumber(text)
 end
 local last = booked
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local number = tonumber(ARGV[i])
   if number > last then
     local time, to = now - ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -67,12 +85,12 @@ if last > booked then
     table.remove(history, 2)
   end
 end
-local word = history[1]
-for i = 2, #history, 2 do word = math.max(word, history[i]) + history[i + 1] end
+local word = word_of_all()
 
 if last > booked then
   if not mark then forget_gateways() end
-  redis.call('HSET', key, 'history', cmsgpack.pack(history), gateway, string.format('%d %.17g %.0f', last, total, now))
+  redis.call('HSET', key, 'history', cmsgpack.pack(history), 'unit', ARGV[4],
+    gateway, string.format('%d %.17g %.0f', last, total, now))
   redis.call('PEXPIRE', key, math.ceil(math.max(LIFE * window, word - now + window) / 1000))
 end
 return string.format('%.3f', math.max(0, word - now))
