@@ -139,8 +139,6 @@ void Call::warn_of_failure(const Error& error) {
 }
 
 Task<bool> Call::attempt() {
-  text_.reset();
-  text_bytes_ = 0;
   blameless_ = false;
   std::unique_ptr<ClientExchange> upstream;
   auto head = hedges() ? co_await race_heads(upstream) : co_await exchange_heads(upstream);
@@ -179,21 +177,21 @@ Task<Result<const ResponseHead*>> Call::exchange_heads(std::unique_ptr<ClientExc
   http::Pool& pool = match_.websocket ? worker_.http1_pool(generation_, index) : generation_.pool(index);
   for (bool fresh = false;; fresh = true) {
     base::Duration connecting{0};
-    asked_at_ = worker_.loop().precise_now();
+    times_.asked_at = worker_.loop().precise_now();
     if (!fresh) upstream = pool.acquire_ready();
     if (upstream == nullptr) {
       waiting_for_ = kConnectTimeout;
       CO_TRY(acquired, co_await pool.acquire(fresh, until(timeouts.connect)));
       upstream = std::move(acquired);
-      if (!upstream->reused()) connecting = worker_.loop().precise_now() - asked_at_;
+      if (!upstream->reused()) connecting = worker_.loop().precise_now() - times_.asked_at;
     }
     waiting_for_ = kFirstByteTimeout;
     auto sent = co_await send(*upstream, *attempt_, conversion_ != nullptr && !read_along_, until(timeouts.first_byte));
     if (sent) {
-      sent_at_ = worker_.loop().now();
-      asked_at_ = worker_.loop().precise_now() - connecting;
+      times_.sent_at = worker_.loop().now();
+      times_.asked_at = worker_.loop().precise_now() - connecting;
       // A stream that is continued has begun: what it waits for now is its upstreams' time.
-      if (!continuing_) before_ = (asked_at_ - exchange_.started_at()) - queued_ - discarded_;
+      if (!continuing_) times_.before = (times_.asked_at - exchange_.started_at()) - times_.queued - times_.discarded;
       auto head = providers_own(co_await upstream->read_head(until(timeouts.first_byte)));
       if (head && ((*head)->status != 401 || !replace_token())) co_return *head;
       if (head) {
@@ -271,14 +269,14 @@ Result<void> Call::start_answer(const ResponseHead& head) {
 }
 
 // What is kept back of this attempt's stream: by default more where the instance has failed lately.
-Call::HoldWindow Call::hold_window() const {
+HoldWindow Call::hold_window() const {
   const control::HoldBackSettings& settings = route().hold_back;
   if (settings.adaptive && !suspect()) return {.contents = 1};
   return {.contents = settings.contents, .time = settings.time};
 }
 
 // Keeps an answer back until it can be believed in, or is a refusal that another model may not share.
-Task<Call::Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, chat::Framing framing) {
+Task<Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, chat::Framing framing) {
   Beginning beginning;
   const HoldWindow window = hold_window();
   HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());

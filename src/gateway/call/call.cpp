@@ -392,7 +392,7 @@ std::string_view Call::canonical_path() {
   }
 }
 
-Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_index) {
+Outcome<Attempt> Call::address(const Model* model, uint32_t connection_index) {
   const Connection& connection = generation_.snapshot().connections[connection_index];
   Attempt attempt{
       .model = model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
@@ -400,7 +400,7 @@ Outcome<Call::Attempt> Call::address(const Model* model, uint32_t connection_ind
       .surface = surface(),
       .path = canonical_path(),
       .query = exchange_.head().query,
-      .model = model != nullptr ? model->upstream_name(meant_model_) : std::string_view{},
+      .model = model != nullptr ? model->upstream_name(plan_.model) : std::string_view{},
       .deployment = model != nullptr ? std::string_view(model->deployment) : std::string_view{},
       .stream = streams()};
   auto target = providers::make_upstream_target(connection.upstream, call, arena_);

@@ -7,16 +7,17 @@
 #include <string>
 #include <string_view>
 
-#include "accounting/answer_details.h"
-#include "accounting/text_scanner.h"
-#include "accounting/usage_scanner.h"
 #include "base/arena.h"
 #include "chat/error.h"
 #include "chat/token_estimate.h"
-#include "dialects/openai/response_cursor.h"
 #include "dialects/stream_boundary.h"
+#include "gateway/call/answer_reading.h"
+#include "gateway/call/attempt.h"
 #include "gateway/call/call_admission.h"
+#include "gateway/call/call_plan.h"
+#include "gateway/call/call_times.h"
 #include "gateway/call/error_filter.h"
+#include "gateway/call/error_type.h"
 #include "gateway/conversion/conversion.h"
 #include "gateway/conversion/media_memory.h"
 #include "gateway/conversion/transcoder.h"
@@ -40,6 +41,8 @@
 namespace llmgw::gateway {
 
 struct AnswerEnding;
+struct Beginning;
+struct HoldWindow;
 struct LiveEvents;
 struct PumpResult;
 class PlainView;
@@ -50,16 +53,6 @@ using dialects::Outcome;
 inline constexpr std::string_view kRouteHeader = "x-llm-gateway-route";
 // A caller's way to pick among connections where no model says it: files, batches.
 inline constexpr std::string_view kConnectionHeader = "x-llm-gateway-connection";
-// Values of error_type for answers that did not reach their clients whole.
-inline constexpr std::string_view kClientClosed = "client_closed";  // the client left
-inline constexpr std::string_view kWriteTimeout = "write_timeout";  // it took nothing any more
-inline constexpr std::string_view kDrainTimeout = "drain_timeout";  // the gateway ended
-// And for providers that were late: the setting whose time was over.
-inline constexpr std::string_view kConnectTimeout = "connect_timeout";
-inline constexpr std::string_view kFirstByteTimeout = "first_byte_timeout";
-inline constexpr std::string_view kIdleTimeout = "idle_timeout";
-inline constexpr std::string_view kTotalTimeout = "total_timeout";
-inline constexpr std::string_view kRequestTimeout = "request_timeout";  // the server's, for every call
 
 class Call {
  public:
@@ -76,31 +69,7 @@ class Call {
   net::Task<void> run();
 
  private:
-  // One place a call may go: an instance that has the model, and how it is spoken to.
-  struct Option {
-    const control::Model* model = nullptr;  // null: the call names none
-    uint32_t connection = 0;
-    ConvertedApi api;  // the codec is null: as it came
-    // The request goes as it came, but its answer is read, so that another instance can go on from it.
-    bool read_along = false;
-    // The provider speaks the client's API, though the call be converted.
-    bool native = true;
-  };
-  // How much of a stream is kept back.
-  struct HoldWindow {
-    uint32_t contents = 0;
-    base::Duration time{0};  // 0: no limit
-  };
-  // A request as it goes to one upstream.
-  struct Attempt {
-    const control::Model* model = nullptr;
-    const control::Connection* connection = nullptr;
-    uint32_t connection_index = 0;
-    std::string_view target;  // path and query
-    json::Pieces body;
-    bool own_api = false;            // the provider speaks the client's API, so its headers mean something there
-    std::string_view warnings = {};  // what a body that goes as it came has lost: the header's value
-  };
+  using Option = CallPlan::Option;
 
   // call.cpp: the steps
   net::Task<void> dispatch();
@@ -131,7 +100,7 @@ class Call {
   Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
   Outcome<void> fit_body(Attempt& attempt, std::string_view model);
   Outcome<std::string_view> unrouted_body();
-  Outcome<std::string_view> unwrapped_body(std::string_view model);
+  Outcome<std::string_view> plain_body(std::string_view model);
   Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
   std::string_view form_field(std::string_view name, std::string_view value);
   json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
@@ -264,14 +233,6 @@ class Call {
   static bool hit_closed_connection(const http::ClientExchange& upstream, const base::Error& error);
   net::Task<base::Result<const http::ResponseHead*>> exchange_heads(std::unique_ptr<http::ClientExchange>& upstream);
   net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
-  // The beginning of an answer, kept back.
-  struct Beginning {
-    std::string bytes;
-    bool done = false;
-    bool retry = false;
-    bool over = false;                      // the client has its answer, or has left
-    std::optional<base::Error> error = {};  // what ended it before its end
-  };
   net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
   net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
   void judge_beginning(const http::ResponseHead& head, chat::Framing framing, bool failed, Beginning& beginning);
@@ -296,6 +257,7 @@ class Call {
       const base::Error& error, chat::Framing shape, bool between_events,
       std::string_view message = "the connection to the provider broke before its answer was complete");
   net::Task<void> break_off_malformed(std::string_view data, std::optional<size_t> before, chat::Framing shape);
+  void note_out(base::Instant arrived);
   void note_piece(bool streams, base::Instant arrived, base::Instant& last_piece);
   telemetry::RequestSeries& series();
   chat::ClientError timeout_error();
@@ -350,21 +312,7 @@ class Call {
   bool feed_converted(const base::Result<http::BodyBytes>& bytes, Transcoder& transcoder,
                       http::ContentDecoder* decoder);
   void warn_of_answer(const Transcoder& transcoder);
-  // An answer on its way through a Transcoder.
-  struct Relay {
-    Transcoder& transcoder;
-    std::unique_ptr<http::ClientExchange>& upstream;     // the one that sends now
-    std::unique_ptr<http::ContentDecoder> decoder = {};  // null: no coding
-    HoldWindow window = {};
-    base::Instant window_ends = base::kNever;
-    base::Instant last_piece = {};
-    uint32_t pieces = 0;
-    uint64_t said_before = 0;  // tokens of the answer that came from upstreams before this one
-    bool document = false;
-    bool watched = false;  // another model is asked should a filter withhold it: nothing goes out before it is known
-    bool begun = false;
-    bool upstream_done = false;
-  };
+  struct Relay;
   net::Task<base::Result<http::BodyBytes>> next_converted(Relay& relay);
   bool still_holds(Relay& relay) const;
   net::Task<bool> begin_or_end(Relay& relay, const http::ResponseHead& head);
@@ -449,29 +397,20 @@ class Call {
   std::string_view form_boundary_;    // empty: the body is no form
   std::string_view body_model_span_;  // what stands for the model in the body, to be replaced; quoted if JSON
   bool body_is_json_ = false;
-  std::string_view body_betas_;   // of an enveloped body, as the header anthropic-beta has them
-  std::string_view model_;        // as the client named it
-  std::string_view meant_model_;  // the same, or what stands behind the key's alias
+  std::string_view body_betas_;  // of an enveloped body, as the header anthropic-beta has them
+  std::string_view model_;       // as the client named it
   const control::Assignment* assignment_ = nullptr;
   std::optional<Attempt> attempt_;
 
-  // Where it may go. Options and candidates stand side by side, in the arena.
-  std::span<Option> options_;
-  std::span<routing::Candidate> candidates_;
+  CallPlan plan_;
   std::span<const uint64_t> blocks_;  // of the prompt
   std::span<uint32_t> ages_;          // of the blocks at the instance chosen, before this call
   uint32_t blocks_expected_ = 0;      // to be cached there
   static constexpr uint32_t kBlockTokens = routing::kBlockBytes / chat::kBytesPerToken;  // as far as they are known
-  uint32_t route_index_ = 0;
   uint32_t fallback_next_ = 0;
-  uint32_t attempts_ = 0;  // at this model
-  uint32_t rounds_ = 0;    // over all its instances
-  uint32_t attempts_before_round_ = 0;
   std::string_view budget_model_;  // whose retries these are
   bool prompt_read_ = false;
   bool has_own_headers_ = false;  // x-llm-gateway-...
-  bool skip_model_ = false;       // the model does not take this prompt: its other instances would not either
-  bool only_elsewhere_ = false;   // the retry is not for what has failed already
   bool probe_ = false;
   bool read_along_ = false;                   // the attempt's answer is read, its request is not converted
   bool second_leg_ = false;                   // another instance is being asked already
@@ -479,15 +418,15 @@ class Call {
   std::optional<chat::ClientError> failure_;  // of the attempt before
   routing::Lease lease_;
   uint64_t charged_tokens_ = 0;  // to the key, in the fair order
-  base::Instant sent_at_{};
-  base::Duration whole_after_{
-      -1};  // sending, an answer that is no stream began to come, and so was there; -1: none did
+  CallTimes times_;
   control::CallTimeouts timeouts_{};
-  std::string_view waiting_for_;  // for the error of a timeout: a name as of the settings
-  std::string_view timed_out_;    // kConnectTimeout and the like
-  std::string_view route_text_;   // of the debug header
-  std::string_view passed_over_;  // fallbacks, for the same
-  std::string_view token_;        // the access token sent to the provider
+  base::Instant deadline_ = base::kNever;
+  std::string_view deadline_setting_ = kTotalTimeout;  // whose time is over then
+  std::string_view waiting_for_;                       // for the error of a timeout: a name as of the settings
+  std::string_view timed_out_;                         // kConnectTimeout and the like
+  std::string_view route_text_;                        // of the debug header
+  std::string_view passed_over_;                       // fallbacks, for the same
+  std::string_view token_;                             // the access token sent to the provider
   bool token_replaced_ = false;
   MemoryPointer memory_;
   // It builds on what the gateway keeps: read and written anew wherever it goes, so that it stands alone there.
@@ -495,20 +434,11 @@ class Call {
   // What has been looked for in the body: see conversion/tagged_signatures.h.
   std::optional<bool> tagged_signatures_;
   std::optional<bool> unsigned_thoughts_;
-  std::unique_ptr<Conversion> conversion_;                  // null while client and provider speak the same protocol
-  std::optional<HeldMedia> fetched_;                        // what was fetched for it
-  std::optional<dialects::openai::ResponseCursor> cursor_;  // of a stream of the Responses API
+  std::unique_ptr<Conversion> conversion_;  // null while client and provider speak the same protocol
+  std::optional<HeldMedia> fetched_;        // what was fetched for it
 
   // For settlement
-  base::Instant deadline_ = base::kNever;
-  std::string_view deadline_setting_ = kTotalTimeout;  // whose time is over then
-  std::optional<chat::Usage> estimated_usage_;         // where the provider did not say what was used
-  base::Duration before_{0};                           // gateway time until the request was written to the upstream
-  base::Duration queued_{0};                           // waited for an instance
-  base::Instant asked_at_{};                           // since when the attempt waits for its upstream
-  base::Duration discarded_{0};  // that of attempts that were given up, and the pauses behind them
-  base::Duration after_{-1};     // gateway time from the upstream's first byte to ours
-  base::Duration first_token_{-1};
+  std::optional<chat::Usage> estimated_usage_;  // where the provider did not say what was used
   uint16_t status_ = 0;
   uint16_t upstream_status_ = 0;
   uint32_t retries_ = 0;
@@ -518,14 +448,7 @@ class Call {
   bool blameless_ = false;     // what went wrong says nothing of the instance
   bool drained_ = false;       // told at the end of a drain that there will be no answer
   bool said_nothing_ = false;  // what has failed did so before anything of an answer came
-  std::optional<accounting::UsageScanner> usage_;
-  bool unreadable_ = false;  // some of the answer: in a coding the gateway does not know
-  std::optional<chat::Usage> converted_usage_;
-  // What the model said in the last attempt's stream, to estimate tokens from: a scanner where bytes pass through.
-  std::optional<accounting::TextScanner> text_;
-  uint64_t text_bytes_ = 0;
-  std::optional<accounting::AnswerDetails> details_;         // where the request may have made it dearer or cheaper
-  std::optional<accounting::UsageScanner> converted_media_;  // of a converted answer: sound and pictures cost apart
+  AnswerReading reading_;
   bool admitted_ = false;
   bool handed_over_ = false;  // to a call in the background, which counts in its stead
   bool accounted_ = false;

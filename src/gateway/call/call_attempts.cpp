@@ -46,8 +46,8 @@ Task<bool> Call::try_next() {
   }
   if (!*next) {
     if (const auto wait = before_next_round()) {
-      for (Candidate& candidate : candidates_) candidate.excluded = false;
-      discarded_ += *wait;
+      for (Candidate& candidate : plan_.candidates) candidate.excluded = false;
+      times_.discarded += *wait;
       auto slept = co_await net::sleep_for(worker_.loop(), *wait, &exchange_.cancellation());
       if (slept) co_return true;
       give_up();
@@ -56,7 +56,7 @@ Task<bool> Call::try_next() {
     const bool spared = route().fallback_on_error && may_fall_back(route());
     if (plan_fallback()) co_return true;
     // No other model may answer, so it is not spared for one that would: the last resort may be asked.
-    if (spared && attempts_ == 0) co_return true;
+    if (spared && plan_.attempts == 0) co_return true;
     co_await refuse(refused_by_all());
     co_return false;
   }
@@ -91,23 +91,24 @@ Task<bool> Call::try_next() {
   worker_.log().info("another attempt", {{"request_id", id_.view()},
                                          {"failed", attempt_->connection->name},
                                          {"why", failure_ ? failure_->message : std::string_view{}}});
-  if ((!skip_model_ && attempts_ < route().attempts) || plan_fallback()) co_return true;
+  if ((!plan_.skip_model && plan_.attempts < route().attempts) || plan_fallback()) co_return true;
   co_await refuse(refused_by_all());
   co_return false;
 }
 
 // All have been asked: how long to wait before they are once more, from the first. Nothing: that would be in vain.
 std::optional<base::Duration> Call::before_next_round() {
-  if (skip_model_ || only_elsewhere_ || options_.size() < 2 || attempts_ >= route().attempts) return std::nullopt;
+  if (plan_.skip_model || plan_.only_elsewhere || plan_.options.size() < 2 || plan_.attempts >= route().attempts)
+    return std::nullopt;
   const base::Duration pause =
-      routing::pause_of_all(worker_.shared().routing.instances, candidates_, worker_.loop().now());
-  if (attempts_ == 0 && pause == base::Duration::zero()) return std::nullopt;
+      routing::pause_of_all(worker_.shared().routing.instances, plan_.candidates, worker_.loop().now());
+  if (plan_.attempts == 0 && pause == base::Duration::zero()) return std::nullopt;
   // In the round before, nobody could be asked.
-  if (rounds_ != 0 && attempts_ == attempts_before_round_) return std::nullopt;
+  if (plan_.rounds != 0 && plan_.attempts == plan_.attempts_before_round) return std::nullopt;
   if (pause > (may_ask_other_model() ? base::Duration::zero() : kPauseWaitedFor)) return std::nullopt;
-  const base::Duration wait = std::max(routing::backoff(rounds_++, worker_.loop().rng()), pause);
+  const base::Duration wait = std::max(routing::backoff(plan_.rounds++, worker_.loop().rng()), pause);
   if (worker_.loop().now() + wait >= queue_deadline()) return std::nullopt;
-  attempts_before_round_ = attempts_;
+  plan_.attempts_before_round = plan_.attempts;
   return wait;
 }
 
@@ -115,11 +116,11 @@ std::optional<base::Duration> Call::before_next_round() {
 ClientError Call::refused_by_all() const {
   const routing::InstanceTable& table = worker_.shared().routing.instances;
   const base::Instant now = worker_.loop().now();
-  const bool paused = routing::pause_of_all(table, candidates_, now) > base::Duration::zero();
+  const bool paused = routing::pause_of_all(table, plan_.candidates, now) > base::Duration::zero();
   ClientError error{.kind = paused ? ErrorKind::rate_limited : ErrorKind::overloaded,
                     .message = paused ? "all providers of the model ask to be called later"
                                       : "no instance of the model can take the call now",
-                    .retry_after = routing::until_free(table, candidates_, now)};
+                    .retry_after = routing::until_free(table, plan_.candidates, now)};
   if (!failure_) return error;
   const bool later = failure_->kind == ErrorKind::rate_limited && error.retry_after;
   std::optional<base::Duration> retry_after = later ? error.retry_after : failure_->retry_after;
@@ -132,7 +133,7 @@ ClientError Call::refused_by_all() const {
 bool Call::could_retry() const {
   const Route& own = route();
   if (may_ask_other_model()) return true;
-  return attempts_ < own.attempts && options_.size() > 1;
+  return plan_.attempts < own.attempts && plan_.options.size() > 1;
 }
 
 // Whether this attempt's instance has failed lately: it is out, doubted, or on its way back.
@@ -149,17 +150,17 @@ bool Call::may_retry(const ClientError& failure) {
   if (exchange_.started() || exchange_.cancellation().cancelled()) return false;
   if (kind_ == Kind::mirror) return false;
   if (worker_.loop().now() >= deadline_ || !could_retry()) return false;
-  only_elsewhere_ = false;
+  plan_.only_elsewhere = false;
   if (!retry_budget().take()) {
     // Another model at once, or where there is none an instance that is well and was not asked.
     const Route& own = route();
     const bool other_model = may_ask_other_model();
-    const bool other_instance =
-        !skip_model_ && attempts_ < own.attempts &&
-        routing::any_well(worker_.shared().routing.instances, candidates_, own.settings.health, worker_.loop().now());
-    only_elsewhere_ = (other_model || other_instance) && retry_budget().take_elsewhere();
-    for (Candidate& candidate : candidates_) candidate.excluded |= only_elsewhere_ && other_model;
-    if (!only_elsewhere_) {
+    const bool other_instance = !plan_.skip_model && plan_.attempts < own.attempts &&
+                                routing::any_well(worker_.shared().routing.instances, plan_.candidates,
+                                                  own.settings.health, worker_.loop().now());
+    plan_.only_elsewhere = (other_model || other_instance) && retry_budget().take_elsewhere();
+    for (Candidate& candidate : plan_.candidates) candidate.excluded |= plan_.only_elsewhere && other_model;
+    if (!plan_.only_elsewhere) {
       worker_.metrics().count(telemetry::FailoverEvent::budget_spent);
       worker_.metrics().retry_budget_spent(budget_model_).add();
       return false;
@@ -189,7 +190,7 @@ void Call::count_failed_attempt() {
 
 // Its upstream took that time, not the gateway.
 void Call::note_discarded() {
-  discarded_ += worker_.loop().precise_now() - asked_at_;
+  times_.discarded += worker_.loop().precise_now() - times_.asked_at;
 }
 
 // A refusal that another model may not share. True: one is asked. That this one will not is no fault of its instance.
@@ -199,9 +200,9 @@ bool Call::ask_other_model(const ClientError& refusal) {
   const bool wanted = (why == dialects::Unfit::too_long && own.fallback_on_context) ||
                       (why == dialects::Unfit::filtered && own.fallback_on_filter);
   if (!wanted || !may_fall_back(own)) return false;
-  skip_model_ = blameless_ = true;
+  plan_.skip_model = blameless_ = true;
   if (may_retry(refusal)) return true;
-  skip_model_ = blameless_ = false;
+  plan_.skip_model = blameless_ = false;
   return false;
 }
 
@@ -216,7 +217,7 @@ bool Call::ask_other_after_filter(const chat::Usage& used) {
                              .message = "a filter of the provider's withheld the answer",
                              .code = dialects::kContentFilter};
   if (!ask_other_model(withheld)) return false;
-  converted_usage_ = used;
+  reading_.converted_usage = used;
   if (used.total_input()) charge_attempt(accounting::CallOutcome::completed, 0);
   return true;
 }
@@ -246,7 +247,7 @@ void Call::note_failure(bool whole_instance) {
   const auto now = routing::note_failure(state->health, worker_.loop().now(), health);
   if (was_up && now == routing::HealthState::out) {
     worker_.log().warn("instance out", {{"connection", attempt_->connection->name},
-                                        {"model", whole_instance ? std::string_view("all") : meant_model_}});
+                                        {"model", whole_instance ? std::string_view("all") : plan_.model}});
   }
 }
 
@@ -267,8 +268,8 @@ void Call::note_success() {
 
 // Of an answer that was not streamed. In shares of the prompt, too, as far as it says what was cached.
 void Call::note_speed() {
-  const base::Duration took = std::exchange(whole_after_, base::Duration{-1});
-  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const base::Duration took = std::exchange(times_.whole_after, base::Duration{-1});
+  const chat::Usage usage = reading_.said().value_or(chat::Usage{});
   const auto prompt = usage.total_input();
   if (took.count() < 0 || instance_state() == nullptr || prompt.value_or(0) == 0) return;
   if (generates(match_.operation) && !usage.output) return;
@@ -283,7 +284,7 @@ void Call::note_speed() {
 
 // What the answer says was cached, against what was expected. In shares of the prompt: our tokens are a guess.
 void Call::note_cached() {
-  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const chat::Usage usage = reading_.said().value_or(chat::Usage{});
   const auto prompt = usage.total_input();
   routing::InstanceState* const state = instance_state();
   if (blocks_.empty() || state == nullptr || !usage.cache_read || prompt.value_or(0) == 0) return;

@@ -36,8 +36,8 @@ Outcome<std::string_view> Call::unrouted_body() {
   return pieces->joined(arena_);
 }
 
-// Claude's body out of another cloud's envelope, as Anthropic's own clients send it.
-Outcome<std::string_view> Call::unwrapped_body(std::string_view model) {
+// Claude's own body, out of another cloud's envelope, as Anthropic's clients send it.
+Outcome<std::string_view> Call::plain_body(std::string_view model) {
   const dialects::ReadContext context{
       .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
   TRY(body, unrouted_body());
@@ -115,7 +115,7 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
   }
   const bool enveloped = match_.enveloped && match_.dialect == chat::Dialect::anthropic;
   if (enveloped || target.envelope.drop_model) {
-    TRY(plain, enveloped ? unwrapped_body(target.model) : unrouted_body());
+    TRY(plain, enveloped ? plain_body(target.model) : unrouted_body());
     if (target.envelope.drop_model) return wrap_body(plain, target.envelope);
     const bool versioned = !target.envelope.anthropic_version.empty();
     const json::Edit edit = versioned ? version_edit(plain, target.envelope) : json::Edit{};

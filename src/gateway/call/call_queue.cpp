@@ -39,7 +39,7 @@ Task<Outcome<bool>> Call::next_attempt() {
     const Share share = take_share(*choice);
     if (share == Share::taken) co_return take_instance(*choice);
     if (share == Share::gone) {
-      candidates_[choice->candidate].excluded = true;
+      plan_.candidates[choice->candidate].excluded = true;
       continue;
     }
     auto went = co_await wait_in_line(*choice);
@@ -64,8 +64,8 @@ bool Call::take_free_instance() {
 }
 
 Call::Share Call::take_share(const routing::Choice& choice) {
-  const Candidate& candidate = candidates_[choice.candidate];
-  const routing::InstanceHandle& instance = generation_.instance(options_[choice.candidate].connection);
+  const Candidate& candidate = plan_.candidates[choice.candidate];
+  const routing::InstanceHandle& instance = generation_.instance(plan_.options[choice.candidate].connection);
   if (!instance.valid()) return Share::taken;
   RoutingState& shared = worker_.shared().routing;
   const Instant now = worker_.loop().now();
@@ -109,7 +109,7 @@ Call::Share Call::take_share(const routing::Choice& choice) {
 void Call::abandon_probe(uint32_t candidate) {
   if (!std::exchange(probe_, false)) return;
   const routing::InstanceTable& table = worker_.shared().routing.instances;
-  const Candidate& own = candidates_[candidate];
+  const Candidate& own = plan_.candidates[candidate];
   routing::abandon_probe(table.state(own.slot).health, worker_.loop().now());
   if (own.model_slot == routing::kUnknown) return;
   routing::abandon_probe(table.state(own.model_slot).health, worker_.loop().now());
@@ -125,7 +125,7 @@ void Call::charge_share() {
 
 void Call::settle_share() {
   if (charged_tokens_ == 0) return;
-  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const chat::Usage usage = reading_.said().value_or(chat::Usage{});
   const bool answered = upstream_status_ != 0 && upstream_status_ < 300;
   if (answered && !usage.known()) {
     charged_tokens_ = 0;  // what was guessed has to do
@@ -148,7 +148,7 @@ Instant Call::queue_deadline() const {
 }
 
 bool Call::still_fit(uint32_t candidate) const {
-  return routing::is_well(worker_.shared().routing.instances, candidates_[candidate], route().settings.health,
+  return routing::is_well(worker_.shared().routing.instances, plan_.candidates[candidate], route().settings.health,
                           worker_.loop().now());
 }
 
@@ -171,7 +171,7 @@ bool Call::fall_back_from_line(const ClientError& refused) {
 // Until it may go; false: its instance has become sick, so another is to be chosen.
 Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   WaitingRoom& room = worker_.room();
-  const Candidate& candidate = candidates_[choice.candidate];
+  const Candidate& candidate = plan_.candidates[choice.candidate];
   const routing::GateState& gate = worker_.shared().routing.instances.gate(candidate.slot);
   routing::InstanceState& state = worker_.shared().routing.instances.state(candidate.slot);
   const Instant since = worker_.loop().now();
@@ -187,7 +187,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
                                           .family = blocks_.empty() ? 0 : blocks_.front(),
                                           .prefix = routing::prefix_of(blocks_, choice.cached_tokens, kBlockTokens)},
                                .lease = &lease_,
-                               .candidates = candidates_,
+                               .candidates = plan_.candidates,
                                .chosen = choice.candidate,
                                .prompt_tokens = prompt_tokens(),
                                .block_tokens = kBlockTokens,
@@ -207,7 +207,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
     if (exchange_.cancellation().cancelled() || now >= until || (was_fit && !still_fit(choice.candidate))) break;
     (void)co_await stay->changed().wait({std::min(until, now + kLookInterval), &exchange_.cancellation()});
   }
-  queued_ += worker_.loop().now() - since;
+  times_.queued += worker_.loop().now() - since;
   series.record_queue_wait(worker_.loop().now() - since);
   const std::optional<routing::Turn> turn = stay->turn();
   // Out of the line before a place is given to whoever is next: it must not be this one.
@@ -227,12 +227,12 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   co_return std::unexpected(ClientError{
       .kind = ErrorKind::overloaded,
       .message = displaced ? "too many calls wait for this model" : "no instance of the model was free in time",
-      .retry_after = queued_});
+      .retry_after = times_.queued});
 }
 
 // Its lease and the index know already.
 void Call::went(const routing::Turn& turn, routing::Choice& choice) {
-  routing::GateState& gate = worker_.shared().routing.instances.gate(candidates_[turn.candidate].slot);
+  routing::GateState& gate = worker_.shared().routing.instances.gate(plan_.candidates[turn.candidate].slot);
   lease_.hold_place(gate, worker_.loop().now());
   choice.candidate = turn.candidate;
   choice.cached_tokens = turn.cached_tokens;
@@ -240,7 +240,7 @@ void Call::went(const routing::Turn& turn, routing::Choice& choice) {
   ages_ = ages_.first(std::min<size_t>(turn.ages, ages_.size()));
   if (route().queue.order == routing::QueueOrder::fair) charged_tokens_ = prompt_tokens() + kAssumedOutputTokens;
   if (streams()) return;
-  const routing::InstanceState& state = worker_.shared().routing.instances.state(candidates_[turn.candidate].slot);
+  const routing::InstanceState& state = worker_.shared().routing.instances.state(plan_.candidates[turn.candidate].slot);
   const double seconds = choice.uncached_tokens / routing::tokens_per_second(state, gate);
   worker_.room().guess_first_token(lease_, worker_.loop().now() + std::chrono::duration_cast<base::Duration>(
                                                                       std::chrono::duration<double>(seconds)));
@@ -248,7 +248,7 @@ void Call::went(const routing::Turn& turn, routing::Choice& choice) {
 
 telemetry::InstanceSeries& Call::instance_series(uint32_t candidate) {
   const control::Snapshot& snapshot = generation_.snapshot();
-  const uint32_t index = options_[candidate].connection;
+  const uint32_t index = plan_.options[candidate].connection;
   const control::Connection& connection = snapshot.connections[index];
   return worker_.metrics().instance({.generation = static_cast<uint32_t>(snapshot.version), .instance = index},
                                     connection.upstream.provider->name, connection.name);
@@ -258,16 +258,16 @@ telemetry::InstanceSeries& Call::instance_series(uint32_t candidate) {
 void Call::note_computed(Instant arrived, bool streams) {
   routing::InstanceState* const state = instance_state();
   lease_.first_token(arrived);
-  whole_after_ = streams ? base::Duration{-1} : arrived - sent_at_;
+  times_.whole_after = streams ? base::Duration{-1} : arrived - times_.sent_at;
   if (state == nullptr) return;
-  if (streams) routing::note_first_token(*state, lease_.tokens(), sent_at_, arrived);
+  if (streams) routing::note_first_token(*state, lease_.tokens(), times_.sent_at, arrived);
   const control::Connection& connection = *attempt_->connection;
   if (!route().limits(connection.max_in_flight, connection.is_engine).any()) return;
   if (streams && connection.is_engine) {
     routing::GateState& gate =
         worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot());
     const int32_t sent = state->requests_in_flight.load(std::memory_order_relaxed);
-    routing::learn_concurrency(gate, arrived - sent_at_, lease_.tokens(), sent);
+    routing::learn_concurrency(gate, arrived - times_.sent_at, lease_.tokens(), sent);
   }
   worker_.room().changed();
 }
@@ -280,7 +280,7 @@ void Call::leave_instance() {
   if (answered && route().limits(attempt_->connection->max_in_flight, attempt_->connection->is_engine).any()) {
     routing::note_call_time(
         worker_.shared().routing.instances.gate(generation_.instance(attempt_->connection_index).slot()),
-        worker_.loop().now() - sent_at_);
+        worker_.loop().now() - times_.sent_at);
   }
   worker_.room().forget_guess(lease_);
   lease_.end();

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdio>
 #include <memory>
-#include <tuple>
 
 #include "base/text.h"
 #include "chat/token_estimate.h"
@@ -50,7 +49,7 @@ size_t prompt_start(std::string_view body, chat::Dialect dialect) {
 }  // namespace
 
 const Route& Call::route() const {
-  return generation_.snapshot().routes[route_index_];
+  return generation_.snapshot().routes[plan_.route];
 }
 
 Outcome<void> Call::plan() {
@@ -71,7 +70,7 @@ Outcome<void> Call::plan() {
 // Among connections of one priority, one that speaks the client's protocol is better than one that does not.
 Outcome<void> Call::plan_group(std::string_view name, const routing::Group& group) {
   const control::Snapshot& snapshot = generation_.snapshot();
-  meant_model_ = name;
+  plan_.model = name;
   const Model* other_protocol = nullptr;
   const auto options = make_list<Option>(arena_, group.targets.size());
   size_t count = 0;
@@ -80,17 +79,17 @@ Outcome<void> Call::plan_group(std::string_view name, const routing::Group& grou
     const Connection& connection = snapshot.connections[model.connection];
     if (!peek_.owned_by.empty() && model.owned_by != peek_.owned_by) continue;
     Option option{.model = &model, .connection = model.connection, .api = {}};
-    option.native = native(connection, model.upstream_name(meant_model_));
+    option.native = native(connection, model.upstream_name(plan_.model));
     if (option.native && must_be_read(model)) {
       option.api = match_.operation == Operation::responses_create
                        ? responses_api()
-                       : convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
+                       : convertible(match_.operation, connection, model.upstream_name(plan_.model), streams());
     } else if (!option.native) {
-      option.api = convertible(match_.operation, connection, model.upstream_name(meant_model_), streams());
+      option.api = convertible(match_.operation, connection, model.upstream_name(plan_.model), streams());
       other_protocol = &model;
       if (option.api.codec == nullptr) continue;
     } else if (snapshot.routes[model.route].continuation && streams()) {
-      const ConvertedApi api = convertible(match_.operation, connection, model.upstream_name(meant_model_), true);
+      const ConvertedApi api = convertible(match_.operation, connection, model.upstream_name(plan_.model), true);
       option.read_along = reads_along(connection, api);
       if (option.read_along) option.api = api;
     }
@@ -129,12 +128,13 @@ Outcome<void> Call::plan_without_model() {
 
 void Call::take_options(std::span<const Option> options) {
   const control::Snapshot& snapshot = generation_.snapshot();
-  options_ = make_list<Option>(arena_, options.size());
-  candidates_ = make_list<Candidate>(arena_, options.size());
-  route_index_ = static_cast<uint32_t>(snapshot.routes.size() - 1);
-  if (options.front().model != nullptr) route_index_ = options.front().model->route;
+  const Model* const first = options.front().model;
+  plan_ = {.model = plan_.model,
+           .route = first != nullptr ? first->route : static_cast<uint32_t>(snapshot.routes.size() - 1),
+           .options = make_list<Option>(arena_, options.size()),
+           .candidates = make_list<Candidate>(arena_, options.size())};
   for (size_t i = 0; i < options.size(); ++i) {
-    const Option& option = options_[i] = options[i];
+    const Option& option = plan_.options[i] = options[i];
     const Connection& connection = snapshot.connections[option.connection];
     const routing::InstanceHandle& instance = generation_.instance(option.connection);
     Candidate candidate{.slot = instance.slot(),
@@ -149,18 +149,14 @@ void Call::take_options(std::span<const Option> options) {
       const auto& handle = generation_.model_instance(static_cast<uint32_t>(option.model - snapshot.models.data()));
       if (handle.valid()) candidate.model_slot = handle.slot();
     }
-    candidates_[i] = candidate;
+    plan_.candidates[i] = candidate;
   }
-  attempts_ = 0;
-  rounds_ = 0;
-  skip_model_ = false;
-  only_elsewhere_ = false;
 }
 
 // Whether the provider of the client's own API would refuse the body as it came.
 bool Call::must_be_read(const Model& model) {
   if (builds_on_memory_ || has_tagged_signatures()) return true;
-  return providers::is_claude(model.upstream_name(meant_model_)) && has_unsigned_thoughts();
+  return providers::is_claude(model.upstream_name(plan_.model)) && has_unsigned_thoughts();
 }
 
 // The body is searched once, however many models are considered.
@@ -201,41 +197,37 @@ bool Call::may_fall_back(const Route& route) const {
 }
 
 bool Call::may_ask_other_model() const {
-  return may_fall_back(route()) && (route().fallback_on_error || skip_model_);
+  return may_fall_back(route()) && (route().fallback_on_error || plan_.skip_model);
 }
 
 // The next model that may answer instead: of those that the operator named, one that the key may use.
 bool Call::plan_fallback() {
   const control::Snapshot& snapshot = generation_.snapshot();
-  const Route& from = snapshot.routes[route_index_];
-  if (!from.fallback_on_error && !skip_model_) return false;
+  const Route& from = snapshot.routes[plan_.route];
+  if (!from.fallback_on_error && !plan_.skip_model) return false;
   const auto& names = from.fallbacks;
   while (fallback_next_ < names.size()) {
     const std::string& name = names[fallback_next_++];
     const auto found = find_fallback(name);
-    const uint32_t own_route = route_index_;
-    auto plan = std::tie(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
-    const std::tuple before(options_, candidates_, meant_model_, attempts_, rounds_, skip_model_);
+    const CallPlan before = plan_;
     const bool fits = found && plan_group(name, found->group);
-    const bool planned = fits && admit_fallback(found->assignment);
-    // The fallbacks are those of the model that was asked for.
-    route_index_ = own_route;
-    if (!planned) {
-      plan = before;
-      std::string_view why = fits ? ":refused" : ":unfit";
-      if (!found) why = ":not-allowed";
-      const std::string before_it = passed_over_.empty() ? std::string() : std::string(passed_over_) + ",";
-      if (wants_explanation()) passed_over_ = arena_.copy(before_it + name + std::string(why));
-      continue;
+    if (fits && admit_fallback(found->assignment)) {
+      // The fallbacks, and all other settings, are those of the model that was asked for.
+      plan_.route = before.route;
+      worker_.metrics().count(telemetry::FailoverEvent::fallback);
+      return true;
     }
-    worker_.metrics().count(telemetry::FailoverEvent::fallback);
-    return true;
+    plan_ = before;
+    std::string_view why = fits ? ":refused" : ":unfit";
+    if (!found) why = ":not-allowed";
+    const std::string before_it = passed_over_.empty() ? std::string() : std::string(passed_over_) + ",";
+    if (wants_explanation()) passed_over_ = arena_.copy(before_it + name + std::string(why));
   }
   return false;
 }
 
 uint64_t Call::session(const Route& route) const {
-  const uint64_t seed = routing::hash_text(meant_model_);
+  const uint64_t seed = routing::hash_text(plan_.model);
   switch (route.session) {
     case control::SessionKind::key: return routing::hash_text(principal_->name, seed);
     case control::SessionKind::user: return peek_.user.empty() ? 0 : routing::hash_text(peek_.user, seed);
@@ -260,7 +252,7 @@ void Call::read_prompt(const Route& route) {
   std::string_view prompt(body_.data(), body_.size());
   prompt.remove_prefix(prompt_start(prompt, match_.dialect));
   const auto hashes = make_list<uint64_t>(arena_, std::min(prompt.size() / routing::kBlockBytes, routing::kBlocksMax));
-  blocks_ = hashes.first(routing::hash_blocks(prompt, routing::hash_text(meant_model_), hashes));
+  blocks_ = hashes.first(routing::hash_blocks(prompt, routing::hash_text(plan_.model), hashes));
 }
 
 bool Call::wants_explanation() const {
@@ -288,7 +280,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   routing::Settings settings = route.settings;
   if (may_fall_back(route) && route.fallback_on_error)
     settings.last_resort = false;  // another model is better than a sick instance
-  if (only_elsewhere_) settings.last_resort = false;
+  if (plan_.only_elsewhere) settings.last_resort = false;
   settings.policy = policy_for(route);
   routing::Ask ask{.now = now,
                    .prompt_tokens = prompt_tokens(),
@@ -303,9 +295,9 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
   const bool debug = wants_explanation();
   std::vector<routing::Score> lines;
   for (;;) {
-    const auto choice = worker_.chooser().choose(settings, candidates_, ask, debug ? &lines : nullptr);
+    const auto choice = worker_.chooser().choose(settings, plan_.candidates, ask, debug ? &lines : nullptr);
     if (!choice) return std::nullopt;
-    const Candidate& chosen = candidates_[choice->candidate];
+    const Candidate& chosen = plan_.candidates[choice->candidate];
     routing::InstanceTable& table = worker_.shared().routing.instances;
     probe_ = false;
     if (choice->probe) {
@@ -314,7 +306,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
         probe_ = routing::begin_probe(table.state(chosen.model_slot).health, now) || probe_;
       }
       if (!probe_) {
-        candidates_[choice->candidate].excluded = true;  // somebody else was quicker
+        plan_.candidates[choice->candidate].excluded = true;  // somebody else was quicker
         continue;
       }
     }
@@ -330,7 +322,7 @@ std::optional<routing::Choice> Call::choose(const Route& route) {
 void Call::describe_choice(const routing::Choice& choice, const Route& route, std::span<const routing::Score> lines) {
   const control::Snapshot& snapshot = generation_.snapshot();
   const routing::PolicyKind policy = policy_for(route);
-  std::string text = "connection=" + snapshot.connections[options_[choice.candidate].connection].name;
+  std::string text = "connection=" + snapshot.connections[plan_.options[choice.candidate].connection].name;
   text += "; policy=" + std::string(routing::policy_names()[static_cast<size_t>(policy)]);
   text += "; attempt=" + std::to_string(retries_ + 1) + "; cached=" + std::to_string(choice.cached_tokens);
   if (choice.pinned) text += "; pinned";
@@ -339,7 +331,7 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
   if (!passed_over_.empty()) text += "; passed-over=" + std::string(passed_over_);
   text += "; scores=";
   const auto score_text = [&](const routing::Score& line) {
-    const Candidate& candidate = candidates_[line.candidate];
+    const Candidate& candidate = plan_.candidates[line.candidate];
     if (line.considered && policy == routing::PolicyKind::cost && candidate.price == kUnpriced) {
       return std::string("unpriced");
     }
@@ -348,7 +340,7 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
         fitness_word(line, candidate, worker_.shared().routing.instances, route.settings.health, worker_.loop().now()));
   };
   for (const routing::Score& line : lines.first(std::min(lines.size(), kScoresMax))) {
-    text += snapshot.connections[options_[line.candidate].connection].name + ":" + score_text(line) + ",";
+    text += snapshot.connections[plan_.options[line.candidate].connection].name + ":" + score_text(line) + ",";
   }
   text.pop_back();
   route_text_ = arena_.copy(text);
@@ -357,7 +349,7 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
 // Where the call went and what it asked for, as `route simulate` reads it. The prompt is hashes of its blocks: the
 // lower halves, since the first that differs makes all that follow differ.
 void Call::log_decision() {
-  if (!attempt_ || candidates_.empty()) return;
+  if (!attempt_ || plan_.candidates.empty()) return;
   constexpr size_t kBlocksALine = 128;  // a line has room for texts of 1,024 bytes
   std::string hashes;
   for (const uint64_t block : blocks_) {
@@ -366,12 +358,12 @@ void Call::log_decision() {
     hashes.append(digits.data(), 8);
   }
   const std::string_view all = hashes;
-  const chat::Usage usage = usage_ ? usage_->usage() : converted_usage_.value_or(chat::Usage{});
+  const chat::Usage usage = reading_.said().value_or(chat::Usage{});
   const auto tenant = principal_ == nullptr ? 0 : generation_.snapshot().index_of(*principal_);
   const auto arrived = std::chrono::duration_cast<std::chrono::microseconds>(exchange_.started_at().time_since_epoch());
   worker_.log().debug("routed", {{"request_id", id_.view()},
                                  {"timestamp", double(arrived.count()) / 1000},
-                                 {"model", meant_model_},
+                                 {"model", plan_.model},
                                  {"connection", attempt_->connection->name},
                                  {"policy", routing::policy_names()[static_cast<size_t>(policy_for(route()))]},
                                  {"attempts", retries_ + 1},
@@ -404,7 +396,7 @@ void Call::set_timeouts(const Route& route) {
 }
 
 Outcome<void> Call::aim(uint32_t chosen) {
-  const Option& option = options_[chosen];
+  const Option& option = plan_.options[chosen];
   if (!continuing_) conversion_.reset();
   read_along_ = option.read_along && !continuing_;
   auto addressed = option.api.codec != nullptr ? address_converted(*option.model, option.api)
@@ -423,11 +415,11 @@ Outcome<void> Call::aim(uint32_t chosen) {
 // Whether there is an instance left, and which.
 std::optional<routing::Choice> Call::choose_instance() {
   const Route& own = route();
-  if (!prompt_read_ && (options_.size() > 1 || candidates_[0].gate.any())) read_prompt(own);
+  if (!prompt_read_ && (plan_.options.size() > 1 || plan_.candidates[0].gate.any())) read_prompt(own);
   prompt_read_ = true;
-  if (options_.size() == 1 && !may_fall_back(own) && !candidates_[0].gate.any() && !own.policy_header &&
+  if (plan_.options.size() == 1 && !may_fall_back(own) && !plan_.candidates[0].gate.any() && !own.policy_header &&
       !wants_explanation()) {
-    if (candidates_[0].excluded) return std::nullopt;
+    if (plan_.candidates[0].excluded) return std::nullopt;
     return routing::Choice{.uncached_tokens = prompt_tokens()};
   }
   return choose(own);
@@ -444,16 +436,11 @@ Outcome<bool> Call::take_instance(const routing::Choice& choice) {
     return std::unexpected(aimed.error());
   }
   set_timeouts(route());
-  candidates_[choice.candidate].excluded = true;
+  plan_.candidates[choice.candidate].excluded = true;
   blocks_expected_ = choice.cached_tokens / kBlockTokens;
-  ++attempts_;
+  ++plan_.attempts;
   series_ = nullptr;
-  usage_.reset();
-  unreadable_ = false;
-  converted_usage_.reset();
-  details_.reset();
-  converted_media_.reset();
-  cursor_.reset();
+  reading_.begin_anew();
   upstream_status_ = 0;
   token_replaced_ = false;
   timed_out_ = {};

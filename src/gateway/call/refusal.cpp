@@ -3,6 +3,7 @@
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "gateway/call/stream_ending.h"
+#include "gateway/failover/hold_back.h"
 #include "http/content_coding.h"
 
 namespace llmgw::gateway {
@@ -137,7 +138,7 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
 }
 
 std::string_view Call::clean_events(ErrorFilter& errors, std::string_view bytes, bool whole) {
-  text_->forget_error();
+  reading_.text->forget_error();
   return errors.feed(bytes, whole, secrets(), worker_.parser(), arena_);
 }
 

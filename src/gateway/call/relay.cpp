@@ -38,8 +38,8 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   PlainView view(head.headers.value(HeaderId::content_encoding));
   if (head.status < 300) {
-    usage_.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    if (view.readable() && (streams || Call::streams())) text_.emplace(match_.dialect);
+    reading_.usage.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+    if (view.readable() && (streams || Call::streams())) reading_.text.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -56,7 +56,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   // Where only the end of the connection ends the answer, a cut looks like an end: the answer itself must have said so.
   // Elsewhere a provider's front may end in order what its engine broke off.
   const bool cut_looks_whole = (streams || document) && head.framing == http::Framing::until_close;
-  if (streams && match_.dialect == chat::Dialect::openai_responses) cursor_.emplace();
+  if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
   FirstContent content;
   ErrorFilter errors(shape);
   Instant last_piece{};
@@ -73,17 +73,17 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     const bool between = between_events();
     const std::string_view plain = read_along(data, view);
     const bool done = bytes->done;
-    if (ending) ending->feed(plain, done, text_ && view.readable() ? &*text_ : nullptr);
-    const bool malformed = array ? ending->malformed() : streams && usage_ && usage_->malformed();
+    if (ending) ending->feed(plain, done, reading_.text && view.readable() ? &*reading_.text : nullptr);
+    const bool malformed = array ? ending->malformed() : streams && reading_.malformed();
     if (malformed && generates(match_.operation)) [[unlikely]] {
       auto before = array ? ending->bytes_before() : bytes_before_malformed(data, between, match_.dialect);
       if (view.coded() || errors.holds()) before.reset();
       co_return co_await break_off_malformed(data, before, shape);
     }
-    const bool ended = streams ? ending->said_end() : !document || usage_->whole();
+    const bool ended = streams ? ending->said_end() : !document || reading_.usage->whole();
     const bool whole = (!cut_looks_whole || ended) && !(done && ending && ending->cut());
     const Instant arrived = worker_.loop().now();
-    if (text_ && ending && !view.coded() && (text_->says_error() || errors.holds())) [[unlikely]] {
+    if (reading_.text && ending && !view.coded() && (reading_.text->says_error() || errors.holds())) [[unlikely]] {
       data = clean_events(errors, data, done || ending->at_boundary());
     }
     KeptPiece kept;
@@ -93,7 +93,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (done && whole) account_ending(ending_of(ending, ended || error_));
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    note_out(arrived);
     if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
     if (done && !whole) {
       co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, between_events());
@@ -121,13 +121,10 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
 // For the call's price, and for what an error of our own would have to say. The answer's own bytes, see PlainView.
 std::string_view Call::read_along(std::string_view data, PlainView& view) {
   const std::string_view plain = view.read(data);
-  if (usage_) usage_->feed(plain);
-  if (text_) text_->feed(plain);
-  if (details_) details_->feed(plain);
-  if (cursor_) cursor_->feed(plain);
-  if (view.readable() || !usage_) return plain;
-  if (!text_) text_bytes_ += data.size() / kCodedBytesPerTextByte;
-  if (!std::exchange(unreadable_, true)) {
+  reading_.feed(plain);
+  if (view.readable() || !reading_.usage) return plain;
+  if (!reading_.text) reading_.text_bytes += data.size() / kCodedBytesPerTextByte;
+  if (!std::exchange(reading_.unreadable, true)) {
     worker_.log().warn("the answer is coded, and not as the gateway can read; what it used is estimated",
                        {{"request_id", id_.view()}, {"connection", attempt_->connection->name}});
   }
@@ -139,7 +136,7 @@ void Call::account_ending(const AnswerEnding& ending) {
   if (ending.failure && is_own_answer(match_.operation) && !exchange_.cancellation().cancelled()) {
     error_ = blamed(*ending.failure);
     // A provider that breaks off may have worked, and ask for it; one that says that it failed has not.
-    said_nothing_ = ending.told && !(usage_ && usage_->seen()) && !(text_ && text_->bytes() != 0);
+    said_nothing_ = ending.told && !reading_.said_anything();
     warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
   }
   account();
@@ -156,8 +153,8 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   constexpr auto kShape = chat::Framing::event_stream;
   const bool invoked = match_.operation == Operation::invoke_stream;
   const chat::Dialect dialect = invoked ? chat::Dialect::anthropic : match_.dialect;
-  usage_.emplace(dialect, kShape);
-  text_.emplace(dialect);
+  reading_.usage.emplace(dialect, kShape);
+  reading_.text.emplace(dialect);
   look_for_details(kShape, head.headers);
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
   const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
@@ -175,7 +172,9 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (!bytes) co_return co_await break_off(bytes.error(), kShape, tap.at_boundary());
     std::string_view data(bytes->data.data(), bytes->data.size());
     const auto before_next = tap.bytes_left();
-    tap.feed(data, {.usage = &*usage_, .text = &*text_, .details = details_ ? &*details_ : nullptr});
+    tap.feed(data, {.usage = &*reading_.usage,
+                    .text = &*reading_.text,
+                    .details = reading_.details ? &*reading_.details : nullptr});
     if (tap.malformed()) [[unlikely]] {
       co_return co_await break_off_malformed(data, tap.bytes_before(), kShape);
     }
@@ -191,7 +190,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
     if (done && may_end) account_ending({.failure = failure, .told = tap.told_error()});
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && may_end);
     if (!written) co_return exchange_.abort();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    note_out(arrived);
     if (!data.empty() && tap.content()) note_piece(true, arrived, last_piece);
     if (done && !may_end) {
       co_return co_await break_off({ErrorCode::closed, kNoEnd}, kShape, tap.at_boundary());
@@ -200,16 +199,21 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   }
 }
 
+// The first bytes of the answer have gone out.
+void Call::note_out(Instant arrived) {
+  if (times_.after.count() < 0) times_.after = worker_.loop().precise_now() - arrived;
+}
+
 void Call::note_piece(bool streams, Instant arrived, Instant& last_piece) {
   if (last_piece == Instant{}) {
     if (route().hedge.on) [[unlikely]] {
       if (routing::InstanceState* const state = lease_.held() ? instance_state() : nullptr) {
-        routing::note_first_byte(*state, arrived - sent_at_);
+        routing::note_first_byte(*state, arrived - times_.sent_at);
       }
     }
     if (lease_.held()) note_computed(arrived, streams);
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
-    if (streams) first_token_ = arrived - exchange_.started_at();
+    note_out(arrived);
+    if (streams) times_.first_token = arrived - exchange_.started_at();
   } else if (streams) {
     series().record_token_gap(arrived - last_piece);
   }
@@ -237,10 +241,10 @@ Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between
   } else if (between_events) {
     dialects::StreamState stream;
     stream.model = model_;
-    if (cursor_) {
-      stream.next_sequence_number = cursor_->next_sequence_number();
-      stream.response_id = cursor_->id();
-      stream.created_at = cursor_->created_at();
+    if (reading_.cursor) {
+      stream.next_sequence_number = reading_.cursor->next_sequence_number();
+      stream.response_id = reading_.cursor->id();
+      stream.created_at = reading_.cursor->created_at();
     }
     event = dialects::write_stream_error(match_.dialect, shape, told, id_.view(), stream);
   }

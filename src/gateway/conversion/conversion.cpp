@@ -170,7 +170,7 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   request_ = {.from = client_.dialect};
   request_.model = model;
   if (enveloped_) {
-    auto plain = unwrapped(body, streams, context);
+    auto plain = plain_body(body, streams, context);
     if (!plain) return named(plain.error());
     body = *plain;
   }
@@ -201,8 +201,8 @@ std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) co
 }
 
 // Claude's own body, out of another cloud's envelope.
-dialects::Outcome<std::string_view> Conversion::unwrapped(std::string_view body, bool streams,
-                                                          const dialects::ReadContext& context) {
+dialects::Outcome<std::string_view> Conversion::plain_body(std::string_view body, bool streams,
+                                                           const dialects::ReadContext& context) {
   std::string plain;
   chat::List<std::string_view> betas;
   auto written = dialects::anthropic::write_plain_body(body, request_.model, streams, context, plain, betas);

@@ -106,8 +106,8 @@ class Conversion {
 
  private:
   std::unexpected<chat::ClientError> named(chat::ClientError error) const;
-  dialects::Outcome<std::string_view> unwrapped(std::string_view body, bool streams,
-                                                const dialects::ReadContext& context);
+  dialects::Outcome<std::string_view> plain_body(std::string_view body, bool streams,
+                                                 const dialects::ReadContext& context);
   dialects::Outcome<void> write_body(dialects::WriteContext& context);
   dialects::Outcome<void> wrap();
 

@@ -1,15 +1,14 @@
 // A call to a provider of another protocol: the request is written anew, the answer is read and written again.
 #include "base/text.h"
 #include "dialects/provider_error.h"
-#include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "gateway/call/retry_after.h"
 #include "gateway/call/stream_ending.h"
+#include "gateway/conversion/converted_relay.h"
 #include "gateway/conversion/enum_numbers.h"
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/header_rules.h"
 #include "gateway/failover/hold_back.h"
-#include "http/content_coding.h"
 #include "providers/families.h"
 
 namespace llmgw::gateway {
@@ -90,7 +89,7 @@ std::string_view not_fetched(const base::Error& error, const FetchLimits& limits
 
 }  // namespace
 
-Outcome<Call::Attempt> Call::address_converted(const control::Model& model, const ConvertedApi& api) {
+Outcome<Attempt> Call::address_converted(const control::Model& model, const ConvertedApi& api) {
   const auto connection_index = model.connection;
   const control::Connection& connection = generation_.snapshot().connections[connection_index];
   if (conversion_ == nullptr) {
@@ -101,7 +100,7 @@ Outcome<Call::Attempt> Call::address_converted(const control::Model& model, cons
                                          .param = "model"});
     conversion_ = std::make_unique<Conversion>(*client, match_.operation, match_.enveloped, worker_.parser(), arena_);
   }
-  const std::string_view remote = model.upstream_name(meant_model_);
+  const std::string_view remote = model.upstream_name(plan_.model);
   Attempt attempt{
       .model = &model, .connection = &connection, .connection_index = connection_index, .target = {}, .body = {}};
   const providers::ClientCall call{.surface = api.surface,
@@ -262,8 +261,8 @@ bool Call::feed_converted(const Result<http::BodyBytes>& bytes, Transcoder& tran
     }
     data = decoded;
   }
-  if (details_) details_->feed(data);
-  if (converted_media_) converted_media_->feed(data);
+  if (reading_.details) reading_.details->feed(data);
+  if (reading_.converted_media) reading_.converted_media->feed(data);
   transcoder.feed(data);
   if (bytes->done) transcoder.finish();
   return bytes->done;
@@ -316,8 +315,8 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     const base::Instant arrived = worker_.loop().now();
     if (!bytes && exchange_.cancellation().cancelled()) break;
     relay.upstream_done = feed_converted(bytes, transcoder, relay.decoder.get());
-    converted_usage_ = transcoder.usage();
-    text_bytes_ = transcoder.text_bytes();
+    reading_.converted_usage = transcoder.usage();
+    reading_.text_bytes = transcoder.text_bytes();
     if (transcoder.error()) {
       if (!relay.begun && ask_other_model(*transcoder.error())) co_return true;
       note_failure(false);
@@ -341,7 +340,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
       co_return false;
     }
     transcoder.output().clear();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    note_out(arrived);
     if (transcoder.take_content()) note_piece(!relay.document, arrived, relay.last_piece);
   }
   if (!transcoder.over()) {

@@ -2,6 +2,7 @@
 #include "chat/token_estimate.h"
 #include "dialects/counting.h"
 #include "gateway/call/call.h"
+#include "gateway/failover/hold_back.h"
 
 namespace llmgw::gateway {
 
@@ -50,7 +51,7 @@ Task<void> Call::relay_count_refusal(ClientExchange& upstream, const ResponseHea
   co_await read_beginning(upstream, beginning, kErrorBodyBytesMax);
   if (exchange_.cancellation().cancelled()) co_return give_up();
   const control::Model* const model = attempt_->model;
-  const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(meant_model_), false);
+  const auto api = convertible(match_.operation, *attempt_->connection, model->upstream_name(plan_.model), false);
   bool estimates = false;
   if (auto converted = address_converted(*model, api)) {
     const std::string body = decode_document(beginning.bytes, head.headers.value(http::HeaderId::content_encoding));

@@ -90,8 +90,8 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
   if (!exchange_.start({.status = head.status, .headers = &headers, .framing = http::Framing::until_close})) {
     co_return exchange_.abort();
   }
-  usage_.emplace(Dialect::anthropic, chat::Framing::sse);
-  text_.emplace(Dialect::anthropic);
+  reading_.usage.emplace(Dialect::anthropic, chat::Framing::sse);
+  reading_.text.emplace(Dialect::anthropic);
   if (first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
   waiting_for_ = kIdleTimeout;
   Unwrapper unwrapper;
@@ -110,8 +110,8 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
     const bool done = bytes->done;
     out.clear();
     auto fed = unwrapper.feed({bytes->data.data(), bytes->data.size()}, out);
-    usage_->feed(out);
-    text_->feed(out);
+    reading_.usage->feed(out);
+    reading_.text->feed(out);
     if (unwrapper.error()) out = redact(out, secrets(), arena_);
     if (!fed) {
       chat::ClientError told = fed.error();
@@ -119,14 +119,14 @@ Task<void> Call::relay_unwrapped(ClientExchange& upstream, const ResponseHead& h
       error_ = blamed(told.kind);
       out += dialects::write_stream_error(Dialect::anthropic, chat::Framing::sse, told, id_.view(), {});
     } else if (done && !unwrapper.ended()) {
-      co_return co_await break_off({ErrorCode::closed, "the stream has no end"}, chat::Framing::sse, true);
+      co_return co_await break_off({ErrorCode::closed, kNoEnd}, chat::Framing::sse, true);
     }
     const bool over = done || !fed;
     if (over) account_ending({.failure = fed ? unwrapper.error() : std::nullopt, .told = true});
     const iovec buffer = net::buffer_of(out);
     auto written = co_await exchange_.write({&buffer, out.empty() ? size_t{0} : size_t{1}}, over);
     if (!written) co_return exchange_.abort();
-    if (after_.count() < 0) after_ = worker_.loop().precise_now() - arrived;
+    note_out(arrived);
     if (!out.empty() && content.feed(out)) note_piece(true, arrived, last_piece);
     if (over) co_return note_ending();
   }

@@ -2,7 +2,7 @@
 // as the beginning of its own answer. The client sees one answer, and pays for what each instance used.
 #include <algorithm>
 
-#include "gateway/call/call.h"
+#include "gateway/conversion/converted_relay.h"
 #include "providers/families.h"
 
 namespace llmgw::gateway {
@@ -75,7 +75,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
   for (;;) {
     relay.upstream.reset();
     end_attempt();
-    const bool may = attempts_ < route().attempts && worker_.loop().now() < deadline_ &&
+    const bool may = plan_.attempts < route().attempts && worker_.loop().now() < deadline_ &&
                      !exchange_.cancellation().cancelled() && retry_budget().take();
     if (!may || !co_await aim_continuation(beginning, relay.said_before)) break;
     ++retries_;
@@ -85,7 +85,7 @@ Task<bool> Call::continue_elsewhere(Relay& relay) {
     if (co_await open_continuation(relay, used)) co_return true;
   }
   // What was used has been charged; the client has part of an answer.
-  chat::Usage& nothing = converted_usage_.emplace();
+  chat::Usage& nothing = reading_.converted_usage.emplace();
   nothing.input = nothing.output = 0;
   upstream_status_ = 200;
   co_return false;
@@ -144,15 +144,15 @@ void Call::write_beginning(std::string_view beginning, uint64_t said) {
 }
 
 void Call::exclude_those_that_cannot_continue(bool said_something) {
-  for (size_t i = 0; i < options_.size(); ++i) {
-    const Option& option = options_[i];
-    Candidate& candidate = candidates_[i];
+  for (size_t i = 0; i < plan_.options.size(); ++i) {
+    const Option& option = plan_.options[i];
+    Candidate& candidate = plan_.candidates[i];
     if (candidate.excluded) continue;
     candidate.excluded = option.api.codec == nullptr;
     if (candidate.excluded || !said_something) continue;
     const control::Connection& connection = generation_.snapshot().connections[option.connection];
     const chat::Target target = providers::target_for(connection.upstream, api_kind(*option.api.codec),
-                                                      option.model->upstream_name(meant_model_));
+                                                      option.model->upstream_name(plan_.model));
     const bool thinks_again = target.reasons_by_default && !target.reasoning_can_be_off;
     candidate.excluded = target.continuation == chat::Continuation::none || thinks_again;
   }

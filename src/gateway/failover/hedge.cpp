@@ -39,7 +39,7 @@ struct Call::Leg {
 };
 
 bool Call::hedges() const {
-  return route().hedge.on && options_.size() > 1 && kind_ != Kind::mirror && only_answers(match_.operation);
+  return route().hedge.on && plan_.options.size() > 1 && kind_ != Kind::mirror && only_answers(match_.operation);
 }
 
 std::optional<base::Duration> Call::hedge_after() const {
@@ -69,7 +69,7 @@ void Call::unpark(Leg& leg) {
   probe_ = leg.probe;
   read_along_ = leg.read_along;
   timeouts_ = leg.timeouts;
-  sent_at_ = leg.sent_at;
+  times_.sent_at = leg.sent_at;
   waiting_for_ = leg.waiting_for;
   series_ = nullptr;
 }
@@ -82,7 +82,7 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
   {
     net::TaskGroup running;
     park(legs[0]);
-    asked_at_ = loop.precise_now();
+    times_.asked_at = loop.precise_now();
     running.spawn(run_leg(legs[0], changed));
     const base::Instant hedge_at = after ? loop.now() + *after : base::kNever;
     while (!legs[0].done && loop.now() < hedge_at && !exchange_.cancellation().cancelled()) {
@@ -108,7 +108,7 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
     if (!winner.done) co_return base::fail(base::ErrorCode::cancelled, "the client has left");
     if (winner.error) co_return std::unexpected(*winner.error);
     // Between the first one's start and its own, the second had to wait for the first.
-    before_ = (asked_at_ - exchange_.started_at()) - queued_ - discarded_ + winner.own_time;
+    times_.before = (times_.asked_at - exchange_.started_at()) - times_.queued - times_.discarded + winner.own_time;
     const bool any = winner.first_is_all || !winner.first.empty();
     upstream = any ? std::make_unique<PrefetchedExchange>(std::move(winner.upstream), std::move(winner.first),
                                                           winner.first_is_all)
@@ -119,7 +119,7 @@ Task<Result<const ResponseHead*>> Call::race_heads(std::unique_ptr<http::ClientE
 
 // Whether there is another instance, and budget for it. On success the call is set up for it.
 Task<bool> Call::prepare_second() {
-  if (attempts_ >= route().attempts || !retry_budget().take()) co_return false;
+  if (plan_.attempts >= route().attempts || !retry_budget().take()) co_return false;
   second_leg_ = true;
   const bool taken = take_free_instance();
   second_leg_ = false;

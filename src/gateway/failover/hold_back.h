@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+#include "base/time.h"
 #include "chat/dialect.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
@@ -18,6 +21,21 @@ namespace llmgw::gateway {
 
 // A stream whose beginning is longer is passed on: memory is worth more than another try.
 inline constexpr size_t kHeldBytesMax = 4 << 20;
+
+// How much of a stream is kept back.
+struct HoldWindow {
+  uint32_t contents = 0;
+  base::Duration time{0};  // 0: no limit
+};
+
+// What was kept back of an answer.
+struct Beginning {
+  std::string bytes;
+  bool done = false;
+  bool retry = false;                     // another attempt is made in its stead
+  bool over = false;                      // the client has its answer, or has left
+  std::optional<base::Error> error = {};  // what ended it before its end
+};
 
 class HoldBack final : private json::ElementSink {
  public:

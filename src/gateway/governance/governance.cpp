@@ -144,7 +144,7 @@ admission::Demand Call::estimate_demand() {
   if (is_free(match_.operation) || is_charged_later(match_.operation)) return demand;
   demand.tokens = all_tokens(usage);
   // Of several connections the first; where the call goes in the end is settled.
-  const Option& option = options_.front();
+  const Option& option = plan_.options.front();
   if (const auto* price = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection))
     demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
   return demand;
@@ -170,7 +170,7 @@ uint64_t Call::estimate_output() const {
 const control::PriceTable::Tiers* Call::price_of(const control::Model* model, uint32_t connection) {
   if (model == nullptr || model->price != nullptr) return model == nullptr ? nullptr : model->price;
   const control::Snapshot& snapshot = generation_.snapshot();
-  return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(meant_model_));
+  return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(plan_.model));
 }
 
 const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const control::Model* model,
@@ -181,7 +181,7 @@ const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const co
   const control::Connection& by = snapshot.connections[connection];
   const auto at_tier = [tier](std::string_view whose) { return std::string(whose).append(":").append(tier); };
   return snapshot.prices.find(at_tier(by.name), at_tier(by.upstream.provider->name),
-                              name.empty() ? model->upstream_name(meant_model_) : name);
+                              name.empty() ? model->upstream_name(plan_.model) : name);
 }
 
 void Call::look_for_details(chat::Framing framing, const http::Headers& answer) {
@@ -192,8 +192,8 @@ void Call::look_for_details(chat::Framing framing, const http::Headers& answer) 
                   : tier_in_head(exchange_.head().headers, attempt_->connection->upstream.provider->name);
   if (!asked.empty()) peek_.service_tier = asked;
   if (asked.empty() && !peek_.names_tier && !peek_.provider_tools) return;
-  details_.emplace(framing);
-  details_->tier_in_head(answer.value(kBedrockTier));
+  reading_.details.emplace(framing);
+  reading_.details->tier_in_head(answer.value(kBedrockTier));
 }
 
 void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
@@ -202,13 +202,13 @@ void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
   if (price == nullptr) return;
   const accounting::Price& rates = price->at(0);
   if (rates.audio_input || rates.image_input || rates.audio_output || rates.image_output) {
-    converted_media_.emplace(dialect, framing);
+    reading_.converted_media.emplace(dialect, framing);
   }
 }
 
 // What the provider's tools cost beside their tokens. None: they were used, and nobody knows.
 std::optional<int64_t> Call::cost_of_tools() {
-  if (!details_) return 0;
+  if (!reading_.details) return 0;
   int64_t sum = 0;
   const auto add = [&](uint32_t uses, std::string_view tool) {
     const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
@@ -217,13 +217,13 @@ std::optional<int64_t> Call::cost_of_tools() {
     }
     return price != nullptr;
   };
-  const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(meant_model_)
+  const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(plan_.model)
                                                      : std::string_view{});
   for (const ToolName& each : kTools) {
-    const uint32_t uses = details_->uses(each.tool);
+    const uint32_t uses = reading_.details->uses(each.tool);
     if (uses != 0 && !add(uses, each.by_model ? std::string(each.name) + model : std::string(each.name))) return {};
   }
-  const uint32_t queries = details_->uses(accounting::ProviderTool::google_query);
+  const uint32_t queries = reading_.details->uses(accounting::ProviderTool::google_query);
   if (queries == 0 || attempt_->model == nullptr) return sum;
   // Some of its models are charged by the query, others by the prompt that led to any.
   if (!add(queries, "google_search_query/" + model) && !add(1, "google_search_prompt/" + model)) return {};
@@ -233,7 +233,7 @@ std::optional<int64_t> Call::cost_of_tools() {
 std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record) {
   // A tier that was asked for in another API may not have been asked of this provider.
   std::string_view tier = conversion_ ? std::string_view{} : accounting::price_tier(peek_.service_tier);
-  if (details_ && details_->tier_told()) tier = details_->tier();
+  if (reading_.details && reading_.details->tier_told()) tier = reading_.details->tier();
   const auto* const price = price_at(tier, attempt_->model, attempt_->connection_index);
   const auto tools = cost_of_tools();
   if (price == nullptr || !tools || !record.usage.known()) return {};
@@ -251,7 +251,7 @@ void Call::find_scopes() {
   };
   for (const uint32_t scope : principal_->governing_scopes()) add(scope);
   if (assignment_ != nullptr) add(assignment_->scope);
-  if (options_.front().model != nullptr) add(options_.front().model->scope);
+  if (plan_.options.front().model != nullptr) add(plan_.options.front().model->scope);
 }
 
 Outcome<void> Call::admit() {
@@ -314,7 +314,7 @@ const Scope* Call::refuses_unpriced() {
   if (is_charged_later(match_.operation)) return makes(exchange_.head().method_text, match_.tail) ? *by : nullptr;
   if (is_never_metered(match_.operation)) return *by;
   // Whichever of them it goes to.
-  const bool known = std::ranges::all_of(options_, [this](const Option& option) {
+  const bool known = std::ranges::all_of(plan_.options, [this](const Option& option) {
     const control::Connection& connection = generation_.snapshot().connections[option.connection];
     std::string_view tier = peek_.service_tier;
     if (option.native) {
@@ -384,14 +384,13 @@ void Call::add_governance_headers(http::Headers& headers) {
 
 // What the provider said, and for what it did not get to say or does not say at all, an estimate.
 chat::Usage Call::used(bool& estimated) const {
-  chat::Usage usage;
-  if (usage_ || converted_usage_) usage = usage_ ? usage_->usage() : *converted_usage_;
+  chat::Usage usage = reading_.said().value_or(chat::Usage{});
   const CallOutcome how = outcome();
-  const bool sent = before_.count() > 0;
+  const bool sent = times_.before.count() > 0;
   if (!sent || how == CallOutcome::failed) return usage;
-  if (!generates(match_.operation) && !unreadable_) return usage;
+  if (!generates(match_.operation) && !reading_.unreadable) return usage;
   const bool whole = how == CallOutcome::completed;
-  const bool said = !unreadable_ && !streams();
+  const bool said = !reading_.unreadable && !streams();
   // One that tells the answer's tokens and not the prompt's is no free prompt.
   const bool halved = usage.output && !usage.total_input();
   if (whole && !halved && (said || usage.output)) return usage;
@@ -401,10 +400,10 @@ chat::Usage Call::used(bool& estimated) const {
   }
   if (!streams()) {
     // Compressed, its length tells little: what was reserved for it.
-    if (unreadable_ && whole && !usage.output && generates(match_.operation)) usage.output = estimate_output();
+    if (reading_.unreadable && whole && !usage.output && generates(match_.operation)) usage.output = estimate_output();
     return usage;
   }
-  const uint64_t seen = estimate_generated_tokens(text_ ? text_->bytes() : text_bytes_);
+  const uint64_t seen = estimate_generated_tokens(reading_.text ? reading_.text->bytes() : reading_.text_bytes);
   // Some say at the start what they have generated so far.
   if (!usage.output || seen > *usage.output) {
     estimated = true;
@@ -418,8 +417,10 @@ void Call::cap_counts(accounting::LedgerRecord& record) {
   record.capped = accounting::cap(record.usage);
   record.capped = accounting::cap(record.media) || record.capped;
   if (!record.capped) return;
-  worker_.log().warn("a provider says that a call used more tokens than can be; they are counted as 1000000000",
-                     {{"request_id", id_.view()}, {"connection", attempt_->connection->name}});
+  worker_.log().warn("a provider says that a call used more tokens than can be; they are counted as the most",
+                     {{"request_id", id_.view()},
+                      {"connection", attempt_->connection->name},
+                      {"counted", uint64_t{accounting::kTokensMax}}});
 }
 
 void Call::account() {
@@ -434,8 +435,8 @@ void Call::account() {
   accounting::LedgerRecord record;
   record.outcome = outcome();
   record.usage = used(record.estimated);
-  if (usage_) record.media = usage_->media();
-  if (!usage_ && converted_media_) record.media = converted_media_->media();
+  if (reading_.usage) record.media = reading_.usage->media();
+  if (!reading_.usage && reading_.converted_media) record.media = reading_.converted_media->media();
   cap_counts(record);
   if (record.estimated) estimated_usage_ = record.usage;
   const bool later = is_charged_later(match_.operation);
@@ -464,7 +465,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   accounting::LedgerRecord record;
   record.outcome = outcome;
   record.estimated = true;
-  record.usage = converted_usage_.value_or(usage_ ? usage_->usage() : chat::Usage{});
+  record.usage = reading_.said().value_or(chat::Usage{});
   if (!record.usage.total_input()) record.usage.input = estimate_input();
   record.usage.output = std::max(record.usage.output.value_or(0), estimate_generated_tokens(text_bytes));
   cap_counts(record);
@@ -477,7 +478,7 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   series().count_tokens(telemetry::TokenType::output, *record.usage.output);
   tokens_before_ = base::add_saturating(tokens_before_, all_tokens(record.usage));
   cost_before_ = base::add_saturating(cost_before_, record.nano_dollars);
-  text_bytes_ = 0;
+  reading_.text_bytes = 0;
   if (worker_.ledger() != nullptr) write_ledger(record);
   return record.usage;
 }

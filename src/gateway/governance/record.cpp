@@ -52,7 +52,7 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.text(LedgerText::asked_model) = model_;
   if (attempt_->model != nullptr) {
     record.text(LedgerText::model) = attempt_->model->name;
-    record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(meant_model_);
+    record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(plan_.model);
   }
   record.text(LedgerText::provider) = attempt_->connection->upstream.provider->name;
   record.text(LedgerText::connection) = attempt_->connection->name;

@@ -133,10 +133,9 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
   } else if (admitted_) {
     counters.count_unpriced();
   }
-  if (usage_ || converted_usage_) {
-    chat::Usage usage = usage_ ? usage_->usage() : *converted_usage_;
-    accounting::cap(usage);
-    record.tokens = token_counts(usage);
+  if (auto usage = reading_.said()) {
+    accounting::cap(*usage);
+    record.tokens = token_counts(*usage);
     for (size_t i = 0; i < record.tokens.size(); ++i) {
       if (record.tokens[i] > 0) {
         counters.count_tokens(static_cast<TokenType>(i), static_cast<uint64_t>(record.tokens[i]));
@@ -146,15 +145,15 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
   // Counters have only what was said.
   if (estimated_usage_) record.tokens = token_counts(*estimated_usage_);
   record.estimated = estimated_usage_.has_value();
-  if (after_.count() >= 0) {
-    record.added = before_ + after_;
+  if (times_.after.count() >= 0) {
+    record.added = times_.before + times_.after;
     record.upstream = record.duration - record.added;
     counters.record_added(record.added);
     counters.record_upstream(record.upstream);
   }
-  if (first_token_.count() >= 0) {
-    record.first_token = first_token_;
-    counters.record_first_token(first_token_);
+  if (times_.first_token.count() >= 0) {
+    record.first_token = times_.first_token;
+    counters.record_first_token(times_.first_token);
   }
   auto outcome = InstanceOutcome::success;
   if (error_ || upstream_status_ >= 500) {
