@@ -277,8 +277,9 @@ void Call::warn_of_answer(const Transcoder& transcoder) {
     warnings.dropped("answer.tool_calls", "a call in the answer whose arguments are not whole: it cannot be executed");
   }
   if (const std::string_view word = transcoder.unknown_finish(); !word.empty()) {
-    warnings.changed("answer.finish_reason",
-                     arena_.concat("nobody knows what the provider means by its reason to end: ", word));
+    warnings.changed(
+        "answer.finish_reason",
+        arena_.concat("shown as a stop, since this API has no word for the provider's reason to end: ", word));
   }
 }
 
