@@ -131,7 +131,9 @@ class Call {
   bool find_own_headers() const;
   void read_prompt(const control::Route& route);
   uint64_t session(const control::Route& route) const;
-  void set_timeouts(const control::Route& route);
+  // What the connection, the route and the client say.
+  control::CallTimeouts timeouts_of(const control::Connection& connection) const;
+  void set_timeouts();
   const control::Route& route() const;
   bool could_retry() const;
   void count_failed_attempt();
@@ -171,7 +173,9 @@ class Call {
   void went(const routing::Turn& turn, routing::Choice& choice);
   bool still_fit(uint32_t candidate) const;
   bool fall_back_from_line(const chat::ClientError& refused);
-  base::Instant queue_deadline() const;
+  // How long the call may wait for that candidate; without one, for any of them.
+  base::Instant queue_deadline(std::optional<uint32_t> candidate = {}) const;
+  chat::ClientError too_late();
   int32_t priority() const;
   void charge_share();
   void settle_share();

@@ -82,6 +82,11 @@ Task<bool> Call::try_next() {
       co_return false;
     }
   }
+  if (worker_.loop().now() >= deadline_) {
+    end_attempt();
+    co_await refuse(too_late());
+    co_return false;
+  }
   const bool again = co_await attempt();
   end_attempt();
   if (!again) co_return false;

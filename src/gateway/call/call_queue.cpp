@@ -142,9 +142,25 @@ int32_t Call::priority() const {
   return asked ? std::clamp(*asked, -kPriorityMost, principal_->priority_max) : principal_->priority;
 }
 
-Instant Call::queue_deadline() const {
-  const base::Duration most = route().total_timeout.value_or(kQueueTimeMax);
-  return std::min(exchange_.started_at() + std::min(most, generation_.snapshot().server.request_timeout), deadline_);
+Instant Call::queue_deadline(std::optional<uint32_t> candidate) const {
+  const control::Snapshot& snapshot = generation_.snapshot();
+  const auto total_at = [&](const CallPlan::Option& option) {
+    return timeouts_of(snapshot.connections[option.connection]).total;
+  };
+  base::Duration most{0};
+  if (candidate) most = total_at(plan_.options[*candidate]);
+  for (size_t i = 0; !candidate && i < plan_.options.size(); ++i) most = std::max(most, total_at(plan_.options[i]));
+  if (!route().total_timeout) most = std::min(most, kQueueTimeMax);
+  return std::min(exchange_.started_at() + std::min(most, snapshot.server.request_timeout), deadline_);
+}
+
+// Its time was over before it could be sent: that says nothing of the instance.
+ClientError Call::too_late() {
+  blameless_ = true;
+  timed_out_ = deadline_setting_;
+  return {.kind = ErrorKind::upstream_timeout,
+          .message = arena_.concat("the call's time was over before its provider could be asked: ", timed_out_),
+          .code = timed_out_};
 }
 
 bool Call::still_fit(uint32_t candidate) const {
@@ -203,7 +219,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   series.count_queued(entered->position);
   while (!stay->turn()) {
     const Instant now = worker_.loop().now();
-    const Instant until = queue_deadline();
+    const Instant until = queue_deadline(choice.candidate);
     if (exchange_.cancellation().cancelled() || now >= until || (was_fit && !still_fit(choice.candidate))) break;
     (void)co_await stay->changed().wait({std::min(until, now + kLookInterval), &exchange_.cancellation()});
   }
@@ -222,7 +238,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   room.changed();
   if (exchange_.cancellation().cancelled()) co_return false;
   const bool displaced = turn.has_value();
-  if (!displaced && worker_.loop().now() < queue_deadline()) co_return false;
+  if (!displaced && worker_.loop().now() < queue_deadline(choice.candidate)) co_return false;
   worker_.metrics().queue_refusal(displaced ? "displaced" : "timeout").add();
   co_return std::unexpected(ClientError{
       .kind = ErrorKind::overloaded,

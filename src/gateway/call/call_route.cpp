@@ -375,19 +375,24 @@ void Call::log_decision() {
                                  {"more_blocks", all.size() > kBlocksALine * 8 ? all.substr(kBlocksALine * 8) : ""}});
 }
 
-void Call::set_timeouts(const Route& route) {
-  timeouts_ = attempt_->connection->timeouts;
-  timeouts_.connect = route.connect_timeout.value_or(timeouts_.connect);
-  timeouts_.first_byte = route.first_byte_timeout.value_or(timeouts_.first_byte);
-  timeouts_.idle = route.idle_timeout.value_or(timeouts_.idle);
-  timeouts_.total = route.total_timeout.value_or(timeouts_.total);
+control::CallTimeouts Call::timeouts_of(const Connection& connection) const {
+  const Route& own = route();
+  control::CallTimeouts timeouts = connection.timeouts;
+  timeouts.connect = own.connect_timeout.value_or(timeouts.connect);
+  timeouts.first_byte = own.first_byte_timeout.value_or(timeouts.first_byte);
+  timeouts.idle = own.idle_timeout.value_or(timeouts.idle);
+  timeouts.total = own.total_timeout.value_or(timeouts.total);
+  if (!has_own_headers_) return timeouts;
   const http::Headers& headers = exchange_.head().headers;
-  if (has_own_headers_) {
-    timeouts_.connect = timeout_of(headers, kConnectTimeoutHeader).value_or(timeouts_.connect);
-    timeouts_.first_byte = timeout_of(headers, kFirstByteTimeoutHeader).value_or(timeouts_.first_byte);
-    timeouts_.idle = timeout_of(headers, kIdleTimeoutHeader).value_or(timeouts_.idle);
-    timeouts_.total = timeout_of(headers, kTotalTimeoutHeader).value_or(timeouts_.total);
-  }
+  timeouts.connect = timeout_of(headers, kConnectTimeoutHeader).value_or(timeouts.connect);
+  timeouts.first_byte = timeout_of(headers, kFirstByteTimeoutHeader).value_or(timeouts.first_byte);
+  timeouts.idle = timeout_of(headers, kIdleTimeoutHeader).value_or(timeouts.idle);
+  timeouts.total = timeout_of(headers, kTotalTimeoutHeader).value_or(timeouts.total);
+  return timeouts;
+}
+
+void Call::set_timeouts() {
+  timeouts_ = timeouts_of(*attempt_->connection);
   if (deadline_ == base::kNever) {
     const base::Duration most = generation_.snapshot().server.request_timeout;
     if (most < timeouts_.total) deadline_setting_ = kRequestTimeout;
@@ -435,7 +440,7 @@ Outcome<bool> Call::take_instance(const routing::Choice& choice) {
     leave_instance();
     return std::unexpected(aimed.error());
   }
-  set_timeouts(route());
+  set_timeouts();
   plan_.candidates[choice.candidate].excluded = true;
   blocks_expected_ = choice.cached_tokens / kBlockTokens;
   ++plan_.attempts;

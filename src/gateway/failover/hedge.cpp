@@ -23,6 +23,7 @@ struct Call::Leg {
   bool probe = false;
   bool read_along = false;
   control::CallTimeouts timeouts;
+  std::string_view route_text;
   // Of the run:
   std::unique_ptr<http::ClientExchange> upstream;
   const ResponseHead* head = nullptr;
@@ -58,6 +59,7 @@ void Call::park(Leg& leg) {
   leg.probe = std::exchange(probe_, false);
   leg.read_along = read_along_;
   leg.timeouts = timeouts_;
+  leg.route_text = route_text_;
 }
 
 void Call::unpark(Leg& leg) {
@@ -69,6 +71,7 @@ void Call::unpark(Leg& leg) {
   probe_ = leg.probe;
   read_along_ = leg.read_along;
   timeouts_ = leg.timeouts;
+  route_text_ = leg.route_text;
   times_.sent_at = leg.sent_at;
   waiting_for_ = leg.waiting_for;
   series_ = nullptr;
