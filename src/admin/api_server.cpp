@@ -127,6 +127,18 @@ net::Task<void> ApiServer::until_in_force(net::Loop& loop, net::Wait wait) {
   static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the store's queue"));
 }
 
+// The same of engines, which the control loop was told of before.
+net::Task<void> ApiServer::until_engines_taken(net::Loop& loop, net::Wait wait) {
+  if (store_.control == nullptr) co_return;
+  wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
+  const auto post = [this](auto work) {
+    store_.control->post([work = std::move(work)]() mutable { work(nullptr); });
+    return true;
+  };
+  const auto nothing = [](store::ObjectStore*) { return base::Result<bool>(true); };
+  static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the control loop"));
+}
+
 net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRequest request) {
   const std::shared_ptr<const State> state = this->state();
   if (store_.thread == nullptr) {
@@ -268,7 +280,10 @@ net::Task<ApiAnswer> ApiServer::answer(net::Loop& loop, net::Wait wait, const co
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.wall_now().time_since_epoch()).count();
   const std::shared_ptr<const State> state = this->state();
   if (SignIn::owns(call.path)) co_return co_await oidc(loop, wait, state, std::move(call), now_ms);
-  if (auto live = answer_live(snapshot, state.get(), call, loop.now(), now_ms)) co_return std::move(*live);
+  if (auto live = answer_live(snapshot, state.get(), call, loop.now(), now_ms)) {
+    if (live->changed) co_await until_engines_taken(loop, wait);
+    co_return std::move(*live);
+  }
   auto actor = sign_in(snapshot, state.get(), call, now_ms);
   if (!actor) co_return std::move(actor).error();
   const bool whoami = call.path == std::string(kApiRoot) + "whoami";

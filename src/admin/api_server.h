@@ -91,6 +91,7 @@ class ApiServer final : public gateway::AdminEntrance {
   void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
   net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);
   net::Task<void> until_in_force(net::Loop& loop, net::Wait wait);
+  net::Task<void> until_engines_taken(net::Loop& loop, net::Wait wait);
 
   const Store store_;
   std::atomic<gateway::RoutingState*> routing_ = nullptr;

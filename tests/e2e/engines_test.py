@@ -250,8 +250,7 @@ def test_an_engine_registers_serves_and_goes(fleet):
     made = fleet.admin("POST", "engines", fleet.offer(), token=TOKEN)
     assert made.status == 201, made
     token = made.json()["token"]
-    waiting.until(lambda: fleet.ask("late").status == 200, "the engine's model is there")
-    # The worker that is asked may be another one, and have it a moment later.
+    assert fleet.ask("late").status == 200
     waiting.until(lambda: fleet.health().get("e2", {}).get("state") == "up", "its instance is well")
     assert [each["name"] for each in fleet.admin("GET", "engines").json()["data"]] == ["e2"]
     # The same again is one and the same.
@@ -262,8 +261,20 @@ def test_an_engine_registers_serves_and_goes(fleet):
     assert fleet.admin("DELETE", "engines/e2", token="eng-wrong").status == 401
     assert fleet.admin("POST", "engines", fleet.offer(name="e3"), token="eng-wrong").status == 401
     assert fleet.admin("DELETE", "engines/e2", token=token).status == 200
-    waiting.until(lambda: fleet.ask("late").status == 404, "the engine's model is gone")
+    assert fleet.ask("late").status == 404
     assert fleet.admin("POST", "engines/e2/heartbeat", token=token).status == 404
+
+
+def test_an_engine_serves_when_it_has_its_answer_whatever_its_name_is(fleet):
+    for number in range(20):
+        made = fleet.admin("POST", "engines", fleet.offer(name=f"rack 7/e?{number}%"), token=TOKEN)
+        assert made.status == 201 and fleet.ask("late").status == 200, (number, made)
+        heartbeat, token = made.json()["heartbeat"], made.json()["token"]
+        assert fleet.admin("POST", heartbeat.removeprefix("/admin/v1/"), token=token).status == 200
+        gone = fleet.admin("DELETE", heartbeat.removeprefix("/admin/v1/").removesuffix("/heartbeat"), token=token)
+        assert gone.status == 200 and fleet.ask("late").status == 404, (number, gone)
+    refused = fleet.admin("POST", "engines", fleet.offer(name="../x"), token=TOKEN)
+    assert refused.status == 400 and "path of its heartbeats" in refused.json()["error"]["message"], refused
 
 
 def test_an_engine_that_could_not_serve_or_takes_anothers_name_is_refused(fleet):

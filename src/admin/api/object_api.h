@@ -51,7 +51,7 @@ struct ApiAnswer {
   std::string body;                                               // JSON
   std::string etag = {};                                          // of the object in it
   uint32_t retry_after = 0;                                       // seconds; 0: no header
-  bool changed = false;                                           // the store did
+  bool changed = false;                                           // the store did, or the engines that are registered
   std::vector<std::pair<std::string, std::string>> headers = {};  // others
   // Set: this is not the answer yet. What is left takes its time and needs no store: it is called, away from the
   // store's thread, and gives the answer.

@@ -1,5 +1,6 @@
 #include "admin/engines/engine_api.h"
 
+#include "base/text.h"
 #include "json/writer.h"
 
 namespace llmgw::admin {
@@ -27,11 +28,13 @@ ApiAnswer put(EngineRegistry& engines, const EngineCall& call, base::Instant now
   if (auto refusal = refuse_engine(*offer, *call.context)) return std::move(*refusal);
   const auto registered = engines.put(*offer, now);
   if (!registered) return api_error(409, "too_many", "as many engines as there may be are registered");
-  ApiAnswer answer{.status = static_cast<uint16_t>(registered->is_new ? 201 : 200), .body = {}};
+  ApiAnswer answer{.status = static_cast<uint16_t>(registered->is_new ? 201 : 200), .body = {}, .changed = true};
   json::Writer writer(answer.body);
   writer.begin_object().member("name", offer->name).member("token", registered->token);
   writer.member("lifetime_seconds", seconds(offer->lifetime));
-  writer.member("heartbeat", std::string(kEnginesPath) + "/" + offer->name + std::string(kHeartbeat)).end_object();
+  const std::string heartbeat =
+      std::string(kEnginesPath) + "/" + base::percent_encode(offer->name) + std::string(kHeartbeat);
+  writer.member("heartbeat", heartbeat).end_object();
   return answer;
 }
 
@@ -69,15 +72,18 @@ ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::
     if (call.method == http::Method::post) return call.may_register ? put(engines, call, now) : refused(call);
     return method_not_allowed("GET, POST");
   }
-  std::string_view name = call.path.substr(kEnginesPath.size() + 1);
-  if (call.method == http::Method::post && name.ends_with(kHeartbeat)) {
-    name.remove_suffix(kHeartbeat.size());
-    return heard(engines.heartbeat(name, call.token, now), call, name);
-  }
-  if (call.method != http::Method::delete_) {
+  std::string_view rest = call.path.substr(kEnginesPath.size() + 1);
+  const bool heartbeat = call.method == http::Method::post && rest.ends_with(kHeartbeat);
+  if (!heartbeat && call.method != http::Method::delete_) {
     return method_not_allowed("DELETE", ", and POST at .../heartbeat");
   }
-  return heard(engines.remove(name, call.may_register ? nullptr : &call.token), call, name);
+  if (heartbeat) rest.remove_suffix(kHeartbeat.size());
+  const auto name = base::percent_decode(rest);
+  if (!name) return api_error(400, "invalid_request", "the path has a broken escape");
+  if (heartbeat) return heard(engines.heartbeat(*name, call.token, now), call, *name);
+  ApiAnswer answer = heard(engines.remove(*name, call.may_register ? nullptr : &call.token), call, *name);
+  answer.changed = answer.status == 200;
+  return answer;
 }
 
 }  // namespace llmgw::admin

@@ -48,6 +48,18 @@ bool read_model(const bj::value& value, EngineOffer& offer) {
   return true;
 }
 
+// Clients and proxies take empty and dot segments out of a path.
+bool may_stand_in_path(std::string_view name) {
+  for (bool more = true; more;) {
+    const size_t slash = name.find('/');
+    const std::string_view part = name.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    more = slash != std::string_view::npos;
+    if (more) name.remove_prefix(slash + 1);
+  }
+  return true;
+}
+
 // Everything beside models and lifetime is a connection's.
 std::string unknown_field(const bj::object& fields) {
   std::vector<std::string_view> known = {"models", "lifetime", "tls"};
@@ -110,6 +122,11 @@ std::expected<EngineOffer, std::string> read_engine_offer(std::string_view body)
   EngineOffer offer;
   if (const auto* name = fields.if_contains("name")) offer.name = text_of(*name);
   if (offer.name.empty() || offer.name.size() > kNameMax) return std::unexpected("name: a text of 1 to 100 characters");
+  if (!may_stand_in_path(offer.name)) {
+    return std::unexpected(
+        "name: it stands in the path of its heartbeats, so '/' may only divide it, and no part may be "
+        "'.' or '..'");
+  }
   const auto* const endpoint = fields.if_contains("endpoint");
   if (endpoint == nullptr || text_of(*endpoint).empty()) {
     return std::unexpected("endpoint: where the gateway reaches the engine, as in http://10.0.0.5:8000/v1");

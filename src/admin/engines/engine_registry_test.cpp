@@ -150,6 +150,10 @@ TEST(EngineRegistry, SaysWhatIsWrongWithAnOffer) {
   EXPECT_EQ(read_engine_offer(R"({"name":"e","endpoint":"http://e","models":["a"],"wieght":3})").error(),
             "wieght: unknown field; did you mean 'weight'?");
   EXPECT_EQ(fault("{}"), "name: a t");
+  for (const char* name : {"../x", "..", "a/./b", "/a", "a/", "a//b", "."}) {
+    EXPECT_EQ(fault("{\"name\":\"" + std::string(name) + "\"}"), "name: it ") << name;
+  }
+  EXPECT_EQ(fault(R"({"name":"team/e..1 %?"})"), "endpoint:");
   EXPECT_EQ(fault(R"({"name":"e"})"), "endpoint:");
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e"})"), "models: t");
   EXPECT_EQ(fault(R"({"name":"e","endpoint":"http://e","models":[1]})"), "models: a");
