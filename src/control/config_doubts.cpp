@@ -30,6 +30,7 @@ class Doubter {
     }
     for (const auto& each : file_.models) look_at_remote(each);
     for (const auto& each : file_.connections) look_at_endpoint(each);
+    for (const auto& each : file_.routes) look_at_itself(each);
     doubts_.sort();
     return std::move(doubts_);
   }
@@ -91,6 +92,20 @@ class Doubter {
       doubts_.add(location_of(connection, SectionId::connection, "endpoint"),
                   "connections.endpoint: '" + connection.endpoint + "' is where this gateway itself listens (" + text +
                       "); write the provider's address");
+    }
+  }
+
+  // A route of several models may name one of them for the others.
+  void look_at_itself(const RouteConfig& route) {
+    if (route.models.size() != 1) return;
+    const std::string& own = route.models.front();
+    if (route.mirror == own) {
+      doubts_.add(location_of(route, SectionId::route, "mirror"),
+                  "routes.mirror: '" + own + "' is the route's own model: it gets each of its calls twice");
+    }
+    if (std::ranges::find(route.fallbacks, own) != route.fallbacks.end()) {
+      doubts_.add(location_of(route, SectionId::route, "fallbacks"),
+                  "routes.fallbacks: '" + own + "' is the route's own model, whose instances have failed by then");
     }
   }
 

@@ -41,6 +41,15 @@ TEST(Doubts, NamesThatNoModelHas) {
             "\"b\"]\n");
 }
 
+TEST(Doubts, AModelThatIsItsOwnMirrorOrFallback) {
+  const auto route = [](std::string_view text) { return doubts_of("[[routes]]\n" + std::string(text)); };
+  EXPECT_EQ(route("models = [\"gpt-4o-mini\"]\nmirror = \"gpt-4o-mini\"\n"),
+            "f:16:1: routes.mirror: 'gpt-4o-mini' is the route's own model: it gets each of its calls twice\n");
+  EXPECT_EQ(route("models = [\"gpt-4o-mini\"]\nfallbacks = [\"claude-x\", \"gpt-4o-mini\"]\n"),
+            "f:16:1: routes.fallbacks: 'gpt-4o-mini' is the route's own model, whose instances have failed by then\n");
+  EXPECT_EQ(route("models = [\"claude-*\", \"gpt-4o-mini\"]\nfallbacks = [\"gpt-4o-mini\"]\n"), "");
+}
+
 TEST(Doubts, PatternsThatNoModelHasANameFor) {
   EXPECT_EQ(doubts_of("models = [\"claude-sonnet-*\", \"*-mini\", \"cl*\", \"*sonnet*\", \"gpt-4o*\"]\n"), "");
   EXPECT_EQ(doubts_of("models = [\"gtp-*\"]\n"),

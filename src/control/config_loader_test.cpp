@@ -335,6 +335,11 @@ const ErrorCase kErrorCases[] = {
      "test.toml:5:1: connections.service_account_file: is only for vertex; remove it, or correct provider\n"},
     {"connection twice", openai_and("") + openai_and(""),
      "test.toml:6:1: connections.name: 'c' is already the name of the connection on line 1\n"},
+    {"session by a header that cannot be",
+     openai_and("[[models]]\nname = \"m\"\nconnection = \"c\"\n[[routes]]\nmodels = [\"m\"]\nsession = "
+                "\"header:a b\"\n"),
+     "test.toml:10:1: routes.session: 'header:a b' is no kind of session; write none, key, user, conversation or "
+     "header:NAME, with the name of a header\n"},
     {"connection of a model", openai_and("[[models]]\nname = \"m\"\nconnection = \"d\"\n"),
      "test.toml:7:1: models.connection: there is no connection 'd'; did you mean 'c'?\n"},
     {"connection of a model, nothing near", "[[models]]\nname = \"m\"\nconnection = \"d\"\n",

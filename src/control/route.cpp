@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/setting_value.h"
 #include "control/units.h"
 
 namespace llmgw::control {
@@ -22,10 +23,10 @@ std::expected<SessionChoice, std::string> parse_session(std::string_view text) {
   if (text == "key") return SessionChoice{.kind = SessionKind::key, .header = {}};
   if (text == "user") return SessionChoice{.kind = SessionKind::user, .header = {}};
   if (text == "conversation") return SessionChoice{.kind = SessionKind::conversation, .header = {}};
-  if (text.starts_with(kHeader) && text.size() > kHeader.size()) {
+  if (text.starts_with(kHeader) && is_header_name(text.substr(kHeader.size()))) {
     return SessionChoice{.kind = SessionKind::header, .header = std::string(text.substr(kHeader.size()))};
   }
-  return std::unexpected("write none, key, user, conversation or header:NAME");
+  return std::unexpected("write none, key, user, conversation or header:NAME, with the name of a header");
 }
 
 routing::GateLimits Route::limits(uint32_t connection_max_in_flight, bool is_engine) const {

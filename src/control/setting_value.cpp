@@ -26,14 +26,6 @@ bool is_control(char c) {
   return (c >= 0 && c < ' ') || c == 0x7f;
 }
 
-bool is_header_name(std::string_view name) {
-  const auto token = [](char c) {
-    return base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, token);
-}
-
 bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7f; });
 }
@@ -58,6 +50,14 @@ base::Result<std::string> read_whole_file(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_header_name(std::string_view name) {
+  const auto token = [](char c) {
+    return base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, token);
+}
 
 Environment real_environment(std::string_view config_path) {
   const size_t slash = config_path.rfind('/');

@@ -37,6 +37,9 @@ std::string reason(const base::Error& error);
 // `path` as seen from the configuration's directory.
 std::string resolve_path(const Environment& environment, std::string_view path);
 
+// As HTTP has them (RFC 9110, section 5.6.2).
+bool is_header_name(std::string_view name);
+
 class ValueReader {
  public:
   ValueReader(const Environment& environment, ConfigErrors& errors, std::vector<std::string>& referenced_files)

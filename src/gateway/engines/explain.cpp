@@ -24,6 +24,9 @@ constexpr uint64_t kPromptPerOutput = 3;
 
 // An alias is a name of its key alone.
 std::string no_such_model(const control::Snapshot& snapshot, const ExplainAsk& ask) {
+  if (const auto of_anybody = snapshot.resolve(ask.model); of_anybody && !of_anybody->targets.empty()) {
+    return "the key '" + ask.key + "' may not use the model '" + ask.model + "'";
+  }
   std::string text =
       "no connection serves the model '" + ask.model + "'" + (ask.key.empty() ? "" : " for the key '" + ask.key + "'");
   for (const control::Principal& key : snapshot.principals) {

@@ -33,6 +33,10 @@ connection = "a"
 [[models]]
 name = "chat"
 connection = "b"
+[[keys]]
+name = "limited"
+key = "key-of-the-limited-one"
+models = ["other"]
 [[routes]]
 models = ["chat"]
 queue = "fifo"
@@ -71,6 +75,13 @@ TEST_F(ExplainTest, AnotherOwnerIsToldWhoThereIs) {
             "the model 'chat' is not offered by 'nob'; owned_by is 'ann' or 'bob' here");
   EXPECT_NE(explain({.model = "chta", .key = {}, .owned_by = "nob", .policy = {}}).find("did you mean 'chat'?"),
             std::string::npos);
+}
+
+TEST_F(ExplainTest, AModelThatTheKeyMayNotUseIsNotMisspelt) {
+  EXPECT_EQ(explain({.model = "chat", .key = "limited", .owned_by = {}, .policy = {}}),
+            "the key 'limited' may not use the model 'chat'");
+  EXPECT_EQ(explain({.model = "chta", .key = "limited", .owned_by = {}, .policy = {}}),
+            "no connection serves the model 'chta' for the key 'limited'; did you mean 'chat'?");
 }
 
 TEST_F(ExplainTest, APriceThatNobodyKnowsIsNoNumber) {
