@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "routing/load/pause.h"
@@ -133,28 +134,38 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
   }
 }
 
-// The fit ones of a priority into views_. Of a very large group a sample, and all that have more of the prompt than
-// everybody: the best of so many at random is hardly worse than the best of all.
+// The fit ones of a priority into views_; where there are none, and none is worth waiting for, those that are doubted.
 bool Chooser::collect(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
                       uint32_t priority) {
-  views_.clear();
+  // Of a very large group a sample, and all that have more of the prompt than everybody: the best of so many at random
+  // is hardly worse than the best of all.
   const bool sample = candidates.size() > kScannedMax && may_sample(settings.policy);
   const size_t start = sample ? rng_.below(candidates.size()) : 0;
   size_t enough = kSampled;
-  for (size_t n = 0; n < candidates.size(); ++n) {
-    const size_t i = start + n < candidates.size() ? start + n : start + n - candidates.size();
-    const Candidate& candidate = candidates[i];
-    if (candidate.priority != priority) continue;
-    if (sample && views_.size() >= enough && hits_.of(candidate.slot) <= hits_.shared()) continue;
-    const Fitness fit = fitness(settings, candidate, ask.now);
-    const bool doubt = fit == Fitness::doubted || fit == Fitness::trial;
-    doubts_ |= doubt;
-    if (fit != Fitness::fit && fit != Fitness::probe && !doubt) continue;
-    if (fit == Fitness::doubted && !doubted_is_fit_) continue;
-    views_.push_back({.index = static_cast<uint32_t>(i), .fitness = fit});
-    if (doubt && !doubted_is_fit_) ++enough;
-  }
+  bool full = false;
+  views_.clear();
+  doubts_ = false;
+  const auto look = [&](bool doubted) {
+    for (size_t n = 0; n < candidates.size(); ++n) {
+      const size_t i = start + n < candidates.size() ? start + n : start + n - candidates.size();
+      const Candidate& candidate = candidates[i];
+      if (candidate.priority != priority) continue;
+      if (sample && views_.size() >= enough && hits_.of(candidate.slot) <= hits_.shared()) continue;
+      const Fitness fit = fitness(settings, candidate, ask.now);
+      full |= fit == Fitness::full;
+      doubts_ |= fit == Fitness::doubted || fit == Fitness::trial;
+      const bool wanted = fit == Fitness::fit || fit == Fitness::probe || fit == Fitness::trial;
+      if (!wanted && !(doubted && fit == Fitness::doubted)) continue;
+      views_.push_back({.index = static_cast<uint32_t>(i), .fitness = fit});
+      if (fit == Fitness::trial) ++enough;
+    }
+  };
+  look(false);
   if (doubts_) settle_doubts(ask);
+  if (!views_.empty() || !doubts_ || !doubted_is_fit_ || (full && settings.waits)) return !views_.empty();
+  look(true);
+  const auto is_due = [](const View& view) { return view.fitness == Fitness::trial; };
+  if (std::ranges::any_of(views_, is_due)) std::erase_if(views_, std::not_fn(is_due));
   return !views_.empty();
 }
 
@@ -164,10 +175,6 @@ void Chooser::settle_doubts(const Ask& ask) {
   const auto due =
       static_cast<size_t>(std::ranges::count(views_, Fitness::trial, [](const View& view) { return view.fitness; }));
   if (due == 0) return;
-  if (doubted_is_fit_) {
-    std::erase_if(views_, [](const View& view) { return view.fitness == Fitness::doubted; });
-    return;
-  }
   if (trial_draw_ < 0) trial_draw_ = rng_.uniform();
   if (!ask.again && trial_draw_ * double(due) < kTrialShare * double(views_.size())) return;
   std::erase_if(views_, [](const View& view) { return view.fitness == Fitness::trial; });
@@ -188,17 +195,17 @@ bool Chooser::collect_best(const Settings& settings, std::span<const Candidate> 
   return true;
 }
 
-// To wait for one that is well is better than one that has just failed, and that is better than none.
+// Priority comes before doubt, but for a call that has failed already: it goes to one that is well, whatever its
+// priority.
 bool Chooser::collect_any(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
-  doubts_ = false;
   trial_draw_ = -1;
   for (const bool doubted : {false, true}) {
+    if (!doubted && !ask.again) continue;
     doubted_is_fit_ = doubted;
     for (const bool full : {false, true}) {
       full_is_fit_ = full;
       if ((!full || settings.waits) && collect_best(settings, candidates, ask)) return true;
     }
-    if (!doubts_) return false;
   }
   return false;
 }

@@ -5,9 +5,9 @@
 // Where none is fit, the last resort takes the one that will be fit soonest, or none.
 //
 // An instance whose last call failed, and that is not out for it, is doubted (health/health.h): it is chosen after all
-// that are not, whatever their priority, and after waiting for one of them. When it is time to try it again it is
-// looked at like the others, by so few calls that at most about a tenth of all are such trials however many instances
-// are ill, and by none that has failed already.
+// of its priority that are not, and after waiting for one of them; a call that has failed already goes to one that is
+// not doubted first, whatever its priority. When it is time to try it again it is looked at like the others, by so few
+// calls that at most about a tenth of all are such trials however many instances are ill, and by none that has failed.
 //
 // The default, `adaptive`, counts in seconds of prompt computation: queue is the uncached tokens in flight at an
 // instance, miss the tokens of this prompt that it has not cached, both over its speed. Where shorter prompts go first
@@ -166,7 +166,7 @@ class Chooser {
   uint64_t turn_ = 0;
   bool full_is_fit_ = false;
   bool doubted_is_fit_ = false;
-  bool doubts_ = false;    // an instance was not looked at for a doubt
+  bool doubts_ = false;    // of the priority looked at last, one is doubted
   double trial_draw_ = 0;  // of this call; negative: not drawn yet
 };
 
