@@ -154,6 +154,8 @@ std::string content_of(const chat::Answer& answer) {
     text += part.text;
     if (part.media != nullptr) text += part.media->data;
   }
+  // Anthropic has the words of a refusal beside the content.
+  if (answer.choices[0].finish == chat::Finish::refusal) text += answer.choices[0].explanation;
   return text;
 }
 
