@@ -16,7 +16,7 @@ struct Names {
   std::string_view cohere;
 };
 
-constexpr std::array<Names, 26> kNames{{
+constexpr std::array<Names, 27> kNames{{
     {"max_tokens", "max_output_tokens", "", "generationConfig.maxOutputTokens", "inferenceConfig.maxTokens", ""},
     {"temperature", "", "", "generationConfig.temperature", "inferenceConfig.temperature", ""},
     {"top_p", "", "", "generationConfig.topP", "inferenceConfig.topP", "p"},
@@ -50,6 +50,7 @@ constexpr std::array<Names, 26> kNames{{
     {"response_format.description", "text.format.description", "", "",
      "outputConfig.textFormat.structure.jsonSchema.description", ""},
     {"messages", "input", "", "contents", "", ""},
+    {"tool_calls", "input", "messages", "contents", "messages", "messages"},
 }};
 
 }  // namespace
@@ -68,6 +69,7 @@ std::string_view client_field(Dialect client, std::string_view field) {
     default:
       name = field == "reasoning"                     ? "reasoning_effort"
              : field == "reasoning.display"           ? "reasoning.exclude"
+             : field == "tool_calls"                  ? "messages"
              : field == "response_format.description" ? "response_format.json_schema.description"
                                                       : field;
       break;

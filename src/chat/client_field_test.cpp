@@ -27,6 +27,8 @@ TEST(ClientField, EveryDialectsOwnNames) {
       {Dialect::vertex, "metadata", "labels"},
       {Dialect::bedrock, "temperature", "inferenceConfig.temperature"},
       {Dialect::cohere, "top_p", "p"},
+      {Dialect::openai_chat, "tool_calls", "messages"},
+      {Dialect::openai_responses, "tool_calls", "input"},
       {Dialect::gemini, "contents[2].parts[1]", "contents[2].parts[1]"},
   };
   for (const Case& c : kCases) EXPECT_EQ(client_field(c.client, c.field), c.name);

@@ -11,6 +11,8 @@ constexpr size_t kSchemaBytesMax = 1 << 20;
 constexpr size_t kPathBytesMax = 128;
 // References that stand for references, at the root.
 constexpr size_t kHopsMax = 8;
+constexpr std::string_view kNotStrict =
+    "not strict, so that the model may miss it: strict mode cannot leave members out and has no maps";
 
 }  // namespace
 
@@ -61,6 +63,26 @@ std::optional<std::string_view> strict_schema(std::string_view schema, std::stri
   if (converter.described()) warnings.changed(field, "constraints the target's schemas lack are in the description");
   if (converter.lost()) warnings.dropped(field, "parts of the schema that the target cannot express");
   return converted;
+}
+
+bool fit_strict(std::string_view& schema, std::string_view field, json::Parser& parser, base::Arena& arena,
+                Warnings& warnings) {
+  if (const auto form = strict_schema(schema, field, parser, arena, warnings)) {
+    schema = *form;
+    return true;
+  }
+  warnings.changed(field, kNotStrict);
+  schema = plain_schema(schema, parser, arena);
+  return false;
+}
+
+std::string_view plain_schema(std::string_view schema, json::Parser& parser, base::Arena& arena) {
+  if (schema.size() > kSchemaBytesMax) return schema;
+  const auto root = json::parse_tree(parser, schema, arena);
+  if (!root || !root->is_object()) return schema;
+  schema::Converter converter(*root, SchemaSubset::any, arena);
+  const std::string plain = converter.convert();
+  return converter.changed() && !converter.too_large() ? arena.copy(plain) : schema;
 }
 
 bool is_object_schema(std::string_view schema, json::Parser& parser, base::Arena& arena) {

@@ -30,6 +30,14 @@ std::string_view unsayable_part(std::string_view schema, SchemaSubset subset, js
 std::optional<std::string_view> strict_schema(std::string_view schema, std::string_view field, json::Parser& parser,
                                               base::Arena& arena, Warnings& warnings);
 
+// The same, put in place; true where it is strict now. Else a warning says so, and the schema is the plain one below.
+bool fit_strict(std::string_view& schema, std::string_view field, json::Parser& parser, base::Arena& arena,
+                Warnings& warnings);
+
+// The schema in the words that every provider knows: what its root refers to stands there, allOf is merged, oneOf is
+// anyOf. The schema itself where nothing had to change or it is too large.
+std::string_view plain_schema(std::string_view schema, json::Parser& parser, base::Arena& arena);
+
 // True if only objects fit the schema, as tools' parameters and some providers' answers must be.
 bool is_object_schema(std::string_view schema, json::Parser& parser, base::Arena& arena);
 

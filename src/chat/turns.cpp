@@ -12,6 +12,9 @@ namespace {
 constexpr std::string_view kMissingResult = "The tool was not run: the conversation has no result for this call.";
 constexpr std::string_view kFirstTurn = ".";
 constexpr std::string_view kGoOn = "Continue.";
+constexpr std::string_view kBetweenTexts = "\n\n";  // as between texts of the system's
+
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 constexpr bool is_word_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -55,7 +58,7 @@ std::string_view id_from_hash(std::string_view text, bool mistral, size_t max, b
 }
 
 bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return text.find_first_not_of(kWhiteSpace) == std::string_view::npos;
 }
 
 bool is_media(PartKind kind) {
@@ -91,6 +94,8 @@ class Arranger {
   }
 
  private:
+  enum class Said : uint8_t { other, text, piece };
+
   struct Call {
     std::string_view id;  // the client's
     std::string_view sent_id;
@@ -142,6 +147,7 @@ class Arranger {
   }
 
   void assistant_message(const Message& message) {
+    silent_ = false;
     const bool answered = std::ranges::any_of(calls_, &Call::answered);
     if (!waiting_.empty() || answered) flush();
     auto& turns = conversation_.turns;
@@ -159,7 +165,10 @@ class Arranger {
   }
 
   void assistant_part(Turn& turn, Part part) {
+    if (part.kind != PartKind::text) said_last_ = Said::other;  // whether it stays or not
     if (drops_opaque(part)) return;
+    // Also if its signature may not go back.
+    const bool piece = part.has_signature() || !part.citations.empty() || same_format(request_.from, Dialect::gemini);
     if (part.has_signature() && !may_return(*part.signature, rules_.minter, rules_.model)) {
       warnings_.dropped(field(), "a reasoning signature of another provider or model cannot be sent to this one");
       part.signature = nullptr;
@@ -172,6 +181,12 @@ class Arranger {
     } else if (part.kind == PartKind::text && !part.has_signature() && drops_text(part.text)) {
       return;
     }
+    if (part.kind == PartKind::text) {
+      if (rules_.one_text && stands_apart(turn.parts, part.text, piece)) {
+        part.text = arena_.concat(kBetweenTexts, part.text);
+      }
+      said_last_ = piece ? Said::piece : Said::text;
+    }
     if (part.kind == PartKind::tool_call) {
       conversation_.has_tool_parts = true;
       const Call call{.id = part.id, .sent_id = send_id(part.id), .name = part.name, .path = field(), .result = {}};
@@ -180,6 +195,17 @@ class Arranger {
       part.id = call.sent_id;
     }
     turn.parts.push(arena_, part);
+  }
+
+  // Whether a text would run into the one before it in the turn, and is no piece of the same sentence.
+  bool stands_apart(const List<Part>& before, std::string_view text, bool piece) const {
+    if (text.empty() || kWhiteSpace.contains(text.front())) return false;
+    if (said_last_ != Said::other && (piece || said_last_ == Said::piece)) return false;
+    for (size_t i = before.size(); i-- > 0;) {
+      const std::string_view last = before[i].text;
+      if (before[i].kind == PartKind::text) return !last.empty() && !kWhiteSpace.contains(last.back());
+    }
+    return false;
   }
 
   bool drops_text(std::string_view text) const {
@@ -211,6 +237,7 @@ class Arranger {
         turn.parts.push(arena_, part);
       }
     }
+    silent_ = turn.parts.empty();
     if (!turn.parts.empty()) waiting_.push(arena_, turn);
   }
 
@@ -343,6 +370,13 @@ class Arranger {
       }
     }
     if (turns.empty() || turns.back().role != Role::assistant) return;
+    if (silent_) {
+      warnings_.changed(field(), "nothing of this message behind the assistant's is sent but \".\"");
+      Turn last{.role = Role::user};
+      last.parts.push(arena_, {.kind = PartKind::text, .text = kFirstTurn});
+      turns.push(arena_, last);
+      return;
+    }
     if (!rules_.allow_prefill) {
       warnings_.changed(field(), "this model does not continue an answer: the user asks it to");
       Turn last{.role = Role::user};
@@ -352,7 +386,7 @@ class Arranger {
     }
     Part& last = turns.back().parts.back();
     if (last.kind != PartKind::text) return;
-    const size_t end = last.text.find_last_not_of(" \t\r\n");
+    const size_t end = last.text.find_last_not_of(kWhiteSpace);
     if (end == std::string_view::npos || end + 1 == last.text.size()) return;
     last.text = last.text.substr(0, end + 1);
   }
@@ -368,6 +402,8 @@ class Arranger {
   std::unordered_map<std::string_view, size_t> calls_by_id_;  // the turn at hand; the first call of each id
   size_t first_waiting_ = 0;                                  // calls before it are answered
   uint32_t call_count_ = 0;
+  Said said_last_ = Said::other;  // by the assistant
+  bool silent_ = false;           // the user's last message says nothing
   size_t index_ = 0;
 };
 

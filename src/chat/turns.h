@@ -35,6 +35,9 @@ struct TurnRules {
   bool mid_system = false;
   bool drop_empty_text = true;  // empty texts (and turns that become empty) are left out; blank ones too
   bool drop_blank_text = false;
+  // The target has one text for all that an assistant's turn says: a text that stood alone behind another one begins
+  // with an empty line. Pieces of one sentence (cited or signed texts, chunks that Gemini's SDKs keep) get none.
+  bool one_text = false;
   // Opaque parts of other dialects are left out, and turns that become empty by that; none: all stay.
   std::optional<Dialect> opaque_of = {};
   // Reasoning parts whose signature may not go back to this target (or that have none, if need_signature) are left out.

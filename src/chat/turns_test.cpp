@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "chat/arguments.h"
 
@@ -81,7 +82,7 @@ TEST_F(Turns, LeavesNoEmptyTurnWhereAnotherProvidersItemsStood) {
   const Conversation kept = arrange(request_, rules_, arena_, warnings_);
   ASSERT_EQ(kept.turns.size(), 3U);
   EXPECT_EQ(kept.turns.back().parts.size(), 2U);
-  EXPECT_EQ(warnings_.list().size(), 2U);
+  EXPECT_EQ(warnings_.list().size(), 1U);
 }
 
 // Nothing stands between the results and what the assistant says to them, so nothing has to be said there.
@@ -95,7 +96,7 @@ TEST_F(Turns, ResultsAloneAndAnotherProvidersItemsBehindThem) {
   rules_.results_alone = rules_.alternate = true;
   rules_.opaque_of = Dialect::bedrock;
   EXPECT_EQ(shape(), "u[q] a[call:a] u[result:a=1] a[b]");
-  EXPECT_EQ(warnings_.list().size(), 2U);
+  EXPECT_EQ(warnings_.list().size(), 1U);
 }
 
 TEST_F(Turns, ResultsComeFirstInTheOrderOfTheCalls) {
@@ -202,6 +203,53 @@ TEST_F(Turns, MediaOfResultsMoves) {
             "<image>]");
 }
 
+TEST_F(Turns, TextsThatBecomeOneStandApart) {
+  rules_.one_text = true;
+  const auto add = [&](Message& message, Part part) { message.parts.push(arena_, part); };
+  say(Role::user, "q");
+  Message& first = say(Role::assistant, "One.");
+  add(first, {.kind = PartKind::text, .text = "Two. "});
+  add(first, {.kind = PartKind::text, .text = "Three"});
+  call(first, "a", "f");
+  add(first, {.kind = PartKind::text, .text = "Four"});
+  say(Role::user, "r");
+  say(Role::assistant, "Five.");
+  say(Role::assistant, "Six.");
+  EXPECT_EQ(shape().substr(0, 72), "u[q] a[One. \n\nTwo.  Three call:a \n\nFour] u[result:a=The tool was not run");
+  EXPECT_NE(shape().find("a[Five. \n\nSix.]"), std::string::npos) << shape();
+}
+
+TEST_F(Turns, PiecesOfASentenceStayTogether) {
+  rules_.one_text = true;
+  say(Role::user, "q");
+  Message& cited = say(Role::assistant, "It is ");
+  cited.parts.push(arena_, {.kind = PartKind::text, .text = "Bern", .citations = "[{}]"});
+  cited.parts.push(arena_, {.kind = PartKind::text, .text = ", as"});
+  const Signature signature{.minter = Minter::gemini, .data = "x"};
+  cited.parts.push(arena_, {.kind = PartKind::text, .text = "sig", .signature = &signature});
+  cited.parts.push(arena_, {.kind = PartKind::text, .text = "ned"});
+  EXPECT_EQ(shape(), "u[q] a[It is  Bern , as sig ned]");
+  // Gemini's SDKs keep the chunks of a stream, each as a content of its own.
+  request_.messages.clear();
+  request_.from = Dialect::gemini;
+  say(Role::user, "q");
+  say(Role::assistant, "Be");
+  say(Role::assistant, "rn");
+  EXPECT_EQ(shape(), "u[q] a[Be rn]");
+}
+
+TEST_F(Turns, AnEmptyMessageBehindTheAssistantsIsNoWishToGoOn) {
+  say(Role::user, "q");
+  say(Role::assistant, "a");
+  say(Role::user).parts.push(arena_, {.kind = PartKind::text});
+  EXPECT_EQ(shape(), "u[q] a[a] u[.]");
+  ASSERT_EQ(warnings_.list().size(), 1U);
+  EXPECT_EQ(warnings_.list()[0].field, "messages[2]");
+  // The assistant's own last message is.
+  request_.messages.pop();
+  EXPECT_EQ(shape(), "u[q] a[a]");
+}
+
 TEST_F(Turns, ManyCallsTakeLinearTime) {
   say(Role::user, "q");
   constexpr size_t kCount = 20000;
@@ -233,11 +281,41 @@ TEST(Warnings, MakeAStructuredList) {
   warnings.dropped("top_k", "again");
   warnings.changed("messages[1]", "caf\xc3\xa9");
   EXPECT_EQ(warnings.header(),
-            R"(dropped;field="top_k";reason="no \"such\" thing", changed;field="messages[1]";reason="caf??")");
+            R"(dropped;field="top_k";reason="no \"such\" thing", changed;field="messages[1]";reason="caf\\u00e9")");
   for (int i = 0; i < 100; ++i) warnings.dropped("field" + std::to_string(i), std::string(200, 'x'));
   const std::string header = warnings.header();
   EXPECT_LE(header.size(), Warnings::kHeaderBytesMax);
   EXPECT_NE(header.find("more;count="), std::string::npos);
+}
+
+TEST(Warnings, TellOncePerKindOfPlace) {
+  base::Arena arena;
+  Warnings warnings(arena);
+  for (const char* place : {"messages[1]", "messages[1]", "messages[3]", "messages[12]", "messages[12]"}) {
+    warnings.dropped(place, "a signature");
+  }
+  warnings.dropped("messages[4]", "another reason");
+  warnings.dropped("messages[4].name", "a signature");
+  EXPECT_EQ(warnings.header(), R"(dropped;field="messages[1]";reason="a signature; the same in 2 other places", )"
+                               R"(dropped;field="messages[4]";reason="another reason", )"
+                               R"(dropped;field="messages[4].name";reason="a signature")");
+}
+
+// The header is ASCII; a name is told as JSON may have it.
+TEST(Warnings, NamesOfOtherAlphabets) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"\xc3\xbcn\xc3\xaf", R"(\\u00fcn\\u00ef)"},
+      {"\xf0\x9f\x98\x80", R"(\\ud83d\\ude00)"},
+      {"a\nb", R"(a\\u000ab)"},
+      {"a\xff", "a?"},
+      {"\xe2\x98\x83", R"(\\u2603)"},
+  };
+  for (const auto& [name, told] : rows) {
+    base::Arena arena;
+    Warnings warnings(arena);
+    warnings.dropped(name, "x");
+    EXPECT_EQ(warnings.header(), "dropped;field=\"" + std::string(told) + "\";reason=\"x\"");
+  }
 }
 
 TEST(Arguments, BecomeObjects) {

@@ -1,18 +1,80 @@
 #include "chat/warning.h"
 
 #include "chat/client_field.h"
+#include "json/utf8.h"
 
 namespace llmgw::chat {
 namespace {
 
-// An RFC 8941 string: printable ASCII; anything else becomes '?'.
+void append_unit(std::string& out, uint32_t unit) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += "\\\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[unit >> shift & 0xF];
+}
+
+// The character at the start of well-formed UTF-8, as one or two of JSON's escapes.
+void append_escaped(std::string& out, std::string_view character) {
+  uint32_t code = static_cast<uint8_t>(character[0]);
+  constexpr uint32_t kHeads[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+  code &= kHeads[character.size()];
+  for (const char c : character.substr(1)) code = code << 6 | (static_cast<uint8_t>(c) & 0x3F);
+  constexpr uint32_t kFirstOfTwo = 0x10000;
+  if (code < kFirstOfTwo) return append_unit(out, code);
+  code -= kFirstOfTwo;
+  append_unit(out, 0xD800 | code >> 10);
+  append_unit(out, 0xDC00 | (code & 0x3FF));
+}
+
+// An RFC 8941 string: printable ASCII. What is no character of UTF-8 becomes '?'.
 void append_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c >= 0x20 && c < 0x7F ? c : '?';
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c >= 0x20 && c < 0x7F) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+      ++i;
+      continue;
+    }
+    const bool ascii = static_cast<uint8_t>(c) < 0x80;
+    const json::Sequence sequence =
+        ascii ? json::Sequence{1, json::Sequence::valid} : json::read_sequence(text.data() + i, text.size() - i);
+    if (sequence.kind == json::Sequence::broken) {
+      out += '?';
+    } else {
+      append_escaped(out, text.substr(i, sequence.length));
+    }
+    i += sequence.length;
   }
   out += '"';
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Whether two paths differ in nothing but the numbers in brackets.
+bool same_kind(std::string_view left, std::string_view right) {
+  size_t i = 0;
+  size_t j = 0;
+  bool index = false;
+  while (i < left.size() && j < right.size()) {
+    if (left[i] != right[j]) return false;
+    index = left[i] == '[';
+    ++i;
+    ++j;
+    if (!index) continue;
+    while (i < left.size() && is_digit(left[i])) ++i;
+    while (j < right.size() && is_digit(right[j])) ++j;
+  }
+  return i == left.size() && j == right.size();
+}
+
+std::string reason_of(const Warning& warning) {
+  std::string reason(warning.reason);
+  if (warning.more == 0) return reason;
+  return reason + "; the same in " + std::to_string(warning.more) +
+         (warning.more == 1 ? " other place" : " other places");
 }
 
 }  // namespace
@@ -42,7 +104,13 @@ void Warnings::add(WarningKind kind, std::string_view field, std::string_view re
     field = cut;
   }
   for (const Warning& known : list_) {
-    if (known.kind == kind && known.field == field) return;
+    if (known.kind == kind && (known.field == field || known.last == field)) return;
+  }
+  for (Warning& known : list_) {
+    if (known.kind != kind || known.reason != reason || !same_kind(known.field, field)) continue;
+    ++known.more;
+    known.last = arena_.copy(field);
+    return;
   }
   if (list_.size() == kCountMax) {
     ++left_out_;
@@ -65,7 +133,7 @@ std::string Warnings::header() const {
     entry += ";field=";
     append_string(entry, list_[i].field);
     entry += ";reason=";
-    append_string(entry, list_[i].reason);
+    append_string(entry, reason_of(list_[i]));
     if (out.size() + entry.size() + kMoreBytes > kHeaderBytesMax) {
       left_out += list_.size() - i;
       break;

@@ -3,6 +3,7 @@
 //
 // The header is a structured list (RFC 8941, 2021): one token a warning with parameters,
 //   dropped;field="top_k";reason="openai_chat has no such parameter", changed;field="temperature";reason="..."
+// Its texts are ASCII: what else is in a client's name of a member is written as JSON may have it, \u00e9.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,8 @@ struct Warning {
   WarningKind kind = WarningKind::dropped;
   std::string_view field = {};   // the client's own path of it: "messages[2].content[0]", "top_k"
   std::string_view reason = {};  // a short sentence
+  uint32_t more = 0;             // other places of its kind ("messages[7]" beside "messages[2]") with the same reason
+  std::string_view last = {};    // the last of them
 };
 
 class Warnings {
@@ -44,7 +47,8 @@ class Warnings {
   void speak_as(const List<Spelling>& spellings) { spellings_ = spellings; }
   // What the client calls the model's field.
   std::string_view name_of(std::string_view field) const;
-  // Texts are copied, fields of more than kFieldBytesMax cut. The same field with the same kind is noted once.
+  // Texts are copied, fields of more than kFieldBytesMax cut. The same field with the same kind is noted once, and so
+  // are fields that differ in numbers of elements only, with the same reason: with the first path and how many others.
   void add(WarningKind kind, std::string_view field, std::string_view reason);
   void dropped(std::string_view field, std::string_view reason) { add(WarningKind::dropped, field, reason); }
   void changed(std::string_view field, std::string_view reason) { add(WarningKind::changed, field, reason); }

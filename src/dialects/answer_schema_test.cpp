@@ -33,7 +33,7 @@ std::string chat_tool(std::string_view schema) {
 }
 
 std::string anthropic(std::string_view schema) {
-  return R"({"max_tokens":9,"messages":[{"role":"user","content":"q"}],"output_config":{"format":)"
+  return R"({"max_tokens":99,"messages":[{"role":"user","content":"q"}],"output_config":{"format":)"
          R"({"type":"json_schema","schema":)" +
          std::string(schema) + "}}}";
 }
@@ -159,6 +159,42 @@ TEST(AnswerSchema, WhatIsNoObjectIsSaidInWords) {
           << done.body;
       EXPECT_TRUE(told(done, "responseJsonSchema")) << done.list();
     }
+  }
+}
+
+// Chat Completions and the Responses API have the same strict mode.
+TEST(AnswerSchema, TheResponsesApiIsAsStrictAsChatCompletions) {
+  constexpr std::string_view kOpen = R"({"type":"object","properties":{"a":{"type":"string"}},"required":["a"]})";
+  constexpr std::string_view kAllOf =
+      R"({"type":"object","properties":{"a":{"allOf":[{"$ref":"#/$defs/A"}]}},"required":["a"],)"
+      R"("$defs":{"A":{"type":"string"}}})";
+  constexpr std::string_view kRoot = R"({"$ref":"#/$defs/A","$defs":{"A":)";
+  const std::string root = std::string(kRoot) + std::string(kPlain) + "}}";
+  const std::string_view merged =
+      R"("properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false})";
+  for (const Dialect dialect : {Dialect::openai_chat, Dialect::openai_responses}) {
+    for (const std::string_view schema : {kOpen, kAllOf, std::string_view(root)}) {
+      for (const Conversion& done : {convert(Dialect::anthropic, anthropic(schema), generous(dialect)),
+                                     convert(Dialect::gemini, gemini("application/json", schema), generous(dialect)),
+                                     convert(Dialect::anthropic,
+                                             R"({"max_tokens":99,"messages":[{"role":"user",)"
+                                             R"("content":"q"}],"tools":[{"name":"f","strict":true,"input_schema":)" +
+                                                 std::string(schema) + "}]}",
+                                             generous(dialect))}) {
+        EXPECT_TRUE(has(done, merged)) << done.body;
+        EXPECT_TRUE(has(done, R"("strict":true)")) << done.body;
+        EXPECT_TRUE(done.warnings.empty()) << done.list();
+      }
+    }
+    const Conversion optional = convert(Dialect::anthropic, anthropic(kOptional), generous(dialect));
+    EXPECT_TRUE(has(optional, R"("strict":false)")) << optional.body;
+    EXPECT_TRUE(told(optional, "not strict")) << optional.list();
+  }
+  // What cannot be strict has at least a root that is an object.
+  const std::string map = std::string(kRoot) + std::string(kMap) + "}}";
+  for (const Dialect dialect : {Dialect::openai_chat, Dialect::openai_responses, Dialect::cohere}) {
+    const Conversion done = convert(Dialect::anthropic, anthropic(map), generous(dialect));
+    EXPECT_TRUE(has(done, R"(chema":{"type":"object",)")) << done.body;
   }
 }
 

@@ -196,11 +196,38 @@ class Losses {
 
 }  // namespace
 
+namespace {
+
+// null, "", [] and {}: but an empty object of options is how a search is asked for.
+bool says_nothing(const chat::Extra& extra) {
+  const std::string_view json = extra.value;
+  if (json == "null" || json == R"("")") return true;
+  if (json.size() < 2 || extra.name == "web_search_options") return false;
+  const bool container = json.front() == '[' || json.front() == '{';
+  return container && json.substr(1, json.size() - 2).find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// Around the members of a tool that say what it is.
+std::string_view inside_of(const chat::Request& request, const chat::Tool& tool, std::string_view path) {
+  switch (request.from) {
+    case Dialect::bedrock: return ".toolSpec";
+    case Dialect::openai_chat:
+    case Dialect::azure:
+    case Dialect::cohere:
+      if (path.starts_with("functions")) return "";
+      return tool.kind == chat::ToolKind::custom ? ".custom" : ".function";
+    default: return "";
+  }
+}
+
+}  // namespace
+
 void warn_of_losses(const chat::Request& request, const Keeps& keeps, WriteContext& context) {
   Losses(request, keeps, context).run();
 }
 
 Outcome<void> leave_extra(const chat::Extra& extra, std::string_view reason, WriteContext& context) {
+  if (says_nothing(extra)) return {};
   struct Refusal {
     std::string_view name;
     std::string_view reason;
@@ -238,15 +265,9 @@ void warn_not_strict(const chat::Request& request, const chat::Tool& tool, size_
                      WriteContext& context) {
   if (tool.strict != true || tool.strict_by_default) return;
   const std::string_view path = tool_path(tool, index, context.arena);
-  switch (request.from) {
-    case Dialect::cohere: return context.warnings.dropped("strict_tools", reason);
-    case Dialect::bedrock: return context.warnings.dropped(context.arena.concat(path, ".toolSpec.strict"), reason);
-    case Dialect::openai_responses:
-    case Dialect::anthropic: return context.warnings.dropped(context.arena.concat(path, ".strict"), reason);
-    default:
-      return context.warnings.dropped(
-          context.arena.concat(path, path.starts_with("functions") ? ".strict" : ".function.strict"), reason);
-  }
+  if (request.from == Dialect::cohere) return context.warnings.dropped("strict_tools", reason);
+  const std::string_view inside = context.arena.concat(path, inside_of(request, tool, path));
+  context.warnings.dropped(context.arena.concat(inside, ".strict"), reason);
 }
 
 std::string_view user_field(const chat::Request& request) {
@@ -275,14 +296,18 @@ std::string_view tool_path(const chat::Tool& tool, size_t index, base::Arena& ar
 
 std::string_view schema_path(const chat::Request& request, const chat::Tool& tool, size_t index, base::Arena& arena) {
   const std::string_view path = tool_path(tool, index, arena);
+  const std::string_view inside = arena.concat(path, inside_of(request, tool, path));
   switch (request.from) {
-    case Dialect::anthropic: return arena.concat(path, ".input_schema");
-    case Dialect::bedrock: return arena.concat(path, ".toolSpec.inputSchema.json");
-    case Dialect::gemini:
-    case Dialect::vertex:
-    case Dialect::openai_responses: return arena.concat(path, ".parameters");
-    default: return arena.concat(path, path.starts_with("functions") ? ".parameters" : ".function.parameters");
+    case Dialect::anthropic: return arena.concat(inside, ".input_schema");
+    case Dialect::bedrock: return arena.concat(inside, ".inputSchema.json");
+    default: return arena.concat(inside, ".parameters");
   }
+}
+
+std::string_view tool_name_path(const chat::Request& request, const chat::Tool& tool, size_t index,
+                                base::Arena& arena) {
+  const std::string_view path = tool_path(tool, index, arena);
+  return arena.concat(arena.concat(path, inside_of(request, tool, path)), ".name");
 }
 
 bool same_format(Dialect left, Dialect right) {

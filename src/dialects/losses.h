@@ -57,9 +57,10 @@ std::string_view titled(std::string_view title, std::string_view text, base::Are
 
 // Where a part with media stands in the client's request: for refusals.
 std::string_view media_path(const chat::Part& part);
-// Where a tool stands there, and its schema.
+// Where a tool stands there, its schema, and its name.
 std::string_view tool_path(const chat::Tool& tool, size_t index, base::Arena& arena);
 std::string_view schema_path(const chat::Request& request, const chat::Tool& tool, size_t index, base::Arena& arena);
+std::string_view tool_name_path(const chat::Request& request, const chat::Tool& tool, size_t index, base::Arena& arena);
 
 // Azure and Vertex are other doors to the same formats.
 bool same_format(chat::Dialect left, chat::Dialect right);

@@ -190,13 +190,25 @@ std::string alone(Dialect dialect, std::string body, Place& place) {
   return body;
 }
 
-bool names(const chat::Warning& warning, const Place& place) {
-  const std::string_view field = warning.field;
+bool names(std::string_view field, const Place& place) {
   if (field == place.path || field == place.name) return true;
   // One warning for all marks, with what is in them.
   if (is_mark(field) && place.path.find(field) != std::string::npos) return true;
   return std::string_view(place.path).starts_with(field) && place.path.size() > field.size() &&
          (place.path[field.size()] == '.' || place.path[field.size()] == '[');
+}
+
+// It, or one of the other places of its kind that it stands for.
+bool names(const chat::Warning& warning, const Place& place) {
+  if (names(warning.field, place)) return true;
+  if (warning.more == 0) return false;
+  std::string plain;
+  bool number = false;
+  for (const char c : warning.field) {
+    number = (number || c == '[') && c != ']';
+    if (!number && c != ']') plain += c;
+  }
+  return place.plain == plain || place.plain.starts_with(plain + ".");
 }
 
 // What may go unseen, and why.

@@ -47,7 +47,7 @@ TEST(Losses, ArgumentsThatAreNoObjectAreSaidToBeChanged) {
       R"("function":{"name":"f","arguments":"[1]"}}]},{"role":"tool","tool_call_id":"c","content":"1"}]})";
   for (const Dialect dialect : {Dialect::gemini, Dialect::anthropic, Dialect::bedrock}) {
     const Conversion done = convert(Dialect::openai_chat, kBody, generous(dialect));
-    EXPECT_TRUE(done.warned("tool_calls")) << done.body << done.list();
+    EXPECT_TRUE(done.warned("messages")) << done.body << done.list();
   }
 }
 

@@ -49,6 +49,7 @@ struct Conversion {
     std::string text = error;
     for (const chat::Warning& warning : warnings) {
       text += "\n" + std::string(warning.field) + ": " + std::string(warning.reason);
+      if (warning.more > 0) text += " +" + std::to_string(warning.more);
     }
     return text;
   }

@@ -66,7 +66,7 @@ class Planner {
       } else if (!is_tool_name(tool.name, rules_.name_bytes_max)) {
         const std::string limit = std::to_string(rules_.name_bytes_max);
         return invalid(
-            arena_, arena_.concat(tool_path(tool, i, arena_), ".name"),
+            arena_, tool_name_path(request_, tool, i, arena_),
             "This model takes names of tools of 1 to " + limit + " of the characters a-z, A-Z, 0-9, _ and -.");
       }
       if (tool.kind == ToolKind::custom) {

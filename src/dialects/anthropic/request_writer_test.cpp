@@ -102,7 +102,7 @@ TEST(AnthropicRequestWriter, OtherDialectsParametersAreNamed) {
     r.presence_penalty = "0.5";
     r.logprobs = true;
     r.service_tier = "flex";
-    r.extras.push(arena, {.name = "prediction", .value = "{}"});
+    r.extras.push(arena, {.name = "prediction", .value = "1"});
     r.extras.push(arena, {.name = "stream_options", .value = "{}"});
   };
   const Written written = write(hi(""), claude(), chat::Dialect::openai_chat, change);
@@ -391,7 +391,7 @@ TEST(AnthropicRequestWriter, ResultsAndWhatIsNotSent) {
   EXPECT_THAT(written.body, HasSubstr(R"("content":[{"type":"text","text":"x"},{"type":"image","source":)"
                                       R"({"type":"url","url":"https://i"}}]},{"type":"tool_result","tool_use_id":"u",)"
                                       R"("is_error":true,"content":"The tool failed."}])"));
-  EXPECT_THAT(written.warnings, ElementsAre("dropped messages[1]", "changed tool_calls"));
+  EXPECT_THAT(written.warnings, ElementsAre("dropped messages[1]", "changed messages"));
 }
 
 TEST(AnthropicRequestWriter, CountTokens) {

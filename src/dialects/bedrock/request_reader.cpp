@@ -35,7 +35,7 @@ class RequestReader {
       } else if (is("outputConfig")) {
         TRY_VOID(output(value));
       } else if (is("requestMetadata")) {
-        request_.metadata = value.raw();
+        if (!value.empty()) request_.metadata = value.raw();
       } else if (is("serviceTier")) {
         request_.service_tier = value["type"].string(arena_);
       } else {

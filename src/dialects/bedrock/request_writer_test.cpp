@@ -182,7 +182,8 @@ TEST(BedrockRequestWriter, ToolChoice) {
   const auto long_name = [](chat::Request& r, base::Arena& arena) {
     r.tools.push(arena, {.name = arena.copy(std::string(65, 'n'))});
   };
-  EXPECT_THAT(write_openai(target_of(BedrockFamily::nova), long_name).body, StartsWith("error: tools[0].name: "));
+  EXPECT_THAT(write_openai(target_of(BedrockFamily::nova), long_name).body,
+              StartsWith("error: tools[0].function.name: "));
 }
 
 constexpr std::string_view kHistory = R"({"messages":[{"role":"user","content":[{"text":"hi"}]},

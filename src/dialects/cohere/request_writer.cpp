@@ -59,6 +59,7 @@ class RequestWriter {
             .user_first = false,
             .allow_prefill = target_.assistant_prefill,
             .mid_system = target_.mid_system,
+            .one_text = true,
             .opaque_of = chat::Dialect::cohere,
             .minter = target_.minter,
             .model = target_.model,
@@ -180,6 +181,8 @@ class RequestWriter {
       if (target_.output_schema != chat::SchemaSubset::any) {
         schema = chat::convert_schema(schema, target_.output_schema, "response_format", context_.parser, arena_,
                                       context_.warnings);
+      } else if (!same_dialect_) {
+        schema = chat::plain_schema(schema, context_.parser, arena_);
       }
       w_.raw_member("json_schema", schema);
     }

@@ -243,10 +243,7 @@ class TurnWriter {
     if (documents) {
       result_documents(result);
     } else {
-      std::string text;
-      for (const Part& part : result.content) {
-        if (part.kind == PartKind::text) text += part.text;
-      }
+      std::string text(chat::joined_text(result.content, "\n", arena_));
       constexpr std::string_view kError = "error";
       const bool says_so = base::equals_ignoring_case(std::string_view(text).substr(0, kError.size()), kError);
       if (result.is_error && !says_so) text.insert(0, "Error: ");

@@ -57,7 +57,7 @@ Outcome<void> read_request_object(Value root, const ReadContext& context, chat::
   if (members.tools.present()) TRY_VOID(config.read_tools(members.tools));
   if (members.tool_config.present()) TRY_VOID(config.read_tool_config(members.tool_config));
   if (members.generation.present()) TRY_VOID(config.read_generation(members.generation));
-  if (members.labels.is_object()) request.metadata = members.labels.raw();
+  if (members.labels.is_object() && !members.labels.empty()) request.metadata = members.labels.raw();
   request.service_tier = members.service_tier.string(context.arena);
   // The tree is gone when schemas are parsed.
   TRY_VOID(check_members(root, kRequestShape, request, context.arena));

@@ -47,7 +47,7 @@ Outcome<void> word(const Setting& s, std::string_view& to) {
 
 Outcome<void> object(const Setting& s, std::string_view& to) {
   if (!s.value.is_object()) return invalid("expected an object", s.name);
-  to = s.value.raw();
+  if (!s.value.empty()) to = s.value.raw();
   return {};
 }
 
@@ -74,7 +74,7 @@ Outcome<void> read_max_tokens(const Setting& s) {
 Outcome<void> read_stop(const Setting& s) {
   base::Arena& arena = s.context.arena;
   if (s.value.is_string()) {
-    s.request.stop.push(arena, s.text());
+    if (!s.text().empty()) s.request.stop.push(arena, s.text());
     return {};
   }
   if (!s.value.is_array()) return invalid("expected a text or a list of texts", s.name);
@@ -87,7 +87,7 @@ Outcome<void> read_stop(const Setting& s) {
 
 // Groq's "default" and others' "auto" say nothing.
 Outcome<void> set_effort(Request& request, json::Value value, std::string_view field, base::Arena& arena) {
-  if (value.is_unset() || value.equals("default") || value.equals("auto")) return {};
+  if (value.is_unset() || value.equals("") || value.equals("default") || value.equals("auto")) return {};
   const chat::Effort effort = chat::effort_from(value.string(arena));
   if (effort == chat::Effort::unset) {
     return invalid("expected none, minimal, low, medium, high, xhigh or max", field);

@@ -16,8 +16,6 @@ using chat::ToolChoiceMode;
 using chat::ToolKind;
 
 constexpr size_t kNameBytesMax = 64;
-constexpr std::string_view kNotStrict =
-    "not strict, so that the model may miss it: strict mode cannot leave members out and has no maps";
 
 // response_format.json_schema.name: [A-Za-z0-9_-]{1,64}.
 std::string_view format_name(std::string_view name, base::Arena& arena) {
@@ -30,17 +28,6 @@ std::string_view format_name(std::string_view name, base::Arena& arena) {
   return arena.copy(text);
 }
 
-// A strict schema of another dialect's in the form that strict mode takes, or no longer strict.
-void fit_strict(std::string_view& schema, std::optional<bool>& strict, std::string_view field, WriteContext& context) {
-  const auto form = chat::strict_schema(schema, field, context.parser, context.arena, context.warnings);
-  if (form) {
-    schema = *form;
-  } else {
-    strict = false;
-    context.warnings.changed(field, kNotStrict);
-  }
-}
-
 void write_function(json::Writer& w, const Tool& tool, const chat::Target& target, bool same_dialect,
                     std::string_view field, WriteContext& context) {
   std::string_view schema = tool.schema;
@@ -51,7 +38,7 @@ void write_function(json::Writer& w, const Tool& tool, const chat::Target& targe
   if (!schema.empty() && subset_always) {
     schema = chat::convert_schema(schema, target.tool_schema, field, context.parser, context.arena, context.warnings);
   } else if (!schema.empty() && strict == true && !same_dialect) {
-    fit_strict(schema, strict, field, context);
+    strict = chat::fit_strict(schema, field, context.parser, context.arena, context.warnings);
   }
   w.begin_object().member("type", "function").key("function").begin_object().member("name", tool.name);
   if (!tool.description.empty()) w.member("description", tool.description);
@@ -175,7 +162,7 @@ void write_format(json::Writer& w, const chat::Request& request, const chat::Tar
   const bool may_ask = is_own_dialect(request.from) || request.from == chat::Dialect::openai_responses;
   if (!strict && !may_ask) strict = true;
   if (strict == true && target.output_schema == SchemaSubset::openai_strict && !plan.same_dialect) {
-    fit_strict(schema, strict, "response_format", context);
+    strict = chat::fit_strict(schema, "response_format", context.parser, context.arena, context.warnings);
   } else if (strict == true && target.output_schema != SchemaSubset::any &&
              target.output_schema != SchemaSubset::openai_strict) {
     schema = chat::convert_schema(schema, target.output_schema, "response_format", context.parser, context.arena,

@@ -259,6 +259,7 @@ class TurnWriter {
     const bool has_refusals = target_.minter == chat::Minter::openai || target_.minter == chat::Minter::azure;
     if (!has_refusals && !refusal.empty()) {
       any_text = true;
+      if (!text.empty()) text += "\n\n";
       text += refusal;
       refusal.clear();
     }
@@ -363,12 +364,16 @@ class TurnWriter {
 
   void result_text(const Part& part) {
     std::string text;
+    const auto add = [&](std::string_view more) {
+      if (!text.empty() && !more.empty()) text += '\n';
+      text += more;
+    };
     for (const Part& inner : part.content) {
       if (inner.kind == PartKind::text) {
-        text += inner.text;
+        add(inner.text);
       } else if (inner.kind == PartKind::document && inner.media != nullptr &&
                  inner.media->source == MediaSource::text) {
-        text += titled(inner.name, inner.media->data, arena_);
+        add(titled(inner.name, inner.media->data, arena_));
       } else {
         context_.warnings.dropped(inner.media != nullptr ? media_path(inner) : path_,
                                   "a tool's result can only be text for this provider");

@@ -41,6 +41,7 @@ class RequestWriter {
             .allow_prefill = target_.assistant_prefill,
             .mid_system = target_.mid_system && target_.system_role,
             .drop_empty_text = !plan.same_dialect,
+            .one_text = true,
             .opaque_of = chat::Dialect::openai_chat,
             .minter = target_.minter,
             .model = target_.model,

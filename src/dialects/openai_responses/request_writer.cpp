@@ -77,6 +77,7 @@ class RequestWriter {
            (kind == chat::FormatKind::json_schema && takes_schema_);
   }
   void json_schema();
+  bool fit_format(std::string_view& schema);
   Effort effort();
   std::string_view summary() const;
   void reasoning();
@@ -178,14 +179,15 @@ void RequestWriter::tool(const chat::Tool& tool, size_t index) {
   }
   bool strict = tool.strict.value_or(false) && target_.strict_tools;
   if (!target_.strict_tools) warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
-  if (strict && !own_ && !chat::is_openai_strict(tool.schema, context_.parser, context_.arena)) {
-    context_.warnings.changed(field, "not strict: strict mode does not take this schema");
-    strict = false;
+  std::string_view schema = object_schema(tool.schema, context_.parser, context_.arena);
+  const std::string_view path = schema_path(request_, tool, index, context_.arena);
+  if (strict && !own_) {
+    strict = chat::fit_strict(schema, path, context_.parser, context_.arena, context_.warnings);
+  } else if (!strict) {
+    schema =
+        chat::convert_schema(schema, target_.tool_schema, path, context_.parser, context_.arena, context_.warnings);
   }
-  const std::string_view schema = object_schema(tool.schema, context_.parser, context_.arena);
-  writer_.raw_member("parameters", chat::convert_schema(schema, strict ? chat::SchemaSubset::any : target_.tool_schema,
-                                                        schema_path(request_, tool, index, context_.arena),
-                                                        context_.parser, context_.arena, context_.warnings));
+  writer_.raw_member("parameters", schema);
   // Said always: here, saying nothing means true.
   writer_.member("strict", strict).end_object();
 }
@@ -277,13 +279,21 @@ void RequestWriter::json_schema() {
   writer_.key("format").begin_object().member("type", "json_schema");
   writer_.member("name", name.empty() ? "response" : name);
   if (!format.description.empty()) writer_.member("description", format.description);
+  std::string_view schema = format.schema;
+  const bool strict = fit_format(schema);
+  writer_.raw_member("schema", schema).member("strict", strict).end_object();
+}
+
+// Whether the answer's schema, in the form that it now has, is strict.
+bool RequestWriter::fit_format(std::string_view& schema) {
+  const std::optional<bool> strict = request_.format.strict;
+  if (own_) return strict.value_or(false);
+  const bool may_ask = request_.from == Dialect::openai_chat || request_.from == Dialect::azure;
+  if (!strict && may_ask) return chat::is_openai_strict(schema, context_.parser, context_.arena);
   // Dialects without the switch promise the schema anyway.
-  const bool fits =
-      format.strict.value_or(!own_) && (own_ || chat::is_openai_strict(format.schema, context_.parser, context_.arena));
-  if (format.strict.value_or(false) && !fits) {
-    context_.warnings.changed("response_format", "not strict: strict mode does not take this schema");
-  }
-  writer_.raw_member("schema", format.schema).member("strict", fits).end_object();
+  if (strict == false) return false;
+  return target_.output_schema != chat::SchemaSubset::openai_strict ||
+         chat::fit_strict(schema, "response_format", context_.parser, context_.arena, context_.warnings);
 }
 
 Effort RequestWriter::effort() {
