@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "dialects/foreign_items.h"
 #include "dialects/losses.h"
 #include "dialects/request_gates.h"
 #include "dialects/web_search.h"
@@ -301,9 +302,10 @@ class Mapper {
 
 Outcome<const chat::Request*> with_own_server_tools(const chat::Request& request, const chat::Target& target,
                                                     WriteContext& context, std::optional<chat::Request>& storage) {
-  Mapper mapper(request, target, context);
-  if (!target.tools || !mapper.anything_to_do()) return &request;
-  storage = request;
+  TRY(carried, carry_foreign_items(request, target, context));
+  Mapper mapper(*carried, target, context);
+  if (!target.tools || !mapper.anything_to_do()) return carried;
+  storage = *carried;
   if (auto done = mapper.run(*storage); !done) return std::unexpected(done.error());
   return &*storage;
 }

@@ -10,8 +10,9 @@
 
 namespace llmgw::dialects {
 
-// The request with the target's own tools in the place of another provider's: `request` itself if there is nothing to
-// do, else a copy in `storage`. Warns of what the target has no place for. Errors: a tool that is not there has to be
+// The request with the target's own tools in the place of another provider's, and with what else only the client's API
+// understands in everybody's words (dialects/foreign_items.h): `request` itself if there is nothing to do, else a copy
+// in `storage` or the arena. Warns of what the target has no place for. Errors: a tool that is not there has to be
 // called.
 Outcome<const chat::Request*> with_own_server_tools(const chat::Request& request, const chat::Target& target,
                                                     WriteContext& context, std::optional<chat::Request>& storage);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "dialects/anthropic/block_reader.h"
@@ -133,7 +134,31 @@ class RequestReader {
     BlockReader blocks(context_, true);
     TRY_VOID(blocks.read(value["content"], path, message.parts));
     request_.messages.push(arena_, message);
+    const auto joins = [](const chat::Part& part) { return part.name == "tool_addition" || part.name == "compaction"; };
+    if (std::ranges::any_of(message.parts, joins)) joining_tools(value["content"], path);
     return {};
+  }
+
+  // Tools that join on the way, also those that a summary brings along.
+  void joining_tools(Value content, std::string_view path) {
+    size_t index = 0;
+    for (const Value block : content.elements()) {
+      const std::string_view at = indexed(path, index++, "", arena_);
+      joining_tool(block, arena_.concat(at, ".tool.definition"));
+      if (!block["type"].equals("compaction")) continue;
+      size_t number = 0;
+      for (const Value change : block["tool_changes"].elements()) {
+        joining_tool(change, indexed(arena_.concat(at, ".tool_changes"), number++, ".tool.definition", arena_));
+      }
+    }
+  }
+
+  void joining_tool(Value block, std::string_view path) {
+    if (!block["type"].equals("tool_addition") || !block["tool"]["type"].equals("tool_definition")) return;
+    const Value definition = block["tool"]["definition"];
+    const std::string_view name = text(definition["name"]);
+    const bool known = std::ranges::find(request_.tools, name, &chat::Tool::name) != request_.tools.end();
+    if (definition.is_object() && !known) tool(definition, path);
   }
 
   Outcome<void> tools(Value value) {

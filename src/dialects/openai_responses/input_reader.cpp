@@ -1,5 +1,6 @@
 #include "dialects/openai_responses/input_reader.h"
 
+#include <algorithm>
 #include <string>
 
 #include "dialects/openai_responses/items.h"
@@ -61,7 +62,23 @@ Outcome<void> InputReader::item(json::Value value, size_t index) {
     case ItemType::item_reference:
       return bad_item(context_.arena, index, "", "the item that this reference names is not stored here");
     case ItemType::image_generation_call:
-    case ItemType::other: opaque(value); return {};
+    case ItemType::other: break;
+  }
+  opaque(value);
+  return joining_tools(value, index);
+}
+
+// Beside the item itself, which goes on as it stands where it is understood.
+Outcome<void> InputReader::joining_tools(json::Value item, size_t index) {
+  base::Arena& arena = context_.arena;
+  if (!item["type"].equals("additional_tools")) return {};
+  const std::string_view list = indexed("input", index, ".tools", arena);
+  size_t number = 0;
+  for (const json::Value element : item["tools"].elements()) {
+    TRY(tool, read_tool(element, indexed(list, number++, "", arena), arena));
+    const bool known =
+        !tool.name.empty() && std::ranges::find(request_.tools, tool.name, &chat::Tool::name) != request_.tools.end();
+    if (!known) request_.tools.push(arena, tool);
   }
   return {};
 }

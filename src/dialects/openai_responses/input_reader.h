@@ -23,6 +23,7 @@ class InputReader {
   void call(json::Value item);
   void reasoning(json::Value item);
   void opaque(json::Value item);
+  Outcome<void> joining_tools(json::Value item, size_t index);
   // Adds a part of the assistant's; a signature that waits for one goes onto it.
   void assistant_part(chat::Message& message, chat::Part part);
   // A signature whose part never came stands on an empty text.

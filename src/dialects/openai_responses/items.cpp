@@ -3,8 +3,8 @@
 #include <array>
 #include <string>
 
-#include "chat/request.h"
 #include "dialects/media.h"
+#include "dialects/request_gates.h"
 
 namespace llmgw::dialects::openai_responses {
 namespace {
@@ -160,6 +160,26 @@ Part generated_image(json::Value item, base::Arena& arena) {
 
 Part opaque_part(json::Value item) {
   return {.kind = PartKind::opaque, .origin = chat::Dialect::openai_responses, .text = item.raw()};
+}
+
+Outcome<chat::Tool> read_tool(json::Value value, std::string_view path, base::Arena& arena) {
+  const json::Value type = value["type"];
+  if (!type.is_string()) {
+    return invalid(arena, arena.concat(path, ".type"), "a tool must be an object with a type");
+  }
+  chat::Tool tool{.origin = chat::Dialect::openai_responses, .raw = value.raw(), .path = path};
+  tool.kind = type.equals("function") ? chat::ToolKind::function
+              : type.equals("custom") ? chat::ToolKind::custom
+                                      : chat::ToolKind::opaque;
+  if (tool.kind == chat::ToolKind::opaque) return tool;
+  tool.raw = {};
+  tool.name = value["name"].string(arena);
+  if (tool.name.empty()) return invalid(arena, arena.concat(path, ".name"), "a tool must have a name");
+  tool.description = value["description"].string(arena);
+  tool.strict = value["strict"].boolean();
+  const json::Value schema = value[tool.kind == chat::ToolKind::custom ? "format" : "parameters"];
+  if (!schema.is_unset()) tool.schema = schema.raw();
+  return tool;
 }
 
 chat::Usage read_usage(json::Value usage) {

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "chat/answer.h"
 #include "chat/message.h"
+#include "chat/request.h"
 #include "chat/usage.h"
 #include "dialects/codec.h"
 #include "json/tree.h"
@@ -51,6 +52,8 @@ chat::Part call_part(json::Value item, base::Arena& arena);
 // A finished image_generation_call; kind opaque if it has no image.
 chat::Part generated_image(json::Value item, base::Arena& arena);
 chat::Part opaque_part(json::Value item);
+// An entry of `tools`, at `path` in the request; its texts are the body's or the arena's.
+Outcome<chat::Tool> read_tool(json::Value tool, std::string_view path, base::Arena& arena);
 
 chat::Usage read_usage(json::Value usage);
 // The finish of a response that is over: status and incomplete_details.

@@ -98,7 +98,7 @@ bool RequestReader::scalar(std::string_view key, json::Value value) {
   if (key == "top_logprobs") return request_.top_logprobs = value.unsigned_integer(), true;
   if (key == "parallel_tool_calls") return request_.parallel_tool_calls = value.boolean(), true;
   if (key == "stream") return request_.stream = value.is_true(), true;
-  if (key == "metadata") return request_.metadata = value.raw(), true;
+  if (key == "metadata") return request_.metadata = value.empty() ? "" : value.raw(), true;
   return false;
 }
 
@@ -115,27 +115,7 @@ Outcome<void> RequestReader::tools(json::Value value) {
   if (!value.is_array()) return invalid(arena_, "tools", "tools must be an array");
   size_t index = 0;
   for (const json::Value element : value.elements()) {
-    const size_t number = index++;
-    const json::Value type = element["type"];
-    if (!type.is_string()) {
-      return invalid(arena_, indexed("tools", number, ".type", arena_), "a tool must be an object with a type");
-    }
-    chat::Tool tool{
-        .origin = chat::Dialect::openai_responses, .raw = element.raw(), .path = indexed("tools", number, "", arena_)};
-    tool.kind = type.equals("function") ? chat::ToolKind::function
-                : type.equals("custom") ? chat::ToolKind::custom
-                                        : chat::ToolKind::opaque;
-    if (tool.kind != chat::ToolKind::opaque) {
-      tool.raw = {};
-      tool.name = element["name"].string(arena_);
-      if (tool.name.empty()) {
-        return invalid(arena_, indexed("tools", number, ".name", arena_), "a tool must have a name");
-      }
-      tool.description = element["description"].string(arena_);
-      tool.strict = element["strict"].boolean();
-      const json::Value schema = element[tool.kind == chat::ToolKind::custom ? "format" : "parameters"];
-      if (!schema.is_unset()) tool.schema = schema.raw();
-    }
+    TRY(tool, read_tool(element, indexed("tools", index++, "", arena_), arena_));
     request_.tools.push(arena_, tool);
   }
   return {};
