@@ -121,7 +121,7 @@ std::string source_sql(const ReportQuery& query) {
 // What a column has. An owner's name is the id of who held it then, where records have no ids; they end with the last
 // holder's time, and what is younger need not be looked up.
 std::string value_sql(ReportColumn column) {
-  const std::string name(kColumns[static_cast<size_t>(column)]);
+  std::string name(kColumns[static_cast<size_t>(column)]);
   if (!is_owner(column)) return name;
   return "CASE WHEN quarter < (SELECT MAX(until) FROM ledger_holders) THEN COALESCE((SELECT id FROM ledger_holders "
          "WHERE kind = '" +
