@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <expected>
+#include <filesystem>
 #include <fstream>
 #include <ostream>
 
@@ -129,16 +130,30 @@ int run_config_compatibility(std::ostream& out) {
   return 0;
 }
 
-int run_import_litellm(const std::string& path, const std::string& output, std::ostream& out, std::ostream& err) {
+namespace {
+
+std::expected<std::string, std::string> read_for_import(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    err << path << ": cannot be read: " << std::strerror(errno) << "\n";
-    return 1;
-  }
+  if (!file) return std::unexpected(std::string("cannot be read: ") + std::strerror(errno));
   std::string text(control::kImportBytesMax + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return std::unexpected(std::string("cannot be read: ") + std::strerror(errno));
   text.resize(static_cast<size_t>(file.gcount()));
-  const auto imported = control::import_litellm(text);
+  return text;
+}
+
+}  // namespace
+
+int run_import_litellm(const std::string& path, const std::string& output, std::ostream& out, std::ostream& err) {
+  const auto text = read_for_import(path);
+  if (!text) {
+    err << path << ": " << text.error() << "\n";
+    return 1;
+  }
+  // Names of included files are relative to this one's directory.
+  const auto imported = control::import_litellm(*text, [&](const std::string& name) {
+    return read_for_import(std::filesystem::path(path).parent_path() / name);
+  });
   if (!imported) {
     err << path << ": " << imported.error() << "\n";
     return 1;

@@ -10,13 +10,12 @@
 
 #include "control/litellm/litellm_names.h"
 #include "control/litellm/litellm_text.h"
+#include "control/litellm/litellm_yaml.h"
 #include "control/settings.h"
 #include "providers/families.h"
 
 namespace llmgw::control {
 namespace {
-
-using Fields = std::vector<std::pair<std::string, std::string>>;  // key and TOML text, in the order of writing
 
 // What happens to calls of one model.
 struct Fallbacks {
@@ -41,6 +40,7 @@ class Importer {
   void add_price(const YAML::Node& entry, const std::string& place, const std::string& connection,
                  const std::string& model);
   void add_aliases();
+  void leave_out_of_alias(const YAML::Node& alias, const std::string& place);
   void price_alias(const std::string& alias, const Fields& model, const std::string& group, const std::string& place);
   void add_routes();
   void add_fallbacks(const std::string& path, const YAML::Node& list, std::string_view on);
@@ -53,7 +53,6 @@ class Importer {
   void leave_out(const std::string& what, const std::string& why = "") {
     out_.left_out.push_back(what + (why.empty() ? "" : ": " + why));
   }
-  static std::string table(std::string_view section, const Fields& fields);
 
   const YAML::Node& root_;
   LitellmImport out_;
@@ -73,18 +72,6 @@ class Importer {
   Fields route_;                                              // of all models
   std::string timeout_;
 };
-
-std::string quoted_list(const auto& texts) {
-  std::string list;
-  for (const auto& text : texts) list += (list.empty() ? "" : ", ") + quote(text);
-  return "[" + list + "]";
-}
-
-std::string Importer::table(std::string_view section, const Fields& fields) {
-  std::string text = "[[" + std::string(section) + "]]\n";
-  for (const auto& [key, value] : fields) text.append(key).append(" = ").append(value).append("\n");
-  return text + "\n";
-}
 
 // Provider and the provider's name of a model.
 std::optional<std::pair<std::string, std::string>> Importer::split_model(const std::string& model) const {
@@ -410,6 +397,16 @@ void Importer::price_alias(const std::string& alias, const Fields& model, const 
   prices_.emplace(found->first + "\n" + alias, std::move(price));
 }
 
+void Importer::leave_out_of_alias(const YAML::Node& alias, const std::string& place) {
+  for (const auto& each : alias) {
+    const std::string key = scalar(each.first);
+    bool hidden = false;
+    if (key == "hidden" && YAML::convert<bool>::decode(each.second, hidden) && !hidden) continue;
+    if (key == "hidden") leave_out(place + ".hidden", "it is in the list of models here, as every name is");
+    if (key != "hidden" && key != "model") leave_out(place + "." + key);
+  }
+}
+
 // The same models under another name.
 void Importer::add_aliases() {
   const YAML::Node router = root_["router_settings"];
@@ -434,6 +431,7 @@ void Importer::add_aliases() {
     }
     if (any) aliases_.emplace(alias, group);
     if (!any) leave_out(place, "there is no model " + group);
+    if (any && each.second.IsMap()) leave_out_of_alias(each.second, place);
     if (!limited) continue;
     leave_out(place, "limits belong to a name here: " + alias + " has those of " + group +
                          " once more, so both together may use twice as much; lower them, or use one of the names");
@@ -485,12 +483,13 @@ LitellmImport Importer::run() {
 
 }  // namespace
 
-std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml) {
+std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml, const ReadIncluded& read) {
   if (yaml.size() > kImportBytesMax) return std::unexpected("the file is larger than 4 MiB");
   try {
-    const YAML::Node root = YAML::Load(std::string(yaml));
+    YAML::Node root = load_as_pyyaml(yaml);
     if (!root.IsMap())
       return std::unexpected("this is no configuration of LiteLLM: expected a mapping with model_list");
+    take_in_included_files(root, read);
     return Importer(root).run();
   } catch (const YAML::Exception& error) {
     return std::unexpected(error.what());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,10 @@ struct LitellmImport {
   size_t models = 0;
 };
 
-// The error is a sentence with the place of the fault.
-std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml);
+// Gives the text of a file that `include` names, or why it cannot.
+using ReadIncluded = std::function<std::expected<std::string, std::string>(const std::string& name)>;
+
+// The error is a sentence with the place of the fault. Without `read` a file that includes others is one.
+std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml, const ReadIncluded& read = {});
 
 }  // namespace llmgw::control

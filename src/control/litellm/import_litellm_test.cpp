@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "control/test_support.h"
 
 namespace llmgw::control {
@@ -270,6 +273,106 @@ router_settings:
                   "litellm_settings.content_policy_fallbacks.small: a model has one list of fallbacks here, and there "
                   "is another",
                   "model_list[1] (small): its price: needs input_cost_per_token and output_cost_per_token"));
+}
+
+// PyYAML resolves merge keys, so LiteLLM never sees one: without them prompts and keys would go to OpenAI's own
+// address.
+TEST(ImportLitellm, MergeKeysAreResolved) {
+  const auto imported = import_litellm(R"yaml(
+x-base: &base {api_base: "https://internal.example/v1", api_key: os.environ/INTERNAL_KEY}
+x-slow: &slow {timeout: 100, weight: 2}
+x-both: &both
+  <<: [*base, *slow]
+  timeout: 50
+model_list:
+  - model_name: one
+    litellm_params: {<<: *base, model: openai/one}
+  - model_name: both
+    litellm_params:
+      model: openai/both
+      <<: *both
+      api_key: own
+  - model_name: quoted
+    litellm_params: {"<<": {api_base: "https://no.example"}, model: openai/quoted, api_key: first, api_key: last}
+  - &last
+    model_name: first-name
+    litellm_params: {model: openai/a, <<: [{api_base: "https://first.example"}, {api_base: "https://second.example"}]}
+  - <<: *last
+    model_name: last-name
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  const TestWorld world{.variables = {{"INTERNAL_KEY", "sk-internal"}}, .files = {}};
+  const auto config = world.load(imported->toml);
+  ASSERT_TRUE(config) << imported->toml;
+  ASSERT_EQ(config->models.size(), 5u) << imported->toml;
+  const auto connection_of = [&](const std::string& model) {
+    const auto found = std::ranges::find(config->models, model, &ModelConfig::name);
+    return *std::ranges::find(config->connections, found->connection, &ConnectionConfig::name);
+  };
+  EXPECT_EQ(connection_of("one").endpoint, "https://internal.example/v1");
+  EXPECT_EQ(connection_of("one").api_key.reveal(), "sk-internal");
+  EXPECT_EQ(connection_of("both").endpoint, "https://internal.example/v1");
+  EXPECT_EQ(connection_of("both").api_key.reveal(), "own");
+  EXPECT_EQ(connection_of("both").total_timeout, std::chrono::seconds(50)) << "its own counts more than what it merges";
+  EXPECT_EQ(connection_of("both").weight, 2);
+  EXPECT_EQ(connection_of("quoted").endpoint, "");
+  EXPECT_EQ(connection_of("quoted").api_key.reveal(), "last");
+  EXPECT_EQ(connection_of("first-name").endpoint, "https://first.example");
+  EXPECT_EQ(connection_of("last-name").endpoint, "https://first.example");
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[2] (quoted).litellm_params.<<")));
+  EXPECT_THAT(import_litellm("model_list: [{<<: text}]").error(), HasSubstr("expected a mapping"));
+}
+
+TEST(ImportLitellm, AliasesThatExplodeAreRefused) {
+  std::string yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    yaml += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) yaml += (j == 0 ? "" : ", ") + before;
+    yaml += "]\n";
+  }
+  const auto imported = import_litellm(yaml);
+  ASSERT_FALSE(imported);
+  EXPECT_THAT(imported.error(), HasSubstr("too large"));
+}
+
+TEST(ImportLitellm, IncludedFilesAreTakenIn) {
+  const std::map<std::string, std::string> files = {
+      {"models.yaml",
+       "include: [more.yaml]\nmodel_list: [{model_name: b, litellm_params: {model: openai/b}}]\n"
+       "litellm_settings: {num_retries: 4}\n"},
+      {"more.yaml", "model_list: [{model_name: c, litellm_params: {model: openai/c}}]"},
+      {"round.yaml", "include: round.yaml"}};
+  const auto read = [&](const std::string& name) -> std::expected<std::string, std::string> {
+    const auto found = files.find(name);
+    if (found == files.end()) return std::unexpected("cannot be read: No such file or directory");
+    return found->second;
+  };
+  const auto imported = import_litellm(
+      "include: models.yaml\nmodel_list: [{model_name: a, litellm_params: {model: openai/a}}]\n"
+      "litellm_settings: {num_retries: 1}\n",
+      read);
+  ASSERT_TRUE(imported) << imported.error();
+  EXPECT_EQ(imported->models, 3u);
+  EXPECT_THAT(imported->toml, HasSubstr("attempts = 5"));
+  EXPECT_THAT(imported->left_out, testing::Not(Contains(HasSubstr("include"))));
+  EXPECT_EQ(import_litellm("include: [models.yaml]", read)->models, 2u);
+  EXPECT_THAT(import_litellm("include: [nowhere.yaml]", read).error(),
+              HasSubstr("include: nowhere.yaml: cannot be read: No such file"));
+  EXPECT_THAT(import_litellm("include: round.yaml", read).error(), HasSubstr("include each other"));
+  EXPECT_THAT(import_litellm("include: models.yaml").error(), HasSubstr("include: models.yaml"));
+  EXPECT_THAT(import_litellm("include: {a: b}", read).error(), HasSubstr("a file or a list of files"));
+}
+
+TEST(ImportLitellm, WhatAnAliasSaysBesideItsModelIsListed) {
+  const auto imported = import_litellm(R"yaml(
+model_list: [{model_name: m, litellm_params: {model: openai/m}}]
+router_settings:
+  model_group_alias: {secret: {model: m, hidden: true}, shown: {model: m, hidden: false}}
+)yaml");
+  ASSERT_TRUE(imported);
+  EXPECT_THAT(imported->left_out, Contains(HasSubstr("router_settings.model_group_alias.secret.hidden: ")));
+  EXPECT_THAT(imported->left_out, testing::Not(Contains(HasSubstr("shown"))));
 }
 
 TEST(ImportLitellm, RefusesWhatIsNone) {

@@ -23,6 +23,12 @@ bool is_aws_region(std::string_view text) {
 
 }  // namespace
 
+std::string table(std::string_view section, const Fields& fields) {
+  std::string text = "[[" + std::string(section) + "]]\n";
+  for (const auto& [key, value] : fields) text.append(key).append(" = ").append(value).append("\n");
+  return text + "\n";
+}
+
 std::string scalar(const YAML::Node& node) {
   return node.IsScalar() ? node.Scalar() : std::string();
 }

@@ -2,12 +2,27 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control/settings.h"
 
 namespace YAML {
 class Node;
 }
 
 namespace llmgw::control {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;  // key and TOML text, in the order of writing
+
+// "[[section]]" and its fields.
+std::string table(std::string_view section, const Fields& fields);
+std::string quoted_list(const auto& texts) {
+  std::string list;
+  for (const auto& text : texts) list += (list.empty() ? "" : ", ") + quote(text);
+  return "[" + list + "]";
+}
 
 // Empty: it is no scalar.
 std::string scalar(const YAML::Node& node);
