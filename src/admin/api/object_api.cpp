@@ -35,8 +35,9 @@ constexpr Parameter kOfRemoval[] = {{"cascade", kFlag}, {"open", kFlag}};
 
 constexpr std::string_view kOfTheFile = "it stands in the configuration file; change it there";
 
+// By how they sound: "a user".
 std::string with_article(std::string_view name) {
-  const bool vowel = std::string_view("aeiou").find(name.front()) != std::string_view::npos;
+  const bool vowel = std::string_view("aeio").find(name.front()) != std::string_view::npos;
   return (vowel ? "an " : "a ") + std::string(name);
 }
 
@@ -207,18 +208,18 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
     after.clear();
   }
   const FileNames of_the_file(context_.file, kind);
-  // One more than wanted tells whether there are more. What the actor may not see is passed over.
+  // What the actor may not see is passed over; what is behind a full page may be that, so it is looked for.
   while (!more) {
-    const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit + 1});
+    const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit});
     if (!page) return store_failed(page.error());
-    for (const store::Object& object : *page) {
+    for (const store::Object& object : page->objects) {
       if (!owned_by_team(kind, object)) continue;
       more = data.size() == limit;
       if (more) break;
       add(object.id, of_the_file.mark(show_object(context_, kind, object, request_.now_ms), object.name));
     }
-    if (more || page->size() <= limit) break;
-    after = page->back().id;
+    if (!page->more) break;
+    after = page->objects.back().id;
   }
   return {.status = 200, .body = list_of(data, more, last)};
 }

@@ -153,8 +153,10 @@ TEST_P(ObjectApiTest, SaysWhereABodyStopsBeingJson) {
     return text(json(answer).at("error").as_object(), "message");
   };
   EXPECT_EQ(message(R"({"name":"a",})"), "the body is not JSON: syntax error at byte 13 of 13");
-  EXPECT_EQ(message(R"({"name":)"), "the body is not JSON: incomplete JSON at byte 9 of 8");
+  EXPECT_EQ(message(R"({"name":)"), "the body is not JSON: incomplete JSON at byte 8 of 8");
   EXPECT_EQ(message(R"({"name":"a"} x)"), "the body is not JSON: extra data at byte 14 of 14");
+  EXPECT_EQ(message(R"({"name":"a","tps":1e400})"), "tps: the number is too large");
+  EXPECT_EQ(message(R"({"name":"a","models":["b",{"c":-1e999}]})"), "models: the number is too large");
   EXPECT_EQ(message(R"(["a"])"), R"(the body must be a JSON object, as in {"name": "x"})");
   EXPECT_THAT(json(call(Method::get, "nothing")).at("error").as_object().at("message").as_string().c_str(),
               HasSubstr("engines, health, spend, audit, secrets/rotate, whoami and openapi.json"));
@@ -238,6 +240,23 @@ TEST_P(ObjectApiTest, SecretsAreRotatedOnlyToAKeyThatAllGatewaysHave) {
   EXPECT_THAT(refused.body, HasSubstr("nothing was sealed anew"));
   ASSERT_TRUE(store::leave_gateway(store_.session(), "2"));
   EXPECT_EQ(call(Method::post, "secrets/rotate").status, 200);
+}
+
+TEST_P(ObjectApiTest, NoKeyIsGoodLongerThanItsObject) {
+  call(Method::post, "keys", R"({"name":"k","expires":"2025-11-21T18:00:00Z"})");
+  ASSERT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"24h"})").status, 200);
+  const auto previous = json(call(Method::get, "keys/k")).at("previous_keys").as_array();
+  ASSERT_EQ(previous.size(), 1u);
+  EXPECT_EQ(text(previous[0].as_object(), "until"), "2025-11-21T18:00:00.000Z");
+  now_ms_ += int64_t{3} * 3600 * 1000;
+  EXPECT_FALSE(json(call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})")).contains("previous_keys"));
+}
+
+TEST_P(ObjectApiTest, AConflictSaysWhatThereIsAlready) {
+  call(Method::post, "users", R"({"name":"u"})");
+  EXPECT_THAT(call(Method::post, "users", R"({"name":"u"})").body, HasSubstr("already such a user: 'u'"));
+  call(Method::post, "organizations", R"({"name":"o"})");
+  EXPECT_THAT(call(Method::post, "organizations", R"({"name":"o"})").body, HasSubstr("such an organization"));
 }
 
 TEST_P(ObjectApiTest, AListIsAList) {

@@ -68,30 +68,35 @@ Checked Judge::gather_models(const store::Object& object, std::vector<store::Obj
   const bj::object document = document_of(object);
   const std::string_view name = text_of(document, "model");
   if (control::is_object_id(*control::find_kind("model"), name)) return {};  // it is a reference
-  const auto models = context_.store.list({.kind = "model", .name = name, .limit = store::ObjectStore::kPageMax});
-  if (!models) return std::unexpected(store_failed(models.error()));
-  if (models->empty()) return gather_patterns(name, all);
-  for (const store::Object& model : *models) {
-    if (auto gathered = gather_served(model, all); !gathered) return gathered;
+  bool any = false;
+  for (std::string after;;) {
+    const auto page =
+        context_.store.list({.kind = "model", .name = name, .after = after, .limit = store::ObjectStore::kPageMax});
+    if (!page) return std::unexpected(store_failed(page.error()));
+    any = any || !page->objects.empty();
+    for (const store::Object& model : page->objects) {
+      if (auto gathered = gather_served(model, all); !gathered) return gathered;
+    }
+    if (!page->more) break;
+    after = page->objects.back().id;
   }
-  return {};
+  return any ? Checked{} : gather_patterns(name, all);
 }
 
 // Served by none of that name: by one whose name is a pattern, or by nobody.
 Checked Judge::gather_patterns(std::string_view name, std::vector<store::Object>& all) {
   const auto serves = [&](std::string_view model) { return model == name || routing::matches(model, name); };
   bool served = std::ranges::any_of(context_.file.models, serves, &control::ModelConfig::name);
-  constexpr size_t kPage = store::ObjectStore::kPageMax;
   for (std::string after;;) {
-    const auto page = context_.store.list({.kind = "model", .after = after, .limit = kPage});
+    const auto page = context_.store.list({.kind = "model", .after = after, .limit = store::ObjectStore::kPageMax});
     if (!page) return std::unexpected(store_failed(page.error()));
-    for (const store::Object& model : *page) {
+    for (const store::Object& model : page->objects) {
       if (!serves(model.name)) continue;
       served = true;
       if (auto gathered = gather_served(model, all); !gathered) return gathered;
     }
-    if (page->size() < kPage) break;
-    after = page->back().id;
+    if (!page->more) break;
+    after = page->objects.back().id;
   }
   if (served || name.empty() || routing::is_pattern(name)) return {};
   return invalid_request("model: " + no_such_object(context_, *control::find_kind("model"), name));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <vector>
@@ -70,10 +71,11 @@ std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, c
   }
   auto found = context.store.list({.kind = kind.name, .name = id_or_name, .limit = 10});
   if (!found) return std::unexpected(store_failed(found.error()));
-  if (found->empty()) return std::unexpected(api_error(404, "not_found", missing));
-  if (found->size() == 1) return std::move(found->front());
+  if (found->objects.empty()) return std::unexpected(api_error(404, "not_found", missing));
+  if (found->objects.size() == 1) return std::move(found->objects.front());
   std::string ids;
-  for (const store::Object& each : *found) ids += (ids.empty() ? "" : ", ") + each.id;
+  for (const store::Object& each : found->objects) ids += (ids.empty() ? "" : ", ") + each.id;
+  if (found->more) ids += " and more";
   return std::unexpected(
       api_error(409, "ambiguous", "several have the name " + in_quotes(id_or_name) + "; say which by its id: " + ids));
 }
@@ -83,13 +85,24 @@ std::string no_such_object(const ApiContext& context, const ObjectKind& kind, st
   for (FileObject& each : show_file_objects(context.file, kind)) names.push_back(std::move(each.name));
   // A typing error is looked for among the first thousand.
   if (auto listed = context.store.list({.kind = kind.name, .limit = store::ObjectStore::kPageMax})) {
-    for (store::Object& each : *listed) names.push_back(std::move(each.name));
+    for (store::Object& each : listed->objects) names.push_back(std::move(each.name));
   }
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string near = base::did_you_mean(name, views);
   return "there is no " + std::string(kind.name) + " " + in_quotes(name) + (near.empty() ? ";" : near) + " `" +
          "llm-gateway " + std::string(kind.command) + " list` shows all";
 }
+
+namespace {
+
+// Of JSON's numbers that no double has: what is read of them is infinite, and is no JSON when it is written.
+bool is_infinite(const bj::value& value) {
+  if (value.is_array()) return std::ranges::any_of(value.get_array(), is_infinite);
+  if (!value.is_object()) return value.is_double() && !std::isfinite(value.get_double());
+  return std::ranges::any_of(value.get_object(), [](const auto& member) { return is_infinite(member.value()); });
+}
+
+}  // namespace
 
 std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
   if (body.empty()) return bj::object();
@@ -99,8 +112,8 @@ std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
   if (!error && body.find_first_not_of(" \t\r\n", read) != std::string_view::npos) error = bj::error::extra_data;
   if (!error) parser.finish(error);
   if (error) {
-    return invalid_request("the body is not JSON: " + error.message() + " at byte " + std::to_string(read + 1) +
-                           " of " + std::to_string(body.size()));
+    return invalid_request("the body is not JSON: " + error.message() + " at byte " +
+                           std::to_string(std::min(read + 1, body.size())) + " of " + std::to_string(body.size()));
   }
   bj::value value = parser.release();
   json::Parser reading;
@@ -109,6 +122,9 @@ std::expected<bj::object, ApiAnswer> read_fields(std::string_view body) {
     if (const auto repeated = repeated_member(reader)) return invalid_request(in_quotes(*repeated) + " stands twice");
   }
   if (!value.is_object()) return invalid_request(R"(the body must be a JSON object, as in {"name": "x"})");
+  for (const auto& [field, member] : value.get_object()) {
+    if (is_infinite(member)) return invalid_request(std::string(field) + ": the number is too large");
+  }
   return std::move(value.get_object());
 }
 

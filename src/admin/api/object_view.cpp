@@ -6,8 +6,10 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "admin/api/object_fields.h"
 #include "control/objects/object_document.h"
 #include "control/objects/object_identity.h"
+#include "control/units.h"
 
 namespace llmgw::admin {
 namespace {
@@ -96,12 +98,17 @@ bj::array previous_keys(const bj::object& document, int64_t now_ms) {
   bj::array shown;
   const bj::value* const keys = document.if_contains("$keys");
   if (keys == nullptr || !keys->is_array()) return shown;
+  // They are all one key's, and end with it.
+  const auto own_end = control::parse_timestamp(text_of(document, "expires"));
+  const int64_t expires = own_end ? own_end->seconds : INT64_MAX;
   for (const bj::value& each : keys->get_array()) {
     const bj::value* const until = each.is_object() ? each.get_object().if_contains("until") : nullptr;
-    if (until == nullptr || !until->is_int64() || until->get_int64() <= now_ms / 1000) continue;
+    if (until == nullptr || !until->is_int64()) continue;
+    const int64_t end = std::min(until->get_int64(), expires);
+    if (end <= now_ms / 1000) continue;
     bj::object key;
     if (const bj::value* const hint = each.get_object().if_contains("hint")) key["key_hint"] = *hint;
-    key["until"] = format_time_ms(until->get_int64() * 1000);
+    key["until"] = format_time_ms(end * 1000);
     shown.push_back(std::move(key));
   }
   return shown;

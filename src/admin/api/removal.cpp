@@ -78,6 +78,7 @@ class Planner {
   std::expected<bool, ApiAnswer> has_other_assignment(const std::string& key);
   std::string those_in_the_way() const;
   ApiAnswer refusal(const Object& object) const;
+  ApiAnswer too_many(const Object& object, size_t count) const;
 
   const ApiContext& context_;
   const bool cascade_;
@@ -93,15 +94,14 @@ class Planner {
 };
 
 Done Planner::each_of(std::string_view kind, const std::function<Done(const Object&)>& visit) {
-  constexpr size_t kPage = store::ObjectStore::kPageMax;
   for (std::string after;;) {
-    const auto page = context_.store.list({.kind = kind, .after = after, .limit = kPage});
+    const auto page = context_.store.list({.kind = kind, .after = after, .limit = store::ObjectStore::kPageMax});
     if (!page) return std::unexpected(store_failed(page.error()));
-    for (const Object& object : *page) {
+    for (const Object& object : page->objects) {
       if (auto done = visit(object); !done) return done;
     }
-    if (page->size() < kPage) return {};
-    after = page->back().id;
+    if (!page->more) return {};
+    after = page->objects.back().id;
   }
 }
 
@@ -143,15 +143,20 @@ Done Planner::trim_users() {
   return {};
 }
 
+ApiAnswer Planner::too_many(const Object& object, size_t count) const {
+  return api_error(409, "referenced",
+                   called(object) + " cannot be removed at once: " + std::to_string(count) +
+                       " objects depend on it or go before it, and one removal takes at most " +
+                       std::to_string(kCascadeMax) +
+                       "; remove some of them first, each by itself (llm-gateway vkey list, user list, ... name them)");
+}
+
 // What depends on it first.
 Done Planner::collect(const Object& object) {
   if (!going_.insert(object.id).second) return {};
   const auto dependents = context_.store.referrers(object.id);
   if (!dependents) return std::unexpected(store_failed(dependents.error()));
-  if (dependents->size() == store::ObjectStore::kPageMax) {
-    return std::unexpected(
-        api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
-  }
+  if (dependents->size() > kCascadeMax) return std::unexpected(too_many(object, dependents->size()));
   for (const Object& each : *dependents) {
     if (each.kind == "user" && object.kind == "team" && stays_in_a_team(each)) {
       if (leaving_.emplace(each.id, each).second) in_the_way_.push_back(each);
@@ -170,8 +175,7 @@ Done Planner::collect(const Object& object) {
 
 Done Planner::take(const Object& object) {
   if (plan_.changes.size() >= kCascadeMax) {
-    return std::unexpected(
-        api_error(409, "referenced", "more than can be removed at once depends on it; remove some of it first"));
+    return std::unexpected(too_many(object, plan_.changes.size()));
   }
   if (object.kind == "model") gone_models_.push_back(object.name);
   if (object.kind == "assignment") keys_.emplace(text_of(document_of(object), "key"));
@@ -294,7 +298,10 @@ Done Planner::close_keys() {
 Done Planner::check_hidden_key(const std::string& id, std::string_view otherwise) {
   const auto key = context_.store.get(id);
   if (!key) return std::unexpected(store_failed(key.error()));
+  // Of most keys the file knows nothing, and then nobody looks through all assignments for each of them.
   if (!*key) return {};
+  const auto& of_file = context_.file.keys;
+  if (std::ranges::find(of_file, (*key)->name, &control::KeyConfig::name) == of_file.end()) return {};
   const auto referrers = context_.store.referrers(id);
   if (!referrers) return std::unexpected(store_failed(referrers.error()));
   if (std::ranges::find(*referrers, "assignment", &Object::kind) == referrers->end()) return {};

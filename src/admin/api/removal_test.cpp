@@ -35,6 +35,32 @@ TEST_P(RemovalTest, RemovalsAskFirst) {
   EXPECT_TRUE(snapshot()->models.empty());
 }
 
+// A list of the largest page says that there are more, and a cascade takes what is behind that page, too.
+TEST_P(RemovalTest, MoreThanTheLargestPage) {
+  const auto team = text(json(call(Method::post, "teams", R"({"name":"t"})")), "id");
+  std::vector<store::ObjectChange> changes;
+  for (size_t i = 0; i <= store::ObjectStore::kPageMax; ++i) {
+    const std::string name = "k" + std::to_string(i);
+    changes.push_back({.object = {.id = store::make_object_id("vkey_", ++now_ms_),
+                                  .kind = "key",
+                                  .name = name,
+                                  .natural_key = name,
+                                  .document = R"({"name":")" + name + R"(","team":")" + team + R"("})"},
+                       .references = {team}});
+  }
+  const auto made = store_.apply(changes, {}, now_ms_);
+  ASSERT_TRUE(made && made->outcome == store::Applied::done);
+  const auto page = json(call(Method::get, "keys?limit=1000"));
+  EXPECT_EQ(page.at("data").as_array().size(), 1000u);
+  EXPECT_EQ(page.at("has_more"), bj::value(true));
+  const auto rest = json(call(Method::get, "keys?limit=1000&after=" + text(page, "last_id")));
+  EXPECT_EQ(rest.at("data").as_array().size(), 1u);
+  EXPECT_EQ(rest.at("has_more"), bj::value(false));
+  EXPECT_THAT(call(Method::delete_, "teams/t").body, HasSubstr(" and 991 more"));
+  EXPECT_EQ(json(call(Method::delete_, "teams/t?cascade=true")).at("removed").as_array().size(), 1002u);
+  EXPECT_TRUE(store_.list({.kind = "key"})->objects.empty());
+}
+
 TEST_P(RemovalTest, AUserOfOtherTeamsOnlyLeavesTheOneThatGoes) {
   for (const char* body : {R"({"name":"o"})", R"({"name":"other"})"}) {
     ASSERT_EQ(call(Method::post, "organizations", body).status, 201);

@@ -287,7 +287,7 @@ ApiAnswer Shapes::set_blocked(bool blocked) {
   return {.status = 200, .body = bj::serialize(describe_key(*changed)), .changed = true};
 }
 
-// Keys of a team or a user, as far as one page goes.
+// All keys of a team or a user.
 bj::array Shapes::keys_of(const std::string& id) const {
   bj::array keys;
   const auto dependents = context_.store.referrers(id);

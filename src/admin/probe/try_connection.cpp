@@ -26,11 +26,10 @@ std::expected<std::string, ApiAnswer> name_of(const ApiContext& context, const s
 }
 
 base::Result<void> load_kind(store::ObjectStore& from, std::string_view kind, std::vector<store::Object>& to) {
-  constexpr size_t kPage = store::ObjectStore::kPageMax;
   for (std::string after;;) {
-    TRY(page, from.list({.kind = kind, .after = after, .limit = kPage}));
-    std::ranges::move(page, std::back_inserter(to));
-    if (page.size() < kPage) return {};
+    TRY(page, from.list({.kind = kind, .after = after, .limit = store::ObjectStore::kPageMax}));
+    std::ranges::move(page.objects, std::back_inserter(to));
+    if (!page.more) return {};
     after = to.back().id;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/rng.h"
 #include "store/objects/gateway_list.h"
@@ -120,7 +121,7 @@ base::Result<std::optional<Object>> ObjectStore::get(std::string_view id) {
   return object_of(rows, 0);
 }
 
-base::Result<std::vector<Object>> ObjectStore::list(const ObjectQuery& query) {
+base::Result<ObjectPage> ObjectStore::list(const ObjectQuery& query) {
   std::string sql = "SELECT ";
   sql.append(kColumns).append(" FROM objects WHERE kind = $1 AND id > $2");
   std::vector<SqlValue> values = {query.kind, query.after};
@@ -130,9 +131,14 @@ base::Result<std::vector<Object>> ObjectStore::list(const ObjectQuery& query) {
   } else {
     sql += " ORDER BY id LIMIT $3";
   }
-  values.emplace_back(clamp_limit(query.limit));
+  // One more than wanted tells whether there are more.
+  const int64_t limit = clamp_limit(query.limit);
+  values.emplace_back(limit + 1);
   TRY(rows, session_->query(sql, SqlValues(values)));
-  return objects_of(std::move(rows));
+  ObjectPage page{.objects = objects_of(std::move(rows))};
+  page.more = std::cmp_greater(page.objects.size(), limit);
+  if (page.more) page.objects.pop_back();
+  return page;
 }
 
 base::Result<std::vector<std::pair<std::string, std::string>>> ObjectStore::names(std::string_view kind) {
@@ -148,8 +154,8 @@ base::Result<std::vector<std::pair<std::string, std::string>>> ObjectStore::name
 base::Result<std::vector<Object>> ObjectStore::referrers(std::string_view id) {
   TRY(rows, session_->query("SELECT id, kind, name, natural_key, document, version, created_ms, updated_ms "
                             "FROM objects WHERE id IN (SELECT from_id FROM object_references WHERE to_id = $1) "
-                            "ORDER BY id LIMIT $2",
-                            {id, clamp_limit(kPageMax)}));
+                            "ORDER BY id",
+                            {id}));
   return objects_of(std::move(rows));
 }
 

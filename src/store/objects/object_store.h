@@ -74,6 +74,11 @@ struct ObjectQuery {
   size_t limit = 100;
 };
 
+struct ObjectPage {
+  std::vector<Object> objects;
+  bool more = false;  // behind the last of them
+};
+
 class ObjectStore {
  public:
   static constexpr int64_t kSchemaVersion = 1;
@@ -93,10 +98,10 @@ class ObjectStore {
   base::Result<Everything> load_all();
   base::Result<std::optional<Object>> get(std::string_view id);
   // In the order of their ids; at most kPageMax.
-  base::Result<std::vector<Object>> list(const ObjectQuery& query);
+  base::Result<ObjectPage> list(const ObjectQuery& query);
   // Id and name of every object of a kind: what it takes to say who is who, at a tenth of the cost of everything.
   base::Result<std::vector<std::pair<std::string, std::string>>> names(std::string_view kind);
-  // Those that cannot be without this one; at most kPageMax.
+  // All that cannot be without this one.
   base::Result<std::vector<Object>> referrers(std::string_view id);
 
   // The ids it cannot be without.

@@ -108,13 +108,35 @@ TEST_P(ObjectStoreTest, PagesInTheOrderOfIds) {
   std::string after;
   for (int pages = 0; pages < 3; ++pages) {
     const auto page = store.list({.kind = "connection", .after = after, .limit = 10});
-    ASSERT_TRUE(page && !page->empty());
-    for (const Object& each : *page) EXPECT_TRUE(seen.insert(each.id).second);
-    after = page->back().id;
+    ASSERT_TRUE(page && !page->objects.empty());
+    EXPECT_EQ(page->more, pages < 2);
+    for (const Object& each : page->objects) EXPECT_TRUE(seen.insert(each.id).second);
+    after = page->objects.back().id;
   }
   EXPECT_EQ(seen.size(), 25u);
-  EXPECT_EQ(store.list({.kind = "connection", .name = "five05"})->size(), 1u);
-  EXPECT_TRUE(store.list({.kind = "model"})->empty());
+  EXPECT_EQ(store.list({.kind = "connection", .name = "five05"})->objects.size(), 1u);
+  EXPECT_TRUE(store.list({.kind = "model"})->objects.empty());
+}
+
+// A page of the largest size says, too, whether it is the last, and what refers to an object is never cut.
+TEST_P(ObjectStoreTest, MoreThanTheLargestPage) {
+  auto store = open();
+  ASSERT_EQ(apply(store, {.object = object("conn_1", "c")}), Applied::done);
+  std::vector<ObjectChange> changes;
+  for (size_t i = 0; i <= ObjectStore::kPageMax; ++i) {
+    const std::string number = std::to_string(10'000 + i);
+    changes.push_back({.object = object("mdl_" + number, "m" + number, "model"), .references = {"conn_1"}});
+  }
+  const auto result = store.apply(changes, {}, 1);
+  ASSERT_TRUE(result && result->outcome == Applied::done);
+  const auto first = store.list({.kind = "model", .limit = ObjectStore::kPageMax});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->objects.size(), ObjectStore::kPageMax);
+  EXPECT_TRUE(first->more);
+  const auto rest = store.list({.kind = "model", .after = first->objects.back().id, .limit = ObjectStore::kPageMax});
+  EXPECT_EQ(rest->objects.size(), 1u);
+  EXPECT_FALSE(rest->more);
+  EXPECT_EQ(store.referrers("conn_1")->size(), ObjectStore::kPageMax + 1);
 }
 
 TEST_P(ObjectStoreTest, TwoSessionsSeeEachOther) {
