@@ -57,6 +57,12 @@ bool has_hung_up(int socket) {
 ControlServer::ControlServer(UnixListener listener, FileDescriptor events, ControlCallbacks callbacks)
     : listener_(std::move(listener)), events_(std::move(events)), callbacks_(std::move(callbacks)) {}
 
+// To look whose the name is and to remove it are two steps, and a successor is told to go on by the end of this
+// process.
+ControlServer::~ControlServer() {
+  if (donor_.has_successor()) listener_.release();
+}
+
 base::Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& data_dir,
                                                                    ControlCallbacks callbacks) {
   TRY(listener, UnixListener::listen(data_dir, kControlSocketName));

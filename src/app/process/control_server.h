@@ -66,7 +66,8 @@ class ControlServer {
   bool published() const { return listener_.published(); }
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
-  ~ControlServer() = default;
+  // Takes its socket's name away, but where a successor may be about to replace that.
+  ~ControlServer();
 
   // Readable when on_ready() has something to do; it is an epoll descriptor. Level- or edge-triggered, as one likes.
   int fd() const { return events_.get(); }

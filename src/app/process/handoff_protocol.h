@@ -80,6 +80,7 @@ class HandoffDonor {
   bool offered_to(Peer peer) const { return (state_ == State::offered || state_ == State::ready) && peer_ == peer; }
   bool is_ready(Peer peer) const { return state_ == State::ready && peer_ == peer; }
   bool handed_over() const { return state_ == State::handed_over; }
+  bool has_successor() const { return state_ != State::idle; }
 
  private:
   enum class State : uint8_t { idle, offered, ready, handed_over };

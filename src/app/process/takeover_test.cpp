@@ -1,6 +1,7 @@
 #include "app/process/takeover.h"
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <set>
@@ -172,6 +173,30 @@ TEST_F(TakeoverTest, AnOfferTakenBackIsNoTakeover) {
     EXPECT_EQ(reason, kWhy);
     EXPECT_EQ(old_.handed_over, 0);
     EXPECT_EQ(old_.abandoned, 0);
+  }
+}
+
+// It may replace the name of the control socket at any moment from then on; looking whose it is would be too late.
+TEST_F(TakeoverTest, TheNameOfTheControlSocketIsLeftToASuccessor) {
+  old_.tries = true;
+  const std::string name = directory_.file(kControlSocketName);
+  for (const char* when : {"offered", "handed over", "died"}) {
+    auto server = ControlServer::listen(directory_.path(), old_.callbacks());
+    ASSERT_TRUE(server && (*server)->publish());
+    auto socket = connect_unix(directory_.path(), kControlSocketName, base::real_now() + kPatience);
+    ASSERT_TRUE(socket && send_packet(socket->get(), "takeover 1"));
+    (*server)->on_ready();
+    if (when == std::string_view("handed over")) {
+      ASSERT_TRUE(send_packet(socket->get(), "ready"));
+      (*server)->on_ready();
+      EXPECT_TRUE((*server)->hand_over(getpid()));
+    }
+    if (when == std::string_view("died")) {
+      socket->close();
+      (*server)->on_ready();
+    }
+    server->reset();
+    EXPECT_EQ(std::filesystem::exists(name), when != std::string_view("died")) << when;
   }
 }
 

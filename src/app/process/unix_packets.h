@@ -27,6 +27,8 @@ class UnixListener {
   // Replaces what has the name, so call it only while holding the PID file. May be tried again.
   base::Result<void> publish();
   bool published() const { return name_ == final_name_; }
+  // The name is a successor's to replace, at any moment, and stays when this dies.
+  void release() { directory_.close(); }
   UnixListener(UnixListener&& other) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
   ~UnixListener();
