@@ -28,6 +28,7 @@ class Doubter {
     for (const auto& each : file_.keys) {
       if (each.models) look_at(each, SectionId::key, *each.models);
     }
+    look_at_ledger();
     for (const auto& each : file_.models) look_at_remote(each);
     for (const auto& each : file_.connections) look_at_endpoint(each);
     for (const auto& each : file_.routes) look_at_itself(each);
@@ -71,6 +72,18 @@ class Doubter {
       doubts_.add(location_of(section, id, "models"),
                   std::string(section_table(id).name) + what + name + "'" + near_to(name));
     }
+  }
+
+  void look_at_ledger() {
+    const auto has_budget = [](const auto& each) { return each.budget.has_value(); };
+    const auto any = [&](const auto& sections) { return std::ranges::any_of(sections, has_budget); };
+    if (file_.ledger.enabled) return;
+    if (!any(file_.organizations) && !any(file_.teams) && !any(file_.users) && !any(file_.keys) &&
+        !any(file_.assignments) && !any(file_.models)) {
+      return;
+    }
+    doubts_.add(location_of(file_.ledger, SectionId::ledger, "enabled"),
+                "ledger.enabled: without a ledger a restart forgets what budgets have spent: they begin anew with it");
   }
 
   // Whoever writes it means the name that was asked for, or what a pattern's `*` stood for.

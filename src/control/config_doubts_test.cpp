@@ -72,6 +72,14 @@ TEST(Doubts, AStarThatNoProviderKnows) {
       "without remote the name goes on that the client asked for\n");
 }
 
+TEST(Doubts, BudgetsThatARestartForgets) {
+  EXPECT_EQ(doubts_of("[ledger]\nenabled = false\n"), "");
+  EXPECT_EQ(doubts_of("budget = \"1.00\"\n"), "");
+  EXPECT_EQ(
+      doubts_of("budget = \"1.00\"\n[ledger]\nenabled = false\n"),
+      "f:16:1: ledger.enabled: without a ledger a restart forgets what budgets have spent: they begin anew with it\n");
+}
+
 TEST(Doubts, AnEndpointThatIsTheGatewayItself) {
   const auto doubts = [](std::string_view listen, std::string_view endpoint) {
     return doubts_of("[server]\nlisten = \"" + std::string(listen) +

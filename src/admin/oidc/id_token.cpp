@@ -209,8 +209,10 @@ std::expected<void, TokenFault> check_claims(const bj::object& claims, const Tok
 IdentityClaims identity(const bj::object& claims, std::string_view groups_claim) {
   IdentityClaims out{.subject = member(claims, "sub"), .email = {}, .groups = {}};
   const bj::value* const verified = claims.if_contains("email_verified");
-  const bool refuted = verified != nullptr && (!verified->is_bool() || !verified->get_bool());
-  if (!refuted) out.email = member(claims, "email");
+  // A boolean (OpenID Connect Core, section 5.1); some providers write it as text.
+  const bool confirmed =
+      verified != nullptr && (verified->is_bool() ? verified->get_bool() : member(claims, "email_verified") == "true");
+  if (verified == nullptr || confirmed) out.email = member(claims, "email");
   const bj::value* const groups = claims.if_contains({groups_claim.data(), groups_claim.size()});
   if (groups != nullptr && groups->is_string()) out.groups.push_back(member(claims, groups_claim));
   if (groups == nullptr || !groups->is_array()) return out;

@@ -100,6 +100,21 @@ TEST(IdToken, OfBothKindsOfKeys) {
   }
 }
 
+TEST(IdToken, AnAddressCountsUnlessItIsUnverified) {
+  const Provider provider;
+  const auto email_with = [&](const char* verified) {
+    const std::string claims = claims_with(R"("email_verified":true,)", verified);
+    return check_id_token(provider.sign(claims), provider.key_set(), kExpected)->email;
+  };
+  for (const char* says : {"", R"("email_verified":true,)", R"("email_verified":"true",)"}) {
+    EXPECT_EQ(email_with(says), "jane@example.com") << says;
+  }
+  for (const char* says : {R"("email_verified":false,)", R"("email_verified":"false",)", R"("email_verified":null,)",
+                           R"("email_verified":1,)", R"("email_verified":"",)"}) {
+    EXPECT_EQ(email_with(says), "") << says;
+  }
+}
+
 TEST(IdToken, EveryClaimIsChecked) {
   const Provider provider;
   const auto with = [&](const char* replaced, const char* by) { return fault_of(provider, claims_with(replaced, by)); };

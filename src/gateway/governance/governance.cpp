@@ -119,8 +119,8 @@ std::string limit_text(const Scope& scope, Dimension dimension) {
       return counted(std::to_string(scope.limits().concurrency), "request") + " at the same time";
     case Dimension::budget: break;
   }
-  static constexpr std::array<std::string_view, 4> kPeriods = {"hour", "day", "week", "month"};
-  return "$" + base::format_usd(*scope.limits().budget) + " a " +
+  static constexpr std::array<std::string_view, 4> kPeriods = {"an hour", "a day", "a week", "a month"};
+  return "$" + base::format_usd(*scope.limits().budget) + " " +
          std::string(kPeriods[static_cast<size_t>(scope.limits().budget_period)]);
 }
 
