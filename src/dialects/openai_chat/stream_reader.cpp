@@ -231,6 +231,7 @@ class ChatStreamReader final : public StreamReader {
     const std::string_view data = base::trim(event.data);
     if (over_ || data.empty()) return;
     if (data.starts_with("[DONE]")) {
+      if (!started_) return fail("the provider's answer has nothing in it", sink);
       over_ = true;
       if (choices_.empty()) return fail("the provider's answer has no choices", sink);
       if (broken_off(sink)) return;

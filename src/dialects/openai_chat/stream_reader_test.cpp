@@ -322,5 +322,12 @@ TEST(OpenaiChatStream, TheAnswerInAToolIsText) {
   EXPECT_TRUE(reading.calls.empty());
 }
 
+TEST(OpenaiChatStream, AnEndAloneIsNoAnswer) {
+  World world(codec());
+  EXPECT_TRUE(run(world, {}).error);
+  World said_something(codec());
+  EXPECT_FALSE(run(said_something, {chunk(R"({"content":""})", R"("finish_reason":"stop")")}).error);
+}
+
 }  // namespace
 }  // namespace llmgw::dialects::openai_chat

@@ -34,16 +34,16 @@ bool another_may_answer(uint16_t status) {
 }
 
 // A failed attempt as it will be told if no other one gives an answer.
-chat::ClientError status_error(const ResponseHead& head) {
+chat::ClientError status_error(const ResponseHead& head, base::WallTime now) {
   if (head.status == 429) {
     return {.kind = ErrorKind::rate_limited,
             .message = "all providers of the model ask to be called later",
-            .retry_after = read_retry_after(head.headers)};
+            .retry_after = read_retry_after(head.headers, now)};
   }
   const bool overloaded = dialects::kind_of_status(head.status) == ErrorKind::overloaded;
   return {.kind = overloaded ? ErrorKind::overloaded : ErrorKind::upstream_failed,
           .message = "no provider of the model gave an answer",
-          .retry_after = read_retry_after(head.headers)};
+          .retry_after = read_retry_after(head.headers, now)};
 }
 
 // What a forward proxy did not let through: it is the operator's, who alone can mend it. Empty: it was not the proxy.
@@ -162,7 +162,8 @@ Task<bool> Call::attempt() {
   // Neither the upgrade nor an error: it does not know what it was asked.
   const bool odd = match_.websocket && upstream_status_ / 100 == 2;
   if (odd) note_failure(false);
-  if ((odd || another_may_answer(upstream_status_)) && may_retry(status_error(**head))) co_return true;
+  if ((odd || another_may_answer(upstream_status_)) && may_retry(status_error(**head, worker_.loop().wall_now())))
+    co_return true;
   co_await net::send_turn(worker_.loop());
   const bool reads = conversion_ != nullptr && (!read_along_ || upstream_status_ < 300);
   if (reads) co_return co_await relay_converted(upstream, **head);
@@ -279,7 +280,7 @@ HoldWindow Call::hold_window() const {
 Task<Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& head, chat::Framing framing) {
   Beginning beginning;
   const HoldWindow window = hold_window();
-  HoldBack hold(std::max(window.contents, 1U), framing, worker_.parser());
+  HoldBack hold(std::max(window.contents, 1U), held_answer(head, framing), worker_.parser());
   const std::unique_ptr<Transcoder> watch = watch_native(head, framing);
   PlainView view(head.headers.value(HeaderId::content_encoding));
   std::string coded;
@@ -307,14 +308,15 @@ Task<Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& he
     if (watch != nullptr) watch->feed(piece);
     if (watch != nullptr && bytes->done) watch->finish();
     const bool silent = watch != nullptr && !watch->over() && !watch->said_anything() && !bytes->done &&
-                        state != HoldBack::State::failed && hold.bytes().size() < kHeldBytesMax;
+                        state != HoldBack::State::failed && state != HoldBack::State::cut &&
+                        hold.bytes().size() < kHeldBytesMax;
     if ((state == HoldBack::State::holding || silent) && !window_over) {
       const bool starts = window.time.count() != 0 && ends == base::kNever && hold.any_content();
       if (starts) ends = worker_.loop().now() + window.time;
       continue;
     }
     beginning.bytes = std::move(hold.bytes());
-    judge_beginning(head, framing, state == HoldBack::State::failed, beginning);
+    judge_beginning(head, framing, state, beginning);
     if (!beginning.retry && watch != nullptr && watch->withheld()) {
       beginning.retry = ask_other_after_filter(watch->usage());
     }
@@ -324,19 +326,30 @@ Task<Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& he
   }
 }
 
-// `failed`: an answer that begins with an error, or is none.
-void Call::judge_beginning(const ResponseHead& head, chat::Framing framing, bool failed, Beginning& beginning) {
+HoldBack::Answer Call::held_answer(const ResponseHead& head, chat::Framing framing) const {
+  const bool ends_itself = framing == chat::Framing::event_stream && head.version == http::Version::http_2;
+  return {.asked = {.operation = match_.operation, .dialect = match_.dialect, .stream = streams()},
+          .framing = framing,
+          .type = document_type(head.headers.value(HeaderId::content_type)),
+          .to_close = head.framing == http::Framing::until_close && !ends_itself};
+}
+
+// An answer that begins with an error, is none, or stops before its end.
+void Call::judge_beginning(const ResponseHead& head, chat::Framing framing, HoldBack::State state,
+                           Beginning& beginning) {
   if (head.status >= 400) {
     beginning.retry = may_fall_back(route()) && ask_other_model(refusal_of(head, beginning.bytes));
     return;
   }
-  if (!failed) return;
+  const bool cut = state == HoldBack::State::cut;
+  if (state != HoldBack::State::failed && !cut) return;
   const auto said =
       first_error(codec_of(body_dialect(match_.operation, match_.dialect)), framing, beginning.bytes, native_context());
   beginning.retry = said && ask_other_model(*said);
   if (beginning.retry) return;
-  beginning.retry =
-      may_retry({.kind = ErrorKind::upstream_failed, .message = "the provider's answer begins with an error"});
+  beginning.retry = may_retry({.kind = ErrorKind::upstream_failed,
+                               .message = cut ? "the provider's answer ended before it was complete"
+                                              : "the provider's answer is an error, or no answer"});
   if (beginning.retry) note_failure(false);
   // What it is shows when it is passed on.
   if (!beginning.retry) error_ = ErrorKind::upstream_failed;
@@ -367,7 +380,7 @@ Task<void> Call::give_up_beginning(const Error& error, Beginning& beginning) {
   beginning.over = true;
   if (exchange_.cancellation().cancelled()) co_return give_up();
   const chat::ClientError told = upstream_error(error);
-  note_failure(false);
+  note_broken(error);
   beginning.retry = may_retry(told);
   beginning.over = !beginning.retry;
   if (beginning.over) co_await refuse(told);

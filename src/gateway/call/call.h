@@ -23,6 +23,7 @@
 #include "gateway/conversion/transcoder.h"
 #include "gateway/entrance/endpoints.h"
 #include "gateway/entrance/peek.h"
+#include "gateway/failover/hold_back.h"
 #include "gateway/governance/tags.h"
 #include "gateway/responses/responses_state.h"
 #include "gateway/worker.h"
@@ -131,7 +132,8 @@ class Call {
   bool find_own_headers() const;
   void read_prompt(const control::Route& route);
   uint64_t session(const control::Route& route) const;
-  // What the connection, the route and the client say.
+  // What the connection and the route say; and the client, too.
+  control::CallTimeouts operators_timeouts(const control::Connection& connection) const;
   control::CallTimeouts timeouts_of(const control::Connection& connection) const;
   void set_timeouts();
   const control::Route& route() const;
@@ -153,6 +155,9 @@ class Call {
   routing::PolicyKind policy_for(const control::Route& route) const;
   void note_failure(bool whole_instance);
   void note_unanswered(const base::Error& error, std::string_view waited_for);
+  void note_broken(const base::Error& error);
+  bool was_hurried(const base::Error& error, std::string_view waited_for) const;
+  bool hurried(std::string_view limit) const;  // the caller shortened it below the operator's
   void note_success();
   void note_cached();
   void note_speed();
@@ -239,7 +244,9 @@ class Call {
   net::Task<bool> relay(http::ClientExchange& upstream, const http::ResponseHead& head);
   net::Task<Beginning> hold_back(http::ClientExchange& upstream, const http::ResponseHead& head, chat::Framing framing);
   net::Task<void> give_up_beginning(const base::Error& error, Beginning& beginning);
-  void judge_beginning(const http::ResponseHead& head, chat::Framing framing, bool failed, Beginning& beginning);
+  HoldBack::Answer held_answer(const http::ResponseHead& head, chat::Framing framing) const;
+  void judge_beginning(const http::ResponseHead& head, chat::Framing framing, HoldBack::State state,
+                       Beginning& beginning);
   dialects::ReadContext native_context();
   std::unique_ptr<Transcoder> watch_native(const http::ResponseHead& head, chat::Framing framing);
   // relay.cpp: the answer's way back. `first`: the bytes that have been read of it, null if none have; they must hold
@@ -250,6 +257,8 @@ class Call {
                                      const http::BodyBytes* first);
   net::Task<void> relay_websocket(http::ClientExchange& upstream, const http::ResponseHead& head);
   std::string_view read_along(std::string_view data, PlainView& view);
+  AnswerEnding document_ending(const http::ResponseHead& head, const PlainView& view, std::string_view document,
+                               bool ended);
   // Before the last bytes of an answer go out, and after.
   void account_ending(const AnswerEnding& ending);
   void note_ending();

@@ -258,8 +258,29 @@ void Call::note_failure(bool whole_instance) {
 
 // No answer came. What this machine lacks (descriptors, ports, a free connection) is not the instance's fault.
 void Call::note_unanswered(const base::Error& error, std::string_view waited_for) {
-  if (error.code != base::ErrorCode::exhausted) return note_failure(waited_for == kConnectTimeout);
-  blameless_ = true;
+  blameless_ = error.code == base::ErrorCode::exhausted || was_hurried(error, waited_for);
+  if (!blameless_) note_failure(waited_for == kConnectTimeout);
+}
+
+// An answer broke off, or stood still.
+void Call::note_broken(const base::Error& error) {
+  blameless_ = was_hurried(error, waiting_for_);
+  if (!blameless_) note_failure(false);
+}
+
+// Whether the caller's own header ended the wait, before the operator's limit would have: then the instance was not
+// late by any measure but the caller's, and other callers' calls are not to suffer for it.
+bool Call::was_hurried(const base::Error& error, std::string_view waited_for) const {
+  if (error.code != base::ErrorCode::deadline_exceeded) return false;
+  return hurried(worker_.loop().now() >= deadline_ ? deadline_setting_ : waited_for);
+}
+
+bool Call::hurried(std::string_view limit) const {
+  const control::CallTimeouts most = operators_timeouts(*attempt_->connection);
+  if (limit == kConnectTimeout) return timeouts_.connect < most.connect;
+  if (limit == kFirstByteTimeout) return timeouts_.first_byte < most.first_byte;
+  if (limit == kIdleTimeout) return timeouts_.idle < most.idle;
+  return limit == kTotalTimeout && timeouts_.total < most.total;
 }
 
 void Call::note_success() {
@@ -304,7 +325,7 @@ void Call::note_cached() {
 // What a status says of the instance. 429 is a wish to be left alone, not sickness.
 void Call::note_status(const http::ResponseHead& head) {
   if (head.status == 429 || dialects::kind_of_status(head.status) == chat::ErrorKind::overloaded) {
-    const auto asked = read_retry_after(head.headers);
+    const auto asked = read_retry_after(head.headers, worker_.loop().wall_now());
     // Providers count calls by model, so others there are no worse off.
     routing::InstanceState* const state = model_state() != nullptr ? model_state() : instance_state();
     if (state != nullptr && (asked || head.status == 429)) {

@@ -375,13 +375,17 @@ void Call::log_decision() {
                                  {"more_blocks", all.size() > kBlocksALine * 8 ? all.substr(kBlocksALine * 8) : ""}});
 }
 
-control::CallTimeouts Call::timeouts_of(const Connection& connection) const {
+control::CallTimeouts Call::operators_timeouts(const Connection& connection) const {
   const Route& own = route();
-  control::CallTimeouts timeouts = connection.timeouts;
-  timeouts.connect = own.connect_timeout.value_or(timeouts.connect);
-  timeouts.first_byte = own.first_byte_timeout.value_or(timeouts.first_byte);
-  timeouts.idle = own.idle_timeout.value_or(timeouts.idle);
-  timeouts.total = own.total_timeout.value_or(timeouts.total);
+  const control::CallTimeouts& timeouts = connection.timeouts;
+  return {.connect = own.connect_timeout.value_or(timeouts.connect),
+          .first_byte = own.first_byte_timeout.value_or(timeouts.first_byte),
+          .idle = own.idle_timeout.value_or(timeouts.idle),
+          .total = own.total_timeout.value_or(timeouts.total)};
+}
+
+control::CallTimeouts Call::timeouts_of(const Connection& connection) const {
+  control::CallTimeouts timeouts = operators_timeouts(connection);
   if (!has_own_headers_) return timeouts;
   const http::Headers& headers = exchange_.head().headers;
   timeouts.connect = timeout_of(headers, kConnectTimeoutHeader).value_or(timeouts.connect);

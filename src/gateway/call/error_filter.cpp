@@ -102,9 +102,17 @@ void append_clean_messages(std::string_view messages, const Secrets& secrets, ba
 
 }  // namespace
 
+bool says_error_name(std::string_view json) {
+  return find_error_name(json, 0) != std::string_view::npos;
+}
+
+bool is_event_field(std::string_view text) {
+  constexpr std::array<std::string_view, 5> kFields = {"data:", "event:", "id:", "retry:", ":"};
+  return std::ranges::any_of(kFields, [text](std::string_view field) { return text.starts_with(field); });
+}
+
 bool may_be_error(std::string_view beginning, bool streams) {
   constexpr std::array<std::string_view, 3> kWords = {"true", "false", "null"};
-  constexpr std::array<std::string_view, 5> kFields = {"data:", "event:", "id:", "retry:", ":"};
   beginning = beginning.substr(0, kErrorSignBytes);
   const size_t start = beginning.find_first_not_of(kBlanks);
   if (start == std::string_view::npos) return false;
@@ -112,8 +120,7 @@ bool may_be_error(std::string_view beginning, bool streams) {
   if (text.front() != '{' && text.front() != '[') {
     const auto begins_like = [text](std::string_view word) { return word.starts_with(text); };
     if (std::ranges::any_of(kWords, begins_like)) return false;
-    return !streams ||
-           std::ranges::none_of(kFields, [text](std::string_view field) { return text.starts_with(field); });
+    return !streams || !is_event_field(text);
   }
   for (size_t at = find_error_name(text, 0); at != std::string_view::npos; at = find_error_name(text, at + 1)) {
     if (!is_unset(text.substr(at + kErrorName.size()))) return true;

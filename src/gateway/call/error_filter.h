@@ -25,6 +25,11 @@ inline constexpr size_t kErrorSignBytes = 512;
 // which some servers send under a wrong Content-Type.
 bool may_be_error(std::string_view beginning, bool streams);
 
+// Whether the word stands in it as a name or a value.
+bool says_error_name(std::string_view json);
+// Whether it begins as a line of server-sent events does.
+bool is_event_field(std::string_view text);
+
 // How much of a whole document that may be an error is to be redacted.
 Redaction redaction_of(std::string_view document, json::Parser& parser, base::Arena& arena);
 

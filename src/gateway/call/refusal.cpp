@@ -52,7 +52,7 @@ Task<void> Call::relay_words(ClientExchange& upstream, const ResponseHead& head,
   if (exchange_.cancellation().cancelled()) co_return give_up();
   // The last piece may bring the end and too much.
   if (!beginning.done || beginning.bytes.size() > kErrorBodyBytesMax) {
-    note_failure(false);
+    beginning.error ? note_broken(*beginning.error) : note_failure(false);
     co_return co_await refuse({.kind = chat::ErrorKind::upstream_failed,
                                .message = "the provider refused, and what it said is cut or too long to be passed on"});
   }

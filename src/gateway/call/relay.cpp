@@ -1,5 +1,6 @@
 // An answer on its way to the client: bytes pass through, nothing is re-encoded.
 #include "dialects/error.h"
+#include "gateway/call/answer_document.h"
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/kept_piece.h"
@@ -15,6 +16,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Instant;
 using base::Result;
+using chat::ErrorKind;
 using http::ClientExchange;
 using http::HeaderId;
 using http::ResponseHead;
@@ -25,11 +27,8 @@ namespace {
 // Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
 constexpr uint64_t kCodedBytesPerTextByte = 4;
 
-// Of a document: whether it came to its end.
-AnswerEnding ending_of(const std::optional<StreamEnding>& stream, bool document_ended) {
-  if (stream) return {.failure = stream->failure(), .told = stream->told_error()};
-  if (document_ended) return {};
-  return {.failure = chat::ErrorKind::upstream_failed};
+AnswerEnding ending_of(const StreamEnding& stream) {
+  return {.failure = stream.failure(), .told = stream.told_error()};
 }
 
 }  // namespace
@@ -90,7 +89,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     net::SendTurn turn(worker_.loop(), net::Order::continuation);
     if (last_piece != Instant{} && !turn.await_ready() && kept.keep(data)) co_await turn;
     const iovec buffer = net::buffer_of(data);
-    if (done && whole) account_ending(ending_of(ending, ended || error_));
+    if (done && whole) account_ending(ending ? ending_of(*ending) : document_ending(head, view, data, ended));
     auto written = co_await exchange_.write({&buffer, data.empty() ? size_t{0} : size_t{1}}, done && whole);
     if (!written) co_return exchange_.abort();
     note_out(arrived);
@@ -103,6 +102,20 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
       co_return;
     }
   }
+}
+
+// Of a document, of which these are the last bytes. One that came in one piece is looked at: what tells its tokens is
+// an answer, the rest may be a proxy's text.
+AnswerEnding Call::document_ending(const ResponseHead& head, const PlainView& view, std::string_view document,
+                                   bool ended) {
+  if (error_) return {};
+  if (!ended) return {.failure = ErrorKind::upstream_failed};
+  const bool in_one_piece = after_.count() < 0 && !view.coded();
+  if (!in_one_piece || head.status >= 300 || (usage_ && usage_->seen())) return {};
+  const AskedFor asked{.operation = match_.operation, .dialect = match_.dialect, .stream = streams()};
+  const DocumentType type = document_type(head.headers.value(HeaderId::content_type));
+  if (may_be_answer(document, type, asked, worker_.parser())) return {};
+  return {.failure = ErrorKind::upstream_failed, .told = true};
 }
 
 // An event that no client could read: those before it go out, and then one that says so. Where its beginning has gone
@@ -228,7 +241,7 @@ void Call::warn_of_break(const Error& error) {
 // The upstream broke off in the middle of its answer. The client must not take what it has for the whole.
 Task<void> Call::break_off(const Error& error, chat::Framing shape, bool between_events, std::string_view message) {
   if (exchange_.cancellation().cancelled()) co_return give_up();
-  note_failure(false);
+  note_broken(error);
   chat::ClientError told = upstream_error(error);
   if (error.code != ErrorCode::deadline_exceeded) told.message = message;
   error_ = told.kind;

@@ -134,6 +134,27 @@ std::optional<size_t> bytes_before_malformed(std::string_view events, bool betwe
   return std::nullopt;
 }
 
+bool is_whole_stream(std::string_view stream, chat::Dialect dialect, Framing framing, bool to_close,
+                     json::Parser& parser) {
+  accounting::TextScanner text(dialect);
+  text.feed(stream);
+  StreamEnding ending(dialect, framing, /*ends_known=*/true, parser);
+  ending.feed(stream, true, &text);
+  return !ending.failure() && !ending.cut() && (!to_close || ending.said_end());
+}
+
+bool ends_with_its_end(std::string_view stream) {
+  // The longest ends known, Responses' own but for what it repeats of the answer, are shorter.
+  constexpr size_t kTailBytes = 256;
+  if (stream.size() > kTailBytes) {
+    stream.remove_prefix(stream.size() - kTailBytes);
+    stream.remove_prefix(std::min(stream.find('\n'), stream.size()));
+  }
+  dialects::StreamEnd end;
+  end.feed(stream);
+  return end.mark() == dialects::StreamMark::end;
+}
+
 StreamEnding::StreamEnding(chat::Dialect dialect, Framing framing, bool ends_known, json::Parser& parser)
     : dialect_(dialect), framing_(framing), ends_known_(ends_known), parser_(parser), boundary_(framing) {}
 
@@ -146,6 +167,7 @@ void StreamEnding::feed(std::string_view bytes, bool done, const accounting::Tex
   if (framing_ == Framing::sse && !is_google()) end_.feed(bytes);
   finished_ = text->finished();
   spoke_ = text->bytes() != 0;
+  any_event_ = any_event_ || bytes.find('{') != std::string_view::npos;
   const bool whole = done || at_boundary();
   if (doubtful_ || text->says_error() || end_.mark() == dialects::StreamMark::error) [[unlikely]] {
     return examine(bytes, whole);
@@ -223,7 +245,8 @@ bool StreamEnding::said_end() const {
 
 std::optional<ErrorKind> StreamEnding::failure() const {
   if (error_) return error_;
-  if (unreadable_ || !ends_known_ || finished_ || end_.mark() == dialects::StreamMark::end) return std::nullopt;
+  if (unreadable_ || !ends_known_ || finished_) return std::nullopt;
+  if (end_.mark() == dialects::StreamMark::end && !is_only_end()) return std::nullopt;
   return ErrorKind::upstream_failed;
 }
 

@@ -61,6 +61,14 @@ bool is_whole_document(std::string_view document);
 // begun to go out. Nothing: it is that one.
 std::optional<size_t> bytes_before_malformed(std::string_view events, bool between, chat::Dialect dialect);
 
+// Of all that came of a model's stream (sse or json_array): it came to its end, and told no error. `to_close`: only the
+// end of the connection ended it, so it must have said that it is over. A pass over all of it.
+bool is_whole_stream(std::string_view stream, chat::Dialect dialect, chat::Framing framing, bool to_close,
+                     json::Parser& parser);
+// Of server-sent events: their last bytes say that the stream is over. False tells nothing. A look at a few hundred
+// bytes.
+bool ends_with_its_end(std::string_view stream);
+
 class StreamEnding {
  public:
   // `framing`: sse or json_array. `ends_known`: the API's streams say that they are over; else only errors are looked
@@ -87,10 +95,13 @@ class StreamEnding {
   // Google's streams have no event that ends them: where nothing was said, there is no middle. An array has an end.
   bool cut() const {
     const bool array = framing_ == chat::Framing::json_array && ends_known_ && !unreadable_;
-    return (array && !boundary_.complete()) || (failure() && !told_error() && (!is_google() || spoke_));
+    return (array && !boundary_.complete()) ||
+           (failure() && !told_error() && !is_only_end() && (!is_google() || spoke_));
   }
 
  private:
+  // It says that it is over, and nothing else.
+  bool is_only_end() const { return end_.mark() == dialects::StreamMark::end && !any_event_; }
   bool is_google() const { return dialect_ == chat::Dialect::gemini || dialect_ == chat::Dialect::vertex; }
   void keep(std::string_view bytes, bool whole);
   void examine(std::string_view bytes, bool whole);
@@ -104,6 +115,7 @@ class StreamEnding {
   bool unreadable_ = false;
   bool finished_ = false;  // the model's answer has a reason for its end
   bool spoke_ = false;
+  bool any_event_ = false;
   bool doubtful_ = false;  // the event at hand may be an error
   json::Parser& parser_;
   dialects::StreamBoundary boundary_;

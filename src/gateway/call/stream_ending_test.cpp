@@ -62,6 +62,7 @@ const Case kCases[] = {
      "data: {\"choices\":[{\"delta\":{},\"finish_reason\": \"length\"}]}\n\n", kWhole},
     {"chat_zero_filled", Dialect::openai_chat,
      "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}],\"error\":{}}\n\n", kCut},
+    {"chat_of_its_end_alone", Dialect::openai_chat, ": ping\n\ndata: [DONE]\n\n", kCut},
     {"chat_zero_filled_whole", Dialect::openai_chat,
      "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}],\"error\":\"\"}\n\ndata: [DONE]\n\n", kWhole},
     {"chat_error", Dialect::openai_chat, kChatBegunError, ErrorKind::overloaded},
@@ -214,11 +215,26 @@ TEST(StreamEnding, WhatComesBehindTheEndIsForNobody) {
   json::Parser parser;
   accounting::TextScanner text(Dialect::openai_chat);
   StreamEnding ending(Dialect::openai_chat, Framing::sse, true, parser);
-  for (const std::string_view piece : {"data: [DONE]\n\n", "data: {\"error\":{\"message\":\"late\"}}\n\n"}) {
+  for (const std::string_view piece :
+       {std::string_view(kChatBegunEnd), std::string_view("data: {\"error\":{\"message\":\"late\"}}\n\n")}) {
     text.feed(piece);
-    ending.feed(piece, !piece.starts_with("data: ["), &text);
+    ending.feed(piece, piece.find("late") != piece.npos, &text);
   }
   EXPECT_EQ(ending.failure(), kWhole);
+}
+
+TEST(StreamEnding, TheLastBytesSayThatAStreamIsOver) {
+  const std::string long_event =
+      "data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string(500, 'x') + "\"}}]}\n\n";
+  EXPECT_TRUE(ends_with_its_end(kChatBegunEnd));
+  EXPECT_TRUE(ends_with_its_end("data: [DONE]"));
+  EXPECT_TRUE(ends_with_its_end(long_event + "data: [DONE]\r\n\r\n"));
+  EXPECT_TRUE(ends_with_its_end(long_event + "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+  EXPECT_FALSE(ends_with_its_end(long_event));
+  EXPECT_FALSE(ends_with_its_end(long_event + "data: [DO"));
+  // The tail begins inside a line.
+  EXPECT_FALSE(ends_with_its_end("data: {\"text\":\"" + std::string(300, 'x') + "data: [DONE]\"}"));
+  EXPECT_FALSE(ends_with_its_end(""));
 }
 
 TEST(StreamEnding, NothingIsSaidOfWhatCannotBeRead) {

@@ -71,7 +71,8 @@ void Call::note_cut(const PumpResult& relayed) {
     case End::b_broke: break;
     case End::b_stuck: timed_out_ = kIdleTimeout; break;
   }
-  note_failure(false);
+  waiting_for_ = kIdleTimeout;
+  note_broken(error);
   error_ = timed_out_.empty() ? ErrorKind::upstream_failed : ErrorKind::upstream_timeout;
   warn_of_break(error);
 }

@@ -116,6 +116,11 @@ bool is_own_answer(Operation operation) {
   }
 }
 
+bool answers_json(Operation operation) {
+  return is_own_answer(operation) && operation != Operation::audio_speech &&
+         operation != Operation::audio_transcription;
+}
+
 bool only_answers(Operation operation) {
   switch (operation) {
     case Operation::completions:

@@ -40,6 +40,8 @@ bool is_chat(Operation operation);
 bool generates(Operation operation);
 // What it answers with is the call's own: not an object that the provider keeps, which may itself have failed.
 bool is_own_answer(Operation operation);
+// And that is JSON: an object or a list, where it is not streamed. Sound, transcripts and files may be anything.
+bool answers_json(Operation operation);
 // Nothing is kept of it but its answer, so it may be asked for twice.
 bool only_answers(Operation operation);
 

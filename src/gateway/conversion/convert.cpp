@@ -320,7 +320,7 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     reading_.text_bytes = transcoder.text_bytes();
     if (transcoder.error()) {
       if (!relay.begun && ask_other_model(*transcoder.error())) co_return true;
-      note_failure(false);
+      bytes ? note_failure(false) : note_broken(bytes.error());
       if (!relay.begun && may_retry(*transcoder.error())) co_return true;
       if (relay.begun && co_await continue_elsewhere(relay)) continue;
       co_await tell_failure(*transcoder.error(), transcoder, head, relay.begun);
@@ -433,7 +433,7 @@ ClientError Call::refusal_of(const ResponseHead& head, std::string_view body) {
                                           converted ? conversion_->read_context(id_.view()) : native_context());
   error.kind = dialects::firm_kind(head.status, error.kind);
   if (!dialects::status_says(error.status, error.kind)) error.status = 0;
-  if (const auto wait = read_retry_after(head.headers)) error.retry_after = wait;
+  if (const auto wait = read_retry_after(head.headers, worker_.loop().wall_now())) error.retry_after = wait;
   error.message = redact(error.message, secrets(), arena_);
   return error;
 }

@@ -105,6 +105,7 @@ Task<bool> Call::aim_continuation(std::string_view beginning, uint64_t said) {
 
 // True: the next instance answers.
 Task<bool> Call::open_continuation(Relay& relay, const chat::Usage& used) {
+  blameless_ = false;
   auto head = co_await exchange_heads(relay.upstream);
   if (!head) {
     worker_.log().warn(

@@ -181,7 +181,9 @@ TEST(RecordedStreams, AreBelievedAtTheSameEventWhereverTheyAreCut) {
     for (const Case& one : recorded_streams(way)) {
       SCOPED_TRACE(one.id);
       const std::vector<size_t> ends = event_ends(one.response);
-      HoldBack by_events(1, chat::Framing::sse, parser);
+      const HoldBack::Answer answer{.asked = {.operation = Operation::chat, .dialect = way.dialect, .stream = true},
+                                    .framing = chat::Framing::sse};
+      HoldBack by_events(1, answer, parser);
       HoldBack::State state = HoldBack::State::holding;
       size_t begin = 0, event = 0;
       for (; event < ends.size() && state == HoldBack::State::holding; begin = ends[event++]) {
@@ -189,7 +191,7 @@ TEST(RecordedStreams, AreBelievedAtTheSameEventWhereverTheyAreCut) {
       }
       const std::string_view head = std::string_view(one.response).substr(0, begin);
       for (size_t at = 1; at < std::min(head.size(), kWholeEventBytesMax); ++at) {
-        HoldBack cut(1, chat::Framing::sse, parser);
+        HoldBack cut(1, answer, parser);
         // Before the last event's blank line nothing is decided; its CR already ends it.
         HoldBack::State seen = cut.feed(head.substr(0, at), false);
         const bool undecided = seen == HoldBack::State::holding;

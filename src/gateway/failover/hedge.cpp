@@ -188,6 +188,7 @@ void Call::lose(Leg& leg) {
   if (leg.done && leg.error) {
     note_unanswered(*leg.error, leg.waiting_for);
     count_failed_attempt();
+    blameless_ = false;
   } else if (leg.done && leg.head != nullptr) {
     note_status(*leg.head);
   }

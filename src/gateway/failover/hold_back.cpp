@@ -1,49 +1,27 @@
 #include "gateway/failover/hold_back.h"
 
-#include <algorithm>
-#include <array>
-
 #include "gateway/call/event_stream_tap.h"
+#include "gateway/call/stream_ending.h"
+#include "gateway/conversion/conversion.h"
 #include "gateway/failover/first_content.h"
 
 namespace llmgw::gateway {
-namespace {
 
 using chat::Framing;
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-// What an event of an error begins with, whatever follows: OpenAI's and Google's object, Anthropic's and the Responses
-// API's type.
-bool is_error(std::string_view event, std::string_view data) {
+// By its name, or by what it says.
+bool HoldBack::is_error(std::string_view event, std::string_view data) {
   if (event == "error" || event == "response.failed") return true;
-  constexpr size_t kBeginning = 48;
-  const std::string_view beginning = data.substr(0, kBeginning);
-  constexpr std::array<std::string_view, 4> kSigns{"{\"error\"", "{ \"error\"", "\"type\":\"error\"",
-                                                   "\"type\": \"error\""};
-  return std::ranges::any_of(kSigns, [&](std::string_view sign) { return contains(beginning, sign); }) ||
-         contains(beginning, "\"response.failed\"");
-}
-
-}  // namespace
-
-bool HoldBack::is_json(std::string_view data) {
-  const auto document = parser_.parse(data);
-  if (!document) return false;
-  json::Reader reader(*document);
-  reader.skip();
-  return reader.finish().has_value();
+  return mentions_error(data) && error_in_event(answer_.asked.dialect, {.name = event, .data = data}, parser_);
 }
 
 void HoldBack::judge(std::string_view event, std::string_view data) {
   if (state_ != State::holding) return;
   if (data == "[DONE]") {
-    state_ = State::released;
+    state_ = is_whole() ? State::released : State::cut;
   } else if (data.empty()) {
     return;
-  } else if (is_error(event, data) || !is_json(data)) {
+  } else if (is_error(event, data) || !is_json(data, parser_)) {
     state_ = State::failed;
   } else if (!is_prelude(event, data)) {
     any_content_ = true;
@@ -78,27 +56,38 @@ void HoldBack::feed_event_stream(std::string_view bytes) {
   }
 }
 
-// A whole document that says that it is none, or is no JSON.
-void HoldBack::judge_document() {
-  const size_t start = held_.find_first_not_of(" \t\r\n");
-  if (start == std::string::npos) return;
-  const std::string_view document = std::string_view(held_).substr(start);
-  const bool object = document.front() == '{' || document.front() == '[';
-  if (object && (is_error({}, document) || !is_json(document))) state_ = State::failed;
+// Of a model's stream, all of which is here.
+bool HoldBack::is_whole() {
+  const auto& [asked, framing, type, to_close] = answer_;
+  if (!generates(asked.operation)) return true;
+  if (framing == Framing::event_stream) return are_whole_frames();
+  // Enough of it has come to believe in it: then its end alone is of interest.
+  if (framing == Framing::sse && state_ == State::released && ends_with_its_end(held_)) return true;
+  return is_whole_stream(held_, asked.dialect, framing, to_close, parser_);
+}
+
+bool HoldBack::are_whole_frames() {
+  using Payload = EventStreamTap::Payload;
+  const bool claude =
+      answer_.asked.operation == Operation::invoke_stream || answer_.asked.dialect == chat::Dialect::anthropic;
+  EventStreamTap tap(claude ? Payload::wrapped : Payload::plain);
+  tap.feed(held_, {});
+  return !tap.malformed() && tap.at_boundary() && !failure_of(tap, parser_) && (!answer_.to_close || tap.ended());
 }
 
 HoldBack::State HoldBack::feed(std::string_view bytes, bool done) {
   held_.append(bytes);
-  switch (framing_) {
+  switch (answer_.framing) {
     case Framing::sse: feed_sse(bytes); break;
     case Framing::event_stream: feed_event_stream(bytes); break;
     case Framing::json_array:
       if (!array_.feed(bytes, *this) && state_ == State::holding) state_ = State::failed;
       break;
     case Framing::json:
-      if (done) judge_document();
+      if (done && !may_be_answer(held_, answer_.type, answer_.asked, parser_)) state_ = State::failed;
       break;
   }
+  if (done && answer_.framing != Framing::json && state_ != State::failed && !is_whole()) state_ = State::cut;
   if (state_ == State::holding && (done || held_.size() >= kHeldBytesMax)) state_ = State::released;
   return state_;
 }

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "chat/dialect.h"
+#include "gateway/call/answer_document.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
 #include "json/array_splitter.h"
@@ -42,14 +43,22 @@ class HoldBack final : private json::ElementSink {
   enum class State : uint8_t {
     holding,
     released,  // enough has come, or too much to hold
-    failed,    // the stream said so, or is no stream of events
+    failed,    // the answer said so, or is none
+    cut,       // the transfer ended in order, and the model's stream did not: all there is of it is here
+  };
+  struct Answer {
+    AskedFor asked;
+    chat::Framing framing;
+    DocumentType type = DocumentType::json;  // of a document
+    bool to_close = false;                   // the end of the connection ends it
   };
   // Releases with the content event number `contents`. `parser` is used while a call of feed() runs. A document
   // (Framing::json) is held to its end.
-  HoldBack(uint32_t contents, chat::Framing framing, json::Parser& parser)
-      : contents_left_(contents), framing_(framing), parser_(parser) {}
+  HoldBack(uint32_t contents, const Answer& answer, json::Parser& parser)
+      : contents_left_(contents), answer_(answer), parser_(parser) {}
 
-  // Takes the next bytes; `done`: the last ones.
+  // Takes the next bytes; `done`: the last ones. A stream that is whole with them is looked at once more if its last
+  // bytes do not say that it is over.
   State feed(std::string_view bytes, bool done);
   // Whether some content has come: from the first on, a window by time runs.
   bool any_content() const { return any_content_; }
@@ -61,11 +70,12 @@ class HoldBack final : private json::ElementSink {
   void feed_sse(std::string_view bytes);
   void feed_event_stream(std::string_view bytes);
   void judge(std::string_view event, std::string_view data);
-  void judge_document();
-  bool is_json(std::string_view data);
+  bool is_error(std::string_view event, std::string_view data);
+  bool is_whole();
+  bool are_whole_frames();
 
   uint32_t contents_left_;
-  chat::Framing framing_;
+  const Answer answer_;
   json::Parser& parser_;
   State state_ = State::holding;
   bool any_content_ = false;
