@@ -111,7 +111,7 @@ AnswerEnding Call::document_ending(const ResponseHead& head, const PlainView& vi
   if (error_) return {};
   if (!ended) return {.failure = ErrorKind::upstream_failed};
   const bool in_one_piece = after_.count() < 0 && !view.coded();
-  if (!in_one_piece || head.status >= 300 || (usage_ && usage_->seen())) return {};
+  if (!in_one_piece || head.status >= 300 || (reading_.usage && reading_.usage->seen())) return {};
   const AskedFor asked{.operation = match_.operation, .dialect = match_.dialect, .stream = streams()};
   const DocumentType type = document_type(head.headers.value(HeaderId::content_type));
   if (may_be_answer(document, type, asked, worker_.parser())) return {};
