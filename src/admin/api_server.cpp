@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gateway/entrance/readiness.h"
 #include "json/writer.h"
+#include "store/sql/session.h"
 
 namespace llmgw::admin {
 namespace {
@@ -22,6 +23,10 @@ std::string_view presented_key(const ApiCall& call) {
     return base::trim(value.substr(kScheme.size()));
   }
   return call.x_api_key.reveal();
+}
+
+bool is_ledger_path(std::string_view path) {
+  return path == std::string(kApiRoot) + "spend" || path == "/spend/logs";
 }
 
 }  // namespace
@@ -139,9 +144,28 @@ net::Task<void> ApiServer::until_engines_taken(net::Loop& loop, net::Wait wait) 
   static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the control loop"));
 }
 
+// What the ledger alone can answer: to that a store that has nothing in it is as good as any.
+net::Task<ApiAnswer> ApiServer::without_store(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state,
+                                              ApiRequest request) {
+  wait.deadline = std::min(wait.deadline, loop.now() + kAnswerLimit);
+  co_return co_await run_errand(
+      loop, wait, [state = std::move(state), request = std::move(request)](std::stop_token stop) {
+        auto session = store::open_sqlite(":memory:");
+        if (!session) return store_failed(session.error());
+        auto nothing = store::ObjectStore::open(std::move(*session));
+        if (!nothing) return store_failed(nothing.error());
+        const control::ObjectSecrets secrets;
+        const ApiContext context{*nothing, *state->file, secrets, state->environment, nullptr};
+        ApiAnswer answer =
+            is_litellm_path(request.path) ? handle_litellm(context, request) : handle_objects(context, request);
+        return answer.rest ? answer.rest(std::move(stop)) : answer;
+      });
+}
+
 net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRequest request) {
   const std::shared_ptr<const State> state = this->state();
   if (store_.thread == nullptr) {
+    if (state != nullptr && is_ledger_path(request.path)) co_return co_await without_store(loop, wait, state, request);
     co_return api_error(501, "no_store", "there is no store: store.url is \"none\" in the configuration file");
   }
   if (state == nullptr || state->stored == nullptr) {
@@ -172,10 +196,14 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
   }
   if (answer->changed) co_await until_in_force(loop, wait);
   if (!answer->rest) co_return std::move(*answer);
-  const auto rest = [rest = std::move(answer->rest)](std::stop_token stop) {
-    return base::Result<ApiAnswer>(rest(std::move(stop)));
+  co_return co_await run_errand(loop, wait, std::move(answer->rest));
+}
+
+net::Task<ApiAnswer> ApiServer::run_errand(net::Loop& loop, net::Wait wait, Errand errand) {
+  const auto job = [errand = std::move(errand)](std::stop_token stop) {
+    return base::Result<ApiAnswer>(errand(std::move(stop)));
   };
-  auto done = co_await errands_.run(loop, wait, rest);
+  auto done = co_await errands_.run(loop, wait, job);
   if (done) co_return std::move(*done);
   if (done.error().code == base::ErrorCode::deadline_exceeded) {
     co_return api_error(504, "timeout", "this took longer than 30 seconds; ask for less");

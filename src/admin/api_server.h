@@ -90,6 +90,10 @@ class ApiServer final : public gateway::AdminEntrance {
   std::shared_ptr<const State> state();
   void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
   net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);
+  net::Task<ApiAnswer> without_store(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state,
+                                     ApiRequest request);
+  using Errand = std::function<ApiAnswer(std::stop_token)>;
+  net::Task<ApiAnswer> run_errand(net::Loop& loop, net::Wait wait, Errand errand);
   net::Task<void> until_in_force(net::Loop& loop, net::Wait wait);
   net::Task<void> until_engines_taken(net::Loop& loop, net::Wait wait);
 

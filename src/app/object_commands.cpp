@@ -11,6 +11,8 @@
 #include "app/service/service.h"
 #include "app/usage/usage.h"
 #include "base/text.h"
+#include "base/time.h"
+#include "control/units.h"
 #include "json/writer.h"
 
 namespace llmgw::app {
@@ -66,10 +68,16 @@ int print_object(const Arguments& arguments, const std::expected<std::string, in
   return kExitOk;
 }
 
-int print_key(const Arguments& arguments, const std::expected<std::string, int>& body) {
+int print_key(const ObjectKind& kind, const Arguments& arguments, const std::expected<std::string, int>& body) {
   const int status = print_object(arguments, body);
-  if (status == kExitOk && !arguments.json) {
-    std::cout << "Keep the key: it is shown this once, and stored only as a hash.\n";
+  if (status != kExitOk || arguments.json) return status;
+  std::cout << "Keep the key: it is shown this once, and stored only as a hash.\n";
+  const std::string expires = member_text(*body, "expires");
+  const auto end = control::parse_timestamp(expires);
+  if (end && base::real_wall_now() >= base::WallTime(std::chrono::seconds(end->seconds))) {
+    std::cout << "It expired at " << expires
+              << ", and calls with it are refused until it gets another end: llm-gateway " << kind.command << " update "
+              << member_text(*body, "name") << " --expires WHEN\n";
   }
   return status;
 }
@@ -78,7 +86,7 @@ int run_add(const ObjectKind& kind, const Arguments& arguments) {
   const auto fields = fields_to_json(kind, arguments.fields, {});
   if (!fields) return fail(fields.error(), kExitUsage);
   const auto body = call(arguments, "POST", path_of(kind), *fields);
-  return kind.has_key() ? print_key(arguments, body) : print_object(arguments, body);
+  return kind.has_key() ? print_key(kind, arguments, body) : print_object(arguments, body);
 }
 
 int run_list(const ObjectKind& kind, const Arguments& arguments) {
@@ -141,7 +149,7 @@ int run_rotate(const ObjectKind& kind, const Arguments& arguments) {
   if (!arguments.overlap.empty()) writer.member("overlap", arguments.overlap);
   writer.end_object();
   const auto rotated = call(arguments, "POST", path_of(kind, arguments.which) + "/rotate", body);
-  const int status = print_key(arguments, rotated);
+  const int status = print_key(kind, arguments, rotated);
   if (status != kExitOk || arguments.json) return status;
   const std::string before = member_text(*rotated, "previous_keys");
   std::cout << (before.empty() ? "The key before is good no more.\n"

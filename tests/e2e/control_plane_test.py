@@ -11,7 +11,7 @@ import google.generativeai as legacy
 import openai
 import pytest
 from google.api_core import exceptions
-from harness import commands, config, databases, files, processes, raw, waiting
+from harness import commands, config, databases, files, governed, processes, raw, waiting
 from langchain_openai import ChatOpenAI
 
 pytestmark = pytest.mark.xdist_group("control-plane")
@@ -222,6 +222,11 @@ def test_a_key_of_ones_own_blocked_and_rotated(site, walked):
     assert "previous_keys" not in newest
     newest = newest["key"]
     assert [site.call(key, "gpt-4-turbo").status for key in (own, new, newest)] == [401, 401, 200]
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    site.cli("vkey", "update", "own", "--expires", f"{soon:%Y-%m-%dT%H:%M:%SZ}")
+    waiting.until(lambda: site.call(newest, "gpt-4-turbo").status == 401, "it has expired")
+    said = site.cli("vkey", "rotate", "own")
+    assert f"It expired at {soon:%Y-%m-%dT%H:%M:%S}" in said and "Still good" not in said, said
     site.cli("vkey", "remove", "own")
     assert site.call(newest, "gpt-4-turbo").status == 401
 
@@ -421,6 +426,11 @@ def test_a_connection_is_tested_by_a_real_call(site, walked):
     assert by_id["ok"] and by_id["status"] == 200 and by_id["answer"]["choices"]
     endpoint = ["--endpoint", site.simulator.url, "--api-key", "x"]
     site.cli("connection", "add", "--name", "wrong", "--provider", "openai", *endpoint)
+    site.cli("connection", "add", "--name", "patterns", "--provider", "openai", "--endpoint", site.simulator.url)
+    site.cli("model", "add", "--conn-id", "patterns", "--name", "pattern-*")
+    told = site.run("connection", "test", "patterns").stderr
+    assert "'pattern-*'" in told and "--model" in told, told
+    site.cli("connection", "remove", "patterns", "--cascade")
     refused = site.run("connection", "test", "wrong", "--model", "any")
     assert refused.returncode == 1 and "answered 401" in refused.stderr
     assert "--model" in site.run("connection", "test", "wrong").stderr
@@ -555,6 +565,27 @@ def test_what_was_spent_goes_with_its_object(site, walked):
     assert [status(other), status(other), status(key)] == [200, 429, 429]
     site.cli("vkey", "remove", "spends")
     assert status(site.add("vkey", "add", "--name", "spends", "--budget", "0.00006")["key"]) == 200
+
+
+def test_a_budget_goes_over_to_another_period(site, walked):
+    """At once, and what was spent is what the ledger knows of the new one."""
+    site.cli("price", "add", "--provider", "openai", "--model", "by-period", "--input", "1", "--output", "1")
+    site.cli("model", "add", "--conn-id", walked["connection"]["id"], "--name", "by-period")
+    key = site.add("vkey", "add", "--name", "by-period", "--budget", "0.00006")["key"]
+
+    def call():
+        body = {"model": "by-period", "max_tokens": 20, "messages": MESSAGES}
+        return raw.post_json(site.address, "/v1/chat/completions", body, {"Authorization": f"Bearer {key}"})
+
+    assert call().status == 200
+    refused = call()
+    assert refused.status == 429 and "a month" in refused.json()["error"]["message"]
+    site.cli("vkey", "update", "by-period", "--budget-period", "day", "--time-zone", governed.far_from_midnight())
+    waiting.until(lambda: int(call().header("retry-after")) <= 24 * 3600, "the day's end counts")
+    refused = call()
+    assert refused.status == 429 and "a day" in refused.json()["error"]["message"]
+    site.cli("vkey", "update", "by-period", "--budget-period", "hour", "--budget", "0")
+    assert "an hour" in call().json()["error"]["message"]
 
 
 def test_a_restart_keeps_everything(site, walked):

@@ -226,6 +226,31 @@ def test_money(world):
     assert chat(gateway, "rich-client-key").status == 200
 
 
+def test_spend_is_told_without_a_store(world):
+    gateway = world.gateway(
+        store={"url": "none"},
+        teams=[{"name": "search"}],
+        keys=keys(("k", {"team": "search"})),
+        admin_keys=[
+            {"name": "owner", "key": "owner-admin-key", "role": "owner"},
+            {"name": "team", "key": "search-admin-key", "role": "team-admin", "team": "search"},
+        ],
+    )
+    assert chat(gateway, "k-client-key").status == 200
+
+    def ask(path, key="owner-admin-key"):
+        return raw.call(gateway.address, "GET", path, {"Authorization": f"Bearer {key}"})
+
+    waiting.until(lambda: ask("/admin/v1/spend?by=key").json()["data"], "it is summed up")
+    (row,) = ask("/admin/v1/spend?by=key&key=k").json()["data"]
+    assert row["key"] == "k" and row["calls"] == 1
+    assert ask("/admin/v1/spend?by=team", "search-admin-key").json()["data"][0]["team"] == "search"
+    assert ask("/admin/v1/spend?key=nobody").status == 404
+    (call,) = ask("/spend/logs").json()
+    assert call["api_key"] == "k"
+    assert ask("/admin/v1/keys").status == 501, "objects are the file's alone"
+
+
 def test_calls_without_a_price_pass_budgets_or_are_refused(world):
     refusing = {"unpriced": "refuse"}
     gateway = world.gateway(

@@ -303,6 +303,23 @@ def test_an_import_that_cannot_be_served_by_says_so(tmp_path):
     assert "it cannot be served by as it is" in result.stderr and str(target) in result.stderr, result.stderr
 
 
+def test_an_import_takes_included_files_in(tmp_path):
+    """They are named relative to the file that includes them."""
+    source = tmp_path / "config.yaml"
+    source.write_text("include: [more/models.yaml]\nx-base: &base {api_key: k}\n")
+    command = [processes.binary(), "config", "import-litellm", str(source)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and not result.stdout, result.stdout
+    assert "include: more/models.yaml: cannot be read: No such file or directory" in result.stderr, result.stderr
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "models.yaml").write_text(
+        "model_list: [{model_name: m, litellm_params: {<<: {api_base: 'https://internal.example'}, model: openai/m}}]"
+    )
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "imported 1 connections and 1 models" in result.stderr, result.stderr
+    assert 'endpoint = "https://internal.example"' in result.stdout, result.stdout
+
+
 def test_import_of_a_configuration(site, tmp_path):
     source = tmp_path / "config.yaml"
     source.write_text(

@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "http/fetch.h"
 #include "json/writer.h"
+#include "routing/pattern.h"
 #include "store/vault/key_hash.h"
 
 namespace llmgw::admin {
@@ -106,14 +107,18 @@ std::expected<ProbeResult, std::string> probe_connection(const control::Config& 
   const base::Secret key = store::make_key(store::kVirtualKeyPrefix);
   control::Config probe = probe_config(config, *found, directory.path(), key);
   auto entry = control::default_section<control::ModelConfig>(control::SectionId::model);
+  const auto is_on_it = [&](const control::ModelConfig& each) { return each.connection == connection; };
   const auto served = std::ranges::find_if(config.models, [&](const control::ModelConfig& each) {
-    return each.connection == connection && each.name.find('*') == std::string::npos;
+    return is_on_it(each) && !routing::is_pattern(each.name);
   });
   if (!model.empty()) {
     entry.remote = model;
   } else if (served != config.models.end()) {
     entry = *served;
     if (entry.remote.empty()) entry.remote = entry.name;
+  } else if (const auto pattern = std::ranges::find_if(config.models, is_on_it); pattern != config.models.end()) {
+    return std::unexpected("the models on '" + connection + "' are called by patterns, as '" + pattern->name +
+                           "' is: name one that the provider has, with --model");
   } else {
     return std::unexpected("no model is on '" + connection + "' yet: name one that the provider has, with --model");
   }
