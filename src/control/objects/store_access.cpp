@@ -60,6 +60,7 @@ std::expected<StoreAccess, std::string> StoreAccess::open(const StoreSettings& s
   access.saved_path_ = data_dir + "/" + kSavedFile;
   access.place_ = url == kSqliteStore ? sqlite_file(data_dir) : without_user(url);
   access.connect_ = connector(url, data_dir);
+  access.shared_ = url != kSqliteStore;
   if (settings.master_key.empty()) access.key_file_ = data_dir + "/" + store::kKeyRingFile;
   auto loaded = access.load_vault(settings);
   const bool none_yet = !loaded && !access.key_file_.empty() && loaded.error().os_error == ENOENT;
@@ -113,6 +114,14 @@ std::string StoreAccess::explain(const base::Error& error) const {
     return store +
            " is sealed under another master key than store.master_key; put the right one there, from the copy " +
            "that was kept of it, in front of or behind this one, separated by a comma";
+  }
+  // The first gateway on a shared database may have made the key, in a file of its own.
+  if (shared_ && (error.code == base::ErrorCode::not_found || key_file_gone())) {
+    return store + " is sealed under a master key that is not here" +
+           (key_file_gone() ? " (there is no " + key_file_ + ")" : " (" + key_file_ + " has another)") +
+           ": gateways on one database share it. Set store.master_key to that of the others, or to the text of the "
+           "file " +
+           std::string(store::kKeyRingFile) + " in the data_dir of the one that was first";
   }
   const std::string remedy = "; put the copy back that was kept of it. Without it the store's credentials and keys " +
                              std::string("are lost: to begin anew, move the store away and start again");

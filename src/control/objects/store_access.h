@@ -72,6 +72,7 @@ class StoreAccess {
 
   std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connect_;
   std::string place_;
+  bool shared_ = false;  // by several gateways
   std::string saved_path_;
   std::string key_file_;  // empty: the key is the configuration's
   FileMark key_file_mark_;
