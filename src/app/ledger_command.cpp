@@ -19,6 +19,7 @@
 #include "control/objects/store_access.h"
 #include "control/settings.h"
 #include "control/units.h"
+#include "store/sql/postgres_message.h"
 
 namespace llmgw::app {
 namespace {
@@ -47,7 +48,10 @@ int complain(const std::string& message, int status) {
 }
 
 std::string describe(const base::Error& error) {
-  return std::string(error.context) + ": " + std::string(base::to_string(error.code));
+  std::string text = std::string(error.context) + ": " + std::string(base::to_string(error.code));
+  // Empty where it is another database's error.
+  if (const std::string said = store::last_postgres_message(); !said.empty()) text += ": " + said;
+  return text;
 }
 
 // With --data-dir alone the sums are in a file there.

@@ -71,7 +71,15 @@ Result<Responses> Responses::open(std::unique_ptr<SqlSession> session, const Res
 Result<void> Responses::migrate() {
   const bool sqlite = session_->kind() == SqlSession::Kind::sqlite;
   TRY(transaction, SqlTransaction::begin(*session_));
-  if (!sqlite) TRY_VOID(session_->query(kSchemaLock));
+  if (!sqlite) {
+    // Nothing is made where all is there: a database that is read-only can be read.
+    TRY(made, session_->query("SELECT 1 WHERE to_regclass('responses_schema') IS NOT NULL"));
+    if (!made.empty()) {
+      TRY(version, session_->query("SELECT version FROM responses_schema"));
+      if (!version.empty() && version.integer(0, 0) == kSchemaVersion) return transaction.commit();
+    }
+    TRY_VOID(session_->query(kSchemaLock));
+  }
   for (const std::string_view statement : kSchema) {
     std::string sql(statement);
     if (const size_t at = sql.find("{key}"); at != std::string::npos) {

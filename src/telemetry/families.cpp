@@ -241,6 +241,10 @@ constexpr std::array<Family, kFamilyCount> kFamilies{{
      "When the configuration in force was loaded."},
     {FamilyId::certificate_expiry, "llm_gateway_tls_certificate_expiry_timestamp_seconds", Kind::gauge, "Unix seconds",
      "Until when the certificate for clients is valid."},
+    {FamilyId::store_trouble, "llm_gateway_store_trouble", Kind::gauge, "0 or 1",
+     "1 while the store's database is away, read-only or not readable, or was emptied or replaced and is not taken "
+     "over: "
+     "what was loaded last serves on."},
     {FamilyId::ledger_records, "llm_gateway_ledger_records_total", Kind::counter, "records",
      "Records written to the ledger."},
     {FamilyId::ledger_lost, "llm_gateway_ledger_records_lost_total", Kind::counter, "records",

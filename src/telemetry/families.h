@@ -56,6 +56,7 @@ enum class FamilyId : uint8_t {
   config_reloads,
   config_last_reload,
   certificate_expiry,
+  store_trouble,
   ledger_records,
   ledger_lost,
   ledger_waiting,

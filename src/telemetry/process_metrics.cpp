@@ -81,6 +81,7 @@ ReloadMetrics::ReloadMetrics(Registry& registry) {
   failure_ = registry.counter(shard, FamilyId::config_reloads, "failure");
   last_reload_ = registry.gauge(shard, FamilyId::config_last_reload);
   certificate_expiry_ = registry.gauge(shard, FamilyId::certificate_expiry);
+  store_trouble_ = registry.gauge(shard, FamilyId::store_trouble);
 }
 
 void ReloadMetrics::loaded(base::WallTime now) {
@@ -89,6 +90,10 @@ void ReloadMetrics::loaded(base::WallTime now) {
 
 void ReloadMetrics::certificate_expires(base::WallTime when) {
   certificate_expiry_.set(std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count());
+}
+
+void ReloadMetrics::store_trouble(bool any) {
+  store_trouble_.set(any ? 1 : 0);
 }
 
 void ReloadMetrics::reload_succeeded(base::WallTime now) {

@@ -21,12 +21,15 @@ class ReloadMetrics {
   void reload_failed();
   // Of the server's certificate.
   void certificate_expires(base::WallTime when);
+  // Of the store, which then serves by what was loaded last.
+  void store_trouble(bool any);
 
  private:
   Counter success_;
   Counter failure_;
   Gauge last_reload_;
   Gauge certificate_expiry_;
+  Gauge store_trouble_;
 };
 
 }  // namespace llmgw::telemetry

@@ -48,8 +48,14 @@ ApiAnswer store_failed(const base::Error& error) {
       return api_error(507, "storage_full", "the database has no room left; nothing was changed");
     case base::ErrorCode::too_large: return api_error(413, "too_large", "the object is larger than 1 MiB");
     case base::ErrorCode::already_exists: return api_error(409, "conflict", "somebody changed the same at this moment");
-    case base::ErrorCode::permission:
-      return api_error(500, "store", "the database may not be written to; nothing was changed");
+    case base::ErrorCode::permission: {
+      const bool passes = error.context == store::kReadOnlyDatabase;
+      ApiAnswer answer =
+          api_error(passes ? 503 : 500, passes ? "store_unavailable" : "store",
+                    "the database takes no changes (" + std::string(error.context) + "); nothing was changed");
+      if (passes) answer.retry_after = 5;
+      return answer;
+    }
     default: {
       ApiAnswer answer = api_error(503, "store_unavailable",
                                    "the database did not answer (" + std::string(error.context) +

@@ -20,6 +20,7 @@
 #include "control/reload.h"
 #include "http/fetch.h"
 #include "net/tls.h"
+#include "store/objects/known_store.h"
 #include "store/sql/postgres_message.h"
 
 namespace llmgw::app {
@@ -47,6 +48,11 @@ std::string describe(const base::Error& error) {
 // Why the store did not open, and what to look at.
 std::string describe_store(const control::StoreAccess& access, const base::Error& error) {
   std::string text = "the store at " + access.place() + ": ";
+  if (store::KnownStore::refuses(error)) {
+    return text + error.context + ". Put the copy back that was kept of it; if a new store is meant: `llm-gateway " +
+           "reload --force`, or, where no gateway runs, remove " + access.saved_path();
+  }
+  if (error.context == store::kReadOnlyDatabase) return text + error.context;
   switch (error.code) {
     case base::ErrorCode::exhausted: return text + "there is no room left on its disk";
     case base::ErrorCode::permission: return text + "it may not be read or written by this user";
@@ -205,9 +211,10 @@ Opened open_local(const std::string& option) {
   if (!access->any()) {
     return written_wrong(path->path + " says store.url = \"none\": there is no store; write objects into that file");
   }
-  auto session = access->connect();
-  if (!session) return unreachable(describe_store(*access, session.error()));
-  auto store = store::ObjectStore::open(std::move(*session));
+  store::KnownStore known({.connect = [&access](store::Making making) { return access->connect(making); },
+                           .saved_path = access->saved_path(),
+                           .place = access->place()});
+  auto store = known.open();
   if (!store) return unreachable(describe_store(*access, store.error()));
   if (auto prepared = access->prepare(*store, now_ms()); !prepared) {
     return unreachable(describe_store(*access, prepared.error()));

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "store/sql/postgres_message.h"
+
 namespace llmgw::app {
 namespace {
 
@@ -15,13 +17,14 @@ int64_t now_ms() {
 ObjectFeed::ObjectFeed(control::StoreAccess access)
     : access_(std::move(access)), place_(access_.place()), instance_(store::make_object_id("gateway_", now_ms())) {
   thread_ = std::make_unique<store::ObjectThread>(store::ObjectThread::Settings{
-      .connect = [this] { return access_.connect(); },
+      .connect = [this](store::Making making) { return access_.connect(making); },
       .prepare = [this](store::ObjectStore& store) { return access_.prepare(store, now_ms()); },
       .saved_path = access_.saved_path(),
+      .place = place_,
       .beat = [this](store::ObjectStore& store) { access_.enter(store, instance_); },
       .leave = [this](store::ObjectStore& store) { access_.leave(store, instance_); },
       .on_loaded = [this](store::ObjectThread::Loaded loaded) { return on_loaded(std::move(loaded)); },
-      .on_state = [this](const base::Error* error) { on_state(error); }});
+      .on_state = [this](store::ObjectThread::Trouble trouble, const base::Error& why) { on_state(trouble, why); }});
 }
 
 void ObjectFeed::notify() {
@@ -50,9 +53,16 @@ bool ObjectFeed::on_loaded(store::ObjectThread::Loaded loaded) {
   return secrets.has_value();
 }
 
-void ObjectFeed::on_state(const base::Error* error) {
+void ObjectFeed::on_state(store::ObjectThread::Trouble trouble, const base::Error& why) {
+  std::string reason = why.context;
+  // This thread's own, where the database said anything.
+  if (const std::string said = store::last_postgres_message();
+      why.code != base::ErrorCode::not_found && !said.empty()) {
+    reason += ": " + said;
+  }
   const std::lock_guard lock(mutex_);
-  news_.away = error == nullptr ? std::string() : std::string(error->context);
+  news_.trouble = trouble;
+  news_.reason = std::move(reason);
   notify();
 }
 

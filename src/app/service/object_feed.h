@@ -37,8 +37,9 @@ class ObjectFeed {
   struct News {
     std::shared_ptr<const control::StoredObjects> stored;  // null: as before
     bool from_saved = false;
-    std::optional<std::string> away;  // the database went away, and why; empty text: it is back
-    std::string unreadable;           // objects were loaded that cannot be read: why, and what to do
+    std::optional<store::ObjectThread::Trouble> trouble;  // the database's is another now
+    std::string reason;                                   // of it; for people
+    std::string unreadable;  // objects were loaded that cannot be read: why, and what to do
   };
   News take();
 
@@ -49,7 +50,7 @@ class ObjectFeed {
 
  private:
   bool on_loaded(store::ObjectThread::Loaded loaded);
-  void on_state(const base::Error* error);
+  void on_state(store::ObjectThread::Trouble trouble, const base::Error& why);
   void notify();
 
   control::StoreAccess access_;  // of the store's thread

@@ -14,7 +14,21 @@ namespace {
 constexpr std::string_view kMasterKeyGone =
     "the master key's file is gone; put the copy back that was kept of it: without it nothing that starts can read the "
     "store";
+constexpr std::string_view kRefusedWayOn =
+    ". Put the copy back that was kept of it, and it is taken over by itself; if a new store is meant: "
+    "`llm-gateway reload --force`";
 constexpr size_t kNotesLoggedMax = 20;  // a line each; how many there are is said
+
+std::string_view describe(store::ObjectThread::Trouble trouble) {
+  using Trouble = store::ObjectThread::Trouble;
+  switch (trouble) {
+    case Trouble::none: return "the database is back";
+    case Trouble::refused: return "the store is not taken over; serving goes on by what was loaded last";
+    case Trouble::read_only: return "the database takes no changes; serving goes on";
+    case Trouble::away: break;
+  }
+  return "the database is away; serving goes on by what was loaded last";
+}
 
 }  // namespace
 
@@ -25,14 +39,16 @@ void Service::tell_api() {
                    .environment = control::real_environment(options_.config_path)});
 }
 
-void Service::on_store_state(bool away, const std::string& reason) {
-  store_trouble_ = reason;
-  if (away) {
-    log().error("the database is away; serving goes on by what was loaded last",
-                {{"store", feed_->place()}, {"reason", reason}});
+void Service::on_store_state(Trouble trouble, std::string reason) {
+  store_state_ = trouble;
+  store_trouble_ = trouble == Trouble::none ? std::string() : std::move(reason);
+  if (trouble == Trouble::refused) store_trouble_ += kRefusedWayOn;
+  if (trouble == Trouble::none) {
+    log().info(describe(trouble), {{"store", feed_->place()}});
   } else {
-    log().info("the database is back", {{"store", feed_->place()}});
+    log().error(describe(trouble), {{"store", feed_->place()}, {"reason", store_trouble_}});
   }
+  warn_of_store();
 }
 
 void Service::on_store_readable(std::string problem) {
@@ -66,9 +82,18 @@ std::string Service::unreadable() const {
 }
 
 void Service::warn_of_store() {
-  gateway_->shared().readiness.warn(!store_unreadable_.empty() ? "the objects of the store cannot be read"
-                                    : master_key_gone_         ? "the store's master key is gone"
-                                                               : nullptr);
+  const char* warning = nullptr;
+  if (!store_unreadable_.empty()) {
+    warning = "the objects of the store cannot be read";
+  } else if (store_state_ == Trouble::refused) {
+    warning = "the store was emptied or replaced; what was loaded last serves on";
+  } else if (master_key_gone_) {
+    warning = "the store's master key is gone";
+  } else if (store_state_ == Trouble::read_only) {
+    warning = "the store's database is read-only";
+  }
+  gateway_->shared().readiness.warn(warning);
+  reload_metrics_->store_trouble(warning != nullptr || store_state_ != Trouble::none);
 }
 
 void Service::log_notes() {
@@ -117,7 +142,7 @@ void Service::warn_of_missing() {
 
 void Service::take_objects() {
   ObjectFeed::News news = feed_->take();
-  if (news.away) on_store_state(!news.away->empty(), *news.away);
+  if (news.trouble) on_store_state(*news.trouble, std::move(news.reason));
   if (!news.unreadable.empty() || news.stored != nullptr) on_store_readable(std::move(news.unreadable));
   if (news.stored == nullptr || gateway_->draining()) return;
   control::Reloader attempt = *reloader_;
@@ -180,11 +205,12 @@ void Service::refresh(uint64_t client) {
     loop_.post([this, client] {
       if (control_ == nullptr) return;
       const bool well = store_trouble_.empty() && store_unreadable_.empty();
-      control_->reply(client,
-                      write_answer({.ok = well,
-                                    .message = well                     ? "serving what the store holds"
-                                               : store_trouble_.empty() ? store_unreadable_
-                                                                        : "the database is away: " + store_trouble_}));
+      control_->reply(
+          client, write_answer({.ok = well,
+                                .message = well                            ? "serving what the store holds"
+                                           : store_trouble_.empty()        ? store_unreadable_
+                                           : store_state_ == Trouble::away ? "the database is away: " + store_trouble_
+                                                                           : store_trouble_}));
     });
   });
 }

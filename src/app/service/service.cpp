@@ -208,6 +208,11 @@ CommandAnswer Service::reload(std::string_view cause, control::Reloader::Emptyin
     answer.message += "\nin force only after `llm-gateway upgrade` or a restart: " + join(settings);
   }
   if (!diff->shrunk.empty()) answer.message += "\nmore than half of a kind was removed: " + diff->shrunk;
+  if (emptying == control::Reloader::Emptying::allowed && store_state_ == Trouble::refused) {
+    feed_->thread().take_what_is_there();
+    log().warn("the store is taken as it is now", {{"cause", cause}, {"store", feed_->place()}});
+    answer.message += "\nthe store is taken as it is now: " + feed_->place();
+  }
   if (!missing_.empty()) answer.message += "\nno call can be served: there is " + missing_;
   answer.message += log_trouble + log_doubts();
   if (!published) answer.message += "\n" + published.error();
@@ -326,6 +331,7 @@ StatusReport Service::status_report() {
           .restart_required = waiting_for_restart(),
           .store = feed_ != nullptr ? feed_->place() : std::string(),
           .store_trouble = store_trouble_,
+          .store_away = store_state_ == Trouble::away,
           .store_unreadable = unreadable(),
           .master_key = reloader_->stored() != nullptr ? reloader_->stored()->secrets.vault->sealing_key_id() : "",
           .listen = gateway_->addresses(),

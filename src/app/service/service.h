@@ -81,6 +81,7 @@ class Service {
 
  private:
   using Started = std::expected<void, StartFault>;
+  using Trouble = store::ObjectThread::Trouble;
 
   // start.cpp
   Started load_configuration();
@@ -117,7 +118,7 @@ class Service {
   void tell_expiry();
   // A warning where no call can be served for want of a connection, a model or a key: once, until that is over.
   void warn_of_missing();
-  void on_store_state(bool away, const std::string& reason);
+  void on_store_state(Trouble trouble, std::string reason);
   void on_store_readable(std::string problem);
   void look_at_master_key();
   std::string unreadable() const;
@@ -168,7 +169,8 @@ class Service {
   admin::EngineRegistry engines_;
   std::unique_ptr<admin::ApiServer> api_;
   base::Duration database_wait_ = ObjectFeed::kFirstLimit;  // what is left of it for the rest of the start
-  std::string store_trouble_;     // why the database is away; empty: it is not, or there is none
+  Trouble store_state_ = Trouble::none;
+  std::string store_trouble_;     // what it means, and why; empty: there is no trouble, or no store
   std::string store_unreadable_;  // why what it has cannot be read; empty: it can
   bool master_key_gone_ = false;  // its file, as of the last look
   std::string missing_;           // as warn_of_missing() said last

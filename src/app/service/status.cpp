@@ -130,6 +130,7 @@ std::string write_status(const StatusReport& report) {
   for (const std::string& setting : report.restart_required) w.value(setting);
   w.end_array();
   w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
+  w.member("store_away", report.store_away);
   w.text_or_null("store_unreadable", report.store_unreadable).text_or_null("master_key", report.master_key);
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
@@ -175,7 +176,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
                         lines.value("keys"), " keys"}));
   lines.add("serves nothing", lines.value("missing").empty() ? "" : joined({"there is ", lines.value("missing")}));
   lines.add("store", lines.value("store"));
-  lines.add("database away", lines.value("store_trouble"));
+  lines.add(lines.value("store_away") == "true" ? "database away" : "store trouble", lines.value("store_trouble"));
   lines.add("not readable", lines.value("store_unreadable"));
   lines.add("not reloaded", lines.value("last_reload_error"));
   lines.add("log not reopened", lines.value("log_trouble"));

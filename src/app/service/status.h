@@ -30,7 +30,8 @@ struct StatusReport {
   std::string log_trouble = {};                    // the file that could not be opened anew, and why; empty: it could
   std::vector<std::string> restart_required = {};  // settings of the file that only a new process takes
   std::string store = {};                          // where; empty: there is none
-  std::string store_trouble = {};                  // why it is away; empty: it is there
+  std::string store_trouble = {};                  // why it is away, or not taken over; empty: neither
+  bool store_away = false;                         // its database does not answer
   std::string store_unreadable = {};               // why what it has cannot be read; empty: it can
   std::string master_key = {};                     // the id of the one it seals with; empty: it has no objects
   std::vector<std::string> listen;

@@ -34,10 +34,12 @@ std::string sqlite_file(const std::string& data_dir) {
   return data_dir + "/" + kSqliteFile;
 }
 
-std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connector(const std::string& url,
-                                                                            const std::string& data_dir) {
-  if (url == kSqliteStore) return [path = sqlite_file(data_dir)] { return store::open_sqlite(path); };
-  return [url] { return store::open_postgres({.conninfo = url, .channel = kChannel}); };
+std::function<base::Result<std::unique_ptr<store::SqlSession>>(store::Making)> connector(const std::string& url,
+                                                                                         const std::string& data_dir) {
+  if (url == kSqliteStore) {
+    return [path = sqlite_file(data_dir)](store::Making making) { return store::open_sqlite(path, making); };
+  }
+  return [url](store::Making) { return store::open_postgres({.conninfo = url, .channel = kChannel}); };
 }
 
 }  // namespace
@@ -45,12 +47,15 @@ std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connector(cons
 base::Result<std::optional<store::ObjectStore>> open_objects(const StoreSettings& settings,
                                                              const std::string& data_dir) {
   const std::string url(settings.url.value.reveal());
+  if (url == kNoStore) return std::optional<store::ObjectStore>();
   // Who only reads makes no database.
-  const bool none_yet = url == kSqliteStore && ::access(sqlite_file(data_dir).c_str(), F_OK) != 0 && errno == ENOENT;
-  if (url == kNoStore || none_yet) return std::optional<store::ObjectStore>();
-  TRY(session, connector(url, data_dir)());
-  TRY(objects, store::ObjectStore::open(std::move(session)));
-  return std::optional(std::move(objects));
+  auto session = connector(url, data_dir)(store::Making::refused);
+  if (!session && session.error().context == store::kNoFile) return std::optional<store::ObjectStore>();
+  if (!session) return base::fail(session.error());
+  auto objects = store::ObjectStore::open(std::move(*session), store::Making::refused);
+  if (!objects && objects.error().context == store::ObjectStore::kNoTables) return std::optional<store::ObjectStore>();
+  if (!objects) return base::fail(objects.error());
+  return std::optional(std::move(*objects));
 }
 
 std::expected<StoreAccess, std::string> StoreAccess::open(const StoreSettings& settings, const std::string& data_dir) {
@@ -124,7 +129,8 @@ std::string StoreAccess::explain(const base::Error& error) const {
            std::string(store::kKeyRingFile) + " in the data_dir of the one that was first";
   }
   const std::string remedy = "; put the copy back that was kept of it. Without it the store's credentials and keys " +
-                             std::string("are lost: to begin anew, move the store away and start again");
+                             std::string("are lost: to begin anew, move the store and ") + saved_path_ +
+                             " away and start again";
   if (key_file_gone()) {
     return store + " is sealed under a master key, and " + key_file_ + ", which had it, is not there" + remedy;
   }

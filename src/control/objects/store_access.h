@@ -25,8 +25,8 @@ class StoreAccess {
 
   // False with store.url = "none".
   bool any() const { return static_cast<bool>(connect_); }
-  // Opens a session. Any thread.
-  base::Result<std::unique_ptr<store::SqlSession>> connect() const { return connect_(); }
+  // Opens a session; makes the file of an SQLite database if it may. Any thread.
+  base::Result<std::unique_ptr<store::SqlSession>> connect(store::Making making) const { return connect_(making); }
   // What must be in a store before anything else is: its own object, and the master key that seals it. A key is made
   // for a store that has nothing sealed yet, and never beside one that has: the new key would open nothing there.
   base::Result<void> prepare(store::ObjectStore& store, int64_t now_ms);
@@ -70,7 +70,7 @@ class StoreAccess {
   base::Result<void> load_vault(const StoreSettings& settings, bool create = false);
   FileMark mark_of_key_file() const;
 
-  std::function<base::Result<std::unique_ptr<store::SqlSession>>()> connect_;
+  std::function<base::Result<std::unique_ptr<store::SqlSession>>(store::Making)> connect_;
   std::string place_;
   bool shared_ = false;  // by several gateways
   std::string saved_path_;

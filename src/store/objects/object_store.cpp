@@ -63,13 +63,13 @@ base::Result<int64_t> single_number(SqlSession& session, std::string_view sql) {
 
 }  // namespace
 
-base::Result<ObjectStore> ObjectStore::open(std::unique_ptr<SqlSession> session) {
+base::Result<ObjectStore> ObjectStore::open(std::unique_ptr<SqlSession> session, Making making) {
   ObjectStore store(std::move(session));
-  TRY_VOID(store.migrate());
+  TRY_VOID(store.migrate(making));
   return store;
 }
 
-base::Result<void> ObjectStore::migrate() {
+base::Result<void> ObjectStore::migrate(Making making) {
   const bool sqlite = session_->kind() == SqlSession::Kind::sqlite;
   // A key that is shown once must not be lost with the power.
   if (sqlite) TRY_VOID(session_->query("PRAGMA synchronous=FULL"));
@@ -82,6 +82,7 @@ base::Result<void> ObjectStore::migrate() {
   TRY_VOID(session_->query(kGatewayTable));
   int64_t version = 0;
   if (tables.empty()) {
+    if (making == Making::refused) return base::fail(base::ErrorCode::not_found, kNoTables);
     for (const char* statement : kFirstSchema) TRY_VOID(session_->query(statement));
     version = 1;
   } else {
@@ -119,6 +120,11 @@ base::Result<std::optional<Object>> ObjectStore::get(std::string_view id) {
                             {id}));
   if (rows.empty()) return std::nullopt;
   return object_of(rows, 0);
+}
+
+base::Result<size_t> ObjectStore::count(size_t limit) {
+  TRY(rows, session_->query("SELECT 1 FROM objects LIMIT $1", {static_cast<int64_t>(limit)}));
+  return rows.size();
 }
 
 base::Result<ObjectPage> ObjectStore::list(const ObjectQuery& query) {

@@ -86,8 +86,11 @@ class ObjectStore {
   static constexpr size_t kDocumentBytesMax = size_t{1} << 20;  // a hundred times the largest connection
   static constexpr int64_t kAuditRowsMax = 1'000'000;           // beyond, the oldest go
 
+  // Of the error (not_found) where there are no tables, and none are to be made.
+  static constexpr char kNoTables[] = "it has no tables";
+
   // Brings the schema up to date. unsupported: a newer program made it.
-  static base::Result<ObjectStore> open(std::unique_ptr<SqlSession> session);
+  static base::Result<ObjectStore> open(std::unique_ptr<SqlSession> session, Making making = Making::allowed);
 
   base::Result<int64_t> revision();
   struct Everything {
@@ -97,6 +100,8 @@ class ObjectStore {
   // All objects as they were at one moment.
   base::Result<Everything> load_all();
   base::Result<std::optional<Object>> get(std::string_view id);
+  // How many there are, at most `limit`.
+  base::Result<size_t> count(size_t limit);
   // In the order of their ids; at most kPageMax.
   base::Result<ObjectPage> list(const ObjectQuery& query);
   // Id and name of every object of a kind: what it takes to say who is who, at a tenth of the cost of everything.
@@ -118,7 +123,7 @@ class ObjectStore {
 
  private:
   explicit ObjectStore(std::unique_ptr<SqlSession> session) : session_(std::move(session)) {}
-  base::Result<void> migrate();
+  base::Result<void> migrate(Making making);
   base::Result<int64_t> next_revision();
   base::Result<void> write_audit(const AuditEntry& entry);
   base::Result<Applied> change(const ObjectChange& change, int64_t now_ms, std::vector<Object>& out);

@@ -252,7 +252,7 @@ TEST_P(ObjectStoreTest, AgreesWithAPlainModel) {
     plain.apply(change, step);
     const auto everything = reader.load_all();
     ASSERT_TRUE(everything);
-    plain.expect_same(*parse_saved(write_saved(*everything)));
+    plain.expect_same(parse_saved(write_saved("here", *everything))->everything);
     if (HasFatalFailure()) return;
   }
   EXPECT_GT(done, 100);
@@ -272,8 +272,9 @@ TEST(ObjectId, SortsByAge) {
 
 TEST(SavedObjects, AreRefusedUnlessWhole) {
   const ObjectStore::Everything everything{.revision = 7, .objects = {{.id = "conn_1", .kind = "connection"}}};
-  const std::string text = write_saved(everything);
-  EXPECT_EQ(parse_saved(text)->revision, 7);
+  const std::string text = write_saved("postgresql://***@host/db", everything);
+  EXPECT_EQ(parse_saved(text)->everything.revision, 7);
+  EXPECT_EQ(parse_saved(text)->place, "postgresql://***@host/db");
   for (size_t length = 0; length < text.size(); ++length) EXPECT_FALSE(parse_saved(text.substr(0, length)));
   for (size_t at = 0; at < text.size(); ++at) {
     std::string changed = text;

@@ -10,7 +10,10 @@
 
 namespace llmgw::store {
 ObjectThread::ObjectThread(Settings settings)
-    : settings_(std::move(settings)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
+    : settings_(std::move(settings)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      known_({.connect = settings_.connect, .saved_path = settings_.saved_path, .place = settings_.place}),
+      thread_([this] { run(); }) {}
 
 void ObjectThread::stop() {
   if (!thread_.joinable()) return;
@@ -53,6 +56,21 @@ void ObjectThread::poke(std::move_only_function<void()> done) {
   static_cast<void>(posted);
 }
 
+void ObjectThread::take_what_is_there() {
+  // A full queue has many who wait for the same store; whoever asked sees that nothing changed, and asks again.
+  (void)post([this](ObjectStore*) {
+    if (said_ != Trouble::refused) return;
+    known_.forget();
+    connect();
+  });
+}
+
+void ObjectThread::say(Trouble trouble, const base::Error& why) {
+  if (trouble == said_) return;
+  said_ = trouble;
+  settings_.on_state(trouble, why);
+}
+
 bool ObjectThread::offer(Loaded loaded) {
   if (settings_.on_loaded(std::move(loaded))) {
     unusable_for_ = base::Duration{0};
@@ -69,17 +87,17 @@ void ObjectThread::lose(const base::Error& error) {
   if (!settings_.saved_path.empty() && (!loaded_any_ || wants_another_try())) {
     loaded_any_ = true;
     if (auto saved = read_saved_objects(settings_.saved_path)) {
-      (void)offer({.everything = std::move(*saved), .from_saved = true});
+      (void)offer({.everything = std::move(saved->everything), .from_saved = true});
     }
   }
-  if (!said_away_) settings_.on_state(&error);
-  said_away_ = true;
+  say(KnownStore::refuses(error)           ? Trouble::refused
+      : error.context == kReadOnlyDatabase ? Trouble::read_only
+                                           : Trouble::away,
+      error);
 }
 
 void ObjectThread::connect() {
-  auto session = settings_.connect();
-  if (!session) return lose(session.error());
-  auto opened = ObjectStore::open(std::move(*session));
+  auto opened = known_.open();
   if (!opened) return lose(opened.error());
   store_.emplace(std::move(*opened));
   if (auto prepared = settings_.prepare(*store_); !prepared) return lose(prepared.error());
@@ -89,13 +107,26 @@ void ObjectThread::connect() {
   revision_ = -1;
   look();
   if (!store_) return;
-  if (said_away_) settings_.on_state(nullptr);
-  said_away_ = false;
+  const auto writable = store_->session().writable();
+  if (!writable) return lose(writable.error());
+  next_connect_ = Clock::now() + kRetryInterval;
+  const base::Error read_only{base::ErrorCode::permission, kReadOnlyDatabase, 0};
+  say(*writable ? Trouble::none : Trouble::read_only, *writable ? base::Error{} : read_only);
+}
+
+// Only a new session knows; what is loaded stays while there is none that may.
+void ObjectThread::look_for_writing() {
+  if (!store_ || said_ != Trouble::read_only || Clock::now() < next_connect_) return;
+  next_connect_ = Clock::now() + kRetryInterval;
+  auto session = settings_.connect(Making::refused);
+  if (!session || !(*session)->writable().value_or(false)) return;
+  store_.reset();
+  connect();
 }
 
 // Closed before it is opened again: the last one to close a database of SQLite's removes its log by name.
 void ObjectThread::follow_database() {
-  if (!store_ || !store_->session().broken()) return;
+  if (!store_ || (!store_->session().broken() && !store_->session().gone())) return;
   store_.reset();
   connect();
 }
@@ -120,7 +151,8 @@ void ObjectThread::look() {
   revision_ = everything->revision;
   loaded_any_ = true;
   // A full disk must not keep what was loaded from being used; the next change tries again.
-  if (!settings_.saved_path.empty() && !again) (void)save_objects(settings_.saved_path, *everything);
+  if (!settings_.saved_path.empty() && !again) (void)save_objects(settings_.saved_path, settings_.place, *everything);
+  if (!again) known_.remember(*everything);
   if (!again) unusable_for_ = base::Duration{0};
   (void)offer({.everything = std::move(*everything), .from_saved = false});
   next_look_ = std::max(next_look_, Clock::now() + kRestFactor * (Clock::now() - started));
@@ -161,6 +193,7 @@ void ObjectThread::run() {
       follow_database();
       job(store_ ? &*store_ : nullptr);
       job = nullptr;
+      follow_database();
       look();
       lock.lock();
     } else if (stopped_) {
@@ -169,6 +202,7 @@ void ObjectThread::run() {
     } else if (store_ && now >= next_look_) {
       lock.unlock();
       follow_database();
+      look_for_writing();
       beat();
       look();
       lock.lock();

@@ -1,6 +1,7 @@
 // The thread that all work with the object store happens on: it keeps a connection to the database, loads everything
 // whenever the revision changed, saves what it loaded, and runs jobs. The database may be away at any time, also at the
-// start: then the last saved objects are loaded, once, and connecting is tried again and again.
+// start: then the last saved objects are loaded, once, and connecting is tried again and again. So it is while the
+// store is emptied, or another one is in its place (known_store.h): nothing is made there, and nothing taken.
 //
 //   const auto answer = co_await thread.call(loop, wait, [=](ObjectStore* store) { ... });   // store: null while away
 //
@@ -21,6 +22,7 @@
 
 #include "base/time.h"
 #include "net/loop.h"
+#include "store/objects/known_store.h"
 #include "store/objects/object_store.h"
 #include "store/store_call.h"
 
@@ -43,18 +45,26 @@ class ObjectThread {
     ObjectStore::Everything everything;
     bool from_saved = false;  // the database is away
   };
+  enum class Trouble : uint8_t {
+    none,
+    away,       // the database does not answer
+    refused,    // it was emptied, or another one is in its place
+    read_only,  // it is read, and takes no changes
+  };
   struct Settings {
-    std::function<base::Result<std::unique_ptr<SqlSession>>()> connect;
+    // KnownStore::Settings.
+    std::function<base::Result<std::unique_ptr<SqlSession>>(Making making)> connect;
     // What must be in a store before anything else is; after every connect.
     std::function<base::Result<void>(ObjectStore&)> prepare = [](ObjectStore&) { return base::Result<void>(); };
     std::string saved_path;  // empty: nothing is saved
+    std::string place = {};
     // After every connect, and then every kGatewayBeat; and when the thread ends.
     std::function<void(ObjectStore&)> beat = [](ObjectStore&) {};
     std::function<void(ObjectStore&)> leave = [](ObjectStore&) {};
     // Something else than before was loaded. False: it cannot be used, and is offered again.
     std::function<bool(Loaded loaded)> on_loaded;
-    // The database went away (with the reason; what was saved has been loaded by then) or came back (without).
-    std::function<void(const base::Error* error)> on_state = [](const base::Error*) {};
+    // The state of the database is another, and why (what was saved has been loaded by then).
+    std::function<void(Trouble trouble, const base::Error& why)> on_state = [](Trouble, const base::Error&) {};
   };
 
   explicit ObjectThread(Settings settings);
@@ -70,6 +80,8 @@ class ObjectThread {
   bool post(std::move_only_function<void(ObjectStore*)> job);
   // Looks for changes now; then runs `done` on this thread.
   void poke(std::move_only_function<void()> done);
+  // A store that is refused is taken as it is: emptied, or another one.
+  void take_what_is_there();
 
   // `job` must own what it needs.
   template <class Job>
@@ -86,23 +98,27 @@ class ObjectThread {
   void beat();
   // Opens the database anew where another has taken its place.
   void follow_database();
+  // Whether a session that is opened now may write where this one may not.
+  void look_for_writing();
   void lose(const base::Error& error);
+  void say(Trouble trouble, const base::Error& why);
   bool offer(Loaded loaded);
   bool wants_another_try() const { return unusable_for_ != base::Duration{0} && Clock::now() >= next_try_; }
   void wait(std::unique_lock<std::mutex>& lock);
   void notify();
 
   const Settings settings_;
-  const int wake_;                    // an eventfd: something was posted while the thread listens to the database
-  std::optional<ObjectStore> store_;  // of the thread, as all up to the mutex
+  const int wake_;    // an eventfd: something was posted while the thread listens to the database
+  KnownStore known_;  // of the thread, as all up to the mutex
+  std::optional<ObjectStore> store_;
   int64_t revision_ = -1;
   bool loaded_any_ = false;
-  bool said_away_ = false;
+  Trouble said_ = Trouble::none;
   base::Duration unusable_for_{0};  // what was loaded last is offered again after so long; 0: it is in use
   Clock::time_point next_try_{};
   Clock::time_point next_look_{};
   Clock::time_point next_beat_{};
-  Clock::time_point next_connect_{};
+  Clock::time_point next_connect_{};  // while there is a store that takes no changes: next look_for_writing()
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -34,19 +34,20 @@ class Ears {
     std::lock_guard lock(mutex_);
     unusable_ = times;
   }
-  void state(bool away) {
+  void state(ObjectThread::Trouble trouble) {
     std::lock_guard lock(mutex_);
-    away_ = away;
+    trouble_ = trouble;
     changed_.notify_all();
   }
   bool hear_names(const std::vector<std::string>& names) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kPatience, [&] { return loads_ > 0 && names_ == names; });
   }
-  bool hear_away(bool away) {
+  bool hear_trouble(ObjectThread::Trouble trouble) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return away_ == away; });
+    return changed_.wait_for(lock, kPatience, [&] { return trouble_ == trouble; });
   }
+  bool hear_away(bool away) { return hear_trouble(away ? ObjectThread::Trouble::away : ObjectThread::Trouble::none); }
   bool from_saved() {
     std::lock_guard lock(mutex_);
     return from_saved_;
@@ -57,7 +58,7 @@ class Ears {
   std::condition_variable changed_;
   std::vector<std::string> names_;
   bool from_saved_ = false;
-  bool away_ = false;
+  ObjectThread::Trouble trouble_ = ObjectThread::Trouble::none;
   int loads_ = 0;
   int unusable_ = 0;
 };
@@ -65,10 +66,11 @@ class Ears {
 class ObjectThreadTest : public BothDatabases {
  protected:
   ObjectThread::Settings settings(Ears& ears, base::Duration limit = std::chrono::seconds(30)) {
-    return {.connect = [this, limit] { return database_.open(limit); },
+    return {.connect = [this, limit](Making making) { return database_.open(limit, making); },
             .saved_path = directory_ + "/objects.saved",
+            .place = "here",
             .on_loaded = [&ears](ObjectThread::Loaded loaded) { return ears.loaded(std::move(loaded)); },
-            .on_state = [&ears](const base::Error* error) { ears.state(error != nullptr); }};
+            .on_state = [&ears](ObjectThread::Trouble trouble, const base::Error&) { ears.state(trouble); }};
   }
   static bool insert(ObjectStore* store, const std::string& name) {
     const ObjectChange change{
@@ -76,6 +78,12 @@ class ObjectThreadTest : public BothDatabases {
     if (store == nullptr) return false;
     const auto result = store->apply({&change, 1}, {}, 1);
     return result && result->outcome == Applied::done;
+  }
+  // Whether a job finds a store.
+  static bool has_store(ObjectThread& thread) {
+    std::promise<bool> job;
+    EXPECT_TRUE(thread.post([&job](ObjectStore* store) { job.set_value(store != nullptr); }));
+    return job.get_future().get();
   }
   void insert_elsewhere(const std::string& name) {
     auto store = ObjectStore::open(std::move(*database_.open()));
@@ -105,7 +113,7 @@ TEST_P(ObjectThreadTest, WhatWasSavedIsOfferedAgainWhileTheDatabaseIsAway) {
   Ears ears;
   ears.refuse(2);
   auto without = settings(ears);
-  without.connect = [] {
+  without.connect = [](Making) {
     return base::Result<std::unique_ptr<SqlSession>>(base::fail(base::ErrorCode::refused, "gone"));
   };
   ObjectThread thread(std::move(without));
@@ -149,7 +157,7 @@ TEST_P(ObjectThreadTest, ADatabaseFileThatIsReplacedIsOpened) {
   }
   Ears ears;
   auto on_file = settings(ears);
-  on_file.connect = [path] { return open_sqlite(path); };
+  on_file.connect = [path](Making making) { return open_sqlite(path, making); };
   ObjectThread thread(std::move(on_file));
   EXPECT_TRUE(thread.post([](ObjectStore* store) { EXPECT_TRUE(insert(store, "lost")); }));
   EXPECT_TRUE(ears.hear_names({"lost"}));
@@ -160,6 +168,69 @@ TEST_P(ObjectThreadTest, ADatabaseFileThatIsReplacedIsOpened) {
   EXPECT_TRUE(ears.hear_names({"kept", "new"}));
   thread.stop();
   EXPECT_EQ(names_in(path), (std::vector<std::string>{"kept", "new"}));
+}
+
+TEST_P(ObjectThreadTest, AStoreThatWasEmptiedIsNotMadeAnewButTakenWhenItIsPutBack) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  insert_elsewhere("a");
+  insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+  database_.empty();
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::refused));
+  EXPECT_FALSE(has_store(thread));
+  EXPECT_FALSE(database_.has_tables());
+  EXPECT_TRUE(ears.hear_names({"a", "b"})) << "they stay in force";
+  {
+    Ears later;
+    ObjectThread restarted(settings(later));
+    EXPECT_TRUE(later.hear_names({"a", "b"}));
+    EXPECT_TRUE(later.hear_trouble(ObjectThread::Trouble::refused));
+    EXPECT_FALSE(database_.has_tables());
+  }
+  insert_elsewhere("a");  // an older copy
+  EXPECT_TRUE(ears.hear_names({"a"}));
+  EXPECT_TRUE(ears.hear_away(false));
+  EXPECT_TRUE(has_store(thread));
+}
+
+TEST_P(ObjectThreadTest, AnotherStoreIsTakenOnlyWhenThatIsAskedFor) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  insert_elsewhere("a");
+  insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+  database_.empty();
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::refused));
+  insert_elsewhere("other");
+  {
+    Ears later;
+    ObjectThread restarted(settings(later));
+    EXPECT_TRUE(later.hear_trouble(ObjectThread::Trouble::refused));
+    EXPECT_TRUE(later.hear_names({"a", "b"}));
+  }
+  thread.take_what_is_there();
+  EXPECT_TRUE(ears.hear_names({"other"}));
+  EXPECT_TRUE(ears.hear_away(false));
+}
+
+TEST_P(ObjectThreadTest, AnEmptyStoreElsewhereIsANewOne) {
+  {
+    Ears ears;
+    ObjectThread thread(settings(ears));
+    insert_elsewhere("a");
+    insert_elsewhere("b");
+    EXPECT_TRUE(ears.hear_names({"a", "b"}));
+  }
+  database_.empty();
+  Ears ears;
+  auto moved = settings(ears);
+  moved.place = "elsewhere";
+  ObjectThread thread(std::move(moved));
+  EXPECT_TRUE(ears.hear_names({}));
+  EXPECT_TRUE(database_.has_tables());
 }
 
 TEST_P(ObjectThreadTest, APokeAnswersAfterTheChangeIsLoaded) {
@@ -200,6 +271,38 @@ TEST_P(AwayTest, KilledWhileItRuns) {
   TestPostgres::shared().start();
   EXPECT_TRUE(ears.hear_away(false));
   insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+}
+
+// ALTER DATABASE holds for sessions that begin later.
+TEST_P(AwayTest, ReadOnlyAndNoMore) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  EXPECT_TRUE(ears.hear_names({}));
+  const auto read_only = [this](const char* value) {
+    auto session = database_.open();
+    ASSERT_TRUE((*session)->query("SET default_transaction_read_only = off"));
+    const auto name = (*session)->query("SELECT current_database()");
+    ASSERT_TRUE(
+        (*session)->query("ALTER DATABASE " + name->text(0, 0) + " SET default_transaction_read_only = " + value));
+    ASSERT_TRUE(
+        (*session)->query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                          "current_database() AND pid <> pg_backend_pid()"));
+  };
+  const auto add = [&thread](const std::string& name) {
+    std::promise<bool> job;
+    EXPECT_TRUE(thread.post([&](ObjectStore* store) { job.set_value(insert(store, name)); }));
+    return job.get_future().get();
+  };
+  EXPECT_TRUE(add("a"));
+  read_only("on");
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::read_only));
+  EXPECT_TRUE(has_store(thread)) << "it can be read";
+  EXPECT_FALSE(add("b"));
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::read_only));
+  read_only("off");
+  EXPECT_TRUE(ears.hear_away(false));
+  EXPECT_TRUE(add("b"));
   EXPECT_TRUE(ears.hear_names({"a", "b"}));
 }
 

@@ -15,7 +15,9 @@ namespace llmgw::store {
 namespace {
 
 // A line of what it is, fields (store/netstrings.h), and a SHA-256 of all before.
-constexpr std::string_view kMagic = "llm-gateway objects 1\n";
+constexpr std::string_view kMagic = "llm-gateway objects 2\n";
+constexpr std::string_view kFirstMagic = "llm-gateway objects 1\n";  // without the place
+static_assert(kMagic.size() == kFirstMagic.size());
 constexpr size_t kDigestBytes = 64;  // in hex
 
 std::string digest_of(std::string_view text) {
@@ -50,8 +52,9 @@ base::Result<void> write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-std::string write_saved(const ObjectStore::Everything& everything) {
+std::string write_saved(std::string_view place, const ObjectStore::Everything& everything) {
   std::string out(kMagic);
+  put_field(out, place);
   put_field(out, everything.revision);
   put_field(out, static_cast<int64_t>(everything.objects.size()));
   for (const Object& object : everything.objects) {
@@ -68,14 +71,18 @@ std::string write_saved(const ObjectStore::Everything& everything) {
   return out;
 }
 
-base::Result<ObjectStore::Everything> parse_saved(std::string_view text) {
-  if (!text.starts_with(kMagic) || text.size() < kMagic.size() + kDigestBytes ||
+base::Result<SavedObjects> parse_saved(std::string_view text) {
+  const bool first = text.starts_with(kFirstMagic);
+  if ((!first && !text.starts_with(kMagic)) || text.size() < kMagic.size() + kDigestBytes ||
       digest_of(text.substr(0, text.size() - kDigestBytes)) != text.substr(text.size() - kDigestBytes)) {
     return base::fail(base::ErrorCode::protocol, "the saved objects are not whole");
   }
   FieldReader fields(text.substr(kMagic.size(), text.size() - kMagic.size() - kDigestBytes));
   const auto number = [&fields] { return static_cast<int64_t>(fields.number(INT64_MAX)); };
-  ObjectStore::Everything everything{.revision = number(), .objects = {}};
+  SavedObjects saved;
+  if (!first) saved.place = fields.text();
+  ObjectStore::Everything& everything = saved.everything;
+  everything.revision = number();
   const int64_t count = number();
   for (int64_t i = 0; i < count && !fields.broken(); ++i) {
     Object object;
@@ -90,13 +97,14 @@ base::Result<ObjectStore::Everything> parse_saved(std::string_view text) {
     everything.objects.push_back(std::move(object));
   }
   if (!fields.whole()) return base::fail(base::ErrorCode::protocol, "the saved objects are not whole");
-  return everything;
+  return saved;
 }
 
-base::Result<void> save_objects(const std::string& path, const ObjectStore::Everything& everything) {
+base::Result<void> save_objects(const std::string& path, std::string_view place,
+                                const ObjectStore::Everything& everything) {
   constexpr int kMode = 0600;
   const std::string next = path + ".new";
-  const std::string text = write_saved(everything);
+  const std::string text = write_saved(place, everything);
   {
     const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode));
     if (file.get() < 0) return base::fail(base::os_error(errno, "saving the objects"));
@@ -107,7 +115,7 @@ base::Result<void> save_objects(const std::string& path, const ObjectStore::Ever
   return {};
 }
 
-base::Result<ObjectStore::Everything> read_saved_objects(const std::string& path) {
+base::Result<SavedObjects> read_saved_objects(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno == ENOENT) return base::fail(base::ErrorCode::not_found, "there are no saved objects");

@@ -1,4 +1,5 @@
-// What PostgreSQL's library said of the last connection that this thread could not make: for people.
+// What PostgreSQL or its library said of the last connection that this thread could not make, or of the last statement
+// that failed on it: for people.
 #pragma once
 
 #include <string>

@@ -131,15 +131,42 @@ bool wait_for(int socket, short events, Clock::time_point deadline, int wake = -
   }
 }
 
-base::ErrorCode code_of(const PGresult* result) {
+// What the database said of the last thing that this thread asked of it in vain.
+thread_local std::string last_message;
+
+// PostgreSQL 15, appendix A.
+struct SqlState {
+  std::string_view begins;
+  base::ErrorCode code;
+  const char* context;
+};
+constexpr SqlState kSqlStates[] = {
+    {"23505", base::ErrorCode::already_exists, "running a statement"},  // unique_violation
+    {"25006", base::ErrorCode::permission, kReadOnlyDatabase},
+    {"28", base::ErrorCode::permission, "the database does not let this user in"},
+    {"40", base::ErrorCode::reset, "the database undid the transaction"},  // serialization failure, deadlock
+    {"42501", base::ErrorCode::permission, "the database does not permit this user to do it"},
+    {"42P01", base::ErrorCode::io, "a table of the database is not there"},
+    {"53100", base::ErrorCode::exhausted, "the database's disk is full"},
+    {"53200", base::ErrorCode::exhausted, "the database is out of memory"},
+    {"53", base::ErrorCode::exhausted, "the database has reached a limit"},
+    {"57014", base::ErrorCode::closed, "the database cancelled the statement"},
+    {"57", base::ErrorCode::closed, "the database is shutting down"},
+};
+
+base::Error error_of(const PGresult* result) {
+  const char* const words = pq().PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  last_message = words == nullptr ? "" : words;
   const char* const state = pq().PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string_view text = state == nullptr ? "" : state;
-  if (text == "23505") return base::ErrorCode::already_exists;  // unique_violation
-  if (text.starts_with("42501") || text.starts_with("28")) return base::ErrorCode::permission;
-  if (text.starts_with("53")) return base::ErrorCode::exhausted;  // disk full, out of memory, connections
-  if (text.starts_with("57")) return base::ErrorCode::closed;     // shutting down, cancelled
-  if (text.starts_with("40")) return base::ErrorCode::reset;      // serialization failure, deadlock
-  return base::ErrorCode::io;
+  for (const SqlState& each : kSqlStates) {
+    if (text.starts_with(each.begins)) return {each.code, each.context, 0};
+  }
+  return {base::ErrorCode::io, "running a statement", 0};
+}
+
+bool is_read_only(const base::Error& error) {
+  return error.context == kReadOnlyDatabase;
 }
 
 class PostgresSession final : public SqlSession {
@@ -163,6 +190,10 @@ class PostgresSession final : public SqlSession {
   bool hears_changes() const override { return !channel_.empty(); }
   base::Result<bool> wait_for_change(base::Duration limit, int wake) override;
   bool broken() const override { return broken_; }
+  base::Result<bool> writable() override {
+    TRY(rows, query("SHOW transaction_read_only"));
+    return rows.empty() || rows.text(0, 0) != "on";
+  }
 
   base::Result<void> listen() {
     if (!channel_.empty()) TRY_VOID(query("LISTEN " + channel_));
@@ -172,6 +203,7 @@ class PostgresSession final : public SqlSession {
  private:
   base::Error lost(base::ErrorCode code, const char* context) {
     broken_ = true;
+    last_message.clear();
     return {code, context, 0};
   }
   bool send(std::string_view sql, SqlValues values);
@@ -227,8 +259,7 @@ base::Result<Outcome> PostgresSession::next_result(Clock::time_point deadline) {
 
 base::Result<SqlRows> PostgresSession::rows_of(const PGresult* result) const {
   const ExecStatusType status = pq().PQresultStatus(result);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-    return base::fail(code_of(result), "running a statement");
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return base::fail(error_of(result));
   const int columns = pq().PQnfields(result);
   SqlRows rows(static_cast<size_t>(columns));
   for (int row = 0; row < pq().PQntuples(result); ++row) {
@@ -254,6 +285,7 @@ base::Result<SqlRows> PostgresSession::query(std::string_view sql, SqlValues val
     if (pq().PQstatus(connection_.get()) != CONNECTION_OK) broken_ = true;
     if (broken_) break;
   }
+  if (!rows && is_read_only(rows.error())) broken_ = true;
   return rows;
 }
 
@@ -266,7 +298,7 @@ base::Result<void> PostgresSession::drain_pipeline(size_t statements, Clock::tim
       if (outcome == nullptr) break;
       const ExecStatusType status = pq().PQresultStatus(outcome.get());
       const bool fine = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-      if (!fine && first_error) first_error = base::fail(code_of(outcome.get()), "running a statement");
+      if (!fine && first_error) first_error = base::fail(error_of(outcome.get()));
     }
   }
   TRY(synchronised, next_result(deadline));
@@ -290,6 +322,10 @@ base::Result<void> PostgresSession::run_all(std::span<const SqlStatement> statem
     if (!sent) return base::fail(lost(base::ErrorCode::reset, "sending to the database"));
     TRY_VOID(flush(deadline));
     const auto outcome = drain_pipeline(batch.size(), deadline);
+    if (!outcome && is_read_only(outcome.error())) {
+      broken_ = true;
+      return outcome;
+    }
     if (broken_ || pq().PQexitPipelineMode(connection_.get()) != 1) {
       return base::fail(lost(base::ErrorCode::reset, "the connection to the database"));
     }
@@ -314,8 +350,6 @@ base::Result<bool> PostgresSession::wait_for_change(base::Duration limit, int wa
   }
   return heard();
 }
-
-thread_local std::string last_message;
 
 std::unexpected<base::Error> not_connected(const Connection& connection) {
   last_message = connection == nullptr ? "" : pq().PQerrorMessage(connection.get());

@@ -22,6 +22,13 @@ namespace llmgw::store {
 using SqlValue = std::variant<int64_t, std::string_view>;
 using SqlValues = std::span<const SqlValue>;
 
+// Whether what is not there yet is made: a file, tables.
+enum class Making : uint8_t { allowed, refused };
+
+// Contexts of errors that are looked for; arrays, each of which is one for the whole program.
+inline constexpr char kNoFile[] = "its file is not there";
+inline constexpr char kReadOnlyDatabase[] = "the database is read-only";
+
 // What a statement gave back, as texts; owned. SQL's NULL is an empty text.
 class SqlRows {
  public:
@@ -68,6 +75,11 @@ class SqlSession {
   // Returns after `limit`, or when `wake` is readable, or when another session announced something: then true.
   virtual base::Result<bool> wait_for_change(base::Duration limit, int wake) = 0;
   virtual bool broken() const = 0;
+  // Its file was taken away, and none is in its place yet: what is written now is lost with it.
+  virtual bool gone() const { return false; }
+  // Whether it takes changes, as far as it says so beforehand. One that is refused a change because the database is
+  // read-only (permission, kReadOnlyDatabase) is broken(): only a new session sees that it is so no more.
+  virtual base::Result<bool> writable() { return true; }
 
   base::Result<SqlRows> query(std::string_view sql, std::initializer_list<SqlValue> values = {}) {
     return query(sql, SqlValues(values.begin(), values.size()));
@@ -93,8 +105,8 @@ class SqlTransaction {
   SqlSession* session_;
 };
 
-// A database file, made if it is not there (WAL, readable by its owner only).
-base::Result<std::unique_ptr<SqlSession>> open_sqlite(const std::string& path);
+// A database file (WAL, readable by its owner only). Not there, and not to be made: not_found, kNoFile.
+base::Result<std::unique_ptr<SqlSession>> open_sqlite(const std::string& path, Making making = Making::allowed);
 
 struct PostgresOptions {
   std::string conninfo;                                    // a URL or key=value words; may hold a password

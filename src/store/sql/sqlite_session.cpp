@@ -37,7 +37,7 @@ class SqliteSession final : public SqlSession {
   // SQLite leaves the log of a file that was moved where it is, and what is opened there next would take it for its
   // own: so all that is in it goes to the file first, wherever that is now.
   ~SqliteSession() override {
-    if (broken()) static_cast<void>(database_.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+    if (broken() || gone()) static_cast<void>(database_.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
   Kind kind() const override { return Kind::sqlite; }
@@ -66,6 +66,7 @@ class SqliteSession final : public SqlSession {
     const FileIdentity now(path_);
     return now.there && now != opened_;
   }
+  bool gone() const override { return !FileIdentity(path_).there; }
 
  private:
   struct Hash {
@@ -98,7 +99,8 @@ class SqliteSession final : public SqlSession {
 
 }  // namespace
 
-base::Result<std::unique_ptr<SqlSession>> open_sqlite(const std::string& path) {
+base::Result<std::unique_ptr<SqlSession>> open_sqlite(const std::string& path, Making making) {
+  if (making == Making::refused && !FileIdentity(path).there) return base::fail(base::ErrorCode::not_found, kNoFile);
   TRY(database, Database::open(path));
   return std::make_unique<SqliteSession>(std::move(database), path);
 }

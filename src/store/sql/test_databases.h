@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <ranges>
@@ -133,9 +134,26 @@ class TestDatabase {
   }
   TestDatabase(const TestDatabase&) = delete;
   TestDatabase& operator=(const TestDatabase&) = delete;
-  base::Result<std::unique_ptr<SqlSession>> open(base::Duration limit = std::chrono::seconds(30)) const {
-    if (kind_ == SqlSession::Kind::sqlite) return open_sqlite(where_);
+  base::Result<std::unique_ptr<SqlSession>> open(base::Duration limit = std::chrono::seconds(30),
+                                                 Making making = Making::allowed) const {
+    if (kind_ == SqlSession::Kind::sqlite) return open_sqlite(where_, making);
     return open_postgres({.conninfo = where_, .channel = "llmgw_test", .connect_limit = limit, .query_limit = limit});
+  }
+  // As whoever drops everything, or takes the file away.
+  void empty() const {
+    if (kind_ == SqlSession::Kind::sqlite) {
+      std::filesystem::remove(where_);
+      return;
+    }
+    auto session = open();
+    ASSERT_TRUE((*session)->query("DROP SCHEMA public CASCADE"));
+    ASSERT_TRUE((*session)->query("CREATE SCHEMA public"));
+  }
+  bool has_tables() const {
+    if (kind_ == SqlSession::Kind::sqlite) return std::filesystem::exists(where_);
+    auto session = open();
+    const auto tables = (*session)->query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'");
+    return tables && !tables->empty();
   }
 
  private:
