@@ -94,7 +94,8 @@ uint32_t crc32c(std::string_view bytes) {
   return has_crc_instruction() ? crc32c_by_instruction(bytes) : crc32c_by_table(bytes);
 }
 
-base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, int64_t now) {
+base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, int64_t now, size_t bytes_wanted) {
+  const size_t size = std::clamp(bytes_wanted, kSegmentHeadBytes, kSegmentBytes);
   Descriptor file{open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
   if (file.fd < 0) return base::fail(base::os_error(errno, "making a segment of the ledger"));
   const auto undo = [&](int error, const char* what) {
@@ -102,19 +103,19 @@ base::Result<std::unique_ptr<Segment>> Segment::create(const std::string& path, 
     return base::fail(base::os_error(error, what));
   };
   if (flock(file.fd, LOCK_EX | LOCK_NB) != 0) return undo(errno, "locking a segment of the ledger");
-  if (const int error = posix_fallocate(file.fd, 0, kSegmentBytes); error != 0) {
+  if (const int error = posix_fallocate(file.fd, 0, static_cast<off_t>(size)); error != 0) {
     return undo(error, "room for a segment of the ledger");
   }
-  void* data = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (data == MAP_FAILED) return undo(errno, "mapping a segment of the ledger");
   // Without it the kernel reads around each page that is populated, at twice the cost.
-  (void)madvise(data, kSegmentBytes, MADV_RANDOM);
+  (void)madvise(data, size, MADV_RANDOM);
   auto* bytes = static_cast<char*>(data);
   std::memcpy(bytes, kMagic.data(), kMagic.size());
   std::memcpy(bytes + kMagic.size(), &now, sizeof now);
   const int fd = file.fd;
   file.fd = -1;
-  std::unique_ptr<Segment> segment(new Segment(bytes, fd, path));
+  std::unique_ptr<Segment> segment(new Segment(bytes, size, fd, path));
   segment->populate(kPopulatedBytes);
   return segment;
 }
@@ -124,17 +125,17 @@ std::unique_ptr<Segment> Segment::in_memory() {
   if (data == MAP_FAILED) return nullptr;
   auto* bytes = static_cast<char*>(data);
   std::memcpy(bytes, kMagic.data(), kMagic.size());
-  return std::unique_ptr<Segment>(new Segment(bytes, -1, {}));
+  return std::unique_ptr<Segment>(new Segment(bytes, kSegmentBytes, -1, {}));
 }
 
 Segment::~Segment() {
-  munmap(data_, kSegmentBytes);
+  munmap(data_, size_);
   if (fd_ >= 0) close(fd_);
 }
 
 void Segment::populate(size_t ahead) {
   if (fd_ < 0) return;
-  const size_t end = std::min(kSegmentBytes, (written() + ahead + kPageBytes - 1) & ~(kPageBytes - 1));
+  const size_t end = std::min(size_, (written() + ahead + kPageBytes - 1) & ~(kPageBytes - 1));
   if (end <= populated_) return;
   const size_t from = std::max(populated_, written() & ~(kPageBytes - 1));
   constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; older kernels do without
@@ -144,7 +145,7 @@ void Segment::populate(size_t ahead) {
 
 bool Segment::append(std::string_view payload) {
   const size_t end = end_.load(std::memory_order_relaxed);
-  if (end + kFrameHeadBytes + padded(payload.size()) > kSegmentBytes) return false;
+  if (end + kFrameHeadBytes + padded(payload.size()) > size_) return false;
   char* const frame = data_ + end;
   // Read where it is in the cache: the segment's own bytes are still on their way there.
   const uint32_t crc = crc32c(payload);

@@ -38,7 +38,9 @@ uint32_t crc32c_by_table(std::string_view bytes);
 class Segment {
  public:
   // A new file of that name, with its blocks allocated: a full disk is found out here and not while writing.
-  static base::Result<std::unique_ptr<Segment>> create(const std::string& path, int64_t now);
+  // `bytes`: of the file, for one that is filled at once.
+  static base::Result<std::unique_ptr<Segment>> create(const std::string& path, int64_t now,
+                                                       size_t bytes = kSegmentBytes);
   // Memory only, for the time the disk is full.
   static std::unique_ptr<Segment> in_memory();
   ~Segment();
@@ -61,9 +63,11 @@ class Segment {
   int duplicate_descriptor() const;
 
  private:
-  Segment(char* data, int fd, std::string path) : data_(data), fd_(fd), path_(std::move(path)) {}
+  Segment(char* data, size_t size, int fd, std::string path)
+      : data_(data), size_(size), fd_(fd), path_(std::move(path)) {}
 
   char* data_;
+  const size_t size_;
   int fd_;
   std::string path_;
   std::atomic<size_t> end_ = kSegmentHeadBytes;

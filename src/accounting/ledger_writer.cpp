@@ -27,6 +27,9 @@ bool LedgerWriter::append(const LedgerRecord& record) {
   const size_t size = encode(record, bytes);
   const std::string_view payload(bytes.data(), size);
   Segment* segment = current_.load(std::memory_order_relaxed);
+  if (segment != nullptr && segment == leave_.load(std::memory_order_relaxed) && next_segment()) {
+    segment = current_.load(std::memory_order_relaxed);
+  }
   if (segment == nullptr || !segment->append(payload)) {
     if (!next_segment()) {
       lost_.fetch_add(1, std::memory_order_relaxed);
@@ -40,6 +43,10 @@ bool LedgerWriter::append(const LedgerRecord& record) {
 
 void LedgerWriter::give_spare(std::unique_ptr<Segment> segment) {
   delete spare_.exchange(segment.release(), std::memory_order_acq_rel);
+}
+
+std::unique_ptr<Segment> LedgerWriter::take_spare() {
+  return std::unique_ptr<Segment>(spare_.exchange(nullptr, std::memory_order_acq_rel));
 }
 
 std::vector<std::unique_ptr<Segment>> LedgerWriter::take_full() {

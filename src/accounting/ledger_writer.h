@@ -30,6 +30,10 @@ class LedgerWriter {
   // From here on the ledger's thread, or before the worker starts.
   bool wants_spare() const { return spare_.load(std::memory_order_acquire) == nullptr; }
   void give_spare(std::unique_ptr<Segment> segment);
+  // The spare that is not needed any more; null: there is none.
+  std::unique_ptr<Segment> take_spare();
+  // The worker goes on in its spare with the next record, if it still writes to this segment then and has a spare.
+  void leave(const Segment* segment) { leave_.store(segment, std::memory_order_relaxed); }
   // Full ones, oldest first.
   std::vector<std::unique_ptr<Segment>> take_full();
   // The one being filled; null before the first record. Valid until take_full() has returned it.
@@ -45,7 +49,8 @@ class LedgerWriter {
 
   std::atomic<Segment*> current_ = nullptr;  // owned, like all below
   std::atomic<Segment*> spare_ = nullptr;
-  std::array<Segment*, kFullMax> full_{};  // a ring
+  std::atomic<const Segment*> leave_ = nullptr;  // compared only
+  std::array<Segment*, kFullMax> full_{};        // a ring
   std::atomic<size_t> full_end_ = 0;
   std::atomic<size_t> full_begin_ = 0;
   std::atomic<uint64_t> appended_ = 0;

@@ -57,7 +57,10 @@ std::string describe(const base::Error& error) {
 // With --data-dir alone the sums are in a file there.
 std::expected<DataPlaces, std::string> places_of(const Target& target) {
   if (!target.data_dir.empty()) {
-    return DataPlaces{target.data_dir, control::default_section<control::StoreSettings>(control::SectionId::store)};
+    return DataPlaces{
+        .data_dir = target.data_dir,
+        .store = control::default_section<control::StoreSettings>(control::SectionId::store),
+        .ledger_retention = control::default_section<control::LedgerSettings>(control::SectionId::ledger).retention};
   }
   const auto path = choose_config_path(target.config, real_path_environment());
   if (!path) return std::unexpected(path.error());
@@ -158,7 +161,8 @@ int run_verify(const LedgerArguments& arguments) {
   if (!places) return complain(places.error(), kExitUsage);
   auto store = open_store(*places);
   if (!store) return complain(store.error(), kExitFailed);
-  const auto check = control::verify_ledger(places->data_dir, *store);
+  const bool shared = control::ledger_access(places->store, places->data_dir).shared;
+  const auto check = control::verify_ledger(places->data_dir, *store, shared, places->ledger_retention);
   if (!check) return complain(describe(check.error()), kExitFailed);
   std::cout << check->segments << " segments, " << check->records << " records, $"
             << base::format_usd({check->nano_dollars}) << "; " << check->waiting << " not yet summed up\n";

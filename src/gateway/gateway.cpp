@@ -351,6 +351,12 @@ void Gateway::on_worker_ended() {
   if (workers_left_.fetch_sub(1, std::memory_order_acq_rel) == 1 && on_drained_) on_drained_();
 }
 
+uint64_t Gateway::unsaved_records() {
+  if (ledger_ == nullptr) return 0;
+  ledger_->workers_ended();
+  return ledger_->in_memory();
+}
+
 WorkerCounts Gateway::counts() {
   std::vector<std::future<WorkerCounts>> answers;
   for (const auto& worker : workers_) {

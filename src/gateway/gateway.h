@@ -59,6 +59,9 @@ class Gateway {
   // Stops accepting, in all workers, before it returns; requests that run finish, at most for `limit`. `on_drained` is
   // called on another thread when the last worker has ended.
   void drain(base::Duration limit, std::function<void()> on_drained);
+  // After that: records of the ledger that are in memory alone, since the disk is full. They are lost with this object
+  // unless there is room before.
+  uint64_t unsaved_records();
   // Cancels what a drain still waits for.
   void cancel_rest();
   bool draining() const { return shared_.draining.load(std::memory_order_relaxed); }

@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -466,6 +467,26 @@ def test_a_full_disk(small_disk, tmp_path):
         for each in made:
             waiting.until(lambda: _found(client, each), "what was made meanwhile is remembered")
     settled(site, load.answers + len(made))
+    site.stop()
+
+
+def test_an_end_waits_for_room_for_what_is_in_memory(small_disk, tmp_path):
+    """With no room for a segment, records are in memory alone; a process that ends keeps them."""
+    data = small_disk(tmp_path / "data", 7)
+    site = Site(tmp_path, {"url": "sqlite"})
+    key = site.furnish()
+    site.gateway.said("no segment can be made")
+    filler = fill(data)
+    with Load(site, key) as load:
+        load.more(60)
+    site.gateway.process.send_signal(signal.SIGTERM)
+    site.gateway.said("the end waits for room")
+    assert site.gateway.alive()
+    filler.unlink()
+    waiting.until(lambda: not site.gateway.alive(), "it ends when there is room")
+    assert "lost" not in site.gateway.text()
+    site.start()
+    settled(site, load.answers)
     site.stop()
 
 

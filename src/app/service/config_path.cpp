@@ -127,10 +127,13 @@ std::expected<DataPlaces, std::string> data_places_of(const std::string& config_
   auto config = control::load_config(*text, environment);
   if (config) {
     auto whole = std::make_shared<const control::Config>(std::move(*config));
-    return DataPlaces{whole->server.data_dir, whole->store, whole->log.output, whole};
+    return DataPlaces{whole->server.data_dir, whole->store, whole->log.output, whole->ledger.retention, whole};
   }
   if (auto found = written_data_dir(*text, environment)) {
-    return DataPlaces{std::move(*found), control::default_section<control::StoreSettings>(control::SectionId::store)};
+    return DataPlaces{
+        .data_dir = std::move(*found),
+        .store = control::default_section<control::StoreSettings>(control::SectionId::store),
+        .ledger_retention = control::default_section<control::LedgerSettings>(control::SectionId::ledger).retention};
   }
   return std::unexpected(control::format_errors(config.error(), config_path));
 }

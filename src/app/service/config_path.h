@@ -43,11 +43,12 @@ std::expected<std::string, std::string> data_dir_of(const std::string& config_pa
 // read, or the line cannot. Whoever uses it looks whether a gateway runs there.
 std::optional<std::string> likely_data_dir(const std::string& config_path);
 
-// data_dir_of with [store], where the ledger's sums may be, and log.output.
+// data_dir_of with [store], where the ledger's sums may be, log.output and ledger.retention.
 struct DataPlaces {
   std::string data_dir;
   control::StoreSettings store;
   std::string log_output = "stdout";
+  base::Duration ledger_retention{0};
   std::shared_ptr<const control::Config> config = nullptr;  // its secrets may be unknown; null: it has faults
 };
 std::expected<DataPlaces, std::string> data_places_of(const std::string& config_path);

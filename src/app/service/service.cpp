@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -21,6 +22,7 @@ using base::Duration;
 using net::Task;
 
 constexpr Duration kSettleTime = std::chrono::seconds(1);
+constexpr Duration kRoomInterval = std::chrono::milliseconds(100);
 constexpr Duration kLookAfterInterval = std::chrono::seconds(1);
 // When watching files or the control socket fails, for want of descriptors: tried again after this.
 constexpr Duration kRetryInterval = std::chrono::seconds(5);
@@ -88,6 +90,7 @@ void Service::on_signal(int number) {
   } else if (number == SIGINT) {
     // Somebody at a terminal does not want to wait. A second SIGTERM is a service manager repeating itself.
     log().warn("second SIGINT: running requests are cut off");
+    drained_until_ = base::real_now();
     gateway_->cancel_rest();
   } else if (handed_over_ && !std::exchange(hurries_, true)) {
     tasks_.spawn(shorten_drain());
@@ -250,14 +253,30 @@ void Service::stop(std::string_view cause) {
 
 void Service::begin_drain(std::string_view cause, Duration limit) {
   log().info("draining", {{"cause", cause}, {"limit_ms", limit}});
-  gateway_->drain(limit, [this] { loop_.post([this] { loop_.stop(); }); });
+  drained_until_ = base::real_now() + limit;
+  gateway_->drain(limit, [this] { loop_.post([this] { tasks_.spawn(end_in_order()); }); });
   tasks_.spawn(end_by_force(limit + kDrainOverrun));
 }
 
 Task<void> Service::shorten_drain() {
   const Duration limit = gateway_->snapshot().server.drain_timeout;
   log().info("draining", {{"cause", "SIGTERM after an upgrade"}, {"limit_ms", limit}});
+  drained_until_ = std::min(drained_until_, base::real_now() + limit);
   if (co_await net::sleep_for(loop_, limit)) gateway_->cancel_rest();
+}
+
+Task<void> Service::end_in_order() {
+  bool said = false;
+  while (base::real_now() < drained_until_) {
+    const uint64_t unsaved = gateway_->unsaved_records();
+    if (unsaved == 0) break;
+    if (!std::exchange(said, true)) {
+      log().error("records of the ledger are in memory alone, and the disk is full: the end waits for room",
+                  {{"records", unsaved}, {"limit_ms", drained_until_ - base::real_now()}});
+    }
+    if (!co_await net::sleep_for(loop_, kRoomInterval)) co_return;
+  }
+  loop_.stop();
 }
 
 // A worker that hangs never drains, and its thread cannot be joined.

@@ -123,6 +123,8 @@ class Service {
   void look_at_master_key();
   std::string unreadable() const;
   void warn_of_store();
+  // The workers have ended; so does the loop, as soon as nothing would be lost by it, or the drain's limit is over.
+  net::Task<void> end_in_order();
   net::Task<void> end_by_force(base::Duration limit);
   void remove_unix_sockets();
   StatusReport status_report();
@@ -204,6 +206,7 @@ class Service {
   std::optional<process::ProcessHandle> heir_;    // the new process that serves
   bool handed_over_ = false;
   bool hurries_ = false;                   // shorten_drain() runs
+  base::Instant drained_until_{};          // the end of the drain's limit
   std::vector<std::string> unix_sockets_;  // paths of listeners that are this program's to remove
 
   net::TaskGroup tasks_;

@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/rng.h"
 #include "base/saturating.h"
 
 namespace llmgw::control {
@@ -71,20 +70,19 @@ std::vector<std::string> ledger_segments(const std::string& data_dir) {
 }
 
 Ledger::Ledger(LedgerOptions options)
-    : options_(std::move(options)),
-      instance_(base::system_random()),
-      retention_(options_.retention.count()),
-      bytes_max_(options_.bytes_max) {}
+    : options_(std::move(options)), retention_(options_.retention.count()), bytes_max_(options_.bytes_max) {}
 
 Result<std::unique_ptr<Ledger>> Ledger::start(LedgerOptions options) {
   std::error_code error;
   fs::create_directories(ledger_directory(options.directory), error);
   if (error) return base::fail(error_of(error, "making the ledger's directory"));
   std::unique_ptr<Ledger> ledger(new Ledger(std::move(options)));
+  ledger->id_ = find_id(ledger->options_.directory);
   for (size_t i = 0; i < ledger->options_.workers; ++i) {
     ledger->writers_.push_back(std::make_unique<accounting::LedgerWriter>());
   }
   ledger->paces_.resize(ledger->options_.workers);
+  ledger->memory_spares_.resize(ledger->options_.workers);
   ledger->supply();
   Ledger* const raw = ledger.get();
   raw->supplier_ = std::thread([raw] { raw->run_supplier(); });
@@ -102,18 +100,16 @@ Ledger::~Ledger() {
   for (std::thread* const each : {&supplier_, &summer_, &syncer_}) {
     if (each->joinable()) each->join();
   }
-  for (const auto& writer : writers_) {
-    for (auto& segment : writer->take_all()) {
-      if (segment->on_disk()) {
-        tidy_left(name_of(segment->path()), segment->written());
-      } else if (segment->written() > accounting::kSegmentHeadBytes) {
-        in_memory_.push_back(std::move(segment));
-      }
-    }
-  }
+  workers_ended();
+  collect_rest();
   rescue_memory();
-  if (!in_memory_.empty())
-    complain("records of the ledger are lost with the memory they were in", {ErrorCode::io, "disk"});
+  for (const auto& [name, reading] : readings_) {
+    if (reading.full != nullptr) tidy_left(name, reading.full->written());
+  }
+  if (const uint64_t lost = in_memory(); lost > 0) {
+    complain(std::to_string(lost) + " records of the ledger are lost with the memory they were in",
+             {ErrorCode::io, "disk"});
+  }
 }
 
 void Ledger::complain(std::string_view message, const Error& error) {
@@ -125,33 +121,11 @@ void Ledger::complain(std::string_view message, const Error& error) {
   if (options_.report) options_.report(message, error);
 }
 
-Result<std::unique_ptr<Segment>> Ledger::make_segment(size_t worker) {
+Result<std::unique_ptr<Segment>> Ledger::make_segment(size_t worker, size_t bytes) {
   const int64_t now = base::real_wall_now().time_since_epoch().count();
   const std::string path = ledger_directory(options_.directory) + "/" + std::to_string(now) + "-" +
-                           std::to_string(instance_) + "-" + std::to_string(worker) + std::string(kSuffix);
-  return Segment::create(path, now);
-}
-
-// A spare segment for every worker that has none.
-void Ledger::supply() {
-  for (size_t i = 0; i < writers_.size(); ++i) {
-    if (!writers_[i]->wants_spare()) continue;
-    auto segment = make_segment(i);
-    if (segment) {
-      (*segment)->populate(paces_[i].ahead());
-      const std::lock_guard lock(mutex_);
-      readings_.emplace(name_of((*segment)->path()),
-                        Reading{.mark = {.name = name_of((*segment)->path())}, .worker = i});
-      writers_[i]->give_spare(std::move(*segment));
-      continue;
-    }
-    complain("the ledger's records stay in memory: no segment can be made", segment.error());
-    if (memory_segments_ >= kMemorySegmentsMax) continue;
-    if (auto memory = Segment::in_memory()) {
-      ++memory_segments_;
-      writers_[i]->give_spare(std::move(memory));
-    }
-  }
+                           std::to_string(id_) + "-" + std::to_string(worker) + std::string(kSuffix);
+  return Segment::create(path, now, bytes);
 }
 
 // For the next round twice what the last one took.
@@ -181,30 +155,6 @@ void Ledger::collect_full() {
       Reading& reading = readings_[name_of(segment->path())];
       reading.full = std::move(segment);
     }
-  }
-}
-
-// Records of the time when the disk was full get a file of their own.
-void Ledger::rescue_memory() {
-  while (true) {
-    const Segment* from = nullptr;  // only this thread takes them away
-    {
-      const std::lock_guard lock(mutex_);
-      if (in_memory_.empty()) return;
-      from = in_memory_.front().get();
-    }
-    auto file = make_segment(writers_.size());
-    if (!file) return;
-    Segment& to = **file;
-    accounting::scan_segment(from->bytes(), accounting::kSegmentHeadBytes, [&to](std::string_view payload) {
-      // As many as came from a segment of the same size.
-      to.append(payload);
-    });
-    const std::string name = name_of(to.path());
-    const std::lock_guard lock(mutex_);
-    readings_[name] = Reading{.mark = {.name = name}, .full = std::move(*file)};
-    in_memory_.erase(in_memory_.begin());
-    --memory_segments_;
   }
 }
 
@@ -356,7 +306,11 @@ void Ledger::count_waiting() {
     if (segment == nullptr) continue;
     waiting += segment->written() - std::max(static_cast<size_t>(reading.mark.offset), accounting::kSegmentHeadBytes);
   }
-  for (const auto& segment : in_memory_) waiting += segment->written();
+  for (const auto& segment : in_memory_) waiting += segment->written() - accounting::kSegmentHeadBytes;
+  for (const auto& writer : writers_) {
+    const Segment* const current = writer->current();
+    if (current != nullptr && !current->on_disk()) waiting += current->written() - accounting::kSegmentHeadBytes;
+  }
   waiting_bytes_.store(waiting, std::memory_order_relaxed);
 }
 
@@ -404,8 +358,11 @@ void Ledger::drop_old() {
     if (is_being_read(name) || !file || file->live || store_ == nullptr) continue;
     if (unlink(path.c_str()) != 0) continue;
     bytes -= accounting::kSegmentBytes;
-    (void)store_->forget(name);
+    to_forget_.push_back(name);
   }
+  // Before its file goes it must not be forgotten: it would be summed up again.
+  if (store_ != nullptr)
+    std::erase_if(to_forget_, [this](const auto& name) { return store_->forget(name).has_value(); });
 }
 
 // False when it is time to end.
@@ -419,8 +376,13 @@ void Ledger::run_supplier() {
   begin_thread("ledger");
   do {
     collect_full();
-    supply();
-    populate();
+    if (workers_ended_.load(std::memory_order_acquire)) {
+      collect_rest();
+    } else {
+      supply();
+      populate();
+      rescue_current();
+    }
     rescue_memory();
   } while (wait(kSupplyInterval));
 }
@@ -437,6 +399,7 @@ void Ledger::run_summer() {
   for (int rounds = 1;; ++rounds) {
     bool stopping = false;
     uint64_t wanted = 0;
+    bool flushes = false;
     {
       std::unique_lock lock(mutex_);
       changed_.wait_for(lock, options_.interval, [&] {
@@ -445,17 +408,20 @@ void Ledger::run_summer() {
       });
       stopping = stopping_;
       wanted = flushes_wanted_;
+      flushes = wanted != flushes_done_;
     }
     if (rounds % kRoundsBetweenRescans == 1) {
       if (open_store()) adopt_left_files();
       drop_old();
     }
     collect_full();
+    // What is in memory alone is summed up once it has a file.
+    const bool flushed = flushes && in_memory() == 0;
     const bool complete = restore() && sum_up() && go_over_to_new_periods();
     count_waiting();
     {
       const std::lock_guard lock(mutex_);
-      if (complete) flushes_done_ = wanted;
+      if (complete && flushed) flushes_done_ = wanted;
     }
     changed_.notify_all();
     if (stopping) return;

@@ -2,10 +2,12 @@
 // keeps the files as long as they are wanted. Threads of its own do all that waits for a disk or a database, and a
 // request never does: one makes segments, one sums up, one syncs, so that none is late because another waits. Without a
 // database records stay in their files until it is back; without room on the disk they stay in memory, as far as
-// kMemorySegmentsMax goes, until there is.
+// kMemorySegmentsMax goes, until there is: then they go to files of their own, and workers back to files.
 //
-//   data_dir/ledger/<made, ns>-<random>-<worker>.seg   records, in the order of a worker's calls
-//   data_dir/ledger.sqlite                             sums, and how far each segment is in them; or the same tables in
+//   data_dir/ledger/<made, ns>-<id>-<worker>.seg       records, in the order of a worker's calls
+//   data_dir/ledger/id                                 that of the directory: a database may have several gateways'
+//   sums data_dir/ledger.sqlite                             sums, and how far each segment is in them; or the same
+//   tables in
 //                                                      the PostgreSQL of several gateways (control/databases.h)
 //
 // A segment that a dead process left is read to its last whole record and summed up like any other.
@@ -13,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -49,6 +52,8 @@ std::string ledger_directory(const std::string& data_dir);
 std::string ledger_database(const std::string& data_dir);
 // All segments, oldest first: full paths.
 std::vector<std::string> ledger_segments(const std::string& data_dir);
+// The id in the names of its segments; 0: it has none yet.
+uint64_t ledger_id(const std::string& data_dir);
 
 class Ledger {
  public:
@@ -71,6 +76,11 @@ class Ledger {
   void set_limits(base::Duration retention, uint64_t bytes_max);
   // Waits until everything appended before the call is summed up; false if that takes longer.
   bool flush(base::Duration limit);
+
+  // No worker writes any more: what is in memory alone gets files that are no larger than it needs.
+  void workers_ended() { workers_ended_.store(true, std::memory_order_release); }
+  // Records that are in memory alone. Any thread.
+  uint64_t in_memory();
 
   // Any thread.
   uint64_t appended() const;
@@ -100,13 +110,20 @@ class Ledger {
   };
 
   explicit Ledger(LedgerOptions options);
+  static uint64_t find_id(const std::string& data_dir);
   // The supplying thread.
   void run_supplier();
   void supply();
+  bool supply_file(size_t worker);
+  void supply_memory(size_t worker);
   void populate();
+  void collect_rest();
   void rescue_memory();
+  void rescue_current();
+  bool rescue(const accounting::Segment& from);
   void collect_full();
-  base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker);
+  base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker,
+                                                                  size_t bytes = accounting::kSegmentBytes);
   // The summing thread.
   bool restore();
   base::Result<void> restore_from(const Snapshot& snapshot);
@@ -138,24 +155,29 @@ class Ledger {
   bool wait(base::Duration time);
 
   LedgerOptions options_;
-  const uint64_t instance_;  // in the names of its segments: several gateways' are in one database
+  uint64_t id_ = 0;  // of the directory
   std::vector<std::unique_ptr<accounting::LedgerWriter>> writers_;
   std::unique_ptr<LedgerStore> store_;  // the summing thread's, like the next
   bool unsure_ = false;
+  std::vector<std::string> to_forget_;  // the database still has marks of them
   std::atomic<uint64_t> waiting_bytes_ = 0;
   std::atomic<int64_t> retention_;
   std::atomic<uint64_t> bytes_max_;
 
   // Held while a segment's file is taken in, which may wait for the disk, and to take a segment away. Before mutex_.
   std::mutex populating_;
-  std::vector<Pace> paces_;  // by worker; the supplying thread's
+  std::vector<Pace> paces_;                            // by worker; the supplying thread's, like the next
+  std::vector<bool> memory_spares_;                    // by worker: its spare, if it has one, is memory
+  std::chrono::steady_clock::time_point next_file_{};  // no sooner: there was no room for one
+  std::atomic<bool> workers_ended_ = false;
 
   // Guards what the threads share; held only for steps that do not wait.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Reading> readings_;                      // by file name; only the summing thread takes away
   std::vector<std::unique_ptr<accounting::Segment>> in_memory_;  // full, waiting for room on the disk
-  size_t memory_segments_ = 0;
+  std::map<const accounting::Segment*, size_t> rescued_;         // of segments in memory: up to there a file has it
+  std::atomic<size_t> memory_segments_ = 0;
   std::string last_complaint_;
   bool stopping_ = false;
   std::shared_ptr<const Snapshot> to_restore_;  // null: nothing, or it is done

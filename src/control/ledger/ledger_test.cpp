@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "base/temporary_directory.h"
@@ -135,6 +136,118 @@ TEST_F(LedgerTest, WithoutRoomOnTheDiskRecordsStayInMemory) {
   }
   ASSERT_TRUE(ledger->flush(kPatience));
   EXPECT_EQ(total().calls, appended);
+}
+
+// As if the disk were full: no segment can be made where a file stands in the directory's place.
+class FullDisk {
+ public:
+  explicit FullDisk(std::string directory) : directory_(std::move(directory)) {
+    std::filesystem::rename(directory_, directory_ + ".away");
+    std::ofstream(directory_).put('x');
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() {
+    std::filesystem::remove(directory_);
+    std::filesystem::rename(directory_ + ".away", directory_);
+  }
+
+ private:
+  const std::string directory_;
+};
+
+// Appends until records are in memory alone; how many were.
+int fill_into_memory(Ledger& ledger) {
+  int appended = 0;
+  for (; ledger.in_memory() == 0 || appended % 100 != 0; ++appended) {
+    while (!ledger.writer(0).append(record_of("a", 1))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return appended;
+}
+
+void wait_for_room(Ledger& ledger) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (ledger.in_memory() > 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(ledger.in_memory(), 0u);
+}
+
+TEST_F(LedgerTest, WhatIsInMemoryGetsAFileWithoutAnotherCall) {
+  auto ledger = start();
+  ASSERT_TRUE(ledger->flush(kPatience));
+  std::optional<FullDisk> full(std::in_place, ledger_directory(directory_));
+  int appended = fill_into_memory(*ledger);
+  EXPECT_FALSE(ledger->flush(std::chrono::milliseconds(500)));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (ledger->waiting_bytes() == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_GT(ledger->waiting_bytes(), 0u);
+  full.reset();
+  wait_for_room(*ledger);
+  for (int i = 0; i < 10; ++i, ++appended) {
+    EXPECT_TRUE(ledger->writer(0).append(record_of("a", 1)));
+    EXPECT_EQ(ledger->in_memory(), 0u) << "the worker is back to files";
+  }
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(total().calls, appended);
+}
+
+TEST_F(LedgerTest, AtTheEndWhatIsInMemoryWaitsForRoomAndWhatIsLostIsSaid) {
+  std::vector<std::string> said;
+  const auto begin = [&] {
+    auto ledger =
+        Ledger::start({.directory = directory_,
+                       .open_database = [this] { return open(); },
+                       .report = [&](std::string_view message, const base::Error&) { said.emplace_back(message); },
+                       .wall = [] { return kTime / 1'000'000'000; },
+                       .interval = std::chrono::milliseconds(20)});
+    EXPECT_TRUE(ledger && (*ledger)->flush(kPatience));
+    return std::move(*ledger);
+  };
+  auto ledger = begin();
+  int appended = 0;
+  {
+    const FullDisk full(ledger_directory(directory_));
+    appended = fill_into_memory(*ledger);
+    ledger->workers_ended();
+    EXPECT_GT(ledger->in_memory(), 0u);
+  }
+  wait_for_room(*ledger);
+  ledger.reset();
+  EXPECT_THAT(said, testing::Not(testing::Contains(testing::HasSubstr("lost"))));
+  ledger = begin();
+  EXPECT_EQ(total().calls, appended);
+  {
+    const FullDisk full(ledger_directory(directory_));
+    fill_into_memory(*ledger);
+    const std::string lost = std::to_string(ledger->in_memory()) + " records of the ledger are lost";
+    ledger.reset();
+    EXPECT_THAT(said, testing::Contains(testing::HasSubstr(lost)));
+  }
+}
+
+TEST_F(LedgerTest, ALostFileIsAFaultForAsLongAsItShouldBeKept) {
+  start()->writer(0).append(record_of("a", 5));
+  ASSERT_TRUE(start()->flush(kPatience));
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto faults = [&](bool shared, base::Duration retention = std::chrono::hours(1)) {
+    const auto check = verify_ledger(directory_, *store, shared, retention);
+    EXPECT_TRUE(check);
+    return check ? check->faults : std::vector<std::string>();
+  };
+  EXPECT_THAT(faults(false), testing::IsEmpty());
+  const std::string path = ledger_segments(directory_).front();
+  std::filesystem::rename(path, path + ".away");
+  EXPECT_THAT(faults(false), testing::ElementsAre(testing::HasSubstr("is not there, and 1 records")));
+  EXPECT_THAT(faults(true), testing::ElementsAre(testing::HasSubstr("is not there, and 1 records")));
+  EXPECT_THAT(faults(false, base::Duration(0)), testing::IsEmpty());
+  std::filesystem::rename(path + ".away", path);
+  const std::string another = std::to_string(base::real_wall_now().time_since_epoch().count()) + "-" + "4711-0.seg";
+  ASSERT_TRUE(store->add(Rollup(), {{.name = another, .offset = 100, .records = 1}}));
+  EXPECT_THAT(faults(true), testing::IsEmpty()) << "another gateway's, whose files are elsewhere";
+  EXPECT_THAT(faults(false), testing::ElementsAre(testing::HasSubstr(another)));
 }
 
 // What another process wrote before it was killed, at whatever moment that was.

@@ -173,8 +173,45 @@ base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan
   return written;
 }
 
-base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store) {
+namespace {
+
+// "<made, ns>-<id>-<worker>.seg"
+struct SegmentName {
+  explicit SegmentName(std::string_view name) {
+    const size_t first = name.find('-');
+    const size_t second = first == std::string_view::npos ? first : name.find('-', first + 1);
+    if (second == std::string_view::npos) return;
+    made_ns = static_cast<int64_t>(base::parse_decimal(name.substr(0, first)).value_or(0));
+    id = base::parse_decimal(name.substr(first + 1, second - first - 1)).value_or(0);
+  }
+  int64_t made_ns = 0;
+  uint64_t id = 0;
+};
+
+// Marks of segments whose files are gone: the gateway takes a mark away when it has removed the file.
+base::Result<void> find_lost(const std::string& data_dir, LedgerStore& store, const std::vector<SegmentMark>& marks,
+                             bool shared, base::Duration retention, LedgerCheck& check) {
+  const uint64_t own = ledger_id(data_dir);
+  const int64_t oldest = (base::real_wall_now().time_since_epoch() - retention).count();
+  for (const SegmentMark& mark : marks) {
+    const SegmentName name(mark.name);
+    if (mark.records == 0 || name.made_ns < oldest || (shared && name.id != own)) continue;
+    if (std::filesystem::exists(ledger_directory(data_dir) + "/" + mark.name)) continue;
+    TRY(still, store.mark(mark.name));
+    if (!still) continue;
+    check.faults.push_back(mark.name + " is not there, and " + std::to_string(mark.records) + " records of $" +
+                           base::format_usd({mark.nano_dollars}) + " were summed up from it");
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store, bool shared,
+                                        base::Duration retention) {
   LedgerCheck check;
+  TRY(marks, store.marks());
+  TRY_VOID(find_lost(data_dir, store, marks, shared, retention, check));
   for (const std::string& path : ledger_segments(data_dir)) {
     // The mark first: a gateway that runs may move it on while the file is read, and never back.
     const std::string name = std::filesystem::path(path).filename();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "control/ledger/ledger_merge.h"
 #include "control/ledger/ledger_store.h"
 
@@ -26,8 +27,10 @@ struct LedgerCheck {
   uint64_t waiting = 0;             // records that are not yet in the sums
   std::vector<std::string> faults;  // sentences
 };
-// Reads every segment and compares it with what the database says was taken from it.
-base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store);
+// Reads every segment and compares it with what the database says was taken from it. `shared`: other gateways' segments
+// are in the database, too, whose files are elsewhere. A file that is gone is a fault for as long as it should be kept.
+base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store, bool shared,
+                                        base::Duration retention);
 
 // "team,model,day"
 std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text);
