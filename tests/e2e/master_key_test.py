@@ -170,6 +170,11 @@ def rotate(site):
     return site.run("secrets", "rotate")
 
 
+def rotate_in_time(site):
+    """A gateway that ended beside a database under load may have left without a word, and counts for a minute."""
+    waiting.until(lambda: "resealed" in rotate(site).stdout, "its secrets are rotated", 120)
+
+
 def test_secrets_are_not_rotated_to_a_key_that_a_gateway_elsewhere_lacks(tmp_path, database):
     """Two gateways, and what either says: by the command line, and over HTTP."""
     sites = []
@@ -196,7 +201,7 @@ def test_secrets_are_not_rotated_to_a_key_that_a_gateway_elsewhere_lacks(tmp_pat
     first.cli("vkey", "block", "k")
     waiting.until(lambda: second.call(key, "m").status == 401, "it still reads the store")
     with_new_key(second)
-    assert "resealed" in rotate(first).stdout
+    rotate_in_time(first)
     first.cli("vkey", "unblock", "k")
     waiting.until(lambda: second.call(key, "m").status == 200, "and goes on reading it")
     for site in sites:
@@ -217,6 +222,6 @@ def test_a_master_key_in_a_file_is_not_rotated_beside_gateways_of_other_files(tm
     assert told.returncode == 1 and "store.master_key" in told.stderr, told.stderr
     assert f"(process {second.gateway.process.pid})" in told.stderr and second.call(key, "m").status == 200
     second.stop()
-    assert "resealed" in rotate(first).stdout
+    rotate_in_time(first)
     assert first.call(key, "m").status == 200
     first.stop()

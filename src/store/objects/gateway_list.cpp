@@ -35,13 +35,19 @@ std::vector<std::string> split(std::string_view text) {
 base::Result<void> enter_gateway(SqlSession& session, const GatewayEntry& gateway) {
   const std::string now = now_sql(session);
   const std::string keys = joined(gateway.key_ids);
-  TRY_VOID(
-      session.query("INSERT INTO gateways (instance, host, key_file, key_ids, seen) VALUES ($1, $2, $3, $4, " + now +
-                        ") ON CONFLICT (instance) DO UPDATE SET key_ids = excluded.key_ids, seen = " + "excluded.seen",
-                    {std::string_view(gateway.instance), std::string_view(gateway.host),
-                     std::string_view(gateway.key_file), std::string_view(keys)}));
-  TRY_VOID(session.query("DELETE FROM gateways WHERE seen < " + now + " - $1", {int64_t{kForgotten.count()}}));
-  return {};
+  const std::string enter = "INSERT INTO gateways (instance, host, key_file, key_ids, seen) VALUES ($1, $2, $3, $4, " +
+                            now + ") ON CONFLICT (instance) DO UPDATE SET key_ids = excluded.key_ids, " +
+                            "seen = excluded.seen";
+  const std::string forget = "DELETE FROM gateways WHERE seen < " + now + " - $1";
+  const std::string limit = std::to_string(kEnterLimit.count());
+  std::vector<SqlStatement> statements;
+  // Statements that are sent together are one transaction, and the setting is of this one.
+  if (session.kind() == SqlSession::Kind::postgres) {
+    statements.push_back({.sql = "SELECT set_config('statement_timeout', $1, true)", .values = {limit}});
+  }
+  statements.push_back({.sql = enter, .values = {gateway.instance, gateway.host, gateway.key_file, keys}});
+  statements.push_back({.sql = forget, .values = {int64_t{kForgotten.count()}}});
+  return session.run_all(statements);
 }
 
 base::Result<void> leave_gateway(SqlSession& session, std::string_view instance) {

@@ -19,6 +19,9 @@ inline constexpr std::chrono::seconds kGatewayBeat{10};
 // Several beats: a database that is slow for a moment must not hide a gateway.
 inline constexpr std::chrono::seconds kGatewayGone{60};
 
+// How long the database may take to enter one.
+inline constexpr std::chrono::milliseconds kEnterLimit{2000};
+
 struct GatewayEntry {
   std::string instance;              // of the process, random
   std::string host;                  // for people: where it runs
@@ -32,6 +35,8 @@ inline constexpr std::string_view kGatewayTable =
     "CREATE TABLE IF NOT EXISTS gateways (instance TEXT PRIMARY KEY, host TEXT NOT NULL, key_file TEXT NOT NULL, "
     "key_ids TEXT NOT NULL, seen BIGINT NOT NULL)";
 
+// In one round trip, and for kEnterLimit of the database's time at most: a table that somebody has locked must not hold
+// up the store. Where it fails so the session goes on.
 base::Result<void> enter_gateway(SqlSession& session, const GatewayEntry& gateway);
 // It ends: nobody needs to think of it any more.
 base::Result<void> leave_gateway(SqlSession& session, std::string_view instance);

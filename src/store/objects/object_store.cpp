@@ -66,6 +66,7 @@ base::Result<int64_t> single_number(SqlSession& session, std::string_view sql) {
 base::Result<ObjectStore> ObjectStore::open(std::unique_ptr<SqlSession> session, Making making) {
   ObjectStore store(std::move(session));
   TRY_VOID(store.migrate(making));
+  store.make_gateway_table();
   return store;
 }
 
@@ -78,8 +79,6 @@ base::Result<void> ObjectStore::migrate(Making making) {
   if (!sqlite) TRY_VOID(session_->query("SELECT pg_advisory_xact_lock(5570193)"));
   TRY(tables, session_->query(sqlite ? "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'store_state'"
                                      : "SELECT 1 WHERE to_regclass('store_state') IS NOT NULL"));
-  // Of no version: an older program that uses the same database goes on.
-  TRY_VOID(session_->query(kGatewayTable));
   int64_t version = 0;
   if (tables.empty()) {
     if (making == Making::refused) return base::fail(base::ErrorCode::not_found, kNoTables);
@@ -93,6 +92,12 @@ base::Result<void> ObjectStore::migrate(Making making) {
   }
   TRY_VOID(session_->query("UPDATE store_state SET schema_version = $1", {kSchemaVersion}));
   return transaction.commit();
+}
+
+// Of no version: an older program that uses the same database goes on. Where it cannot be made, as in a database that
+// is only read, the store is of use without.
+void ObjectStore::make_gateway_table() {
+  if (!session_->query("SELECT 1 FROM gateways LIMIT 0")) static_cast<void>(session_->query(kGatewayTable));
 }
 
 base::Result<int64_t> ObjectStore::revision() {

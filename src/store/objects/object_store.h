@@ -124,6 +124,7 @@ class ObjectStore {
  private:
   explicit ObjectStore(std::unique_ptr<SqlSession> session) : session_(std::move(session)) {}
   base::Result<void> migrate(Making making);
+  void make_gateway_table();
   base::Result<int64_t> next_revision();
   base::Result<void> write_audit(const AuditEntry& entry);
   base::Result<Applied> change(const ObjectChange& change, int64_t now_ms, std::vector<Object>& out);

@@ -7,6 +7,7 @@
 
 #include "store/objects/gateway_list.h"
 #include "store/objects/saved_objects.h"
+#include "store/sql/ending.h"
 
 namespace llmgw::store {
 ObjectThread::ObjectThread(Settings settings)
@@ -134,8 +135,15 @@ void ObjectThread::follow_database() {
 // What goes wrong with it is seen by the next look.
 void ObjectThread::beat() {
   if (!store_ || Clock::now() < next_beat_) return;
-  next_beat_ = Clock::now() + kGatewayBeat;
   settings_.beat(*store_);
+  next_beat_ = Clock::now() + kGatewayBeat;
+}
+
+// Not a word to a database that is slow or gone: it forgets in time who is silent.
+void ObjectThread::leave() {
+  if (!store_ || store_->session().broken() || answered_in_ > kLeaveLimit) return;
+  const AtMost limit(kLeaveLimit);
+  settings_.leave(*store_);
 }
 
 void ObjectThread::look() {
@@ -144,6 +152,7 @@ void ObjectThread::look() {
   next_look_ = started + kPollInterval;
   const auto revision = store_->revision();
   if (!revision) return lose(revision.error());
+  answered_in_ = Clock::now() - started;
   const bool again = *revision == revision_;
   if (again && !wants_another_try()) return;
   auto everything = store_->load_all();
@@ -197,7 +206,8 @@ void ObjectThread::run() {
       look();
       lock.lock();
     } else if (stopped_) {
-      if (store_) settings_.leave(*store_);
+      lock.unlock();
+      leave();
       return;
     } else if (store_ && now >= next_look_) {
       lock.unlock();

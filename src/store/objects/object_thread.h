@@ -40,6 +40,9 @@ class ObjectThread {
   static constexpr base::Duration kUnusableRetryMax = std::chrono::minutes(1);
   // Loading is at most so much of this thread's time, when objects are many and change all the time: 1 in 3.
   static constexpr int kRestFactor = 2;
+  // What is said to the database at the end must not keep the process, nor take the time of those that have more to
+  // save: not where a look took longer.
+  static constexpr base::Duration kLeaveLimit = std::chrono::milliseconds(500);
 
   struct Loaded {
     ObjectStore::Everything everything;
@@ -58,8 +61,9 @@ class ObjectThread {
     std::function<base::Result<void>(ObjectStore&)> prepare = [](ObjectStore&) { return base::Result<void>(); };
     std::string saved_path;  // empty: nothing is saved
     std::string place = {};
-    // After every connect, and then every kGatewayBeat; and when the thread ends.
+    // After every connect, and then every kGatewayBeat, when nobody waits for anything else.
     std::function<void(ObjectStore&)> beat = [](ObjectStore&) {};
+    // When the thread ends, unless the database has trouble: for kLeaveLimit at most.
     std::function<void(ObjectStore&)> leave = [](ObjectStore&) {};
     // Something else than before was loaded. False: it cannot be used, and is offered again.
     std::function<bool(Loaded loaded)> on_loaded;
@@ -96,6 +100,7 @@ class ObjectThread {
   void connect();
   void look();
   void beat();
+  void leave();
   // Opens the database anew where another has taken its place.
   void follow_database();
   // Whether a session that is opened now may write where this one may not.
@@ -115,6 +120,7 @@ class ObjectThread {
   bool loaded_any_ = false;
   Trouble said_ = Trouble::none;
   base::Duration unusable_for_{0};  // what was loaded last is offered again after so long; 0: it is in use
+  base::Duration answered_in_{0};   // how long the database took to tell its revision, the last time
   Clock::time_point next_try_{};
   Clock::time_point next_look_{};
   Clock::time_point next_beat_{};

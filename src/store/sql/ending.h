@@ -1,4 +1,4 @@
-// How long the databases may keep a process that ends.
+// How long the databases may keep a process that ends, or a thread that has better to do.
 #pragma once
 
 #include "base/time.h"
@@ -14,6 +14,16 @@ class EndingSoon {
   ~EndingSoon();
   EndingSoon(const EndingSoon&) = delete;
   EndingSoon& operator=(const EndingSoon&) = delete;
+};
+
+// While it lives no wait of this thread for a PostgreSQL lasts beyond its limit: for what may as well not be done. A
+// session that it cut short is broken. One at a time for each thread.
+class AtMost {
+ public:
+  explicit AtMost(base::Duration limit);
+  ~AtMost();
+  AtMost(const AtMost&) = delete;
+  AtMost& operator=(const AtMost&) = delete;
 };
 
 }  // namespace llmgw::store

@@ -113,13 +113,15 @@ using Outcome = std::unique_ptr<PGresult, Clear>;
 
 // When the process ends; of Clock, far away while it does not.
 std::atomic<Clock::duration> ending = Clock::duration::max();
+// When this thread has waited enough; see AtMost.
+thread_local Clock::time_point enough = Clock::time_point::max();
 // A wait looks so often whether it does.
 constexpr std::chrono::milliseconds kEndingSlice{100};
 
 // Waits for a socket; false at the deadline. `wake` ends the wait too.
 bool wait_for(int socket, short events, Clock::time_point deadline, int wake = -1) {
   while (true) {
-    const auto until = std::min(deadline, Clock::time_point(ending.load(std::memory_order_relaxed)));
+    const auto until = std::min({deadline, enough, Clock::time_point(ending.load(std::memory_order_relaxed))});
     const auto all = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     if (all < 0) return false;
     const auto left = std::min<int64_t>(all, kEndingSlice.count());
@@ -392,6 +394,14 @@ EndingSoon::EndingSoon(base::Duration limit) {
 
 EndingSoon::~EndingSoon() {
   ending.store(Clock::duration::max(), std::memory_order_relaxed);
+}
+
+AtMost::AtMost(base::Duration limit) {
+  enough = Clock::now() + limit;
+}
+
+AtMost::~AtMost() {
+  enough = Clock::time_point::max();
 }
 
 base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options) {
