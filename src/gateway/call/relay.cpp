@@ -110,7 +110,7 @@ AnswerEnding Call::document_ending(const ResponseHead& head, const PlainView& vi
                                    bool ended) {
   if (error_) return {};
   if (!ended) return {.failure = ErrorKind::upstream_failed};
-  const bool in_one_piece = after_.count() < 0 && !view.coded();
+  const bool in_one_piece = times_.after.count() < 0 && !view.coded();
   if (!in_one_piece || head.status >= 300 || (reading_.usage && reading_.usage->seen())) return {};
   const AskedFor asked{.operation = match_.operation, .dialect = match_.dialect, .stream = streams()};
   const DocumentType type = document_type(head.headers.value(HeaderId::content_type));

@@ -95,7 +95,7 @@ TEST_P(GatewayListTest, AThreadDoesNotStayToLeave) {
   std::atomic<bool> left{true};
   ObjectThread* self = nullptr;
   bool once = false;
-  ObjectThread thread({.connect = [this] { return database_.open(); },
+  ObjectThread thread({.connect = [this](Making) { return database_.open(); },
                        .saved_path = {},
                        .leave =
                            [&](ObjectStore& store) {
@@ -126,7 +126,7 @@ TEST_P(GatewayListTest, AThreadEntersAndLeaves) {
   for (int attempt = 0; attempt < 20 && !left; ++attempt) {
     std::promise<void> entered;
     bool once = false;
-    ObjectThread thread({.connect = [this] { return database_.open(); },
+    ObjectThread thread({.connect = [this](Making) { return database_.open(); },
                          .saved_path = {},
                          .beat =
                              [&](ObjectStore& store) {
