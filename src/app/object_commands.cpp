@@ -136,6 +136,8 @@ int run_remove(const ObjectKind& kind, const Arguments& arguments) {
     }
     const std::string left = member_text(*body, "routes_left");
     if (!left.empty()) std::cout << "goes on for its other models: route " << left << "\n";
+    const std::string longer = member_text(*body, "prices_left");
+    if (!longer.empty()) std::cout << "is left, for longer prompts: price " << longer << "\n";
     const std::string users = member_text(*body, "users_left");
     if (!users.empty()) std::cout << "stays in other teams: user " << users << "\n";
   }

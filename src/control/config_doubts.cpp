@@ -8,6 +8,7 @@
 #include "base/did_you_mean.h"
 #include "control/address.h"
 #include "control/config_loader.h"
+#include "control/price_table.h"
 #include "providers/endpoint.h"
 #include "routing/pattern.h"
 
@@ -32,6 +33,7 @@ class Doubter {
     for (const auto& each : file_.models) look_at_remote(each);
     for (const auto& each : file_.connections) look_at_endpoint(each);
     for (const auto& each : file_.routes) look_at_itself(each);
+    look_at_prices();
     doubts_.sort();
     return std::move(doubts_);
   }
@@ -120,6 +122,27 @@ class Doubter {
       doubts_.add(location_of(route, SectionId::route, "fallbacks"),
                   "routes.fallbacks: '" + own + "' is the route's own model, whose instances have failed by then");
     }
+  }
+
+  // Read as a name, a pattern is covered by those that are as wide.
+  void look_at_prices() {
+    const auto lone = [](const PriceConfig& price) { return price.above_tokens > 0; };
+    if (std::ranges::none_of(file_.prices, lone)) return;
+    const PriceTable table = PriceTable::build(file_.prices, shipped_prices());
+    for (const PriceConfig& price : file_.prices) {
+      if (!lone(price) || table.find(price.provider, provider_of(price.provider), price.model).all()) continue;
+      doubts_.add(location_of(price, SectionId::price, "above_tokens"),
+                  "prices.above_tokens: shorter prompts to '" + price.model + "' of '" + price.provider +
+                      "' have no price, so no budget counts them; write an entry without above_tokens, too");
+    }
+  }
+
+  // Of whom a price may be a connection's own, with the tier behind it ("eu:flex": "openai:flex").
+  std::string provider_of(std::string_view name) const {
+    const size_t end = std::min(name.find(':'), name.size());
+    const auto by = std::ranges::find(file_.connections, name.substr(0, end), &ConnectionConfig::name);
+    if (by == file_.connections.end()) return std::string(name);
+    return by->provider + std::string(name.substr(end));
   }
 
   static bool leads_to(const providers::Endpoint& endpoint, const ListenAddress& own) {

@@ -30,6 +30,24 @@ std::string doubts_of(std::string_view more, std::span<const std::string_view> m
   return format_errors(find_doubts(*config, more_models), "f");
 }
 
+TEST(Doubts, PricesOfLongPromptsAlone) {
+  const auto price = [](std::string_view provider, std::string_view model, std::string_view above) {
+    return "[[prices]]\nprovider = \"" + std::string(provider) + "\"\nmodel = \"" + std::string(model) +
+           "\"\ninput = \"1\"\noutput = \"1\"\nabove_tokens = " + std::string(above) + "\n";
+  };
+  const std::string lone = price("openai", "mine-*", "100");
+  EXPECT_EQ(doubts_of(lone),
+            "f:19:1: prices.above_tokens: shorter prompts to 'mine-*' of 'openai' have no price, so no budget counts "
+            "them; write an entry without above_tokens, too\n");
+  EXPECT_EQ(doubts_of(lone + price("openai", "mine-*", "0")), "");
+  EXPECT_EQ(doubts_of(lone + price("*", "*", "0")), "");
+  EXPECT_NE(doubts_of(lone + price("openai", "mine-1", "0")), "") << "not the others";
+  EXPECT_NE(doubts_of(lone + price("openai:flex", "mine-*", "0")), "");
+  EXPECT_EQ(doubts_of(price("openai", "gpt-4o-mini", "100")), "") << "the program knows the price below";
+  EXPECT_EQ(doubts_of(price("main", "gpt-4o-mini", "100")), "") << "a connection's has its provider's below";
+  EXPECT_EQ(doubts_of(price("main:flex", "x", "100") + price("openai:flex", "x", "0")), "");
+}
+
 TEST(Doubts, NamesThatNoModelHas) {
   EXPECT_EQ(doubts_of(""), "") << "a key without a list";
   EXPECT_EQ(doubts_of("models = [\"gpt-4o-mini\", \"claude-sonnet-4-5\", \"claude-*\", \"gpt-*\", \"*\"]\n"), "");

@@ -62,23 +62,40 @@ PriceTable PriceTable::build(std::span<const PriceConfig> own, std::span<const P
   return table;
 }
 
-const PriceTable::Tiers* PriceTable::find_by(std::string_view provider, std::string_view model, bool own) const {
-  for (const Entry& entry : entries_) {
-    if (entry.own == own && entry.provider == provider && routing::matches(entry.model, model)) return &entry.tiers;
-  }
-  return nullptr;
+bool PriceTable::Prices::any_of_media() const {
+  const auto of_media = [](const Tiers* each) {
+    return std::ranges::any_of(each->tiers_, [](const Tiers::Tier& tier) {
+      const accounting::Price& price = tier.price;
+      return price.audio_input || price.image_input || price.audio_output || price.image_output;
+    });
+  };
+  return any() && (of_media(closest_) || std::ranges::any_of(further_, of_media));
 }
 
-const PriceTable::Tiers* PriceTable::find(std::string_view connection, std::string_view provider,
-                                          std::string_view model) const {
-  if (const Tiers* found = find_by(connection, model, true)) return found;
+bool PriceTable::add_by(std::string_view provider, std::string_view model, bool own, Prices& prices) const {
+  for (const Entry& entry : entries_) {
+    if (entry.own != own || entry.provider != provider || !routing::matches(entry.model, model)) continue;
+    if (prices.any()) {
+      prices.further_.push_back(&entry.tiers);
+    } else {
+      prices.closest_ = &entry.tiers;
+    }
+    if (prices.all()) return true;
+  }
+  return false;
+}
+
+PriceTable::Prices PriceTable::find(std::string_view connection, std::string_view provider,
+                                    std::string_view model) const {
+  Prices prices;
+  if (add_by(connection, model, true, prices)) return prices;
   // The shipped ones know of no connections.
   for (const bool own : {true, false}) {
     for (const std::string_view by : {provider, std::string_view("*")}) {
-      if (const Tiers* found = find_by(by, model, own)) return found;
+      if (add_by(by, model, own, prices)) return prices;
     }
   }
-  return nullptr;
+  return prices;
 }
 
 }  // namespace llmgw::control

@@ -17,8 +17,9 @@ std::vector<PriceConfig> prices(std::string_view text) {
 }
 
 int64_t input_price(const PriceTable& table, std::string_view provider, std::string_view model, uint64_t tokens = 0) {
-  const auto* tiers = table.find("some-connection", provider, model);
-  return tiers == nullptr ? -1 : tiers->at(tokens).input;
+  const auto prices = table.find("some-connection", provider, model);
+  const auto* const price = prices.at(tokens);
+  return price == nullptr ? -1 : price->input;
 }
 
 TEST(Prices, TheShippedListIsValidAndNothingIsThereTwice) {
@@ -42,10 +43,11 @@ TEST(Prices, AModelIsFoundByTheNamesItHas) {
   EXPECT_EQ(input_price(table, "openai", "gpt-4o"), 2'500'000'000);
   EXPECT_EQ(input_price(table, "openai", "gpt-4o-2024-05-13"), 5'000'000'000);
   EXPECT_EQ(input_price(table, "openai", "gpt-4o-mini-2024-07-18"), 150'000'000);
-  const auto* const sound = table.find("c", "openai", "gpt-4o-audio-preview");
-  ASSERT_NE(sound, nullptr);
-  EXPECT_EQ(sound->at(0).audio_input, 40'000'000'000);
-  EXPECT_EQ(sound->at(0).audio_output, 80'000'000'000);
+  const auto sound = table.find("c", "openai", "gpt-4o-audio-preview");
+  ASSERT_TRUE(sound.all());
+  EXPECT_TRUE(sound.any_of_media());
+  EXPECT_EQ(sound.at(0)->audio_input, 40'000'000'000);
+  EXPECT_EQ(sound.at(0)->audio_output, 80'000'000'000);
   EXPECT_EQ(input_price(table, "openai", "gpt-4o-search-preview"), -1) << "searches are priced apart, so not known";
   EXPECT_EQ(input_price(table, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"), 3'000'000'000);
   EXPECT_EQ(input_price(table, "vertex", "claude-opus-4-1@20250805"), 15'000'000'000);
@@ -87,8 +89,8 @@ output = "3"
 )");
   const auto table = PriceTable::build(own, shipped_prices());
   EXPECT_EQ(input_price(table, "openai", "gpt-4o"), 3'000'000'000);
-  EXPECT_EQ(table.find("other", "openai", "gpt-4o")->at(0).input, 2'000'000'000);
-  EXPECT_EQ(table.find("other", "anthropic", "claude-opus-4-5")->at(0).input, 1'000'000'000);
+  EXPECT_EQ(table.find("other", "openai", "gpt-4o").at(0)->input, 2'000'000'000);
+  EXPECT_EQ(table.find("other", "anthropic", "claude-opus-4-5").at(0)->input, 1'000'000'000);
 }
 
 TEST(Prices, ATierIsForLongPromptsOnly) {
@@ -98,6 +100,32 @@ TEST(Prices, ATierIsForLongPromptsOnly) {
                                        {});
   EXPECT_EQ(input_price(table, "p", "m", 100), 1'000'000'000);
   EXPECT_EQ(input_price(table, "p", "m", 101), 2'000'000'000);
+}
+
+// Shorter prompts cost what the next entry that fits says, or nobody knows.
+TEST(Prices, AnEntryOfLongPromptsAloneSaysNothingOfShortOnes) {
+  const auto entry = [](std::string_view provider, std::string_view model, int above, int input) {
+    return "[[prices]]\nprovider = \"" + std::string(provider) + "\"\nmodel = \"" + std::string(model) +
+           "\"\nabove_tokens = " + std::to_string(above) + "\ninput = \"" + std::to_string(input) +
+           "\"\noutput = \"1\"\n";
+  };
+  const auto table =
+      PriceTable::build(prices(entry("some-connection", "m-1", 100, 5) + entry("p", "m-*", 50, 4) +
+                               entry("p", "m*", 0, 3) + entry("p", "m*", 200, 9) + entry("p", "lone", 100, 7)),
+                        prices(entry("p", "shipped", 0, 1)));
+  EXPECT_EQ(input_price(table, "p", "m-1", 50), 3'000'000'000);
+  EXPECT_EQ(input_price(table, "p", "m-1", 51), 4'000'000'000);
+  EXPECT_EQ(input_price(table, "p", "m-1", 101), 5'000'000'000);
+  EXPECT_EQ(input_price(table, "p", "m-1", 201), 5'000'000'000) << "the closest that has one";
+  EXPECT_TRUE(table.find("some-connection", "p", "m-1").all());
+  EXPECT_EQ(input_price(table, "p", "lone", 100), -1);
+  EXPECT_EQ(input_price(table, "p", "lone", 101), 7'000'000'000);
+  EXPECT_TRUE(table.find("some-connection", "p", "lone").any());
+  EXPECT_FALSE(table.find("some-connection", "p", "lone").all());
+  const auto over_shipped =
+      PriceTable::build(prices(entry("p", "shipped", 100, 2)), prices(entry("p", "shipped", 0, 1)));
+  EXPECT_EQ(input_price(over_shipped, "p", "shipped", 100), 1'000'000'000);
+  EXPECT_EQ(input_price(over_shipped, "p", "shipped", 101), 2'000'000'000);
 }
 
 }  // namespace

@@ -265,8 +265,8 @@ constexpr std::array kPrice = {
                                .references = References::none}),
     bind<&PriceConfig::above_tokens>(
         {.key = "above_tokens",
-         .help = "The entry is for prompts of more tokens than this; another entry of the same provider and model has "
-                 "the price below.",
+         .help = "The entry is for prompts of more tokens than this. Shorter ones cost what another entry of the same "
+                 "provider and model says, or the next that fits; where none does they have no price.",
          .fallback = "0",
          .example = "200000",
          .max = kTokensMax}),

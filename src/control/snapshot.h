@@ -73,9 +73,9 @@ struct Model {
   std::string deployment;
   std::string owned_by;
   int64_t created;
-  uint32_t scope = kNone;                    // of its name, in Snapshot::scopes
-  uint32_t route = 0;                        // in Snapshot::routes
-  const PriceTable::Tiers* price = nullptr;  // of its upstream name; null: unknown, or to be found by the client's name
+  uint32_t scope = kNone;         // of its name, in Snapshot::scopes
+  uint32_t route = 0;             // in Snapshot::routes
+  PriceTable::Prices price = {};  // of its upstream name; none: unknown, or to be found by the client's name
 
   std::string_view upstream_name(std::string_view requested) const { return remote.empty() ? requested : remote; }
 };

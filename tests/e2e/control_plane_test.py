@@ -464,8 +464,12 @@ def test_prices_and_routes(site, walked):
     assert spent()[0] == 500_000_000
     assert "1000" in site.cli("price", "list")
     assert len(json.loads(site.cli("price", "list", "--json"))) == 2
-    site.cli("price", "remove", "openai/gpt-4-turbo-preview/above-1000")
-    site.cli("price", "remove", price["id"])
+    longer = "openai/gpt-4-turbo-preview/above-1000"
+    assert f"is left, for longer prompts: price {longer}\n" in site.cli("price", "remove", price["id"])
+    cost, usage = spent()
+    shipped = usage["prompt_tokens"] * 10_000 + usage["completion_tokens"] * 30_000
+    assert cost == shipped, "the price of longer prompts is none of short ones"
+    site.cli("price", "remove", longer)
 
     endpoint = ["--endpoint", "http://127.0.0.1:9", "--api-key", CANARY]
     site.cli("connection", "add", "--name", "dead", "--provider", "openai", *endpoint)

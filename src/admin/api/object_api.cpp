@@ -313,6 +313,7 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   names("closed_keys", plan->closed_keys);
   names("routes_left", plan->trimmed_routes);
   names("users_left", plan->trimmed_users);
+  names("prices_left", plan->left_prices);
   writer.end_object();
   answer.changed = true;
   return answer;

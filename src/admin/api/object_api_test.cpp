@@ -117,11 +117,11 @@ TEST_P(ObjectApiTest, PricesAreCalledByWhatTheyAreFor) {
   EXPECT_EQ(text(json(call(Method::get, "prices/openai%2Fgpt%2Fx%2Fabove-9")), "output"), "4");
   EXPECT_EQ(call(Method::patch, "prices/openai%2Fgpt%2Fx", R"({"input":"much"})").status, 400);
   const auto built = snapshot();
-  const auto* const tiers = built->prices.find("c", "openai", "gpt/x");
-  ASSERT_NE(tiers, nullptr);
-  EXPECT_EQ(tiers->at(9).input, 1'500'000'000);
-  EXPECT_EQ(tiers->at(10).input, 3'000'000'000);
-  EXPECT_EQ(tiers->at(10).audio_input, 5'000'000'000);
+  const auto tiers = built->prices.find("c", "openai", "gpt/x");
+  ASSERT_TRUE(tiers.all());
+  EXPECT_EQ(tiers.at(9)->input, 1'500'000'000);
+  EXPECT_EQ(tiers.at(10)->input, 3'000'000'000);
+  EXPECT_EQ(tiers.at(10)->audio_input, 5'000'000'000);
 }
 
 TEST_P(ObjectApiTest, NamesTheNearestObject) {

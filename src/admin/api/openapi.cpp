@@ -154,6 +154,8 @@ void Document::schemas() {
       R"("closed_keys":{"type":"array","items":{"type":"string"},"description":"Names of keys whose last )"
       R"(assignment it was: they may call nothing any more"},)"
       R"("routes_left":{"type":"array","items":{"type":"string"},"description":"Routes that go on without it"},)"
+      R"("prices_left":{"type":"array","items":{"type":"string"},"description":"Prices of the same model, for longer )"
+      R"(prompts alone"},)"
       R"("users_left":{"type":"array","items":{"type":"string"},"description":"Users who stay in other teams"}}})");
   w_.raw_member("AuditList",
                 R"({"type":"object","required":["object","has_more","data"],"properties":{"object":{"const":"list"},)"

@@ -40,6 +40,9 @@ class Planner {
     if (auto done = collect(object); !done) return std::unexpected(std::move(done).error());
     if (auto done = collect_by_name(); !done) return std::unexpected(std::move(done).error());
     if (!cascade_ && !in_the_way_.empty()) return std::unexpected(refusal(object));
+    if (object.kind == "price") {
+      if (auto done = find_longer_prices(object); !done) return std::unexpected(std::move(done).error());
+    }
     if (auto done = close_keys(); !done) return std::unexpected(std::move(done).error());
     if (auto done = trim_users(); !done) return std::unexpected(std::move(done).error());
     return std::move(plan_);
@@ -71,6 +74,7 @@ class Planner {
   Done collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left);
   Done collect_lists(const std::function<bool(std::string_view)>& lost);
   Done collect_prices(const std::string& connection);
+  Done find_longer_prices(const Object& price);
   Done close_keys();
   Done close_key(const std::string& id_or_name);
   Done check_hidden_key(const std::string& id, std::string_view otherwise);
@@ -276,6 +280,19 @@ std::expected<bool, ApiAnswer> Planner::has_other_assignment(const std::string& 
   });
   if (!listed) return std::unexpected(std::move(listed).error());
   return any;
+}
+
+// What the same model costs for longer prompts stays, and is no price of all prompts from then on.
+Done Planner::find_longer_prices(const Object& price) {
+  const bj::object base = document_of(price);
+  if (price.name != control::price_name(text_of(base, "provider"), text_of(base, "model"), 0)) return {};
+  return each_of("price", [&](const Object& each) -> Done {
+    const bj::object other = document_of(each);
+    const bool same =
+        text_of(other, "provider") == text_of(base, "provider") && text_of(other, "model") == text_of(base, "model");
+    if (same && !goes(each.id)) plan_.left_prices.push_back(each.name);
+    return {};
+  });
 }
 
 Done Planner::close_keys() {

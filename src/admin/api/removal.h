@@ -16,6 +16,7 @@ struct RemovalPlan {
   std::vector<store::ObjectChange> changes;  // in an order in which every step leaves the store whole
   std::vector<std::string> closed_keys;      // names of keys that may call nothing any more
   std::vector<std::string> trimmed_routes;   // names of routes that go on for their other models
+  std::vector<std::string> left_prices;      // names of those of the same model, for longer prompts alone
   std::vector<std::string> trimmed_users;    // names of users who stay in their other teams
 };
 

@@ -202,6 +202,21 @@ TEST_P(RemovalTest, PricesStayWithTheirConnection) {
   EXPECT_EQ(json(call(Method::get, "prices")).at("data").as_array().size(), 2u);
 }
 
+TEST_P(RemovalTest, APriceOfLongerPromptsIsNotLeftInSilence) {
+  const auto add = [&](std::string_view more) {
+    const std::string price = R"({"provider":"p","model":"m","input":"1","output":"2")" + std::string(more) + "}";
+    return call(Method::post, "prices", price).status;
+  };
+  ASSERT_EQ(add(""), 201);
+  ASSERT_EQ(add(R"(,"above_tokens":100)"), 201);
+  ASSERT_EQ(call(Method::post, "prices", R"({"provider":"p","model":"m2","input":"1","output":"2"})").status, 201);
+  const auto removed = json(call(Method::delete_, "prices/p%2Fm"));
+  EXPECT_EQ(removed.at("removed").as_array().size(), 1u);
+  EXPECT_EQ(removed.at("prices_left"), bj::value(bj::array{"p/m/above-100"}));
+  EXPECT_FALSE(json(call(Method::delete_, "prices/p%2Fm%2Fabove-100")).contains("prices_left"));
+  EXPECT_FALSE(json(call(Method::delete_, "prices/p%2Fm2")).contains("prices_left"));
+}
+
 TEST_P(RemovalTest, AModelThatListsNameIsNotRenamed) {
   call(Method::post, "connections", kConnection);
   call(Method::post, "models", R"({"name":"m-1","connection":"c"})");

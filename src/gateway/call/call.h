@@ -201,10 +201,10 @@ class Call {
   admission::Demand estimate_demand();
   uint64_t estimate_input() const;
   uint64_t estimate_output() const;
-  const control::PriceTable::Tiers* price_of(const control::Model* model, uint32_t connection);  // null: unknown
+  control::PriceTable::Prices price_of(const control::Model* model, uint32_t connection);
   // The same at a tier of the provider's ("flex"); "tools": the provider's own, by their names.
-  const control::PriceTable::Tiers* price_at(std::string_view tier, const control::Model* model, uint32_t connection,
-                                             std::string_view name = {});
+  control::PriceTable::Prices price_at(std::string_view tier, const control::Model* model, uint32_t connection,
+                                       std::string_view name = {});
   std::optional<int64_t> cost_of_call(const accounting::LedgerRecord& record);
   std::optional<int64_t> cost_of_tools();
   // When the answer begins, in the upstream's form: what else of it is needed for its price.

@@ -82,10 +82,9 @@ Field make_field(const control::Snapshot& snapshot, RoutingState& routing, const
     auto own = routing.instances.acquire(model_identity(snapshot, model));
     if (!instance.valid() || !own.valid()) continue;
     if (field.route == nullptr) field.route = &snapshot.routes[model.route];
-    const auto* price =
-        model.price != nullptr
-            ? model.price
-            : snapshot.prices.find(connection.name, connection.upstream.provider->name, model.upstream_name(ask.model));
+    const auto price = model.price.any() ? model.price
+                                         : snapshot.prices.find(connection.name, connection.upstream.provider->name,
+                                                                model.upstream_name(ask.model));
     field.candidates.push_back({.slot = instance.slot(),
                                 .model_slot = own.slot(),
                                 .priority = connection.priority,
@@ -227,12 +226,13 @@ void add_fallbacks(Explanation& told, const control::Snapshot& snapshot, const R
 
 }  // namespace
 
-float price_of_call(const control::PriceTable::Tiers* price, uint32_t prompt_tokens) {
+float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens) {
+  const accounting::Price* const price = prices.at(prompt_tokens);
   if (price == nullptr) return kUnpriced;
   chat::Usage usage;
   usage.input = prompt_tokens;
   usage.output = prompt_tokens / kPromptPerOutput;
-  return static_cast<float>(accounting::cost_of(price->at(prompt_tokens), usage));
+  return static_cast<float>(accounting::cost_of(*price, usage));
 }
 
 std::string_view fitness_word(const routing::Score& score, const routing::Candidate& candidate,

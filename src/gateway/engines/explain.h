@@ -26,7 +26,7 @@ struct ExplainAsk {
 inline constexpr float kUnpriced = std::numeric_limits<float>::max();
 
 // What a typical call costs there, for the policy `cost`; kUnpriced where nobody knows.
-float price_of_call(const control::PriceTable::Tiers* price, uint32_t prompt_tokens);
+float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens);
 
 // Why an instance is taken or not, as the score has it, but `ramp`, as its health has it, where one that is on its way
 // back was left out by chance.

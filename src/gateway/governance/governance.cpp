@@ -145,8 +145,8 @@ admission::Demand Call::estimate_demand() {
   demand.tokens = all_tokens(usage);
   // Of several connections the first; where the call goes in the end is settled.
   const Option& option = plan_.options.front();
-  if (const auto* price = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection))
-    demand.nano_dollars = accounting::cost_of(price->at(*usage.input), usage);
+  const auto prices = price_at(accounting::price_tier(peek_.service_tier), option.model, option.connection);
+  if (const auto* price = prices.at(*usage.input)) demand.nano_dollars = accounting::cost_of(*price, usage);
   return demand;
 }
 
@@ -167,16 +167,17 @@ uint64_t Call::estimate_output() const {
   return tokens;
 }
 
-const control::PriceTable::Tiers* Call::price_of(const control::Model* model, uint32_t connection) {
-  if (model == nullptr || model->price != nullptr) return model == nullptr ? nullptr : model->price;
+control::PriceTable::Prices Call::price_of(const control::Model* model, uint32_t connection) {
+  if (model == nullptr) return {};
+  if (model->price.any()) return model->price;
   const control::Snapshot& snapshot = generation_.snapshot();
   return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(plan_.model));
 }
 
-const control::PriceTable::Tiers* Call::price_at(std::string_view tier, const control::Model* model,
-                                                 uint32_t connection, std::string_view name) {
+control::PriceTable::Prices Call::price_at(std::string_view tier, const control::Model* model, uint32_t connection,
+                                           std::string_view name) {
   if (tier.empty()) return price_of(model, connection);
-  if (model == nullptr) return nullptr;
+  if (model == nullptr) return {};
   const control::Snapshot& snapshot = generation_.snapshot();
   const control::Connection& by = snapshot.connections[connection];
   const auto at_tier = [tier](std::string_view whose) { return std::string(whose).append(":").append(tier); };
@@ -198,10 +199,7 @@ void Call::look_for_details(chat::Framing framing, const http::Headers& answer) 
 
 void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
   if (framing != chat::Framing::json && framing != chat::Framing::sse && framing != chat::Framing::json_array) return;
-  const auto* const price = price_of(attempt_->model, attempt_->connection_index);
-  if (price == nullptr) return;
-  const accounting::Price& rates = price->at(0);
-  if (rates.audio_input || rates.image_input || rates.audio_output || rates.image_output) {
+  if (price_of(attempt_->model, attempt_->connection_index).any_of_media()) {
     reading_.converted_media.emplace(dialect, framing);
   }
 }
@@ -211,9 +209,10 @@ std::optional<int64_t> Call::cost_of_tools() {
   if (!reading_.details) return 0;
   int64_t sum = 0;
   const auto add = [&](uint32_t uses, std::string_view tool) {
-    const auto* const price = price_at("tools", attempt_->model, attempt_->connection_index, tool);
+    const auto prices = price_at("tools", attempt_->model, attempt_->connection_index, tool);
+    const accounting::Price* const price = prices.at(0);
     if (price != nullptr) {
-      sum = base::add_saturating(sum, base::multiply_saturating(int64_t{uses}, price->at(0).request));
+      sum = base::add_saturating(sum, base::multiply_saturating(int64_t{uses}, price->request));
     }
     return price != nullptr;
   };
@@ -234,12 +233,11 @@ std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record
   // A tier that was asked for in another API may not have been asked of this provider.
   std::string_view tier = conversion_ ? std::string_view{} : accounting::price_tier(peek_.service_tier);
   if (reading_.details && reading_.details->tier_told()) tier = reading_.details->tier();
-  const auto* const price = price_at(tier, attempt_->model, attempt_->connection_index);
+  const auto prices = price_at(tier, attempt_->model, attempt_->connection_index);
+  const accounting::Price* const price = prices.at(record.usage.total_input().value_or(0));
   const auto tools = cost_of_tools();
   if (price == nullptr || !tools || !record.usage.known()) return {};
-  const int64_t tokens =
-      accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage, record.media);
-  return base::add_saturating(tokens, *tools);
+  return base::add_saturating(accounting::cost_of(*price, record.usage, record.media), *tools);
 }
 
 // Whose limits hold for the call, the model's last.
@@ -313,7 +311,7 @@ const Scope* Call::refuses_unpriced() {
   if (by == scopes.end() || is_free(match_.operation)) return nullptr;
   if (is_charged_later(match_.operation)) return makes(exchange_.head().method_text, match_.tail) ? *by : nullptr;
   if (is_never_metered(match_.operation)) return *by;
-  // Whichever of them it goes to.
+  // Whichever of them it goes to, and however long its prompt is, which nobody has counted yet.
   const bool known = std::ranges::all_of(plan_.options, [this](const Option& option) {
     const control::Connection& connection = generation_.snapshot().connections[option.connection];
     std::string_view tier = peek_.service_tier;
@@ -321,7 +319,7 @@ const Scope* Call::refuses_unpriced() {
       const auto in_head = tier_in_head(exchange_.head().headers, connection.upstream.provider->name);
       if (!in_head.empty()) tier = in_head;
     }
-    return price_at(accounting::price_tier(tier), option.model, option.connection) != nullptr;
+    return price_at(accounting::price_tier(tier), option.model, option.connection).all();
   });
   return known ? nullptr : *by;
 }
@@ -469,8 +467,9 @@ chat::Usage Call::charge_attempt(CallOutcome outcome, uint64_t text_bytes) {
   if (!record.usage.total_input()) record.usage.input = estimate_input();
   record.usage.output = std::max(record.usage.output.value_or(0), estimate_generated_tokens(text_bytes));
   cap_counts(record);
-  if (const auto* price = price_of(attempt_->model, attempt_->connection_index)) {
-    record.nano_dollars = accounting::cost_of(price->at(record.usage.total_input().value_or(0)), record.usage);
+  const auto prices = price_of(attempt_->model, attempt_->connection_index);
+  if (const auto* price = prices.at(record.usage.total_input().value_or(0))) {
+    record.nano_dollars = accounting::cost_of(*price, record.usage);
     record.priced = true;
     series().count_cost(static_cast<uint64_t>(record.nano_dollars));
   }

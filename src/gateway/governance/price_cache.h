@@ -16,9 +16,9 @@ class PriceCache {
   // Clients choose the names, so what is kept is bounded; beyond it the cache begins anew.
   static constexpr size_t kEntriesMax = 1024;
 
-  // Null: unknown. Valid as long as the snapshot.
-  const control::PriceTable::Tiers* find(const control::Snapshot& snapshot, const control::Connection& connection,
-                                         std::string_view model);
+  // Valid as long as the snapshot.
+  control::PriceTable::Prices find(const control::Snapshot& snapshot, const control::Connection& connection,
+                                   std::string_view model);
 
  private:
   struct Hash {
@@ -27,7 +27,7 @@ class PriceCache {
   };
   uint64_t version_ = 0;
   std::string key_;
-  std::unordered_map<std::string, const control::PriceTable::Tiers*, Hash, std::equal_to<>> found_;
+  std::unordered_map<std::string, control::PriceTable::Prices, Hash, std::equal_to<>> found_;
 };
 
 }  // namespace llmgw::gateway
