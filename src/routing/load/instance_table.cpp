@@ -85,6 +85,7 @@ void InstanceTable::release(Slot slot) {
   state.health = 0;
   state.paused_until_ms = 0;
   state.tokens_per_second = 0;
+  state.speeds_seen = 0;
   state.latency = 0;
   state.late_us = 0;
   state.block_clock = clock;

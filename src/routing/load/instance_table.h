@@ -43,6 +43,7 @@ struct alignas(64) InstanceState {
   std::atomic<uint16_t> waiting = kUnknownGauge;  // requests in its own queue, by its metrics
   std::atomic<uint16_t> running = kUnknownGauge;  // being worked on, by its metrics
   std::atomic<uint16_t> kv_permille = kUnknownGauge;  // use of its cache, by its metrics
+  std::atomic<uint16_t> speeds_seen = 0;              // answers that tokens_per_second is learnt from, up to some
 };
 static_assert(sizeof(InstanceState) == 64);
 

@@ -40,7 +40,10 @@ class PeakEwma {
   static base::Instant last(const std::atomic<uint64_t>& cell, base::Instant now) {
     const uint64_t seen = cell.load(std::memory_order_relaxed);
     if (seen == 0) return base::Instant{};
-    return now - std::chrono::milliseconds(static_cast<uint32_t>(ms(now) - static_cast<uint32_t>(seen)));
+    const uint32_t passed = ms(now) - static_cast<uint32_t>(seen);
+    // Another thread's clock may be ahead of this one's.
+    constexpr uint32_t kAheadMax = 60'000;
+    return passed > UINT32_MAX - kAheadMax ? now : now - std::chrono::milliseconds(passed);
   }
 
  private:

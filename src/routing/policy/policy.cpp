@@ -116,7 +116,8 @@ Fitness Chooser::fitness(const Settings& settings, const Candidate& candidate, I
     // Nothing has ever happened to most: no need for a random number.
     if (admitted == Admission::no || admitted == Admission::probe || asked.health.load(std::memory_order_relaxed) == 0)
       return;
-    admitted = worse(admitted, admission(asked.health, now, settings.health, rng_.uniform()));
+    const double chance = returning_is_fit_ ? 0 : rng_.uniform();
+    admitted = worse(admitted, admission(asked.health, now, settings.health, chance));
   };
   ask(state);
   if (candidate.model_slot != kUnknown) ask(instances_.state(candidate.model_slot));
@@ -211,30 +212,33 @@ bool Chooser::collect_any(const Settings& settings, std::span<const Candidate> c
 }
 
 // Of what waits there, that which goes after a prompt of so many tokens: longer ones.
-double Chooser::overtaken_seconds(const Candidate& candidate, uint32_t tokens) const {
+double Chooser::overtaken_seconds(const Candidate& candidate, uint32_t tokens, double speed) const {
   const GateState& gate = instances_.gate(candidate.slot);
   if (gate.waiting_requests.load(std::memory_order_relaxed) <= 0) return 0;
   int64_t longer = 0;
   for (size_t i = size_class(tokens) + 1; i < GateState::kSizes; ++i) {
     longer += std::max<int64_t>(gate.waiting_by_size[i].load(std::memory_order_relaxed), 0);
   }
-  return double(longer) / tokens_per_second(instances_.state(candidate.slot)) / std::max(candidate.weight, 1U);
+  return double(longer) / speed / std::max(candidate.weight, 1U);
 }
 
 void Chooser::estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
+  ComparedSpeeds speeds(rng_.uniform());
+  for (const View& view : views_) speeds.add(instances_.state(candidates[view.index].slot));
   for (View& view : views_) {
     const Candidate& candidate = candidates[view.index];
     const InstanceState& state = instances_.state(candidate.slot);
+    const double speed = speeds.of(state, ask.now);
     const uint64_t cached = uint64_t{hits_.of(candidate.slot)} * ask.block_tokens;
     view.cached = static_cast<uint32_t>(std::min<uint64_t>(cached, ask.prompt_tokens));
     view.miss = ask.prompt_tokens - view.cached;
-    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight, tokens_per_second(state)));
+    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight, speed));
     view.wait = view.queue;
     if (settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
       view.wait = std::max(static_cast<float>(settings.shortest_first_s),
-                           view.queue - static_cast<float>(overtaken_seconds(candidate, view.miss)));
+                           view.queue - static_cast<float>(overtaken_seconds(candidate, view.miss, speed)));
     }
-    view.work = static_cast<float>(view.miss / tokens_per_second(state));
+    view.work = static_cast<float>(view.miss / speed);
     if (candidate.gate.any() && settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
       const auto waiting = instances_.gate(candidate.slot).waiting_requests.load(std::memory_order_relaxed);
       view.behind = static_cast<float>(kBehindShare * std::max(waiting, 0));
@@ -432,7 +436,10 @@ std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const 
     index_.look_up({}, ask.now, ask.cache_lifetime, hits_);
   }
   std::optional<size_t> last;
-  if (!collect_any(settings, candidates, ask)) {
+  // A ramp shares calls with others: where there are none, the instance on its way back takes them.
+  returning_is_fit_ = false;
+  if (!collect_any(settings, candidates, ask)) returning_is_fit_ = true;
+  if (returning_is_fit_ && !collect_any(settings, candidates, ask)) {
     full_is_fit_ = settings.waits;
     last = resort(settings, candidates, ask);
     if (last) views_.push_back({.index = static_cast<uint32_t>(*last)});

@@ -2,7 +2,8 @@
 // numbers. No allocation once the scratch has grown.
 //
 // Priority comes before policy: only the instances of the lowest number that has one fit to be called are looked at.
-// Where none is fit, the last resort takes the one that will be fit soonest, or none.
+// One that comes back takes a growing share of calls by a draw, and those for which no other is fit. Where none is, the
+// last resort takes the one that will be fit soonest, or none.
 //
 // An instance whose last call failed, and that is not out for it, is doubted (health/health.h): it is chosen after all
 // of its priority that are not, and after waiting for one of them; a call that has failed already goes to one that is
@@ -10,9 +11,10 @@
 // calls that at most about a tenth of all are such trials however many instances are ill, and by none that has failed.
 //
 // The default, `adaptive`, counts in seconds of prompt computation: queue is the uncached tokens in flight at an
-// instance, miss the tokens of this prompt that it has not cached, both over its speed. Where shorter prompts go first
-// a new call goes before those that wait already, so its miss delays them, too; a third of them are still there when it
-// is its turn. Of the instances that hold nearly the longest part of the prompt it takes the one with the least
+// instance, miss the tokens of this prompt that it has not cached, both over its speed (engine_speed.h). Where shorter
+// prompts go first a new call goes before those that wait already, so its miss delays them, too; a third of them are
+// still there when it is its turn. Of the instances that hold nearly the longest part of the prompt it takes the one
+// with the least
 //
 //   delay = queue + miss × (1 + calls that wait / 3)
 //
@@ -137,7 +139,7 @@ class Chooser {
   bool collect_best(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   bool collect_any(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
-  double overtaken_seconds(const Candidate& candidate, uint32_t tokens) const;
+  double overtaken_seconds(const Candidate& candidate, uint32_t tokens, double speed) const;
   double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
               double mean_queue) const;
   std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
@@ -166,8 +168,9 @@ class Chooser {
   uint64_t turn_ = 0;
   bool full_is_fit_ = false;
   bool doubted_is_fit_ = false;
-  bool doubts_ = false;    // of the priority looked at last, one is doubted
-  double trial_draw_ = 0;  // of this call; negative: not drawn yet
+  bool returning_is_fit_ = false;  // whatever its ramp says
+  bool doubts_ = false;            // of the priority looked at last, one is doubted
+  double trial_draw_ = 0;          // of this call; negative: not drawn yet
 };
 
 }  // namespace llmgw::routing

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "routing/load/lease.h"
@@ -299,6 +300,82 @@ TEST_F(PolicyTest, SpeedIsLearntFromWholeAnswersWhereNoFirstTokenIsSeen) {
   EXPECT_EQ(tokens_per_second(learnt), 8000) << "instances are not compared by it";
   for (int i = 0; i < 300; ++i) note_first_token(learnt, 2000, at(90), at(100 + i * 0.2));
   EXPECT_NEAR(tokens_per_second(learnt, gate), 10'000, 500) << "who sees first tokens knows better";
+}
+
+// Answers an instance's prompts one after the other, the last at 1000 s.
+void show(InstanceState& state, double speed, int answers = 8) {
+  for (int i = 0; i < answers; ++i) {
+    const double end = 1000 - (answers - 1 - i);
+    note_first_token(state, 4000, at(end - 4000 / speed), at(end));
+  }
+}
+
+void forget_speed(InstanceState& state) {
+  state.tokens_per_second = 0;
+  state.speeds_seen = 0;
+  state.latency = 0;
+}
+
+TEST_F(PolicyTest, OneThatHasShownNoSpeedYetIsAskedLikeItsPeers) {
+  // Whoever answers first, the others are asked, too, until all have shown theirs.
+  for (const double speed : {60'000.0, 1'000.0}) {
+    for (uint32_t i = 0; i < 4; ++i) forget_speed(state(i));
+    for (uint32_t i = 0; i < 3; ++i) {
+      show(state(i), speed);
+      for (const auto policy : {PolicyKind::adaptive, PolicyKind::prefix}) {
+        auto counts = spread(policy, 400, {.prompt_tokens = 4000});
+        for (uint32_t each = 0; each < 4; ++each) EXPECT_GT(counts[each], 60) << i << " " << each;
+      }
+    }
+  }
+}
+
+// A first answer may have waited for a connection.
+TEST_F(PolicyTest, AFewAnswersAreNoSpeed) {
+  for (uint32_t i = 0; i < 3; ++i) show(state(i), 60'000);
+  show(state(3), 6'000, 3);
+  EXPECT_GT(spread(PolicyKind::adaptive, 400, {.prompt_tokens = 4000})[3], 60);
+  forget_speed(state(3));
+  show(state(3), 6'000, 4);
+  EXPECT_EQ(spread(PolicyKind::adaptive, 400, {.prompt_tokens = 4000})[3], 0);
+}
+
+TEST_F(PolicyTest, EqualInstancesShareAndSlowerOnesLose) {
+  constexpr std::array kSpeeds{60'000.0, 58'000.0, 56'500.0, 40'000.0};
+  for (uint32_t i = 0; i < 4; ++i) show(state(i), kSpeeds[i]);
+  auto counts = spread(PolicyKind::adaptive, 400, {.prompt_tokens = 4000});
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_GT(counts[i], 60) << i;
+  EXPECT_EQ(counts[3], 0);
+  // What it has shown may have been an accident of long ago.
+  counts = spread(PolicyKind::adaptive, 400, {.now = at(1600), .prompt_tokens = 4000});
+  EXPECT_GT(counts[3], 40);
+  // Chance moves nobody away from where the prompt is cached.
+  std::vector<uint64_t> chain;
+  for (uint64_t id = 1; id <= 10; ++id) chain.push_back(chain_hash(chain.empty() ? 0 : chain.back(), id));
+  index_.insert(chain, candidates_[2].slot, at(1000));
+  EXPECT_EQ(spread(PolicyKind::adaptive, 400, {.prompt_tokens = 4000, .blocks = chain})[2], 400);
+}
+
+TEST_F(PolicyTest, OneOnItsWayBackSharesWithOthersAndTakesWhatNoOtherCan) {
+  const HealthOptions& health = settings_.health;
+  note_failure(state(3).health, at(900), health);
+  ASSERT_TRUE(begin_probe(state(3).health, at(999)));
+  ASSERT_EQ(note_success(state(3).health, at(999), health), HealthState::ramp);
+  EXPECT_NEAR(spread(PolicyKind::round_robin, 2000)[3], 2000 * 0.13 / 4, 40);
+  // Before those that are out, whether it is a last resort or not, and before one of another model or of none.
+  for (uint32_t i = 0; i < 3; ++i) note_failure(state(i).health, at(999), health);
+  for (const bool last_resort : {false, true}) {
+    settings_.last_resort = last_resort;
+    for (int i = 0; i < 200; ++i) {
+      const auto choice = choose(PolicyKind::adaptive);
+      ASSERT_TRUE(choice);
+      EXPECT_EQ(choice->candidate, 3U);
+      EXPECT_FALSE(choice->last_resort);
+    }
+  }
+  EXPECT_EQ(choose(PolicyKind::adaptive, {.again = true})->candidate, 3U);
+  candidates_[3].excluded = true;
+  EXPECT_TRUE(choose(PolicyKind::adaptive)->last_resort);
 }
 
 TEST_F(PolicyTest, TheLastResortKeepsToAPauseThatWasAskedFor) {
