@@ -240,7 +240,9 @@ void add_route(CLI::App& app, Run& run) {
   number("--blocks,-b", arguments->blocks, "Blocks of each engine's prefix cache");
   number("--block-tokens", arguments->block_tokens, "Tokens a block");
   number("--speed,-s", arguments->speed, "Calls come so many times as fast as in the trace");
-  number("--prefill-speed", arguments->prefill_speed, "Prompt tokens an engine computes a second");
+  expect_above_zero(command->add_option("--prefill-speed", arguments->prefill_speed,
+                                        "Prompt tokens an engine computes a second; without: what a gateway's log "
+                                        "tells of its engines, else 8000"));
   expect_number(
       command->add_option("--decode-speed", arguments->decode_speed, "Output tokens a second; 0: no time at all"), 0)
       ->capture_default_str();

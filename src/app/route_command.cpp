@@ -25,7 +25,8 @@ struct Agreement {
   uint64_t agreed = 0;
 };
 
-Agreement compare_with_log(std::span<const routing::TraceCall> calls, routing::SimulationOptions options) {
+Agreement compare_with_log(std::span<const routing::TraceCall> calls, routing::SimulationOptions options,
+                           bool speed_is_given) {
   uint32_t connections = 0;
   for (const routing::TraceCall& call : calls) {
     if (call.connection != routing::TraceCall::kNowhere) connections = std::max(connections, call.connection + 1);
@@ -33,6 +34,9 @@ Agreement compare_with_log(std::span<const routing::TraceCall> calls, routing::S
   if (connections == 0) return {};
   options.instances = connections;
   options.follow_log = true;
+  for (uint32_t i = 0; i < connections && !speed_is_given; ++i) {
+    options.speeds.push_back(routing::told_speed(calls, i).value_or(options.prefill_tokens_per_second));
+  }
   const routing::SimulationResult result = routing::simulate(calls, options);
   return {.decided = result.decided, .agreed = result.agreed};
 }
@@ -121,7 +125,8 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
   options.blocks = arguments.blocks;
   options.block_tokens = arguments.block_tokens;
   options.speed = arguments.speed;
-  options.prefill_tokens_per_second = arguments.prefill_speed;
+  const auto prefill_speed = arguments.prefill_speed ? arguments.prefill_speed : routing::told_speed(*calls);
+  options.prefill_tokens_per_second = prefill_speed.value_or(options.prefill_tokens_per_second);
   options.decode_tokens_per_second = arguments.decode_speed;
   options.goal_s = arguments.goal;
   options.learn_cache = arguments.learn_cache;
@@ -142,7 +147,7 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
   for (const std::string_view name : routing::policy_names()) {
     if (!arguments.all && name != arguments.policy) continue;
     options.policy = routing::policy_by_name(name).value_or(routing::PolicyKind::adaptive);
-    agreements.emplace_back(name, compare_with_log(*calls, options));
+    agreements.emplace_back(name, compare_with_log(*calls, options, arguments.prefill_speed.has_value()));
     print_row(routing::simulate(*calls, options), agreements.back().second, name, arguments.json, out);
   }
   if (arguments.json || agreements.front().second.decided == 0) return kExitOk;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ struct RouteSimulateArguments {
   uint32_t blocks = 600;
   uint32_t block_tokens = 512;
   double speed = 1;
-  double prefill_speed = 8000;
+  std::optional<double> prefill_speed;  // without: as a log tells, or SimulationOptions' own
   double decode_speed = 0;
   double goal = 2;
   std::string policy = "adaptive";

@@ -125,6 +125,7 @@ class Call {
   uint32_t prompt_tokens() const;  // a guess, of the body's bytes
   Outcome<void> aim(uint32_t option);
   std::optional<routing::Choice> choose(const control::Route& route);
+  uint32_t learnt_speed() const;
   void log_decision();
   void describe_choice(const routing::Choice& choice, const control::Route& route,
                        std::span<const routing::Score> lines);

@@ -346,6 +346,13 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
   route_text_ = arena_.copy(text);
 }
 
+// Of the instance that was asked.
+uint32_t Call::learnt_speed() const {
+  const routing::InstanceHandle& handle = generation_.instance(attempt_->connection_index);
+  const routing::InstanceTable& instances = worker_.shared().routing.instances;
+  return handle.valid() ? routing::learnt_speed(instances.state(handle.slot()), instances.gate(handle.slot())) : 0;
+}
+
 // Where the call went and what it asked for, as `route simulate` reads it. The prompt is hashes of its blocks: the
 // lower halves, since the first that differs makes all that follow differ.
 void Call::log_decision() {
@@ -371,6 +378,7 @@ void Call::log_decision() {
                                  {"priority", int64_t{principal_ == nullptr ? 0 : priority()}},
                                  {"input_length", uint64_t{prompt_tokens()}},
                                  {"output_length", uint64_t{usage.output.value_or(0)}},
+                                 {"prompt_tokens_per_second", uint64_t{learnt_speed()}},
                                  {"blocks", all.substr(0, kBlocksALine * 8)},
                                  {"more_blocks", all.size() > kBlocksALine * 8 ? all.substr(kBlocksALine * 8) : ""}});
 }

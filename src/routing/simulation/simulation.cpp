@@ -295,7 +295,8 @@ void Simulation::begin(uint32_t chosen, uint64_t number, double now) {
   PrefixIndex::correct(state, running.expected / options_.block_tokens, found);
   if (options_.learn_cache) PrefixIndex::learn(state, running.ages, found);
   running.computed = static_cast<int64_t>(call.input_tokens - cached);
-  const double took = double(running.computed) / options_.prefill_tokens_per_second;
+  const double speed = options_.speeds.empty() ? options_.prefill_tokens_per_second : options_.speeds[chosen];
+  const double took = double(running.computed) / speed;
   events_.push({.at = now + took, .engine = chosen, .call = number});
 }
 

@@ -24,6 +24,7 @@ struct SimulationOptions {
   uint32_t block_tokens = 512;
   double speed = 1;  // of arrival: 1.3 has them come 1.3 times as fast
   double prefill_tokens_per_second = 8000;
+  std::vector<double> speeds = {};      // the same, by instance; empty: all alike
   double decode_tokens_per_second = 0;  // 0: an answer ends with its first token
   double goal_s = 2;
   PolicyKind policy = PolicyKind::adaptive;

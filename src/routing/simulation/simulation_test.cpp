@@ -65,7 +65,7 @@ TEST(Trace, ReadsTheGatewaysLog) {
   const auto trace = read_trace(
       R"({"ts":"2026-01-01T00:00:00Z","level":"info","msg":"serving"}
 {"ts":"2026-01-01T00:00:01Z","level":"debug","msg":"routed","request_id":"a","timestamp":1500.25,"tenant":3,)"
-      R"("model":"chat","connection":"east","attempts":2,)"
+      R"("model":"chat","connection":"east","attempts":2,"prompt_tokens_per_second":60000,)"
       R"("input_length":900,"output_length":7,"blocks":"00000001000000ff","more_blocks":"00000002"}
 {"ts":"2026-01-01T00:00:02Z","level":"debug","msg":"routed","timestamp":2500,"connection":"west","input_length":600,"output_length":0,)"
       R"("blocks":"00000001000000fe","more_blocks":""})");
@@ -79,6 +79,9 @@ TEST(Trace, ReadsTheGatewaysLog) {
   EXPECT_EQ((*trace)[0].connection, 0U);
   EXPECT_EQ((*trace)[0].attempts, 2U);
   EXPECT_EQ((*trace)[1].connection, 1U);
+  EXPECT_EQ(told_speed(*trace), 60'000);
+  EXPECT_EQ(told_speed(*trace, 0), 60'000);
+  EXPECT_EQ(told_speed(*trace, 1), std::nullopt);
   EXPECT_NE((*trace)[0].model, (*trace)[1].model);
   EXPECT_FALSE(read_trace(R"({"level":"debug","msg":"routed","timestamp":1,"input_length":2,"blocks":"zz000000"})"));
 }
@@ -99,6 +102,17 @@ TEST(Simulation, TimesAreThoseOfTheModel) {
   }
   options.blocks = 1;  // the head of the prompt is all that stays
   EXPECT_NEAR(simulate(calls, options).hit, 512.0 / 2548, 1e-9);
+}
+
+TEST(Simulation, InstancesMayHaveTheirOwnSpeeds) {
+  std::vector<TraceCall> calls;
+  for (uint64_t i = 0; i < 200; ++i)
+    calls.push_back({.at_s = double(i), .input_tokens = 4000, .line = i, .blocks = {}});
+  SimulationOptions options{.instances = 3, .speeds = {8000, 80'000, 8000}};
+  const auto to_fast = std::ranges::count(simulate(calls, options).chosen, 1U);
+  EXPECT_GT(to_fast, 180) << "after each has shown its own";
+  options.speeds = {80'000, 80'000, 80'000};
+  EXPECT_NEAR(simulate(calls, options).mean_s, 0.05, 1e-6);
 }
 
 TEST(Simulation, EveryPolicyEndsWithNothingInFlightAndIsDeterministic) {
@@ -195,7 +209,7 @@ TEST(Simulation, FairSharesBetweenTenants) {
                      .blocks = {chain_hash(tenant, i)}});
   }
   auto options = options_of(PolicyKind::adaptive, true);
-  options.prefill_tokens_per_second = 1000;
+  options.prefill_tokens_per_second = 4000;  // some hundred are served meanwhile: one more or less is little
   EXPECT_LT(simulate(trace, options).fairness, 0.9);
   options.queue.order = QueueOrder::fair;
   const SimulationResult fair = simulate(trace, options);

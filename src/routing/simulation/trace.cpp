@@ -47,6 +47,8 @@ void read_decision(json::Value root, LogNames& names, base::Arena& arena, TraceC
   call.model = names.models.number(root["model"].string(arena));
   call.attempts =
       static_cast<uint32_t>(std::min<uint64_t>(root["attempts"].unsigned_integer().value_or(1), UINT32_MAX));
+  const uint64_t speed = root["prompt_tokens_per_second"].unsigned_integer().value_or(0);
+  call.tokens_per_second = static_cast<uint32_t>(std::min<uint64_t>(speed, UINT32_MAX));
 }
 
 std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::string_view line, uint64_t number,
@@ -109,6 +111,19 @@ std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view t
   if (calls.empty()) return std::unexpected("has no call; a gateway's log has them with log.level = \"debug\"");
   std::ranges::sort(calls, {}, [](const TraceCall& call) { return std::pair(call.at_s, call.line); });
   return calls;
+}
+
+std::optional<double> told_speed(std::span<const TraceCall> calls, std::optional<uint32_t> connection) {
+  std::vector<uint32_t> told;
+  for (const TraceCall& call : calls) {
+    if (call.tokens_per_second != 0 && call.connection == connection.value_or(call.connection)) {
+      told.push_back(call.tokens_per_second);
+    }
+  }
+  if (told.empty()) return std::nullopt;
+  const auto middle = told.begin() + static_cast<std::ptrdiff_t>(told.size() / 2);
+  std::ranges::nth_element(told, middle);
+  return *middle;
 }
 
 }  // namespace llmgw::routing

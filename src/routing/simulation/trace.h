@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,12 +27,17 @@ struct TraceCall {
   uint32_t connection = kNowhere;  // where it went
   uint32_t model = 0;
   uint32_t attempts = 1;
-  std::vector<uint64_t> blocks;  // a chain of hashes
+  uint32_t tokens_per_second = 0;  // of prompts, as the gateway had learnt it of that connection; 0: not told
+  std::vector<uint64_t> blocks;    // a chain of hashes
 };
 
 inline constexpr size_t kTraceCallsMax = 10'000'000;  // some gigabytes of memory
 
 // In order of time. The error names the line.
 std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view text);
+
+// How fast prompts were computed by what a log tells, of a connection or of all: the median, in tokens a second.
+// Nothing: it does not tell.
+std::optional<double> told_speed(std::span<const TraceCall> calls, std::optional<uint32_t> connection = std::nullopt);
 
 }  // namespace llmgw::routing
