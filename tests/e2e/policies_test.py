@@ -20,6 +20,7 @@ INSTANCES = 4
 ADMIN = "the-key-of-the-administrator-2"
 OTHER_KEYS = {"second": "key-of-the-second-caller", "third": "key-of-the-third-caller"}
 QUICK = {"out_time": "300ms", "ramp_time": "0s"}
+SLOW_RAMP = {"out_time": "300ms", "ramp_time": "1h"}
 LIMIT = 3  # calls at once
 SHORT, LONG, LONG_SECONDS = "200ms", "30s", 30
 
@@ -83,6 +84,8 @@ def settings(scripted, deaf):
             {"models": ["rendezvous"], "policy": "rendezvous", "session": "header:x-user", **QUICK},
             {"models": ["kept-warm"], "policy": "adaptive", "cache_lifetime": "1h", **QUICK},
             {"models": ["cools-down"], "policy": "adaptive", "cache_lifetime": "1s", **QUICK},
+            {"models": ["returns"], "last_resort": False, **SLOW_RAMP},
+            {"models": ["returns-beside-a-sick-one"], **SLOW_RAMP},
             {"models": ["counted"], "max_in_flight": LIMIT, "queue": "fifo"},
             {"models": ["refused"], "max_in_flight": LIMIT, "queue": "off"},
         ]
@@ -96,6 +99,8 @@ def settings(scripted, deaf):
             + models("latency", *every[:2])
             + models("by-store", *every)
             + models("named", *every)
+            + models("returns", every[0])
+            + models("returns-beside-a-sick-one", *every[:2])
             + models("sick", *every[:2])
             + models("well", *every[:2])
             + [model for name in ("rendezvous", "kept-warm", "cools-down") for model in models(name, *every)]
@@ -239,6 +244,21 @@ def test_who_has_less_to_do_is_asked(fleet, policy):
         fleet.clear()
         others = {where(fleet, model, messages=prompt(f"other {policy} {number}", 4)) for number in range(6)}
         assert others == {1 - held}
+
+
+def status_of(fleet, model):
+    return fleet.ask(Call(model, CHAT, False, model), headers=[("x-llm-gateway-debug", "1")]).status
+
+
+@pytest.mark.parametrize("model, returns", [("returns", 0), ("returns-beside-a-sick-one", 1)])
+def test_one_on_its_way_back_takes_what_no_other_can(fleet, model, returns):
+    """A ramp shares calls with others: where none is well, there is nothing to share."""
+    fleet.fault(returns, "status=500; times=3")
+    if returns == 1:
+        fleet.fault(0, "status=500")
+    assert status_of(fleet, model) >= 500
+    waiting.until(lambda: status_of(fleet, model) == 200, "one is well again")
+    assert collections.Counter(status_of(fleet, model) for _ in range(40)) == {200: 40}
 
 
 def test_rendezvous_moves_only_the_sessions_of_who_fails(fleet):
