@@ -93,7 +93,7 @@ void ResponsesStore::pass_on(Incoming incoming, bool spooled) {
   std::optional<SpooledSave> what;
   if (!spooled || jobs_.size() < kCarriedMax) what = std::move(incoming.what);
   jobs_.emplace_back([this, what = std::move(what), done = std::move(incoming.done),
-                   spooled](Responses* responses) mutable { done(try_save(responses, std::move(what), spooled)); });
+                      spooled](Responses* responses) mutable { done(try_save(responses, std::move(what), spooled)); });
   lock.unlock();
   changed_.notify_one();
 }
