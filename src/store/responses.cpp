@@ -73,8 +73,8 @@ Result<void> Responses::migrate() {
   TRY(transaction, SqlTransaction::begin(*session_));
   if (!sqlite) {
     // Nothing is made where all is there: a database that is read-only can be read.
-    TRY(made, session_->query("SELECT 1 WHERE to_regclass('responses_schema') IS NOT NULL"));
-    if (!made.empty()) {
+    TRY(made, all_made(*session_, kSchema));
+    if (made) {
       TRY(version, session_->query("SELECT version FROM responses_schema"));
       if (!version.empty() && version.integer(0, 0) == kSchemaVersion) return transaction.commit();
     }

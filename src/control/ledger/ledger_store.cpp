@@ -134,12 +134,8 @@ int64_t LedgerStore::sum_of(const store::SqlRows& rows, size_t row, size_t colum
 
 Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   // Nothing is made where all is there: a database that is read-only can be read.
-  if (session->kind() == SqlSession::Kind::postgres) {
-    TRY(last,
-        session->query("SELECT 1 WHERE to_regclass('ledger_sums_key') IS NOT NULL AND "
-                       "to_regclass('ledger_charges') IS NOT NULL AND to_regclass('ledger_segments') IS NOT NULL"));
-    if (!last.empty()) return LedgerStore(std::move(session));
-  }
+  TRY(made, store::all_made(*session, kTables));
+  if (made) return LedgerStore(std::move(session));
   for (const std::string_view table : kTables) TRY_VOID(session->query(table));
   return LedgerStore(std::move(session));
 }

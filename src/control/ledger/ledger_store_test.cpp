@@ -53,6 +53,15 @@ LedgerRecord record_at(int64_t quarter, int64_t nano, uint64_t tokens, std::stri
 constexpr std::string_view kSeven("\x07\0\0\0\0\0\0\0", 8);
 constexpr std::string_view kEight("\x08\0\0\0\0\0\0\0", 8);
 
+// Each of them has been added by some version.
+TEST_P(LedgerStoreTest, TheTablesThatAnEarlierVersionDidNotHaveAreMade) {
+  for (const std::string_view table : {"ledger_end_users", "ledger_names", "ledger_holders"}) {
+    ASSERT_TRUE((*database_.open())->query("DROP TABLE " + std::string(table)));
+    ASSERT_TRUE(LedgerStore::open(*database_.open())) << table;
+    EXPECT_TRUE((*database_.open())->query("SELECT 1 FROM " + std::string(table) + " LIMIT 0")) << table;
+  }
+}
+
 // However much is claimed to have been used: within a transaction, over transactions, over quarters, over rows.
 TEST_P(LedgerStoreTest, SumsThatNoNumberHoldsStayTheLargest) {
   std::mt19937_64 random(3);

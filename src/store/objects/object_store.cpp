@@ -97,7 +97,8 @@ base::Result<void> ObjectStore::migrate(Making making) {
 // Of no version: an older program that uses the same database goes on. Where it cannot be made, as in a database that
 // is only read, the store is of use without.
 void ObjectStore::make_gateway_table() {
-  if (!session_->query("SELECT 1 FROM gateways LIMIT 0")) static_cast<void>(session_->query(kGatewayTable));
+  if (session_->query("SELECT 1 FROM gateways LIMIT 0") || !session_->writable().value_or(false)) return;
+  static_cast<void>(session_->query(kGatewayTable));
 }
 
 base::Result<int64_t> ObjectStore::revision() {

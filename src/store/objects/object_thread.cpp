@@ -102,8 +102,6 @@ void ObjectThread::connect() {
   if (!opened) return lose(opened.error());
   store_.emplace(std::move(*opened));
   if (auto prepared = settings_.prepare(*store_); !prepared) return lose(prepared.error());
-  next_beat_ = {};
-  beat();
   // It may be another database than before, with the same revision.
   revision_ = -1;
   look();
@@ -113,6 +111,8 @@ void ObjectThread::connect() {
   next_connect_ = Clock::now() + kRetryInterval;
   const base::Error read_only{base::ErrorCode::permission, kReadOnlyDatabase, 0};
   say(*writable ? Trouble::none : Trouble::read_only, *writable ? base::Error{} : read_only);
+  next_beat_ = {};
+  beat();
 }
 
 // Only a new session knows; what is loaded stays while there is none that may.
@@ -133,15 +133,16 @@ void ObjectThread::follow_database() {
 }
 
 // What goes wrong with it is seen by the next look.
+// A database that is only read would end the session for it.
 void ObjectThread::beat() {
-  if (!store_ || Clock::now() < next_beat_) return;
+  if (!store_ || said_ == Trouble::read_only || Clock::now() < next_beat_) return;
   settings_.beat(*store_);
   next_beat_ = Clock::now() + kGatewayBeat;
 }
 
 // Not a word to a database that is slow or gone: it forgets in time who is silent.
 void ObjectThread::leave() {
-  if (!store_ || store_->session().broken() || answered_in_ > kLeaveLimit) return;
+  if (!store_ || said_ == Trouble::read_only || store_->session().broken() || answered_in_ > kLeaveLimit) return;
   const AtMost limit(kLeaveLimit);
   settings_.leave(*store_);
 }

@@ -42,4 +42,16 @@ SqlTransaction::~SqlTransaction() {
   if (session_ != nullptr) session_->rollback();
 }
 
+base::Result<bool> all_made(SqlSession& session, std::span<const std::string_view> statements) {
+  if (session.kind() == SqlSession::Kind::sqlite) return false;
+  constexpr std::string_view kBefore = " IF NOT EXISTS ";
+  std::string sql = "SELECT 1 WHERE true";
+  for (const std::string_view statement : statements) {
+    const std::string_view rest = statement.substr(statement.find(kBefore) + kBefore.size());
+    sql.append(" AND to_regclass('").append(rest.substr(0, rest.find_first_of(" ("))).append("') IS NOT NULL");
+  }
+  TRY(made, session.query(sql));
+  return !made.empty();
+}
+
 }  // namespace llmgw::store

@@ -116,4 +116,8 @@ struct PostgresOptions {
 };
 base::Result<std::unique_ptr<SqlSession>> open_postgres(const PostgresOptions& options);
 
+// Whether all is there that these statements make, each of which begins with CREATE TABLE IF NOT EXISTS or CREATE INDEX
+// IF NOT EXISTS: a PostgreSQL that is read-only refuses them all the same. False of SQLite, which does not.
+base::Result<bool> all_made(SqlSession& session, std::span<const std::string_view> statements);
+
 }  // namespace llmgw::store
