@@ -25,18 +25,13 @@ struct Agreement {
   uint64_t agreed = 0;
 };
 
+// `speeds`: of the connections of the log, where it tells them.
 Agreement compare_with_log(std::span<const routing::TraceCall> calls, routing::SimulationOptions options,
-                           bool speed_is_given) {
-  uint32_t connections = 0;
-  for (const routing::TraceCall& call : calls) {
-    if (call.connection != routing::TraceCall::kNowhere) connections = std::max(connections, call.connection + 1);
-  }
-  if (connections == 0) return {};
-  options.instances = connections;
+                           std::span<const std::optional<double>> speeds) {
+  if (speeds.empty()) return {};
+  options.instances = static_cast<uint32_t>(speeds.size());
   options.follow_log = true;
-  for (uint32_t i = 0; i < connections && !speed_is_given; ++i) {
-    options.speeds.push_back(routing::told_speed(calls, i).value_or(options.prefill_tokens_per_second));
-  }
+  for (const auto& speed : speeds) options.speeds.push_back(speed.value_or(options.prefill_tokens_per_second));
   const routing::SimulationResult result = routing::simulate(calls, options);
   return {.decided = result.decided, .agreed = result.agreed};
 }
@@ -143,11 +138,13 @@ int run_route_simulate(const RouteSimulateArguments& arguments, std::ostream& ou
         << "\n\npolicy          TTFT mean      p50      p90      p99   goodput  hit rate misjudged  fairness  "
            "refused\n";
   }
+  auto speeds = routing::told_speeds(*calls);
+  if (arguments.prefill_speed) std::ranges::fill(speeds, std::nullopt);
   std::vector<std::pair<std::string_view, Agreement>> agreements;
   for (const std::string_view name : routing::policy_names()) {
     if (!arguments.all && name != arguments.policy) continue;
     options.policy = routing::policy_by_name(name).value_or(routing::PolicyKind::adaptive);
-    agreements.emplace_back(name, compare_with_log(*calls, options, arguments.prefill_speed.has_value()));
+    agreements.emplace_back(name, compare_with_log(*calls, options, speeds));
     print_row(routing::simulate(*calls, options), agreements.back().second, name, arguments.json, out);
   }
   if (arguments.json || agreements.front().second.decided == 0) return kExitOk;

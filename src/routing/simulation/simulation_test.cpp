@@ -80,8 +80,10 @@ TEST(Trace, ReadsTheGatewaysLog) {
   EXPECT_EQ((*trace)[0].attempts, 2U);
   EXPECT_EQ((*trace)[1].connection, 1U);
   EXPECT_EQ(told_speed(*trace), 60'000);
-  EXPECT_EQ(told_speed(*trace, 0), 60'000);
-  EXPECT_EQ(told_speed(*trace, 1), std::nullopt);
+  const auto speeds = told_speeds(*trace);
+  ASSERT_EQ(speeds.size(), 2U);
+  EXPECT_EQ(speeds[0], 60'000);
+  EXPECT_EQ(speeds[1], std::nullopt);
   EXPECT_NE((*trace)[0].model, (*trace)[1].model);
   EXPECT_FALSE(read_trace(R"({"level":"debug","msg":"routed","timestamp":1,"input_length":2,"blocks":"zz000000"})"));
 }

@@ -89,6 +89,13 @@ std::expected<TraceCall, std::string> read_call(json::Parser& parser, std::strin
   return call;
 }
 
+std::optional<double> median(std::vector<uint32_t>& numbers) {
+  if (numbers.empty()) return std::nullopt;
+  const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
+  std::ranges::nth_element(numbers, middle);
+  return *middle;
+}
+
 }  // namespace
 
 std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view text) {
@@ -113,17 +120,24 @@ std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view t
   return calls;
 }
 
-std::optional<double> told_speed(std::span<const TraceCall> calls, std::optional<uint32_t> connection) {
+std::optional<double> told_speed(std::span<const TraceCall> calls) {
   std::vector<uint32_t> told;
   for (const TraceCall& call : calls) {
-    if (call.tokens_per_second != 0 && call.connection == connection.value_or(call.connection)) {
-      told.push_back(call.tokens_per_second);
-    }
+    if (call.tokens_per_second != 0) told.push_back(call.tokens_per_second);
   }
-  if (told.empty()) return std::nullopt;
-  const auto middle = told.begin() + static_cast<std::ptrdiff_t>(told.size() / 2);
-  std::ranges::nth_element(told, middle);
-  return *middle;
+  return median(told);
+}
+
+std::vector<std::optional<double>> told_speeds(std::span<const TraceCall> calls) {
+  std::vector<std::vector<uint32_t>> told;
+  for (const TraceCall& call : calls) {
+    if (call.connection == TraceCall::kNowhere) continue;
+    if (call.connection >= told.size()) told.resize(call.connection + 1);
+    if (call.tokens_per_second != 0) told[call.connection].push_back(call.tokens_per_second);
+  }
+  std::vector<std::optional<double>> speeds;
+  for (auto& each : told) speeds.push_back(median(each));
+  return speeds;
 }
 
 }  // namespace llmgw::routing

@@ -36,8 +36,9 @@ inline constexpr size_t kTraceCallsMax = 10'000'000;  // some gigabytes of memor
 // In order of time. The error names the line.
 std::expected<std::vector<TraceCall>, std::string> read_trace(std::string_view text);
 
-// How fast prompts were computed by what a log tells, of a connection or of all: the median, in tokens a second.
-// Nothing: it does not tell.
-std::optional<double> told_speed(std::span<const TraceCall> calls, std::optional<uint32_t> connection = std::nullopt);
+// How fast prompts were computed by what a log tells: the median, in tokens a second. Nothing: it does not tell.
+std::optional<double> told_speed(std::span<const TraceCall> calls);
+// The same of each connection to which calls went.
+std::vector<std::optional<double>> told_speeds(std::span<const TraceCall> calls);
 
 }  // namespace llmgw::routing
