@@ -31,10 +31,6 @@ constexpr int kRoundsBetweenRescans = 10;
 constexpr size_t kSumsMax = 20'000;
 constexpr std::string_view kSuffix = ".seg";
 
-std::string name_of(const std::string& path) {
-  return fs::path(path).filename();
-}
-
 // Its work comes in pieces of some milliseconds; a request that comes meanwhile must not wait for the end of one.
 // Enough is left for the ledger when the workers take all they can get: a tenth of what one of them gets.
 constexpr int kThreadNice = 10;
@@ -147,15 +143,14 @@ void Ledger::populate() {
 void Ledger::collect_full() {
   const std::lock_guard lock(mutex_);
   for (const auto& writer : writers_) {
-    for (auto& segment : writer->take_full()) {
-      if (!segment->on_disk()) {
-        in_memory_.push_back(std::move(segment));
-        continue;
-      }
-      Reading& reading = readings_[name_of(segment->path())];
-      reading.full = std::move(segment);
-    }
+    for (auto& segment : writer->take_full()) keep_full(std::move(segment));
   }
+}
+
+void Ledger::keep_full(std::unique_ptr<Segment> segment) {
+  if (!segment->on_disk()) return in_memory_.push_back(std::move(segment));
+  Reading& reading = readings_[name_of(segment->path())];
+  reading.full = std::move(segment);
 }
 
 bool Ledger::is_being_read(const std::string& name) {

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -122,6 +123,10 @@ class Ledger {
   void rescue_current();
   bool rescue(const accounting::Segment& from);
   void collect_full();
+  // With the mutex held.
+  void keep_full(std::unique_ptr<accounting::Segment> segment);
+  // What a segment is called in the sums: its file's name.
+  static std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }
   base::Result<std::unique_ptr<accounting::Segment>> make_segment(size_t worker,
                                                                   size_t bytes = accounting::kSegmentBytes);
   // The summing thread.

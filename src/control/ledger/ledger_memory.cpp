@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <string_view>
 
 #include "base/rng.h"
@@ -20,10 +19,6 @@ using accounting::Segment;
 constexpr const char* kIdFile = "/id";
 // To look for room on a full disk takes what little there is, for a moment.
 constexpr base::Duration kFileRetryInterval = std::chrono::seconds(1);
-
-std::string name_of(const Segment& segment) {
-  return std::filesystem::path(segment.path()).filename();
-}
 
 std::string id_file(const std::string& data_dir) {
   return ledger_directory(data_dir) + kIdFile;
@@ -76,7 +71,7 @@ bool Ledger::supply_file(size_t worker) {
     return false;
   }
   (*segment)->populate(paces_[worker].ahead());
-  const std::string name = name_of(**segment);
+  const std::string name = name_of((*segment)->path());
   // The worker may have begun to write to it just now: then it is not there to be taken.
   if (memory_spares_[worker] && writers_[worker]->take_spare() != nullptr) --memory_segments_;
   memory_spares_[worker] = false;
@@ -111,14 +106,7 @@ void Ledger::rescue_current() {
 void Ledger::collect_rest() {
   const std::lock_guard lock(mutex_);
   for (const auto& writer : writers_) {
-    for (auto& segment : writer->take_all()) {
-      if (!segment->on_disk()) {
-        in_memory_.push_back(std::move(segment));
-        continue;
-      }
-      Reading& reading = readings_[name_of(*segment)];
-      reading.full = std::move(segment);
-    }
+    for (auto& segment : writer->take_all()) keep_full(std::move(segment));
   }
 }
 
@@ -135,7 +123,7 @@ bool Ledger::rescue(const Segment& from) {
   auto file = make_segment(writers_.size(), accounting::kSegmentHeadBytes + bytes.size() - begin);
   if (!file) return false;
   accounting::scan_segment(bytes, begin, [&file](std::string_view payload) { (*file)->append(payload); });
-  const std::string name = name_of(**file);
+  const std::string name = name_of((*file)->path());
   const std::lock_guard lock(mutex_);
   readings_[name] = Reading{.mark = {.name = name}, .full = std::move(*file)};
   rescued_[&from] = bytes.size();

@@ -12,12 +12,6 @@ using base::Result;
 using store::SqlStatement;
 using store::SqlTransaction;
 
-namespace {
-
-constexpr size_t kStatementsAtOnce = 256;
-
-}  // namespace
-
 bool is_owner(ReportColumn column) {
   return column == ReportColumn::organization || column == ReportColumn::team || column == ReportColumn::user ||
          column == ReportColumn::key;
@@ -28,8 +22,7 @@ Result<void> LedgerStore::note_holders(std::span<const Holder> holders, int64_t 
   if (!noted.empty()) return {};
   TRY(transaction, SqlTransaction::begin(*session_));
   std::vector<SqlStatement> statements;
-  for (size_t i = 0; i < holders.size(); ++i) {
-    const Holder& each = holders[i];
+  for (const Holder& each : holders) {
     const std::string_view kind = to_string(each.kind);
     const std::string_view name = each.name;
     const std::string_view id = each.id;
@@ -42,10 +35,9 @@ Result<void> LedgerStore::note_holders(std::span<const Holder> holders, int64_t 
     statements.push_back({.sql = "INSERT INTO ledger_names (id, kind, name) VALUES ($1, $2, $3) "
                                  "ON CONFLICT (id) DO NOTHING",
                           .values = {id, kind, name}});
-    if (statements.size() < kStatementsAtOnce && i + 1 < holders.size()) continue;
-    TRY_VOID(session_->run_all(statements));
-    statements.clear();
+    TRY_VOID(run_some(statements, kStatementsAtOnce));
   }
+  TRY_VOID(run_some(statements, 1));
   return transaction.commit();
 }
 

@@ -97,7 +97,6 @@ constexpr std::string_view kWriteName =
 // More names than these are written once more.
 constexpr size_t kWrittenNamesMax = 20'000;
 
-constexpr size_t kStatementsAtOnce = 256;
 constexpr size_t kIdentitiesAtOnce = 500;
 
 // `end_user`: null where the table has none.
@@ -140,42 +139,42 @@ Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   return LedgerStore(std::move(session));
 }
 
+Result<void> LedgerStore::run_some(std::vector<SqlStatement>& statements, size_t enough) {
+  if (statements.size() < enough) return {};
+  TRY_VOID(session_->run_all(statements));
+  statements.clear();
+  return {};
+}
+
 Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMark>& marks) {
   TRY(transaction, SqlTransaction::begin(*session_));
-  // Written by the hundred: a database elsewhere then takes a round trip for them all.
   std::vector<SqlStatement> statements;
-  const auto write = [&](size_t enough) -> Result<void> {
-    if (statements.size() < enough) return {};
-    TRY_VOID(session_->run_all(statements));
-    statements.clear();
-    return {};
-  };
   for (const auto& [key, sums] : rollup.sums()) {
     statements.push_back({.sql = add_to_sums(), .values = values_of(key, nullptr, sums)});
-    TRY_VOID(write(kStatementsAtOnce));
+    TRY_VOID(run_some(statements, kStatementsAtOnce));
   }
   for (const auto& [of, sums] : rollup.end_users()) {
     const auto& [key, end_user] = of;
     if (!takes_end_user(key.quarter, end_user)) continue;
     statements.push_back({.sql = add_to_end_users(), .values = values_of(key, &end_user, sums)});
-    TRY_VOID(write(kStatementsAtOnce));
+    TRY_VOID(run_some(statements, kStatementsAtOnce));
   }
   for (const auto& [of, nano] : rollup.charges()) {
     statements.push_back({.sql = add_charge_sql(), .values = {static_cast<int64_t>(of.first), of.second, nano}});
-    TRY_VOID(write(kStatementsAtOnce));
+    TRY_VOID(run_some(statements, kStatementsAtOnce));
   }
   for (const auto& [id, owner] : rollup.names()) {
     if (const auto written = written_names_.find(id); written != written_names_.end() && written->second == owner.name)
       continue;
     statements.push_back(
         {.sql = kWriteName, .values = {std::string_view(id), owner.kind, std::string_view(owner.name)}});
-    TRY_VOID(write(kStatementsAtOnce));
+    TRY_VOID(run_some(statements, kStatementsAtOnce));
   }
   for (const SegmentMark& mark : marks) {
     statements.push_back(
         {.sql = kMoveMark, .values = {std::string_view(mark.name), mark.offset, mark.records, mark.nano_dollars}});
   }
-  TRY_VOID(write(1));
+  TRY_VOID(run_some(statements, 1));
   TRY_VOID(transaction.commit());
   if (written_names_.size() > kWrittenNamesMax) written_names_.clear();
   for (const auto& [id, owner] : rollup.names()) written_names_.insert_or_assign(id, owner.name);

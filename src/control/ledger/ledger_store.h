@@ -136,10 +136,13 @@ class LedgerStore {
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
   base::Result<std::vector<std::string>> owners_called(const ReportFilter& filter, const PresentOwners& present);
   base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
+  bool takes_end_user(int64_t quarter, const std::string& end_user);
+  // Statements are sent by the hundred: a database elsewhere then takes a round trip for them all. Nothing is, as long
+  // as they are fewer than `enough`.
+  static constexpr size_t kStatementsAtOnce = 256;
+  base::Result<void> run_some(std::vector<store::SqlStatement>& statements, size_t enough);
 
   std::unique_ptr<store::SqlSession> session_;
-  bool takes_end_user(int64_t quarter, const std::string& end_user);
-
   int64_t end_users_quarter_ = 0;                               // the newest seen
   std::unordered_set<std::string> end_users_{};                 // in it
   std::unordered_map<std::string, std::string> written_names_;  // by id, of this session: they seldom change
