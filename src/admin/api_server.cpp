@@ -25,6 +25,12 @@ std::string_view presented_key(const ApiCall& call) {
   return call.x_api_key.reveal();
 }
 
+// Until what `post` is given has run, behind all that was posted before.
+net::Task<void> until_its_turn(net::Loop& loop, net::Wait wait, auto post, const char* queue) {
+  const auto nothing = [](store::ObjectStore*) { return base::Result<bool>(true); };
+  static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, queue));
+}
+
 bool is_ledger_path(std::string_view path) {
   return path == std::string(kApiRoot) + "spend" || path == "/spend/logs";
 }
@@ -128,8 +134,7 @@ net::Task<void> ApiServer::until_in_force(net::Loop& loop, net::Wait wait) {
       control->post([work = std::move(work)]() mutable { work(nullptr); });
     });
   };
-  const auto nothing = [](store::ObjectStore*) { return base::Result<bool>(true); };
-  static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the store's queue"));
+  co_await until_its_turn(loop, wait, post, "the store's queue");
 }
 
 // The same of engines, which the control loop was told of before.
@@ -140,8 +145,7 @@ net::Task<void> ApiServer::until_engines_taken(net::Loop& loop, net::Wait wait) 
     store_.control->post([work = std::move(work)]() mutable { work(nullptr); });
     return true;
   };
-  const auto nothing = [](store::ObjectStore*) { return base::Result<bool>(true); };
-  static_cast<void>(co_await store::call_store<store::ObjectStore*>(loop, wait, nothing, post, "the control loop"));
+  co_await until_its_turn(loop, wait, post, "the control loop");
 }
 
 // What the ledger alone can answer: to that a store that has nothing in it is as good as any.
