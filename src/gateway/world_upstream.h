@@ -34,11 +34,19 @@ inline net::Task<bool> read_request(net::Stream& stream, WholeRequest& request) 
   }
 }
 
+// Each connection has a task of its own: serve(stream).
+net::Task<void> accept_all(net::Listener& listener, net::TaskGroup& tasks, auto serve) {
+  for (;;) {
+    auto stream = co_await net::accept(listener, {});
+    if (stream) tasks.spawn(serve(std::move(*stream)));
+  }
+}
+
 class Upstream {
  public:
   Upstream(net::sim::World& world, Script& script, const net::Address& address)
       : world_(world), script_(script), listener_(std::move(*world.network().listen(address, {}))) {
-    tasks_.spawn(accept_all());
+    tasks_.spawn(accept_all(*listener_, tasks_, [this](auto stream) { return serve(std::move(stream)); }));
   }
   ~Upstream() { tasks_.cancel_all(); }
   // Connections being served.
@@ -56,13 +64,6 @@ class Upstream {
     }
     ~Connection() { stream->readiness().on_hangup = nullptr; }
   };
-
-  net::Task<void> accept_all() {
-    for (;;) {
-      auto stream = co_await net::accept(*listener_, {});
-      if (stream) tasks_.spawn(serve(std::move(*stream)));
-    }
-  }
 
   net::Task<void> serve(std::unique_ptr<net::Stream> stream) {
     Connection connection(std::move(stream));

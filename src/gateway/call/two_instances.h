@@ -66,20 +66,13 @@ class Instance {
  public:
   Instance(net::sim::World& world, const net::Address& address)
       : world_(world), listener_(std::move(*world.network().listen(address, {}))) {
-    tasks_.spawn(accept_all());
+    tasks_.spawn(world::accept_all(*listener_, tasks_, [this](auto stream) { return serve(std::move(stream)); }));
   }
   ~Instance() { tasks_.cancel_all(); }
   Said said;
   int calls = 0;
 
  private:
-  Task<void> accept_all() {
-    for (;;) {
-      auto stream = co_await net::accept(*listener_, {});
-      if (stream) tasks_.spawn(serve(std::move(*stream)));
-    }
-  }
-
   Task<void> serve(std::unique_ptr<net::Stream> stream) {
     world::WholeRequest request;
     if (!co_await world::read_request(*stream, request)) co_return;

@@ -97,7 +97,7 @@ class Instance {
  public:
   Instance(net::sim::World& world, size_t number)
       : world_(world), listener_(std::move(*world.network().listen(address(number), {}))) {
-    tasks_.spawn(accept_all());
+    tasks_.spawn(world::accept_all(*listener_, tasks_, [this](auto stream) { return serve(std::move(stream)); }));
   }
   ~Instance() { tasks_.cancel_all(); }
   static net::Address address(size_t number) {
@@ -107,13 +107,6 @@ class Instance {
 
  private:
   enum class Ailment : uint8_t { none, reset, hang, status_500, status_429, cut, stall, error_event, garbage, slow };
-
-  Task<void> accept_all() {
-    for (;;) {
-      auto stream = co_await net::accept(*listener_, {});
-      if (stream) tasks_.spawn(serve(std::move(*stream)));
-    }
-  }
 
   Task<void> serve(std::unique_ptr<net::Stream> stream) {
     world::WholeRequest request;
