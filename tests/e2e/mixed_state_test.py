@@ -178,6 +178,16 @@ def test_a_conversation_at_a_provider_is_asked_for(client, upstream):
     assert upstream.last("/responses").json()["conversation"] == "conv_theirs"
 
 
+def test_a_conversation_that_cannot_be_made_is_no_providers(client, upstream):
+    before = len(upstream.requests)
+    many = [{"role": "user", "content": "One."}] * 21
+    for wrong in ({"items": many}, {"items": "x"}, {"metadata": {"n": 1}}, {"metadata": {"long": "x" * 600}}):
+        with pytest.raises(openai.BadRequestError) as error:
+            client.post("/conversations", body=wrong, cast_to=object)
+        assert error.value.param == next(iter(wrong))
+    assert len(upstream.requests) == before
+
+
 def test_no_provider_is_asked_for_what_is_gone(client, upstream):
     first = client.responses.create(model="claude", input="One.")
     second = client.responses.create(model="gpt", input="Two.", previous_response_id=first.id)

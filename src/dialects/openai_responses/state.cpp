@@ -268,9 +268,12 @@ Outcome<std::string> StateBodies::conversation_metadata(std::string_view body, b
 
 Outcome<std::vector<StateItem>> StateBodies::new_items(std::string_view body, bool required) {
   if (body.empty() && !required) return std::vector<StateItem>{};
+  constexpr std::string_view kNoList = "items must be an array of items";
+  const auto root = json::parse_tree(parser_, body, arena_);
+  if (root && !(*root)["items"].is_unset() && !(*root)["items"].is_array()) return invalid(arena_, "items", kNoList);
   auto items = items_of(body, "items", {});
   if (!items) return items;
-  if (required && items->empty()) return invalid(arena_, "items", "items must be an array of items");
+  if (required && items->empty()) return invalid(arena_, "items", kNoList);
   if (items->size() > kNewItemsMax) return invalid(arena_, "items", "at most 20 items can be added at once");
   return items;
 }

@@ -141,6 +141,8 @@ TEST_F(ResponsesStateTest, ConversationsAreMadeWithinTheirBounds) {
   EXPECT_FALSE(bodies_.conversation_metadata(R"({"metadata":{"a":1}})", false).has_value());
   EXPECT_TRUE(bodies_.new_items("", false)->empty());
   EXPECT_FALSE(bodies_.new_items("{}", true).has_value());
+  EXPECT_EQ(bodies_.new_items(R"({"items":"x"})", false).error().param, "items");
+  EXPECT_TRUE(bodies_.new_items(R"({"items":null})", false)->empty());
   std::string many = R"({"items":[)";
   for (size_t i = 0; i <= kNewItemsMax; ++i) many += R"({"role":"user","content":"a"},)";
   many.back() = ']';

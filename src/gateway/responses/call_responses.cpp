@@ -100,7 +100,8 @@ Task<bool> Call::answer_from_memory() {
     co_await refuse({.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});
     co_return true;
   }
-  // A new conversation is the gateway's, so that every model can go on in it, but for who names a provider's.
+  // A new conversation is the gateway's, so that every model can go on in it, but for who names a provider's: what is
+  // wrong with it no other is asked.
   const bool creates = match_.operation == Operation::conversations && match_.tail == "conversations";
   if (creates && elsewhere && !exchange_.head().headers.value(kConnectionHeader).empty()) co_return false;
   if (match_.operation == Operation::responses_get && wants_events(exchange_.head().query)) {
@@ -109,7 +110,7 @@ Task<bool> Call::answer_from_memory() {
   auto answered = co_await memory->state.answer(match_.operation, exchange_.head().method_text, match_.tail,
                                                 exchange_.head().query, {body_.data(), body_.size()});
   if (!answered) {
-    if (elsewhere) co_return false;
+    if (elsewhere && !creates) co_return false;
     co_await refuse(answered.error());
     co_return true;
   }
