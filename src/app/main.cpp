@@ -156,7 +156,7 @@ void add_simulate(CLI::App& app, Run& run) {
     if constexpr (std::is_integral_v<std::remove_reference_t<decltype(value)>>) {
       expect_whole(option, 0);
     } else {
-      expect_number(option, 0);
+      expect_numbers(option, 0);
     }
   };
   command->add_option("--listen,-l", arguments->listen, "Where to listen; repeated: an instance each, a fleet")

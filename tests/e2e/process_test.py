@@ -879,6 +879,14 @@ def test_stop_and_status_need_no_secrets_and_no_faultless_file(world):
     assert world.call("stop").returncode == 0
 
 
+def test_a_fleet_takes_its_speeds_in_one_word(world):
+    # The manual's form; what is wrong with the last one is said, so the others were read.
+    for option in ("--decode-speed", "--prefill-speed"):
+        refused = world.command("simulate", "--listen", "127.0.0.1:0", "--instances", "2", option, "100,50,x")
+        assert refused.returncode == 2
+        assert f"{option}: expected a number of at least 0, not 'x'" in refused.stderr
+
+
 def test_completion_and_help_name_every_command(world):
     for shell in ("bash", "zsh", "fish"):
         script = world.command("completion", shell)

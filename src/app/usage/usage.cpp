@@ -210,6 +210,10 @@ CLI::Option* expect_number(CLI::Option* option, double least, double most) {
   return expect_double(option, least, most, false);
 }
 
+CLI::Option* expect_numbers(CLI::Option* option, double least) {
+  return expect_number(option, least)->delimiter(',');
+}
+
 CLI::Option* expect_above_zero(CLI::Option* option) {
   return expect_double(option, 0, std::numeric_limits<double>::max(), true);
 }

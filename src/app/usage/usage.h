@@ -25,6 +25,8 @@ std::string explain_usage(const CLI::App& app, const CLI::ParseError& error);
 CLI::Option* expect_one_of(CLI::Option* option, std::vector<std::string> words);
 CLI::Option* expect_whole(CLI::Option* option, uint64_t least, uint64_t most = UINT64_MAX);
 CLI::Option* expect_number(CLI::Option* option, double least, double most = 1e15);
+// For an option that holds several: "100,50", "100 50", or the option repeated.
+CLI::Option* expect_numbers(CLI::Option* option, double least);
 CLI::Option* expect_above_zero(CLI::Option* option);
 
 }  // namespace llmgw::app

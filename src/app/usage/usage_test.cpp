@@ -13,6 +13,7 @@ struct Program {
   std::string name;
   std::string which;
   double seconds = 0;
+  std::vector<double> rates;
   uint64_t count = 0;
 
   Program() {
@@ -29,6 +30,7 @@ struct Program {
     expect_whole(report->add_option("--limit", count, "How many"), 1, 999);
     expect_whole(report->add_option("--seed", count, "Of what is random"), 0);
     expect_above_zero(report->add_option("--speed", seconds, "How fast"));
+    expect_numbers(report->add_option("--rates", rates, "How fast, in turn"), 0);
   }
 
   std::string explain(std::vector<const char*> words) {
@@ -70,6 +72,21 @@ TEST(Usage, SaysWhatIsMissing) {
             "'show' needs ID|NAME: Its id or its name\n`prog vkey show --help` has an example or says more");
   EXPECT_EQ(explain({"vkey", "add", "--name"}),
             "--name: expected one NAME behind it\n`prog vkey add --help` says more");
+}
+
+TEST(Usage, TakesSeveralNumbersInEveryForm) {
+  const std::vector<std::vector<const char*>> forms = {{"report", "--rates", "8000,2.5"},
+                                                       {"report", "--rates=8000,2.5"},
+                                                       {"report", "--rates", "8000", "2.5"},
+                                                       {"report", "--rates", "8000", "--rates", "2.5"}};
+  for (const auto& form : forms) {
+    Program program;
+    EXPECT_EQ(program.explain(form), "fine") << form[1];
+    EXPECT_EQ(program.rates, (std::vector<double>{8000, 2.5})) << form[1];
+  }
+  EXPECT_EQ(explain({"report", "--rates", "100,x"}),
+            "--rates: expected a number of at least 0, not 'x'\n`prog report --help` says more");
+  EXPECT_NE(explain({"report", "--rates", ","}), "fine");
 }
 
 TEST(Usage, NamesTheNearestOption) {
