@@ -32,7 +32,36 @@ struct Parameter {
   std::string_view value;
 };
 
-// Takes "; name=value" from the front; nothing when `text` is empty.
+// Whether a reader that begins somewhere in `text` could find the parameter `name` or `name*` there.
+bool may_name(std::string_view text) {
+  constexpr std::string_view kName = "name";
+  for (size_t at = 0; at + kName.size() <= text.size(); ++at) {
+    if (!equals_ignoring_case(text.substr(at, kName.size()), kName)) continue;
+    if (at > 0 && grammar::is(text[at - 1], grammar::kToken)) continue;  // "filename"
+    const size_t next = text.find_first_not_of(" \t\"", at + kName.size());
+    if (next != std::string_view::npos && (text[next] == '=' || text[next] == '*')) return true;
+  }
+  return false;
+}
+
+// Takes a file name with a backslash, behind its opening quote, from the front. SDKs double a backslash or put one
+// before a quote (RFC 9110, section 5.6.4), browsers send it as it is (WHATWG), and some readers take it for an escape
+// only right before a quote: all of them end at the first quote, unless a backslash stands before it. Then they do not
+// agree about the rest, which goes with the name, and must hold nothing that one of them could take for the field's
+// name.
+base::Result<void> take_escaped_file_name(std::string_view& text) {
+  const size_t quote = text.find('"');
+  if (quote == std::string_view::npos) return malformed("unterminated quoted string");
+  if (text[quote - 1] != '\\') {
+    text.remove_prefix(quote + 1);
+    return {};
+  }
+  if (may_name(text.substr(quote))) return malformed("a part's filename could hide another name of its field");
+  text = {};
+  return {};
+}
+
+// Takes "; name=value" from the front; nothing when `text` is empty. A file name with a backslash has no value.
 base::Result<std::optional<Parameter>> take_parameter(std::string_view& text) {
   skip_spaces(text);
   if (text.empty()) return std::nullopt;
@@ -52,7 +81,12 @@ base::Result<std::optional<Parameter>> take_parameter(std::string_view& text) {
   text.remove_prefix(1);
   const size_t stop = text.find_first_of("\"\\");
   if (stop == std::string_view::npos) return malformed("unterminated quoted string");
-  if (text[stop] == '\\') return malformed("backslash in a quoted string");
+  if (text[stop] == '\\') {
+    if (equals_ignoring_case(parameter.name, "name")) return malformed("backslash in the name of a form field");
+    if (!equals_ignoring_case(parameter.name, "filename")) return malformed("backslash in a quoted string");
+    TRY_VOID(take_escaped_file_name(text));
+    return parameter;
+  }
   parameter.value = text.substr(0, stop);
   text.remove_prefix(stop + 1);
   return parameter;

@@ -33,7 +33,8 @@ struct FieldSpan {
 };
 
 // The value of the one form field of that name; nothing when there is none. protocol when the body is malformed, cut,
-// holds the field more than once or as a file, or says its name in a way that parsers disagree about.
+// holds the field more than once or as a file, or says its name in a way that parsers disagree about. About where a
+// file name with a backslash ends they may, as long as no name of a field can stand behind it.
 base::Result<std::optional<FieldSpan>> find_multipart_field(std::string_view body, std::string_view boundary,
                                                             std::string_view name);
 

@@ -88,6 +88,50 @@ TEST(MultipartField, RefusesWhatParsersReadDifferently) {
   }
 }
 
+base::Result<std::optional<FieldSpan>> find_behind(std::string_view disposition) {
+  const std::string body = "--B\r\nContent-Disposition: form-data; " + std::string(disposition) +
+                           "\r\n\r\nRIFF\r\n--B\r\n" DISPOSITION "\r\n\r\nx\r\n--B--\r\n";
+  return find_multipart_field(body, "B", "model");
+}
+
+TEST(MultipartField, TakesFileNamesWithBackslashes) {
+  for (const std::string_view disposition : {
+           R"(name="file"; filename="a\\b.wav")",                       // httpx, urllib3
+           R"(name="file"; filename="C:\x\b.wav")",                     // as it is: browsers
+           R"(name="file"; filename="a\"b.wav")",                       // curl, Go
+           R"(name="file"; filename="a\")",                             // ends with it, as it is
+           R"(name="file"; filename="a\\")",                            // the same, doubled
+           R"(name="file"; filename="a\\"; filename*=UTF-8''a%5C)",     // both notations
+           R"(name="file"; filename="\"my name\" is Bob, surname=x")",  // the word alone
+           R"(filename="a\b.wav"; name="file")",                        // all agree where it ends
+       }) {
+    const auto field = find_behind(disposition);
+    EXPECT_TRUE(field && *field) << disposition;
+  }
+}
+
+TEST(MultipartField, RefusesFileNamesThatCouldHideAnotherName) {
+  for (const std::string_view disposition : {
+           R"(name="file"; filename="a\"; name="model")",
+           R"(name="file"; filename="a\"; Name = "model")",
+           R"(name="file"; filename="a\\"; name=model; x=")",
+           R"(name="file"; filename="a\"; name*=UTF-8''model")",
+           R"(name="file"; filename="a\"; name*0=model")",
+           R"(name="file"; filename="a\"b"; c="; name=model")",
+           R"(filename="a\"; name=\"model"; name="file")",
+           R"(filename="a\"b.wav"; name="file")",
+           R"(filename="a\"b.wav")",
+       }) {
+    EXPECT_FALSE(find_behind(disposition)) << disposition;
+  }
+  // Nor is one that a reader may take for the field that is looked for.
+  EXPECT_FALSE(find_behind(R"(name="model"; filename="a\\b.wav")"));
+  EXPECT_FALSE(find_behind(R"(name="fi\le")"));
+  EXPECT_FALSE(find_behind(R"(name="file"; x="a\b")"));
+  EXPECT_STREQ(find_behind(R"(name="file"; filename="a\"; name="model")").error().context,
+               "a part's filename could hide another name of its field");
+}
+
 TEST(MultipartField, RefusesBadBoundaries) {
   for (const std::string_view boundary : {""sv, "a b "sv, "a\"b"sv, "a\r\nb"sv, "a\0b"sv}) {
     EXPECT_FALSE(find_multipart_field("--x--", boundary, "model").has_value());

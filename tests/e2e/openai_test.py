@@ -174,8 +174,9 @@ def test_moderations_and_images(client):
 def test_speech_and_transcription(client):
     speech = client.audio.speech.create(model="gpt-tts", voice="alloy", input="Hello there").read()
     assert len(speech) > 100
-    text = client.audio.transcriptions.create(model="gpt-whisper", file=("speech.wav", speech, "audio/wav"))
-    assert text.text
+    for name in ("speech.wav", "a\\b.wav", "a\\", 'say "name".wav'):
+        text = client.audio.transcriptions.create(model="gpt-whisper", file=(name, speech, "audio/wav"))
+        assert text.text, name
 
 
 def test_models(client):
