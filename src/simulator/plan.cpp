@@ -29,13 +29,15 @@ class Planner {
           {PartKind::reasoning, {}, {}, make_text(kReasoningTokens, seed_ + 1, Vocabulary::words, true)});
     }
     if (!call_tools()) say_text();
-    if (overrides_.finish == Finish::content_filter) choice_.finish = Finish::content_filter;
-    const size_t limit = request_.max_tokens.value_or(SIZE_MAX);
-    if (limit_tokens(choice_, limit) || overrides_.finish == Finish::length) {
-      choice_.finish = Finish::length;
-      choice_.stop_sequence.clear();
-    }
+    const bool cut = limit_tokens(choice_, request_.max_tokens.value_or(SIZE_MAX));
+    if (cut || overrides_.finish) end_early(choice_, overrides_.finish.value_or(Finish::length));
     return std::move(choice_);
+  }
+
+  // What the request was told to end in stays its end, wherever that is.
+  static void end_early(Choice& choice, Finish finish) {
+    if (choice.finish != Finish::content_filter) choice.finish = finish;
+    choice.stop_sequence.clear();
   }
 
   // Keeps the first `limit` tokens. True if there were more.
@@ -153,9 +155,7 @@ UsageCount usage_of(const Plan& plan, size_t cached_tokens) {
 
 void cut_short(Plan& plan, size_t steps) {
   for (Choice& choice : plan.choices) {
-    if (!Planner::limit_tokens(choice, steps)) continue;
-    choice.finish = Finish::length;
-    choice.stop_sequence.clear();
+    if (Planner::limit_tokens(choice, steps)) Planner::end_early(choice, Finish::length);
   }
   count_steps(plan);
 }

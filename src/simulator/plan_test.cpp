@@ -45,6 +45,22 @@ TEST(Plan, EndsByLengthAtMaxTokens) {
   EXPECT_EQ(text_of(plan.choices[0]).size(), 20u);
 }
 
+TEST(Plan, EndsAsItIsToldWhereverThatIs) {
+  ChatRequest limited = request();
+  limited.max_tokens = 5;
+  limited.stop = {" "};
+  Plan plan = make_plan(limited, {}, {.tokens = {}, .finish = Finish::content_filter});
+  EXPECT_EQ(plan.choices[0].finish, Finish::content_filter);
+  EXPECT_EQ(plan.choices[0].stop_sequence, "");
+  limited.stop.clear();
+  plan = make_plan(limited, {}, {.tokens = {}, .finish = Finish::content_filter});
+  EXPECT_EQ(plan.steps, 5u);
+  EXPECT_EQ(plan.choices[0].finish, Finish::content_filter) << "at max_tokens";
+  cut_short(plan, 3);
+  EXPECT_EQ(plan.steps, 3u);
+  EXPECT_EQ(plan.choices[0].finish, Finish::content_filter) << "at the end of the context";
+}
+
 TEST(Plan, GoesOnFromItsOwnBeginning) {
   const std::string whole = text_of(make_plan(request(), {}).choices[0]);
   for (const size_t cut : {size_t{3}, size_t{7}, whole.size() - 1, whole.size()}) {
