@@ -13,7 +13,8 @@ import pytest
 import websockets.sync.client
 from handover_test import write_certificate
 from harness import canned, raw, waiting
-from harness.h2_upstream import H2Upstream
+from harness.h2_upstream import H2Upstream, script
+from harness.upstream import chat_chunk, sse
 
 pytestmark = pytest.mark.xdist_group("http2-upstream")
 
@@ -22,6 +23,34 @@ UPSTREAM_KEY = "canary-upstream-key-of-http2-upstreams"
 PATH = "/v1/chat/completions"
 CANCEL = 8  # RFC 9113, section 7
 FEW = 2  # streams at once on a connection of the upstream that allows few
+
+FINISHED = chat_chunk("") | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+PART = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}}]}
+EXHAUSTED = {"error": {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED"}}
+
+# What upstreams send whose answers have no length: the media type, the body, and what the gateway makes of it.
+ENDINGS = {
+    "without-done": ("text/event-stream", b"".join(sse(chat_chunk("Hello"), FINISHED, done=False)), None),
+    "bare-error": (
+        "text/event-stream",
+        b"".join(sse(PART, done=False)) + json.dumps(EXHAUSTED, indent=2).encode(),
+        "rate_limited",
+    ),
+    "cut-document": ("application/json", b'{"id":"c","choices":[{"message":{"content":"He', "upstream_failed"),
+    "empty-document": ("application/json", b"", "upstream_failed"),
+}
+
+
+def answers(media_type, body):
+    async def answer(stream):
+        await stream.begin(media_type)
+        await stream.send(body, end=True)
+
+    return answer
+
+
+for name, (media_type, body, _) in ENDINGS.items():
+    script(name)(answers(media_type, body))
 
 
 class Mute:
@@ -85,7 +114,13 @@ class World:
             {"name": "mute", "provider": "openai", "endpoint": self.mute.url, "api_key": UPSTREAM_KEY, "http2": "on",
              "connect_timeout": "3s"}
         )
-        self.models = [{"name": name, "connection": name} for name in (*self.upstreams, "mute")]
+        # What fails is on connections of its own, so that no other call finds its instance out.
+        self.connections += [
+            {"name": name, "provider": "google" if name == "bare-error" else "openai", "api_key": UPSTREAM_KEY,
+             "endpoint": self.upstreams["prior"].url, "http2": "on"}
+            for name in ENDINGS
+        ]
+        self.models = [{"name": each["name"], "connection": each["name"]} for each in self.connections]
 
 
 @pytest.fixture(scope="module", name="world")
@@ -223,6 +258,26 @@ def test_a_stream_that_the_upstream_resets_ends_alone(world, at, request_id):
     assert b"[DONE]" not in answer.body and b'"error"' in answer.body
     assert whole(other.request_id, other.finish())
     assert other.stream.connection is broken.stream.connection and other.stream.connection.open
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_the_end_of_a_stream_is_an_end_without_a_length_too(world, request_id, how):
+    """END_STREAM says that this is all the provider sends: nothing is to be put behind it, or in its place."""
+    media_type, body, error_type = ENDINGS[how]
+    asked = {"model": how, "stream": media_type == "text/event-stream", "messages": []}
+    path = PATH
+    if how == "bare-error":
+        path = f"/v1beta/models/{how}:streamGenerateContent?alt=sse"
+        asked = {"contents": [{"parts": [{"text": "x"}]}]}
+    answer = raw.post_json(world.gateway.address, path, asked, headers(request_id, how))
+    assert answer.status == 200 and answer.complete and answer.body == body
+
+    def lines():
+        found = [each for each in world.gateway.records() if each["msg"] == "request"]
+        return [each for each in found if each["request_id"] == request_id]
+
+    [told] = waiting.until(lines, "the call is logged")
+    assert told.get("error_type") == error_type
 
 
 def test_large_bodies_both_ways(world, at, request_id):

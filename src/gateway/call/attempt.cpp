@@ -327,11 +327,10 @@ Task<Beginning> Call::hold_back(ClientExchange& upstream, const ResponseHead& he
 }
 
 HoldBack::Answer Call::held_answer(const ResponseHead& head, chat::Framing framing) const {
-  const bool ends_itself = framing == chat::Framing::event_stream && head.version == http::Version::http_2;
   return {.asked = {.operation = match_.operation, .dialect = match_.dialect, .stream = streams()},
           .framing = framing,
           .type = document_type(head.headers.value(HeaderId::content_type)),
-          .to_close = head.framing == http::Framing::until_close && !ends_itself};
+          .to_close = only_close_ends(head)};
 }
 
 // An answer that begins with an error, is none, or stops before its end.

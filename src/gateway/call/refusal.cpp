@@ -122,7 +122,7 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
     enough = kErrorBodyBytesMax;
   }
   // Nothing has gone out of a cut one: the client can be told.
-  const bool may_be_cut = first.done && head.framing == http::Framing::until_close;
+  const bool may_be_cut = first.done && only_close_ends(head);
   if (may_be_cut && framing() != chat::Framing::sse && is_own_answer(match_.operation) && is_plain_json(head) &&
       !is_whole_document({first.data.data(), first.data.size()})) {
     co_return co_await break_off({base::ErrorCode::closed, kNoEnd}, chat::Framing::json, false);

@@ -52,9 +52,9 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   std::optional<StreamEnding> ending;
   if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
   const bool document = framing() == shape && is_own_answer(match_.operation) && is_plain_json(head);
-  // Where only the end of the connection ends the answer, a cut looks like an end: the answer itself must have said so.
-  // Elsewhere a provider's front may end in order what its engine broke off.
-  const bool cut_looks_whole = (streams || document) && head.framing == http::Framing::until_close;
+  // Where more than the close ends it, nothing has to say so, though a provider's front may end in order what its
+  // engine broke off.
+  const bool cut_looks_whole = (streams || document) && only_close_ends(head);
   if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
   FirstContent content;
   ErrorFilter errors(shape);
@@ -170,7 +170,7 @@ Task<void> Call::relay_event_stream(ClientExchange& upstream, const ResponseHead
   reading_.text.emplace(dialect);
   look_for_details(kShape, head.headers);
   EventStreamTap tap(invoked ? Payload::wrapped : Payload::plain);
-  const bool cut_looks_whole = head.framing == http::Framing::until_close && head.version != http::Version::http_2;
+  const bool cut_looks_whole = only_close_ends(head);
   if (first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
   waiting_for_ = kIdleTimeout;
   MessageFilter messages;

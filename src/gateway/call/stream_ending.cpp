@@ -108,6 +108,10 @@ bool is_plain_json(const http::ResponseHead& head) {
          head.headers.value(http::HeaderId::content_type).find("json") != std::string_view::npos;
 }
 
+bool only_close_ends(const http::ResponseHead& head) {
+  return head.framing == http::Framing::until_close && head.version != http::Version::http_2;
+}
+
 bool is_whole_document(std::string_view document) {
   accounting::UsageScanner scanner(chat::Dialect::openai_chat, Framing::json);
   scanner.feed(document);
@@ -238,9 +242,11 @@ void StreamEnding::examine_elements() {
 
 bool StreamEnding::said_end() const {
   if (unreadable_) return true;
-  const bool end = is_google() ? finished_ : end_.mark() == dialects::StreamMark::end;
-  // [DONE] is the whole event, also without the empty line that some servers leave out.
-  return (end || error_) && (at_boundary() || dialect_ == chat::Dialect::openai_chat);
+  if (finished_ && at_boundary()) return true;
+  const bool end = end_.mark() == dialects::StreamMark::end || error_;
+  // [DONE] is the whole event, also without the empty line that some servers leave out. Google's error never has one,
+  // and would not have been understood if it were cut.
+  return end && (at_boundary() || dialect_ == chat::Dialect::openai_chat || is_google());
 }
 
 std::optional<ErrorKind> StreamEnding::failure() const {

@@ -53,6 +53,10 @@ std::optional<chat::ErrorKind> failure_of(const EventStreamTap& tap, json::Parse
 // A JSON document that came as it is, so that it shows whether it came to its end.
 bool is_plain_json(const http::ResponseHead& head);
 
+// Only the end of the connection ends it, so that a cut looks like an end: the answer itself must say that it is whole.
+// That is HTTP/1 without length and chunks. HTTP/2 has END_STREAM for an end, whatever length the head tells.
+bool only_close_ends(const http::ResponseHead& head);
+
 // Of all that came of a JSON document: it was not cut.
 bool is_whole_document(std::string_view document);
 
@@ -84,8 +88,9 @@ class StreamEnding {
   // Of an array, see StreamBoundary: it is none any more, from so many of the bytes fed last on.
   bool malformed() const { return boundary_.malformed(); }
   std::optional<size_t> bytes_before() const { return boundary_.bytes_before(); }
-  // The stream has said that it is over, as strictly as its API has it, or told an error: all that tells a whole one
-  // from a cut one where only the end of the connection ends it.
+  // The stream has said that it is over, or told an error: all that tells a whole one from a cut one where only the end
+  // of the connection ends it. A finish_reason will do, for not every server sends [DONE]: of one that does, what comes
+  // in between (the usage) may be cut off unseen.
   bool said_end() const;
   // With its last bytes fed: why it is no success. Nothing: it is one, as far as can be seen.
   std::optional<chat::ErrorKind> failure() const;

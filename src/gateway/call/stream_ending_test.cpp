@@ -252,20 +252,43 @@ TEST(StreamEnding, WhereOnlyTheConnectionEndsAStreamItMustHaveSaidSo) {
     bool end;
   };
   json::Parser parser;
-  for (const Said& each : {Said{Dialect::openai_chat, "data: [DONE]", true},
-                           Said{Dialect::openai_chat, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", false},
-                           Said{Dialect::openai_chat, "data: {\"error\":{\"message\":\"no\"}}\n\n", true},
-                           Said{Dialect::anthropic, "event: message_stop\ndata: {\"type\":\"mess", false},
-                           Said{Dialect::anthropic, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", true},
-                           Said{Dialect::cohere, "event: message-end\ndata: {}\n\n", true},
-                           Said{Dialect::gemini, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n", true},
-                           Said{Dialect::gemini, "data: {\"candidates\":[{}]}\n\n", false}}) {
+  for (const Said& each :
+       {Said{Dialect::openai_chat, "data: [DONE]", true},
+        Said{Dialect::openai_chat, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", true},
+        Said{Dialect::openai_chat, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}", false},
+        Said{Dialect::openai_chat, "data: {\"choices\":[{\"finish_reason\":null}]}\n\n", false},
+        Said{Dialect::azure, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", true},
+        Said{Dialect::openai_completions, "data: {\"choices\":[{\"finish_reason\":\"length\"}]}\n\n", true},
+        Said{Dialect::openai_chat, "data: {\"error\":{\"message\":\"no\"}}\n\n", true},
+        Said{Dialect::anthropic, "event: message_stop\ndata: {\"type\":\"mess", false},
+        Said{Dialect::anthropic, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", true},
+        Said{Dialect::cohere, "event: message-end\ndata: {}\n\n", true},
+        Said{Dialect::gemini, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n", true},
+        Said{Dialect::gemini, "data: {\"candidates\":[{}]}\n\n", false},
+        Said{Dialect::gemini, "data: {}\n\n{\"error\":{\"code\":429,\"message\":\"no\"}}\n", true},
+        Said{Dialect::gemini, "data: {}\n\n{\"error\":{\"code\":429,\"mess", false}}) {
     accounting::TextScanner text(each.dialect);
     StreamEnding ending(each.dialect, Framing::sse, true, parser);
     text.feed(each.stream);
     ending.feed(each.stream, true, &text);
     EXPECT_EQ(ending.said_end(), each.end) << each.stream;
   }
+}
+
+TEST(StreamEnding, TheCloseEndsOnlyWhatHasNoFramesOfItsOwn) {
+  using http::Framing;
+  using http::Version;
+  const auto ends = [](Framing framing, Version version) {
+    http::ResponseHead head;
+    head.framing = framing;
+    head.version = version;
+    return only_close_ends(head);
+  };
+  EXPECT_TRUE(ends(Framing::until_close, Version::http_1_0));
+  EXPECT_TRUE(ends(Framing::until_close, Version::http_1_1));
+  EXPECT_FALSE(ends(Framing::until_close, Version::http_2)) << "END_STREAM ends it";
+  EXPECT_FALSE(ends(Framing::chunked, Version::http_1_1));
+  EXPECT_FALSE(ends(Framing::content_length, Version::http_1_1));
 }
 
 TEST(StreamEnding, AnErrorWithoutEndDoesNotFillTheMemory) {
