@@ -129,6 +129,32 @@ def test_without_an_upgrade(wire):
     assert answer.status == 426 and answer.json()["error"]["message"]
 
 
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize(
+    "changed, status",
+    [
+        ({"Upgrade": "h2c"}, 426),
+        ({"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAA"}, 426),
+        ({"Sec-WebSocket-Version": "8"}, 426),
+        ({"Sec-WebSocket-Key": "short"}, 400),
+    ],
+)
+def test_what_is_no_handshake_reaches_no_provider(wire, request_id, changed, status):
+    sent = HANDSHAKE | headers(wire, request_id) | changed
+    answer = raw.call(wire.address, "GET", "/v1/realtime?model=scripted", sent)
+    assert answer.status == status and answer.json()["error"]["type"] == "invalid_request_error"
+    if status == 426:
+        assert answer.header("upgrade") == "websocket" and answer.header("sec-websocket-version") == "13"
+    assert not wire.upstream.find(request_id)
+
+
 @pytest.fixture(scope="module", name="secure")
 def make_secure(tmp_path_factory):
     directory = tmp_path_factory.mktemp("secure")

@@ -1,6 +1,7 @@
 // Answers of the gateway's own: errors in the client's dialect, and whatever local.cpp has to say.
 #include "dialects/error.h"
 #include "gateway/call/call.h"
+#include "gateway/entrance/websocket_handshake.h"
 
 namespace llmgw::gateway {
 
@@ -69,6 +70,7 @@ Task<void> Call::refuse(const chat::ClientError& asked) {
   const auto answered = dialects::write_error(dialect, shape, error, id_.view());
   http::Headers headers;
   for (const auto& header : answered.headers()) headers.append(header.name, header.value);
+  if (answered.status == kUpgradeRequired) offer_websocket(headers);
   const std::string warnings = conversion_ != nullptr ? conversion_->warnings().header() : std::string();
   if (!warnings.empty()) headers.append(kWarningsHeader, warnings);
   co_await answer(static_cast<uint16_t>(answered.status), answered.content_type, answered.body, headers);

@@ -7,6 +7,7 @@
 #include "gateway/call/own_headers.h"
 #include "gateway/entrance/auth_key.h"
 #include "gateway/entrance/malformed.h"
+#include "gateway/entrance/websocket_handshake.h"
 #include "gateway/handler.h"
 #include "http/mime_multipart.h"
 #include "json/splice.h"
@@ -123,10 +124,9 @@ Task<void> Call::proxy() {
     if (auto sound = check_own_headers(exchange_.head().headers, arena_); !sound)
       co_return co_await refuse(sound.error());
   }
-  if (match_.websocket && exchange_.head().upgrade.empty()) {
-    co_return co_await refuse({.kind = ErrorKind::invalid_request,
-                               .message = "this endpoint speaks WebSocket: send an Upgrade: websocket request",
-                               .status = 426});
+  if (match_.websocket) {
+    if (auto checked = check_websocket_handshake(exchange_.head()); !checked)
+      co_return co_await refuse(checked.error());
   }
   auto body = co_await read_body();
   if (!body) co_return co_await refuse(body.error());
