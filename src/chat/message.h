@@ -25,7 +25,7 @@ enum class PartKind : uint8_t {
   audio,        // media
   video,        // media
   document,     // media, name: file name or title
-  opaque,       // text: a JSON value which only dialect `origin` understands (server tools, containers, ...)
+  opaque,       // text: JSON which only dialect `origin` understands (server tools, ...); in a request id: its path
 };
 
 enum class MediaSource : uint8_t {

@@ -8,6 +8,7 @@
 #include "dialects/losses.h"
 #include "dialects/media.h"
 #include "dialects/request_gates.h"
+#include "dialects/unknown_content.h"
 #include "json/tree.h"
 
 namespace llmgw::dialects {
@@ -160,10 +161,13 @@ class Carrier {
   std::unordered_set<std::string_view> removed_;  // names of tools that left
 };
 
+bool has_opaque(const chat::List<Part>& parts) {
+  return std::ranges::any_of(
+      parts, [](const Part& part) { return part.kind == PartKind::opaque || has_opaque(part.content); });
+}
+
 bool has_foreign_item(const chat::Request& request) {
-  return std::ranges::any_of(request.messages, [](const Message& message) {
-    return std::ranges::any_of(message.parts, [](const Part& part) { return part.kind == PartKind::opaque; });
-  });
+  return std::ranges::any_of(request.messages, [](const Message& message) { return has_opaque(message.parts); });
 }
 
 }  // namespace
@@ -186,8 +190,9 @@ Outcome<const chat::Request*> carry_foreign_items(const chat::Request& request, 
     for (const chat::Tool& tool : request.tools) {
       if (!is_in_conversation(tool)) copy->tools.push(context.arena, tool);
     }
-  } else if (auto done = Carrier(request, context).run(*copy); !done) {
-    return std::unexpected(done.error());
+  } else {
+    if (auto done = Carrier(request, context).run(*copy); !done) return std::unexpected(done.error());
+    if (auto done = refuse_unknown_content(*copy, context); !done) return std::unexpected(done.error());
   }
   return copy;
 }

@@ -12,7 +12,7 @@ namespace llmgw::dialects {
 // arena. For a target of another dialect such items become texts, calls and results that all have, and tools join those
 // of the request; items that have no such form stay, for the writer to warn of. For a target of the same dialect, where
 // the items go as they stand, the tools that are in them are none of the request's. Errors: what stands for a
-// conversation, and only its provider can read.
+// conversation, and only its provider can read; what nobody can (dialects/unknown_content.h).
 Outcome<const chat::Request*> carry_foreign_items(const chat::Request& request, const chat::Target& target,
                                                   WriteContext& context);
 

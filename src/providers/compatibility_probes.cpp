@@ -133,6 +133,14 @@ constexpr RequestProbe kRequests[] = {
      [](Request& r, Arena& a) { attach(r, a, PartKind::audio, {.data = "UklGRg==", .media_type = "audio/wav"}); }},
     {"video", kGeminiClient | kBedrockClient,
      [](Request& r, Arena& a) { attach(r, a, PartKind::video, {.data = "AAAAIGZ0eXA=", .media_type = "video/mp4"}); }},
+    {"content of an unknown type", kAllClients,
+     [](Request& r, Arena& a) {
+       const std::string_view inside = r.from == Dialect::gemini             ? "parts[1]"
+                                       : r.from == Dialect::openai_responses ? ""
+                                                                             : "content[1]";
+       r.messages[0].parts.push(
+           a, {.kind = PartKind::opaque, .origin = r.from, .text = R"({"type":"x"})", .id = place(r, inside, a)});
+     }},
     {"function tools", kAllClients, declare},
     {"strict function tools", kOpenAiClients | kAnthropicClient,
      [](Request& r, Arena& a) {

@@ -104,6 +104,7 @@ Outcome<void> BlockReader::block(Value value, std::string_view path, size_t inde
   bool known = true;
   if (is("text")) {
     part.text = members.text.string(arena);
+    known = !client_ || members.text.is_string();
     if (!members.citations.empty()) part.citations = members.citations.raw();
   } else if (is("thinking") || is("redacted_thinking")) {
     thinking(members, parts);
@@ -128,6 +129,7 @@ Outcome<void> BlockReader::block(Value value, std::string_view path, size_t inde
     part.kind = PartKind::opaque;
     part.text = value.raw();
     part.name = members.type.string(arena);
+    if (client_) part.id = indexed(path, index, "", arena);
   }
   push(part, parts);
   return {};

@@ -38,7 +38,7 @@ Outcome<void> BlockReader::read(Value content, std::string_view path, chat::List
                      "Expected a content block, which is an object.");
     }
     if (!block(element, parts)) {
-      push({.kind = PartKind::opaque, .origin = Dialect::bedrock, .text = element.raw()}, parts);
+      push({.kind = PartKind::opaque, .origin = Dialect::bedrock, .text = element.raw(), .id = this->path()}, parts);
     }
     ++index;
   }
@@ -152,6 +152,7 @@ void BlockReader::tool_use(Value value, Value block, Part& part) {
   if (value["type"].equals("server_tool_use")) {
     part.kind = PartKind::opaque;
     part.text = block.raw();
+    part.id = path();
     return;
   }
   const Value input = value["input"];
@@ -179,8 +180,9 @@ void BlockReader::tool_result(Value value, Part& part) {
     if (!json.is_unset()) {
       part.json_result = value["content"].size() == 1;
       part.content.push(arena, {.kind = PartKind::text, .origin = Dialect::bedrock, .text = json.raw()});
-    } else if (element.is_object() && !inner.block(element, part.content)) {
-      part.content.push(arena, {.kind = PartKind::opaque, .origin = Dialect::bedrock, .text = element.raw()});
+    } else if (!inner.block(element, part.content)) {
+      part.content.push(
+          arena, {.kind = PartKind::opaque, .origin = Dialect::bedrock, .text = element.raw(), .id = inner.path()});
     }
   }
 }

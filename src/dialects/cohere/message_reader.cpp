@@ -63,6 +63,7 @@ Outcome<void> read_part(json::Value value, std::string_view field, const ReadCon
     part.kind = PartKind::opaque;
     part.origin = chat::Dialect::cohere;
     part.text = value.raw();
+    part.id = field;
   } else {
     return wrong("expected an object with a text 'type'", field);
   }

@@ -87,8 +87,9 @@ PartMembers members_of(Value part, base::Arena& arena) {
       set_if_unset(members.video_metadata, member.value);
     } else if (key == "mediaResolution" || key == "media_resolution") {
       set_if_unset(members.media_resolution, member.value);
-    } else if (key != "partMetadata" && key != "part_metadata" && member.value.is_object()) {
-      members.opaque = true;
+    } else if (key != "partMetadata" && key != "part_metadata") {
+      members.opaque = members.opaque || member.value.is_object();
+      members.unknown = members.unknown || !member.value.is_null();
     }
   }
   return members;
@@ -113,10 +114,11 @@ Part PartReader::read(Value part, bool& skip) const {
     } else if (result.text.empty()) {
       place = chat::SignaturePlace::own_part;
     }
-  } else if (members.opaque) {
+  } else if (members.opaque || (members.unknown && !list.empty())) {
     result.kind = PartKind::opaque;
     result.origin = origin;
     result.text = members.signature.present() ? without_signature(part, context.arena) : part.raw();
+    result.id = path();
   } else if (members.signature.is_string()) {
     place = chat::SignaturePlace::own_part;
     if (members.thought.is_true()) {
@@ -167,9 +169,13 @@ Part PartReader::read_result(Value response) const {
   for (const Value inner : response["parts"].elements()) {
     const size_t at = number++;
     const PartMembers members = members_of(inner, context.arena);
-    if (!members.inline_data.is_object() && !members.file_data.is_object()) continue;
+    const bool media = members.inline_data.is_object() || members.file_data.is_object();
+    if (!media && !members.text.is_string() && !members.opaque && !members.unknown) continue;
     const std::string_view parts = context.arena.concat(path(), ".functionResponse.parts");
-    part.content.push(context.arena, read_media(members, indexed(parts, at, "", context.arena)));
+    const std::string_view place = indexed(parts, at, "", context.arena);
+    part.content.push(context.arena,
+                      media ? read_media(members, place)
+                            : Part{.kind = PartKind::opaque, .origin = origin, .text = inner.raw(), .id = place});
   }
   return part;
 }

@@ -16,7 +16,8 @@ namespace llmgw::dialects::gemini {
 struct PartMembers {
   json::Value text, thought, signature, function_call, function_response, inline_data, file_data, video_metadata,
       media_resolution;
-  bool opaque = false;  // executableCode, codeExecutionResult, toolCall, toolResponse, and what nobody knows yet
+  bool opaque = false;   // executableCode, codeExecutionResult, toolCall, toolResponse, and what nobody knows yet
+  bool unknown = false;  // a member that is none of these, and no note of the client's
 };
 PartMembers members_of(json::Value part, base::Arena& arena);
 

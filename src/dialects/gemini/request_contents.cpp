@@ -52,12 +52,7 @@ Outcome<void> ContentsReader::read_system(Value instruction) {
     return invalid(context_.arena, "systemInstruction", "systemInstruction: expected a Content object.");
   }
   const Value parts = instruction["parts"];
-  if (parts.is_object()) read_part(parts, message);
-  for (const Value part : parts.elements()) {
-    read_part(part, message);
-    ++parts_.index;
-  }
-  flush_run(message);
+  TRY_VOID(read_parts(parts, message));
   if (!message.parts.empty()) request_.messages.push(context_.arena, message);
   return {};
 }
@@ -76,22 +71,26 @@ Outcome<void> ContentsReader::read_content(Value content, size_t index) {
     first_waiting_ = 0;
     answering_ = false;
   }
+  TRY_VOID(read_parts(parts, message));
+  if (!message.parts.empty()) request_.messages.push(arena, message);
+  return {};
+}
+
+Outcome<void> ContentsReader::read_parts(Value parts, Message& message) {
+  constexpr std::string_view kExpected = "Expected an array of Part objects.";
   if (parts.is_string()) {
-    push({.text = parts.string(arena)}, message);
+    push({.text = parts.string(context_.arena)}, message);
   } else if (parts.is_object()) {
     read_part(parts, message);
   } else if (!parts.is_unset() && !parts.is_array()) {
-    return invalid(arena, indexed("contents", index, ".parts", arena), "Expected an array of Part objects.");
+    return invalid(context_.arena, parts_.list, kExpected);
   }
   for (const Value part : parts.elements()) {
-    if (!part.is_object()) {
-      return invalid(arena, indexed("contents", index, ".parts", arena), "Expected an array of Part objects.");
-    }
+    if (!part.is_object()) return invalid(context_.arena, parts_.list, kExpected);
     read_part(part, message);
     ++parts_.index;
   }
   flush_run(message);
-  if (!message.parts.empty()) request_.messages.push(arena, message);
   return {};
 }
 

@@ -35,6 +35,7 @@ class ContentsReader {
   };
 
   Outcome<void> read_content(json::Value content, size_t index);
+  Outcome<void> read_parts(json::Value parts, chat::Message& message);
   void read_part(json::Value part, chat::Message& message);
   void push(chat::Part part, chat::Message& message);
   void flush_run(chat::Message& message);

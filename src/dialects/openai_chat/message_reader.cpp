@@ -167,6 +167,7 @@ Outcome<void> read_part(json::Value part, std::string_view field, const ReadCont
     out.kind = PartKind::opaque;
     out.origin = chat::Dialect::openai_chat;
     out.text = part.raw();
+    out.id = field;
   }
   return {};
 }
