@@ -53,9 +53,13 @@ void add_citations(json::Writer& w, Value metadata, base::Arena& arena) {
   }
 }
 
-void add_web_citation(json::Writer& w, Value citation, base::Arena& arena) {
-  const auto web = read_web_citation(citation, arena);
+void add_web_citation(json::Writer& w, Value citation, chat::Dialect origin, SaidText& said, base::Arena& arena) {
+  auto web = read_web_citation(citation, arena);
   if (!web || !web->url.starts_with("http")) return;
+  if (web->cited_text.empty()) {
+    const CitedPlace place = said.place(web->start, web->end, origin, origin);
+    if (place.known) web->cited_text = place.text;
+  }
   w.begin_object().member("url", web->url).member("title", web->title).member("cited_text", web->cited_text);
   w.end_object();
 }
@@ -88,15 +92,15 @@ std::optional<WebCitation> read_web_citation(Value citation, base::Arena& arena)
   return web;
 }
 
-std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
+std::string_view web_citations(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
                                base::Arena& arena) {
-  if (has_grounding(origin)) return grounding_citations(citations, parser, arena);
+  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
   if (!root) return {};
   std::string found;
   json::Writer w(found);
   w.begin_array();
-  for (const Value citation : root->elements()) add_web_citation(w, citation, arena);
+  for (const Value citation : root->elements()) add_web_citation(w, citation, origin, said, arena);
   w.end_array();
   return found.size() > 2 ? arena.copy(found) : std::string_view{};
 }
@@ -115,10 +119,10 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
   return found.size() > 2 ? arena.copy(found) : std::string_view{};
 }
 
-std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, WriteCitation write,
-                              json::Parser& parser, base::Arena& arena) {
+std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
+                              WriteCitation write, json::Parser& parser, base::Arena& arena) {
   if (citations.empty() || origin == own) return citations;
-  const auto root = json::parse_tree(parser, web_citations(citations, origin, parser, arena), arena);
+  const auto root = json::parse_tree(parser, web_citations(citations, origin, said, parser, arena), arena);
   if (!root) return {};
   std::string out;
   json::Writer w(out);

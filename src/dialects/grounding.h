@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "chat/dialect.h"
+#include "dialects/said_text.h"
 #include "json/reader.h"
 #include "json/tree.h"
 #include "json/writer.h"
@@ -21,12 +22,14 @@ inline bool has_grounding(chat::Dialect origin) {
 
 // A list of {"url","title","cited_text","start_index","end_index"}: one for each part of the text that is backed by a
 // source with an address, with the first of its sources. `citations` is what Gemini's readers keep of a text
-// ([{"groundingMetadata":{...}}, ...]; ai.google.dev/api/generate-content, GroundingMetadata, 2026). Google's indices
-// count bytes. In the arena; empty if there is none.
+// ([{"groundingMetadata":{...}}, ...]; ai.google.dev/api/generate-content, GroundingMetadata, 2026). The indices are
+// Google's own: see SaidText. In the arena; empty if there is none.
 std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena);
 
-// The citations of any dialect that name an address on the web, in the same form.
-std::string_view web_citations(std::string_view citations, chat::Dialect origin, json::Parser& parser,
+// The citations of any dialect that name an address on the web, in the same form without positions. Who says only where
+// in the answer a citation stands has the words that stand there as cited_text. `said`: the answer up to the end of
+// what they belong to.
+std::string_view web_citations(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
                                base::Arena& arena);
 
 // One citation, whoever wrote it but Google, if it names an address: OpenAI's url_citation (nested or flat),
@@ -36,7 +39,7 @@ struct WebCitation {
   std::string_view url;  // as it stands, whatever its scheme
   std::string_view title = {};
   std::string_view cited_text = {};
-  std::optional<uint64_t> start = {};
+  std::optional<uint64_t> start = {};  // as the dialect that it is of counts: see SaidText
   std::optional<uint64_t> end = {};
 };
 std::optional<WebCitation> read_web_citation(json::Value citation, base::Arena& arena);
@@ -44,7 +47,7 @@ std::optional<WebCitation> read_web_citation(json::Value citation, base::Arena& 
 // Those of the dialect `own` as they are; the others' that name an address on the web (url, title, cited_text), each
 // written by `write`. Empty if nothing is left.
 using WriteCitation = void (*)(json::Writer& w, json::Value citation, base::Arena& arena);
-std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, WriteCitation write,
-                              json::Parser& parser, base::Arena& arena);
+std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
+                              WriteCitation write, json::Parser& parser, base::Arena& arena);
 
 }  // namespace llmgw::dialects

@@ -77,6 +77,97 @@ std::string streamed(Dialect provider, Dialect client, const std::vector<std::st
   return all;
 }
 
+// The same words, cited by everybody who says where they stand: as each of them counts.
+struct Placed {
+  Dialect dialect;
+  std::string_view answer;
+  std::vector<std::string_view> stream;
+};
+
+const Placed kPlaced[] = {
+    {Dialect::openai_chat,
+     R"({"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Grüße. So ist es 🙂!",
+        "annotations":[{"type":"url_citation","url_citation":{"start_index":7,"end_index":18,"url":"https://a.b/c",
+        "title":"T"}}]}}]})",
+     {R"({"choices":[{"index":0,"delta":{"role":"assistant","content":"Grüße. "}}]})",
+      R"({"choices":[{"index":0,"delta":{"content":"So ist es 🙂!"}}]})",
+      R"({"choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"start_index":7,"end_index":18,
+         "url":"https://a.b/c","title":"T"}}]}}]})",
+      R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", "[DONE]"}},
+    {Dialect::openai_responses,
+     R"({"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[
+        {"type":"output_text","text":"Grüße. So ist es 🙂!","annotations":[{"type":"url_citation","start_index":7,"end_index":18,
+        "url":"https://a.b/c","title":"T"}]}]}]})",
+     {R"({"type":"response.output_item.added","output_index":0,"item":{"id":"m","type":"message","role":"assistant",
+         "content":[]}})",
+      R"({"type":"response.content_part.added","item_id":"m","output_index":0,"content_index":0,"part":{
+         "type":"output_text","text":"","annotations":[]}})",
+      R"({"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"Grüße. "})",
+      R"({"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"So ist es 🙂!"})",
+      R"({"type":"response.output_text.annotation.added","item_id":"m","output_index":0,"content_index":0,
+         "annotation_index":0,"annotation":{"type":"url_citation","start_index":7,"end_index":18,"url":"https://a.b/c",
+         "title":"T"}})",
+      R"({"type":"response.completed","response":{"id":"resp_1","status":"completed","output":[]}})"}},
+    {Dialect::gemini,
+     R"({"candidates":[{"finishReason":"STOP","content":{"role":"model","parts":[{"text":"Grüße. So ist es 🙂!"}]},
+        "groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a.b/c","title":"T"}}],
+        "groundingSupports":[{"segment":{"startIndex":9,"endIndex":23},"groundingChunkIndices":[0]}]}}]})",
+     {R"({"candidates":[{"content":{"role":"model","parts":[{"text":"Grüße. "}]}}]})",
+      R"({"candidates":[{"content":{"role":"model","parts":[{"text":"So ist es 🙂!"}]},"finishReason":"STOP",
+         "groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a.b/c","title":"T"}}],
+         "groundingSupports":[{"segment":{"startIndex":9,"endIndex":23},"groundingChunkIndices":[0]}]}}]})"}},
+    {Dialect::cohere,
+     R"({"id":"1","finish_reason":"COMPLETE","message":{"role":"assistant","content":[{"type":"text",
+        "text":"Grüße. So ist es 🙂!"}],"citations":[{"start":7,"end":18,"text":"So ist es 🙂","sources":[
+        {"type":"document","id":"1","document":{"url":"https://a.b/c","title":"T"}}]}]}})",
+     {R"({"type":"message-start","id":"1","delta":{"message":{"role":"assistant"}}})",
+      R"({"type":"content-start","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}})",
+      R"({"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"Grüße. "}}}})",
+      R"({"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"So ist es 🙂!"}}}})",
+      R"({"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":7,"end":18,"text":"So ist es 🙂",
+         "sources":[{"type":"document","id":"1","document":{"url":"https://a.b/c","title":"T"}}]}}}})",
+      R"({"type":"citation-end","index":0})", R"({"type":"content-end","index":0})",
+      R"({"type":"message-end","delta":{"finish_reason":"COMPLETE"}})"}},
+};
+
+std::string_view placed_for(Dialect client) {
+  switch (client) {
+    case Dialect::openai_chat:
+    case Dialect::openai_responses: return R"("start_index":7,"end_index":18)";
+    case Dialect::gemini: return R"("startIndex":9,"endIndex":23)";
+    case Dialect::cohere: return R"("start":7,"end":18,"text":"So ist es 🙂")";
+    case Dialect::anthropic: return R"("cited_text":"So ist es 🙂")";
+    default: return R"("sourceContent":[{"text":"So ist es 🙂"}])";
+  }
+}
+
+TEST(Citations, StandWhereTheProviderPutThemInEveryCount) {
+  for (const Placed& provider : kPlaced) {
+    for (const Dialect client : kCodecDialects) {
+      World world(*find_codec(provider.dialect));
+      const auto answer = world.read_answer(provider.answer);
+      ASSERT_TRUE(answer) << provider.answer;
+      world.request.from = client;
+      std::string whole;
+      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+      EXPECT_THAT(whole, HasSubstr(placed_for(client))) << to_string(provider.dialect) << " to " << to_string(client);
+    }
+  }
+}
+
+// Behind the text they speak of, which clients that show a stream have to have.
+TEST(Citations, OfAStreamStandWhereTheProviderPutThem) {
+  for (const Placed& provider : kPlaced) {
+    for (const Dialect client : kCodecDialects) {
+      const std::string all = streamed(provider.dialect, client, provider.stream);
+      EXPECT_THAT(all, HasSubstr(placed_for(client))) << to_string(provider.dialect) << " to " << to_string(client);
+      EXPECT_LT(all.find("So ist es 🙂!"), all.find("https://a.b/c"))
+          << to_string(provider.dialect) << " to " << to_string(client) << "\n"
+          << all;
+    }
+  }
+}
+
 // Google's come with the last chunk, when the text may be over.
 TEST(Citations, OfAStreamAreNotLateForGoogle) {
   constexpr std::string_view kText = R"({"candidates":[{"content":{"role":"model","parts":[{"text":"So it is."}]}}]})";

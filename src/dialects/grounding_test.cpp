@@ -49,7 +49,8 @@ TEST(Grounding, OneFormForAddressesOfEveryDialect) {
   for (const Row& row : rows) {
     json::Parser parser;
     base::Arena arena;
-    EXPECT_EQ(web_citations(row.citations, row.origin, parser, arena),
+    SaidText said;
+    EXPECT_EQ(web_citations(row.citations, row.origin, said, parser, arena),
               R"([{"url":"https://a","title":"A","cited_text":""}])")
         << row.citations;
   }

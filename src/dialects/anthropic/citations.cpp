@@ -13,9 +13,9 @@ void write_citation(json::Writer& w, json::Value citation, base::Arena& arena) {
 
 }  // namespace
 
-std::string_view citations_for(std::string_view citations, chat::Dialect origin, json::Parser& parser,
+std::string_view citations_for(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
                                base::Arena& arena) {
-  return citations_as(chat::Dialect::anthropic, citations, origin, &write_citation, parser, arena);
+  return citations_as(chat::Dialect::anthropic, citations, origin, said, &write_citation, parser, arena);
 }
 
 }  // namespace llmgw::dialects::anthropic

@@ -79,6 +79,7 @@ class Writer final : public StreamWriter {
     redacted_ = head.redacted;
     open_ = false;
     held_.drop();
+    said_.start_part();
     if (head.kind == PartKind::tool_call) {
       id_ = tool_use_id(head.id, tool_calls_++, context_);
       name_ = head.name;
@@ -113,7 +114,7 @@ class Writer final : public StreamWriter {
   void delta(std::string_view text, chat::WireSink& sink) {
     if (text.empty()) return;
     switch (kind_) {
-      case PartKind::text: return block_delta("text_delta", "text", text, sink);
+      case PartKind::text: said_.add(text); return block_delta("text_delta", "text", text, sink);
       case PartKind::thinking:
         if (!redacted_) block_delta("thinking_delta", "thinking", text, sink);
         return;
@@ -173,7 +174,8 @@ class Writer final : public StreamWriter {
     if (kind_ != PartKind::text || event.head == nullptr) return;
     if (!parser_) parser_.emplace();
     base::Arena arena;
-    const auto root = json::parse_tree(*parser_, citations_for(event.text, event.head->origin, *parser_, arena), arena);
+    const std::string_view cited = citations_for(event.text, event.head->origin, said_, *parser_, arena);
+    const auto root = json::parse_tree(*parser_, cited, arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {
       open(sink);
@@ -242,6 +244,7 @@ class Writer final : public StreamWriter {
   std::string id_;
   std::string name_;
   HeldSignature held_;
+  SaidText said_;
   std::string refusal_;
   chat::Choice choice_;
   std::string stop_sequence_;

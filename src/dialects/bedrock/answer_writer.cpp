@@ -65,8 +65,10 @@ class AnswerWriter {
 
   void text(const Part& part) {
     if (part.text.empty()) return;
+    said_.start_part();
+    said_.add(part.text);
     writer_.begin_object();
-    const std::string_view cited = citations_for(part.citations, part.origin, context_.parser, context_.arena);
+    const std::string_view cited = citations_for(part.citations, part.origin, said_, context_.parser, context_.arena);
     if (!cited.empty()) {
       writer_.key("citationsContent").begin_object().key("content").begin_array();
       writer_.begin_object().member("text", part.text).end_object();
@@ -116,6 +118,7 @@ class AnswerWriter {
 
   const AnswerContext& context_;
   json::Writer writer_;
+  SaidText said_;
   uint32_t tool_calls_ = 0;
 };
 

@@ -52,6 +52,7 @@ class Writer final : public StreamWriter {
     open_ = false;
     any_input_ = false;
     held_.drop();
+    said_.start_part();
     if (head.kind == PartKind::tool_call) {
       id_ = tool_use_id(head.id, tool_calls_++, context_);
       name_ = head.name;
@@ -115,6 +116,7 @@ class Writer final : public StreamWriter {
     switch (kind_) {
       case PartKind::text:
       case PartKind::refusal: {
+        said_.add(text);
         open(sink);
         json::Writer writer = begin_delta();
         writer.member("text", text);
@@ -184,8 +186,8 @@ class Writer final : public StreamWriter {
   void citations(const chat::StreamEvent& event, chat::WireSink& sink) {
     if (kind_ != PartKind::text || event.head == nullptr) return;
     base::Arena arena;
-    const auto root =
-        json::parse_tree(own_parser(), citations_for(event.text, event.head->origin, own_parser(), arena), arena);
+    const std::string_view cited = citations_for(event.text, event.head->origin, said_, own_parser(), arena);
+    const auto root = json::parse_tree(own_parser(), cited, arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {
       open(sink);
@@ -250,6 +252,7 @@ class Writer final : public StreamWriter {
   std::string id_;
   std::string name_;
   HeldSignature held_;
+  SaidText said_;
   chat::Choice choice_;
   std::string stop_sequence_;
   std::string native_finish_;

@@ -59,16 +59,15 @@ class MessageWriter {
 
   void citations(const chat::List<Part>& parts) {
     std::string all;
-    uint64_t start = 0;
+    SaidText said;
     for (const Part& part : parts) {
-      if (part.kind != PartKind::text) continue;
-      const uint64_t end = start + count_characters(part.text);
-      const std::string some = part.citations.empty() ? std::string()
-                                                      : citations_from(part.citations, part.origin, start, end,
-                                                                       context_.parser, context_.arena);
+      if (part.kind != PartKind::text && part.kind != PartKind::refusal) continue;
+      said.start_part();
+      said.add(part.text);
+      if (part.citations.empty()) continue;
+      const std::string some = citations_from(part.citations, part.origin, said, context_.parser, context_.arena);
       if (!some.empty() && !all.empty()) all += ',';
       all += some;
-      start = end;
     }
     if (!all.empty()) w_.key("citations").begin_array().raw(all).end_array();
   }

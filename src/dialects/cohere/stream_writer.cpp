@@ -90,7 +90,7 @@ class CohereStreamWriter final : public StreamWriter {
     // Pictures, sound and what only another provider understands have no place here.
     if (head.kind != PartKind::text && head.kind != PartKind::refusal && !thinking_) return;
     open_ = Open::content;
-    part_start_ = characters_;
+    said_.start_part();
     json::Writer w = begin_delta("content-start", contents_, "content");
     w.begin_object().member("type", thinking_ ? "thinking" : "text").member(thinking_ ? "thinking" : "text", "");
     w.end_object();
@@ -100,7 +100,7 @@ class CohereStreamWriter final : public StreamWriter {
   void delta(const StreamEvent& event, WireSink& sink) {
     if (open_ == Open::call) return arguments(event.text, sink);
     if (open_ != Open::content) return;
-    if (!thinking_) characters_ += count_characters(event.text);
+    if (!thinking_) said_.add(event.text);
     json::Writer w = begin_delta("content-delta", contents_, "content");
     w.begin_object().member(thinking_ ? "thinking" : "text", event.text).end_object();
     w.end_object().end_object();
@@ -148,8 +148,7 @@ class CohereStreamWriter final : public StreamWriter {
   }
 
   void citations(const StreamEvent& event, WireSink& sink) {
-    const std::string elements =
-        citations_from(event.text, event.head->origin, part_start_, characters_, parser(), context_.arena);
+    const std::string elements = citations_from(event.text, event.head->origin, said_, parser(), context_.arena);
     const std::string list = "[" + elements + "]";
     scratch_.reset();
     const auto root = json::parse_tree(parser(), list, scratch_);
@@ -209,8 +208,7 @@ class CohereStreamWriter final : public StreamWriter {
   uint32_t contents_ = 0;
   uint32_t calls_ = 0;
   uint32_t citations_ = 0;
-  uint64_t characters_ = 0;  // of visible text
-  uint64_t part_start_ = 0;
+  SaidText said_;  // visible text
 };
 
 }  // namespace

@@ -104,8 +104,8 @@ void write_logprobs(json::Writer& w, std::string_view logprobs, json::Parser& pa
   w.end_array();
 }
 
-std::string citations_from(std::string_view citations, chat::Dialect origin, uint64_t start, uint64_t end,
-                           json::Parser& parser, base::Arena& arena) {
+std::string citations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
+                           base::Arena& arena) {
   if (origin == chat::Dialect::cohere) return std::string(elements_of(citations));
   if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
@@ -115,19 +115,15 @@ std::string citations_from(std::string_view citations, chat::Dialect origin, uin
   for (const json::Value citation : root->elements()) {
     const auto web = read_web_citation(citation, arena);
     if (!web) continue;
-    w.begin_object().member("start", web->start.value_or(start)).member("end", web->end.value_or(end));
-    w.member("text", web->cited_text).key("sources").begin_array().begin_object();
+    const CitedPlace place = said.place(web->start, web->end, origin, chat::Dialect::cohere);
+    w.begin_object().member("start", place.start).member("end", place.end);
+    // Cohere's `text` is what the answer says there, not what the source says.
+    w.member("text", place.text.empty() ? web->cited_text : place.text).key("sources").begin_array().begin_object();
     w.member("type", "document").member("id", web->url).key("document").begin_object();
     w.member("url", web->url).member("title", web->title).end_object();
     w.end_object().end_array().member("type", "TEXT_CONTENT").end_object();
   }
   return out;
-}
-
-uint64_t count_characters(std::string_view text) {
-  uint64_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  return count;
 }
 
 std::string_view answer_id(std::string_view id, std::string_view request_id) {

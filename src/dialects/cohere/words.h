@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "chat/answer.h"
 #include "dialects/codec.h"
+#include "dialects/said_text.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -28,10 +29,9 @@ std::string logprobs_from(json::Value item, base::Arena& arena);
 void write_logprobs(json::Writer& w, std::string_view logprobs, json::Parser& parser, base::Arena& arena);
 
 // Citations as Cohere has them, elements of a list without its brackets: its own as they are, others as documents with
-// an address. `start` and `end`: the characters they stand at if they do not say so.
-std::string citations_from(std::string_view citations, chat::Dialect origin, uint64_t start, uint64_t end,
-                           json::Parser& parser, base::Arena& arena);
-uint64_t count_characters(std::string_view text);
+// an address. `said`: the answer up to the end of the part they belong to.
+std::string citations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
+                           base::Arena& arena);
 
 // Answers have UUIDs for ids: the provider's if it is one, else the request's id.
 std::string_view answer_id(std::string_view id, std::string_view request_id);

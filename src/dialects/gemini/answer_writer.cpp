@@ -3,7 +3,6 @@
 #include "dialects/gemini/answer_json.h"
 #include "dialects/gemini/envelope.h"
 #include "dialects/gemini/functions.h"
-#include "json/array.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -30,19 +29,20 @@ void write_candidate(json::Writer& w, const chat::Choice& choice, const AnswerSt
   bool refused = false;
   w.begin_object();
   write_content(w, choice, style);
-  std::string citations;  // of all its texts
-  chat::Dialect origin = chat::Dialect::gemini;
+  Citations citations;
+  SaidText said;
   for (const Part& part : choice.parts) {
     refused |= part.kind == PartKind::refusal;
-    if (part.citations.empty()) continue;
-    origin = part.origin;
-    json::append_elements(citations, part.citations);
+    if (!is_shown(part.kind)) continue;
+    said.start_part();
+    said.add(part.text);
+    if (!part.citations.empty()) {
+      citations.add(part.citations, part.origin, said, style.context.parser, style.context.arena);
+    }
   }
   write_finish_members(w, choice, refused, style);
   w.member("index", choice.index);
-  if (!citations.empty()) {
-    write_citations(w, citations, origin, style.service, style.context.parser, style.context.arena);
-  }
+  citations.write(w, style.service, style.context.parser, style.context.arena);
   write_logprobs(w, choice.logprobs, style.context.parser, style.context.arena);
   w.end_object();
 }

@@ -6,6 +6,7 @@
 
 #include "base/saturating.h"
 #include "dialects/grounding.h"
+#include "json/array.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -183,7 +184,7 @@ std::string_view read_citations(const CandidateMembers& candidate, base::Arena& 
 namespace {
 
 // A citation of another API's as Google has it: addresses, and places in documents.
-void write_source(json::Writer& w, Value citation, base::Arena& arena) {
+void write_source(json::Writer& w, Value citation, chat::Dialect origin, SaidText& said, base::Arena& arena) {
   const Value nested = citation["url_citation"];
   const Value from = nested.is_object() ? nested : citation;
   const auto web = read_web_citation(citation, arena);
@@ -193,8 +194,8 @@ void write_source(json::Writer& w, Value citation, base::Arena& arena) {
   w.begin_object();
   const auto start = from.any_of("start_index", "start").unsigned_integer();
   const auto end = from.any_of("end_index", "end").unsigned_integer();
-  if (start) w.member("startIndex", *start);
-  if (end) w.member("endIndex", *end);
+  const CitedPlace place = said.place(start, end, origin, chat::Dialect::gemini);
+  if (place.known) w.member("startIndex", place.start).member("endIndex", place.end);
   if (!uri.empty()) w.member("uri", uri);
   if (!title.empty()) w.member("title", title);
   w.end_object();
@@ -202,27 +203,36 @@ void write_source(json::Writer& w, Value citation, base::Arena& arena) {
 
 }  // namespace
 
-void write_citations(json::Writer& w, std::string_view citations, chat::Dialect origin, Service service,
-                     json::Parser& parser, base::Arena& arena) {
-  if (citations.empty()) return;
+void Citations::add(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
+                    base::Arena& arena) {
+  if (citations.size() <= 2) return;
+  if (is_gemini(origin)) return json::append_elements(own_, citations);
   const auto root = json::parse_tree(parser, citations, arena);
-  if (!root || !root->is_array() || root->empty()) return;
-  if (is_gemini(origin)) {
-    constexpr std::array<std::string_view, 3> kNames{"groundingMetadata", "citationMetadata", "urlContextMetadata"};
-    for (const std::string_view name : kNames) {
-      Value last;
-      for (const Value element : root->elements())
-        if (element[name].is_object()) last = element[name];
-      if (last.present()) w.raw_member(name, last.raw());
-    }
+  if (!root) return;
+  for (const Value element : root->elements()) {
+    if (!element.is_object()) continue;
+    if (!sources_.empty()) sources_ += ',';
+    json::Writer w(sources_);
+    write_source(w, element, origin, said, arena);
+  }
+}
+
+void Citations::write(json::Writer& w, Service service, json::Parser& parser, base::Arena& arena) const {
+  if (!sources_.empty()) {
+    w.key("citationMetadata").begin_object().key(service == Service::vertex ? "citations" : "citationSources");
+    w.begin_array().raw(sources_).end_array().end_object();
     return;
   }
-  w.key("citationMetadata").begin_object();
-  w.key(service == Service::vertex ? "citations" : "citationSources").begin_array();
-  for (const Value element : root->elements()) {
-    if (element.is_object()) write_source(w, element, arena);
+  if (own_.empty()) return;
+  const auto root = json::parse_tree(parser, own_, arena);
+  if (!root) return;
+  constexpr std::array<std::string_view, 3> kNames{"groundingMetadata", "citationMetadata", "urlContextMetadata"};
+  for (const std::string_view name : kNames) {
+    Value last;
+    for (const Value element : root->elements())
+      if (element[name].is_object()) last = element[name];
+    if (last.present()) w.raw_member(name, last.raw());
   }
-  w.end_array().end_object();
 }
 
 namespace {

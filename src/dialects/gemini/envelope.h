@@ -9,6 +9,7 @@
 #include "chat/answer.h"
 #include "dialects/codec.h"
 #include "dialects/gemini/words.h"
+#include "dialects/said_text.h"
 #include "json/tree.h"
 
 namespace llmgw::dialects::gemini {
@@ -47,10 +48,25 @@ bool read_finish(const CandidateMembers& candidate, Service service, base::Arena
 // groundingMetadata, citationMetadata and urlContextMetadata as one array of objects with one of these members each;
 // empty if there are none.
 std::string_view read_citations(const CandidateMembers& candidate, base::Arena& arena);
-// The same members written into a candidate, from an array of citations of any dialect: other dialects' become
-// citationMetadata. The parser's last document is gone.
-void write_citations(json::Writer& w, std::string_view citations, chat::Dialect origin, Service service,
-                     json::Parser& parser, base::Arena& arena);
+// Parts whose text counts in the positions of citations.
+inline bool is_shown(chat::PartKind kind) {
+  return kind == chat::PartKind::text || kind == chat::PartKind::refusal;
+}
+
+// Those of a candidate written as they are said, part by part: of Google's own the members above, of other dialects'
+// citationMetadata.
+class Citations {
+ public:
+  // A part's, as an array in the shape of `origin`. `said`: the candidate's text up to the end of the part. The
+  // parser's last document is gone.
+  void add(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser, base::Arena& arena);
+  // The same.
+  void write(json::Writer& w, Service service, json::Parser& parser, base::Arena& arena) const;
+
+ private:
+  std::string own_;      // an array of Google's
+  std::string sources_;  // elements of citationMetadata
+};
 
 // logprobsResult as OpenAI's array of tokens, and back.
 std::string_view read_logprobs(json::Value result, base::Arena& arena);

@@ -79,6 +79,7 @@ class Reader final : public StreamReader {
     bool open = false;
     PartKind kind = PartKind::text;
     bool said = false;                     // there has been some text
+    bool ended = false;                    // the open part is whole: kept open for citations, nothing else
     std::optional<PartialArgs> call = {};  // arguments that come in pieces
   };
 
@@ -111,8 +112,14 @@ class Reader final : public StreamReader {
     State* const state = state_of(static_cast<uint32_t>(candidate.index.unsigned_integer().value_or(0)));
     if (state == nullptr) return fail("The provider's stream has too many candidates.");
     std::string_view citations = read_citations(candidate, arena_);
-    if (!citations.empty() && is_text(*state)) send_citations(*state, citations);
-    for (const Value element : candidate.parts().elements()) read_part(*state, element);
+    size_t texts = citations.empty() ? 0 : text_count(candidate.parts());
+    // Behind the text of their own chunk, in front of what ends it.
+    if (!citations.empty() && texts == 0 && is_text(*state)) send_citations(*state, citations);
+    for (const Value element : candidate.parts().elements()) {
+      read_part(*state, element);
+      if (!is_text_part(element) || citations.empty()) continue;
+      if (--texts == 0 && is_text(*state)) send_citations(*state, citations);
+    }
     if (!citations.empty()) cite_what_was_said(*state, citations);
     const std::string_view logprobs = read_logprobs(candidate.logprobs, arena_);
     if (!logprobs.empty() && is_text(*state))
@@ -131,6 +138,15 @@ class Reader final : public StreamReader {
   }
 
   static bool is_text(const State& state) { return state.open && state.kind == PartKind::text && !state.call; }
+
+  static bool is_text_part(Value element) {
+    return !element["thought"].is_true() && element["text"].is_string() && !element["text"].escaped().empty();
+  }
+  static size_t text_count(Value parts) {
+    size_t count = 0;
+    for (const Value element : parts.elements()) count += is_text_part(element) ? 1 : 0;
+    return count;
+  }
 
   void send_citations(const State& state, std::string_view& citations) {
     const Part head{.kind = PartKind::text, .origin = parts_.origin};
@@ -157,7 +173,7 @@ class Reader final : public StreamReader {
     const bool text = part.kind == PartKind::text || part.kind == PartKind::thinking;
     if (text && !part.has_signature()) {
       if (part.text.empty()) return;
-      if (!state.open || state.call || state.kind != part.kind) open(state, part);
+      if (!state.open || state.call || state.kind != part.kind || state.ended) open(state, part);
       delta(state, part.text);
       return;
     }
@@ -172,7 +188,8 @@ class Reader final : public StreamReader {
     if (signed_first) sign(state, part);
     delta(state, content);
     if (!signed_first) sign(state, part);
-    close(state);
+    if (part.kind != PartKind::text || part.text.empty()) return close(state);
+    state.ended = true;
   }
 
   void name_call(Part& part) {
@@ -213,6 +230,7 @@ class Reader final : public StreamReader {
     if (part.kind != PartKind::opaque) head.text = {};
     head.signature = nullptr;
     state.open = true;
+    state.ended = false;
     state.kind = part.kind;
     state.said = state.said || part.kind == PartKind::text;
     sink_->event({.kind = EventKind::part_start, .choice = state.index, .part = state.part, .head = &head});

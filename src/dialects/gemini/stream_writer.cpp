@@ -7,7 +7,6 @@
 #include "dialects/gemini/envelope.h"
 #include "dialects/gemini/error.h"
 #include "dialects/gemini/functions.h"
-#include "json/array.h"
 
 namespace llmgw::dialects::gemini {
 namespace {
@@ -62,8 +61,8 @@ class Writer final : public StreamWriter {
     std::string text;  // of parts that are written whole
     std::string signature;
     std::string held_signature;  // of the text before, for the next empty text
-    std::string citations;
-    chat::Dialect citations_origin = chat::Dialect::gemini;
+    SaidText said;               // text that is shown
+    Citations citations;
     bool refused = false;
     std::string native_finish;
     std::string explanation;
@@ -107,6 +106,7 @@ class Writer final : public StreamWriter {
     state.signature.clear();
     state.text.clear();
     state.refused |= head.kind == PartKind::refusal;
+    state.said.start_part();
     if (head.kind == PartKind::opaque) state.text = head.text;
     if (head.media != nullptr) chunk(state, head, {});
   }
@@ -117,6 +117,7 @@ class Writer final : public StreamWriter {
       return;
     }
     if (event.text.empty() && event.logprobs.empty()) return;
+    if (is_shown(state.kind)) state.said.add(event.text);
     const Part part{.kind = state.kind, .text = event.text};
     chunk(state, part, event.logprobs);
   }
@@ -156,9 +157,7 @@ class Writer final : public StreamWriter {
   }
 
   void cite(State& state, const StreamEvent& event) {
-    if (event.text.size() <= 2) return;
-    if (event.head != nullptr) state.citations_origin = event.head->origin;
-    json::append_elements(state.citations, event.text);
+    state.citations.add(event.text, event.head->origin, state.said, context_.parser, context_.arena);
   }
 
   static void finish(State& state, const chat::Choice& said) {
@@ -195,7 +194,7 @@ class Writer final : public StreamWriter {
     w.end_object().end_array().member("role", "model").end_object();
     write_finish_members(w, state.choice, state.refused, style_);
     w.member("index", state.index);
-    write_citations(w, state.citations, state.citations_origin, style_.service, context_.parser, context_.arena);
+    state.citations.write(w, style_.service, context_.parser, context_.arena);
     w.end_object();
   }
 

@@ -68,11 +68,11 @@ class MessageBuilder {
   }
 
   void add_text(const Part& part) {
-    const uint64_t start = part.citations.empty() ? 0 : count_characters(content_);
     content_ += part.text;
+    said_.start_part();
+    said_.add(part.text);
     if (!part.citations.empty()) {
-      const std::string found = annotations_from(part.citations, part.origin, start, count_characters(content_),
-                                                 context_.parser, context_.arena);
+      const std::string found = annotations_from(part.citations, part.origin, said_, context_.parser, context_.arena);
       if (found.size() > 2) annotations_writer_.raw(std::string_view(found).substr(1, found.size() - 2));
     }
     if (part.has_signature()) write_detail(details_writer_, part, detail_count_++, context_.arena);
@@ -118,6 +118,7 @@ class MessageBuilder {
   std::string function_call_;
   // Elements of lists, separated by commas.
   std::string details_;
+  SaidText said_;
   std::string annotations_;
   std::string images_;
   std::string calls_;

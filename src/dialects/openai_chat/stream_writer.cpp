@@ -26,7 +26,8 @@ struct ChoiceState {
   uint32_t calls = 0;
   uint32_t details = 0;
   uint32_t images = 0;
-  uint64_t characters = 0;  // of visible text
+  SaidText said;          // visible text
+  bool any_text = false;  // in the open part
   // The open part.
   PartKind kind = PartKind::text;
   bool redacted = false;
@@ -34,7 +35,6 @@ struct ChoiceState {
   bool custom_native = false;  // and so does the provider: its arguments are the text
   bool head_waiting = false;   // a call's first chunk waits for a signature that may come with it
   bool any_arguments = false;
-  uint64_t part_start = 0;  // characters before it
   std::string id;
   std::string name;
   std::string kept;
@@ -129,7 +129,8 @@ class ChatStreamWriter final : public StreamWriter {
     choice.kind = head.kind;
     choice.redacted = head.redacted;
     choice.any_arguments = false;
-    choice.part_start = choice.characters;
+    choice.any_text = false;
+    choice.said.start_part();
     choice.kept.clear();
     if (head.kind == PartKind::tool_call) {
       choice.custom = head.custom || is_custom_tool(*context_.request, head.name);
@@ -162,7 +163,8 @@ class ChatStreamWriter final : public StreamWriter {
     ChoiceState& choice = choice_of(event.choice, sink);
     switch (choice.kind) {
       case PartKind::text:
-        choice.characters += count_characters(event.text);
+        choice.said.add(event.text);
+        choice.any_text |= !event.text.empty();
         return send_text(choice, R"("content":)", event.text, sink, event.logprobs);
       case PartKind::refusal: return send_text(choice, R"("refusal":)", event.text, sink);
       case PartKind::thinking:
@@ -260,7 +262,7 @@ class ChatStreamWriter final : public StreamWriter {
     if (choice.kind == PartKind::thinking && !choice.redacted && context_.request->reasoning.visible == false) return;
     Part part{.kind = choice.kind, .redacted = choice.redacted, .text = choice.kept, .signature = signature};
     // Of a text only whether there is one counts.
-    if (choice.kind == PartKind::text && choice.characters > choice.part_start) part.text = " ";
+    if (choice.kind == PartKind::text && choice.any_text) part.text = " ";
     begin(choice);
     json::Writer w(buffer_);
     w.key("reasoning_details").begin_array();
@@ -277,8 +279,7 @@ class ChatStreamWriter final : public StreamWriter {
 
   void citations(const StreamEvent& event, WireSink& sink) {
     ChoiceState& choice = choice_of(event.choice, sink);
-    const std::string found = annotations_from(event.text, event.head->origin, choice.part_start, choice.characters,
-                                               parser(), context_.arena);
+    const std::string found = annotations_from(event.text, event.head->origin, choice.said, parser(), context_.arena);
     if (found.empty()) return;
     begin(choice);
     buffer_ += R"("annotations":)";

@@ -132,8 +132,8 @@ void write_usage(json::Writer& w, const chat::Usage& usage) {
   w.end_object();
 }
 
-std::string annotations_from(std::string_view citations, chat::Dialect origin, uint64_t start, uint64_t end,
-                             json::Parser& parser, base::Arena& arena) {
+std::string annotations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
+                             base::Arena& arena) {
   if (citations.size() <= 2) return {};
   if (origin == chat::Dialect::openai_chat || origin == chat::Dialect::azure) return std::string(citations);
   if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
@@ -147,17 +147,12 @@ std::string annotations_from(std::string_view citations, chat::Dialect origin, u
     if (!web) continue;
     w.begin_object().member("type", "url_citation").key("url_citation").begin_object();
     w.member("url", web->url).member("title", web->title);
-    w.member("start_index", web->start.value_or(start)).member("end_index", web->end.value_or(end));
+    const CitedPlace place = said.place(web->start, web->end, origin, chat::Dialect::openai_chat);
+    w.member("start_index", place.start).member("end_index", place.end);
     w.end_object().end_object();
   }
   w.end_array();
   return out.size() > 2 ? out : std::string();
-}
-
-uint64_t count_characters(std::string_view text) {
-  uint64_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  return count;
 }
 
 std::string_view service_tier_word(std::string_view tier) {

@@ -9,6 +9,7 @@
 #include "chat/answer.h"
 #include "chat/error.h"
 #include "chat/request.h"
+#include "dialects/said_text.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -29,12 +30,9 @@ chat::Usage read_usage(json::Value usage);
 void write_usage(json::Writer& w, const chat::Usage& usage);
 
 // Citations in any dialect's shape that have an address, as url_citation annotations; others are left out. Those of
-// this dialect stay as they are. `start` and `end` are the characters they stand at if they do not say so themselves.
-// Empty if there are none.
-std::string annotations_from(std::string_view citations, chat::Dialect origin, uint64_t start, uint64_t end,
-                             json::Parser& parser, base::Arena& arena);
-// Code points of UTF-8 text: what annotations count in.
-uint64_t count_characters(std::string_view text);
+// this dialect stay as they are. `said`: the answer up to the end of the part they belong to. Empty if there are none.
+std::string annotations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
+                             base::Arena& arena);
 
 // What clients of OpenAI know of service tiers; empty for others.
 std::string_view service_tier_word(std::string_view tier);

@@ -1,7 +1,5 @@
 #include "dialects/openai_responses/annotations.h"
 
-#include <algorithm>
-
 #include "base/arena.h"
 #include "dialects/grounding.h"
 #include "json/tree.h"
@@ -13,8 +11,8 @@ namespace {
 struct UrlCitation {
   std::string_view url;
   std::string_view title;
-  size_t start = 0;
-  size_t end = 0;
+  uint64_t start = 0;
+  uint64_t end = 0;
 };
 
 void append_separated(std::string& out, std::string_view json) {
@@ -30,13 +28,14 @@ void append_url(std::string& out, const UrlCitation& citation) {
   append_separated(out, json);
 }
 
-bool read_url(json::Value citation, size_t text_size, base::Arena& arena, UrlCitation& read) {
+bool read_url(json::Value citation, chat::Dialect origin, SaidText& said, base::Arena& arena, UrlCitation& read) {
   const auto web = read_web_citation(citation, arena);
   if (!web || !web->url.starts_with("http")) return false;
   read.url = web->url;
   read.title = web->title.empty() ? web->cited_text : web->title;
-  read.start = web->start.value_or(0);
-  read.end = web->end.value_or(text_size);
+  const CitedPlace place = said.place(web->start, web->end, origin, chat::Dialect::openai_responses);
+  read.start = place.start;
+  read.end = place.end;
   return true;
 }
 
@@ -56,7 +55,7 @@ void append_one_logprob(json::Writer& writer, json::Value value, bool alternativ
 
 }  // namespace
 
-size_t append_annotations(std::string& out, std::string_view citations, chat::Dialect origin, size_t text_size,
+size_t append_annotations(std::string& out, std::string_view citations, chat::Dialect origin, SaidText& said,
                           json::Parser& parser) {
   base::Arena arena;
   if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
@@ -67,7 +66,7 @@ size_t append_annotations(std::string& out, std::string_view citations, chat::Di
     UrlCitation url;
     if (origin == chat::Dialect::openai_responses) {
       append_separated(out, citation.raw());
-    } else if (read_url(citation, text_size, arena, url)) {
+    } else if (read_url(citation, origin, said, arena, url)) {
       append_url(out, url);
     } else {
       continue;
@@ -88,11 +87,6 @@ void append_logprobs(std::string& out, std::string_view logprobs, json::Parser& 
     append_one_logprob(writer, value, true);
     append_separated(out, one);
   }
-}
-
-size_t character_count(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace llmgw::dialects::openai_responses

@@ -71,6 +71,7 @@ void OutputWriter::start_part(const chat::Part& head) {
   head_name_ = head.name;
   unwrap_ = kind_ == PartKind::tool_call && !custom_ && stands_for_custom_tool(head.name);
   text_.clear();
+  said_.start_part();
   logprobs_.clear();
   annotations_.clear();
   annotation_count_ = 0;
@@ -85,6 +86,7 @@ void OutputWriter::delta(std::string_view text, std::string_view logprobs) {
   if (unwrap_) return static_cast<void>(text_ += text);
   if (!visible_) open_part(true);
   text_ += text;
+  if (kind_ == PartKind::text) said_.add(text);
   std::string tokens;
   if (!logprobs.empty() && kind_ == PartKind::text) {
     append_logprobs(tokens, logprobs, parser_);
@@ -131,7 +133,7 @@ void OutputWriter::cite(std::string_view citations, chat::Dialect origin) {
   if (!part_open_ || kind_ != PartKind::text) return;
   if (!visible_) open_part(true);
   std::string added;
-  const size_t count = append_annotations(added, citations, origin, character_count(text_), parser_);
+  const size_t count = append_annotations(added, citations, origin, said_, parser_);
   if (count == 0) return;
   if (!annotations_.empty()) annotations_ += ',';
   annotations_ += added;

@@ -14,6 +14,7 @@
 #include "chat/stream.h"
 #include "dialects/codec.h"
 #include "dialects/openai_responses/response_object.h"
+#include "dialects/said_text.h"
 #include "json/writer.h"
 
 namespace llmgw::dialects::openai_responses {
@@ -98,6 +99,7 @@ class OutputWriter {
   uint32_t minted_ = 0;
   size_t bytes_ = 0;
   bool any_refusal_ = false;
+  SaidText said_;  // of all messages
   bool over_ = false;
 
   // The item at hand.
