@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "control/config_loader.h"
+#include "control/key_team.h"
 #include "control/siphash.h"
 
 namespace llmgw::control {
@@ -154,10 +156,8 @@ void GovernanceBuilder::add_principals() {
     if (from.models) principal.models = filter(*from.models);
     if (!from.models && principal.assignment_count == 0) principal.models = filter({"*"});
     principal.user = find(users_, from.user);
-    principal.team = find(teams_, from.team);
-    if (principal.team == kNone && principal.user != kNone && !config_.users[principal.user].teams.empty()) {
-      principal.team = find(teams_, config_.users[principal.user].teams.front());
-    }
+    const auto of_user = principal.user == kNone ? std::span<const std::string>() : config_.users[principal.user].teams;
+    principal.team = find(teams_, team_of_key(from.team, of_user));
     if (principal.team != kNone) principal.organization = snapshot_.teams[principal.team].organization;
     principal.blocked = from.blocked;
     principal.expires = from.expires.value_or(Timestamp{INT64_MAX});

@@ -11,6 +11,7 @@
 #include "admin/api/query.h"
 #include "admin/api/removal.h"
 #include "admin/api/secrets_rotation.h"
+#include "admin/api/team_scope.h"
 #include "admin/probe/try_connection.h"
 #include "admin/spend/spend_report.h"
 #include "base/text.h"
@@ -73,7 +74,8 @@ bool matches(std::string_view if_match, std::string_view etag) {
 
 class Handler {
  public:
-  Handler(const ApiContext& context, const ApiRequest& request) : context_(context), request_(request) {}
+  Handler(const ApiContext& context, const ApiRequest& request)
+      : context_(context), request_(request), scope_(context, request.actor) {}
 
   ApiAnswer handle();
 
@@ -93,7 +95,6 @@ class Handler {
   ApiAnswer not_found(const ObjectKind& kind, const std::string& id_or_name, const ApiAnswer& found) const;
   std::optional<ApiAnswer> refused(Action action, std::string_view what) const;
   std::optional<ApiAnswer> misasked(Parameters known) const;
-  bool owned_by_team(const ObjectKind& kind, const store::Object& object) const;
   std::optional<ApiAnswer> shared_with_others(const ObjectKind& kind, const store::Object& object) const;
   std::optional<ApiAnswer> beyond_team(const RemovalPlan& plan) const;
   std::optional<ApiAnswer> precondition(const store::Object& object) const;
@@ -101,6 +102,7 @@ class Handler {
 
   const ApiContext& context_;
   const ApiRequest& request_;
+  TeamScope scope_;
 };
 
 std::optional<ApiAnswer> Handler::refused(Action action, std::string_view what) const {
@@ -115,25 +117,6 @@ std::optional<ApiAnswer> Handler::misasked(Parameters known) const {
   const auto problem = query_problem(request_.query, known);
   if (!problem) return std::nullopt;
   return api_error(400, "invalid_request", *problem);
-}
-
-// Whether what a team admin asks for is the team's.
-bool Handler::owned_by_team(const ObjectKind& kind, const store::Object& object) const {
-  if (access(request_.actor.role, Action::read, kind.name) != Access::own_team) return true;
-  const auto team = find_object(context_, *control::find_kind("team"), request_.actor.team);
-  const std::string own = team ? team->id : request_.actor.team;
-  if (kind.section == control::SectionId::team) return object.id == own;
-  const bj::object document = document_of(object);
-  const auto is_own = [&](std::string_view field) {
-    const auto texts = texts_of(document, field);
-    return std::ranges::find(texts, own) != texts.end();
-  };
-  if (kind.section != control::SectionId::assignment) return is_own("team") || is_own("teams");
-  const std::string_view key = text_of(document, "key");
-  if (key.empty()) return false;
-  const ObjectKind& of_key = *control::find_kind("key");
-  const auto found = find_object(context_, of_key, key);
-  return found && owned_by_team(of_key, *found);
 }
 
 // A user of several teams is seen by the admins of each, and changed by none of them: it would be changed for all.
@@ -155,7 +138,7 @@ std::optional<ApiAnswer> Handler::beyond_team(const RemovalPlan& plan) const {
     if (!object) return store_failed(object.error());
     if (!*object) continue;
     const ObjectKind* const kind = control::find_kind((*object)->kind);
-    if (kind != nullptr && owned_by_team(*kind, **object)) continue;
+    if (kind != nullptr && scope_.owns(*kind, **object)) continue;
     return api_error(403, "forbidden",
                      "something that is not of team " + in_quotes(request_.actor.team) +
                          " depends on it; an admin of all teams may remove it");
@@ -213,7 +196,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
     const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit});
     if (!page) return store_failed(page.error());
     for (const store::Object& object : page->objects) {
-      if (!owned_by_team(kind, object)) continue;
+      if (!scope_.owns(kind, object)) continue;
       more = data.size() == limit;
       if (more) break;
       add(object.id, of_the_file.mark(show_object(context_, kind, object, request_.now_ms), object.name));
@@ -374,11 +357,8 @@ ApiAnswer Handler::on_object(const ObjectKind& kind, const std::string& id_or_na
       return api_error(409, "read_only", kOfTheFile);
     }
   }
-  const auto object = find_object(context_, kind, id_or_name);
+  const auto object = scope_.find(kind, id_or_name);
   if (!object) return not_found(kind, id_or_name, object.error());
-  if (!owned_by_team(kind, *object)) {
-    return api_error(404, "not_found", "there is no " + std::string(kind.name) + " '" + id_or_name + "'");
-  }
   if (auto denied = action == Action::write ? shared_with_others(kind, *object) : std::nullopt) return *denied;
   switch (request_.method) {
     case Method::get: return show(kind, *object);
@@ -406,9 +386,8 @@ ApiAnswer Handler::do_to(const ObjectKind& kind, const std::string& id_or_name, 
   if (auto denied = refused(Action::write, kind.name)) return *denied;
   if (auto wrong = misasked({})) return *wrong;
   if (tests) return test_connection(context_, request_, id_or_name);
-  const auto object = find_object(context_, kind, id_or_name);
+  const auto object = scope_.find(kind, id_or_name);
   if (!object) return not_found(kind, id_or_name, object.error());
-  if (!owned_by_team(kind, *object)) return api_error(404, "not_found", "there is no such key");
   return rotate(kind, *object);
 }
 

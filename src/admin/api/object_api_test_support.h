@@ -42,7 +42,7 @@ class ObjectApiTest : public store::BothDatabases {
                            .query = mark == std::string::npos ? "" : path.substr(mark + 1),
                            .body = body,
                            .if_match = if_match_,
-                           .actor = {.name = "test", .role = AdminRole::owner},
+                           .actor = actor_,
                            .now_ms = ++now_ms_});
   }
   std::shared_ptr<const control::Snapshot> snapshot() {
@@ -58,7 +58,8 @@ class ObjectApiTest : public store::BothDatabases {
   store::ObjectStore store_;
   std::shared_ptr<const store::Vault> vault_;
   control::ObjectSecrets secrets_;
-  std::string if_match_;  // of the calls to come
+  std::string if_match_;                                   // of the calls to come
+  Actor actor_{.name = "test", .role = AdminRole::owner};  // likewise
   int64_t now_ms_ = 1'763'740'000'000;
 };
 

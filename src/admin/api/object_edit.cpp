@@ -276,7 +276,8 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
   store::Object& object = draft.change.object;
   if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
-  if (auto kept = keep_to_team(context_, request_, kind_, document); !kept)
+  const bool is_new = draft.change.action == store::ObjectChange::Action::insert;
+  if (auto kept = TeamScope(context_, request_.actor).keep(kind_, document, is_new); !kept)
     return std::unexpected(std::move(kept).error());
   // The team that was filled in is a reference, too.
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());

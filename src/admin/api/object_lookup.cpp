@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "admin/api/object_view.h"
@@ -40,6 +41,25 @@ std::optional<std::string> repeated_member(json::Reader& reader) {
   return std::nullopt;
 }
 
+using Visible = std::function<bool(const store::Object&)>;
+constexpr size_t kNamedMax = 10;  // of several of one name, in the message
+
+// Of the visible ones of that name one more than a message names, at most.
+std::expected<std::vector<store::Object>, ApiAnswer> find_by_name(const ApiContext& context, const ObjectKind& kind,
+                                                                  std::string_view name, const Visible& visible) {
+  std::vector<store::Object> found;
+  for (std::string after; found.size() <= kNamedMax;) {
+    auto page = context.store.list({.kind = kind.name, .name = name, .after = after, .limit = kNamedMax + 1});
+    if (!page) return std::unexpected(store_failed(page.error()));
+    if (page->more) after = page->objects.back().id;
+    for (store::Object& each : page->objects) {
+      if (found.size() <= kNamedMax && (!visible || visible(each))) found.push_back(std::move(each));
+    }
+    if (!page->more) break;
+  }
+  return found;
+}
+
 }  // namespace
 
 ApiAnswer store_failed(const base::Error& error) {
@@ -67,21 +87,23 @@ ApiAnswer store_failed(const base::Error& error) {
 }
 
 std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const ObjectKind& kind,
-                                                    std::string_view id_or_name) {
+                                                    std::string_view id_or_name, const Visible& visible) {
   const std::string missing = "there is no " + std::string(kind.name) + " " + in_quotes(id_or_name);
   if (control::is_object_id(kind, id_or_name)) {
     auto object = context.store.get(id_or_name);
     if (!object) return std::unexpected(store_failed(object.error()));
-    if (*object && (*object)->kind == kind.name) return std::move(**object);
+    if (*object && (*object)->kind == kind.name && (!visible || visible(**object))) return std::move(**object);
     return std::unexpected(api_error(404, "not_found", missing));
   }
-  auto found = context.store.list({.kind = kind.name, .name = id_or_name, .limit = 10});
-  if (!found) return std::unexpected(store_failed(found.error()));
-  if (found->objects.empty()) return std::unexpected(api_error(404, "not_found", missing));
-  if (found->objects.size() == 1) return std::move(found->objects.front());
+  auto found = find_by_name(context, kind, id_or_name, visible);
+  if (!found) return std::unexpected(std::move(found).error());
+  if (found->empty()) return std::unexpected(api_error(404, "not_found", missing));
+  if (found->size() == 1) return std::move(found->front());
   std::string ids;
-  for (const store::Object& each : found->objects) ids += (ids.empty() ? "" : ", ") + each.id;
-  if (found->more) ids += " and more";
+  for (const store::Object& each : std::span(*found).first(std::min(found->size(), kNamedMax))) {
+    ids += (ids.empty() ? "" : ", ") + each.id;
+  }
+  if (found->size() > kNamedMax) ids += " and more";
   return std::unexpected(
       api_error(409, "ambiguous", "several have the name " + in_quotes(id_or_name) + "; say which by its id: " + ids));
 }

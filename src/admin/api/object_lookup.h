@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,11 @@ class object;
 
 namespace llmgw::admin {
 
-// The object of that id or name. Names that several have are refused, with the ids to choose from.
+// The object of that id or name. Names that several have are refused, with the ids to choose from. What is not
+// `visible` is as if it were not there; none: all is.
 std::expected<store::Object, ApiAnswer> find_object(const ApiContext& context, const control::ObjectKind& kind,
-                                                    std::string_view id_or_name);
+                                                    std::string_view id_or_name,
+                                                    const std::function<bool(const store::Object&)>& visible = {});
 
 // "there is no key 'fronted'; did you mean 'frontend'? `llm-gateway vkey list` shows all"
 std::string no_such_object(const ApiContext& context, const control::ObjectKind& kind, std::string_view name);

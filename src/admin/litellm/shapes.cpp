@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "admin/api/object_edit.h"
+#include "admin/api/object_fields.h"
 #include "admin/api/query.h"
+#include "admin/api/team_scope.h"
 #include "admin/litellm/fields.h"
 #include "admin/litellm/spend_logs.h"
 #include "base/text.h"
@@ -30,7 +32,8 @@ bj::array names_of(const std::vector<std::string>& names) {
 
 class Shapes {
  public:
-  Shapes(const ApiContext& context, const ApiRequest& request) : context_(context), request_(request) {}
+  Shapes(const ApiContext& context, const ApiRequest& request)
+      : context_(context), request_(request), scope_(context, request.actor) {}
 
   ApiAnswer generate_key();
   ApiAnswer update_key();
@@ -70,9 +73,11 @@ class Shapes {
   ApiAnswer set_blocked(bool blocked);
   ApiAnswer info(std::string_view kind, LitellmKind fields);
   bj::array keys_of(const std::string& id) const;
+  void add_keys(bj::array& to, const std::string& id, const std::string& team) const;
 
   const ApiContext& context_;
   const ApiRequest& request_;
+  TeamScope scope_;
 };
 
 // Others are called as they were when they were made: /team/new answers the name that a team was given.
@@ -83,7 +88,9 @@ bj::object Shapes::by_name(bj::object object) const {
   bj::value* const teams = object.if_contains("teams");
   if (teams == nullptr || !teams->is_array()) return object;
   for (bj::value& each : teams->get_array()) {
-    if (const auto team = context_.store.get(view(each)); team && *team) each = (*team)->name;
+    const auto team = context_.store.get(view(each));
+    // A team admin learns no other's name.
+    if (team && *team && scope_.owns(*control::find_kind("team"), **team)) each = (*team)->name;
   }
   return object;
 }
@@ -191,7 +198,7 @@ ApiAnswer Shapes::generate_key() {
 
 std::expected<store::Object, ApiAnswer> Shapes::find_key(std::string_view key) const {
   const control::ObjectKind& kind = *control::find_kind("key");
-  auto named = find_object(context_, kind, key);
+  auto named = scope_.find(kind, key);
   if (named) return named;
   const store::KeyHash hash = context_.secrets.hasher.hash(key);
   auto everything = context_.store.load_all();
@@ -199,7 +206,7 @@ std::expected<store::Object, ApiAnswer> Shapes::find_key(std::string_view key) c
   for (store::Object& object : everything->objects) {
     if (object.kind != kind.name) continue;
     for (const control::HashedKey& each : control::keys_of(object.document)) {
-      if (each.hash == hash) return std::move(object);
+      if (each.hash == hash && scope_.owns(kind, object)) return std::move(object);
     }
   }
   return std::unexpected(api_error(404, "not_found", "there is no such key"));
@@ -218,7 +225,8 @@ ApiAnswer Shapes::key_info() {
   info["created_at"] = shown->at("created_at");
   info["updated_at"] = shown->at("updated_at");
   ApiAnswer answer{.status = 200, .body = bj::serialize(bj::object{{"key", object->id}, {"info", info}})};
-  return with_spend(context_, std::move(answer), spender_of(control::ReportColumn::key, *object), "info");
+  return with_spend(context_, request_.actor, std::move(answer), spender_of(control::ReportColumn::key, *object),
+                    "info");
 }
 
 ApiAnswer Shapes::update_key() {
@@ -290,13 +298,26 @@ ApiAnswer Shapes::set_blocked(bool blocked) {
 // All keys of a team or a user.
 bj::array Shapes::keys_of(const std::string& id) const {
   bj::array keys;
-  const auto dependents = context_.store.referrers(id);
-  if (!dependents) return keys;
-  for (const store::Object& each : *dependents) {
-    if (each.kind != "key") continue;
-    if (const auto shown = read(call(Method::get, "keys/" + each.id, ""))) keys.push_back(describe_key(*shown));
+  add_keys(keys, id, "");
+  if (!control::is_object_id(*control::find_kind("team"), id)) return keys;
+  const auto members = context_.store.referrers(id);
+  if (!members) return keys;
+  for (const store::Object& each : *members) {
+    if (each.kind == "user") add_keys(keys, each.id, id);
   }
   return keys;
+}
+
+// The keys that refer to a team or a user; with `team` only those that are that team's without naming it.
+void Shapes::add_keys(bj::array& to, const std::string& id, const std::string& team) const {
+  const auto dependents = context_.store.referrers(id);
+  if (!dependents) return;
+  for (const store::Object& each : *dependents) {
+    if (each.kind != "key") continue;
+    const bj::object document = document_of(each);
+    if (!team.empty() && (!text_of(document, "team").empty() || team_of_key(context_, document) != team)) continue;
+    if (const auto shown = read(call(Method::get, "keys/" + each.id, ""))) to.push_back(describe_key(*shown));
+  }
 }
 
 // /team/info?team_id=..., /user/info?user_id=...
@@ -321,7 +342,7 @@ ApiAnswer Shapes::info(std::string_view kind, LitellmKind fields) {
   const auto column = kind == "team" ? control::ReportColumn::team : control::ReportColumn::user;
   const auto spender = find_spender(context_, column, id.starts_with("file:") ? name : id);
   if (!spender) return spender.error();
-  return with_spend(context_, {.status = 200, .body = bj::serialize(out)}, *spender, inside);
+  return with_spend(context_, request_.actor, {.status = 200, .body = bj::serialize(out)}, *spender, inside);
 }
 
 ApiAnswer Shapes::logs() {

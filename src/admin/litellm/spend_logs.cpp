@@ -224,9 +224,15 @@ ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const
   return answer;
 }
 
-ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, const Spender& spender, const std::string& inside) {
+ApiAnswer with_spend(const ApiContext& context, const Actor& actor, ApiAnswer answer, const Spender& spender,
+                     const std::string& inside) {
   if (answer.status >= 400) return answer;
   control::ReportQuery query{.by = {}, .where = {spender.filter()}};
+  if (access(actor.role, Action::read, kSpend) == Access::own_team) {
+    const auto team = own_team(context, actor);
+    if (!team) return team.error();
+    query.where.push_back(team->filter());
+  }
   ApiAnswer whole;
   whole.rest = [ledger = ledger_of(context.file), query = std::move(query), inside,
                 answer = std::move(answer)](const std::stop_token&) {

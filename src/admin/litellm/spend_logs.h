@@ -19,7 +19,9 @@ inline constexpr size_t kSpendRowsMax = 10'000;
 ApiAnswer spend_logs(const ApiContext& context, const ApiRequest& request, const std::optional<Spender>& key);
 
 // What a key, a team or a user has spent, in US dollars, goes into the answer's member "spend": of the object itself,
-// or of its member `inside`. The reading is the rest of the answer that is returned.
-ApiAnswer with_spend(const ApiContext& context, ApiAnswer answer, const Spender& spender, const std::string& inside);
+// or of its member `inside`; of it a team admin is told what calls of the own team cost. The reading is the rest of the
+// answer that is returned.
+ApiAnswer with_spend(const ApiContext& context, const Actor& actor, ApiAnswer answer, const Spender& spender,
+                     const std::string& inside);
 
 }  // namespace llmgw::admin
