@@ -152,7 +152,9 @@ struct Target {
   bool auto_cache_system = false;
   bool auto_cache_tools = false;
   uint32_t auto_cache_min_tokens = 1024;
-  bool cache_marks = false;  // takes cache_control / cachePoint
+  bool cache_marks = false;          // takes cache_control / cachePoint
+  bool cache_marks_on_tools = true;  // of those that take marks: behind tools, too
+  bool cache_mark_hours = true;      // ... and for an hour, not for five minutes only
 };
 
 }  // namespace llmgw::chat

@@ -154,14 +154,18 @@ chat::List<std::string_view> gate_stop(const chat::Request& request, const chat:
 
 void gate_cache_marks(const chat::Request& request, const chat::Target& target, const MarkPlaces& places,
                       WriteContext& context) {
-  const MarkCount marks(request, target.cache_marks ? places : MarkPlaces{}, target.cache_marks);
+  MarkPlaces taken = target.cache_marks ? places : MarkPlaces{};
+  if (!target.cache_marks_on_tools) taken.tools = taken.free_tools = false;
+  const MarkCount marks(request, taken, target.cache_marks);
   if (marks.lost()) {
     context.warnings.dropped("cache_control", target.cache_marks
                                                   ? "this model's API has no cache marks there"
                                                   : "this model's API has no cache marks: it caches by itself or not "
                                                     "at all");
-  } else if (marks.hours() && target.cache_marks && !places.hours) {
-    context.warnings.changed("cache_control", "how long it is to be kept is for this model's API to choose");
+  } else if (marks.hours() && target.cache_marks && !(places.hours && target.cache_mark_hours)) {
+    context.warnings.changed("cache_control", places.hours
+                                                  ? "this model's API keeps it for five minutes"
+                                                  : "how long it is to be kept is for this model's API to choose");
   }
 }
 

@@ -83,7 +83,7 @@ Identity identify(const Upstream& upstream, ChatApi api, std::string_view model)
       return {kVertexGemini, Dialect::vertex, Minter::vertex, "vertex"};
     case ProviderKind::bedrock:
       if (upstream.claude_by_invoke && is_claude(model)) {
-        return {kVertexClaude, Dialect::anthropic, Minter::bedrock, "bedrock"};
+        return {kBedrockInvoke, Dialect::anthropic, Minter::bedrock, "bedrock"};
       }
       return {kBedrockRuntime, Dialect::bedrock, Minter::bedrock, "bedrock"};
     case ProviderKind::cohere: return {kCohereApi, Dialect::cohere, Minter::none, "cohere"};
@@ -168,7 +168,7 @@ chat::Target target_for(const Upstream& upstream, ChatApi api, std::string_view 
   if (claude && target.assistant_prefill) target.continuation = chat::Continuation::last_turn;
   if (who.dialect == Dialect::openai_responses) narrow_to_responses(target);
   target.auto_cache_system = upstream.auto_cache.system && target.cache_marks;
-  target.auto_cache_tools = upstream.auto_cache.tools && target.cache_marks;
+  target.auto_cache_tools = upstream.auto_cache.tools && target.cache_marks && target.cache_marks_on_tools;
   target.auto_cache_min_tokens = upstream.auto_cache.min_system_tokens;
   return target;
 }

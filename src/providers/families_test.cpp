@@ -276,6 +276,35 @@ TEST(Families, PromptsAreCachedWhereConfiguredAndPossible) {
   EXPECT_FALSE(target_for(prepared(kAnthropic), ChatApi::chat, "claude-opus-5").auto_cache_system);
 }
 
+// Amazon Bedrock, "Prompt caching": a mark where the model takes none is a 400.
+TEST(Families, WhereBedrockTakesCacheMarks) {
+  const auto upstream = prepare_upstream({.provider = "bedrock",
+                                          .api_key = base::Secret("k"),
+                                          .region = "r",
+                                          .auto_cache = {.system = true, .tools = true}});
+  const auto marks = [&upstream](std::string_view model) {
+    const Target target = target_for(*upstream, ChatApi::chat, model);
+    return std::string(target.cache_marks ? "marks" : "none") + (target.auto_cache_system ? " system" : "") +
+           (target.auto_cache_tools ? " tools" : "") + (target.cache_marks && target.cache_mark_hours ? " hours" : "");
+  };
+  EXPECT_EQ(marks("amazon.nova-pro-v1:0"), "marks system");
+  EXPECT_EQ(marks("us.amazon.nova-2-lite-v1:0"), "marks system");
+  EXPECT_EQ(marks("anthropic.claude-3-sonnet-20240229-v1:0"), "none");
+  EXPECT_EQ(marks("anthropic.claude-3-5-sonnet-20240620-v1:0"), "none");
+  EXPECT_EQ(marks("anthropic.claude-3-5-sonnet-20241022-v2:0"), "marks system tools");
+  EXPECT_EQ(marks("us.anthropic.claude-3-5-haiku-20241022-v1:0"), "marks system tools");
+  EXPECT_EQ(marks("us.anthropic.claude-3-7-sonnet-20250219-v1:0"), "marks system tools");
+  EXPECT_EQ(marks("us.anthropic.claude-sonnet-4-20250514-v1:0"), "marks system tools");
+  EXPECT_EQ(marks("us.anthropic.claude-sonnet-4-5-20250929-v1:0"), "marks system tools hours");
+  EXPECT_EQ(marks("arn:aws:bedrock:r:1:inference-profile/us.anthropic.claude-opus-5-v1:0"), "marks system tools hours");
+  // Whose model it is the name does not say.
+  EXPECT_EQ(marks("arn:aws:bedrock:r:1:application-inference-profile/a1b2c3"), "none");
+  for (const auto* other : {"mistral.mistral-large-2407-v1:0", "openai.gpt-oss-120b-1:0", "deepseek.r1-v1:0"}) {
+    EXPECT_EQ(marks(other), "none") << other;
+  }
+  EXPECT_TRUE(target_for(prepared(kAnthropic), ChatApi::chat, "claude-3-haiku-20240307").cache_marks);
+}
+
 TEST(Families, ClaudeByInvokeIsAnthropics) {
   const auto upstream =
       prepare_upstream({.provider = "bedrock", .api_key = base::Secret("k"), .region = "r", .claude_by_invoke = true});
@@ -284,6 +313,8 @@ TEST(Families, ClaudeByInvokeIsAnthropics) {
   EXPECT_EQ(claude.minter, chat::Minter::bedrock);
   EXPECT_FALSE(claude.image_urls);
   EXPECT_FALSE(claude.effort_xhigh);
+  EXPECT_TRUE(claude.cache_marks);
+  EXPECT_FALSE(target_for(*upstream, ChatApi::chat, "anthropic.claude-3-haiku-20240307-v1:0").cache_marks);
   EXPECT_EQ(target_for(*upstream, ChatApi::chat, "amazon.nova-pro-v1:0").dialect, chat::Dialect::bedrock);
 }
 

@@ -33,7 +33,11 @@ constexpr Row kRows[] = {
      "*nova*",
      {set<&T::bedrock>(BedrockFamily::nova), set<&T::top_k>(true), set<&T::tool_choice>(true),
       set<&T::tool_choice_required>(true), set<&T::tool_choice_named>(true), set<&T::tool_result_images>(true),
-      set<&T::video>(true), set<&T::cache_marks>(true), set<&T::stop_max>(4), set<&T::max_tokens_cap>(10'000)}},
+      set<&T::video>(true), set<&T::stop_max>(4), set<&T::max_tokens_cap>(10'000)}},
+    // Amazon Bedrock, "Prompt caching": system and messages. A point among the tools is "extraneous", a 400.
+    {kHere,
+     "*nova*",
+     {set<&T::cache_marks>(true), set<&T::cache_marks_on_tools>(false), set<&T::cache_mark_hours>(false)}},
     {kHere, "*nova-premier*", {set<&T::max_tokens_cap>(32'000)}},
     {kHere, "*nova-micro*", {set<&T::images>(false), set<&T::documents>(false), set<&T::video>(false)}},
     {kHere,

@@ -12,8 +12,9 @@ using chat::SchemaSubset;
 using T = chat::Target;
 using chat::ToolIdRule;
 
-constexpr Vendors kMessages = kAnthropicApi | kVertexClaude;
-constexpr Vendors kAll = kMessages | kBedrockRuntime;
+constexpr Vendors kBedrock = kBedrockRuntime | kBedrockInvoke;
+constexpr Vendors kMessages = kAnthropicApi | kVertexClaude | kBedrockInvoke;
+constexpr Vendors kAll = kMessages | kBedrock;
 
 constexpr std::string_view kBudget = "*claude-3-7* *claude-sonnet-4* *claude-opus-4* *claude-haiku-4-5*";
 constexpr std::string_view kOlder = "*claude-v2* *claude-2* *claude-instant* *claude-3*";
@@ -29,7 +30,9 @@ constexpr Row kRows[] = {
       set<&T::json_object>(false), set<&T::document_urls>(true), set<&T::cache_marks>(true)}},
     {kMessages, "*", {set<&T::mid_system>(false), set<&T::strict_tools>(true), set<&T::tool_id_max>(64)}},
     // The other clouds fetch nothing.
-    {kVertexClaude, "*", {set<&T::image_urls>(false), set<&T::document_urls>(false), set<&T::service_tier>(false)}},
+    {kVertexClaude | kBedrockInvoke,
+     "*",
+     {set<&T::image_urls>(false), set<&T::document_urls>(false), set<&T::service_tier>(false)}},
     {kBedrockRuntime,
      "*claude*",
      {set<&T::strict_tools>(true), set<&T::tool_result_images>(true), set<&T::tool_choice>(true),
@@ -88,6 +91,14 @@ constexpr Row kRows[] = {
      {set<&T::default_max_tokens>(64'000), set<&T::max_tokens_cap>(64'000),
       set<&T::reasoning>(ReasoningStyle::anthropic_budget)}},
     {kAll, "*claude-v2* *claude-2* *claude-instant*", {set<&T::tools>(false), set<&T::images>(false)}},
+    // Prompt caching began with the models of October 2024; Anthropic itself and Vertex have it for some older ones,
+    // too. Bedrock answers a mark on others with 400, and keeps one for an hour from 4.5 on (Amazon Bedrock, "Prompt
+    // caching").
+    {kAll, "*claude-v2* *claude-2* *claude-instant* *claude-3-sonnet*", {set<&T::cache_marks>(false)}},
+    {kBedrock, "*claude-3-haiku* *claude-3-opus* *claude-3-5-sonnet-20240620*", {set<&T::cache_marks>(false)}},
+    {kBedrockRuntime,
+     "*claude-3* *claude-sonnet-4-0* *claude-sonnet-4-2* *claude-opus-4-0* *claude-opus-4-1* *claude-opus-4-2*",
+     {set<&T::cache_mark_hours>(false)}},
     {kBedrockRuntime,
      "*claude*",
      {set<&T::bedrock>(chat::BedrockFamily::claude), set<&T::output_schema>(SchemaSubset::anthropic)}},

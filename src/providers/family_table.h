@@ -35,16 +35,17 @@ enum VendorBit : Vendors {
   kNvidia = 1U << 17,
   kGoogleOpenAi = 1U << 18,  // AI Studio's copy of OpenAI's API
   kAnthropicApi = 1U << 19,
-  kVertexClaude = 1U << 20,  // and by Bedrock's InvokeModel: the same messages
+  kVertexClaude = 1U << 20,
   kGoogleAi = 1U << 21,
   kVertexGemini = 1U << 22,
   kBedrockRuntime = 1U << 23,
   kCohereApi = 1U << 24,
+  kBedrockInvoke = 1U << 25,  // Claude by InvokeModel: Anthropic's messages
 };
 
 // Whose API is not OpenAI's.
 inline constexpr Vendors kOthers =
-    kAnthropicApi | kVertexClaude | kGoogleAi | kVertexGemini | kBedrockRuntime | kCohereApi;
+    kAnthropicApi | kVertexClaude | kGoogleAi | kVertexGemini | kBedrockRuntime | kBedrockInvoke | kCohereApi;
 
 struct Change {
   void (*apply)(chat::Target& target, double number, std::string_view text) = nullptr;

@@ -41,6 +41,8 @@ def gateway(cloud, tmp_path_factory):
         {"name": "claude", "connection": "anthropic", "remote": claude},
         {"name": "bedrock", "connection": "bedrock", "remote": f"anthropic.{claude}-20250929-v1:0"},
         {"name": "plain", "connection": "plain", "remote": claude},
+        {"name": "nova", "connection": "bedrock", "remote": "us.amazon.nova-pro-v1:0"},
+        {"name": "older", "connection": "bedrock", "remote": "anthropic.claude-3-sonnet-20240229-v1:0"},
     ]
     with canned.gateway(tmp_path_factory.mktemp("caching"), KEY, connections, models) as running:
         yield running
@@ -66,6 +68,27 @@ def test_bedrock(gateway, cloud):
     assert body["system"][-1] == {"cachePoint": {"type": "default"}}
     assert body["toolConfig"]["tools"][-1] == {"cachePoint": {"type": "default"}}
     assert [set(tool) for tool in body["toolConfig"]["tools"][:-1]] == [{"toolSpec"}, {"toolSpec"}]
+
+
+def test_novas_tools_are_never_marked(gateway, cloud):
+    point = {"cachePoint": {"type": "default"}}
+    body = ask(gateway, cloud, "nova", LONG)
+    assert body["system"][-1] == point and point not in body["toolConfig"]["tools"]
+    runtime = sdks.bedrock_runtime(gateway.url, KEY)
+    spec = {"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}
+    asked = {"system": [{"text": LONG}], "messages": [{"role": "user", "content": [{"text": "ping"}]}]}
+    runtime.converse(modelId="nova", toolConfig={"tools": [spec]}, **asked)
+    assert said_to(cloud)["system"][-1] == point and said_to(cloud)["toolConfig"]["tools"] == [spec]
+    with anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0) as sdk:
+        tool = {"name": "f", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}
+        messages = [{"role": "user", "content": "ping"}]
+        raw = sdk.messages.with_raw_response.create(model="nova", max_tokens=9, messages=messages, tools=[tool])
+    assert 'dropped;field="cache_control"' in raw.headers["x-llm-gateway-warnings"]
+    assert "cachePoint" not in str(said_to(cloud))
+
+
+def test_claude_of_before_caching_is_never_marked(gateway, cloud):
+    assert "cachePoint" not in str(ask(gateway, cloud, "older", LONG))
 
 
 @pytest.mark.parametrize("model", ["claude", "bedrock"])

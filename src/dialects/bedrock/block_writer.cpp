@@ -133,7 +133,7 @@ void BlockWriter::cache_point(chat::CacheMark mark) {
     return;
   }
   writer_.begin_object().key("cachePoint").begin_object().member("type", "default");
-  if (mark == chat::CacheMark::one_hour) writer_.member("ttl", "1h");
+  if (mark == chat::CacheMark::one_hour && target_.cache_mark_hours) writer_.member("ttl", "1h");
   writer_.end_object().end_object();
 }
 

@@ -177,8 +177,12 @@ class RequestWriter {
   void plan_marks() {
     if (!target_.cache_marks) return;
     size_t count = 0;
-    for (const chat::Tool* tool : tools_.tools) count += tool->cache != CacheMark::none ? 1 : 0;
-    const size_t in_tools = count;
+    size_t in_tools = 0;
+    for (const chat::Tool* tool : tools_.tools) in_tools += tool->cache != CacheMark::none ? 1 : 0;
+    // Marks that this model takes on no tool are the client's choice all the same.
+    const bool lost = in_tools > 0 && !target_.cache_marks_on_tools;
+    if (lost) in_tools = 0;
+    count += in_tools;
     const size_t in_system = marks_of(conversation_.system);
     count += in_system;
     for (const chat::Turn& turn : conversation_.turns) count += marks_of(turn.parts);
@@ -192,7 +196,7 @@ class RequestWriter {
       message_marks_skipped_ = std::min(count - kCachePointsMax, count - in_tools - in_system);
     }
     // A client that marks anything has chosen what is to be cached.
-    if (count > 0) return;
+    if (count > 0 || lost) return;
     if (target_.auto_cache_system && !conversation_.system.empty()) {
       size_t bytes = 0;
       for (const Part& part : conversation_.system) bytes += part.text.size();
@@ -307,7 +311,7 @@ class RequestWriter {
       } else {
         spec(*tool);
       }
-      blocks_.cache_point(tool->cache);
+      if (target_.cache_marks_on_tools) blocks_.cache_point(tool->cache);
     }
     for (const std::string_view name : tools_.history_names) bare_spec(name, {}, {});
     if (!tools_.format_tool.empty()) bare_spec(tools_.format_tool, kFormatToolDescription, request_.format.schema);

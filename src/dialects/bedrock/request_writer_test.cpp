@@ -288,6 +288,28 @@ TEST(BedrockRequestWriter, CachePointsStandBehindTheirBlocks) {
   EXPECT_THAT(written.body, HasSubstr(std::string(kSpec) + R"(,{"cachePoint":{"type":"default"}}])"));
 }
 
+// Nova's points stand in the system prompt and the messages: one among the tools is a 400 of AWS.
+TEST(BedrockRequestWriter, CachePointsOfToolsOnlyWhereTheyAreTaken) {
+  chat::Target nova = target_of(BedrockFamily::nova);
+  nova.cache_marks_on_tools = nova.cache_mark_hours = false;
+  nova.auto_cache_system = true;
+  nova.auto_cache_min_tokens = 1;
+  const auto asked = [](std::string_view text, std::string_view tools) {
+    return R"({"system":[{"text":"be kind"}],"messages":[{"role":"user","content":[)" + std::string(text) +
+           R"(]}],"toolConfig":{"tools":[)" + std::string(tools) + "]}}";
+  };
+  const std::string spec(kSpec);
+  const std::string point = R"({"cachePoint":{"type":"default"}})";
+  const std::string hour = R"({"cachePoint":{"type":"default","ttl":"1h"}})";
+  const Written tools = write(asked(R"({"text":"a"})", spec + "," + point), nova);
+  // The client marks for itself: what it does not mark stays so.
+  EXPECT_EQ(tools.body, asked(R"({"text":"a"})", spec));
+  EXPECT_THAT(tools.warnings, ElementsAre("dropped cache_control"));
+  const Written message = write(asked(R"({"text":"a"},)" + hour, spec), nova);
+  EXPECT_EQ(message.body, asked(R"({"text":"a"},)" + point, spec));
+  EXPECT_THAT(message.warnings, ElementsAre("changed cache_control"));
+}
+
 TEST(BedrockRequestWriter, OwnBlocksComeBackAsTheyWere) {
   const std::string body =
       R"({"messages":[{"role":"user","content":[{"guardContent":{"text":{"text":"q","qualifiers":["query"]}}},)"
