@@ -53,17 +53,6 @@ void add_citations(json::Writer& w, Value metadata, base::Arena& arena) {
   }
 }
 
-void add_web_citation(json::Writer& w, Value citation, chat::Dialect origin, SaidText& said, base::Arena& arena) {
-  auto web = read_web_citation(citation, arena);
-  if (!web || !web->url.starts_with("http")) return;
-  if (web->cited_text.empty()) {
-    const CitedPlace place = said.place(web->start, web->end, origin, origin);
-    if (place.known) web->cited_text = place.text;
-  }
-  w.begin_object().member("url", web->url).member("title", web->title).member("cited_text", web->cited_text);
-  w.end_object();
-}
-
 // Cohere's: what is named was given with the request, or by a tool.
 Value addressed_source(Value citation) {
   for (const Value source : citation["sources"].elements()) {
@@ -92,18 +81,20 @@ std::optional<WebCitation> read_web_citation(Value citation, base::Arena& arena)
   return web;
 }
 
-std::string_view web_citations(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
-                               base::Arena& arena) {
-  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
-  const auto root = json::parse_tree(parser, citations, arena);
-  if (!root) return {};
-  std::string found;
-  json::Writer w(found);
-  w.begin_array();
-  for (const Value citation : root->elements()) add_web_citation(w, citation, origin, said, arena);
-  w.end_array();
-  return found.size() > 2 ? arena.copy(found) : std::string_view{};
+namespace {
+
+// With the words that it quotes, if the place of them is known.
+std::optional<WebCitation> quoted_web_citation(Value citation, chat::Dialect origin, SaidText& said,
+                                               base::Arena& arena) {
+  auto web = read_web_citation(citation, arena);
+  if (!web || !web->url.starts_with("http")) return std::nullopt;
+  if (!web->cited_text.empty()) return web;
+  const CitedPlace place = said.place(web->start, web->end, origin, origin);
+  if (place.known) web->cited_text = place.text;
+  return web;
 }
+
+}  // namespace
 
 std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena) {
   const auto root = json::parse_tree(parser, citations, arena);
@@ -120,16 +111,23 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
 }
 
 std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
-                              WriteCitation write, json::Parser& parser, base::Arena& arena) {
+                              const CitationForm& form, json::Parser& parser, base::Arena& arena) {
   if (citations.empty() || origin == own) return citations;
-  const auto root = json::parse_tree(parser, web_citations(citations, origin, said, parser, arena), arena);
+  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
+  const auto root = json::parse_tree(parser, citations, arena);
   if (!root) return {};
   std::string out;
   json::Writer w(out);
   w.begin_array();
-  for (const json::Value citation : root->elements()) write(w, citation, arena);
+  for (const Value citation : root->elements()) {
+    if (const auto document = read_document_citation(citation, arena)) {
+      form.document(w, *document);
+    } else if (const auto web = quoted_web_citation(citation, origin, said, arena)) {
+      form.web(w, *web);
+    }
+  }
   w.end_array();
-  return arena.copy(out);
+  return out.size() > 2 ? arena.copy(out) : std::string_view{};
 }
 
 }  // namespace llmgw::dialects

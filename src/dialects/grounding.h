@@ -1,4 +1,5 @@
-// Citations that name an address: Gemini's grounding and citation metadata, and those of other dialects, in one form.
+// Citations of other dialects in a client's form: Gemini's grounding and citation metadata, and whoever else names an
+// address or a place in a document.
 // Pure; any thread.
 #pragma once
 
@@ -9,6 +10,7 @@
 
 #include "base/arena.h"
 #include "chat/dialect.h"
+#include "dialects/document_citations.h"
 #include "dialects/said_text.h"
 #include "json/reader.h"
 #include "json/tree.h"
@@ -26,12 +28,6 @@ inline bool has_grounding(chat::Dialect origin) {
 // Google's own: see SaidText. In the arena; empty if there is none.
 std::string_view grounding_citations(std::string_view citations, json::Parser& parser, base::Arena& arena);
 
-// The citations of any dialect that name an address on the web, in the same form without positions. Who says only where
-// in the answer a citation stands has the words that stand there as cited_text. `said`: the answer up to the end of
-// what they belong to.
-std::string_view web_citations(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
-                               base::Arena& arena);
-
 // One citation, whoever wrote it but Google, if it names an address: OpenAI's url_citation (nested or flat),
 // Anthropic's web_search_result_location, Bedrock's location, Cohere's sources (the first that has an address), and the
 // form above.
@@ -44,10 +40,16 @@ struct WebCitation {
 };
 std::optional<WebCitation> read_web_citation(json::Value citation, base::Arena& arena);
 
-// Those of the dialect `own` as they are; the others' that name an address on the web (url, title, cited_text), each
-// written by `write`. Empty if nothing is left.
-using WriteCitation = void (*)(json::Writer& w, json::Value citation, base::Arena& arena);
+// How a dialect writes citations of others.
+struct CitationForm {
+  void (*web)(json::Writer& w, const WebCitation& citation);
+  void (*document)(json::Writer& w, const DocumentCitation& citation);
+};
+
+// Those of the dialect `own` as they are; of the others' those that name an address on the web or a place in a document
+// of the request, in `form`. Who says only where in the answer a citation stands has the words that stand there as
+// cited_text. `said`: the answer up to the end of the part they belong to. Empty if nothing is left.
 std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
-                              WriteCitation write, json::Parser& parser, base::Arena& arena);
+                              const CitationForm& form, json::Parser& parser, base::Arena& arena);
 
 }  // namespace llmgw::dialects

@@ -58,7 +58,7 @@ TEST(Citations, OfAddressesReachEveryClient) {
 }
 
 // What the events of a provider's stream become for a client, all in one text.
-std::string streamed(Dialect provider, Dialect client, const std::vector<std::string_view>& events) {
+std::string streamed(Dialect provider, Dialect client, const std::vector<chat::WireEvent>& events) {
   World world(*find_codec(provider));
   world.request.from = client;
   const auto reader = find_codec(provider)->make_stream_reader(world.provider());
@@ -69,12 +69,18 @@ std::string streamed(Dialect provider, Dialect client, const std::vector<std::st
   WireLog wire;
   Feed feed(*writer, wire);
   chat::Sequencer sequencer(feed);
-  for (const std::string_view event : events) reader->read({.name = {}, .data = event}, sequencer);
+  for (const chat::WireEvent& event : events) reader->read(event, sequencer);
   reader->transport_ended(sequencer);
   sequencer.transport_ended();
   std::string all;
   for (const WireText& event : wire.events) all += event.data + "\n";
   return all;
+}
+
+std::string streamed(Dialect provider, Dialect client, const std::vector<std::string_view>& events) {
+  std::vector<chat::WireEvent> wire;
+  for (const std::string_view event : events) wire.push_back({.name = {}, .data = event});
+  return streamed(provider, client, wire);
 }
 
 // The same words, cited by everybody who says where they stand: as each of them counts.
@@ -165,6 +171,81 @@ TEST(Citations, OfAStreamStandWhereTheProviderPutThem) {
           << to_string(provider.dialect) << " to " << to_string(client) << "\n"
           << all;
     }
+  }
+}
+
+// Anthropic's citations of documents, and the same as Bedrock has them.
+struct InDocument {
+  std::string_view anthropic;
+  std::string_view bedrock;
+};
+
+const InDocument kInDocuments[] = {
+    {R"({"type":"char_location","cited_text":"It.","document_index":1,"document_title":"T","start_char_index":0,"end_char_index":3})",
+     R"({"title":"T","sourceContent":[{"text":"It."}],"location":{"documentChar":{"documentIndex":1,"start":0,"end":3}}})"},
+    {R"({"type":"page_location","cited_text":"It.","document_index":0,"document_title":null,"start_page_number":2,"end_page_number":3})",
+     R"({"sourceContent":[{"text":"It."}],"location":{"documentPage":{"documentIndex":0,"start":2,"end":3}}})"},
+    {R"({"type":"content_block_location","cited_text":"","document_index":0,"document_title":"T","start_block_index":1,"end_block_index":2})",
+     R"({"title":"T","sourceContent":[],"location":{"documentChunk":{"documentIndex":0,"start":1,"end":2}}})"},
+    {R"({"type":"search_result_location","cited_text":"It.","search_result_index":3,"title":"T","source":"s","start_block_index":0,"end_block_index":1})",
+     R"({"title":"T","source":"s","sourceContent":[{"text":"It."}],"location":{"searchResultLocation":{"searchResultIndex":3,"start":0,"end":1}}})"},
+};
+
+std::string answer_of(Dialect provider, std::string_view citation) {
+  const std::string cited(citation);
+  if (provider == Dialect::anthropic) {
+    return R"({"type":"message","role":"assistant","stop_reason":"end_turn","content":[{"type":"text","text":"So.","citations":[)" +
+           cited + "]}]}";
+  }
+  return R"({"output":{"message":{"role":"assistant","content":[{"citationsContent":{"content":[{"text":"So."}],"citations":[)" +
+         cited + R"(]}}]}},"stopReason":"end_turn"})";
+}
+
+TEST(Citations, OfDocumentsGoBetweenAnthropicAndBedrock) {
+  for (const InDocument& row : kInDocuments) {
+    for (const bool to_bedrock : {false, true}) {
+      const Dialect provider = to_bedrock ? Dialect::anthropic : Dialect::bedrock;
+      const Dialect client = to_bedrock ? Dialect::bedrock : Dialect::anthropic;
+      World world(*find_codec(provider));
+      const auto answer = world.read_answer(answer_of(provider, to_bedrock ? row.anthropic : row.bedrock));
+      ASSERT_TRUE(answer);
+      world.request.from = client;
+      std::string whole;
+      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+      EXPECT_THAT(whole, HasSubstr(to_bedrock ? row.bedrock : row.anthropic));
+    }
+  }
+}
+
+TEST(Citations, OfDocumentsGoFromAnthropicsStreamsToBedrock) {
+  for (const InDocument& row : kInDocuments) {
+    const std::string cited =
+        R"({"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":)" +
+        std::string(row.anthropic) + "}}";
+    const std::vector<std::string_view> events{
+        R"({"type":"message_start","message":{"role":"assistant","content":[]}})",
+        R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
+        R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"So."}})",
+        cited,
+        R"({"type":"content_block_stop","index":0})",
+        R"({"type":"message_delta","delta":{"stop_reason":"end_turn"}})",
+        R"({"type":"message_stop"})"};
+    EXPECT_THAT(streamed(Dialect::anthropic, Dialect::bedrock, events),
+                HasSubstr(R"({"contentBlockIndex":0,"delta":{"citation":)" + std::string(row.bedrock) + "}}"));
+  }
+}
+
+TEST(Citations, OfDocumentsGoFromBedrocksStreamsToAnthropic) {
+  for (const InDocument& row : kInDocuments) {
+    const std::string cited = R"({"contentBlockIndex":0,"delta":{"citation":)" + std::string(row.bedrock) + "}}";
+    const std::vector<chat::WireEvent> events{
+        {.name = "messageStart", .data = R"({"role":"assistant"})"},
+        {.name = "contentBlockDelta", .data = R"({"contentBlockIndex":0,"delta":{"text":"So."}})"},
+        {.name = "contentBlockDelta", .data = cited},
+        {.name = "contentBlockStop", .data = R"({"contentBlockIndex":0})"},
+        {.name = "messageStop", .data = R"({"stopReason":"end_turn"})"}};
+    EXPECT_THAT(streamed(Dialect::bedrock, Dialect::anthropic, events),
+                HasSubstr(R"("delta":{"type":"citations_delta","citation":)" + std::string(row.anthropic) + "}}"));
   }
 }
 

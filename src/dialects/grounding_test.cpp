@@ -28,6 +28,13 @@ TEST(Grounding, OneCitationForEachTextThatASourceBacks) {
   }
 }
 
+constexpr CitationForm kForm{.web =
+                                 [](json::Writer& w, const WebCitation& citation) {
+                                   w.begin_object().member("url", citation.url).member("title", citation.title);
+                                   w.member("cited_text", citation.cited_text).end_object();
+                                 },
+                             .document = [](json::Writer& w, const DocumentCitation&) { w.null(); }};
+
 TEST(Grounding, OneFormForAddressesOfEveryDialect) {
   using chat::Dialect;
   struct Row {
@@ -40,7 +47,7 @@ TEST(Grounding, OneFormForAddressesOfEveryDialect) {
       {Dialect::openai_responses,
        R"([{"type":"file_citation"},{"type":"url_citation","url":"https://a","title":"A"}])"},
       {Dialect::anthropic,
-       R"([{"type":"web_search_result_location","url":"https://a","title":"A","encrypted_index":"x"},{"type":"char_location"}])"},
+       R"([{"type":"web_search_result_location","url":"https://a","title":"A","encrypted_index":"x"}])"},
       {Dialect::bedrock, R"([{"title":"A","location":{"web":{"url":"https://a"}}}])"},
       {Dialect::cohere, R"([{"sources":[{"document":{"url":"https://a","title":"A"}}]}])"},
       {Dialect::vertex, R"([{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://a","title":"A"}}],)"
@@ -50,7 +57,7 @@ TEST(Grounding, OneFormForAddressesOfEveryDialect) {
     json::Parser parser;
     base::Arena arena;
     SaidText said;
-    EXPECT_EQ(web_citations(row.citations, row.origin, said, parser, arena),
+    EXPECT_EQ(citations_as(Dialect::openai_embeddings, row.citations, row.origin, said, kForm, parser, arena),
               R"([{"url":"https://a","title":"A","cited_text":""}])")
         << row.citations;
   }

@@ -175,8 +175,11 @@ class Losses {
     if (!keeps_.doc_ids && !part.id.empty() && !names.id.empty())
       drop(media.path, names.id, "this model's API has no ids of documents");
     if (!keeps_.contexts && !media.context.empty()) drop(media.path, names.context, kNoSuchMember);
+    // Cohere's citations are of the document as the request calls it, Anthropic's and Bedrock's of places in the third.
     if (!keeps_.cited_docs && media.citations) {
       drop(media.path, names.citations, "this model's API does not cite documents");
+    } else if (media.citations && (request_.from == Dialect::cohere) != (keeps_.dialect == Dialect::cohere)) {
+      drop(media.path, names.citations, "this model's citations of documents have no form in the client's API");
     }
     if (own_ || !gemini_) return;
     for (const std::string_view name : {"videoMetadata", "mediaResolution"}) {

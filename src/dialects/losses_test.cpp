@@ -232,6 +232,8 @@ TEST(Losses, DetailsAreCarriedOrWarnedOf) {
      "source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQK"}},{"type":"text","text":"a"}]}]})";
   constexpr std::string_view kText = R"({"max_tokens":9,"messages":[{"role":"user","content":[
     {"type":"document","title":"Map","source":{"type":"text","media_type":"text/plain","data":"words"}}]}]})";
+  constexpr std::string_view kQuoted = R"({"max_tokens":9,"messages":[{"role":"user","content":[{"type":"document",
+    "citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"words"}}]}]})";
   constexpr std::string_view kSearch = R"({"max_tokens":9,"messages":[{"role":"user","content":[
     {"type":"search_result","title":"Map","source":"https://a.b","content":[{"type":"text","text":"words"}]}]}]})";
   constexpr std::string_view kCited = R"({"max_tokens":9,"messages":[{"role":"user","content":"q"},
@@ -258,6 +260,8 @@ TEST(Losses, DetailsAreCarriedOrWarnedOf) {
       {Dialect::anthropic, kDocument, Dialect::gemini, "messages[0].content[0].title", ""},
       {Dialect::anthropic, kText, Dialect::openai_chat, "", R"("text":"Map\n\nwords")"},
       {Dialect::anthropic, kText, Dialect::cohere, "", R"(Map\n\nwords)"},
+      {Dialect::anthropic, kQuoted, Dialect::bedrock, "", R"("citations":{"enabled":true})"},
+      {Dialect::anthropic, kQuoted, Dialect::cohere, "messages[0].content[0].citations", "words"},
       {Dialect::anthropic, kSearch, Dialect::gemini, "messages[0].content[0].source", "Map"},
       {Dialect::anthropic, kCited, Dialect::gemini, "messages[1].content[0].citations", ""},
       {Dialect::anthropic, kTool, Dialect::gemini, "tools[0].defer_loading", ""},
@@ -265,6 +269,7 @@ TEST(Losses, DetailsAreCarriedOrWarnedOf) {
       {Dialect::anthropic, kTool, Dialect::openai_chat, "tools[0].allowed_callers", ""},
       {Dialect::anthropic, kTool, Dialect::anthropic, "", R"("defer_loading":true)"},
       {Dialect::cohere, kSources, Dialect::openai_chat, "documents[0]", R"(https://a.b)"},
+      {Dialect::cohere, kSources, Dialect::anthropic, "documents[0]", "words"},
       {Dialect::cohere, kSources, Dialect::cohere, "", R"("url":"https://a.b")"},
       {Dialect::gemini, kVideo, Dialect::openai_chat, "contents[0].parts[0].videoMetadata", ""},
   };

@@ -125,6 +125,17 @@ constexpr RequestProbe kRequests[] = {
        attach(r, a, PartKind::document, {.source = MediaSource::text, .data = "All of it.", .media_type = "text/plain"},
               "notes");
      }},
+    {"a document is to be cited", kAnthropicClient | kBedrockClient | kCohereClient,
+     [](Request& r, Arena& a) {
+       const bool cohere = r.from == Dialect::cohere;
+       attach(r, a, PartKind::document,
+              {.source = MediaSource::text,
+               .data = "All of it.",
+               .media_type = "text/plain",
+               .citations = true,
+               .path = cohere ? "documents[0]" : place(r, "content[1]", a)},
+              "notes");
+     }},
     {"uploaded file", kOpenAiClients | kAnthropicClient | kGeminiClient,
      [](Request& r, Arena& a) {
        attach(r, a, PartKind::document, {.source = MediaSource::file_id, .data = "file-1"}, "a.pdf");
