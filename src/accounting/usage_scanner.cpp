@@ -187,7 +187,6 @@ void UsageScanner::skip_to(std::string_view& text) {
   mode_ = Mode::object;
   level_ = 1;
   object_bytes_ = 0;
-  part_ = Part::usage;
   key_part_ = Part::unknown;
   count_ = kNoCount;
   number_ = Number::none;
@@ -225,13 +224,9 @@ void UsageScanner::object_byte(char c) {
       key_unusable_ = false;
       return;
     case ':':
-      if (level_ == 3 && in_modalities()) {
-        modality_named_ = key() == "modality";
-        count_ = key() == "tokenCount" ? kModality : kNoCount;
-        return;
-      }
-      count_ = key_unusable_ || level_ > 2 ? kNoCount : count_of(part_, key());
-      key_part_ = key_unusable_ || level_ != 1 ? Part::unknown : part_of(key());
+      labelled_ = in_entry() && !key_unusable_ && key() == (part() == Part::cache_lifetimes ? "ttl" : "modality");
+      count_ = key_unusable_ || (in_list() && !in_entry()) ? kNoCount : count_of(part(), key());
+      key_part_ = key_unusable_ ? Part::unknown : part_of(key());
       return;
     case '.':
       if (number_ == Number::whole) number_ = Number::fraction;
@@ -286,36 +281,38 @@ const char* UsageScanner::read_string(const char* p, const char* end) {
   return p + 1;
 }
 
-// The string behind "modality" is the last that was read.
-void UsageScanner::end_modality() {
-  if (!modality_named_) return;
-  modality_named_ = false;
-  modality_ = key() == "AUDIO" ? Modality::audio : key() == "IMAGE" ? Modality::image : Modality::other;
+// The string behind "modality" or "ttl" is the last that was read.
+void UsageScanner::end_label() {
+  if (!labelled_) return;
+  labelled_ = false;
+  if (key_unusable_) return;
+  label_ = key() == "AUDIO"   ? Label::audio
+           : key() == "IMAGE" ? Label::image
+           : key() == "1h"    ? Label::one_hour
+                              : Label::other;
 }
 
 void UsageScanner::open_part() {
+  Part inner = Part::unknown;
   if (level_ == 1) {
-    part_ = key_part_;
-  } else if (level_ != 2 || !in_modalities()) {
-    part_ = Part::unknown;
+    inner = key_part_;
+  } else if (level_ == 2 && in_list()) {
+    inner = part();
+    label_ = Label::other;
+  } else if (level_ == 2 && part() == Part::input_details && key_part_ == Part::cached_details) {
+    inner = key_part_;
   }
-  modality_ = Modality::other;
-  modality_named_ = false;
   ++level_;
+  if (level_ < parts_.size()) parts_[level_] = inner;
+  labelled_ = false;
   count_ = kNoCount;
   number_ = Number::none;
 }
 
 void UsageScanner::close_part() {
   end_number();
-  if (level_ == 3 && in_modalities() && pending_.has(kModality)) {
-    const bool input = part_ == Part::input_modalities;
-    const uint64_t tokens = pending_.values[kModality];
-    if (modality_ == Modality::audio) pending_.set(input ? kAudioInput : kAudioOutput, tokens);
-    if (modality_ == Modality::image) pending_.set(input ? kImageInput : kImageOutput, tokens);
-    pending_.known &= ~(1U << kModality);
-  }
-  if (--level_ == 1) part_ = Part::usage;
+  if (in_entry()) take_entry();
+  --level_;
   if (level_ > 0) return;
   for (uint8_t count = 0; count < kCounts; ++count) {
     if (pending_.has(static_cast<Count>(count))) counts_.set(static_cast<Count>(count), pending_.values[count]);
@@ -324,8 +321,25 @@ void UsageScanner::close_part() {
   back_to_structure(false);
 }
 
+// Its members came in any order: what was counted is known at its end.
+void UsageScanner::take_entry() {
+  if (!pending_.has(kEntry)) return;
+  pending_.known &= ~(1U << kEntry);
+  const Count count = count_of_entry(part(), label_);
+  if (count != kNoCount) pending_.set(count, pending_.values[kEntry]);
+}
+
+UsageScanner::Count UsageScanner::count_of_entry(Part part, Label label) {
+  if (part == Part::cache_lifetimes) return label == Label::one_hour ? kCacheWrite1h : kNoCount;
+  if (label != Label::audio && label != Label::image) return kNoCount;
+  const bool audio = label == Label::audio;
+  if (part == Part::input_modalities) return audio ? kAudioInput : kImageInput;
+  if (part == Part::output_modalities) return audio ? kAudioOutput : kImageOutput;
+  return audio ? kCachedAudio : kCachedImage;
+}
+
 void UsageScanner::end_number() {
-  end_modality();
+  end_label();
   if (count_ != kNoCount && (number_ == Number::whole || number_ == Number::fraction)) pending_.set(count_, value_);
   count_ = kNoCount;
   number_ = Number::none;
@@ -334,8 +348,10 @@ void UsageScanner::end_number() {
 UsageScanner::Part UsageScanner::part_of(std::string_view key) {
   switch (key.size()) {
     case 6: return key == "tokens" ? Part::tokens : Part::unknown;
-    case 12: return key == "billed_units" ? Part::billed : Part::unknown;
+    case 12:
+      return key == "billed_units" ? Part::billed : key == "cacheDetails" ? Part::cache_lifetimes : Part::unknown;
     case 14: return key == "cache_creation" ? Part::cache_creation : Part::unknown;
+    case 18: return key == "cacheTokensDetails" ? Part::cached_modalities : Part::unknown;
     case 19:
       return key == "promptTokensDetails"   ? Part::input_modalities
              : key == "input_token_details" ? Part::input_details
@@ -348,6 +364,7 @@ UsageScanner::Part UsageScanner::part_of(std::string_view key) {
     case 21:
       return key == "prompt_tokens_details"   ? Part::input_details
              : key == "output_tokens_details" ? Part::output_details
+             : key == "cached_tokens_details" ? Part::cached_details
                                               : Part::unknown;
     case 25: return key == "completion_tokens_details" ? Part::output_details : Part::unknown;
     default: return Part::unknown;
@@ -381,11 +398,14 @@ UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
                      {"thinking_tokens", kReasoning},
                      {"audio_tokens", kAudioOutput},
                      {"image_tokens", kImageOutput}});
+    case Part::cached_details: return one_of({{"audio_tokens", kCachedAudio}, {"image_tokens", kCachedImage}});
     case Part::cache_creation: return one_of({{"ephemeral_1h_input_tokens", kCacheWrite1h}});
     case Part::tokens: return one_of({{"input_tokens", kInput}, {"output_tokens", kOutput}});
     case Part::billed: return one_of({{"input_tokens", kBilledInput}, {"output_tokens", kBilledOutput}});
     case Part::input_modalities:
     case Part::output_modalities:
+    case Part::cached_modalities: return one_of({{"tokenCount", kEntry}});
+    case Part::cache_lifetimes: return one_of({{"inputTokens", kEntry}});
     case Part::unknown: return kNoCount;
     case Part::usage: break;
   }
@@ -404,6 +424,8 @@ UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
                      {"cachedContentTokenCount", kCacheRead},
                      {"prompt_cache_hit_tokens", kCacheRead},
                      {"toolUsePromptTokenCount", kToolInput}});
+    case 24: return one_of({{"cacheReadInputTokenCount", kCacheRead}});
+    case 25: return one_of({{"cacheWriteInputTokenCount", kCacheWrite}});
     case 27: return one_of({{"cache_creation_input_tokens", kCacheWrite}});
     default: return kNoCount;
   }
@@ -411,8 +433,10 @@ UsageScanner::Count UsageScanner::count_of(Part part, std::string_view key) {
 
 MediaTokens UsageScanner::media() const {
   const auto get = [this](Count count) { return counts_.has(count) ? counts_.values[count] : 0; };
-  return {.audio_input = get(kAudioInput),
-          .image_input = get(kImageInput),
+  // What came from the cache is no part of the input.
+  const auto uncached = [&](Count all, Count cached) { return get(all) - std::min(get(all), get(cached)); };
+  return {.audio_input = uncached(kAudioInput, kCachedAudio),
+          .image_input = uncached(kImageInput, kCachedImage),
           .audio_output = get(kAudioOutput),
           .image_output = get(kImageOutput)};
 }

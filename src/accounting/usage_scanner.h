@@ -1,4 +1,4 @@
-// Reads the token usage out of an answer while its bytes pass, whatever their cuts, without keeping them: about 200
+// Reads the token usage out of an answer while its bytes pass, whatever their cuts, without keeping them: about 400
 // bytes of state a request, no allocation. One answer, one thread.
 //
 // It follows the document's structure, so only a member called "usage" (Gemini: "usageMetadata") at the place the
@@ -71,7 +71,9 @@ class UsageScanner {
     kImageInput,
     kAudioOutput,
     kImageOutput,
-    kModality,  // of the entry at hand, until it is known of what
+    kCachedAudio,  // parts of kCacheRead
+    kCachedImage,
+    kEntry,  // of the entry at hand, until it is known of what
     kCounts,
     kNoCount = kCounts,
   };
@@ -79,14 +81,18 @@ class UsageScanner {
     usage,
     input_details,
     output_details,
+    cached_details,    // of OpenAI, inside the input's: the kinds of what came from the cache
     input_modalities,  // Gemini's: a list of {"modality": "AUDIO", "tokenCount": 5}
     output_modalities,
+    cached_modalities,
+    cache_lifetimes,  // Bedrock's: a list of {"ttl": "1h", "inputTokens": 5}
     cache_creation,
     tokens,
     billed,
     unknown
   };
-  enum class Modality : uint8_t { other, audio, image };
+  // What the entry of a list counts.
+  enum class Label : uint8_t { other, audio, image, one_hour };
 
   struct Counts {
     std::array<uint64_t, kCounts> values{};
@@ -114,11 +120,16 @@ class UsageScanner {
   void open_part();
   void close_part();
   void end_number();
-  void end_modality();
-  bool in_modalities() const { return part_ == Part::input_modalities || part_ == Part::output_modalities; }
+  void end_label();
+  void take_entry();
+  Part part() const { return level_ < parts_.size() ? parts_[level_] : Part::unknown; }
+  // A list of entries, or one of them.
+  bool in_list() const { return part() >= Part::input_modalities && part() <= Part::cache_lifetimes; }
+  bool in_entry() const { return level_ == 3 && in_list(); }
   void back_to_structure(bool in_string);
 
   static Count count_of(Part part, std::string_view key);
+  static Count count_of_entry(Part part, Label label);
   static Part part_of(std::string_view key);
   std::string_view key() const { return {key_.data(), key_size_}; }
 
@@ -147,11 +158,11 @@ class UsageScanner {
   enum class Number : uint8_t { none, whole, fraction, unusable } number_ = Number::none;
   uint32_t level_ = 0;  // 1 is the usage object itself
   uint32_t object_bytes_ = 0;
-  Part part_ = Part::usage;
+  std::array<Part, 4> parts_{Part::unknown, Part::usage};  // by level: of each container that is open
   Count count_ = kNoCount;
   Part key_part_ = Part::unknown;
-  bool modality_named_ = false;  // the string to come, or that has just come, names one
-  Modality modality_ = Modality::other;
+  bool labelled_ = false;  // the string to come, or that has just come, says what the entry counts
+  Label label_ = Label::other;
   uint64_t value_ = 0;
   Counts pending_;
 

@@ -155,6 +155,18 @@ const Case kCases[] = {
     {"bedrock", Dialect::bedrock, Framing::json,
      R"({"output":{},"usage":{"inputTokens":3,"outputTokens":4,"totalTokens":27,"cacheReadInputTokens":15,"cacheWriteInputTokens":5}})",
      make(3, 4, 15, 5)},
+    {"bedrock, what it wrote for an hour", Dialect::bedrock, Framing::json,
+     R"({"output":{},"usage":{"inputTokens":3,"outputTokens":4,"totalTokens":1007,"cacheWriteInputTokens":1000,"cacheDetails":[{"ttl":"1h","inputTokens":700},{"ttl":"5m","inputTokens":300}]}})",
+     make(3, 4, {}, 1000, {}, 700)},
+    {"bedrock, members in another order", Dialect::bedrock, Framing::json,
+     R"({"usage":{"cacheDetails" : [ {"inputTokens":300,"x":{"ttl":"1h","inputTokens":9},"ttl":"5m"}, {"x":[{"inputTokens":9}], "inputTokens" : 700 , "ttl": "1h" } ],"cacheWriteInputTokens":1000,"outputTokens":4,"inputTokens":3}})",
+     make(3, 4, {}, 1000, {}, 700)},
+    {"bedrock, all of it for five minutes", Dialect::bedrock, Framing::json,
+     R"({"usage":{"inputTokens":3,"outputTokens":4,"cacheWriteInputTokens":300,"cacheDetails":[{"ttl":"5m","inputTokens":300}]}})",
+     make(3, 4, {}, 300)},
+    {"bedrock's older names", Dialect::bedrock, Framing::json,
+     R"({"usage":{"inputTokens":3,"outputTokens":4,"cacheReadInputTokenCount":15,"cacheWriteInputTokenCount":5}})",
+     make(3, 4, 15, 5)},
     {"cohere", Dialect::cohere, Framing::json,
      R"({"usage":{"billed_units":{"input_tokens":3.0,"output_tokens":4},"tokens":{"input_tokens":70,"output_tokens":5}}})",
      make(3, 4)},
@@ -270,7 +282,7 @@ TEST(UsageScanner, WhiteSpaceAloneIsNoDocument) {
 }
 
 TEST(UsageScanner, StateStaysSmall) {
-  EXPECT_LE(sizeof(UsageScanner), 400U);
+  EXPECT_LE(sizeof(UsageScanner), 432U);
 }
 
 MediaTokens media_of(Dialect dialect, std::string_view body) {
@@ -313,7 +325,25 @@ TEST(UsageScanner, SoundAndPictures) {
       R"({"tokenCount":237,"modality":"AUDIO"},{"modality": "IMAGE" , "tokenCount": 58}],"candidatesTokenCount":9,)"
       R"("candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":9}],)"
       R"("cacheTokensDetails":[{"modality":"AUDIO","tokenCount":77}],"totalTokenCount":309}})");
-  EXPECT_EQ(gemini, (MediaTokens{.audio_input = 237, .image_input = 58, .audio_output = 9}));
+  EXPECT_EQ(gemini, (MediaTokens{.audio_input = 160, .image_input = 58, .audio_output = 9}));
+}
+
+// The input has no part of what came from the cache.
+TEST(UsageScanner, SoundAndPicturesFromTheCache) {
+  constexpr std::string_view kGemini =
+      R"({"usageMetadata":{"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":400},)"
+      R"({"tokenCount":9,"modality":"IMAGE"}],"promptTokenCount":1009,"cachedContentTokenCount":409,)"
+      R"("promptTokensDetails":[{"modality":"AUDIO","tokenCount":500},{"modality":"IMAGE","tokenCount":9}],)"
+      R"("candidatesTokenCount":7}})";
+  EXPECT_EQ(media_of(Dialect::gemini, kGemini), (MediaTokens{.audio_input = 100}));
+  UsageScanner gemini(Dialect::gemini, Framing::json);
+  gemini.feed(kGemini);
+  EXPECT_EQ(gemini.usage(), make(600, 7, 409));
+  EXPECT_EQ(media_of(Dialect::openai_chat,
+                     R"({"usage":{"input_tokens":90,"output_tokens":5,"input_token_details":{"cached_tokens":40,)"
+                     R"("cached_tokens_details":{"text_tokens":8,"audio_tokens":30,"image_tokens":2},)"
+                     R"("text_tokens":20,"audio_tokens":50,"image_tokens":20}}})"),
+            (MediaTokens{.audio_input = 20, .image_input = 18}));
 }
 
 }  // namespace

@@ -113,8 +113,21 @@ def split_gemini(usage):
     }
 
 
+def split_bedrock(usage):
+    """Prompt counts stand side by side; what was written is listed by how long it is kept."""
+    written = count(usage, "cacheWriteInputTokens")
+    hour = sum(entry["inputTokens"] for entry in usage.get("cacheDetails") or [] if entry["ttl"] == "1h")
+    return {
+        "input": count(usage, "inputTokens"),
+        "cache_read": count(usage, "cacheReadInputTokens"),
+        "cache_write": written - hour,
+        "cache_write_1h": hour,
+        "output": count(usage, "outputTokens"),
+    }
+
+
 def media(usage):
-    """Tokens of sound and pictures, by kind: parts of input and output."""
+    """Tokens of sound and pictures, by kind: parts of input and output, without those from the cache."""
     found = {}
     for kind, names in {
         "input": ("prompt_tokens_details", "input_tokens_details", "input_token_details"),
@@ -126,6 +139,10 @@ def media(usage):
         for entry in usage.get(name) or []:
             if entry.get("modality") in ("AUDIO", "IMAGE"):
                 found[f"{entry['modality'].lower()}_{kind}"] = entry.get("tokenCount", 0)
+    for entry in usage.get("cacheTokensDetails") or []:
+        if entry.get("modality") in ("AUDIO", "IMAGE"):
+            name = f"{entry['modality'].lower()}_input"
+            found[name] = max(0, found[name] - entry.get("tokenCount", 0))
     return found
 
 
@@ -143,6 +160,8 @@ def cost(endpoint, body, content_type=""):
     docs = [doc for doc in documents(body, content_type) if isinstance(doc, dict)]
     if endpoint == "messages":
         usage, split = last(docs, ("usage",), ("message", "usage")), split_anthropic
+    elif endpoint == "converse":
+        usage, split = last(docs, ("usage",)), split_bedrock
     elif endpoint in ("chat", "responses"):
         usage, split = last(docs, ("usage",), ("response", "usage")), split_openai
     else:
