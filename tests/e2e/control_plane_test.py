@@ -306,8 +306,12 @@ def test_the_helps_of_choices_can_be_read(site):
 
 
 def test_a_test_of_a_connection_is_in_the_ledger(site, walked):
-    """The provider charges for it, so reports have it; it is nobody's."""
+    """The provider charges for it, so reports have it, at the price that the store has; it is nobody's."""
+    priced = site.add(
+        *("price", "add", "--provider", "main", "--model", "gpt-4-turbo-preview", "--input", "1", "--output", "2")
+    )
     site.cli("connection", "test", "main")
+    site.cli("price", "remove", priced["id"])
 
     def records():
         lines = site.cli("ledger", "export", "--format", "json").splitlines()
@@ -316,6 +320,7 @@ def test_a_test_of_a_connection_is_in_the_ledger(site, walked):
     last = waiting.until(records, "it has a record")[-1]
     assert last["key"] == "" and last["connection"] == "main" and last["model"] == "gpt-4-turbo"
     assert last["outcome"] == "completed" and last["output"] > 0
+    assert last["nano_dollars"] == 1000 * last["input"] + 2000 * last["output"]
     waiting.until(lambda: "test" in site.cli("ledger", "report", "--by", "tags"), "it is summed up", 30)
     assert "no fault found" in site.cli("ledger", "verify")
 

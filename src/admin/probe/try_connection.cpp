@@ -65,9 +65,9 @@ ApiAnswer test_connection(const ApiContext& context, const ApiRequest& request, 
   }
   auto connection = name_of(context, id_or_name);
   if (!connection) return connection.error();
-  // Nothing else has a part in the call, and there may be very many keys.
+  // Nothing else has a part in the call and what it costs, and there may be very many keys.
   std::vector<store::Object> objects;
-  for (const std::string_view kind : {"connection", "model"}) {
+  for (const std::string_view kind : {"connection", "model", "price"}) {
     if (const auto loaded = load_kind(context.store, kind, objects); !loaded) return store_failed(loaded.error());
   }
   const auto config = std::make_shared<const control::Config>(
