@@ -222,6 +222,18 @@ TEST_P(ObjectApiTest, ARotationEndsNoKeyBeforeItsTime) {
   EXPECT_EQ(call(Method::post, "keys/k/rotate", R"({"overlap":"1h"})").status, 200);
 }
 
+TEST_P(ObjectApiTest, AnOverlapIsNotCutToTheSecond) {
+  call(Method::post, "keys", R"({"name":"k"})");
+  const auto until = [&](const char* overlap) {
+    now_ms_ = 1'763'740'000'839;
+    const auto rotated = json(call(Method::post, "keys/k/rotate", std::string(R"({"overlap":")") + overlap + "\"}"));
+    return text(rotated.at("previous_keys").at(0).as_object(), "until");
+  };
+  EXPECT_EQ(until("1s"), "2025-11-21T15:46:42.000Z");
+  EXPECT_EQ(until("160ms"), "2025-11-21T15:46:41.000Z");
+  EXPECT_FALSE(json(call(Method::post, "keys/k/rotate", R"({"overlap":"0s"})")).contains("previous_keys"));
+}
+
 // A gateway that lacks the master key could not read the store from then on.
 TEST_P(ObjectApiTest, SecretsAreRotatedOnlyToAKeyThatAllGatewaysHave) {
   const auto enter = [&](std::string instance, std::vector<std::string> key_ids) {

@@ -40,6 +40,12 @@ int64_t seconds_now(const ApiRequest& request) {
   return request.now_ms / 1000;
 }
 
+// In seconds, as keys end: the first that is not before the overlap is over. Without one they are over now.
+int64_t end_of_overlap(const ApiRequest& request, base::Duration overlap) {
+  if (overlap == base::Duration{0}) return seconds_now(request);
+  return std::chrono::ceil<std::chrono::seconds>(std::chrono::milliseconds(request.now_ms) + overlap).count();
+}
+
 ApiAnswer too_many_keys() {
   return api_error(409, "conflict",
                    std::to_string(kKeysAtOnceMax) +
@@ -400,8 +406,7 @@ std::expected<Draft, ApiAnswer> draft_rotation(const ApiContext& context, const 
     }
     overlap = *given;
   }
-  const int64_t until = seconds_now(request) + std::chrono::duration_cast<std::chrono::seconds>(overlap).count();
-  return ObjectEditor(context, request, kind).rotate(before, until);
+  return ObjectEditor(context, request, kind).rotate(before, end_of_overlap(request, overlap));
 }
 
 }  // namespace llmgw::admin
