@@ -234,6 +234,17 @@ TEST_P(ObjectApiTest, AnOverlapIsNotCutToTheSecond) {
   EXPECT_FALSE(json(call(Method::post, "keys/k/rotate", R"({"overlap":"0s"})")).contains("previous_keys"));
 }
 
+TEST_P(ObjectApiTest, MoneyIsATextInAnswers) {
+  EXPECT_EQ(text(json(call(Method::post, "keys", R"({"name":"k","budget":7})")), "budget"), "7");
+  EXPECT_EQ(text(json(call(Method::patch, "keys/k", R"({"budget":5})")), "budget"), "5");
+  EXPECT_EQ(text(json(call(Method::get, "keys/k")), "budget"), "5");
+  EXPECT_EQ(text(json(call(Method::patch, "keys/k", R"({"budget":"5.50"})")), "budget"), "5.50");
+  EXPECT_EQ(call(Method::patch, "keys/k", R"({"budget":5.5})").status, 400) << "a binary fraction is another amount";
+  const auto price =
+      json(call(Method::post, "prices", R"({"provider":"openai","model":"m","input":2,"output":"8","cache_read":1})"));
+  EXPECT_EQ(text(price, "input") + " " + text(price, "output") + " " + text(price, "cache_read"), "2 8 1");
+}
+
 // A gateway that lacks the master key could not read the store from then on.
 TEST_P(ObjectApiTest, SecretsAreRotatedOnlyToAKeyThatAllGatewaysHave) {
   const auto enter = [&](std::string instance, std::vector<std::string> key_ids) {

@@ -31,10 +31,17 @@ bj::value hide(const bj::value& value) {
   return sealed ? bj::value(bjs(control::kShownSecret)) : value;
 }
 
-bool is_sealed_field(const ObjectKind& kind, std::string_view field) {
-  return std::ranges::any_of(control::section_table(kind.section).settings, [&](const control::Setting& setting) {
-    return setting.key == field && control::is_sealed(setting);
-  });
+// A member of an object's document as answers have it.
+bj::value show_member(const ObjectKind& kind, std::string_view field, const bj::value& value) {
+  const auto& settings = control::section_table(kind.section).settings;
+  const auto setting = std::ranges::find(settings, field, &control::Setting::key);
+  if (setting == settings.end()) return value;
+  if (control::is_sealed(*setting)) return hide(value);
+  // Whole dollars may be sent as a number, as the configuration file may have them; answers have a text always.
+  if (setting->type == control::SettingType::money && value.is_int64()) {
+    return bj::value(bjs(std::to_string(value.get_int64())));
+  }
+  return value;
 }
 
 // A section's setting as JSON: what stands in TOML is JSON too, but for tables, which only headers are.
@@ -140,7 +147,7 @@ std::string show_object(const ApiContext& context, const ObjectKind& kind, const
   if (!error && document.is_object()) {
     for (const auto& [key, value] : document.get_object()) {
       if (key.starts_with('$')) continue;
-      shown[key] = is_sealed_field(kind, {key.data(), key.size()}) ? hide(value) : value;
+      shown[key] = show_member(kind, {key.data(), key.size()}, value);
     }
     const bj::value* const hint = document.get_object().if_contains("$hint");
     if (hint != nullptr) shown["key_hint"] = *hint;
