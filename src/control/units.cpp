@@ -11,6 +11,8 @@
 namespace llmgw::control {
 namespace {
 
+constexpr int64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
+
 struct Unit {
   std::string_view name;
   uint64_t factor;
@@ -74,10 +76,10 @@ std::string format_size(ByteSize size) {
 
 std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const auto time = parse_clock_time(text);
-  if (!time || time->to_the_minute || time->fraction) return std::nullopt;
+  if (!time || time->to_the_minute) return std::nullopt;
   if (!time->offset && !time->date_only) return std::nullopt;
-  const int64_t seconds = time->seconds - time->offset.value_or(0);
-  return seconds < 0 ? std::nullopt : std::optional(Timestamp{seconds});
+  const int64_t seconds = time->seconds - time->offset.value_or(0) + (time->fraction ? 1 : 0);
+  return seconds < 0 || seconds > kLastSecond ? std::nullopt : std::optional(Timestamp{seconds});
 }
 
 std::string format_timestamp(Timestamp time) {

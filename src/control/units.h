@@ -27,7 +27,7 @@ std::optional<base::Duration> parse_duration(std::string_view text);
 std::optional<ByteSize> parse_size(std::string_view text);
 
 // RFC 3339: "2026-12-31T23:59:59Z", with an offset instead of Z, or a date alone, which is its first second in UTC.
-// Years 1970 to 9999; fractions of a second are not read.
+// Years 1970 to 9999 in UTC. With a fraction it is the next whole second: what ends then does not end early.
 std::optional<Timestamp> parse_timestamp(std::string_view text);
 
 // With the largest unit that divides it.

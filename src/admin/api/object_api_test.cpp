@@ -245,6 +245,12 @@ TEST_P(ObjectApiTest, MoneyIsATextInAnswers) {
   EXPECT_EQ(text(price, "input") + " " + text(price, "output") + " " + text(price, "cache_read"), "2 8 1");
 }
 
+TEST_P(ObjectApiTest, AKeyEndsAtATimeWithAFraction) {
+  const auto made = json(call(Method::post, "keys", R"({"name":"k","expires":"2025-11-21T18:00:00.352Z"})"));
+  EXPECT_EQ(text(made, "expires"), "2025-11-21T18:00:00.352Z");
+  EXPECT_EQ(snapshot()->principals.at(0).expires, control::Timestamp{1'763'748'001});
+}
+
 // A gateway that lacks the master key could not read the store from then on.
 TEST_P(ObjectApiTest, SecretsAreRotatedOnlyToAKeyThatAllGatewaysHave) {
   const auto enter = [&](std::string instance, std::vector<std::string> key_ids) {

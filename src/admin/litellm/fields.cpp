@@ -49,6 +49,10 @@ constexpr PeriodPair kPeriods[] = {{"1h", "hour"},
                                    {"1mo", "month"}};
 constexpr std::string_view kPeriodDefault = "month";
 
+bj::string_view bjs(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
 std::string_view view(const bj::value& value) {
   return value.is_string() ? std::string_view(value.get_string().data(), value.get_string().size())
                            : std::string_view();
@@ -95,8 +99,7 @@ std::expected<bj::value, std::string> to_ours(const FieldPair& pair, const bj::v
       const auto length = control::parse_duration(view(value));
       if (!length) return std::unexpected(field + ": expected a duration such as \"30d\"");
       const int64_t end_ms = now_ms + std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
-      std::string time = format_time_ms(end_ms);
-      return bj::value(time.replace(time.find('.'), 4, ""));
+      return bj::value(bjs(format_time_ms(end_ms)));
     }
   }
   return value;
@@ -109,10 +112,6 @@ std::span<const FieldPair> fields_of(LitellmKind kind) {
     case LitellmKind::user: return kUser;
   }
   return {};
-}
-
-bj::string_view bjs(std::string_view text) {
-  return {text.data(), text.size()};
 }
 
 bj::object parse(std::string_view json) {
