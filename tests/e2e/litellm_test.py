@@ -274,6 +274,7 @@ def test_spend_is_the_keys_whatever_it_is_called(site):
     [
         ("/key/generate", {"budget_duration": "3 weeks"}, "budget_duration"),
         ("/key/generate", {"max_budget": "much"}, "max_budget"),
+        ("/key/generate", {"max_budget": 1e-10}, "max_budget: the smallest budget but 0 is 0.000000001"),
         ("/key/generate", {"duration": "soon"}, "duration"),
         ("/key/generate", {"team_id": "no-such-team"}, "no-such-team"),
         ("/key/generate", [], "JSON object"),

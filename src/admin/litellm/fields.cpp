@@ -9,6 +9,7 @@
 #include <span>
 
 #include "admin/api/object_view.h"
+#include "base/money.h"
 #include "control/units.h"
 
 namespace llmgw::admin {
@@ -86,9 +87,15 @@ std::expected<bj::value, std::string> to_ours(const FieldPair& pair, const bj::v
   switch (pair.form) {
     case Form::same:
     case Form::rate: return value;
-    case Form::dollars:
+    case Form::dollars: {
       if (!value.is_number()) return std::unexpected(field + ": expected a number of US dollars");
-      return bj::value(fmt::format("{:.9f}", value.to_number<double>()));
+      const std::string dollars = fmt::format("{:.9f}", value.to_number<double>());
+      // None at all would be another budget than one that is very small.
+      if (!is_zero && base::parse_usd(dollars) == base::NanoDollars{}) {
+        return std::unexpected(field + ": the smallest budget but 0 is " + base::format_usd({1}) + " US dollars");
+      }
+      return bj::value(bjs(dollars));
+    }
     case Form::period: {
       const auto* const found = std::ranges::find(kPeriods, view(value), &PeriodPair::theirs);
       if (found != std::end(kPeriods)) return bj::value(bj::string_view(found->ours.data(), found->ours.size()));
