@@ -25,7 +25,7 @@ struct Fallbacks {
 
 class Importer {
  public:
-  explicit Importer(const YAML::Node& root) : root_(root) {}
+  Importer(const YAML::Node& root, const ModelPlaces& places) : root_(root), places_(places) {}
   LitellmImport run();
 
  private:
@@ -44,17 +44,20 @@ class Importer {
   void price_alias(const std::string& alias, const Fields& model, const std::string& group, const std::string& place);
   void add_routes();
   void add_fallbacks(const std::string& path, const YAML::Node& list, std::string_view on);
+  void take_first(std::string& into, std::string_view value, const std::string& path, std::string_view first);
   bool read_setting(const std::string& section, const std::string& name, const YAML::Node& value);
   bool has_model(const std::string& name) const {
     return std::ranges::any_of(models_, [&](const auto& model) { return model.first == name; });
   }
   void add_master_key();
-  void leave_out_rest();
+  void read_section(const std::string& name, const YAML::Node& section);
+  void read_rest();
   void leave_out(const std::string& what, const std::string& why = "") {
     out_.left_out.push_back(what + (why.empty() ? "" : ": " + why));
   }
 
   const YAML::Node& root_;
+  const ModelPlaces& places_;
   LitellmImport out_;
   std::map<std::string, std::string> connections_;  // by everything that tells them apart: the name
   std::map<std::string, size_t> names_;
@@ -70,6 +73,7 @@ class Importer {
   std::map<std::string, std::string> aliases_;
   std::vector<std::pair<std::string, Fallbacks>> fallbacks_;  // by model
   Fields route_;                                              // of all models
+  std::string attempts_;
   std::string timeout_;
 };
 
@@ -214,11 +218,12 @@ void Importer::add_limits() {
 
 void Importer::add_model(const YAML::Node& entry, size_t index) {
   const std::string place = "model_list[" + std::to_string(index) + "]";
+  if (const std::string missing = missing_of(entry); !missing.empty()) {
+    const bool placed = index < places_.size() && !places_[index].empty();
+    return leave_out(place + (placed ? " (" + places_[index] + ")" : ""), "needs " + missing);
+  }
   const std::string name = scalar(entry["model_name"]);
   const YAML::Node parameters = entry["litellm_params"];
-  if (name.empty() || !parameters || !parameters.IsMap() || !parameters["model"]) {
-    return leave_out(place, "needs model_name and litellm_params.model");
-  }
   const std::string model = scalar(parameters["model"]);
   auto split = split_model(model);
   if (!split) return leave_out(place + " (" + name + ")", "there is no provider here for '" + model + "'");
@@ -243,15 +248,14 @@ void Importer::add_model(const YAML::Node& entry, size_t index) {
     const bool known = std::ranges::find(kRead, key) != kRead.end() ||
                        std::ranges::find(kConnectionParameters, std::string_view(key), &ParameterName::theirs) !=
                            std::end(kConnectionParameters) ||
-                       std::ranges::find(kCosts, std::string_view(key), &ParameterName::theirs) != std::end(kCosts);
+                       (is_cost(key) && !pattern);
     if (!known) leave_out(place + " (" + name + ").litellm_params." + key);
   }
   const YAML::Node info = entry["model_info"];
   if (!info || !info.IsMap()) return;
   for (const auto& each : info) {
     const std::string key = scalar(each.first);
-    const bool cost = std::ranges::find(kCosts, std::string_view(key), &ParameterName::theirs) != std::end(kCosts);
-    if (!cost) leave_out(place + " (" + name + ").model_info." + key);
+    if (pattern || !is_cost(key)) leave_out(place + " (" + name + ").model_info." + key);
   }
 }
 
@@ -260,22 +264,10 @@ void Importer::add_price(const YAML::Node& entry, const std::string& place, cons
                          const std::string& model) {
   Fields fields = {{"provider", quote(connection)}, {"model", quote(model)}};
   const std::string what = connection + "/" + model;
-  for (const ParameterName& cost : kCosts) {
-    for (const char* const section : {"litellm_params", "model_info"}) {
-      const YAML::Node node = entry[section] && entry[section].IsMap() ? entry[section][std::string(cost.theirs)]
-                                                                       : YAML::Node(YAML::NodeType::Undefined);
-      if (!node.IsDefined()) continue;
-      const std::string price = price_text(node);
-      if (price.empty()) {
-        leave_out(place + "." + std::string(cost.theirs), "not a price");
-      } else {
-        fields.emplace_back(cost.ours, quote(price));
-      }
-      break;
-    }
-  }
-  constexpr size_t kNoPrice = 2;
-  if (fields.size() == kNoPrice) return;
+  const Fields costs =
+      costs_of(entry, [&](const std::string& which, const std::string& why) { leave_out(place + "." + which, why); });
+  if (costs.empty()) return;
+  fields.insert(fields.end(), costs.begin(), costs.end());
   const auto has = [&](std::string_view name) {
     return std::ranges::any_of(fields, [&](const auto& field) { return field.first == name; });
   };
@@ -284,6 +276,12 @@ void Importer::add_price(const YAML::Node& entry, const std::string& place, cons
   }
   const auto [at, added] = prices_.emplace(what, fields);
   if (!added && at->second != fields) leave_out(place + ": its price", "there is another for " + what);
+}
+
+// Of what both sections may say: the router's word is read first, and LiteLLM goes by it.
+void Importer::take_first(std::string& into, std::string_view value, const std::string& path, std::string_view first) {
+  if (into.empty()) into = value;
+  if (into != value) leave_out(path, std::string(first) + " is another, and LiteLLM goes by that");
 }
 
 // What is known of settings beside the models. True: it is in the configuration, or said why not.
@@ -299,14 +297,13 @@ bool Importer::read_setting(const std::string& section, const std::string& name,
   double number = 0;
   const bool is_number = value.IsScalar() && YAML::convert<double>::decode(value, number);
   if (name == "num_retries" && is_number && number >= 0 && number < 20) {
-    std::erase_if(route_, [](const auto& field) { return field.first == "attempts"; });
-    route_.emplace_back("attempts", std::to_string(static_cast<int>(number) + 1));
+    take_first(attempts_, std::to_string(static_cast<int>(number) + 1), path, "router_settings.num_retries");
     return true;
   }
   constexpr double kSecondsMax = 7 * 24 * 3600;
   if ((path == "litellm_settings.request_timeout" || path == "router_settings.timeout") && is_number &&
       number >= 0.01 && number <= kSecondsMax) {
-    timeout_ = std::to_string(static_cast<int64_t>(number * 1000)) + "ms";
+    take_first(timeout_, std::to_string(static_cast<int64_t>(number * 1000)) + "ms", path, "router_settings.timeout");
     return true;
   }
   if (path == "router_settings.routing_strategy") {
@@ -448,18 +445,21 @@ void Importer::add_master_key() {
   out_.toml += table("keys", {{"name", "\"litellm-master\""}, {"key", quote(key)}});
 }
 
-void Importer::leave_out_rest() {
+void Importer::read_section(const std::string& name, const YAML::Node& section) {
+  if (!section.IsMap()) return leave_out(name);
+  for (const auto& each : section) {
+    if (!read_setting(name, scalar(each.first), each.second)) leave_out(name + "." + scalar(each.first));
+  }
+}
+
+void Importer::read_rest() {
+  const std::string first = "router_settings";
+  if (root_[first]) read_section(first, root_[first]);
   for (const auto& section : root_) {
     const std::string name = scalar(section.first);
-    if (name == "model_list") continue;
-    if (!section.second.IsMap()) {
-      leave_out(name);
-      continue;
-    }
-    for (const auto& each : section.second) {
-      if (!read_setting(name, scalar(each.first), each.second)) leave_out(name + "." + scalar(each.first));
-    }
+    if (name != "model_list" && name != first) read_section(name, section.second);
   }
+  if (!attempts_.empty()) route_.insert(route_.begin(), {"attempts", attempts_});
 }
 
 LitellmImport Importer::run() {
@@ -474,7 +474,7 @@ LitellmImport Importer::run() {
   out_.models = models_.size();
   for (const auto& [name, fields] : models_) connection_text_ += table("models", fields);
   out_.toml = std::move(connection_text_);
-  leave_out_rest();
+  read_rest();
   add_routes();
   add_master_key();
   while (out_.toml.ends_with("\n\n")) out_.toml.pop_back();
@@ -486,11 +486,12 @@ LitellmImport Importer::run() {
 std::expected<LitellmImport, std::string> import_litellm(std::string_view yaml, const ReadIncluded& read) {
   if (yaml.size() > kImportBytesMax) return std::unexpected("the file is larger than 4 MiB");
   try {
-    YAML::Node root = load_as_pyyaml(yaml);
+    ModelPlaces places;
+    YAML::Node root = load_as_pyyaml(yaml, places);
     if (!root.IsMap())
       return std::unexpected("this is no configuration of LiteLLM: expected a mapping with model_list");
-    take_in_included_files(root, read);
-    return Importer(root).run();
+    take_in_included_files(root, places, read);
+    return Importer(root, places).run();
   } catch (const YAML::Exception& error) {
     return std::unexpected(error.what());
   }

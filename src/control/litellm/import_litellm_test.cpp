@@ -13,6 +13,8 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 constexpr std::string_view kYaml = R"yaml(
 model_list:
@@ -107,6 +109,73 @@ model_list:
   EXPECT_EQ(config->models[1].tpm, 0u);
   EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[2] (two).litellm_params.tpm: a limit here is")));
   EXPECT_THAT(imported->left_out, Contains(HasSubstr("model_list[3] (odd).litellm_params.rpm: expected a whole")));
+}
+
+TEST(ImportLitellm, OneBadEntryDoesNotStopTheOthers) {
+  const ReadIncluded read = [](const std::string&) -> std::expected<std::string, std::string> {
+    return "model_list:\n  - model_name: nothing\n";
+  };
+  const auto imported = import_litellm(R"yaml(model_list:
+  - litellm_params: {model: openai/gpt-4o, api_key: sk-a}
+  - just a text
+  - model_name: good
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a}
+  - model_name: bare
+    litellm_params: gpt-4o
+  -
+include: [more.yaml]
+)yaml",
+                                       read);
+  ASSERT_TRUE(imported) << imported.error();
+  EXPECT_EQ(imported->models, 1u);
+  for (const auto* each : {"model_list[0] (line 2): needs model_name",
+                           "model_list[1] (line 3): needs model_name and litellm_params.model, and is no mapping",
+                           "model_list[3] (line 6): needs litellm_params.model", "model_list[4]: needs model_name and",
+                           "model_list[5] (more.yaml, line 2): needs litellm_params.model"}) {
+    EXPECT_THAT(imported->left_out, Contains(StartsWith(each)));
+  }
+}
+
+TEST(ImportLitellm, OfTwoTheOneCountsThatLitellmGoesBy) {
+  const std::string models =
+      "model_list:\n  - {model_name: m, litellm_params: {model: openai/gpt-4o, api_key: sk-a}}\n";
+  const std::string router = "router_settings: {timeout: 20, num_retries: 1}\n";
+  const std::string general = "litellm_settings: {request_timeout: 600, num_retries: 4}\n";
+  for (const std::string& both : {router + general, general + router}) {
+    const auto imported = import_litellm(models + both);
+    ASSERT_TRUE(imported) << imported.error();
+    EXPECT_THAT(imported->toml, HasSubstr("total_timeout = \"20000ms\""));
+    EXPECT_THAT(imported->toml, HasSubstr("attempts = 2\n"));
+    EXPECT_THAT(imported->left_out,
+                testing::UnorderedElementsAre(
+                    "litellm_settings.request_timeout: router_settings.timeout is another, and LiteLLM goes by that",
+                    "litellm_settings.num_retries: router_settings.num_retries is another, and LiteLLM goes by that"));
+  }
+  const auto alike =
+      import_litellm(models + "router_settings: {timeout: 20}\nlitellm_settings: {request_timeout: 20}\n");
+  ASSERT_TRUE(alike);
+  EXPECT_TRUE(alike->left_out.empty());
+}
+
+TEST(ImportLitellm, PricesThatAreNotTakenAreListed) {
+  const auto imported = import_litellm(R"yaml(
+model_list:
+  - model_name: m
+    litellm_params: {model: openai/gpt-4o, api_key: sk-a, input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}
+    model_info: {input_cost_per_token: 0.000003, output_cost_per_token: 0.000002}
+  - model_name: "openai/*"
+    litellm_params: {model: "openai/*", api_key: sk-a, input_cost_per_token: 0.000001}
+  - model_name: "*"
+    litellm_params: {model: "openai/*", api_key: sk-a, input_cost_per_token: 0.000001}
+    model_info: {output_cost_per_token: 0.000002}
+)yaml");
+  ASSERT_TRUE(imported) << imported.error();
+  EXPECT_THAT(imported->toml, HasSubstr("input = \"1.00\"\noutput = \"2.00\"\n"));
+  EXPECT_THAT(imported->left_out, Contains("model_list[0] (m).model_info.input_cost_per_token: litellm_params has "
+                                           "another, which LiteLLM reckons with"));
+  EXPECT_THAT(imported->left_out, Not(Contains(HasSubstr("(m).model_info.output_cost_per_token"))));
+  EXPECT_THAT(imported->left_out, Contains("model_list[2] (*).litellm_params.input_cost_per_token"));
+  EXPECT_THAT(imported->left_out, Contains("model_list[2] (*).model_info.output_cost_per_token"));
 }
 
 TEST(ImportLitellm, BedrockHasTheCredentialsThatLitellmWouldTake) {

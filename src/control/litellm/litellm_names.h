@@ -89,5 +89,8 @@ inline constexpr ParameterName kCosts[] = {{"input_cost_per_token", "input"},
                                            {"output_cost_per_token", "output"},
                                            {"cache_read_input_token_cost", "cache_read"},
                                            {"cache_creation_input_token_cost", "cache_write"}};
+constexpr bool is_cost(std::string_view setting) {
+  return std::ranges::find(kCosts, setting, &ParameterName::theirs) != std::end(kCosts);
+}
 
 }  // namespace llmgw::control

@@ -30,7 +30,7 @@ std::string table(std::string_view section, const Fields& fields) {
 }
 
 std::string scalar(const YAML::Node& node) {
-  return node.IsScalar() ? node.Scalar() : std::string();
+  return node.IsDefined() && node.IsScalar() ? node.Scalar() : std::string();
 }
 
 std::string value_text(const YAML::Node& node) {
@@ -50,6 +50,39 @@ std::string price_text(const YAML::Node& node) {
   std::string shown(text.data());
   while (shown.ends_with('0') && !shown.ends_with(".00")) shown.pop_back();
   return shown;
+}
+
+std::string missing_of(const YAML::Node& entry) {
+  if (!entry.IsMap()) return "model_name and litellm_params.model, and is no mapping";
+  const YAML::Node parameters = entry["litellm_params"];
+  const bool named = !scalar(entry["model_name"]).empty();
+  const bool has_model = parameters && parameters.IsMap() && !scalar(parameters["model"]).empty();
+  if (named) return has_model ? "" : "litellm_params.model";
+  return has_model ? "model_name" : "model_name and litellm_params.model";
+}
+
+Fields costs_of(const YAML::Node& entry, const LeaveOut& leave_out) {
+  Fields fields;
+  for (const ParameterName& cost : kCosts) {
+    std::string taken;
+    for (const std::string section : {"litellm_params", "model_info"}) {
+      const YAML::Node values = entry[section];
+      if (!values || !values.IsMap()) continue;
+      const YAML::Node node = values[std::string(cost.theirs)];
+      if (!node || node.IsNull()) continue;
+      const std::string what = section + "." + std::string(cost.theirs);
+      const std::string price = price_text(node);
+      if (price.empty()) {
+        leave_out(what, "not a price");
+      } else if (taken.empty()) {
+        taken = price;
+      } else if (taken != price) {
+        leave_out(what, "litellm_params has another, which LiteLLM reckons with");
+      }
+    }
+    if (!taken.empty()) fields.emplace_back(cost.ours, quote(taken));
+  }
+  return fields;
 }
 
 std::string trim_bedrock(std::string& model) {

@@ -99,6 +99,29 @@ class Resolver {
   size_t nodes_ = 0;
 };
 
+// Of the document as it was read: what is made of it has no places.
+ModelPlaces places_of_models(const YAML::Node& root, const std::string& file) {
+  ModelPlaces places;
+  if (!root.IsMap()) return places;
+  for (const auto& member : root) {
+    if (scalar(member.first) != "model_list") continue;
+    places.clear();
+    if (!member.second.IsSequence()) continue;
+    for (const auto& each : member.second) {
+      // Where nothing is written the place is that of what comes next.
+      const std::string line = each.IsNull() ? "" : "line " + std::to_string(each.Mark().line + 1);
+      places.push_back((file.empty() || line.empty() ? "" : file + ", ") + line);
+    }
+  }
+  return places;
+}
+
+// Behind the first `size`, of which some may have none.
+void append_places(ModelPlaces& places, size_t size, const ModelPlaces& more) {
+  places.resize(size);
+  places.insert(places.end(), more.begin(), more.end());
+}
+
 void append_names(const YAML::Node& include, std::vector<std::string>& names) {
   if (include.IsScalar()) names.push_back(include.Scalar());
   if (!include.IsSequence() && !include.IsScalar()) {
@@ -109,11 +132,13 @@ void append_names(const YAML::Node& include, std::vector<std::string>& names) {
 
 }  // namespace
 
-YAML::Node load_as_pyyaml(std::string_view text) {
-  return Resolver(text.size()).resolve(YAML::Load(std::string(text)));
+YAML::Node load_as_pyyaml(std::string_view text, ModelPlaces& places, const std::string& file) {
+  const YAML::Node document = YAML::Load(std::string(text));
+  places = places_of_models(document, file);
+  return Resolver(text.size()).resolve(document);
 }
 
-void take_in_included_files(YAML::Node& root, const ReadIncluded& read) {
+void take_in_included_files(YAML::Node& root, ModelPlaces& places, const ReadIncluded& read) {
   std::vector<std::string> names;
   if (const YAML::Node include = root["include"]) append_names(include, names);
   for (size_t i = 0; i < names.size(); ++i) {
@@ -127,8 +152,9 @@ void take_in_included_files(YAML::Node& root, const ReadIncluded& read) {
     if (!text) fail(text.error());
     if (text->size() > kImportBytesMax) fail("the file is larger than 4 MiB");
     YAML::Node file;
+    ModelPlaces of_file;
     try {
-      file = load_as_pyyaml(*text);
+      file = load_as_pyyaml(*text, of_file, name);
     } catch (const YAML::Exception& error) {
       fail(error.what());
     }
@@ -139,8 +165,10 @@ void take_in_included_files(YAML::Node& root, const ReadIncluded& read) {
       if (section == "include") {
         append_names(value, names);
       } else if (YAML::Node known = root[section]; value.IsSequence() && known && known.IsSequence()) {
+        if (section == "model_list") append_places(places, known.size(), of_file);
         for (const auto& each : value) known.push_back(each);
       } else {
+        if (section == "model_list") places = of_file;
         root[section] = value;
       }
     }
