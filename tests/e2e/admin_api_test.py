@@ -284,11 +284,12 @@ def test_a_team_admin_writes_for_the_teams_users_only(admin):
     for change in ({"teams": ["search"]}, {"rpm": 1}):
         assert admin.call("team-admin", "PATCH", f"users/{both['id']}", change).status == 403
     assert admin.call("team-admin", "DELETE", f"users/{both['id']}?cascade=true").status == 403
-    # Nor does anything go with a user of the team that is not the team's.
-    elsewhere = made(admin, "owner", "keys", {"name": "elsewhere", "user": "member"})
-    assert admin.call("team-admin", "DELETE", f"users/{member['id']}?cascade=true").status == 403
-    assert admin.call("owner", "DELETE", f"keys/{elsewhere['id']}").status == 200
+    # A key without a team is its user's team's: its calls are booked there, and it goes with the user.
+    teamless = made(admin, "owner", "keys", {"name": "teamless", "user": "member"})
+    assert admin.call("team-admin", "PATCH", f"keys/{teamless['id']}", {"blocked": True}).status == 200
+    assert teamless["id"] in admin.call("team-admin", "DELETE", f"users/{member['id']}").body.decode()
     assert admin.call("team-admin", "DELETE", f"users/{member['id']}?cascade=true").status == 200
+    assert admin.call("team-admin", "GET", f"keys/{teamless['id']}").status == 404
 
 
 def test_concurrent_changes(admin):

@@ -218,6 +218,18 @@ def test_spend(site):
     lead = site.add("admin-key", "add", "--name", "lead", "--role", "team-admin", "--team", "spending")["key"]
     assert {row["team_id"] for row in get(site, "/spend/logs", lead).json()} == {"spending"}
     assert get(site, "/spend/logs?api_key=silent", lead).json() == []
+    # What a user of several teams spent with another team's key is that team's business.
+    assert post(site, "/team/new", {"team_alias": "elsewhere"}).status == 200
+    site.cli("user", "update", "spender", "--teams", "spending", "--teams", "elsewhere")
+    other = post(site, "/key/generate", {"key_alias": "theirs", "team_id": "elsewhere", "user_id": "spender"}).json()
+    assert site.call(other["key"], "gpt-4o").status == 200
+
+    def spent_by_user(who):
+        return get(site, "/user/info?user_id=spender", who).json()["user_info"]["spend"]
+
+    waiting.until(lambda: spent_by_user(None) > cost * 1.01, "the sums have the other team's call")
+    assert spent_by_user(lead) == pytest.approx(cost)
+    assert [each["key_alias"] for each in get(site, "/user/info?user_id=spender", lead).json()["keys"]] == ["spent"]
     assert get(site, "/spend/logs", "sk-nobody-knows").status == 401
 
 
