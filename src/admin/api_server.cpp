@@ -16,6 +16,8 @@
 namespace llmgw::admin {
 namespace {
 
+constexpr std::string_view kRefused = "sign-in refused";
+
 std::string_view presented_key(const ApiCall& call) {
   constexpr std::string_view kScheme = "bearer ";
   const std::string_view value = call.authorization.reveal();
@@ -48,33 +50,61 @@ void ApiServer::set_state(State state) {
   state_ = std::move(shared);
 }
 
+void ApiServer::put_back(const Refusals::Sum& sum) {
+  const std::lock_guard lock(mutex_);
+  refusals_.put_back(sum);
+}
+
+// What the database does not take now is in a later sum.
+void ApiServer::append(std::vector<Refusal> refusals) {
+  const auto shared = std::make_shared<const std::vector<Refusal>>(std::move(refusals));
+  const bool posted = store_.thread->post([this, shared](store::ObjectStore* store) {
+    for (const Refusal& each : *shared) {
+      if (store == nullptr || !store->append_audit(each.entry)) put_back(each.sum);
+    }
+  });
+  if (posted) return;
+  for (const Refusal& each : *shared) put_back(each.sum);
+}
+
 void ApiServer::note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms) {
   if (store_.thread == nullptr) return;
-  uint64_t before = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (now_ms / 1000 != refusal_second_) {
-      refusal_second_ = now_ms / 1000;
-      refusals_ = 0;
-    }
-    if (++refusals_ > kRefusalsPerSecond) {
-      ++unwritten_;
-      return;
-    }
-    before = std::exchange(unwritten_, 0);
+    if (!refusals_.note(call.place, now_ms / 1000)) return;
   }
   std::string detail;
-  json::Writer writer(detail);
-  writer.begin_object().member("reason", reason).member("unwritten_before", before).end_object();
-  store::AuditEntry entry{.at_ms = now_ms,
-                          .actor = "unknown",
-                          .address = call.address,
-                          .action = "sign-in refused",
-                          .detail = std::move(detail)};
-  static_cast<void>(store_.thread->post([entry = std::move(entry)](store::ObjectStore* store) {
-    // While the database is away the log line of the request is what is left.
-    if (store != nullptr) static_cast<void>(store->append_audit(entry));
-  }));
+  json::Writer(detail).begin_object().member("reason", reason).end_object();
+  append({{.entry = {.at_ms = now_ms,
+                     .actor = "unknown",
+                     .address = call.address,
+                     .action = std::string(kRefused),
+                     .detail = std::move(detail)},
+           .sum = {.place = call.place, .count = 1}}});
+}
+
+void ApiServer::write_refusals(base::WallTime now, bool last) {
+  if (store_.thread == nullptr) return;
+  const int64_t now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  std::vector<Refusals::Sum> sums;
+  {
+    const std::lock_guard lock(mutex_);
+    sums = last ? refusals_.take_all() : refusals_.take_sums(now_ms / 1000);
+  }
+  std::vector<Refusal> refusals;
+  for (Refusals::Sum& sum : sums) {
+    std::string detail;
+    json::Writer writer(detail);
+    writer.begin_object().member("reason", "more than are written one by one").member("unwritten", sum.count);
+    writer.end_object();
+    store::AuditEntry entry{.at_ms = now_ms,
+                            .actor = "unknown",
+                            .address = sum.place,
+                            .action = std::string(kRefused),
+                            .detail = std::move(detail)};
+    refusals.push_back({.entry = std::move(entry), .sum = std::move(sum)});
+  }
+  if (!refusals.empty()) append(std::move(refusals));
 }
 
 std::shared_ptr<const ApiServer::State> ApiServer::state() {
@@ -355,7 +385,8 @@ net::Task<void> ApiServer::handle(http::ServerExchange& exchange, const control:
                .origin = std::string(head.headers.value(http::HeaderId::origin)),
                .authority = std::string(head.authority),
                .if_match = std::string(head.headers.value("if-match")),
-               .address = exchange.peer().to_string()};
+               .address = exchange.peer().to_string(),
+               .place = place_of(exchange.peer())};
   auto body = co_await exchange.read_body(kBodyBytesMax);
   ApiAnswer answer;
   if (body) {

@@ -1,5 +1,5 @@
 // The admin API towards HTTP: who asks is looked up in the snapshot, what is asked is done on the store's thread. A
-// refused sign-in is written to the audit log. Any thread: each call belongs to the loop it is made on.
+// refused sign-in is in the audit log, written or counted. Any thread: each call belongs to the loop it is made on.
 #pragma once
 
 #include <atomic>
@@ -7,11 +7,13 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/api/object_api.h"
 #include "admin/engines/engine_registry.h"
 #include "admin/errands.h"
 #include "admin/oidc/sign_in.h"
+#include "admin/refusals/refusals.h"
 #include "base/time.h"
 #include "control/snapshot.h"
 #include "gateway/entrance/admin_entrance.h"
@@ -36,13 +38,12 @@ struct ApiCall {
   std::string authority;  // what it was sent to
   std::string if_match;
   std::string address;  // the client's
+  std::string place;    // place_of() it
 };
 
 class ApiServer final : public gateway::AdminEntrance {
  public:
   static constexpr base::Duration kAnswerLimit = std::chrono::seconds(30);
-  // Refused sign-ins written a second; more are counted in the next entry, so that nobody fills the database.
-  static constexpr uint32_t kRefusalsPerSecond = 5;
 
   // What the objects are judged by; from the last configuration that was loaded.
   struct State {
@@ -64,6 +65,9 @@ class ApiServer final : public gateway::AdminEntrance {
   void set_state(State state);
   // Before the loops end that it answers to.
   void stop() { errands_.stop(); }
+  // Of refused sign-ins that were only counted the sums go to the audit log: to be called every second or so. `last`:
+  // all of them; it is the last time.
+  void write_refusals(base::WallTime now, bool last = false);
   // What /admin/v1/health and /admin/v1/engines are about, and what tells that the store's objects cannot be read, once
   // it runs; must outlive this.
   void set_gateway(gateway::RoutingState* routing, const gateway::Readiness* readiness, EngineRegistry* engines) {
@@ -89,6 +93,13 @@ class ApiServer final : public gateway::AdminEntrance {
                                 int64_t now_ms);
   std::shared_ptr<const State> state();
   void note_refusal(const ApiCall& call, std::string_view reason, int64_t now_ms);
+  // One that was noted, or a sum.
+  struct Refusal {
+    store::AuditEntry entry;
+    Refusals::Sum sum;
+  };
+  void append(std::vector<Refusal> refusals);
+  void put_back(const Refusals::Sum& sum);
   net::Task<ApiAnswer> ask_store(net::Loop& loop, net::Wait wait, ApiRequest request);
   net::Task<ApiAnswer> without_store(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state,
                                      ApiRequest request);
@@ -103,9 +114,7 @@ class ApiServer final : public gateway::AdminEntrance {
   std::atomic<const gateway::Readiness*> readiness_ = nullptr;
   std::mutex mutex_;
   std::shared_ptr<const State> state_;
-  int64_t refusal_second_ = 0;
-  uint32_t refusals_ = 0;
-  uint64_t unwritten_ = 0;
+  Refusals refusals_;
   SignIn oidc_;
   Errands errands_;
 };

@@ -108,6 +108,7 @@ Service::~Service() {
   control_.reset();
   const store::EndingSoon ending(kLastDatabaseWait);
   // Their threads post to the loops of the workers and to ours.
+  if (api_ != nullptr) api_->write_refusals(base::real_wall_now(), true);
   if (feed_ != nullptr) feed_->stop();
   if (api_ != nullptr) api_->stop();
   gateway_.reset();
