@@ -7,10 +7,15 @@
 
 namespace llmgw::app {
 
+struct OptionDescription {
+  std::vector<std::string> names;  // "--format", "-f"; none: an argument without a name
+  std::vector<std::string> words;  // what it may be given; none: anything
+};
+
 struct CommandDescription {
   std::string name;  // "config init"; empty: the program itself
   std::string help;
-  std::vector<std::string> options;      // "--config"
+  std::vector<OptionDescription> options;
   std::vector<std::string> subcommands;  // their last words
 };
 

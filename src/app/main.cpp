@@ -273,15 +273,18 @@ void add_route(CLI::App& app, Run& run) {
   command->callback([=, &run] { run = [=] { return run_route_simulate(*arguments, std::cout, std::cerr); }; });
 }
 
-void describe(const CLI::App& command, const std::string& name, std::vector<CommandDescription>& out) {
+void describe(CLI::App& command, const std::string& name, std::vector<CommandDescription>& out) {
   CommandDescription entry{.name = name, .help = command.get_description(), .options = {}, .subcommands = {}};
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& word : option->get_lnames()) entry.options.push_back("--" + word);
+  for (CLI::Option* option : command.get_options([](CLI::Option*) { return true; })) {
+    OptionDescription described{.names = {}, .words = words_of(*option)};
+    for (const std::string& word : option->get_lnames()) described.names.push_back("--" + word);
+    for (const std::string& letter : option->get_snames()) described.names.push_back("-" + letter);
+    entry.options.push_back(std::move(described));
   }
-  const auto children = command.get_subcommands([](const CLI::App*) { return true; });
-  for (const CLI::App* child : children) entry.subcommands.push_back(child->get_name());
+  const auto children = command.get_subcommands([](CLI::App*) { return true; });
+  for (CLI::App* child : children) entry.subcommands.push_back(child->get_name());
   out.push_back(std::move(entry));
-  for (const CLI::App* child : children) describe(*child, (name.empty() ? "" : name + " ") + child->get_name(), out);
+  for (CLI::App* child : children) describe(*child, (name.empty() ? "" : name + " ") + child->get_name(), out);
 }
 
 void add_completion(CLI::App& app, Run& run) {

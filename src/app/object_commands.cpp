@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "control/units.h"
 #include "json/writer.h"
+#include "providers/provider.h"
 
 namespace llmgw::app {
 namespace {
@@ -244,6 +245,14 @@ void add_target(CLI::App& command, const Shared& arguments) {
   command.add_flag("--json,-j", arguments->json, "Print JSON");
 }
 
+// What shells offer for a field. Whether it may be something else says whoever keeps the store.
+std::vector<std::string> words_for(const control::Setting& setting) {
+  std::vector<std::string> words(setting.choices.begin(), setting.choices.end());
+  if (setting.key != "provider") return words;
+  for (const providers::ProviderInfo* const each : providers::all_providers()) words.emplace_back(each->name);
+  return words;
+}
+
 void add_fields(CLI::App& command, const ObjectKind& kind, const Shared& arguments) {
   for (const FieldOption& field : field_options(kind)) {
     auto* option = command.add_option(field.options, arguments->fields[field.path], std::string(field.setting->help));
@@ -256,6 +265,7 @@ void add_fields(CLI::App& command, const ObjectKind& kind, const Shared& argumen
       case control::SettingType::secret: option->expected(1)->type_name("env:NAME|file:PATH|-|VALUE"); break;
       default: option->expected(1)->type_name("VALUE"); break;
     }
+    if (auto words = words_for(*field.setting); !words.empty()) offer(option, words);
   }
 }
 

@@ -114,6 +114,15 @@ std::string explain_missing(const CLI::App& at, const std::string& message) {
          ": " + names + "\n" + see_help(at, "says what they do");
 }
 
+// Between words in the name of the check that knows them, which CLI11 shows nobody.
+constexpr std::string_view kBetweenWords = "|";
+
+std::string join(const std::vector<std::string>& words, std::string_view between) {
+  std::string all;
+  for (const std::string& word : words) all.append(all.empty() ? "" : between).append(word);
+  return all;
+}
+
 std::string number_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.15g", value);
@@ -124,9 +133,11 @@ std::string range_text(const std::string& what, const std::string& least, const 
   return "expected " + what + (most ? " from " + least + " to " + *most : " of at least " + least);
 }
 
-void check_with(CLI::Option* option, std::function<std::string(std::string&)> check) {
+// `words`: what words_of() gives back.
+void check_with(CLI::Option* option, std::function<std::string(std::string&)> check,
+                const std::vector<std::string>& words = {}) {
   // Without a description: the help has the type's name.
-  option->check(CLI::Validator(std::move(check), ""));
+  option->check(CLI::Validator(std::move(check), "", join(words, kBetweenWords)));
 }
 
 }  // namespace
@@ -162,19 +173,39 @@ std::string explain_usage(const CLI::App& app, const CLI::ParseError& error) {
   return message + "\n" + see_help(at, "says more");
 }
 
-CLI::Option* expect_one_of(CLI::Option* option, std::vector<std::string> words) {
-  std::string all;
-  for (const std::string& word : words) all.append(all.empty() ? "" : "|").append(word);
+CLI::Option* expect_one_of(CLI::Option* option, const std::vector<std::string>& words) {
+  const std::string all = join(words, "|");
   constexpr size_t kTypeNameMax = 40;  // longer ones would tear the help's columns
   option->type_name(all.size() <= kTypeNameMax ? all : "NAME");
-  std::string listed;
-  for (const std::string& word : words) listed.append(listed.empty() ? "" : ", ").append(word);
+  const std::string listed = join(words, ", ");
   if (all.size() > kTypeNameMax) option->description(option->get_description() + ": " + listed);
-  check_with(option, [words = std::move(words), listed](std::string& text) -> std::string {
+  const auto check = [words, listed](std::string& text) -> std::string {
     if (std::ranges::find(words, text) != words.end()) return {};
     return in_quotes(text) + " is none of " + listed + suggestion(text, words);
-  });
+  };
+  check_with(option, check, words);
   return option;
+}
+
+CLI::Option* offer(CLI::Option* option, const std::vector<std::string>& words) {
+  check_with(option, [](std::string&) { return std::string(); }, words);
+  return option;
+}
+
+std::vector<std::string> words_of(CLI::Option& option) {
+  std::string left;
+  try {
+    left = option.get_validator(0)->get_name();
+  } catch (const CLI::OptionNotFound&) {
+    return {};
+  }
+  std::vector<std::string> words;
+  while (!left.empty()) {
+    const size_t end = std::min(left.find(kBetweenWords), left.size());
+    words.push_back(left.substr(0, end));
+    left.erase(0, end + kBetweenWords.size());
+  }
+  return words;
 }
 
 CLI::Option* expect_whole(CLI::Option* option, uint64_t least, uint64_t most) {

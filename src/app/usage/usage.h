@@ -22,7 +22,11 @@ std::string unknown_subcommand(const CLI::App& app, int argc, const char* const*
 std::string explain_usage(const CLI::App& app, const CLI::ParseError& error);
 
 // What an option takes, in its help and in the message when it is given something else. Each returns `option`.
-CLI::Option* expect_one_of(CLI::Option* option, std::vector<std::string> words);
+CLI::Option* expect_one_of(CLI::Option* option, const std::vector<std::string>& words);
+// One of these, or anything else that whoever is asked knows: they are offered, and not checked.
+CLI::Option* offer(CLI::Option* option, const std::vector<std::string>& words);
+// What expect_one_of() and offer() were given; empty: anything.
+std::vector<std::string> words_of(CLI::Option& option);
 CLI::Option* expect_whole(CLI::Option* option, uint64_t least, uint64_t most = UINT64_MAX);
 CLI::Option* expect_number(CLI::Option* option, double least, double most = 1e15);
 // For an option that holds several: "100,50", "100 50", or the option repeated.

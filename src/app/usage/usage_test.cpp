@@ -115,6 +115,19 @@ TEST(Usage, SaysWhatAnOptionTakes) {
   EXPECT_EQ(explain({"report", "--format", "csv", "--limit", "3", "--timeout", "0.5"}), "fine");
 }
 
+TEST(Usage, OptionsKnowTheWordsTheyTake) {
+  Program program;
+  CLI::App& report = *program.app.get_subcommand("report");
+  EXPECT_EQ(words_of(*report.get_option("--format")), (std::vector<std::string>{"table", "csv", "json"}));
+  EXPECT_TRUE(words_of(*report.get_option("--limit")).empty());
+  CLI::App other;
+  std::string role;
+  CLI::Option* const offered = offer(other.add_option("--role", role), {"owner", "viewer"});
+  EXPECT_EQ(words_of(*offered), (std::vector<std::string>{"owner", "viewer"}));
+  other.parse("--role someone-else");
+  EXPECT_EQ(role, "someone-else") << "offered, not asked for";
+}
+
 TEST(Usage, TheHelpHasTheChoices) {
   Program program;
   const std::string help = program.app.get_subcommand("report")->help();
