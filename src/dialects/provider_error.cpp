@@ -115,6 +115,17 @@ bool status_says(int status, ErrorKind kind) {
   }
 }
 
+bool is_callers_fault(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_request:
+    case ErrorKind::too_large:
+    case ErrorKind::unsupported:
+    case ErrorKind::conflict:
+    case ErrorKind::method_not_allowed: return true;
+    default: return false;
+  }
+}
+
 std::string_view plain_message(std::string_view body) {
   const size_t first = body.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return "The provider refused the request and did not say why.";

@@ -19,6 +19,10 @@ chat::ErrorKind firm_kind(int status, chat::ErrorKind read);
 // for a model that does not exist, as the Responses API has it).
 bool status_says(int status, chat::ErrorKind kind);
 
+// What the request itself is at fault for: every instance would say the same of it, and none is sick for having said
+// so.
+bool is_callers_fault(chat::ErrorKind kind);
+
 // What can be shown of a body that is no JSON: its beginning, or a sentence about it. A view of the body or static.
 std::string_view plain_message(std::string_view body);
 

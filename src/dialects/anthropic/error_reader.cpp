@@ -18,6 +18,13 @@ std::string_view message_of(json::Value error, json::Value root, base::Arena& ar
   return "The provider answered with an error that has no message.";
 }
 
+// Engines that speak Anthropic's API tell their own errors in a stream: {"type":"BadRequestError","code":400}.
+ErrorKind kind_of_engines(json::Value error) {
+  const uint64_t code = error["code"].unsigned_integer().value_or(0);
+  if (code >= 400 && code < 600) return kind_of_status(static_cast<int>(code));
+  return error["type"].equals("BadRequestError") ? ErrorKind::invalid_request : ErrorKind::upstream_failed;
+}
+
 }  // namespace
 
 chat::ClientError error_of(json::Value root, int status, base::Arena& arena) {
@@ -25,7 +32,7 @@ chat::ClientError error_of(json::Value root, int status, base::Arena& arena) {
   const json::Value error = first["error"];
   chat::ClientError result;
   const std::string_view type = error["type"].string(arena);
-  result.kind = error_kind(type, kind_of_status(status));
+  result.kind = error_kind(type, status == 0 ? kind_of_engines(error) : kind_of_status(status));
   result.message = message_of(error, first, arena);
   result.status = status >= 400 ? status : 0;
   name_unfit(result);

@@ -84,7 +84,7 @@ struct WordKind {
 };
 
 // Looked for in the error's type and code, in this order.
-constexpr std::array<WordKind, 24> kWords{{
+constexpr std::array<WordKind, 28> kWords{{
     {"insufficient_quota", ErrorKind::quota_exceeded},
     {"billing", ErrorKind::quota_exceeded},
     {"credit", ErrorKind::quota_exceeded},
@@ -109,6 +109,10 @@ constexpr std::array<WordKind, 24> kWords{{
     {"bad_request", ErrorKind::invalid_request},
     {"invalid_argument", ErrorKind::invalid_request},
     {"content_filter", ErrorKind::invalid_request},
+    {"badrequest", ErrorKind::invalid_request},
+    {"unprocessable", ErrorKind::invalid_request},
+    {"context_length", ErrorKind::invalid_request},
+    {"context_size", ErrorKind::invalid_request},
 }};
 
 bool contains_word(std::string_view text, std::string_view word) {
@@ -216,6 +220,9 @@ chat::ClientError to_client_error(const Found& found, int status, base::Arena& a
   // A code that is a status says nothing more.
   if (!base::parse_decimal(found.code)) error.code = found.code;
   error.retry_after = retry_after_in(error.message);
+  // Words are all that some engines have for it.
+  const bool words_alone = status == 0 && found.type.empty() && found.code.empty();
+  if (words_alone && says_prompt_too_long(error.message)) error.kind = ErrorKind::invalid_request;
   name_unfit(error, found.type);
   return error;
 }

@@ -346,6 +346,11 @@ void Call::judge_beginning(const ResponseHead& head, chat::Framing framing, Hold
       first_error(codec_of(body_dialect(match_.operation, match_.dialect)), framing, beginning.bytes, native_context());
   beginning.retry = said && ask_other_model(*said);
   if (beginning.retry) return;
+  // As with a status of 400: it goes to the client, and the instance is none the worse for it.
+  if (said && dialects::is_callers_fault(said->kind)) {
+    error_ = said->kind;
+    return;
+  }
   beginning.retry = may_retry({.kind = ErrorKind::upstream_failed,
                                .message = cut ? "the provider's answer ended before it was complete"
                                               : "the provider's answer is an error, or no answer"});

@@ -107,6 +107,67 @@ TEST_P(BadAnswer, IsNoSuccessWhereNobodyElseIsAsked) {
 INSTANTIATE_TEST_SUITE_P(All, BadAnswer, testing::ValuesIn(kBad),
                          [](const auto& each) { return std::string(each.param.name); });
 
+// Told with a 200, and the client's own affair: what a status of 400 would be.
+struct Refused {
+  const char* name;
+  const char* path;
+  bool stream;
+  std::string_view type;
+  std::string body;
+};
+
+const Refused kRefused[] = {
+    {"too_long", "/v1/chat/completions", true, "text/event-stream",
+     "data: {\"error\":{\"message\":\"Input length (9000) exceeds model's maximum context length (4096).\","
+     "\"code\":400,\"type\":\"BadRequestError\"}}\n\ndata: [DONE]\n\n"},
+    {"too_long_behind_the_role", "/v1/chat/completions", true, "text/event-stream",
+     std::string(kRole) + "data: {\"error\":{\"object\":\"error\",\"message\":\"Input length\","
+                          "\"type\":\"BadRequestError\",\"code\":400}}\n\n"},
+    {"bad_value", "/v1/chat/completions", true, "text/event-stream",
+     "data: {\"error\":{\"message\":\"Input: temperature must be non-negative\",\"code\":400}}\n\n"},
+    {"in_words", "/v1/chat/completions", true, "text/event-stream",
+     "data: {\"error\":\"Input exceeds the maximum context length\"}\n\n"},
+    {"document", "/v1/chat/completions", false, "application/json",
+     R"({"error":{"message":"Input too long","code":"context_length_exceeded"}})"},
+    {"document_for_a_stream", "/v1/chat/completions", true, "application/json",
+     R"({"error":{"message":"Input too long","type":"invalid_request_error"}})"},
+    {"converted", "/v1/messages", true, "text/event-stream",
+     "data: {\"error\":{\"message\":\"Input length (9000) exceeds model's maximum context length (4096).\","
+     "\"code\":400,\"type\":\"BadRequestError\"}}\n\n"},
+    {"converted_document", "/v1/messages", false, "application/json",
+     R"({"error":{"message":"Input too long","code":"context_length_exceeded"}})"},
+};
+
+class RefusedWithA200 : public TwoInstances, public testing::WithParamInterface<Refused> {
+ protected:
+  void expect_told_once(const std::string& route) {
+    start("openai", route + "failures_out = 1\n");
+    for (int call = 1; call <= 2; ++call) {
+      instances_[0]->said = {.type = GetParam().type, .body = GetParam().body};
+      const std::string answer = ask(GetParam().path, GetParam().stream);
+      EXPECT_NE(answer.find("Input"), std::string::npos) << answer;
+      EXPECT_EQ(logged("error_type"), "\"invalid_request\"");
+      EXPECT_EQ(instances_[0]->calls, call) << "it is not out";
+      EXPECT_EQ(instances_[1]->calls, 0) << "it would say the same";
+      EXPECT_EQ(instance_requests("\"first\"", "\"business_error\""), call);
+      EXPECT_EQ(instance_requests("\"first\"", "\"failure\""), 0);
+    }
+  }
+};
+
+TEST_P(RefusedWithA200, GoesToTheClient) {
+  expect_told_once("");
+}
+TEST_P(RefusedWithA200, GoesToTheClientOutOfTheWindow) {
+  expect_told_once("hold_back = 20\n");
+}
+TEST_P(RefusedWithA200, GoesToTheClientWhereNothingIsKeptBack) {
+  expect_told_once("attempts = 1\nhold_back = 0\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RefusedWithA200, testing::ValuesIn(kRefused),
+                         [](const auto& each) { return std::string(each.param.name); });
+
 class GoodAnswer : public TwoInstances {};
 
 TEST_F(GoodAnswer, IsPassedOnAsItCame) {

@@ -1,5 +1,6 @@
 // An answer on its way to the client: bytes pass through, nothing is re-encoded.
 #include "dialects/error.h"
+#include "dialects/provider_error.h"
 #include "gateway/call/answer_document.h"
 #include "gateway/call/call.h"
 #include "gateway/call/event_stream_tap.h"
@@ -150,14 +151,17 @@ void Call::account_ending(const AnswerEnding& ending) {
     error_ = blamed(*ending.failure);
     // A provider that breaks off may have worked, and ask for it; one that says that it failed has not.
     said_nothing_ = ending.told && !reading_.said_anything();
-    warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
+    if (!dialects::is_callers_fault(*error_)) {
+      warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
+    }
   }
   account();
 }
 
+// Of an error that the request is at fault for nothing is learnt, as of a status of 400.
 void Call::note_ending() {
-  if (error_) return note_failure(false);
-  note_success();
+  if (!error_) return note_success();
+  if (!dialects::is_callers_fault(*error_)) note_failure(false);
 }
 
 // AWS's binary frames: passed on as they come, too.

@@ -320,9 +320,10 @@ Task<bool> Call::relay_converted(std::unique_ptr<ClientExchange>& upstream, cons
     reading_.text_bytes = transcoder.text_bytes();
     if (transcoder.error()) {
       if (!relay.begun && ask_other_model(*transcoder.error())) co_return true;
-      bytes ? note_failure(false) : note_broken(bytes.error());
-      if (!relay.begun && may_retry(*transcoder.error())) co_return true;
-      if (relay.begun && co_await continue_elsewhere(relay)) continue;
+      const bool callers = bytes && dialects::is_callers_fault(transcoder.error()->kind);
+      if (!callers) bytes ? note_failure(false) : note_broken(bytes.error());
+      if (!callers && !relay.begun && may_retry(*transcoder.error())) co_return true;
+      if (!callers && relay.begun && co_await continue_elsewhere(relay)) continue;
       co_await tell_failure(*transcoder.error(), transcoder, head, relay.begun);
       co_return false;
     }

@@ -126,6 +126,12 @@ TEST_F(Withheld, WhatAStreamBeginsWithAsAnErrorIsRead) {
       {Dialect::anthropic, Framing::sse,
        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is "
        "too long: 9 tokens > 8 maximum\"}}\n\n"},
+      {Dialect::anthropic, Framing::sse,
+       "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"BadRequestError\",\"code\":400,\"message\":"
+       "\"Input length (9) exceeds model's maximum context length (8).\"}}\n\n"},
+      {Dialect::gemini, Framing::json_array,
+       R"([{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"The input token count (9) exceeds the maximum )"
+       R"(number of tokens allowed (8)."}}])"},
       {Dialect::openai_chat, Framing::json,
        R"({"error":{"code":400,"message":"no","type":"exceed_context_size_error"}})"},
   };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dialects/provider_error.h"
 #include "gateway/call/call.h"
 #include "gateway/entrance/client_address.h"
 
@@ -156,9 +157,11 @@ void Call::settle_upstream(telemetry::AccessRecord& record, telemetry::RequestSe
     counters.record_first_token(times_.first_token);
   }
   auto outcome = InstanceOutcome::success;
-  if (error_ || upstream_status_ >= 500) {
+  // A 200 may tell what a 400 would have.
+  const bool refused = error_ && upstream_status_ != 0 && dialects::is_callers_fault(*error_);
+  if ((error_ && !refused) || upstream_status_ >= 500) {
     outcome = InstanceOutcome::failure;
-  } else if (upstream_status_ >= 400) {
+  } else if (refused || upstream_status_ >= 400) {
     outcome = InstanceOutcome::business_error;
   }
   if (cut_off().empty() && !blameless_) {
