@@ -243,7 +243,7 @@ Task<Outcome<bool>> Call::wait_in_line(routing::Choice& choice) {
   co_return std::unexpected(ClientError{
       .kind = ErrorKind::overloaded,
       .message = displaced ? "too many calls wait for this model" : "no instance of the model was free in time",
-      .retry_after = times_.queued});
+      .retry_after = routing::retry_after_wait(worker_.shared().routing.instances, candidate, worker_.loop().now())});
 }
 
 // Its lease and the index know already.

@@ -71,4 +71,18 @@ std::optional<Duration> until_free(const InstanceTable& instances, std::span<con
   return std::clamp(*soonest, kRetryAfterMin, kRetryAfterMax);
 }
 
+// Until the engine has computed what it was sent and takes the next; where it takes only so many at a time, who waits
+// there already goes first.
+Duration retry_after_wait(const InstanceTable& instances, const Candidate& candidate, Instant now) {
+  const InstanceState& state = instances.state(candidate.slot);
+  const GateState& gate = instances.gate(candidate.slot);
+  const double speed = tokens_per_second(state, gate);
+  const double waiting = std::max(gate.waiting_requests.load(std::memory_order_relaxed), 1);
+  const auto tokens = static_cast<double>(std::max<int64_t>(gate.waiting_tokens.load(std::memory_order_relaxed), 0));
+  const double sent_s = std::max(queue_seconds(state, now, 1, speed) - tokens / speed, 0.0);
+  const std::chrono::duration<double> prompts(sent_s + tokens / speed / waiting);
+  const Duration place = until_free(instances, candidate, now).value_or(Duration::zero());
+  return std::clamp(std::max(place, std::chrono::duration_cast<Duration>(prompts)), kRetryAfterMin, kRetryAfterMax);
+}
+
 }  // namespace llmgw::routing

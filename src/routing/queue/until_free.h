@@ -24,4 +24,8 @@ bool any_well(const InstanceTable& instances, std::span<const Candidate> candida
 std::optional<base::Duration> until_free(const InstanceTable& instances, std::span<const Candidate> candidates,
                                          base::Instant now);
 
+// What a call is told that has waited there in vain, displaced or for too long, and is in no account any more: as one
+// is that comes now and finds the line full.
+base::Duration retry_after_wait(const InstanceTable& instances, const Candidate& candidate, base::Instant now);
+
 }  // namespace llmgw::routing

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "routing/load/pause.h"
+#include "routing/queue/admission_queue.h"
 
 namespace llmgw::routing {
 namespace {
@@ -84,6 +85,33 @@ TEST_F(UntilFree, IsWhenAPlaceIsLikelyToBeFree) {
   EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 20, 0.1);
   gate.places = taken_place(at(-14.5)) + taken_place(at(-9.5)) + taken_place(at(-4.5)) + taken_place(at(0.5));
   EXPECT_NEAR(std::chrono::duration<double>(*until_free(table_, candidates_, at(3))).count(), 2.5, 0.2);
+}
+
+// However long it has waited itself: as who comes then and finds the line full.
+TEST_F(UntilFree, AWaitInVainIsToldWhatARefusedCallIs) {
+  FairShares shares;
+  AdmissionQueue line({.order = QueueOrder::priority, .waiting_max = 2}, shares);
+  GateState& gate = table_.gate(candidates_[0].slot);
+  fill(0, 1, 1);
+  note_call_time(gate, 4s);
+  gate.places.fetch_add(taken_place(at(-1)));
+  for (const WaiterId id : {1, 2}) {
+    gate.waiting_requests.fetch_add(1);
+    gate.waiting_tokens.fetch_add(8000);
+    instance(0).tokens_in_flight.fetch_add(8000);
+    ASSERT_TRUE(line.push({.id = id, .arrived = at(-40), .work_s = 1}, at(-40), 0));
+  }
+  const auto times = place_times(instance(0), gate, candidates_[0].gate, at(0));
+  const auto refused = line.push({.id = 3, .arrived = at(0), .work_s = 1, .priority = -1}, at(0), 0, *times);
+  ASSERT_FALSE(refused);
+  const auto told = retry_after_wait(table_, candidates_[0], at(0));
+  EXPECT_NEAR(std::chrono::duration<double>(told).count(),
+              std::chrono::duration<double>(refused.error().retry_after).count(), 0.1);
+  EXPECT_GT(told, 8s) << "two wait there, of 4 seconds each";
+  EXPECT_LT(told, 16s);
+  candidates_[0].gate = {.prompt_tokens_max = 1000};
+  instance(0).tokens_in_flight.fetch_add(40'000);
+  EXPECT_GT(retry_after_wait(table_, candidates_[0], at(0)), 5s) << "by prompts, where calls are not counted";
 }
 
 }  // namespace
