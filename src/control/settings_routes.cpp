@@ -40,7 +40,8 @@ constexpr Setting kRoute[] = {
                                        .fallback = "false"}),
     bind<&RouteConfig::session>({.key = "session",
                                  .help = "What keeps calls on one instance: `none`, `key`, `user` (the request's "
-                                         "member), `conversation` (its first kilobyte) or `header:NAME`.",
+                                         "member), `conversation` (its system prompt and first messages, or its id) or "
+                                         "`header:NAME`.",
                                  .fallback = "\"none\"",
                                  .max = 200,
                                  .references = References::none}),

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "dialects/openai_responses/response_object.h"
 #include "dialects/provider_error.h"
 #include "gateway/call/call.h"
+#include "gateway/call/response_pin.h"
 #include "gateway/call/retry_after.h"
 #include "routing/load/pause.h"
 #include "routing/prefix/block_hash.h"
@@ -287,6 +289,13 @@ void Call::note_success() {
   probe_ = false;
   note_cached();
   note_speed();
+  if (pins_responses(match_.operation, route())) {
+    const bool own = conversion_ != nullptr && !read_along_;
+    const std::string_view read = reading_.cursor ? reading_.cursor->id() : std::string_view{};
+    const std::string id = own ? dialects::openai_responses::response_id(id_.view()) : std::string(read);
+    pin_response(worker_.shared().routing.sessions, generation_.instance(attempt_->connection_index), plan_.model, id,
+                 worker_.loop().now());
+  }
   for (routing::InstanceState* const state : {instance_state(), model_state()}) {
     if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
   }

@@ -10,6 +10,7 @@
 #include "gateway/call/own_headers.h"
 #include "gateway/conversion/tagged_signatures.h"
 #include "gateway/engines/explain.h"
+#include "gateway/entrance/conversation.h"
 #include "routing/prefix/block_hash.h"
 
 namespace llmgw::gateway {
@@ -25,8 +26,6 @@ using routing::Candidate;
 namespace {
 
 constexpr std::string_view kDebugHeader = "x-llm-gateway-debug";
-// A conversation is known by its first kilobyte.
-constexpr size_t kConversationBytes = 1024;
 // Scores of a debug header: enough to understand a choice, not a page.
 constexpr size_t kScoresMax = 16;
 
@@ -235,11 +234,8 @@ uint64_t Call::session(const Route& route) const {
       const std::string_view value = exchange_.head().headers.value(route.session_header);
       return value.empty() ? 0 : routing::hash_text(value, seed);
     }
-    case control::SessionKind::conversation: {
-      const std::string_view body(body_.data(), body_.size());
-      const size_t start = prompt_start(body, match_.dialect);
-      return body.empty() ? 0 : routing::hash_text(body.substr(start, kConversationBytes), seed);
-    }
+    case control::SessionKind::conversation:
+      return conversation_of({body_.data(), body_.size()}, body_dialect(match_.operation, match_.dialect), seed);
     default: return 0;
   }
 }

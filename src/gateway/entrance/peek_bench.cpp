@@ -1,3 +1,4 @@
+#include "gateway/entrance/conversation.h"
 #include "gateway/entrance/peek.h"
 
 #include <benchmark/benchmark.h>
@@ -29,6 +30,14 @@ void BM_Peek(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(body.size()));
 }
 BENCHMARK(BM_Peek)->Arg(300)->Arg(1 << 10)->Arg(10 << 10)->Arg(150 << 10)->Arg(10 << 20);
+
+// What a decision adds where sessions are conversations.
+void BM_Conversation(benchmark::State& state) {
+  const std::string body = chat_body(static_cast<size_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(conversation_of(body, chat::Dialect::openai_chat, 1));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(body.size()));
+}
+BENCHMARK(BM_Conversation)->Arg(1 << 10)->Arg(220 << 10);
 
 }  // namespace
 }  // namespace llmgw::gateway
