@@ -2,6 +2,7 @@
 
 #include "gateway/instance_identity.h"
 #include "json/writer.h"
+#include "routing/engine/engine_gauges.h"
 #include "routing/health/health.h"
 #include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
@@ -32,7 +33,7 @@ class HealthWriter {
   }
   void gauge(std::string_view name, const std::atomic<uint16_t>& cell) {
     const uint16_t value = cell.load(std::memory_order_relaxed);
-    if (value == routing::kUnknownGauge) {
+    if (value == routing::kUnknownGauge || routing::is_silent(value)) {
       w_.null_member(name);
     } else {
       w_.member(name, value);

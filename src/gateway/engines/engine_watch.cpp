@@ -1,9 +1,9 @@
 #include "gateway/engines/engine_watch.h"
 
 #include "net/io.h"
-#include "routing/engine/engine_metrics.h"
+#include "routing/engine/engine_gauges.h"
 #include "routing/prefix/block_hash.h"
-#include "routing/queue/gate.h"
+#include "routing/queue/told_concurrency.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -21,7 +21,7 @@ constexpr double kBlockTokens = double(routing::kBlockBytes) / 4;
 
 uint16_t gauge(const std::optional<double>& value, double times = 1) {
   if (!value) return routing::kUnknownGauge;
-  return static_cast<uint16_t>(std::min(*value * times, double{routing::kUnknownGauge - 1}));
+  return static_cast<uint16_t>(std::clamp(*value * times, 0.0, double{routing::kGaugeMax}));
 }
 
 }  // namespace
@@ -69,21 +69,29 @@ Task<void> EngineWatch::look(uint32_t index) {
     }
     if (!connection.metrics_path.empty()) {
       auto text = co_await fetch(generation, index, connection.metrics_path);
-      const auto metrics = text ? routing::read_engine_metrics(*text) : routing::EngineMetrics{};
-      state.waiting.store(gauge(metrics.waiting), std::memory_order_relaxed);
-      state.running.store(gauge(metrics.running), std::memory_order_relaxed);
-      if (metrics.waiting.value_or(0) >= 1 && metrics.running.value_or(0) >= 1) {
-        routing::learn_concurrency_from_queue(worker_.shared().routing.instances.gate(handle.slot()),
-                                              static_cast<uint32_t>(std::min(*metrics.running, 1e6)));
-      }
-      state.kv_permille.store(gauge(metrics.cache_use, 1000), std::memory_order_relaxed);
-      if (metrics.cache_tokens) {
-        const double blocks = std::clamp(*metrics.cache_tokens / kBlockTokens, 1.0, 1e9);
-        state.cache_blocks.store(static_cast<uint32_t>(blocks), std::memory_order_relaxed);
-      }
+      note_metrics(text ? routing::read_engine_metrics(*text) : routing::EngineMetrics{}, handle.slot());
     }
   }
   busy_[index] = false;
+}
+
+void EngineWatch::note_metrics(const routing::EngineMetrics& metrics, routing::Slot slot) const {
+  const routing::InstanceTable& table = worker_.shared().routing.instances;
+  routing::InstanceState& state = table.state(slot);
+  const uint16_t before = state.waiting.load(std::memory_order_relaxed);
+  state.waiting.store(metrics.waiting ? gauge(metrics.waiting) : routing::silent_gauge(before),
+                      std::memory_order_relaxed);
+  state.running.store(gauge(metrics.running), std::memory_order_relaxed);
+  routing::learn_concurrency_from_metrics(
+      table.gate(slot), {.waits = metrics.waiting.value_or(0) >= 1 && metrics.running.value_or(0) >= 1,
+                         .again = before != 0 && before <= routing::kGaugeMax,
+                         .running = static_cast<uint32_t>(std::min(metrics.running.value_or(0), 1e6)),
+                         .in_flight = state.requests_in_flight.load(std::memory_order_relaxed)});
+  state.kv_permille.store(gauge(metrics.cache_use, 1000), std::memory_order_relaxed);
+  if (metrics.cache_tokens) {
+    const double blocks = std::clamp(*metrics.cache_tokens / kBlockTokens, 1.0, 1e9);
+    state.cache_blocks.store(static_cast<uint32_t>(blocks), std::memory_order_relaxed);
+  }
 }
 
 // The calls that failed while it was unwell put its models out, too.

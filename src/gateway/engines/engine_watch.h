@@ -4,6 +4,7 @@
 
 #include "gateway/worker.h"
 #include "net/task.h"
+#include "routing/engine/engine_metrics.h"
 
 namespace llmgw::gateway {
 
@@ -17,6 +18,7 @@ class EngineWatch {
   net::Task<void> look(uint32_t connection);
   net::Task<base::Result<std::string>> fetch(const GenerationRef& generation, uint32_t connection,
                                              std::string_view path);
+  void note_metrics(const routing::EngineMetrics& metrics, routing::Slot slot) const;
   void end_out(const GenerationRef& generation, uint32_t connection) const;
 
   Worker& worker_;

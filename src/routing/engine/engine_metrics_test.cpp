@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "routing/engine/engine_gauges.h"
+
 namespace llmgw::routing {
 namespace {
 
@@ -46,6 +48,20 @@ TEST(EngineMetrics, AbsentIsUnknownAndNonsenseIsAbsent) {
                                    "vllm:kv_cache_usage_perc{a=\"b\" 1\nvllm:num_requests_waiting\n")
                    .any());
   EXPECT_EQ(read_engine_metrics("vllm:num_requests_waiting 0").waiting, 0);
+}
+
+TEST(EngineMetrics, WhatWasSaidLastFades) {
+  EXPECT_EQ(silent_gauge(kUnknownGauge), kSilentGauge) << "it has never said anything";
+  uint16_t gauge = 64;
+  for (int i = 0; i < 11; ++i) {
+    gauge = silent_gauge(gauge);
+    EXPECT_TRUE(is_silent(gauge));
+  }
+  EXPECT_NEAR(gauge & ~kSilentGauge, 29, 3);
+  for (int i = 0; i < 60; ++i) gauge = silent_gauge(gauge);
+  EXPECT_EQ(gauge, kSilentGauge);
+  EXPECT_TRUE(is_silent(silent_gauge(kGaugeMax)));
+  EXPECT_FALSE(is_silent(kUnknownGauge));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "routing/engine/engine_gauges.h"
 #include "routing/policy/peak_ewma.h"
 
 namespace llmgw::routing {
@@ -14,8 +15,6 @@ using base::Instant;
 constexpr double kTokensPerSecondGuess = 8000;
 // What an answer under way costs a new one, in prompt tokens: decoding shares the accelerator.
 constexpr double kTokensPerRequest = 16;
-// A waiting request of somebody else's, about which nothing is known.
-constexpr double kForeignTokens = 1024;
 
 // Of so many answers the speed is the mean; of more, a moving average.
 constexpr uint32_t kMeanOf = 20;
@@ -84,8 +83,7 @@ double queue_seconds(const InstanceState& state, Instant now, uint32_t weight, d
     tokens -= std::clamp(passed * speed, 0.0, tokens / prompts);
   }
   // What others sent there shows in its own queue only.
-  const uint16_t waiting = state.waiting.load(std::memory_order_relaxed);
-  const double foreign = waiting == kUnknownGauge ? 0 : std::max(0.0, waiting - sent) * kForeignTokens;
+  const double foreign = foreign_requests(state) * kForeignTokens;
   // Prompts are also those that wait in the gateway.
   return (tokens + foreign + std::max(sent, prompts) * kTokensPerRequest) / speed / std::max(weight, 1U);
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "routing/engine/engine_gauges.h"
 #include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
 
@@ -224,7 +225,16 @@ double Chooser::overtaken_seconds(const Candidate& candidate, uint32_t tokens, d
 
 void Chooser::estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   ComparedSpeeds speeds(rng_.uniform());
-  for (const View& view : views_) speeds.add(instances_.state(candidates[view.index].slot));
+  double foreign = 0;
+  double told = 0;
+  for (const View& view : views_) {
+    const InstanceState& state = instances_.state(candidates[view.index].slot);
+    speeds.add(state);
+    if (state.waiting.load(std::memory_order_relaxed) > kGaugeMax) continue;
+    foreign += foreign_requests(state);
+    ++told;
+  }
+  const double peers_foreign = told == 0 ? 0 : foreign / told;
   for (View& view : views_) {
     const Candidate& candidate = candidates[view.index];
     const InstanceState& state = instances_.state(candidate.slot);
@@ -232,7 +242,13 @@ void Chooser::estimate(const Settings& settings, std::span<const Candidate> cand
     const uint64_t cached = uint64_t{hits_.of(candidate.slot)} * ask.block_tokens;
     view.cached = static_cast<uint32_t>(std::min<uint64_t>(cached, ask.prompt_tokens));
     view.miss = ask.prompt_tokens - view.cached;
-    view.queue = static_cast<float>(queue_seconds(state, ask.now, candidate.weight, speed));
+    double queue = queue_seconds(state, ask.now, candidate.weight, speed);
+    // One that does not say how many wait there is not idle for that: no less than its peers.
+    if (is_silent(state.waiting.load(std::memory_order_relaxed))) {
+      queue += std::max(peers_foreign - foreign_requests(state), 0.0) * kForeignTokens / speed /
+               std::max(candidate.weight, 1U);
+    }
+    view.queue = static_cast<float>(queue);
     view.wait = view.queue;
     if (settings.shortest_first_s > 0 && view.queue > settings.shortest_first_s) {
       view.wait = std::max(static_cast<float>(settings.shortest_first_s),

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "routing/engine/engine_gauges.h"
 #include "routing/load/lease.h"
 #include "routing/load/pause.h"
 #include "routing/policy/peak_ewma.h"
@@ -65,6 +66,23 @@ TEST_F(PolicyTest, RoundRobinGoesRoundAndWeightsAreKept) {
   EXPECT_NEAR(counts[1], 6000, 200);
   EXPECT_NEAR(counts[0], 1000, 120);
   EXPECT_EQ(counts[3], 0);
+}
+
+// Its metrics were read and are not there any more: it is not idle for that.
+TEST_F(PolicyTest, AnEngineThatFallsSilentIsNotIdle) {
+  const Ask ask{.prompt_tokens = 1000};
+  for (uint32_t i = 1; i < 4; ++i) state(i).waiting = 0;
+  state(0).waiting = 50 | kSilentGauge;
+  for (const auto policy : {PolicyKind::adaptive, PolicyKind::least_requests}) {
+    EXPECT_EQ(spread(policy, 1000, ask)[0], 0) << "what it said last";
+  }
+  for (uint32_t i = 1; i < 4; ++i) state(i).waiting = 40;
+  state(0).waiting = kSilentGauge;
+  for (const auto policy : {PolicyKind::adaptive, PolicyKind::least_requests}) {
+    EXPECT_NEAR(spread(policy, 1000, ask)[0], 250, 60) << "as its peers";
+  }
+  state(0).waiting = kUnknownGauge;
+  EXPECT_EQ(spread(PolicyKind::adaptive, 1000, ask)[0], 1000) << "nobody reads any of it";
 }
 
 TEST_F(PolicyTest, LeastLoadedByRequestsAndByTokens) {

@@ -12,6 +12,9 @@ constexpr float kTolerance = 4;
 constexpr float kForget = 1.00002F;
 constexpr float kDecrease = 0.98F;
 constexpr float kDecreaseRefused = 0.7F;
+// Of an engine that said that it takes few, answers grow the limit by so much less: its metrics tell better, unless
+// they are gone for good.
+constexpr float kSmallGrowth = 0.125F;
 // What a prompt costs however short it is, in tokens: the step it waits for.
 constexpr float kTokensPerStep = 512;
 // Shorter times say more about the network.
@@ -28,9 +31,10 @@ float limit_of(const GateState& gate) {
   return learnt == 0 ? float(kLearntRequestsMin) : learnt;
 }
 
+// Not below the least, but where the engine itself has said that it takes less (told_concurrency.h).
 void set_limit(GateState& gate, float limit) {
-  gate.requests_limit.store(std::clamp(limit, float(kLearntRequestsMin), float(kLearntRequestsMax)),
-                            std::memory_order_relaxed);
+  const float least = std::min(limit_of(gate), float(kLearntRequestsMin));
+  gate.requests_limit.store(std::clamp(limit, least, float(kLearntRequestsMax)), std::memory_order_relaxed);
 }
 
 bool all_taken(const InstanceState& state, uint32_t most) {
@@ -100,7 +104,9 @@ void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int
   best = best == 0 ? stretch : std::min(stretch, best * kForget);
   gate.best_stretch.store(best, std::memory_order_relaxed);
   const float limit = limit_of(gate);
-  if (stretch > best * kTolerance) {
+  if (limit < float(kLearntRequestsMin)) {
+    if (static_cast<float>(in_flight) + 1 >= limit) set_limit(gate, limit + kSmallGrowth / limit);
+  } else if (stretch > best * kTolerance) {
     set_limit(gate, limit * kDecrease);
     gate.grown.store(true, std::memory_order_relaxed);
   } else if (static_cast<float>(in_flight) + 1 >= limit) {
@@ -111,7 +117,8 @@ void learn_concurrency(GateState& gate, base::Duration took, int64_t tokens, int
 
 void learn_concurrency_from_queue(GateState& gate, uint32_t running) {
   gate.grown.store(true, std::memory_order_relaxed);
-  set_limit(gate, std::min(limit_of(gate), static_cast<float>(running)));
+  const float limit = std::min(limit_of(gate), static_cast<float>(std::max(running, 1U)));
+  gate.requests_limit.store(limit, std::memory_order_relaxed);
 }
 
 void learn_concurrency_from_refusal(GateState& gate) {

@@ -1,4 +1,5 @@
 #include "routing/queue/gate.h"
+#include "routing/queue/told_concurrency.h"
 
 #include <gtest/gtest.h>
 
@@ -162,6 +163,50 @@ TEST(LearntConcurrency, FindsWhatAnEngineTakes) {
   for (int i = 0; i < 100; ++i) learn_concurrency_from_refusal(gate);
   EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin);
   EXPECT_EQ(requests_limit(gate, {.requests_max = 3, .learns = true}), 3U);
+}
+
+void tell_queue(GateState& gate, uint32_t running, bool again) {
+  learn_concurrency_from_metrics(gate, {.waits = true, .again = again, .running = running});
+}
+void tell_no_queue(GateState& gate, uint32_t in_flight) {
+  learn_concurrency_from_metrics(gate, {.in_flight = static_cast<int32_t>(in_flight)});
+}
+
+// Four slots: nothing but its metrics tells so little, and those only when calls have waited for a while.
+TEST(LearntConcurrency, GoesBelowTheLeastWhereTheEngineSaysSo) {
+  GateState gate;
+  const GateLimits limits{.learns = true};
+  tell_queue(gate, 4, false);
+  EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin) << "they may just have come";
+  tell_queue(gate, 4, true);
+  EXPECT_EQ(requests_limit(gate, limits), 4U);
+  tell_queue(gate, 3, false);
+  EXPECT_EQ(requests_limit(gate, limits), 4U);
+  learn_concurrency_from_refusal(gate);
+  EXPECT_EQ(requests_limit(gate, limits), 4U) << "a refusal tells less";
+  for (int i = 0; i < 8; ++i) learn_concurrency(gate, seconds(0.1), 1000, 4);
+  EXPECT_EQ(requests_limit(gate, limits), 4U) << "answers tell next to nothing";
+  tell_no_queue(gate, 3);
+  EXPECT_EQ(requests_limit(gate, limits), 4U) << "it was not asked for more";
+  tell_no_queue(gate, 4);
+  EXPECT_EQ(requests_limit(gate, limits), 5U);
+  tell_queue(gate, 0, true);
+  EXPECT_EQ(requests_limit(gate, limits), 1U);
+  for (uint32_t i = 1; i < kLearntRequestsMin; ++i) tell_no_queue(gate, requests_limit(gate, limits));
+  EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin);
+  tell_no_queue(gate, 100);
+  EXPECT_EQ(requests_limit(gate, limits), kLearntRequestsMin) << "from here on answers tell";
+}
+
+// Where its metrics are gone for good, it is not small for ever.
+TEST(LearntConcurrency, GrowsWithoutMetricsToo) {
+  GateState gate;
+  const GateLimits limits{.learns = true};
+  tell_queue(gate, 1, true);
+  for (int i = 0; i < 2000; ++i) {
+    learn_concurrency(gate, seconds(0.1), 1000, static_cast<int32_t>(requests_limit(gate, limits)));
+  }
+  EXPECT_GE(requests_limit(gate, limits), kLearntRequestsMin);
 }
 
 // A long prompt takes longer; that says nothing of the engine.
