@@ -142,7 +142,8 @@ void Call::take_options(std::span<const Option> options) {
                         .gate = route().limits(connection.max_in_flight, connection.is_engine)};
     const Route& own = route();
     if (own.settings.policy == routing::PolicyKind::cost || own.policy_header) {
-      candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens());
+      const uint64_t said = generates(match_.operation) ? estimate_output() : 0;
+      candidate.price = price_of_call(price_of(option.model, option.connection), prompt_tokens(), said);
     }
     if (option.model != nullptr) {
       const auto& handle = generation_.model_instance(static_cast<uint32_t>(option.model - snapshot.models.data()));

@@ -8,6 +8,7 @@
 
 #include "base/did_you_mean.h"
 #include "base/rng.h"
+#include "gateway/governance/demand.h"
 #include "gateway/instance_identity.h"
 #include "json/writer.h"
 #include "routing/policy/policy.h"
@@ -18,9 +19,6 @@ namespace {
 using control::Connection;
 using control::Model;
 using control::Route;
-
-// A prompt's usual share of a call's tokens.
-constexpr uint64_t kPromptPerOutput = 3;
 
 // An alias is a name of its key alone.
 std::string no_such_model(const control::Snapshot& snapshot, const ExplainAsk& ask) {
@@ -89,7 +87,7 @@ Field make_field(const control::Snapshot& snapshot, RoutingState& routing, const
                                 .model_slot = own.slot(),
                                 .priority = connection.priority,
                                 .weight = connection.weight,
-                                .price = price_of_call(price, ask.prompt_tokens),
+                                .price = price_of_call(price, ask.prompt_tokens, kAssumedOutputTokens),
                                 .gate = field.route->limits(connection.max_in_flight, connection.is_engine)});
     field.connections.push_back(&connection);
     field.handles.push_back(std::move(instance));
@@ -226,12 +224,12 @@ void add_fallbacks(Explanation& told, const control::Snapshot& snapshot, const R
 
 }  // namespace
 
-float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens) {
+float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens, uint64_t output_tokens) {
   const accounting::Price* const price = prices.at(prompt_tokens);
   if (price == nullptr) return kUnpriced;
   chat::Usage usage;
   usage.input = prompt_tokens;
-  usage.output = prompt_tokens / kPromptPerOutput;
+  usage.output = output_tokens;
   return static_cast<float>(accounting::cost_of(*price, usage));
 }
 

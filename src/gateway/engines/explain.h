@@ -25,8 +25,8 @@ struct ExplainAsk {
 // What costs so much has no price that anybody knows.
 inline constexpr float kUnpriced = std::numeric_limits<float>::max();
 
-// What a typical call costs there, for the policy `cost`; kUnpriced where nobody knows.
-float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens);
+// What a call that says so much costs there, for the policy `cost`; kUnpriced where nobody knows.
+float price_of_call(const control::PriceTable::Prices& prices, uint32_t prompt_tokens, uint64_t output_tokens);
 
 // Why an instance is taken or not, as the score has it, but `ramp`, as its health has it, where one that is on its way
 // back was left out by chance.
