@@ -21,6 +21,14 @@ ApiAnswer refused(const EngineCall& call) {
                    "token: Authorization: Bearer ...");
 }
 
+// Of what one engine says of itself: neither the token for registering nor a key of the admin API will do.
+ApiAnswer not_its_token(std::string_view name) {
+  return api_error(401, "authentication",
+                   "send the token that the registration of '" + std::string(name) +
+                       "' returned, as a bearer token: Authorization: Bearer eng-...; whoever has lost it registers "
+                       "the engine again");
+}
+
 ApiAnswer put(EngineRegistry& engines, const EngineCall& call, base::Instant now) {
   auto offer = read_engine_offer(call.body);
   if (!offer) return api_error(400, "invalid_request", offer.error());
@@ -52,8 +60,8 @@ ApiAnswer list(const EngineRegistry& engines, base::Instant now) {
   return answer;
 }
 
-ApiAnswer heard(EngineRegistry::Heard heard, const EngineCall& call, std::string_view name) {
-  if (heard == EngineRegistry::Heard::wrong_token) return refused(call);
+ApiAnswer heard(EngineRegistry::Heard heard, std::string_view name) {
+  if (heard == EngineRegistry::Heard::wrong_token) return not_its_token(name);
   if (heard == EngineRegistry::Heard::unknown) {
     return api_error(404, "not_found", "no engine '" + std::string(name) + "' is registered; register it again");
   }
@@ -80,8 +88,8 @@ ApiAnswer answer_engines(EngineRegistry& engines, const EngineCall& call, base::
   if (heartbeat) rest.remove_suffix(kHeartbeat.size());
   const auto name = base::percent_decode(rest);
   if (!name) return api_error(400, "invalid_request", "the path has a broken escape");
-  if (heartbeat) return heard(engines.heartbeat(*name, call.token, now), call, *name);
-  ApiAnswer answer = heard(engines.remove(*name, call.may_register ? nullptr : &call.token), call, *name);
+  if (heartbeat) return heard(engines.heartbeat(*name, call.token, now), *name);
+  ApiAnswer answer = heard(engines.remove(*name, call.may_register ? nullptr : &call.token), *name);
   answer.changed = answer.status == 200;
   return answer;
 }

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "admin/engines/engine_api.h"
 #include "admin/engines/engine_check.h"
 #include "control/config_loader.h"
 #include "control/reload.h"
@@ -40,6 +41,27 @@ TEST(EngineRegistry, IsThereAsLongAsItIsHeardOf) {
   EXPECT_EQ(changes, 2);
   EXPECT_EQ(registry.heartbeat("e", made->token, at(20)), EngineRegistry::Heard::unknown);
   EXPECT_TRUE(registry.objects().empty());
+}
+
+// Whatever it sends instead, it is told which token is meant.
+TEST(EngineRegistry, AHeartbeatWithAnotherTokenIsToldWhichOneItTakes) {
+  EngineRegistry registry;
+  const std::string token = registry.put(offer("e"), at(0))->token;
+  // admin.engine_token, an administrator's key, and neither.
+  for (const auto& [may_register, role] : {std::pair(true, ""), std::pair(true, "owner"), std::pair(false, "")}) {
+    EngineCall call{.method = http::Method::post,
+                    .path = "/admin/v1/engines/e/heartbeat",
+                    .body = {},
+                    .token = "another one",
+                    .may_register = may_register,
+                    .role = role};
+    const ApiAnswer answer = answer_engines(registry, call, at(1));
+    EXPECT_EQ(answer.status, 401);
+    EXPECT_NE(answer.body.find("send the token that the registration of 'e' returned"), std::string::npos)
+        << answer.body;
+    call.token = token;
+    EXPECT_EQ(answer_engines(registry, call, at(1)).status, 200);
+  }
 }
 
 TEST(EngineRegistry, TheSameAgainKeepsItsTokenAndAnotherOfferIsNews) {
