@@ -13,7 +13,7 @@ using control::ProxyChoice;
 using net::Stream;
 using net::Task;
 
-constexpr const char* kProxyContext = "proxy";  // no connection's key looks like this
+constexpr const char* kProxyContext = "proxy";  // and its authorities; a connection's key has a NUL in it
 
 std::vector<std::string> alpn_of(Http2Mode mode) {
   switch (mode) {
@@ -30,6 +30,11 @@ net::TlsClientOptions options_of(const control::Connection& connection) {
           .ca_file = tls.ca_file,
           .certificate = {.chain_file = tls.client_certificate, .key_file = tls.client_key},
           .alpn = alpn_of(connection.pool.http2)};
+}
+
+// A proxy's certificate is the company's own or one that everybody trusts, whatever the upstream's is.
+net::TlsClientOptions proxy_options(const control::Connection& connection) {
+  return {.ca_file = connection.tls.ca_file, .system_too = true, .alpn = {"http/1.1"}};
 }
 
 // Connections with the same key may share a context, and with it resumable sessions.
@@ -63,34 +68,8 @@ Result<net::Proxy> fixed_proxy(const ProxyChoice& choice) {
   return net::parse_proxy(url);
 }
 
-}  // namespace
-
-UpstreamConnector::UpstreamConnector(net::Loop& loop, net::Network& network) : loop_(loop), network_(network) {
-  if (auto settings = environment_proxies()) environment_ = std::move(*settings);
-}
-
-std::expected<void, std::string> UpstreamConnector::check(const control::Connection& connection) {
-  if (connection.pool.proxy.kind == ProxyChoice::Kind::environment) {
-    if (auto settings = environment_proxies(); !settings) {
-      return std::unexpected(std::string(settings.error().context) + "; correct the variable, or set proxy = \"none\"");
-    }
-  }
-  if (!connection.upstream.endpoint.tls) return {};
-  if (connection.tls.ca_file.empty() && connection.tls.client_certificate.empty()) return {};
-  if (!net::TlsClientContext::create(options_of(connection))) {
-    return std::unexpected("tls: " + std::string(net::last_tls_error()));
-  }
-  return {};
-}
-
-void UpstreamConnector::adopt(const control::Snapshot& snapshot) {
-  contexts_.clear();
-  if (dns_.ttl_min != snapshot.dns_ttl_min || dns_.ttl_max != snapshot.dns_ttl_max) names_.reset();
-  dns_.ttl_min = snapshot.dns_ttl_min;
-  dns_.ttl_max = snapshot.dns_ttl_max;
-}
-
-std::optional<net::Proxy> UpstreamConnector::proxy_of(const control::Connection& connection) const {
+// The proxy for a connection whose environment says `environment`.
+std::optional<net::Proxy> choose_proxy(const control::Connection& connection, const net::ProxySettings& environment) {
   const providers::Endpoint& endpoint = connection.upstream.endpoint;
   const ProxyChoice& choice = connection.pool.proxy;
   if (!endpoint.unix_path.empty()) return std::nullopt;
@@ -102,8 +81,43 @@ std::optional<net::Proxy> UpstreamConnector::proxy_of(const control::Connection&
     }
     case ProxyChoice::Kind::environment: break;
   }
-  const net::Proxy* chosen = environment_.choose(endpoint.host, endpoint.port, endpoint.tls);
+  const net::Proxy* chosen = environment.choose(endpoint.host, endpoint.port, endpoint.tls);
   return chosen == nullptr ? std::nullopt : std::optional(*chosen);
+}
+
+}  // namespace
+
+UpstreamConnector::UpstreamConnector(net::Loop& loop, net::Network& network) : loop_(loop), network_(network) {
+  if (auto settings = environment_proxies()) environment_ = std::move(*settings);
+}
+
+std::expected<void, std::string> UpstreamConnector::check(const control::Connection& connection) {
+  net::ProxySettings environment;
+  if (connection.pool.proxy.kind == ProxyChoice::Kind::environment) {
+    auto settings = environment_proxies();
+    if (!settings) {
+      return std::unexpected(std::string(settings.error().context) + "; correct the variable, or set proxy = \"none\"");
+    }
+    environment = std::move(*settings);
+  }
+  const control::TlsClientSettings& tls = connection.tls;
+  if (tls.ca_file.empty() && tls.client_certificate.empty()) return {};
+  const auto proxy = choose_proxy(connection, environment);
+  const bool well = (!connection.upstream.endpoint.tls || net::TlsClientContext::create(options_of(connection))) &&
+                    (!proxy || !proxy->tls || net::TlsClientContext::create(proxy_options(connection)));
+  if (!well) return std::unexpected("tls: " + std::string(net::last_tls_error()));
+  return {};
+}
+
+void UpstreamConnector::adopt(const control::Snapshot& snapshot) {
+  contexts_.clear();
+  if (dns_.ttl_min != snapshot.dns_ttl_min || dns_.ttl_max != snapshot.dns_ttl_max) names_.reset();
+  dns_.ttl_min = snapshot.dns_ttl_min;
+  dns_.ttl_max = snapshot.dns_ttl_max;
+}
+
+std::optional<net::Proxy> UpstreamConnector::proxy_of(const control::Connection& connection) const {
+  return choose_proxy(connection, environment_);
 }
 
 Result<net::TlsClientContext> UpstreamConnector::context_for(const control::Connection& connection) {
@@ -113,10 +127,11 @@ Result<net::TlsClientContext> UpstreamConnector::context_for(const control::Conn
   return contexts_.emplace(key, std::move(context)).first->second;
 }
 
-Result<net::TlsClientContext> UpstreamConnector::proxy_context() {
-  if (const auto found = contexts_.find(kProxyContext); found != contexts_.end()) return found->second;
-  TRY(context, net::TlsClientContext::create({.alpn = {"http/1.1"}}));
-  return contexts_.emplace(kProxyContext, std::move(context)).first->second;
+Result<net::TlsClientContext> UpstreamConnector::proxy_context(const control::Connection& connection) {
+  const std::string key = kProxyContext + connection.tls.ca_file;
+  if (const auto found = contexts_.find(key); found != contexts_.end()) return found->second;
+  TRY(context, net::TlsClientContext::create(proxy_options(connection)));
+  return contexts_.emplace(key, std::move(context)).first->second;
 }
 
 Result<std::shared_ptr<UpstreamConnector::Names>> UpstreamConnector::names() {
@@ -149,7 +164,7 @@ Task<Result<std::unique_ptr<Stream>>> UpstreamConnector::connect(const control::
   if (proxy) {
     target.proxy = &*proxy;
     if (proxy->tls) {
-      CO_TRY(context, proxy_context());
+      CO_TRY(context, proxy_context(connection));
       target.proxy_tls = &proxy_tls.emplace(std::move(context));
     }
   }

@@ -42,7 +42,7 @@ class UpstreamConnector {
     std::optional<net::Dialer> dialer;
   };
   base::Result<net::TlsClientContext> context_for(const control::Connection& connection);
-  base::Result<net::TlsClientContext> proxy_context();
+  base::Result<net::TlsClientContext> proxy_context(const control::Connection& connection);
   base::Result<std::shared_ptr<Names>> names();
 
   net::Loop& loop_;

@@ -38,7 +38,7 @@ class Connector {
       tls_ = std::move(context);
     }
     if (proxy_ && proxy_->tls) {
-      TRY(context, net::TlsClientContext::create({.alpn = {"http/1.1"}}));
+      TRY(context, net::TlsClientContext::create({.ca_file = ca_file_, .system_too = true, .alpn = {"http/1.1"}}));
       proxy_tls_ = std::move(context);
     }
     return {};

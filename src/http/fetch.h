@@ -23,7 +23,7 @@ struct FetchRequest {
   std::vector<std::pair<std::string, std::string>> headers = {};
   base::Secret authorization = {};  // the value of that header; empty: none
   std::string body = {};
-  std::string ca_file = {};  // authorities to trust instead of the system's
+  std::string ca_file = {};  // authorities to trust instead of the system's, and for a proxy beside them
   bool direct = false;       // through no proxy, whatever the environment says
   size_t answer_bytes_max = size_t{16} << 20;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
 
 #include "base/text.h"
 #include "net/io.h"
@@ -26,6 +28,17 @@ std::string key_of(const Address& address) {
 bool blames_address(ErrorCode code) {
   return code == ErrorCode::refused || code == ErrorCode::unreachable || code == ErrorCode::reset ||
          code == ErrorCode::deadline_exceeded;
+}
+
+// kProxyTls and what TLS says. Contexts are static texts: each of these, of which TLS has a few, is made when it first
+// happens, and kept.
+const char* proxy_tls_context(const char* said) {
+  static std::mutex mutex;
+  static auto& texts = *new std::map<std::string, std::string, std::less<>>();
+  const std::lock_guard lock(mutex);
+  auto found = texts.find(std::string_view(said));
+  if (found == texts.end()) found = texts.emplace(said, std::string(kProxyTls) + said).first;
+  return found->second.c_str();
 }
 
 Task<Result<void>> open_tunnel(Stream& stream, const DialTarget& target, Wait wait) {
@@ -185,8 +198,12 @@ Task<Result<std::unique_ptr<Stream>>> Dialer::connect_proxy(const DialTarget& ta
   if (!connected) co_return fail({connected.error().code, "connect to the proxy", connected.error().os_error});
   std::unique_ptr<Stream> stream = std::move(*connected);
   if (proxy.tls) {
-    CO_TRY(encrypted, co_await tls_connect(std::move(stream), *target.proxy_tls, proxy.host, wait));
-    stream = std::move(encrypted);
+    auto encrypted = co_await tls_connect(std::move(stream), *target.proxy_tls, proxy.host, wait);
+    if (!encrypted) {
+      const base::Error& error = encrypted.error();
+      co_return fail({error.code, proxy_tls_context(error.context), error.os_error});
+    }
+    stream = std::move(*encrypted);
   }
   if (target.tls != nullptr) CO_TRY_VOID(co_await open_tunnel(*stream, target, wait));
   co_return stream;

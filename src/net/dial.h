@@ -25,6 +25,8 @@ namespace llmgw::net {
 inline constexpr const char* kProxyWantsCredentials = "the proxy wants other credentials";  // permission
 inline constexpr const char* kProxyRefusesTarget = "the proxy refuses this target";         // permission
 inline constexpr const char* kProxyCannotReach = "the proxy cannot reach the target";       // unreachable
+// So begin the contexts of the errors of TLS with a proxy; what TLS says follows.
+inline constexpr std::string_view kProxyTls = "TLS with the proxy: ";
 
 struct DialTarget {
   std::string host = {};  // a name or an IP address

@@ -252,6 +252,13 @@ TEST_F(DialTest, TheProxysRefusalIsAnError) {
     encrypted.tls = true;
     where.proxy = &encrypted;
     EXPECT_EQ((co_await dialer_.dial(where, within(kPatience))).error().code, ErrorCode::invalid_argument);
+    TestAuthority stranger("Stranger");
+    auto distrustful = TlsClientContext::create({.ca_file = stranger.certificate_file()});
+    where.proxy_tls = &*distrustful;
+    tasks_.spawn(serve(*this, true, "", false));
+    const auto refused = co_await dialer_.dial(where, within(kPatience));
+    EXPECT_EQ(refused.error().code, ErrorCode::tls);
+    EXPECT_STREQ(refused.error().context, "TLS with the proxy: unable to get local issuer certificate");
   });
 }
 

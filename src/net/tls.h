@@ -68,6 +68,7 @@ class TlsServerContext {
 struct TlsClientOptions {
   bool verify = true;                    // the chain and the name; off only for tests and on a user's explicit wish
   std::string ca_file = {};              // PEM; empty: the system's authorities
+  bool system_too = false;               // trust the system's authorities beside those of ca_file
   TlsCertificateFiles certificate = {};  // empty: none
   std::vector<std::string> alpn = {};
   TlsVersion minimum_version = TlsVersion::tls_1_2;

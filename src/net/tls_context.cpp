@@ -289,9 +289,10 @@ Result<void> TlsClientState::load(const TlsClientOptions& options) {
   set_common_options(context, options.minimum_version);
   if (verify_) {
     clear_tls_errors();
-    const bool loaded = options.ca_file.empty()
-                            ? SSL_CTX_set_default_verify_paths(context) == 1
-                            : SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr) == 1;
+    const char* const file = options.ca_file.c_str();
+    const bool system = options.ca_file.empty() || options.system_too;
+    bool loaded = !system || SSL_CTX_set_default_verify_paths(context) == 1;
+    if (!options.ca_file.empty()) loaded = loaded && SSL_CTX_load_verify_locations(context, file, nullptr) == 1;
     if (!loaded) return refuse_file(options.ca_file);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   }

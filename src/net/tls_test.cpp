@@ -234,6 +234,32 @@ TEST_F(TlsTest, AnUnknownAuthorityIsRefusedUnlessVerificationIsOff) {
   });
 }
 
+TEST_F(TlsTest, AFilesAuthoritiesMayStandBesideTheSystems) {
+  TestAuthority system("System");
+  TestAuthority stranger("Stranger");
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+  setenv("SSL_CERT_FILE", system.certificate_file().c_str(), 1);
+  const std::string own = authority_.certificate_file();
+  auto alone = client_of({.ca_file = own});
+  auto beside = client_of({.ca_file = own, .system_too = true});
+  auto without_file = client_of({.system_too = true});
+  unsetenv("SSL_CERT_FILE");  // NOLINT(concurrency-mt-unsafe)
+  run([&]() -> Task<void> {
+    const auto trusts = [&](TlsClientContext& client, TestAuthority& authority) -> Task<bool> {
+      auto server = server_of({.certificates = {authority.issue({.names = {"localhost"}})}});
+      Pair pair = co_await handshake(server, client);
+      co_return pair.client.has_value();
+    };
+    EXPECT_TRUE(co_await trusts(alone, authority_));
+    EXPECT_FALSE(co_await trusts(alone, system));
+    EXPECT_TRUE(co_await trusts(beside, authority_));
+    EXPECT_TRUE(co_await trusts(beside, system));
+    EXPECT_FALSE(co_await trusts(beside, stranger));
+    EXPECT_TRUE(co_await trusts(without_file, system));
+    EXPECT_FALSE(co_await trusts(without_file, authority_));
+  });
+}
+
 TEST_F(TlsTest, AVerifiedConnectionNeedsAName) {
   auto client = client_of(client_options());
   run([&]() -> Task<void> {

@@ -46,8 +46,9 @@ class Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self):
+    def __init__(self, context=None):
         super().__init__(("127.0.0.1", 0), Proxy.Handler)
+        self.context = context  # it is reached by TLS; None: without
         self.heads = []
         self.refusal = None  # the status line of what it says to everybody
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -55,6 +56,13 @@ class Proxy(socketserver.ThreadingTCPServer):
     @property
     def port(self):
         return self.server_address[1]
+
+    def get_request(self):
+        sock, address = super().get_request()
+        if self.context is not None:
+            sock.settimeout(PATIENCE)
+            sock = self.context.wrap_socket(sock, server_side=True)  # an OSError drops the connection alone
+        return sock, address
 
     def handle_error(self, request, client_address):
         """A side that resets is no concern of ours."""
@@ -269,6 +277,30 @@ def test_forward_proxy(world, secure, secured, source):
     assert "secret-of-the-proxy" not in world.text() and "upstream-key" not in world.text()
     if secured:
         assert "upstream-key" not in proxy.heads[0]
+    proxy.shutdown()
+    proxy.server_close()
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "unknown"])
+def test_a_proxy_behind_tls_has_the_authorities_of_its_connections(world, secure, secured, trusted):
+    proxy = Proxy(secure.context)
+    port = secure.port if secured else world.upstream.port
+    tls = 'ca_file = "upstream-ca.pem", server_name = "127.0.0.1"' if trusted else "verify = false"
+    line = f'proxy = "https://127.0.0.1:{proxy.port}"\ntls = {{ {tls} }}\n'
+    configure(world, f"{'https' if secured else 'http'}://{ENGINE}:{port}/v1", line)
+    world.serve()
+    status, body = world.chat()
+    if trusted:
+        assert status == 200 and len(proxy.heads) == 1
+    else:
+        # What is said of the upstream's certificate says nothing of the proxy's.
+        assert status == 502 and not proxy.heads
+        told = json.loads(body)["error"]["message"]
+        assert told == "the secure connection to the proxy on the way to the provider failed"
+        [failed] = world.told("upstream failed")
+        assert failed["error"] == "tls" and failed["context"].startswith("TLS with the proxy: ")
+        assert failed["proxy"] == f"127.0.0.1:{proxy.port}"
     proxy.shutdown()
     proxy.server_close()
 

@@ -57,6 +57,9 @@ std::string_view proxy_refusal(const Error& error) {
     return "the proxy on the way to the provider refused this gateway: the operator has to allow the provider there, "
            "or to set the proxy's user and password";
   }
+  if (error.code == ErrorCode::tls && context.starts_with(net::kProxyTls)) {
+    return "the secure connection to the proxy on the way to the provider failed";
+  }
   if (context == net::kProxyCannotReach) return "the proxy on the way to the provider did not open a connection to it";
   return {};
 }
