@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "app/process/control_client.h"
+#include "app/process/drain_files.h"
 #include "app/process/pid_file.h"
 #include "app/service/config_path.h"
 #include "app/service/service.h"
@@ -42,6 +43,10 @@ int explain_no_answer(const std::string& data_dir, const base::Error& error) {
         return kExitFailed;
       }
       std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";
+      for (const pid_t pid : process::draining_processes(data_dir)) {
+        std::cerr << "llm-gateway: one that a new process had replaced (pid " << pid
+                  << ") finishes what it has begun; `llm-gateway stop` ends it\n";
+      }
       return kExitNotRunning;
     case base::ErrorCode::permission:
       std::cerr << "llm-gateway: the gateway with " << data_dir

@@ -698,6 +698,30 @@ def test_an_upgrade_has_a_drain_of_its_own(world):
     world.upstream.released.set()
 
 
+def test_stop_ends_the_processes_of_before_an_upgrade_too(world):
+    first = world.serve()
+    stream = world.begin_stream()
+    for _ in range(2):
+        assert world.call("upgrade").returncode == 0
+        until(lambda: world.status().get("predecessors") == [first.pid], "the one without requests is gone")
+    assert re.search(rf"^replaced +pid {first.pid}, finishes", world.call("status").stdout, re.M)
+    stopping = world.spawn("stop", "--config", str(world.config), "--timeout", str(PATIENCE))
+    until(lambda: "SIGTERM after an upgrade" in world.text(), "the old one was told")
+    # Nobody serves any more, and it is not forgotten.
+    until(lambda: world.call("status").returncode == 3, "the last one has ended")
+    assert f"(pid {first.pid}) finishes what it has begun" in world.call("status").stderr
+    done = world.call("stop", "--timeout", "0")
+    assert done.returncode == 1 and f"pid {first.pid} still finishes requests" in done.stderr
+    assert stopping.poll() is None
+    world.upstream.released.set()
+    assert b"[DONE]" in stream.read()
+    assert stopping.wait(PATIENCE) == 0
+    until(lambda: f"had replaced: pid {first.pid}" in world.text(), "it has said so")
+    assert first.wait(PATIENCE) == 0
+    assert world.call("stop").returncode == 3
+    assert not list(world.data.glob("draining-*"))
+
+
 def test_an_upgrade_ends_what_takes_longer_than_its_own_limit(world):
     """It is the old process's own, as of its last reload; its drain ends as any does."""
     models = ("m", "held")

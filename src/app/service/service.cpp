@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "admin/engines/health_api.h"
+#include "app/process/drain_files.h"
 #include "app/service/config_files.h"
 #include "app/service/process_setup.h"
 #include "app/service/route_ask.h"
@@ -354,6 +355,7 @@ StatusReport Service::status_report() {
           .store_away = store_state_ == Trouble::away,
           .store_unreadable = unreadable(),
           .master_key = reloader_->stored() != nullptr ? reloader_->stored()->secrets.vault->sealing_key_id() : "",
+          .predecessors = process::draining_processes(data_dir_),
           .listen = gateway_->addresses(),
           .admin_listen = admin_address_,
           .tls = gateway_->tls(),

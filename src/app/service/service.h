@@ -139,6 +139,7 @@ class Service {
   net::Task<void> end_trial(pid_t successor);
   void on_handed_over(pid_t successor);
   void on_takeover_abandoned(pid_t successor);
+  void hold_drain_file();
   void start_upgrade(uint64_t client);
   net::Task<void> watch_successor();
   std::string doubtful_certificates() const;
@@ -159,6 +160,7 @@ class Service {
   process::FileDescriptor signals_;
   process::SystemdNotifier notifier_;
   std::optional<process::PidFile> pid_file_;
+  std::optional<process::PidFile> drain_file_;  // when another process has the other one
   std::optional<process::Takeover> takeover_;
   std::unique_ptr<process::ControlServer> control_;
 

@@ -121,6 +121,7 @@ TEST(Status, IsOneObjectAndReadable) {
   report.last_reload_error = "gateway.toml:3:1: wrong\n";
   report.restart_required = {"server.listen", "server.workers"};
   report.missing = "no model";
+  report.predecessors = {7, 9};
   report.log_trouble = "/var/log/x: No such file";
   report.added_p50 = std::chrono::microseconds(40);
   report.added_p99 = std::chrono::microseconds(900);
@@ -129,7 +130,8 @@ TEST(Status, IsOneObjectAndReadable) {
   for (const char* part :
        {"pid 12", "1.2.3", "5 h", "listen (TLS)    127.0.0.1:1", "listen          unix:/x", "/etc/a \"quoted\".toml",
         "p50 40 us", "p99 900 us", "gateway.toml:3:1: wrong", "server.listen, server.workers",
-        "serves nothing  there is no model", "log not reopened /var/log/x: No such file"}) {
+        "serves nothing  there is no model", "replaced        pid 7, finishes", "replaced        pid 9, finishes",
+        "log not reopened /var/log/x: No such file"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
   }
   EXPECT_FALSE(render_status("{}"));

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <thread>
 
+#include "app/process/drain_files.h"
 #include "app/process/listening_sockets.h"
 #include "app/process/successor.h"
 #include "app/service/config_files.h"
@@ -319,6 +320,7 @@ void Service::watch_everything() {
   reload_metrics_.emplace(registry);
   reload_metrics_->loaded(base::real_wall_now());
   if (admin_handler_ != nullptr) admin_handler_->set_registry(registry);
+  if (pid_file_) process::remove_stale_drain_files(data_dir_);
   tasks_.spawn(watch_signals());
   tasks_.spawn(watch_control());
   tasks_.spawn(watch_files());

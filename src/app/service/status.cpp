@@ -79,6 +79,11 @@ class Lines {
     add("needs upgrade", upgrade);
     add("needs restart", restart);
   }
+  void add_predecessors() {
+    const auto found = members_.find("predecessors");
+    if (found == members_.end()) return;
+    for (const std::string& pid : found->second) add("replaced", "pid " + pid + ", finishes what it has begun");
+  }
   // A unix socket never speaks TLS.
   void add_listeners() {
     const auto found = members_.find("listen");
@@ -132,6 +137,9 @@ std::string write_status(const StatusReport& report) {
   w.text_or_null("store", report.store).text_or_null("store_trouble", report.store_trouble);
   w.member("store_away", report.store_away);
   w.text_or_null("store_unreadable", report.store_unreadable).text_or_null("master_key", report.master_key);
+  w.key("predecessors").begin_array();
+  for (const pid_t predecessor : report.predecessors) w.value(predecessor);
+  w.end_array();
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);
   w.end_array().text_or_null("admin_listen", report.admin_listen).member("tls", report.tls);
@@ -166,6 +174,7 @@ std::expected<std::string, std::string> render_status(std::string_view text) {
   };
   lines.add("state",
             joined({lines.value("state"), ", pid ", lines.value("pid"), ", version ", lines.value("version")}));
+  lines.add_predecessors();
   lines.add("trouble", lines.value("trouble"));
   lines.add("up for", human_duration(from_seconds(std::string(lines.value("uptime_seconds")))));
   lines.add_listeners();

@@ -34,6 +34,7 @@ struct StatusReport {
   bool store_away = false;                         // its database does not answer
   std::string store_unreadable = {};               // why what it has cannot be read; empty: it can
   std::string master_key = {};                     // the id of the one it seals with; empty: it has no objects
+  std::vector<pid_t> predecessors = {};            // replaced by a new process; they finish what they have begun
   std::vector<std::string> listen;
   std::string admin_listen;
   bool tls = false;

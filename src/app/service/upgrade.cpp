@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "app/process/drain_files.h"
 #include "app/process/successor.h"
 #include "app/service/config_files.h"
 #include "app/service/service.h"
@@ -69,12 +70,23 @@ void Service::on_handed_over(pid_t successor) {
     admin_->drain();
     admin_fd_ = -1;
   }
+  hold_drain_file();
   if (pid_file_) pid_file_->release();
   (void)notifier_.main_process(successor);
   log().info("handed over", {{"pid", successor}});
   end_upgrade({.ok = true,
                .message = "the new process serves (pid " + std::to_string(successor) +
                           "); the old one finishes what it has begun" + doubtful_certificates()});
+}
+
+// Before the successor has the PID file, so that no command finds neither.
+void Service::hold_drain_file() {
+  auto held = process::hold_drain_file(data_dir_);
+  if (held) {
+    drain_file_ = std::move(*held);
+  } else {
+    log().warn("commands will not find this process while it drains", {{"error", held.error()}});
+  }
 }
 
 void Service::start_upgrade(uint64_t client) {
