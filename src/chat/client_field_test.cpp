@@ -58,6 +58,27 @@ TEST(ClientField, TheClientsOwnSpellingGoesFirst) {
   EXPECT_EQ(warnings.header(), R"(changed;field="output_config.effort";reason="nearest")");
 }
 
+TEST(ClientField, AnElementIsNamedWhereTheClientHasIt) {
+  base::Arena arena;
+  Warnings warnings(arena, Dialect::openai_responses);
+  List<Spelling> spellings;
+  spellings.push(arena, {.field = "input[0]", .client = "previous_response_id"});
+  spellings.push(arena, {.field = "input[12]", .client = "input[0]"});
+  warnings.speak_as(spellings);
+  EXPECT_EQ(warnings.name_of("input[0].content[1]"), "previous_response_id");
+  EXPECT_EQ(warnings.name_of("input[11]"), "previous_response_id");
+  EXPECT_EQ(warnings.name_of("input[12].content[3].x"), "input[0].content[3].x");
+  EXPECT_EQ(warnings.name_of("input[14]"), "input[2]");
+  for (const char* const other : {"tools[12]", "input", "input[", "input[]", "input[x]", "input[12", "[0]"}) {
+    EXPECT_EQ(warnings.name_of(other), other);
+  }
+  List<Spelling> text;
+  text.push(arena, {.field = "input[3]", .client = "input"});
+  warnings.speak_as(text);
+  EXPECT_EQ(warnings.name_of("input[3].content"), "input");
+  EXPECT_EQ(warnings.name_of("input[2]"), "input[2]");
+}
+
 TEST(ClientField, LongNamesAreCut) {
   base::Arena arena;
   Warnings warnings(arena);

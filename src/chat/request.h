@@ -90,8 +90,8 @@ struct Unread {
 
 // What a client called a field, where its dialect has several names for it.
 struct Spelling {
-  std::string_view field;   // the model's name: "reasoning"
-  std::string_view client;  // the path in the request: "output_config.effort"
+  std::string_view field;  // the model's name: "reasoning"; or "input[2]": that element of the list and those behind it
+  std::string_view client;  // the path in the request: "output_config.effort"; from an element ("input[0]") on counted
 };
 
 struct Request {

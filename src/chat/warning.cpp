@@ -1,5 +1,8 @@
 #include "chat/warning.h"
 
+#include <charconv>
+#include <optional>
+
 #include "chat/client_field.h"
 #include "json/utf8.h"
 
@@ -70,6 +73,43 @@ bool same_kind(std::string_view left, std::string_view right) {
   return i == left.size() && j == right.size();
 }
 
+// "input[2].content[0]": the list, the element's number, and what is in it.
+struct Element {
+  std::string_view list;
+  size_t index = 0;
+  std::string_view rest;
+};
+
+std::optional<Element> element_of(std::string_view path) {
+  const size_t open = path.find('[');
+  if (open == std::string_view::npos) return std::nullopt;
+  Element element{.list = path.substr(0, open), .rest = {}};
+  const char* const end = path.data() + path.size();
+  const auto [behind, error] = std::from_chars(path.data() + open + 1, end, element.index);
+  if (error != std::errc() || behind == end || *behind != ']') return std::nullopt;
+  element.rest = {behind + 1, end};
+  return element;
+}
+
+// The place of an element that the client has elsewhere, or in no list at all; empty if it stands where it did.
+std::string_view place_in_request(const List<Spelling>& spellings, std::string_view path, base::Arena& arena) {
+  const std::optional<Element> asked = element_of(path);
+  if (!asked) return {};
+  std::optional<Element> first;
+  std::string_view client;
+  for (const Spelling& spelling : spellings) {
+    const std::optional<Element> from = element_of(spelling.field);
+    if (!from || from->list != asked->list || from->index > asked->index) continue;
+    if (first && first->index > from->index) continue;
+    first = from;
+    client = spelling.client;
+  }
+  const std::optional<Element> place = element_of(client);
+  if (!first || !place) return client;
+  const std::string number = std::to_string(place->index + asked->index - first->index);
+  return arena.copy(std::string(place->list) + '[' + number + ']' + std::string(asked->rest));
+}
+
 std::string reason_of(const Warning& warning) {
   std::string reason(warning.reason);
   if (warning.more == 0) return reason;
@@ -93,6 +133,7 @@ std::string_view Warnings::name_of(std::string_view field) const {
   for (const Spelling& spelling : spellings_) {
     if (spelling.field == field) return spelling.client;
   }
+  if (const std::string_view place = place_in_request(spellings_, field, arena_); !place.empty()) return place;
   return client_field(client_, field);
 }
 

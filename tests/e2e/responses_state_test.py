@@ -38,6 +38,22 @@ def test_a_response_continues_another(client, model):
     assert third.usage.input_tokens > second.usage.input_tokens + second.usage.output_tokens
 
 
+def test_what_is_said_of_a_next_turn_names_the_clients_own_request(client):
+    first = client.responses.create(model="claude-sonnet", input="The first turn.")
+
+    def go_on(part):
+        content = [{"type": "input_text", "text": "The second."}, part]
+        return client.responses.with_raw_response.create(
+            model="claude-sonnet", input=[{"role": "user", "content": content}], previous_response_id=first.id
+        )
+
+    second = go_on({"type": "input_text", "text": "More.", "zzz": 1})
+    assert 'field="input[0].content[1].zzz"' in second.headers["x-llm-gateway-warnings"]
+    with pytest.raises(openai.BadRequestError) as error:
+        go_on({"type": "image", "source": {"type": "base64", "data": "AAAA"}})
+    assert error.value.param == "input[0].content[1]"
+
+
 def test_what_is_not_kept_cannot_be_continued(client):
     made = client.responses.create(model="claude-sonnet", input="Forget me.", store=False)
     with pytest.raises(openai.APIStatusError) as error:

@@ -149,6 +149,7 @@ Outcome<StateRequest> StateBodies::read(std::string_view body) {
     } else if (member.is("stream")) {
       request.stream = value.is_true();
     } else if (member.is("input")) {
+      request.text = value.is_string();
       for (const json::Value item : value.elements()) {
         if (item.is_object() && item_type(item) == ItemType::item_reference) {
           request.references.emplace_back(item["id"].string(arena_));

@@ -30,6 +30,7 @@ struct StateRequest {
   bool store = true;
   bool background = false;
   bool stream = false;
+  bool text = false;  // its input is one text
 };
 
 // Whether an id was made up here: whatever a provider keeps has another.

@@ -374,6 +374,7 @@ class Call {
   net::Task<bool> answer_events(ResponsesState& memory, bool elsewhere);
   net::Task<void> stream_from_memory(ResponsesState& memory, std::string id, uint64_t next,
                                      ResponsesState::Events events);
+  chat::List<chat::Spelling> places_in_memory();
   void tell_memory(chat::Request& request);
 
   bool streams() const { return match_.streams || peek_.stream.value_or(false); }

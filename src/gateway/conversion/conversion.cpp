@@ -169,10 +169,11 @@ ConvertedApi responses_api() {
   return make(Dialect::openai_responses, Surface::openai, "/v1/responses");
 }
 
-dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view model, bool streams) {
+dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view model, bool streams,
+                                         const chat::List<chat::Spelling>& places) {
   const dialects::ReadContext context{
       .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};
-  request_ = {.from = client_.dialect};
+  request_ = {.from = client_.dialect, .spellings = places};
   request_.model = model;
   if (enveloped_) {
     auto plain = plain_body(body, streams, context);

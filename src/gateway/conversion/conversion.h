@@ -74,8 +74,10 @@ class Conversion {
         arena_(arena),
         warnings_(arena, client.dialect) {}
 
-  // `model` and `streams` stand in the path in some dialects: they hold whatever the body says.
-  dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams);
+  // `model` and `streams` stand in the path in some dialects: they hold whatever the body says. `places`: where the
+  // client has what stands elsewhere in the body.
+  dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams,
+                               const chat::List<chat::Spelling>& places = {});
   // Who is to answer; again for every attempt.
   void aim(const dialects::Codec& provider, const chat::Target& target, const providers::BodyEnvelope& envelope);
   // Images and documents given as URLs that the target does not fetch itself, each URL once, in the request's order.

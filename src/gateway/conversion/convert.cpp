@@ -124,13 +124,15 @@ Outcome<Attempt> Call::address_converted(const control::Model& model, const Conv
 
 Task<Outcome<void>> Call::read_converted() {
   CO_TRY(asked, unrouted_body());
+  chat::List<chat::Spelling> places;
   if (match_.dialect == Dialect::openai_responses) {
     auto recalled = co_await recall();
     // What only the provider knows that has failed, no other can go on from.
     if (!recalled) co_return std::unexpected(failure_.value_or(recalled.error()));
     asked = *recalled;
+    places = places_in_memory();
   }
-  co_return conversion_->read(asked, model_, streams());
+  co_return conversion_->read(asked, model_, streams(), places);
 }
 
 Task<Outcome<void>> Call::write_converted() {
@@ -196,7 +198,7 @@ std::unexpected<ClientError> Call::refused_media(const RemoteMedia& remote, std:
   const std::string_view path = remote.parts.front()->media->path;
   return std::unexpected(ClientError{.kind = ErrorKind::invalid_request,
                                      .message = message,
-                                     .param = path.empty() ? conversion_->messages_field() : path,
+                                     .param = conversion_->warnings().name_of(path.empty() ? "messages" : path),
                                      .code = code});
 }
 

@@ -170,6 +170,11 @@ Task<Outcome<std::string_view>> Call::recall() {
   co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
 }
 
+// Of what recall() gave, where the client has it.
+chat::List<chat::Spelling> Call::places_in_memory() {
+  return memory_ == nullptr ? chat::List<chat::Spelling>() : places_in_request(memory_->turn, arena_);
+}
+
 // What the request was built on, as the answer repeats it.
 void Call::tell_memory(chat::Request& request) {
   request.previous_response_id = arena_.copy(memory_->turn.request.previous_response_id);

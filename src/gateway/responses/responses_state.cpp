@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialects/models_list.h"
+#include "dialects/request_gates.h"
 #include "gateway/responses/background_events.h"
 #include "json/tree.h"
 
@@ -97,6 +98,17 @@ std::unexpected<ClientError> method_refused() {
 }
 
 }  // namespace
+
+chat::List<chat::Spelling> places_in_request(const StateTurn& turn, base::Arena& arena) {
+  chat::List<chat::Spelling> places;
+  if (turn.body.empty()) return places;
+  const bool response = !turn.request.previous_response_id.empty();
+  const std::string_view memory = response ? "previous_response_id" : "conversation";
+  if (turn.before > 0) places.push(arena, {.field = "input[0]", .client = memory});
+  places.push(arena, {.field = dialects::indexed("input", turn.before, "", arena),
+                      .client = turn.request.text ? "input" : "input[0]"});
+  return places;
+}
 
 std::string memory_owner(const control::Principal& principal) {
   return principal.id.empty() ? "file\n" + principal.name : principal.id;  // no name has a line break
@@ -326,6 +338,7 @@ net::Task<Outcome<StateTurn>> ResponsesState::begin(std::string_view body) {
     auto alone = bodies_.stand_alone(body, before, known);
     if (!alone) co_return std::unexpected(alone.error());
     turn.body = std::move(*alone);
+    turn.before = before.size();
   }
   if (asked.store || !asked.conversation_id.empty()) {
     auto input = bodies_.input_items(body, known);

@@ -30,9 +30,14 @@ store::FormerOwner former_memory_owner(const control::Principal& principal);
 
 struct StateTurn {
   dialects::openai_responses::StateRequest request;
-  std::string body;  // stands alone; empty: the client's own goes on as it is
+  std::string body;   // stands alone; empty: the client's own goes on as it is
+  size_t before = 0;  // items of its input that stand before the client's own
   std::vector<dialects::openai_responses::StateItem> input;
 };
+
+// Where the client has the items of the turn's body: those of the memory are what it names by an id, its own are
+// counted from the first, or are no items at all but one text. Nothing where the body is the client's.
+chat::List<chat::Spelling> places_in_request(const StateTurn& turn, base::Arena& arena);
 
 class ResponsesState {
  public:

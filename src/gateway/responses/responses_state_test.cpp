@@ -137,6 +137,14 @@ TEST_F(ResponsesStateFor, TheNextTurnStandsAlone) {
   EXPECT_THAT(turn->body, HasSubstr(R"("text":"yo")"));
   EXPECT_THAT(turn->body, HasSubstr(R"({"role":"user","content":"more"})"));
   EXPECT_THAT(turn->body, testing::Not(HasSubstr("previous_response_id")));
+  // What is said of it names the client's own request.
+  base::Arena arena;
+  const auto places = places_in_request(*turn, arena);
+  ASSERT_EQ(places.size(), 2U);
+  EXPECT_EQ(places[0].field, "input[0]");
+  EXPECT_EQ(places[0].client, "previous_response_id");
+  EXPECT_EQ(places[1].field, "input[2]");
+  EXPECT_EQ(places[1].client, "input");
   const auto referenced = begin(R"({"input":[{"type":"item_reference","id":"msg_o"}]})");
   ASSERT_TRUE(referenced);
   EXPECT_THAT(referenced->body, HasSubstr(R"("text":"yo")"));
