@@ -5,6 +5,7 @@ import json
 
 import anthropic
 import botocore.exceptions
+import httpx
 import openai
 import pytest
 
@@ -201,7 +202,79 @@ def test_anthropics_sdk_for_bedrock(gateway, model):
             assert stream.get_final_text() == "pong"
 
 
-def test_betas_in_the_body_are_told(gateway):
+def warnings_of(answer):
+    return answer["ResponseMetadata"]["HTTPHeaders"].get("x-llm-gateway-warnings", "")
+
+
+def test_betas_in_the_body_are_told(gateway, others):
     body = json.dumps(BODY | {"anthropic_beta": ["one"]})
     answer = runtime(gateway).invoke_model(modelId="gpt", body=body)
-    assert 'dropped;field="anthropic_beta"' in answer["ResponseMetadata"]["HTTPHeaders"]["x-llm-gateway-warnings"]
+    assert 'dropped;field="anthropic_beta"' in warnings_of(answer)
+    assert "anthropic_beta" not in others.requests[-1].json()
+
+
+BETA = "context-1m-2025-08-07"
+
+
+def test_betas_of_every_envelope_reach_anthropic(gateway, others):
+    managed = {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}
+    body = json.dumps(BODY | managed | {"anthropic_beta": ["one", BETA]})
+    answer = runtime(gateway).invoke_model(modelId="claude-itself", body=body)
+    assert "beta" not in warnings_of(answer)
+    seen = others.requests[-1]
+    assert seen.headers["anthropic-beta"] == f"one,{BETA}" and "anthropic_beta" not in seen.json()
+    assert seen.json()["context_management"] == managed["context_management"]
+    answer = runtime(gateway).converse(
+        modelId="claude-itself",
+        messages=[{"role": "user", "content": [{"text": "ping"}]}],
+        additionalModelRequestFields={"anthropic_beta": [BETA]},
+    )
+    assert "beta" not in warnings_of(answer)
+    assert others.requests[-1].headers["anthropic-beta"] == BETA
+
+
+def test_betas_of_the_head_reach_converse(messages, cloud):
+    betas = [BETA, "claude-code-20250219"]
+    raw = messages.with_raw_response.create(model="converse", max_tokens=9, messages=PING, betas=betas)
+    assert cloud.last("/converse").json()["additionalModelRequestFields"] == {"anthropic_beta": [BETA]}
+    warnings = raw.headers["x-llm-gateway-warnings"]
+    assert 'dropped;field="anthropic-beta"' in warnings and betas[1] in warnings and BETA not in warnings
+    raw = messages.with_raw_response.create(model="nova", max_tokens=9, messages=PING, betas=betas)
+    assert "additionalModelRequestFields" not in cloud.last("/converse").json()
+    assert 'dropped;field="anthropic-beta"' in raw.headers["x-llm-gateway-warnings"]
+
+
+def invoke(gateway, model, headers):
+    head = {"authorization": f"Bearer {KEY}"} | headers
+    return httpx.post(f"{gateway.url}/model/{model}/invoke", json=BODY, headers=head, timeout=60)
+
+
+def test_a_guardrail_of_the_head_is_never_lost(gateway, cloud, others):
+    guarded = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1", "trace": "ENABLED"}
+    asked = len(others.requests)
+    for model in ("gpt", "claude-itself"):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            runtime(gateway).invoke_model(modelId=model, body=json.dumps(BODY), **guarded)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        assert "X-Amzn-Bedrock-GuardrailIdentifier" in str(refused.value)
+        with pytest.raises(botocore.exceptions.ClientError):
+            runtime(gateway).invoke_model_with_response_stream(modelId=model, body=json.dumps(BODY), **guarded)
+        refused = invoke(gateway, model, {"X-Amzn-Bedrock-GuardrailVersion": "1"})
+        assert refused.status_code == 400 and "X-Amzn-Bedrock-GuardrailVersion" in refused.text
+    assert len(others.requests) == asked
+    runtime(gateway).invoke_model(modelId="claude", body=json.dumps(BODY), **guarded)
+    assert cloud.last("/invoke").headers["x-amzn-bedrock-guardrailidentifier"] == "gr-1"
+
+
+def test_other_settings_of_the_head(gateway, others):
+    asked = {"X-Amzn-Bedrock-Service-Tier": "flex", "X-Amzn-Bedrock-PerformanceConfig-Latency": "optimized"}
+    answer = invoke(gateway, "gpt", asked | {"X-Amzn-Bedrock-Trace": "ENABLED"})
+    assert others.requests[-1].json()["service_tier"] == "flex"
+    warnings = answer.headers["x-llm-gateway-warnings"]
+    assert 'dropped;field="X-Amzn-Bedrock-PerformanceConfig-Latency"' in warnings
+    assert 'dropped;field="X-Amzn-Bedrock-Trace"' in warnings and "Tier" not in warnings
+    answer = invoke(gateway, "claude-itself", asked)
+    assert "service_tier" not in others.requests[-1].json()
+    assert 'dropped;field="X-Amzn-Bedrock-Service-Tier"' in answer.headers["x-llm-gateway-warnings"]
+    usual = {"X-Amzn-Bedrock-Service-Tier": "default", "X-Amzn-Bedrock-PerformanceConfig-Latency": "standard"}
+    assert "x-llm-gateway-warnings" not in invoke(gateway, "claude-itself", usual).headers

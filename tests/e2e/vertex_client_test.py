@@ -141,6 +141,13 @@ def test_betas_in_the_body_reach_the_provider(gateway, cloud, others, model):
         assert seen.headers["anthropic-beta"] == "a,b,c" and "anthropic_beta" not in seen.json()
 
 
+def test_betas_of_bedrocks_envelope_reach_vertex(gateway, cloud, others):
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": PING, "anthropic_beta": ["b", "c"]}
+    assert post(gateway, "/model/vertex/invoke", body).status_code == 200
+    seen = last(cloud, others, "vertex")
+    assert seen.headers["anthropic-beta"] == "b,c" and "anthropic_beta" not in seen.json()
+
+
 @pytest.mark.parametrize("root", ["/v1/", "/v1beta1/"])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_path_says_that_it_streams(gateway, model, root):

@@ -1,7 +1,6 @@
 #include "dialects/anthropic/host_body.h"
 
-#include <algorithm>
-
+#include "dialects/anthropic/betas.h"
 #include "dialects/anthropic/error.h"
 #include "dialects/request_gates.h"
 #include "json/tree.h"
@@ -16,13 +15,6 @@ Outcome<json::Value> parse(std::string_view body, const ReadContext& context) {
   return *root;
 }
 
-void add_betas(json::Value value, base::Arena& arena, chat::List<std::string_view>& betas) {
-  for (const json::Value element : value.elements()) {
-    const std::string_view beta = element.string(arena);
-    if (!beta.empty() && std::ranges::find(betas, beta) == betas.end()) betas.push(arena, beta);
-  }
-}
-
 }  // namespace
 
 Outcome<void> write_host_body(std::string_view body, Host host, std::span<const std::string_view> betas,
@@ -32,10 +24,8 @@ Outcome<void> write_host_body(std::string_view body, Host host, std::span<const 
     return std::unexpected(chat::ClientError{
         .kind = chat::ErrorKind::unsupported, .message = kNoThreads, .param = "thread", .code = kThreadUnsupported});
   }
-  chat::List<std::string_view> all;
-  for (const std::string_view beta : betas) {
-    if (std::ranges::find(all, beta) == all.end()) all.push(context.arena, beta);
-  }
+  Betas all;
+  for (const std::string_view beta : betas) add_beta(beta, context.arena, all);
   add_betas(root["anthropic_beta"], context.arena, all);
   json::Writer writer(out);
   writer.begin_object().member("anthropic_version", host == Host::vertex ? "vertex-2023-10-16" : "bedrock-2023-05-31");
@@ -45,9 +35,7 @@ Outcome<void> write_host_body(std::string_view body, Host host, std::span<const 
     writer.raw_member(member.key(context.arena), member.value.raw());
   }
   if (host == Host::bedrock && !all.empty()) {
-    writer.key("anthropic_beta").begin_array();
-    for (const std::string_view beta : all) writer.value(beta);
-    writer.end_array();
+    writer.raw_member("anthropic_beta", betas_member(all, context.arena));
   }
   writer.end_object();
   return {};

@@ -220,12 +220,12 @@ class RequestWriter {
     const std::string_view tier = request_.service_tier;
     if (tier.empty()) return;
     std::string_view own;
-    if (own_dialect())
-      own = tier;
-    else if (tier == "auto" || tier == "priority")
+    if (tier == "auto" || tier == "priority")
       own = "auto";  // priority capacity where the account has some
     else if (tier == "default" || tier == "standard")
       own = "standard_only";
+    else if (own_dialect() && tier != "flex" && tier != "reserved")
+      own = tier;  // the others are Bedrock's, of the head of a client that invokes Claude there
     if (own.empty() || !target_.service_tier) {
       context_.warnings.dropped("service_tier", "this model's API has no such tier");
     } else {
@@ -248,12 +248,13 @@ class RequestWriter {
   Outcome<void> extras(Purpose purpose) {
     for (const chat::Extra& extra : request_.extras) {
       const std::string_view name = extra.name;
+      // A header here; see host_body.h.
+      if (name == "anthropic_beta" || name == "additionalModelRequestFields.anthropic_beta") continue;
       if (!own_dialect()) {
         if (!is_harmless(extra)) TRY_VOID(leave_extra(extra, "this model's API has no such parameter", context_));
         continue;
       }
       if (name.starts_with("output_config.") || name.starts_with("metadata.")) continue;
-      if (name == "anthropic_beta") continue;  // a header here; see host_body.h
       if (purpose == Purpose::count_tokens && name != "context_management" && name != "mcp_servers") continue;
       writer_.raw_member(name, extra.value);
     }

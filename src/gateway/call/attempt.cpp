@@ -220,12 +220,12 @@ Task<Result<void>> Call::send(ClientExchange& upstream, const Attempt& attempt, 
   const http::RequestHead& head = exchange_.head();
   const control::Connection& connection = *attempt.connection;
   http::Headers headers;
-  const bool fits = converted && !attempt.own_api
-                        ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
-                        : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket,
-                                                   arena_, headers) &&
-                              add_body_betas(headers);
-  if (!fits || !add_hops(headers, connection.upstream)) {
+  const bool fits =
+      converted && !attempt.own_api
+          ? converted_request_headers(head.headers, connection.upstream, id_.view(), streams(), headers)
+          : upstream_request_headers(head.headers, connection.upstream, id_.view(), match_.websocket, arena_, headers);
+  if (!fits || !add_betas(headers, converted ? attempt.betas : body_betas_) ||
+      !add_hops(headers, connection.upstream)) {
     co_return fail(ErrorCode::invalid_argument, "too many headers");
   }
   CO_TRY_VOID(co_await add_credentials(headers, attempt, converted));

@@ -16,6 +16,7 @@ struct Attempt {
   std::string_view target;  // path and query
   json::Pieces body;
   bool own_api = false;            // the provider speaks the client's API, so its headers mean something there
+  std::string_view betas = {};     // of a converted request, for the header anthropic-beta
   std::string_view warnings = {};  // what a body that goes as it came has lost: the header's value
 };
 

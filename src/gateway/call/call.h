@@ -105,7 +105,7 @@ class Call {
   Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
   std::string_view form_field(std::string_view name, std::string_view value);
   json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
-  bool add_body_betas(http::Headers& headers);
+  bool add_betas(http::Headers& headers, std::string_view betas);
   bool add_hops(http::Headers& headers, const providers::Upstream& upstream);
 
   // call_route.cpp: where it goes; call_attempts.cpp: one attempt after the other

@@ -1,9 +1,7 @@
 // The body of a call to an upstream of the client's own API: as it came, but for the model's name, what was said to the
 // gateway, the envelopes in which other clouds take Claude's, what a vendor of OpenAI's API refuses, and marks of the
 // cache that the connection asks for.
-#include <algorithm>
-
-#include "base/text.h"
+#include "dialects/anthropic/betas.h"
 #include "dialects/anthropic/host_body.h"
 #include "dialects/cache_marks.h"
 #include "dialects/openai_chat/vendor_body.h"
@@ -45,20 +43,18 @@ Outcome<std::string_view> Call::plain_body(std::string_view model) {
   chat::List<std::string_view> betas;
   auto written = dialects::anthropic::write_plain_body(body, model, streams(), context, plain, betas);
   if (!written) return std::unexpected(written.error());
-  body_betas_ = {};
-  for (const std::string_view beta : betas) {
-    body_betas_ = body_betas_.empty() ? beta : arena_.concat(arena_.concat(body_betas_, ","), beta);
-  }
+  body_betas_ = dialects::anthropic::betas_header(betas, arena_);
   return arena_.copy(plain);
 }
 
 // Where the body has no place for them, and Vertex takes them as a header, too.
-bool Call::add_body_betas(http::Headers& headers) {
-  if (body_betas_.empty()) return true;
-  const std::string_view others = headers.value(HeaderId::anthropic_beta);
-  const std::string_view all = others.empty() ? body_betas_ : arena_.concat(arena_.concat(others, ","), body_betas_);
+bool Call::add_betas(http::Headers& headers, std::string_view betas) {
+  if (betas.empty()) return true;
+  dialects::anthropic::Betas all;
+  dialects::anthropic::add_betas(headers.value(HeaderId::anthropic_beta), arena_, all);
+  dialects::anthropic::add_betas(betas, arena_, all);
   headers.remove(HeaderId::anthropic_beta);
-  return headers.append(HeaderId::anthropic_beta, all);
+  return headers.append(HeaderId::anthropic_beta, dialects::anthropic::betas_header(all, arena_));
 }
 
 // Claude's body as another cloud takes it.
@@ -69,13 +65,9 @@ Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::Bo
   std::string wrapped;
   const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
   // A header that Bedrock has a member for.
-  chat::List<std::string_view> betas;
-  for (std::string_view list : {exchange_.head().headers.value(HeaderId::anthropic_beta), body_betas_}) {
-    while (!list.empty()) {
-      const std::string_view beta = list.substr(0, list.find(','));
-      list.remove_prefix(std::min(list.size(), beta.size() + 1));
-      if (const std::string_view name = base::trim(beta); !name.empty()) betas.push(arena_, name);
-    }
+  dialects::anthropic::Betas betas;
+  for (const std::string_view list : {exchange_.head().headers.value(HeaderId::anthropic_beta), body_betas_}) {
+    dialects::anthropic::add_betas(list, arena_, betas);
   }
   if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
     return std::unexpected(written.error());

@@ -423,6 +423,7 @@ Outcome<void> Call::aim(uint32_t chosen) {
     attempt_ = *own;
   }
   attempt_->own_api = option.native;
+  if (conversion_ != nullptr) conversion_->pass_headers(option.native);
   return {};
 }
 

@@ -7,16 +7,27 @@
 #include "base/base64.h"
 #include "dialects/anthropic/host_body.h"
 #include "dialects/counting.h"
+#include "dialects/losses.h"
 #include "dialects/media.h"
+#include "json/tree.h"
 #include "json/writer.h"
 
 namespace llmgw::gateway {
 
 using chat::Dialect;
+using dialects::anthropic::add_beta;
+using dialects::anthropic::Betas;
+using dialects::anthropic::betas_member;
+using dialects::anthropic::is_taken_by_converse;
 using providers::ProviderKind;
 using providers::Surface;
 
 namespace {
+
+// What Claude's betas are called in a body, in Converse's, and in a head.
+constexpr std::string_view kBetas = "anthropic_beta";
+constexpr std::string_view kConverseBetas = "additionalModelRequestFields.anthropic_beta";
+constexpr std::string_view kBetasHeader = "anthropic-beta";
 
 // Servers lie about types, providers refuse what does not match: the first bytes know better (WHATWG MIME Sniffing,
 // section 6.1, 2024).
@@ -174,6 +185,7 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
   const dialects::ReadContext context{
       .parser = parser_, .arena = arena_, .minter = chat::native_minter(client_.dialect), .model = {}, .id_seed = {}};
   request_ = {.from = client_.dialect, .spellings = places};
+  betas_.clear();
   request_.model = model;
   if (enveloped_) {
     auto plain = plain_body(body, streams, context);
@@ -185,6 +197,8 @@ dialects::Outcome<void> Conversion::read(std::string_view body, std::string_view
                                 : client_.read_request(body, context, request_);
   request_.model = model;
   request_.stream = streams;
+  gather_betas();
+  gather_tier();
   warnings_.speak_as(request_.spellings);
   read_warnings_ = warnings_.list().size();
   if (!read) return named(read.error());
@@ -210,11 +224,81 @@ std::unexpected<chat::ClientError> Conversion::named(chat::ClientError error) co
 dialects::Outcome<std::string_view> Conversion::plain_body(std::string_view body, bool streams,
                                                            const dialects::ReadContext& context) {
   std::string plain;
-  chat::List<std::string_view> betas;
-  auto written = dialects::anthropic::write_plain_body(body, request_.model, streams, context, plain, betas);
+  auto written = dialects::anthropic::write_plain_body(body, request_.model, streams, context, plain, betas_);
   if (!written) return std::unexpected(written.error());
-  for (const std::string_view beta : betas) warnings_.dropped("anthropic_beta", beta);
   return arena_.copy(plain);
+}
+
+// Out of the request, into which they are put again where the target has them in its body.
+void Conversion::gather_betas() {
+  chat::List<chat::Extra> others;
+  for (const chat::Extra& extra : request_.extras) {
+    const bool own = extra.name == kBetas;
+    if (own || extra.name == kConverseBetas) {
+      const auto value = json::parse_tree(parser_, extra.value, arena_);
+      if (!value || !dialects::anthropic::add_betas(*value, arena_, betas_))
+        warnings_.dropped(extra.name, "it is no list of names");
+    }
+    if (!own) others.push(arena_, extra);
+  }
+  request_.extras = others;
+  if (betas_.empty()) request_.spellings.push(arena_, {.field = kBetas, .client = kBetasHeader});
+}
+
+// What a client of InvokeModel has in the head, one of Converse has in the body.
+void Conversion::gather_tier() {
+  tier_in_head_ = !head_.service_tier.empty() && request_.service_tier.empty();
+  if (tier_in_head_) request_.spellings.push(arena_, {.field = "service_tier", .client = kBedrockTierHeader});
+}
+
+// At Anthropic and on Vertex they are a header, by InvokeModel a member of the envelope, by Converse one of the
+// additional fields. Other providers' writers say that they have none.
+void Conversion::place_betas() {
+  if (!request_.extras.empty() && request_.extras.back().name == kBetas)
+    request_.extras.pop();  // for an attempt before
+  if (provider_->dialect == Dialect::anthropic || client_.dialect == Dialect::bedrock) return;
+  Betas placed;
+  for (const std::string_view beta : betas_) add_beta(beta, arena_, placed);
+  // A provider of the client's own API gets the header as one.
+  if (!dialects::same_format(client_.dialect, provider_->dialect)) {
+    const bool claude = provider_->dialect == Dialect::bedrock && target_.bedrock == chat::BedrockFamily::claude;
+    Betas unknown;
+    for (const std::string_view beta : head_.betas) {
+      add_beta(beta, arena_, claude && !is_taken_by_converse(beta) ? unknown : placed);
+    }
+    if (!unknown.empty()) {
+      warnings_.dropped(kBetasHeader, arena_.concat("Bedrock's Converse does not take ",
+                                                    dialects::anthropic::betas_header(unknown, arena_)));
+    }
+  }
+  if (!placed.empty()) request_.extras.push(arena_, {.name = kBetas, .value = betas_member(placed, arena_)});
+}
+
+std::string_view Conversion::betas_header() const {
+  if (provider_->dialect != Dialect::anthropic || envelope_.drop_stream) return {};
+  Betas all;
+  for (const auto* betas : {&head_.betas, &betas_}) {
+    for (const std::string_view beta : *betas) add_beta(beta, arena_, all);
+  }
+  return dialects::anthropic::betas_header(all, arena_);
+}
+
+// A guardrail that nobody checks is no guardrail.
+dialects::Outcome<void> Conversion::place_head() {
+  // InvokeModel itself reads them.
+  const bool pass = headers_pass_ && envelope_.drop_stream;
+  if (tier_in_head_) request_.service_tier = pass ? std::string_view{} : head_.service_tier;
+  if (pass || counts_tokens(operation_)) return {};
+  if (!head_.guardrail.empty()) {
+    return std::unexpected(chat::ClientError{.kind = chat::ErrorKind::unsupported,
+                                             .message = "A guardrail in the head is checked by Bedrock's InvokeModel "
+                                                        "only: leave it out, or choose a model that is called so.",
+                                             .param = head_.guardrail});
+  }
+  constexpr std::string_view kNone = "this model's API has no such parameter";
+  if (!head_.trace.empty()) warnings_.dropped(head_.trace, kNone);
+  if (!head_.latency.empty()) warnings_.dropped(kBedrockLatencyHeader, kNone);
+  return {};
 }
 
 void Conversion::aim(const dialects::Codec& provider, const chat::Target& target,
@@ -269,6 +353,8 @@ dialects::Outcome<std::string_view> Conversion::write() {
   body_.clear();
   // What an earlier attempt's target could not take, this one may.
   warnings_.keep_first(read_warnings_);
+  if (auto placed = place_head(); !placed) return named(placed.error());
+  place_betas();
   dialects::WriteContext context{.parser = parser_, .arena = arena_, .warnings = warnings_};
   if (auto written = write_body(context); !written) {
     return named(written.error());
@@ -296,7 +382,13 @@ dialects::Outcome<void> Conversion::wrap() {
   }
   const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
   std::string wrapped;
-  if (auto written = anthropic::write_host_body(body_, host, {}, read_context({}), wrapped); !written) return written;
+  Betas betas;  // Vertex has them as a header
+  for (const auto* each : {&head_.betas, &betas_}) {
+    for (const std::string_view beta : *each) add_beta(beta, arena_, betas);
+  }
+  if (auto written = anthropic::write_host_body(body_, host, betas, read_context({}), wrapped); !written) {
+    return written;
+  }
   body_ = std::move(wrapped);
   return {};
 }

@@ -14,6 +14,7 @@
 #include "chat/warning.h"
 #include "control/snapshot.h"
 #include "dialects/codec.h"
+#include "gateway/conversion/head_settings.h"
 #include "gateway/entrance/endpoints.h"
 #include "providers/upstream.h"
 
@@ -74,18 +75,24 @@ class Conversion {
         arena_(arena),
         warnings_(arena, client.dialect) {}
 
+  // What the client's head says; before the body is read.
+  void take_head(const http::Headers& headers) { head_ = read_head_settings(headers, operation_, arena_); }
   // `model` and `streams` stand in the path in some dialects: they hold whatever the body says. `places`: where the
   // client has what stands elsewhere in the body.
   dialects::Outcome<void> read(std::string_view body, std::string_view model, bool streams,
                                const chat::List<chat::Spelling>& places = {});
   // Who is to answer; again for every attempt.
   void aim(const dialects::Codec& provider, const chat::Target& target, const providers::BodyEnvelope& envelope);
+  // Whether the client's own headers go on, since the provider has the client's API; after `aim`.
+  void pass_headers(bool passed) { headers_pass_ = passed; }
   // Images and documents given as URLs that the target does not fetch itself, each URL once, in the request's order.
   std::vector<RemoteMedia> remote_media();
   // Puts the bytes, in base64, in the place of the URL. False if they are text where an image was promised.
   bool replace_media(const RemoteMedia& remote, std::string_view bytes, std::string_view media_type);
   // The upstream's body, valid until the next one is written.
   dialects::Outcome<std::string_view> write();
+  // What belongs into the header anthropic-beta with the body that was written last; empty: nothing.
+  std::string_view betas_header() const;
 
   // Whether the provider wraps its own stream into InvokeModel's chunks.
   bool provider_wraps() const { return envelope_.drop_stream; }
@@ -112,6 +119,10 @@ class Conversion {
   std::unexpected<chat::ClientError> named(chat::ClientError error) const;
   dialects::Outcome<std::string_view> plain_body(std::string_view body, bool streams,
                                                  const dialects::ReadContext& context);
+  void gather_betas();
+  void gather_tier();
+  void place_betas();
+  dialects::Outcome<void> place_head();
   dialects::Outcome<void> write_body(dialects::WriteContext& context);
   dialects::Outcome<void> wrap();
 
@@ -121,6 +132,10 @@ class Conversion {
   json::Parser& parser_;
   base::Arena& arena_;
   chat::Warnings warnings_;
+  HeadSettings head_;
+  dialects::anthropic::Betas betas_;  // of the body
+  bool tier_in_head_ = false;
+  bool headers_pass_ = false;
   size_t read_warnings_ = 0;  // of the request itself, whoever answers it
   chat::Request request_;
   chat::Target target_;

@@ -99,6 +99,7 @@ Outcome<Attempt> Call::address_converted(const control::Model& model, const Conv
                                          .message = "this API is not converted to other providers' APIs",
                                          .param = "model"});
     conversion_ = std::make_unique<Conversion>(*client, match_.operation, match_.enveloped, worker_.parser(), arena_);
+    conversion_->take_head(exchange_.head().headers);
   }
   const std::string_view remote = model.upstream_name(plan_.model);
   Attempt attempt{
@@ -143,6 +144,7 @@ Task<Outcome<void>> Call::write_converted() {
   auto pieces = json::splice(*body, {});
   if (!pieces) co_return std::unexpected(ClientError{.kind = ErrorKind::internal, .message = pieces.error().context});
   attempt_->body = *pieces;
+  attempt_->betas = conversion_->betas_header();
   // What was resolved before is told to the client all the same.
   if (memory_ != nullptr) tell_memory(conversion_->request());
   co_return Outcome<void>{};

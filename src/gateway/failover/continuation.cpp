@@ -100,6 +100,7 @@ Task<bool> Call::aim_continuation(std::string_view beginning, uint64_t said) {
   auto pieces = json::splice(*body, {});
   if (!pieces) co_return false;
   attempt_->body = *pieces;
+  attempt_->betas = conversion_->betas_header();
   co_return true;
 }
 

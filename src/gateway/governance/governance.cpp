@@ -80,13 +80,11 @@ constexpr ToolName kTools[] = {
 
 // Where the request's tier stands in its head.
 constexpr std::string_view kVertexTier = "x-vertex-ai-llm-shared-request-type";
-constexpr std::string_view kBedrockTier = "x-amzn-bedrock-service-tier";
-constexpr std::string_view kBedrockLatency = "x-amzn-bedrock-performanceconfig-latency";
 
 std::string_view tier_in_head(const http::Headers& headers, std::string_view provider) {
   if (provider == "vertex") return headers.value(kVertexTier);
   if (provider != "bedrock") return {};
-  return headers.value(kBedrockLatency) == "optimized" ? "optimized" : headers.value(kBedrockTier);
+  return headers.value(kBedrockLatencyHeader) == "optimized" ? "optimized" : headers.value(kBedrockTierHeader);
 }
 
 // As the setting is called.
@@ -192,9 +190,11 @@ void Call::look_for_details(chat::Framing framing, const http::Headers& answer) 
       conversion_ ? std::string_view{}
                   : tier_in_head(exchange_.head().headers, attempt_->connection->upstream.provider->name);
   if (!asked.empty()) peek_.service_tier = asked;
-  if (asked.empty() && !peek_.names_tier && !peek_.provider_tools) return;
+  // What the head asked of InvokeModel may have been asked of another API in its body.
+  const bool elsewhere = conversion_ && !conversion_->request().service_tier.empty();
+  if (asked.empty() && !elsewhere && !peek_.names_tier && !peek_.provider_tools) return;
   reading_.details.emplace(framing);
-  reading_.details->tier_in_head(answer.value(kBedrockTier));
+  reading_.details->tier_in_head(answer.value(kBedrockTierHeader));
 }
 
 void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
