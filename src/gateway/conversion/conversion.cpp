@@ -29,6 +29,14 @@ constexpr std::string_view kBetas = "anthropic_beta";
 constexpr std::string_view kConverseBetas = "additionalModelRequestFields.anthropic_beta";
 constexpr std::string_view kBetasHeader = "anthropic-beta";
 
+Betas joined(const Betas& head, const Betas& body, base::Arena& arena) {
+  Betas all;
+  for (const auto* betas : {&head, &body}) {
+    for (const std::string_view beta : *betas) add_beta(beta, arena, all);
+  }
+  return all;
+}
+
 // Servers lie about types, providers refuse what does not match: the first bytes know better (WHATWG MIME Sniffing,
 // section 6.1, 2024).
 std::string_view sniff_media_type(std::string_view bytes) {
@@ -276,11 +284,7 @@ void Conversion::place_betas() {
 
 std::string_view Conversion::betas_header() const {
   if (provider_->dialect != Dialect::anthropic || envelope_.drop_stream) return {};
-  Betas all;
-  for (const auto* betas : {&head_.betas, &betas_}) {
-    for (const std::string_view beta : *betas) add_beta(beta, arena_, all);
-  }
-  return dialects::anthropic::betas_header(all, arena_);
+  return dialects::anthropic::betas_header(joined(head_.betas, betas_, arena_), arena_);
 }
 
 // A guardrail that nobody checks is no guardrail.
@@ -382,10 +386,7 @@ dialects::Outcome<void> Conversion::wrap() {
   }
   const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
   std::string wrapped;
-  Betas betas;  // Vertex has them as a header
-  for (const auto* each : {&head_.betas, &betas_}) {
-    for (const std::string_view beta : *each) add_beta(beta, arena_, betas);
-  }
+  const Betas betas = joined(head_.betas, betas_, arena_);  // Vertex has them as a header
   if (auto written = anthropic::write_host_body(body_, host, betas, read_context({}), wrapped); !written) {
     return written;
   }
