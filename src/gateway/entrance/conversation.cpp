@@ -42,12 +42,13 @@ class Pass {
   Pass(std::string_view body, Dialect dialect, uint64_t seed)
       : body_(body), reader_(body), messages_(list_of_messages(dialect)), seed_(seed) {
     responses_ = dialect == Dialect::openai_responses;
+    rules_known_ = dialect == Dialect::openai_chat || dialect == Dialect::azure;  // they are messages there
   }
 
   uint64_t run() {
     std::string_view key;
     if (reader_.kind() != Kind::object || !reader_.enter_object()) return 0;
-    while (reader_.next_member(key)) member(key);
+    while (!enough() && reader_.next_member(key)) member(key);
     if (reader_.failed()) return 0;
     if (!conversation_.empty()) return never_0(hash_text(conversation_, hash_text("conversation", seed_)));
     if (!previous_.empty()) return conversation_after(previous_, seed_);
@@ -59,10 +60,14 @@ class Pass {
   static uint64_t never_0(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
  private:
+  // What follows in the body, most of a long one, says nothing more. The Responses API may name its conversation there.
+  bool enough() const { return answered_ && rules_known_ && !responses_; }
+
   void member(std::string_view key) {
     if (key == messages_) return turns();
     if (is_one_of(key, kRules)) {
       rules_ = add(rules_);
+      rules_known_ = true;
     } else if (responses_ && key == "conversation") {
       conversation_ = id();
     } else if (responses_ && key == "previous_response_id" && reader_.kind() == Kind::string) {
@@ -100,7 +105,7 @@ class Pass {
       return;
     }
     if (!reader_.enter_array()) return;
-    while (reader_.next_element()) {
+    while (!enough() && reader_.next_element()) {
       if (answered_) {
         reader_.skip();
       } else {
@@ -173,8 +178,9 @@ class Pass {
   bool responses_ = false;
   uint64_t rules_ = 0;
   uint64_t turns_ = 0;
-  bool spoke_ = false;     // the user
-  bool answered_ = false;  // the model, to that
+  bool spoke_ = false;        // the user
+  bool answered_ = false;     // the model, to that
+  bool rules_known_ = false;  // there are none, or they have been read
   std::string_view conversation_;
   std::string_view previous_;
   std::string_view prompt_;

@@ -20,7 +20,7 @@ namespace llmgw::routing {
 // An engine gets another prompt while it has less than this before it: the steps of vLLM and SGLang take 2,048 to 8,192
 // tokens, so it never runs dry.
 inline constexpr uint32_t kPromptWindowTokens = 2048;
-// Learning begins here and never goes below: engines take as many on the smallest machines.
+// Learning begins here, and goes below only by the engine's own word (told_concurrency.h).
 inline constexpr uint32_t kLearntRequestsMin = 16;
 // No engine batches more.
 inline constexpr uint32_t kLearntRequestsMax = 4096;
