@@ -126,12 +126,15 @@ constexpr Setting kConnection[] = {
          .max = 64}),
     bind<&ConnectionConfig::auto_cache_system>(
         {.key = "auto_cache_system",
-         .help = "anthropic, vertex (Claude), bedrock: mark the system prompt for the provider's cache, if the client "
-                 "marks nothing itself.",
+         .help = "anthropic, vertex (Claude), bedrock: mark the system prompt for the provider's cache, if "
+                 "the client marks nothing itself and the model takes marks. On Bedrock those are Nova and "
+                 "Claude from 3.5 Haiku and 3.5 Sonnet v2 on, known by their names: an application inference "
+                 "profile, whose ARN does not say what model it is, is never marked.",
          .fallback = "false"}),
-    bind<&ConnectionConfig::auto_cache_tools>({.key = "auto_cache_tools",
-                                               .help = "The same for the list of tools: its last one is marked.",
-                                               .fallback = "false"}),
+    bind<&ConnectionConfig::auto_cache_tools>(
+        {.key = "auto_cache_tools",
+         .help = "The same for the list of tools: its last one is marked. Not for Nova, which takes no marks there.",
+         .fallback = "false"}),
     bind<&ConnectionConfig::min_system_tokens>(
         {.key = "min_system_tokens",
          .help = "System prompts of fewer tokens, as the gateway estimates them, are not marked: providers would not "
