@@ -42,15 +42,22 @@ const Provider kProviders[] = {
         {"type":"document","id":"1","document":{"url":"https://a.b/c","title":"T"}}]}]}})"},
 };
 
+// What a provider's answer becomes for a client.
+std::string written(Dialect provider, Dialect client, std::string_view provided) {
+  World world(*find_codec(provider));
+  const auto answer = world.read_answer(provided);
+  EXPECT_TRUE(answer) << provided;
+  if (!answer) return {};
+  world.request.from = client;
+  std::string whole;
+  find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+  return whole;
+}
+
 TEST(Citations, OfAddressesReachEveryClient) {
   for (const Provider& provider : kProviders) {
     for (const Dialect client : kCodecDialects) {
-      World world(*find_codec(provider.dialect));
-      const auto answer = world.read_answer(provider.answer);
-      ASSERT_TRUE(answer) << provider.answer;
-      world.request.from = client;
-      std::string whole;
-      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+      const std::string whole = written(provider.dialect, client, provider.answer);
       EXPECT_THAT(whole, HasSubstr("https://a.b/c")) << to_string(provider.dialect) << " to " << to_string(client);
       EXPECT_THAT(whole, HasSubstr("\"T\"")) << to_string(provider.dialect) << " to " << to_string(client);
     }
@@ -150,12 +157,7 @@ std::string_view placed_for(Dialect client) {
 TEST(Citations, StandWhereTheProviderPutThemInEveryCount) {
   for (const Placed& provider : kPlaced) {
     for (const Dialect client : kCodecDialects) {
-      World world(*find_codec(provider.dialect));
-      const auto answer = world.read_answer(provider.answer);
-      ASSERT_TRUE(answer) << provider.answer;
-      world.request.from = client;
-      std::string whole;
-      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
+      const std::string whole = written(provider.dialect, client, provider.answer);
       EXPECT_THAT(whole, HasSubstr(placed_for(client))) << to_string(provider.dialect) << " to " << to_string(client);
     }
   }
@@ -206,13 +208,8 @@ TEST(Citations, OfDocumentsGoBetweenAnthropicAndBedrock) {
     for (const bool to_bedrock : {false, true}) {
       const Dialect provider = to_bedrock ? Dialect::anthropic : Dialect::bedrock;
       const Dialect client = to_bedrock ? Dialect::bedrock : Dialect::anthropic;
-      World world(*find_codec(provider));
-      const auto answer = world.read_answer(answer_of(provider, to_bedrock ? row.anthropic : row.bedrock));
-      ASSERT_TRUE(answer);
-      world.request.from = client;
-      std::string whole;
-      find_codec(client)->write_answer(*answer, world.answer_context(), whole);
-      EXPECT_THAT(whole, HasSubstr(to_bedrock ? row.bedrock : row.anthropic));
+      const std::string provided = answer_of(provider, to_bedrock ? row.anthropic : row.bedrock);
+      EXPECT_THAT(written(provider, client, provided), HasSubstr(to_bedrock ? row.bedrock : row.anthropic));
     }
   }
 }
