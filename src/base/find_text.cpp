@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace llmgw::base {
 namespace {
 
@@ -32,16 +36,62 @@ bool begins_in(const char* block, std::string_view needle) {
   return (halves[0] | halves[1]) != 0;
 }
 
-}  // namespace
+// The first block from `at` on in which it may begin, or where less than a block and what is compared behind it is
+// left.
+size_t next_block_narrow(std::string_view text, std::string_view needle, size_t at) {
+  while (at + kBlock + kCompared <= text.size() && !begins_in(text.data() + at, needle)) at += kBlock;
+  return at;
+}
 
-size_t find_text(std::string_view text, std::string_view needle, size_t from) {
-  size_t at = std::min(from, text.size());
+#if defined(__x86_64__)
+#define LLMGW_WIDE __attribute__((target("avx2")))
+
+bool has_wide() {
+  static const bool kHasWide = __builtin_cpu_supports("avx2") != 0;
+  return kHasWide;
+}
+
+// The same with AVX2.
+LLMGW_WIDE size_t next_block_wide(std::string_view text, std::string_view needle, size_t at) {
+  const __m256i first = _mm256_set1_epi8(needle[0]);
+  const __m256i second = _mm256_set1_epi8(needle[1]);
+  const __m256i third = _mm256_set1_epi8(needle[2]);
+  const auto begins_at = [&](const char* from) LLMGW_WIDE {
+    const auto equal = [from](size_t i, __m256i byte) LLMGW_WIDE {
+      return _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i)), byte);
+    };
+    return _mm256_and_si256(_mm256_and_si256(equal(0, first), equal(1, second)), equal(2, third));
+  };
   for (; at + kBlock + kCompared <= text.size(); at += kBlock) {
-    if (!begins_in(text.data() + at, needle)) continue;
+    const char* const block = text.data() + at;
+    const __m256i found = _mm256_or_si256(begins_at(block), begins_at(block + kBlock / 2));
+    if (_mm256_testz_si256(found, found) == 0) break;
+  }
+  return at;
+}
+#endif
+
+template <class NextBlock>
+size_t find_by(NextBlock next_block, std::string_view text, std::string_view needle, size_t from) {
+  size_t at = std::min(from, text.size());
+  for (; (at = next_block(text, needle, at)) + kBlock + kCompared <= text.size(); at += kBlock) {
     const size_t found = text.substr(at, kBlock - 1 + needle.size()).find(needle);
     if (found != std::string_view::npos) return at + found;
   }
   return text.find(needle, at);
+}
+
+}  // namespace
+
+size_t find_text(std::string_view text, std::string_view needle, size_t from) {
+#if defined(__x86_64__)
+  if (has_wide()) return find_by(next_block_wide, text, needle, from);
+#endif
+  return find_text_narrow(text, needle, from);
+}
+
+size_t find_text_narrow(std::string_view text, std::string_view needle, size_t from) {
+  return find_by(next_block_narrow, text, needle, from);
 }
 
 }  // namespace llmgw::base

@@ -14,6 +14,7 @@ TEST(FindText, FindsWhatFindFinds) {
         const std::string text = std::string(before, 'a') + std::string(needle) + std::string(behind, 'b');
         for (const size_t from : {size_t{0}, size_t{1}, before, before + 1, text.size(), text.size() + 5}) {
           EXPECT_EQ(find_text(text, needle, from), text.find(needle, from)) << before << " " << behind << " " << from;
+          EXPECT_EQ(find_text_narrow(text, needle, from), text.find(needle, from)) << before << " " << behind;
         }
       }
     }

@@ -24,6 +24,8 @@ using net::Task;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
 constexpr size_t kLargeReadBytes = 16 * 1024;  // a second look at the head costs more than to keep less
+// From here on it costs more to copy a request than to wait for it with memory of its own in mind.
+constexpr size_t kInPlaceBytesMin = 4 * 1024;
 // What a client may still send into a closed door before it sees a reset: the largest uploads there are, for as long as
 // they keep coming.
 constexpr size_t kLingerBytesMax = 64 << 20;
@@ -76,6 +78,7 @@ class H1Connection final : public Connection, public ServerExchange, private Idl
   const ServerOptions& options() const { return server_.options(); }
   Task<Result<bool>> read_head();
   void take(std::string_view bytes);
+  bool read_in_place();
   Task<void> refuse_head(ParseError error);
   Task<Result<std::span<char>>> read_sized_body();
   Task<Result<std::span<char>>> read_chunked_body(uint64_t bytes_max);
@@ -108,8 +111,9 @@ class H1Connection final : public Connection, public ServerExchange, private Idl
   RequestHead head_;
   std::string early_body_;  // the start of a large body, read together with its head
   size_t head_bytes_ = 0;
-  size_t consumed_ = 0;    // bytes of received_ that are this request's
-  std::string pipelined_;  // bytes of the next one that came with the end of this one's chunked body
+  size_t consumed_ = 0;        // bytes of received_ that are this request's
+  size_t expected_bytes_ = 0;  // of the next request, if that is worth an allocation before it is read; 0: it is not
+  std::string pipelined_;      // bytes of the next one that came with the end of this one's chunked body
   BodyReader body_reader_;
   std::unique_ptr<char[]> sized_body_;
   std::vector<char> chunked_body_;
@@ -178,7 +182,15 @@ Task<Result<bool>> H1Connection::read_head() {
     if (received_.empty() && draining) deadline = std::min(deadline, loop().now() + kDrainGrace);
     net::Cancellation& give_up = draining ? stop_cancellation_ : idle_cancellation_;
     if (first_bytes && !draining) server_.wait_idle(*this);
-    auto bytes = co_await net::read_scratch(*stream_, {deadline, &give_up});
+    const net::Wait wait{deadline, &give_up};
+    bool in_place = false;
+    Result<std::span<char>> bytes;
+    if (first_bytes && expected_bytes_ != 0) {
+      const auto ready = co_await net::wait_readable(*stream_, wait);
+      if (!ready) bytes = fail(ready.error());
+      in_place = ready && read_in_place();
+    }
+    if (bytes && !in_place) bytes = co_await net::read_scratch(*stream_, wait);
     IdlePlace::unlink();
     if (!bytes) {
       if (!draining && draining_ && !stop_cancellation_.cancelled()) continue;
@@ -186,18 +198,30 @@ Task<Result<bool>> H1Connection::read_head() {
       if (slow_head) co_await refuse_head(ParseError::none);
       co_return false;
     }
-    if (bytes->empty()) co_return false;
+    if (!in_place && bytes->empty()) co_return false;
     if (first_bytes) {
       first_bytes = false;
       started_at_ = loop().now();
       deadline = started_at_ + options().header_timeout;
     }
-    take({bytes->data(), bytes->size()});
+    if (!in_place) take({bytes->data(), bytes->size()});
   }
   body_started_at_ = loop().now();
   continue_pending_ = head_.expect_continue;
   body_read_ = head_.framing == Framing::none;
   co_return true;
+}
+
+// A connection's requests are much alike: one that follows a large one is read to where it stays. False where nothing
+// was there or nothing comes any more, which whoever reads next is told, too.
+bool H1Connection::read_in_place() {
+  const net::IoResult result = stream_->try_read(received_.room(expected_bytes_));
+  if (result.status == net::IoStatus::ok) {
+    received_.added(result.bytes);
+    return true;
+  }
+  received_.release_if_empty();
+  return false;
 }
 
 // Keeps what has arrived. The start of a large body stays apart from its head, so that it can be given back as soon as
@@ -465,6 +489,9 @@ Task<void> H1Connection::linger() {
 }
 
 void H1Connection::reset_exchange() {
+  // The next turn of a conversation is longer by what was said since.
+  const size_t bytes = head_bytes_ + (head_.framing == Framing::content_length ? head_.content_length : 0);
+  expected_bytes_ = bytes >= kInPlaceBytesMin && bytes < kLargeReadBytes ? bytes + bytes / 4 : 0;
   received_.consume(std::max(consumed_, head_bytes_));
   if (!pipelined_.empty()) {
     received_.append(pipelined_);

@@ -4,6 +4,8 @@
 #include <sanitizer/allocator_interface.h>
 #endif
 
+#include <array>
+
 #include "http/h1_test_world.h"
 #include "net/io.h"
 
@@ -94,6 +96,33 @@ TEST(H1Server, PiecesDoNotMatter) {
     std::string all;
     for (int i = 0; i < 100 && !client.ended(); ++i) all += client.receive(20ms);
     ASSERT_EQ(all, ok("POST /1 5:hello") + ok("GET /2 0:") + ok("POST /3 2:hi", kClose)) << world.world.trace();
+  }
+}
+
+// What follows a large request is read into memory that was taken for it, and may be larger, smaller, or several.
+TEST(H1Server, LargeRequestsOneAfterAnother) {
+  const auto repeat = [](ServerExchange& exchange) -> Task<void> {
+    auto body = co_await exchange.read_body(kBodyMax);
+    co_await respond(exchange, body ? 200 : 400, body ? std::string(body->data(), body->size()) : "no body");
+  };
+  Faults faults;
+  faults.to_server = {.delay_max = 2ms, .write_split = 0.3, .read_split = 0.3, .capacity_min = 1, .capacity_max = 9000};
+  const auto request = [](const std::string& body) {
+    return "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    SimServer world(repeat, {}, seed);
+    Peer client = world.connect(seed == 0 ? Faults{} : faults);
+    for (const size_t size : {6'000, 6'000, 7'400, 9'000, 15'000, 40'000, 5'000, 10, 6'000, 0, 6'000}) {
+      std::string body;
+      while (body.size() < size) body += std::to_string(body.size()) + " ";
+      const bool twice = size == 7'400;
+      client.send(request(body) + (twice ? request("next") : ""));
+      std::string all;
+      const std::string expected = ok(body) + (twice ? ok("next") : "");
+      for (int i = 0; i < 500 && all.size() < expected.size(); ++i) all += client.receive(5ms);
+      ASSERT_EQ(all, expected) << seed << " " << size;
+    }
   }
 }
 
@@ -607,9 +636,11 @@ TEST(H1Server, IdleConnectionsHoldNoBuffers) {
   const std::string sized = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + std::string(200'000, 'x');
   const std::string chunked = "POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n10000\r\n" +
                               std::string(0x10000, 'x') + "\r\n0\r\n\r\n";
+  const std::string small = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 12000\r\n\r\n" + std::string(12'000, 'x');
+  const std::array requests = {sized, chunked, small};
   use(sized);
   const size_t before = __sanitizer_get_current_allocated_bytes();
-  while (clients.size() < kConnections) use(clients.size() % 2 == 0 ? sized : chunked);
+  while (clients.size() < kConnections) use(requests[clients.size() % requests.size()]);
   const size_t each = (__sanitizer_get_current_allocated_bytes() - before) / (kConnections - 1);
   EXPECT_LT(each, kBytesEach);
 }

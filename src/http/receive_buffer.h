@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "base/memory_pool.h"
@@ -31,6 +32,12 @@ class ReceiveBuffer {
     std::memcpy(data_ + end_, bytes.data(), bytes.size());
     end_ += bytes.size();
   }
+  // Where `bytes` more can be put; added() says how many were.
+  std::span<char> room(size_t bytes) {
+    reserve(bytes);
+    return {data_ + end_, bytes};
+  }
+  void added(size_t bytes) { end_ += bytes; }
   void consume(size_t bytes) {
     begin_ += bytes;
     if (begin_ == end_) begin_ = end_ = 0;
