@@ -22,7 +22,9 @@ namespace {
 
 // Fixed, because glibc raises it as it sees large blocks freed, and then keeps them. Bodies above it are mapped.
 constexpr int kMmapThresholdBytes = 128 * 1024;
-constexpr int kTrimThresholdBytes = 256 * 1024;
+// What is free at the heap's end goes back when the gateway rests (gateway/worker.cpp). Before, only where it is much:
+// bodies of a few dozen calls that come and go would shrink and grow the heap, at a page fault a page.
+constexpr int kTrimThresholdBytes = 8 * 1024 * 1024;
 
 sigset_t set_of(std::initializer_list<int> numbers) {
   sigset_t signals;
