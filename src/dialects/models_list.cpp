@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
+#include "base/query_text.h"
 #include "dialects/anthropic/models_list.h"
 #include "dialects/gemini/models_list.h"
 #include "dialects/openai/models_list.h"
@@ -63,7 +63,7 @@ base::Result<std::string> query_value(std::string_view query, std::string_view n
     const size_t equals = parameter.find('=');
     const std::string_view key = parameter.substr(0, equals);
     if (equals == std::string_view::npos || (key != name && key != other_name)) continue;
-    auto value = base::percent_decode(parameter.substr(equals + 1));
+    auto value = base::decode_query_text(parameter.substr(equals + 1));
     if (!value) return base::fail(base::ErrorCode::invalid_argument, "a query parameter has a broken escape");
     return *std::move(value);
   }

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/query_text.h"
 
 namespace llmgw::admin {
 namespace {
-
-std::optional<std::string> decode(std::string_view text) {
-  std::string value(text);
-  std::ranges::replace(value, '+', ' ');
-  return base::percent_decode(value);
-}
 
 std::string expected_of(const Parameter& parameter) {
   switch (parameter.kind) {
@@ -54,13 +48,13 @@ std::optional<std::string> query_problem(std::string_view query, std::span<const
     query.remove_prefix(std::min(end + 1, query.size()));
     if (pair.empty()) continue;
     const size_t equals = std::min(pair.find('='), pair.size());
-    const auto name = decode(pair.substr(0, equals));
+    const auto name = base::decode_query_text(pair.substr(0, equals));
     const auto found = std::ranges::find(known, name.value_or(""), &Parameter::name);
     if (found == known.end()) return unknown(name.value_or(std::string(pair.substr(0, equals))), known);
     const uint64_t bit = uint64_t{1} << static_cast<size_t>(found - known.begin());
     if ((seen & bit) != 0) return std::string(found->name) + ": stands twice";
     seen |= bit;
-    const auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
+    const auto value = base::decode_query_text(pair.substr(std::min(equals + 1, pair.size())));
     if (!value || !fits(*found, *value)) return std::string(found->name) + ": " + expected_of(*found);
   }
   return std::nullopt;
@@ -72,8 +66,8 @@ std::string Query::text(std::string_view name) const {
     const size_t end = left.find('&');
     const std::string_view pair = left.substr(0, end);
     const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && decode(pair.substr(0, equals)) == name) {
-      return decode(pair.substr(equals + 1)).value_or("");
+    if (equals != std::string_view::npos && base::decode_query_text(pair.substr(0, equals)) == name) {
+      return base::decode_query_text(pair.substr(equals + 1)).value_or("");
     }
     left = end == std::string_view::npos ? std::string_view() : left.substr(end + 1);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/query_text.h"
 #include "base/text.h"
 #include "gateway/call/own_headers.h"
 #include "gateway/entrance/auth_key.h"
@@ -260,7 +261,7 @@ Outcome<void> Call::find_model_outside_body() {
       const std::string_view name = parameter.substr(0, equals);
       session_has_model |= parameter.starts_with("call_id=") || parameter == "intent=transcription";
       if (equals == std::string_view::npos || (name != "model" && name != "deployment")) continue;
-      auto model = decode_model(parameter.substr(equals + 1), arena_);
+      auto model = decode_model(arena_.copy(base::query_text(parameter.substr(equals + 1))), arena_);
       if (!model) return refusal(ErrorKind::invalid_request, model.error().context, "model");
       model_ = *model;
     }

@@ -113,6 +113,7 @@ MODELS = [
     {"name": "text-embedding-*", "connection": "sim-openai"},
     {"name": "omni-moderation-*", "connection": "sim-openai"},
     {"name": "house/*-chat", "connection": "sim-openai"},
+    {"name": "a name with blanks", "connection": "sim-openai"},
     {"name": "azure-gpt", "connection": "sim-azure", "deployment": "deployed-gpt"},
     {"name": "claude-sonnet", "connection": "sim-anthropic", "remote": "claude-sonnet-remote"},
     {"name": "claude-*", "connection": "sim-anthropic"},
