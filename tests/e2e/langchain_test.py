@@ -9,7 +9,7 @@ from langchain_aws import ChatBedrockConverse
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_google_genai import ChatGoogleGenerativeAI
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langchain_openai import AzureChatOpenAI, ChatOpenAI, OpenAIEmbeddings
 
 pytestmark = pytest.mark.xdist_group("sdk")
 
@@ -49,6 +49,20 @@ def test_responses_api(world):
     )
     assert chat.invoke("Hello").text
     assert "".join(chunk.text for chunk in chat.stream("Hello"))
+
+
+@pytest.mark.parametrize("deployment", ["azure-gpt", "gpt-4o-mini", "claude-sonnet"])
+def test_azure_deployments(world, deployment):
+    """Its body says "model": null, since the deployment stands in the path."""
+    chat = AzureChatOpenAI(
+        azure_deployment=deployment,
+        azure_endpoint=world.url,
+        api_key=world.keys.full,
+        api_version="2024-10-21",
+        max_retries=0,
+    )
+    assert chat.invoke("Hello").content
+    assert "".join(chunk.content for chunk in chat.stream("Hello"))
 
 
 def test_embeddings(world):

@@ -160,11 +160,19 @@ class Pass {
 
   bool model() {
     if (peek_.has_model) return refuse_member("'model' is given twice", "model");
+    // Where the path names the model, SDKs leave it empty here (LangChain's AzureChatOpenAI).
+    if (reader_.kind() == json::Kind::null) {
+      const size_t start = reader_.position();
+      reader_.null();
+      if (reader_.failed()) return true;
+      peek_.model_span = body_.substr(start, reader_.consumed() - start);
+      peek_.has_model = true;
+      return true;
+    }
     if (reader_.kind() != json::Kind::string) return wrong_type("'model' must be a string", "model");
     const std::string_view raw = reader_.string();
     const auto text = json::unescape(raw, arena_);
     if (!text) return refuse_member("'model' has a broken escape", "model");
-    if (text->empty()) return refuse_member("'model' must not be empty", "model");
     if (text->size() > kModelNameBytesMax) return refuse_member("'model' is too long", "model");
     if (!json::is_plain_text(*text))
       return refuse_member("'model' contains a character that no model name has", "model");

@@ -24,7 +24,7 @@ inline constexpr size_t kUserBytesMax = 512;        // longer ones are cut: it i
 // Views point into the body, or into the arena where something had to be unescaped. A span is empty with null data if
 // the member is absent.
 struct Peek {
-  std::string_view model;       // unescaped; never empty if has_model
+  std::string_view model;       // unescaped; empty if null, too
   std::string_view model_span;  // the value as it stands in the body, quotes included
   bool has_model = false;
 

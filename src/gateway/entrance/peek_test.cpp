@@ -168,6 +168,18 @@ TEST_F(PeekTest, OwnedByCanBeCutOut) {
   EXPECT_EQ(without_owner(*null), R"({"model":"m"})");
 }
 
+// Where the path names the model, the body need not.
+TEST_F(PeekTest, AModelMayBeEmpty) {
+  for (const char* value : {"null", R"("")"}) {
+    const std::string body = std::string(R"({"a":1,"model": )") + value + R"( ,"b":2})";
+    const auto result = run(body);
+    ASSERT_TRUE(result) << value;
+    EXPECT_TRUE(result->has_model);
+    EXPECT_EQ(result->model, "");
+    EXPECT_EQ(result->model_span, value);
+  }
+}
+
 TEST_F(PeekTest, RefusesTricks) {
   struct Case {
     std::string_view body, message, param;
@@ -179,10 +191,9 @@ TEST_F(PeekTest, RefusesTricks) {
       {R"({"stream":null,"stream":true})", "twice", "stream"},
       {R"({"owned_by":"a","owned_by":"b"})", "twice", "owned_by"},
       {R"({"owned_by":null,"owned_by":"b"})", "twice", "owned_by"},
-      {R"({"model":null})", "must be a string", "model"},
       {R"({"model":["a"]})", "must be a string", "model"},
       {R"({"model":7})", "must be a string", "model"},
-      {R"({"model":""})", "empty", "model"},
+      {R"({"model":null,"model":"a"})", "twice", "model"},
       {R"({"model":"a\u0000b"})", "character", "model"},
       {R"({"model":"a\nb"})", "character", "model"},
       {R"({"model":"\ud83d"})", "character", "model"},
