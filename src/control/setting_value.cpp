@@ -265,27 +265,36 @@ std::optional<SettingValue> ValueReader::read_list(const TomlValue& value) {
   return items;
 }
 
+bool ValueReader::read_header(const TomlMember& member, HeaderTable& headers) {
+  std::string name = member.key;
+  std::ranges::transform(name, name.begin(), base::to_lower);
+  if (!is_header_name(name)) {
+    fault(member.at, "a header's name has only letters, digits and '-'");
+    return false;
+  }
+  const auto rule = providers::request_header_rule(name);
+  if (rule == providers::HeaderRule::framing || rule == providers::HeaderRule::hop_by_hop) {
+    fault(member.at, "header " + name + " is written by the gateway itself; remove it");
+    return false;
+  }
+  if (std::ranges::contains(headers, name, &providers::HeaderField::name)) {
+    fault(member.at, "header " + name + " is given twice");
+    return false;
+  }
+  auto text = read_text(member.value);
+  if (text) headers.push_back({std::move(name), Secret(*text)});
+  return text.has_value();
+}
+
 std::optional<SettingValue> ValueReader::read_headers(const TomlValue& value) {
   if (value.kind != TomlKind::table) return wrong_type(value);
   if (static_cast<int64_t>(value.members.size()) > setting_->max) {
     return fault(value.at, "has more than " + std::to_string(setting_->max) + " headers");
   }
   HeaderTable headers;
-  for (const auto& member : value.members) {
-    std::string name = member.key;
-    std::ranges::transform(name, name.begin(), base::to_lower);
-    if (!is_header_name(name)) return fault(member.at, "a header's name has only letters, digits and '-'");
-    const auto rule = providers::request_header_rule(name);
-    if (rule == providers::HeaderRule::framing || rule == providers::HeaderRule::hop_by_hop) {
-      return fault(member.at, "header " + name + " is written by the gateway itself; remove it");
-    }
-    if (std::ranges::any_of(headers, [&](const auto& each) { return each.name == name; })) {
-      return fault(member.at, "header " + name + " is given twice");
-    }
-    auto text = read_text(member.value);
-    if (!text) return std::nullopt;
-    headers.push_back({std::move(name), Secret(*text)});
-  }
+  bool whole = true;
+  for (const TomlMember& member : value.members) whole = read_header(member, headers) && whole;
+  if (!whole) return std::nullopt;
   return headers;
 }
 

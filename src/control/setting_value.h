@@ -60,6 +60,7 @@ class ValueReader {
   std::optional<SettingValue> read_choice(const TomlValue& value);
   std::optional<SettingValue> read_list(const TomlValue& value);
   std::optional<SettingValue> read_headers(const TomlValue& value);
+  bool read_header(const TomlMember& member, HeaderTable& headers);
   std::optional<std::string> read_text(const TomlValue& value);
   // A path as seen from the configuration's directory; anything else as it is.
   std::string resolved(const std::string& text) const;
