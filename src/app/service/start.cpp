@@ -129,9 +129,15 @@ Service::Started Service::start() {
   auto activated = process::take_activated_sockets();
   if (!activated) return fault("socket activation: " + describe(activated.error()));
   take_activated(*activated, inherited);
+  const bool admin_activated = std::ranges::contains(inherited, kAdminListener, &ListeningSocket::name);
 
   if (auto loaded = load_configuration(); !loaded) return loaded;
   const control::Snapshot& snapshot = *reloader_->snapshot();
+  if (admin_activated && !snapshot.admin_listen) {
+    return fault(
+        "socket activation: there is a socket named 'admin', which is for server.admin_listen, and that is not "
+        "set: set it, or give the socket another name");
+  }
   const size_t open_files_max = raise_descriptor_limit();
   const size_t workers = gateway::worker_count(snapshot);
   if (const uint64_t needed = gateway::descriptors_needed(workers); open_files_max != 0 && open_files_max < needed) {
