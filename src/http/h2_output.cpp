@@ -167,15 +167,18 @@ void H2Session::release_memory() {
   std::vector<Segment>().swap(segments_);
 }
 
-Task<void> H2Session::close_gracefully() {
-  if (broken_ || write_broken_) co_return;
+Task<bool> H2Session::end_writing() {
+  if (broken_ || write_broken_) co_return false;
   flush();
   if (blocked_) (void)co_await unblocked_.wait({.deadline = loop().now() + timeouts().write});
-  if (blocked_ || broken_ || write_broken_) co_return;
+  if (blocked_ || broken_ || write_broken_) co_return false;
   stream_->shutdown_write();
-  const Instant deadline = loop().now() + kLingerTime;
+  co_return true;
+}
+
+Task<void> H2Session::linger(net::Wait wait) {
   for (;;) {
-    auto bytes = co_await net::read_scratch(*stream_, {.deadline = deadline});
+    auto bytes = co_await net::read_scratch(*stream_, wait);
     if (!bytes || bytes->empty()) co_return;
   }
 }

@@ -61,7 +61,9 @@ Task<void> H2ServerConnection::serve(std::string early) {
   if (broken() || live_ > 0) cancellation_.cancel(late ? ErrorCode::protocol : error.code);
   // Handlers settle their accounts; none of them needs the client any more.
   while (live_ > 0) (void)co_await exchange_done_.wait({});
-  co_await close_gracefully();
+  if (!co_await end_writing()) co_return;
+  if (drained_ && !flooded()) co_await linger({.deadline = loop().now() + kGoodbyeTime, .cancellation = &ended_});
+  if (!drained_ || flooded() || ended_.cancelled()) co_await linger({.deadline = loop().now() + kLingerTime});
 }
 
 void H2ServerConnection::fault(ConnectionFault kind, const base::Error& error) {
@@ -72,6 +74,17 @@ void H2ServerConnection::drain() {
   if (draining_) return;
   draining_ = true;
   IdlePlace::unlink();
+  if (!unused()) return;
+  if (requests_ > 0) return say_goodbye();
+  awaiting_first_ = true;
+  first_request_ = await_first_request();
+  first_request_.start();
+}
+
+// Who has just connected did so for a request, and httpx repeats none that a GOAWAY without any number refuses.
+Task<void> H2ServerConnection::await_first_request() {
+  (void)co_await net::sleep_for(loop(), kDrainGrace, &cancellation_);
+  awaiting_first_ = false;
   if (unused()) say_goodbye();
 }
 
@@ -82,25 +95,32 @@ void H2ServerConnection::last_call() {
 void H2ServerConnection::say_goodbye() {
   if (said_goodbye_) return;
   said_goodbye_ = true;
+  if (unused()) return leave();
   announce_goaway();
   flush();
   drain_end_ = end_drain();
   drain_end_.start();
 }
 
-// RFC 9113, section 6.8: the second GOAWAY, a round trip after the first, says which requests were too late.
-Task<void> H2ServerConnection::end_drain() {
-  (void)co_await net::sleep_for(loop(), kDrainGrace, &cancellation_);
+void H2ServerConnection::leave() {
   drained_ = true;
   submit_goaway();
   flush();
   if (unused()) stop_reading();
 }
 
+// RFC 9113, section 6.8: the second GOAWAY, a round trip after the first, says which requests were too late. Only where
+// some are running: httpx takes the first for the end of the request that it reads it for.
+Task<void> H2ServerConnection::end_drain() {
+  (void)co_await net::sleep_for(loop(), kDrainGrace, &cancellation_);
+  leave();
+}
+
 void H2ServerConnection::cancel(ErrorCode reason) {
   drain();
   say_goodbye();
   cancellation_.cancel(reason);
+  ended_.cancel(reason);
 }
 
 // A stream that the client has reset may still have its handler at work; those count, or resets would make room for
@@ -122,7 +142,7 @@ void H2ServerConnection::on_received() {
     handlers_.spawn(run_exchange(std::unique_ptr<H2ServerExchange>(&exchange)));
   }
   // What was arriving may have been reset.
-  if (draining_ && unused()) say_goodbye();
+  if (draining_ && !awaiting_first_ && unused()) say_goodbye();
 }
 
 Task<void> H2ServerConnection::run_exchange(std::unique_ptr<H2ServerExchange> exchange) {

@@ -124,7 +124,7 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
 
   // Connection
   // Some clients (httpx) give all their requests up when a GOAWAY comes, so it waits until none is running. New ones
-  // are served meanwhile.
+  // are served meanwhile. What crosses it is repeated by them elsewhere if it says that nobody has looked at it.
   void drain() override;
   void last_call() override;
   void cancel(base::ErrorCode reason) override;
@@ -148,6 +148,8 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
   void exchange_done();
   void grant_bodies();
   void say_goodbye();
+  void leave();
+  net::Task<void> await_first_request();
   net::Task<void> end_drain();
   void fault(ConnectionFault kind, const base::Error& error);
   bool end_idle() override {
@@ -167,8 +169,11 @@ class H2ServerConnection final : public Connection, public H2Session, private Id
   uint64_t requests_ = 0;
   uint64_t body_bytes_ = 0;
   bool draining_ = false;
-  bool said_goodbye_ = false;  // the first GOAWAY has been sent
-  bool drained_ = false;       // no request will be taken any more
+  bool awaiting_first_ = false;  // draining, and the client's first request may be on its way
+  bool said_goodbye_ = false;    // the first GOAWAY has been sent
+  bool drained_ = false;         // no request will be taken any more
+  net::Cancellation ended_;      // everything must stop
+  net::Task<void> first_request_;
   net::Task<void> drain_end_;
   net::TaskGroup handlers_;
 };

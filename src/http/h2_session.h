@@ -163,8 +163,10 @@ class H2Session {
   // before.
   net::Task<base::Error> run(std::string early);
   void stop_reading(base::ErrorCode reason = base::ErrorCode::closed) { stop_.cancel(reason); }
-  // Writes what is left, then ends our direction; for at most the write timeout. Not after a failure.
-  net::Task<void> close_gracefully();
+  // Writes what is left, then ends our direction; for at most the write timeout. False after a failure.
+  net::Task<bool> end_writing();
+  // Throws away what comes, until the peer has closed.
+  net::Task<void> linger(net::Wait wait);
   // Frees what an idle session does not need.
   void release_memory();
   void became_idle() { idle_since_ = loop().now(); }

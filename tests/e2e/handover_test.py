@@ -9,6 +9,7 @@ import re
 import secrets
 import ssl
 import threading
+import time
 
 import httpx
 import pytest
@@ -251,16 +252,22 @@ def test_streams_finish(world, how):
     assert process.wait(PATIENCE) == 0
 
 
+def httpx_client(world):
+    verify = world.context("h2") if isinstance(world, SecureWorld) else False
+    return httpx.Client(http1=False, http2=True, verify=verify, base_url=world.base_url, timeout=PATIENCE)
+
+
+HTTPX_CALL = {"method": "POST", "url": PATH, "headers": dict(HEADERS)}
+HTTPX_CHAT = HTTPX_CALL | {"content": b'{"model":"m","messages":[]}'}
+
+
 @pytest.mark.parametrize("how", ["stop", "upgrade"])
 def test_streams_of_httpx_finish(world, how):
     """Its pool gives all streams of a connection up when a GOAWAY comes."""
     process = world.serve()
-    secure = isinstance(world, SecureWorld)
-    options = {"verify": world.context("h2") if secure else False, "base_url": world.base_url, "timeout": PATIENCE}
-    call = {"method": "POST", "url": PATH, "headers": dict(HEADERS)}
     with (
-        httpx.Client(http1=False, http2=True, **options) as client,
-        client.stream(**call, content=b'{"model":"m","messages":[],"stream":true}') as stream,
+        httpx_client(world) as client,
+        client.stream(**HTTPX_CALL, content=b'{"model":"m","messages":[],"stream":true}') as stream,
     ):
         pieces = stream.iter_raw()
         assert b"first" in next(pieces)
@@ -270,11 +277,33 @@ def test_streams_of_httpx_finish(world, how):
         else:
             assert world.call("upgrade").returncode == 0
         for _ in range(2):
-            assert client.request(**call, content=b'{"model":"m","messages":[]}').status_code == 200
+            assert client.request(**HTTPX_CHAT).status_code == 200
         assert process.poll() is None
         world.upstream.released.set()
         assert b"[DONE]" in b"".join(pieces)
     assert process.wait(PATIENCE) == 0
+
+
+def test_idle_connections_of_httpx_lose_no_request(world):
+    """What came meanwhile it reads when it has sent its next request, and repeats that only if nobody looked at it."""
+    world.serve()
+    with httpx_client(world) as client:
+        for pause in (0, 0.2, 1.5, 4):
+            assert client.request(**HTTPX_CHAT).status_code == 200
+            done = world.call("upgrade")
+            assert done.returncode == 0, done.stderr + world.text()
+            world.wait_for_pid(int(re.search(r"pid (\d+)", done.stdout)[1]))
+            time.sleep(pause)
+        assert client.request(**HTTPX_CHAT).status_code == 200
+
+
+def test_httpx_goes_on_where_a_connection_has_had_its_share(world):
+    world.write_config(server="max_requests_per_connection = 3")
+    world.serve()
+    with httpx_client(world) as client:
+        for number in range(20):
+            assert client.request(**HTTPX_CHAT).status_code == 200
+            time.sleep(0.05 * (number % 3))
 
 
 def test_a_request_that_crosses_the_drain_is_answered_or_refused(world):
