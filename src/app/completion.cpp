@@ -5,6 +5,12 @@
 namespace llmgw::app {
 namespace {
 
+// zsh runs bash's completion functions. Where its completion has been started already, starting it again would forget
+// what other programs have said since.
+constexpr std::string_view kZshStart =
+    "(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit; }\n"
+    "(( ${+functions[complete]} )) || { autoload -Uz bashcompinit && bashcompinit; }\n";
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
@@ -23,9 +29,18 @@ std::string next_words(const CommandDescription& command) {
   return joined(words);
 }
 
-// A line of a case: what an option takes goes by its command and its name.
+// The commands' names as the alternatives of a case's pattern.
+std::string known_commands(const std::vector<CommandDescription>& commands) {
+  std::string out;
+  for (const CommandDescription& command : commands) {
+    if (!command.name.empty()) out += (out.empty() ? "'" : "|'") + command.name + "'";
+  }
+  return out;
+}
+
+// A line of a case: what an option takes goes by its command and its name. Without words: files.
 std::string words_of_option(const CommandDescription& command, const OptionDescription& option) {
-  if (option.words.empty() || option.names.empty()) return {};
+  if (!option.takes_value) return {};
   std::string out = "    ";
   for (const std::string& name : option.names) {
     out += (&name == &option.names.front() ? "'" : "|'") + command.name + " " + name + "'";
@@ -33,21 +48,28 @@ std::string words_of_option(const CommandDescription& command, const OptionDescr
   return out + ") candidates=\"" + joined(option.words) + "\" ;;\n";
 }
 
-// Words that are no options name the command; what may follow is looked up by it, and by the option before. Without a
-// match: files. bash takes an option's "=" for a word; zsh has no mapfile.
+// The first words name the command, as far as they are one; what may follow is looked up by it, and by the option
+// before. Without a match: files. bash takes an option's "=" for a word, zsh does not; zsh has no mapfile.
 std::string bash_script(const std::vector<CommandDescription>& commands) {
   std::string out =
       "_llm_gateway() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-      "  local command=\"\" candidates=\"\" i\n"
+      "  local command=\"\" next=\"\" candidates=\"\" prefix=\"\" i\n"
       "  if [[ \"$word\" == \"=\" ]]; then\n"
       "    word=\"\"\n"
       "  elif [[ \"$before\" == \"=\" ]]; then\n"
       "    before=\"${COMP_WORDS[COMP_CWORD-2]}\"\n"
+      "  elif [[ \"$word\" == --*=* ]]; then\n"
+      "    before=\"${word%%=*}\" prefix=\"${word%%=*}=\" word=\"${word#*=}\"\n"
       "  fi\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-      "    [[ \"${COMP_WORDS[i]}\" == -* ]] && break\n"
-      "    command=\"${command:+$command }${COMP_WORDS[i]}\"\n"
+      "    next=\"${command:+$command }${COMP_WORDS[i]}\"\n"
+      "    case \"$next\" in\n"
+      "      " +
+      known_commands(commands) +
+      ") command=\"$next\" ;;\n"
+      "      *) break ;;\n"
+      "    esac\n"
       "  done\n"
       "  case \"$command\" in\n";
   for (const CommandDescription& command : commands) {
@@ -61,7 +83,7 @@ std::string bash_script(const std::vector<CommandDescription>& commands) {
   }
   out +=
       "  esac\n"
-      "  COMPREPLY=($(compgen -W \"$candidates\" -- \"$word\"))\n"
+      "  COMPREPLY=($(compgen -P \"$prefix\" -W \"$candidates\" -- \"$word\"))\n"
       "}\n"
       "complete -o default -F _llm_gateway llm-gateway\n";
   return out;
@@ -73,43 +95,68 @@ std::string quoted(std::string_view text) {
   return out + "'";
 }
 
-// All words of the command's name stand before: others have options of the same name that take something else.
-std::string fish_condition(const CommandDescription& command) {
-  if (command.name.empty()) return "__fish_use_subcommand";
-  std::string out;
-  for (size_t at = 0; at < command.name.size();) {
-    const size_t end = std::min(command.name.find(' ', at), command.name.size());
-    out.append(out.empty() ? "" : "; and ").append("__fish_seen_subcommand_from ");
-    out.append(command.name, at, end - at);
-    at = end + 1;
+// fish's own __fish_seen_subcommand_from finds a word anywhere: a value "model" would pass for the command. These name
+// the command as bash's function does, by the first words.
+std::string fish_functions(const std::vector<CommandDescription>& commands) {
+  std::string out =
+      "function __llm_gateway_command\n"
+      "    set -l command ''\n"
+      "    for word in (commandline -opc)[2..]\n"
+      "        set -l next (string trim -- \"$command $word\")\n"
+      "        switch $next\n"
+      "            case";
+  for (const CommandDescription& command : commands) {
+    if (!command.name.empty()) out += " " + quoted(command.name);
   }
+  out +=
+      "\n"
+      "                set command $next\n"
+      "            case '*'\n"
+      "                break\n"
+      "        end\n"
+      "    end\n"
+      "    echo $command\n"
+      "end\n"
+      "function __llm_gateway_is\n"
+      "    set -l command (__llm_gateway_command)\n"
+      "    test \"$command\" = \"$argv\"\n"
+      "end\n";
   return out;
 }
 
+std::string fish_line(const CommandDescription& command) {
+  return "complete -c llm-gateway -n '__llm_gateway_is " + command.name + "'";
+}
+
 std::string fish_option(const CommandDescription& command, const OptionDescription& option) {
-  std::string out = "complete -c llm-gateway -n '" + fish_condition(command) + "'";
+  if (option.names.empty() && option.words.empty()) return {};
+  std::string out = fish_line(command);
   for (const std::string& name : option.names) {
     out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
-  if (option.names.empty() && option.words.empty()) return {};
   if (!option.words.empty()) {
     out.append(option.names.empty() ? " -f" : " -x").append(" -a ").append(quoted(joined(option.words)));
+  } else if (option.takes_value) {
+    out += " -r";
   }
   return out + "\n";
 }
 
+// A command's last word, offered behind the others.
+std::string fish_subcommand(const CommandDescription& parent, const CommandDescription& command) {
+  const std::string last = command.name.substr(parent.name.empty() ? 0 : parent.name.size() + 1);
+  return fish_line(parent) + " -f -a " + last + " -d " + quoted(command.help) + "\n";
+}
+
 std::string fish_script(const std::vector<CommandDescription>& commands) {
-  std::string out;
-  for (const CommandDescription& command : commands) {
-    const size_t space = command.name.rfind(' ');
-    const std::string parent = space == std::string::npos ? "" : command.name.substr(0, space);
-    const std::string last = command.name.substr(space == std::string::npos ? 0 : space + 1);
-    if (!last.empty()) {
-      const std::string condition = parent.empty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + parent;
-      out.append("complete -c llm-gateway -f -n '").append(condition).append("' -a ").append(last);
-      out.append(" -d ").append(quoted(command.help)).append("\n");
+  std::string out = fish_functions(commands);
+  for (const CommandDescription& parent : commands) {
+    const std::string before = parent.name.empty() ? "" : parent.name + " ";
+    for (const std::string& last : parent.subcommands) {
+      const auto command = std::ranges::find(commands, before + last, &CommandDescription::name);
+      if (command != commands.end()) out += fish_subcommand(parent, *command);
     }
-    for (const OptionDescription& option : command.options) out += fish_option(command, option);
+    for (const OptionDescription& option : parent.options) out += fish_option(parent, option);
   }
   return out;
 }
@@ -118,8 +165,7 @@ std::string fish_script(const std::vector<CommandDescription>& commands) {
 
 std::string completion_script(std::string_view shell, const std::vector<CommandDescription>& commands) {
   if (shell == "bash") return bash_script(commands);
-  // zsh runs bash's completion functions.
-  if (shell == "zsh") return "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n" + bash_script(commands);
+  if (shell == "zsh") return std::string(kZshStart) + bash_script(commands);
   if (shell == "fish") return fish_script(commands);
   return {};
 }

@@ -10,6 +10,7 @@ namespace llmgw::app {
 struct OptionDescription {
   std::vector<std::string> names;  // "--format", "-f"; none: an argument without a name
   std::vector<std::string> words;  // what it may be given; none: anything
+  bool takes_value = false;        // the word behind it is its own; not of an argument, nor of a flag
 };
 
 struct CommandDescription {

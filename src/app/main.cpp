@@ -279,6 +279,7 @@ void describe(CLI::App& command, const std::string& name, std::vector<CommandDes
     OptionDescription described{.names = {}, .words = words_of(*option)};
     for (const std::string& word : option->get_lnames()) described.names.push_back("--" + word);
     for (const std::string& letter : option->get_snames()) described.names.push_back("-" + letter);
+    described.takes_value = !described.names.empty() && option->get_items_expected_min() > 0;
     entry.options.push_back(std::move(described));
   }
   const auto children = command.get_subcommands([](CLI::App*) { return true; });
@@ -291,7 +292,10 @@ void add_completion(CLI::App& app, Run& run) {
   auto shell = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("completion", "Print the completion script of a shell");
   expect_one_of(command->add_option("shell", *shell, "Whose"), {"bash", "zsh", "fish"})->required();
-  command->footer(examples("  llm-gateway completion bash > /etc/bash_completion.d/llm-gateway"));
+  command->footer(
+      examples("  llm-gateway completion bash > /etc/bash_completion.d/llm-gateway\n"
+               "  source <(llm-gateway completion zsh)        in ~/.zshrc\n"
+               "  llm-gateway completion fish > ~/.config/fish/completions/llm-gateway.fish"));
   command->callback([&app, shell, &run] {
     run = [&app, shell] {
       std::vector<CommandDescription> commands;
