@@ -56,7 +56,7 @@ ApiAnswer too_many_keys() {
 class ObjectEditor {
  public:
   ObjectEditor(const ApiContext& context, const ApiRequest& request, const control::ObjectKind& kind)
-      : context_(context), request_(request), kind_(kind) {}
+      : context_(context), request_(request), kind_(kind), scope_(context, request.actor) {}
 
   std::expected<Draft, ApiAnswer> create(bj::object fields);
   std::expected<Draft, ApiAnswer> update(const store::Object& before, const bj::object& patch);
@@ -73,6 +73,8 @@ class ObjectEditor {
   Checked seal(bj::object& document, std::string_view id) const;
   static Checked refuse_source(const std::string& field, std::string_view text);
   Checked seal_text(bj::value& value, std::string_view id, const std::string& field) const;
+  // What the object refers to before the change, which it may go on to, whoever sees it.
+  void hold(const bj::object& before);
   Checked refer(bj::object& document, store::ObjectChange& change);
   Checked refer_to(const control::ReferenceField& field, bj::value& value, store::ObjectChange& change);
   Checked identify(const bj::object& document, store::Object& object);
@@ -81,6 +83,8 @@ class ObjectEditor {
   const ApiContext& context_;
   const ApiRequest& request_;
   const control::ObjectKind& kind_;
+  const TeamScope scope_;
+  std::vector<std::string> held_;  // as documents refer: ids, or names of the file's
 };
 
 ObjectEditor::Checked ObjectEditor::refuse_reserved(const bj::object& fields) const {
@@ -196,6 +200,13 @@ ObjectEditor::Checked ObjectEditor::seal(bj::object& document, std::string_view 
   return {};
 }
 
+void ObjectEditor::hold(const bj::object& before) {
+  for (const ReferenceField& field : kind_.references) {
+    for (const std::string_view text : texts_of(before, field.field)) held_.emplace_back(text);
+  }
+}
+
+// What the actor does not see is as if it were not there: else a team admin would learn here who is in other teams.
 ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::value& value,
                                              store::ObjectChange& change) {
   if (!value.is_string()) return {};
@@ -204,11 +215,12 @@ ObjectEditor::Checked ObjectEditor::refer_to(const ReferenceField& field, bj::va
   const bool is_id = control::is_object_id(target, text);
   // Of an assignment a model's name means all connections that serve it.
   if (!is_id && target.section == control::SectionId::model) return {};
-  const auto found = find_object(context_, target, text);
+  const bool is_held = std::ranges::find(held_, text) != held_.end();
+  const auto found = is_held ? find_object(context_, target, text) : scope_.find(target, text);
   if (!found) {
     // One of the configuration file is called by its name.
     if (found.error().status == 404 && !is_id) {
-      if (file_has(context_.file, target, text)) return {};
+      if (file_has(context_.file, target, text) && (is_held || scope_.owns_of_file(target, text))) return {};
       const bool may_see = access(request_.actor.role, Action::read, target.name) == Access::granted;
       return invalid_request(std::string(field.field) + ": " +
                              (may_see ? no_such_object(context_, target, text)
@@ -283,8 +295,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
   if (auto taken = take_key(document, draft); !taken) return std::unexpected(std::move(taken).error());
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
   const bool is_new = draft.change.action == store::ObjectChange::Action::insert;
-  if (auto kept = TeamScope(context_, request_.actor).keep(kind_, document, is_new); !kept)
-    return std::unexpected(std::move(kept).error());
+  if (auto kept = scope_.keep(kind_, document, is_new); !kept) return std::unexpected(std::move(kept).error());
   // The team that was filled in is a reference, too.
   if (auto referred = refer(document, draft.change); !referred) return std::unexpected(std::move(referred).error());
   if (auto sealed = seal(document, object.id); !sealed) return std::unexpected(std::move(sealed).error());
@@ -335,6 +346,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::update(const store::Object& before
   for (const std::string_view name : {"name", "alias"}) {
     if (text_of(document, name) != text_of(old, name)) document[control::kNamedSince] = seconds_now(request_);
   }
+  hold(old);
   Draft draft;
   draft.change.action = store::ObjectChange::Action::update;
   draft.change.object.id = before.id;
@@ -354,6 +366,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::rotate(const store::Object& before
   const bj::array before_keys = old_keys != nullptr && old_keys->is_array() ? old_keys->get_array() : bj::array();
   document.erase("$keys");
   const bj::value* const hint = old.if_contains("$hint");
+  hold(old);
   Draft draft;
   draft.change.action = store::ObjectChange::Action::update;
   draft.change.object.id = before.id;

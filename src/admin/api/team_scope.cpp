@@ -61,6 +61,18 @@ bool TeamScope::owns(const control::ObjectKind& kind, const store::Object& objec
   return !assigned.empty() && find(*control::find_kind("key"), assigned).has_value();
 }
 
+bool TeamScope::owns_of_file(const control::ObjectKind& kind, std::string_view name) const {
+  using enum control::SectionId;
+  if (access(actor_.role, Action::read, kind.name) != Access::own_team) return true;
+  if (kind.section == team) return is_own(name);
+  const auto own_one = [this](std::string_view each) { return is_own(each); };
+  if (kind.section == user) return std::ranges::any_of(teams_of_user(context_, name), own_one);
+  if (kind.section != key) return false;
+  const auto& keys = context_.file.keys;
+  const auto found = std::ranges::find(keys, name, &control::KeyConfig::name);
+  return found != keys.end() && is_own(control::team_of_key(found->team, teams_of_user(context_, found->user)));
+}
+
 std::expected<store::Object, ApiAnswer> TeamScope::find(const control::ObjectKind& kind,
                                                         std::string_view id_or_name) const {
   return find_object(context_, kind, id_or_name, [&](const store::Object& object) { return owns(kind, object); });

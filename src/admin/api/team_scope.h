@@ -23,6 +23,8 @@ class TeamScope {
 
   // Whether an object is the team's: the team, its users, its keys (control::team_of_key()) and their assignments.
   bool owns(const control::ObjectKind& kind, const store::Object& object) const;
+  // The same of the configuration file's objects, by their names.
+  bool owns_of_file(const control::ObjectKind& kind, std::string_view name) const;
   // find_object() among what is the team's: what is of others is as if it were not there.
   std::expected<store::Object, ApiAnswer> find(const control::ObjectKind& kind, std::string_view id_or_name) const;
   // What a team admin writes belongs to the team: it is filled in where nothing says so, and refused where something

@@ -154,5 +154,58 @@ TEST_P(TeamScopeTest, OthersAreAsIfTheyWereNotThere) {
   EXPECT_NE(teams.at(1), bj::value("t2")) << "the name of another team";
 }
 
+// Who names somebody in what is written learns no more than who asks for them.
+TEST_P(TeamScopeTest, WhoIsNamedIsAsIfTheyWereNotThere) {
+  file_.users.push_back({});
+  file_.users.back().name = "of-file";
+  file_.users.back().teams = {"t2"};
+  file_.keys.push_back({});
+  file_.keys.back().name = "key-of-file";
+  file_.keys.back().team = "t2";
+  make("connections", kConnection);
+  make("models", R"({"name":"m","connection":"c"})");
+  const std::string key = make("keys", R"({"name":"v2","team":"t2"})");
+  const std::string user = make("users", R"({"name":"u2","teams":["t2"]})");
+  make("keys", R"({"name":"given","team":"t1","user":"u0"})");
+  as_admin_of("t1");
+  make("keys", R"({"name":"own"})");
+  const auto body = [](std::string before, const std::string& name, const std::string& behind) {
+    return before.append(name).append(behind);
+  };
+  const auto alike = [&](const auto& ask, const std::string& name, const std::string& before,
+                         const std::string& behind) {
+    // An id that nobody has is told from a name.
+    std::string nobody = "nobody";
+    if (name == user || name == key) nobody = name.substr(0, name.size() - 4) + "0000";
+    ApiAnswer theirs = ask(body(before, name, behind));
+    const ApiAnswer nobodys = ask(body(before, nobody, behind));
+    EXPECT_EQ(theirs.status, 400) << theirs.body;
+    if (const size_t at = theirs.body.find("'" + name + "'"); at != std::string::npos) {
+      theirs.body.replace(at + 1, name.size(), nobody);
+    }
+    EXPECT_EQ(theirs.status, nobodys.status);
+    EXPECT_EQ(theirs.body, nobodys.body);
+  };
+  const auto makes_key = [&](const std::string& text) { return call(Method::post, "keys", text); };
+  const auto changes_key = [&](const std::string& text) { return call(Method::patch, "keys/own", text); };
+  const auto makes_user = [&](const std::string& text) { return call(Method::post, "users", text); };
+  const auto assigns = [&](const std::string& text) { return call(Method::post, "assignments", text); };
+  const auto generates = [&](const std::string& text) { return litellm(Method::post, "/key/generate", text); };
+  for (const std::string& of : {user, std::string("u2"), std::string("u0"), std::string("of-file")}) {
+    alike(makes_key, of, R"({"name":"k","user":")", "\"}");
+    alike(changes_key, of, R"({"user":")", "\"}");
+    alike(generates, of, R"({"key_alias":"k","user_id":")", "\"}");
+  }
+  alike(makes_key, "t2", R"({"name":"k","team":")", "\"}");
+  alike(changes_key, "t2", R"({"team":")", "\"}");
+  alike(generates, "t2", R"({"key_alias":"k","team_id":")", "\"}");
+  alike(makes_user, "t2", R"({"name":"u","teams":["t1",")", "\"]}");
+  for (const std::string& of : {key, std::string("v2"), std::string("key-of-file")}) {
+    alike(assigns, of, R"({"model":"m","alias":"a","key":")", "\"}");
+  }
+  // What a key of the team names already is shown with it.
+  EXPECT_EQ(call(Method::patch, "keys/given", R"({"blocked":true})").status, 403);
+}
+
 }  // namespace
 }  // namespace llmgw::admin
