@@ -911,6 +911,18 @@ def test_a_fleet_takes_its_speeds_in_one_word(world):
         assert f"{option}: expected a number of at least 0, not 'x'" in refused.stderr
 
 
+def test_no_room_for_the_pid_file(world):
+    # As on a full disk. That the limit is no end by a signal is for whoever sets it.
+    script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""
+    run = subprocess.run(["bash", "-c", script, BINARY, "serve", "--config", world.config], capture_output=True,
+                         text=True, timeout=PATIENCE)
+    assert run.returncode == 1
+    assert re.search(r"llm-gateway\.pid cannot be written: File too large$", run.stderr, re.M), run.stderr
+    assert not (world.data / "llm-gateway.pid").exists()
+    world.serve()
+    assert world.chat()[0] == 200
+
+
 def test_version_and_help(world):
     assert world.command("--version").stdout.startswith("llm-gateway ")
     assert world.command("version").stdout == world.command("--version").stdout

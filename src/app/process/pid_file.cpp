@@ -45,6 +45,7 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
     file_ = std::move(other.file_);
     path_ = std::move(other.path_);
     owner_ = other.owner_;
+    numbered_ = other.numbered_;
   }
   return *this;
 }
@@ -61,7 +62,7 @@ base::Result<PidFile> PidFile::acquire(const std::string& path) {
     // The holder may have removed the file between our open and our lock: then the lock is on a file without a name.
     if (!same_file(file.get(), path)) continue;
     PidFile held(std::move(file), path);
-    TRY_VOID(held.write_own_number());
+    TRY_VOID(held.write_number());
     return held;
   }
   return base::fail(base::ErrorCode::exhausted, "lock the PID file: it is removed again and again");
@@ -72,7 +73,8 @@ base::Result<PidFile> PidFile::adopt(FileDescriptor file, const std::string& pat
   // Locking again what this description holds already succeeds; a descriptor without the lock must win it.
   if (try_lock(file.get()) != Lock::taken) return base::fail(base::ErrorCode::already_exists, "adopt the PID file");
   PidFile held(std::move(file), path);
-  TRY_VOID(held.write_own_number());
+  // The lock is what keeps others away: it is not given up for want of room for a line.
+  static_cast<void>(held.write_number());
   return held;
 }
 
@@ -95,14 +97,18 @@ base::Result<pid_t> PidFile::holder(const std::string& path) {
   return static_cast<pid_t>(base::parse_decimal(line).value_or(0));
 }
 
-// One write first, then the length: a reader that takes the first line sees the old number or the new one.
-base::Result<void> PidFile::write_own_number() {
-  std::string line = std::to_string(owner_) + "\n";
-  ssize_t written = pwrite(file_.get(), line.data(), line.size(), 0);
-  if (written != static_cast<ssize_t>(line.size()) || ftruncate(file_.get(), written) != 0) {
-    return base::fail(base::os_error(errno, "write the PID file"));
-  }
-  return {};
+// One write first, then the length: a reader that takes the first line sees the old number or the new one. On a full
+// disk it sees none: half of one, or the predecessor's, would be the number of another process.
+base::Result<void> PidFile::write_number() {
+  const std::string line = std::to_string(owner_) + "\n";
+  const ssize_t written = pwrite(file_.get(), line.data(), line.size(), 0);
+  int reason = written < 0 ? errno : ENOSPC;  // that a part was written has no other
+  const bool whole = written == static_cast<ssize_t>(line.size());
+  numbered_ = whole && ftruncate(file_.get(), written) == 0;
+  if (numbered_) return {};
+  if (whole) reason = errno;
+  [[maybe_unused]] const int emptied = ftruncate(file_.get(), 0);  // takes no room
+  return base::fail(base::os_error(reason, "write the PID file"));
 }
 
 void PidFile::remove() {

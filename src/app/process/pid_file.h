@@ -19,7 +19,8 @@ class PidFile {
   // already_exists: a live process holds it; see holder().
   static base::Result<PidFile> acquire(const std::string& path);
 
-  // The successor's way: `file` is the predecessor's locked descriptor. Writes this process's number.
+  // The successor's way: `file` is the predecessor's locked descriptor. Writes this process's number; where there is no
+  // room for it, the lock is held all the same: see is_numbered().
   // invalid_argument: it is not the file at `path`.
   static base::Result<PidFile> adopt(FileDescriptor file, const std::string& path);
 
@@ -32,6 +33,10 @@ class PidFile {
   // Removes the file and drops the lock, unless released. A forked child that dies removes nothing.
   ~PidFile() { remove(); }
 
+  // False: the number could not be written, and the file is empty rather than wrong; write_number() tries again.
+  bool is_numbered() const { return numbered_; }
+  base::Result<void> write_number();
+
   // To hand to a successor; stays owned here.
   int fd() const { return file_.get(); }
   // A successor owns file and lock now: neither is touched when this dies.
@@ -39,12 +44,12 @@ class PidFile {
 
  private:
   PidFile(FileDescriptor file, std::string path);
-  base::Result<void> write_own_number();
   void remove();
 
   FileDescriptor file_;
   std::string path_;
   pid_t owner_ = 0;
+  bool numbered_ = false;
 };
 
 }  // namespace llmgw::process

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 
 #include "app/process/test_support.h"
@@ -108,6 +110,55 @@ TEST(PidFile, AdoptsOnlyTheLockedFileItself) {
 TEST(PidFile, ADirectoryThatIsNotThereIsSaid) {
   TemporaryDirectory directory;
   EXPECT_EQ(PidFile::acquire(directory.file("missing/gateway.pid")).error().os_error, ENOENT);
+}
+
+// As on a disk that has room for so many bytes more. Of this process, from now on.
+void leave_room_for(rlim_t bytes) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(PidFile, WithoutRoomNothingIsLeft) {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("gateway.pid");
+  for (const rlim_t room : {0, 1}) {
+    for (const bool stale : {false, true}) {
+      if (stale) std::ofstream(path) << "4194303\n";
+      const pid_t child = start_child([&] {
+        leave_room_for(room);
+        const auto held = PidFile::acquire(path);
+        return !held && held.error().os_error != 0 ? 0 : 1;
+      });
+      EXPECT_EQ(exit_status_of(child), 0) << room << stale;
+      EXPECT_FALSE(std::filesystem::exists(path)) << room << stale << ": " << read_file(path);
+    }
+  }
+}
+
+TEST(PidFile, ASuccessorWithoutRoomHoldsTheLockAndNamesNobody) {
+  TemporaryDirectory directory;
+  const std::string path = directory.file("gateway.pid");
+  for (const rlim_t room : {0, 1}) {
+    const pid_t child = start_child([&] {
+      auto held = PidFile::acquire(path);
+      if (!held) return 1;
+      leave_room_for(room);
+      auto adopted = PidFile::adopt(FileDescriptor(dup(held->fd())), path);
+      held->release();
+      if (!adopted || adopted->is_numbered() || !read_file(path).empty()) return 2;
+      const pid_t asks = start_child([&] {
+        const auto second = PidFile::acquire(path);
+        if (second || second.error().code != ErrorCode::already_exists) return 1;
+        return PidFile::holder(path) == 0 ? 0 : 1;
+      });
+      if (exit_status_of(asks) != 0) return 3;
+      leave_room_for(RLIM_INFINITY);
+      if (!adopted->write_number() || !adopted->is_numbered()) return 4;
+      return PidFile::holder(path) == getpid() ? 0 : 5;
+    });
+    EXPECT_EQ(exit_status_of(child), 0) << room;
+  }
 }
 
 // Many processes take and remove the file at once; never do two believe they hold it.

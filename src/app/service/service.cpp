@@ -150,6 +150,7 @@ Task<void> Service::look_after() {
     }
     trouble_ = std::move(trouble);
     look_at_master_key();
+    if (pid_file_ && !pid_file_->is_numbered()) (void)pid_file_->write_number();
     api_->write_refusals(loop_.wall_now());
     for (const std::string& name : engines_.expire(loop_.now())) {
       log().warn("an engine was not heard of and is gone", {{"engine", name}});

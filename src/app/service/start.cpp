@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <iostream>
 #include <thread>
@@ -226,7 +227,9 @@ Service::Started Service::claim_data_dir(std::vector<ListeningSocket>& inherited
       return {};
     }
     if (acquired.error().code != base::ErrorCode::already_exists) {
-      return fault(path + " cannot be written: " + describe(acquired.error()));
+      const base::Error& error = acquired.error();
+      return fault(path +
+                   " cannot be written: " + (error.os_error != 0 ? std::strerror(error.os_error) : describe(error)));
     }
     if (!options_.take_over && !is_successor()) {
       const auto holder = process::PidFile::holder(path);
@@ -302,6 +305,9 @@ void Service::adopt_pid_file(process::FileDescriptor file) {
   if (!adopted) adopted = process::PidFile::acquire(path);
   if (adopted) {
     pid_file_ = std::move(*adopted);
+    if (!pid_file_->is_numbered()) {
+      log().warn("the PID file has no room for this process's number: it is empty until there is", {{"path", path}});
+    }
     return;
   }
   log().error("the PID file did not change hands: nothing keeps another gateway from this data directory",
