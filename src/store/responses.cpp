@@ -36,7 +36,9 @@ constexpr std::string_view kSchema[] = {
     // When whoever makes a response in the background was last heard of. A table of its own: its row is written again
     // and again, and a response's is long.
     ("CREATE TABLE IF NOT EXISTS response_heartbeats(parent BIGINT PRIMARY KEY REFERENCES responses(key)"
-     " ON DELETE CASCADE, heard_at BIGINT NOT NULL)")};
+     " ON DELETE CASCADE, heard_at BIGINT NOT NULL)"),
+    ("CREATE TABLE IF NOT EXISTS response_makers({key}, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL,"
+     " owner_high BIGINT NOT NULL, owner_low BIGINT NOT NULL, UNIQUE(id_high, id_low))")};
 constexpr std::string_view kSqliteKey = "key INTEGER PRIMARY KEY AUTOINCREMENT";
 constexpr std::string_view kPostgresKey = "key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
 
@@ -425,6 +427,27 @@ Result<bool> Responses::claim(std::string_view owner, const FormerOwner& former)
   return claimed > 0;
 }
 
+Result<void> Responses::note_makers(std::span<const Maker> makers) {
+  TRY(transaction, SqlTransaction::begin(*session_));
+  std::vector<SqlStatement> statements;
+  statements.reserve(makers.size());
+  for (const Maker& maker : makers) {
+    statements.push_back(
+        {"INSERT INTO response_makers(id_high, id_low, owner_high, owner_low) VALUES($1, $2, $3, $4) "
+         "ON CONFLICT(id_high, id_low) DO NOTHING",
+         {maker.id[0], maker.id[1], maker.owner[0], maker.owner[1]}});
+  }
+  TRY_VOID(session_->run_all(statements));
+  return transaction.commit();
+}
+
+Result<Maker::Mark> Responses::maker_of(const Maker::Mark& id) {
+  TRY(rows, session_->query("SELECT owner_high, owner_low FROM response_makers WHERE id_high = $1 AND id_low = $2",
+                            {id[0], id[1]}));
+  if (rows.empty()) return base::fail(ErrorCode::not_found, "maker");
+  return Maker::Mark{rows.integer(0, 0), rows.integer(0, 1)};
+}
+
 Result<bool> Responses::sweep(int64_t now) {
   if (listens_since_ == 0) listens_since_ = now;
   int64_t most = 0;
@@ -434,6 +457,11 @@ Result<bool> Responses::sweep(int64_t now) {
                               {now, static_cast<int64_t>(kSweepMax)}));
     most = std::max(most, gone.changed);
   }
+  // Keys only grow, so the newest are those with the highest.
+  TRY(beyond, session_->query("DELETE FROM response_makers WHERE key IN (SELECT key FROM response_makers WHERE key <= "
+                              "(SELECT MAX(key) FROM response_makers) - $1 LIMIT $2)",
+                              {static_cast<int64_t>(limits_.makers), static_cast<int64_t>(kSweepMax)}));
+  most = std::max(most, beyond.changed);
   return most == static_cast<int64_t>(kSweepMax);
 }
 

@@ -10,9 +10,11 @@
 // and all it builds on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +96,15 @@ struct FormerOwner {
   int64_t since = 0;  // seconds: what is older was another's, who had the name before
 };
 
+// Which key made what a provider keeps, both as hashes (response_makers.h of the gateway): who reads the database can
+// fetch nothing with them.
+struct Maker {
+  using Mark = std::array<int64_t, 2>;
+  Mark id;
+  Mark owner;
+  bool operator==(const Maker&) const = default;
+};
+
 struct ResponsesLimits {
   int64_t retention_seconds = int64_t{30} * 24 * 3600;  // OpenAI's own
   size_t responses_per_owner = 100'000;                 // beyond, the oldest go
@@ -101,6 +112,7 @@ struct ResponsesLimits {
   size_t items_per_conversation = 10'000;
   size_t context_bytes = size_t{64} << 20;  // what one request may build on: far above any model's window
   size_t record_bytes = size_t{64} << 20;   // of one response, all items
+  size_t makers = 1'000'000;                // all owners' together; beyond, the oldest are forgotten
 };
 
 class Responses {
@@ -162,7 +174,13 @@ class Responses {
   // What an earlier version kept under the name alone is the owner's from now on. True if there was any.
   base::Result<bool> claim(std::string_view owner, const FormerOwner& former);
 
-  // Forgets up to kSweepMax responses and as many conversations whose time is over. True if there may be more.
+  // Who made it first has made it.
+  base::Result<void> note_makers(std::span<const Maker> makers);
+  // not_found: nobody is known to have.
+  base::Result<Maker::Mark> maker_of(const Maker::Mark& id);
+
+  // Forgets up to kSweepMax responses and as many conversations whose time is over, and as many makers
+  // that are too many. True if there may be more.
   base::Result<bool> sweep(int64_t now);
 
   // Nothing more comes of it: open another.

@@ -225,6 +225,23 @@ TEST_P(ResponsesStored, WhatIsNotUsedIsForgotten) {
   EXPECT_TRUE(responses().get("me", "base", kNow + 1000));
 }
 
+TEST_P(ResponsesStored, MakersOfWhatProvidersKeep) {
+  open({.makers = 3});
+  const auto maker = [](int64_t id, int64_t owner) { return Maker{.id = {-1, id}, .owner = {INT64_MIN, owner}}; };
+  const std::vector<Maker> first{maker(1, 10), maker(2, 20), maker(2, 30)};
+  ASSERT_TRUE(responses().note_makers(first));
+  ASSERT_TRUE(responses().note_makers(std::vector<Maker>{maker(1, 40)}));
+  open({.makers = 3});
+  EXPECT_EQ(*responses().maker_of({-1, 1}), (Maker::Mark{INT64_MIN, 10}));
+  EXPECT_EQ(*responses().maker_of({-1, 2}), (Maker::Mark{INT64_MIN, 20}));
+  EXPECT_EQ(code(responses().maker_of({-2, 1})), ErrorCode::not_found);
+  // The oldest go.
+  ASSERT_TRUE(responses().note_makers(std::vector<Maker>{maker(3, 1), maker(4, 1), maker(5, 1)}));
+  EXPECT_TRUE(responses().sweep(kNow));
+  EXPECT_EQ(code(responses().maker_of({-1, 1})), ErrorCode::not_found);
+  EXPECT_TRUE(responses().maker_of({-1, 5}));
+}
+
 TEST_P(ResponsesStored, LimitsHold) {
   open({.responses_per_owner = 2,
         .conversations_per_owner = 1,

@@ -11,6 +11,8 @@ from harness import canned, clouds
 pytestmark = pytest.mark.xdist_group("clouds")
 
 KEY = "canary-client-key-of-mixed-state"
+OTHER = "canary-other-key-of-mixed-state"
+KEYS = [{"name": "client", "key": KEY}, {"name": "other", "key": OTHER}]
 OURS = "lgw"
 
 
@@ -91,13 +93,19 @@ def gateway(upstream, tmp_path_factory):
         at | {"name": "anthropic", "provider": "anthropic"},
     ]
     models = [{"name": "gpt", "connection": "openai"}, {"name": "claude", "connection": "anthropic"}]
-    with canned.gateway(tmp_path_factory.mktemp("mixed"), KEY, connections, models) as running:
+    with canned.gateway(tmp_path_factory.mktemp("mixed"), KEYS, connections, models) as running:
         yield running
 
 
 @pytest.fixture
 def client(gateway):
     with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def other(gateway):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=OTHER, max_retries=0, timeout=30) as client:
         yield client
 
 
@@ -201,3 +209,75 @@ def test_no_provider_is_asked_for_what_is_gone(client, upstream):
     with pytest.raises(openai.NotFoundError, match="Conversation with id 'conv_lgw0' not found.$"):
         client.responses.create(model="gpt", input="Three.", conversation="conv_lgw0")
     assert len(upstream.requests) == before
+
+
+def assert_hidden(client, made, upstream):
+    """A response that the provider keeps is not there for this client, and the provider is not asked."""
+    before = len(upstream.requests)
+    for ask in (
+        lambda: client.responses.retrieve(made),
+        lambda: client.get(f"/responses/{made.replace('_', '%5F')}", cast_to=object),
+        lambda: client.responses.delete(made),
+        lambda: client.responses.cancel(made),
+        lambda: client.responses.input_items.list(made),
+        lambda: client.responses.retrieve(made, stream=True),
+    ):
+        with pytest.raises(openai.NotFoundError, match=f"Response with id '{made}' not found"):
+            ask()
+    create, count = client.responses.create, client.responses.input_tokens.count
+    for build in (create, count, lambda **asked: client.responses.compact(**asked)):
+        with pytest.raises(openai.BadRequestError, match=f"Previous response with id '{made}' not found.$") as error:
+            build(model="gpt", input="Yours?", previous_response_id=made)
+        assert error.value.code == "previous_response_not_found"
+    assert len(upstream.requests) == before
+
+
+def test_what_a_provider_keeps_is_the_keys_that_made_it(client, other, upstream):
+    made = client.responses.create(model="gpt", input="Mine.")
+    events = client.responses.create(model="gpt", input="Mine, too.", stream=True)
+    streamed = [event.response for event in events if event.type == "response.completed"].pop()
+    for one in (made, streamed):
+        assert_hidden(other, one.id, upstream)
+        assert client.responses.retrieve(one.id).id == one.id
+        assert client.responses.create(model="gpt", input="On.", previous_response_id=one.id).output_text
+
+
+def test_a_providers_conversation_is_the_keys_that_made_it(client, other, upstream):
+    made = client.conversations.create(extra_headers={"x-llm-gateway-connection": "openai"})
+    before = len(upstream.requests)
+    named = {"id": made.id}
+    for ask in (
+        lambda: other.conversations.retrieve(made.id),
+        lambda: other.conversations.items.list(made.id),
+        lambda: other.responses.create(model="gpt", input="Yours?", conversation=made.id),
+        lambda: other.responses.create(model="gpt", input="Yours?", conversation=named),
+    ):
+        with pytest.raises(openai.NotFoundError, match="Conversation with id 'conv_theirs' not found.$"):
+            ask()
+    assert len(upstream.requests) == before
+
+
+def test_what_nobody_is_known_to_have_made_is_the_providers_to_give(client, other, upstream):
+    """It may have been made past the gateway."""
+    with openai.OpenAI(base_url=upstream.url, api_key="theirs", max_retries=0) as past_it:
+        made = past_it.responses.create(model="gpt", input="Elsewhere.").id
+    for each in (client, other):
+        assert each.responses.retrieve(made).id == made
+        assert each.responses.create(model="gpt", input="On.", previous_response_id=made).output_text
+
+
+def test_who_made_it_is_known_after_a_restart(upstream, tmp_path):
+    at = {"endpoint": upstream.url, "api_key": "canary-upstream"}
+    connections = [at | {"name": "openai", "provider": "openai", "api": "responses"}]
+    models = [{"name": "gpt", "connection": "openai"}]
+
+    def keys_of(running):
+        return [openai.OpenAI(base_url=running.url + "/v1", api_key=key, max_retries=0) for key in (KEY, OTHER)]
+
+    with canned.gateway(tmp_path, KEYS, connections, models) as running:
+        mine, _ = keys_of(running)
+        made = mine.responses.create(model="gpt", input="Mine.").id
+    with canned.gateway(tmp_path, KEYS, connections, models) as running:
+        mine, other = keys_of(running)
+        assert_hidden(other, made, upstream)
+        assert mine.responses.retrieve(made).id == made

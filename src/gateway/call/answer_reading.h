@@ -24,6 +24,7 @@ struct AnswerReading {
   std::optional<accounting::AnswerDetails> details;         // where the request may have made it dearer or cheaper
   std::optional<accounting::UsageScanner> converted_media;  // of a converted answer: sound and pictures cost apart
   std::optional<dialects::openai::ResponseCursor> cursor;   // of a stream of the Responses API
+  std::string_view made_id;  // of an object of the Responses API that is one document; the arena's
 
   // The next bytes of the answer, as they were before any coding.
   void feed(std::string_view plain) {
@@ -52,6 +53,7 @@ struct AnswerReading {
     details.reset();
     converted_media.reset();
     cursor.reset();
+    made_id = {};
   }
 };
 

@@ -136,6 +136,7 @@ Task<void> Call::proxy() {
   if (auto found = find_model_outside_body(); !found) co_return co_await refuse(found.error());
   if (asks_memory() && co_await answer_from_memory()) co_return;
   if (auto found = co_await find_memory(); !found) co_return co_await refuse(found.error());
+  if (auto own = co_await check_maker(); !own) co_return co_await refuse(own.error());
   auto planned = match_.model_place == ModelPlace::none ? plan_without_model() : plan();
   if (!planned) co_return co_await refuse(planned.error());
   if (auto admitted = admit(); !admitted) co_return co_await refuse(admitted.error());

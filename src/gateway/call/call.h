@@ -366,6 +366,10 @@ class Call {
   net::Task<bool> answer_from_memory();
   net::Task<Outcome<void>> find_memory();
   net::Task<Outcome<std::string_view>> recall();
+  net::Task<Outcome<void>> check_maker();
+  net::Task<bool> made_by_another(std::string_view id);
+  bool makes_kept_object() const;
+  void note_maker();
   net::Task<void> remember(std::string_view output);
   net::Task<void> start_background();
   std::string_view background_refusal() const;

@@ -8,6 +8,7 @@
 #include "gateway/call/plain_view.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/conversion/conversion.h"
+#include "gateway/entrance/conversation.h"
 #include "gateway/failover/first_content.h"
 #include "routing/load/late_first_byte.h"
 
@@ -136,6 +137,12 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
 std::string_view Call::read_along(std::string_view data, PlainView& view) {
   const std::string_view plain = view.read(data);
   reading_.feed(plain);
+  // Of a document, once: its id stands in its first piece.
+  const bool untold = reading_.made_id.data() == nullptr && !reading_.cursor;
+  if (untold && !plain.empty() && upstream_status_ < 300 && makes_kept_object()) {
+    const std::string_view id = response_id_in(plain);
+    reading_.made_id = id.empty() ? std::string_view("") : arena_.copy(id);
+  }
   if (view.readable() || !reading_.usage) return plain;
   if (!reading_.text) reading_.text_bytes += data.size() / kCodedBytesPerTextByte;
   if (!std::exchange(reading_.unreadable, true)) {

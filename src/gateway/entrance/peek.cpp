@@ -34,6 +34,9 @@ enum class Field : uint8_t {
   other_tier,
   tools,
   search,
+  store,
+  conversation,
+  previous_response,
 };
 
 Field field_of(std::string_view key) {
@@ -44,6 +47,7 @@ Field field_of(std::string_view key) {
       return key == "model"   ? Field::model
              : key == "input" ? Field::input
              : key == "tools" ? Field::tools
+             : key == "store" ? Field::store
              : key == "speed" ? Field::other_tier
                               : Field::other;
     case 6: return key == "stream" ? Field::stream : key == "prompt" ? Field::prompt : Field::other;
@@ -51,7 +55,8 @@ Field field_of(std::string_view key) {
     case 8: return key == "owned_by" ? Field::owned_by : key == "metadata" ? Field::metadata : Field::other;
     case 10: return key == "max_tokens" ? Field::max_tokens : Field::other;
     case 11: return key == "serviceTier" ? Field::service_tier : Field::other;
-    case 12: return key == "service_tier" ? Field::service_tier : Field::other;
+    case 12:
+      return key == "service_tier" ? Field::service_tier : key == "conversation" ? Field::conversation : Field::other;
     case 13: return key == "inference_geo" ? Field::other_tier : Field::other;
     case 14: return key == "stream_options" ? Field::stream_options : Field::other;
     case 15: return key == "inferenceConfig" ? Field::inference_config : Field::other;
@@ -63,6 +68,7 @@ Field field_of(std::string_view key) {
              : key == "search_parameters" ? Field::search
                                           : Field::other;
     case 18: return key == "web_search_options" ? Field::search : Field::other;
+    case 20: return key == "previous_response_id" ? Field::previous_response : Field::other;
     case 21: return key == "max_completion_tokens" ? Field::max_tokens : Field::other;
     default: return Field::other;
   }
@@ -149,6 +155,10 @@ class Pass {
         reader_.skip();
         return true;
       case Field::tools: tools(); return true;
+      case Field::store: store(); return true;
+      case Field::conversation: return conversation();
+      case Field::previous_response:
+        return kept_id(peek_.previous_response_id, "'previous_response_id' is given twice", "previous_response_id");
       // Chat Completions have a search for which there is no tool (dialects/web_search.h).
       case Field::search:
         peek_.provider_tools = true;
@@ -242,6 +252,41 @@ class Pass {
     }
     if (const auto text = json::unescape(reader_.string(), arena_)) peek_.service_tier = *text;
     return true;
+  }
+
+  void store() {
+    if (reader_.kind() == json::Kind::boolean) {
+      peek_.stored = reader_.boolean();
+    } else {
+      reader_.skip();
+    }
+  }
+
+  // Of what is kept somewhere. What is no text is the provider's to refuse.
+  bool kept_id(std::string_view& id, const char* twice, const char* param) {
+    if (reader_.kind() != json::Kind::string) {
+      reader_.skip();
+      return true;
+    }
+    const auto text = json::unescape(reader_.string(), arena_);
+    if (!text) return refuse_member("an id has a broken escape", param);
+    if (!id.empty()) return refuse_member(twice, param);
+    id = *text;
+    return true;
+  }
+
+  bool conversation() {
+    constexpr const char* kTwice = "'conversation' is given twice";
+    if (reader_.kind() != json::Kind::object) return kept_id(peek_.conversation, kTwice, "conversation");
+    bool sound = true;
+    const bool read = each_member([&](std::string_view key) {
+      if (key == "id" && sound) {
+        sound = kept_id(peek_.conversation, kTwice, "conversation");
+      } else {
+        reader_.skip();
+      }
+    });
+    return read && sound;
   }
 
   // Only whether there are such: what else stands there is the provider's business.

@@ -1,7 +1,7 @@
 // One pass over a JSON request body for what routing and admission need, and for the spans that may have to be
 // replaced. The whole document's grammar is checked on the way (but for escapes inside strings nobody reads), so that
 // no upstream reads another model out of it than the gateway did: keys are compared unescaped, and a second `model`,
-// `stream` or `owned_by` is refused. Pure; one thread for each Parser.
+// `stream`, `owned_by`, `previous_response_id` or `conversation` is refused. Pure; one thread for each Parser.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,12 @@ struct Peek {
   bool names_tier = false;      // there is one, or `speed`, `inference_geo`, `performanceConfig`
   bool provider_tools = false;  // `tools` has some that the provider runs and may charge for: searches, containers
 
+  // What a request of the Responses API builds on, unescaped: `previous_response_id`, and `conversation` or its `id`.
+  // Empty where there is none, or no text.
+  std::string_view previous_response_id;
+  std::string_view conversation;
+  bool stored = true;  // `store` is not false
+
   std::optional<bool> stream;
   std::optional<bool> include_usage;  // stream_options.include_usage
   // The largest of max_tokens, max_completion_tokens, max_output_tokens, Gemini's generationConfig.maxOutputTokens and
@@ -61,8 +67,9 @@ struct PeekRefusal {
   const char* param = "";  // the member at fault, or empty
 };
 
-// `body` must outlive the result. Fails if the body is not one valid JSON object, has a duplicate of `model`, `stream`
-// or `owned_by`, or one of these with a wrong type. null counts as absent for `stream` and `owned_by`, not for `model`.
+// `body` must outlive the result. Fails if the body is not one valid JSON object, has a duplicate of `model`, `stream`,
+// `owned_by`, `previous_response_id` or `conversation`, or one of the first three with a wrong type. null counts as
+// absent for `stream` and `owned_by`, not for `model`.
 std::expected<Peek, PeekRefusal> peek(json::Parser& parser, std::string_view body, base::Arena& arena);
 
 // The two ways of it. Without an index: for bodies that are good, at a third of the cost; nothing where there is

@@ -43,6 +43,22 @@ TEST_F(PeekTest, ReadsWhatRoutingNeeds) {
   EXPECT_EQ(result->owned_by_span.data(), nullptr);
 }
 
+TEST_F(PeekTest, WhatAResponseBuildsOn) {
+  const auto previous = run(R"({"model":"m","previous_response\u005fid":"resp\u005f1","store":false})");
+  ASSERT_TRUE(previous) << previous.error().message;
+  EXPECT_EQ(previous->previous_response_id, "resp_1");
+  EXPECT_FALSE(previous->stored);
+  EXPECT_EQ(run(R"({"model":"m","conversation":"conv_1"})")->conversation, "conv_1");
+  EXPECT_EQ(run(R"({"model":"m","conversation":{"a":[],"i\u0064":"conv_1"}})")->conversation, "conv_1");
+  const auto nothing = run(R"({"model":"m","previous_response_id":null,"conversation":null,"store":null})");
+  ASSERT_TRUE(nothing);
+  EXPECT_TRUE(nothing->stored && nothing->previous_response_id.empty() && nothing->conversation.empty());
+  // Of two a reader might take the other one.
+  EXPECT_STREQ(run(R"({"previous_response_id":"a","previous_response_id":"b"})").error().param, "previous_response_id");
+  EXPECT_STREQ(run(R"({"conversation":"a","conversation":{"id":"b"}})").error().param, "conversation");
+  EXPECT_STREQ(run(R"({"conversation":{"id":"a","x":{},"id":"b"}})").error().param, "conversation");
+}
+
 TEST_F(PeekTest, AbsentIsAbsent) {
   const auto result = run("{}");
   ASSERT_TRUE(result);

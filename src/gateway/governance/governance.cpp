@@ -424,6 +424,7 @@ void Call::cap_counts(accounting::LedgerRecord& record) {
 void Call::account() {
   if (accounted_ || !admitted_) return;
   accounted_ = true;
+  note_maker();
   if (!attempt_) {
     // No instance could be asked: nothing was used.
     cost_ = 0;

@@ -3,6 +3,7 @@
 #include "dialects/models_list.h"
 #include "gateway/call/call.h"
 #include "gateway/responses/background.h"
+#include "gateway/responses/response_makers.h"
 #include "gateway/responses/responses_state.h"
 #include "json/tree.h"
 #include "net/io.h"
@@ -40,6 +41,8 @@ namespace {
 
 // A disk that takes longer is not one to wait for.
 constexpr base::Duration kStoreTimeout = std::chrono::seconds(5);
+// To find out who made what a provider keeps: a database that is slower holds no call up that needs nothing else of it.
+constexpr base::Duration kMakerTimeout = std::chrono::milliseconds(500);
 // How often a stream that is read out of the store looks for more.
 constexpr base::Duration kLookInterval = std::chrono::milliseconds(100);
 // Behind the longest time a request may take: what is not stored by then never will be.
@@ -58,10 +61,10 @@ std::string_view final_response(std::string_view output, chat::Framing framing, 
   return event ? (*event)["response"].raw() : std::string_view{};
 }
 
-// "responses/resp_1/input_items": by the id.
-bool asks_for_minted(std::string_view tail) {
+// "responses/resp_1/input_items": resp_1, as it is escaped there. Empty: it has none.
+std::string_view id_in(std::string_view tail) {
   const std::string_view id = tail.substr(std::min(tail.find('/'), tail.size() - 1) + 1);
-  return state::is_minted(id.substr(0, id.find('/')));
+  return id.substr(0, id.find('/'));
 }
 
 bool wants_events(std::string_view query) {
@@ -94,7 +97,7 @@ Call::MemoryPointer Call::open_memory() {
 Task<bool> Call::answer_from_memory() {
   const auto memory = open_memory();
   // What was made here no provider knows.
-  const bool elsewhere = !asks_for_minted(match_.tail) && find_without_model().has_value();
+  const bool elsewhere = !state::is_minted(id_in(match_.tail)) && find_without_model().has_value();
   if (memory == nullptr) {
     if (elsewhere) co_return false;
     co_await refuse({.kind = ErrorKind::internal, .message = "the gateway's store of responses cannot be opened"});
@@ -168,6 +171,66 @@ Task<Outcome<std::string_view>> Call::recall() {
   }
   memory_->turn = std::move(*turn);
   co_return memory_->turn.body.empty() ? body : std::string_view(memory_->turn.body);
+}
+
+// What a provider keeps is the credential's there, which many keys may share. Which of them made it is known here, of
+// what was made through a gateway with this database: for all the others it is not there. What nobody is known to have
+// made goes on to the provider.
+Task<Outcome<void>> Call::check_maker() {
+  if (asks_memory()) {
+    const auto id = base::percent_decode(id_in(match_.tail));
+    if (!id || !co_await made_by_another(*id)) co_return Outcome<void>{};
+    const bool conversation = match_.operation == Operation::conversations;
+    co_return std::unexpected(conversation ? state::missing_conversation(*id, arena_)
+                                           : state::missing_response(*id, arena_));
+  }
+  if (match_.dialect != chat::Dialect::openai_responses || builds_on_memory_) co_return Outcome<void>{};
+  if (const std::string_view id = peek_.previous_response_id; co_await made_by_another(id)) {
+    ClientError error = state::missing_previous_response(id, arena_);
+    error.message = arena_.copy("Previous response with id '" + std::string(id) + "' not found.");
+    co_return std::unexpected(error);
+  }
+  if (co_await made_by_another(peek_.conversation)) {
+    co_return std::unexpected(state::missing_conversation(peek_.conversation, arena_));
+  }
+  co_return Outcome<void>{};
+}
+
+Task<bool> Call::made_by_another(std::string_view id) {
+  if (id.empty() || state::is_minted(id)) co_return false;
+  ResponseMakers& makers = worker_.shared().responses.makers();
+  const store::Maker::Mark mark = mark_of(id);
+  auto maker = makers.find(mark);
+  store::ResponsesStore* const store = maker ? nullptr : worker_.shared().responses.get();
+  if (store != nullptr) {
+    const auto found = co_await store->call(worker_.loop(), until(kMakerTimeout),
+                                            [mark](store::Responses& responses) { return responses.maker_of(mark); });
+    if (found) {
+      makers.remember({.id = mark, .owner = *found});
+      maker = *found;
+    }
+  }
+  co_return maker && *maker != mark_of(memory_owner(*principal_));
+}
+
+// Whether the answer, if it comes from a provider as it is, is something that it keeps from now on.
+bool Call::makes_kept_object() const {
+  if (match_.operation == Operation::responses_create) return peek_.stored;
+  return match_.operation == Operation::conversations && match_.tail == "conversations" &&
+         exchange_.head().method_text == "POST";
+}
+
+// Before the last byte goes out: the next call may ask for it at once.
+void Call::note_maker() {
+  const bool as_it_came = conversion_ == nullptr || read_along_;
+  if (kind_ == Kind::mirror || !as_it_came || !makes_kept_object()) return;
+  const std::string_view id = reading_.cursor ? reading_.cursor->id() : reading_.made_id;
+  if (id.empty()) return;
+  SharedResponses& shared = worker_.shared().responses;
+  if (!shared.makers().note(id, memory_owner(*principal_), shared.get())) {
+    worker_.log().warn("which keys made what providers keep is not saved: the database is away",
+                       {{"request_id", id_.view()}});
+  }
 }
 
 // Of what recall() gave, where the client has it.

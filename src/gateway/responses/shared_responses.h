@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "gateway/responses/response_makers.h"
 #include "store/responses_store.h"
 
 namespace llmgw::gateway {
@@ -30,12 +31,15 @@ class SharedResponses {
     });
     return store_.get();
   }
+  // Of what providers keep.
+  ResponseMakers& makers() { return makers_; }
   // Finishes what was told it. The loops of those who asked must still live, their threads must have ended.
   void close() { store_.reset(); }
 
  private:
   Connect connect_;
   std::string spool_directory_;
+  ResponseMakers makers_;  // the store saves out of it
   std::once_flag made_;
   std::unique_ptr<store::ResponsesStore> store_;
 };
