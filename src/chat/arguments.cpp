@@ -58,6 +58,10 @@ std::optional<std::string_view> executable_arguments(const Part& call, json::Par
   return arguments.wrapped ? std::nullopt : std::optional(arguments.json);
 }
 
+std::string_view invalid_arguments(std::string_view text, base::Arena& arena) {
+  return wrapped_text("INVALID_JSON", text, arena);
+}
+
 std::string_view result_object(std::string_view text, std::string_view member, json::Parser& parser,
                                base::Arena& arena) {
   const std::string_view inner = trimmed(text);

@@ -25,6 +25,10 @@ ArgumentsObject arguments_object(std::string_view arguments, json::Parser& parse
 // was cut in the middle of it, and what stands there is not what was meant. Wrapping is for calls of the past only.
 std::optional<std::string_view> executable_arguments(const Part& call, json::Parser& parser, base::Arena& arena);
 
+// The same of a call that is the client's to refuse: {"INVALID_JSON": "<text>"}, as Anthropic tells its own clients to
+// give such a call back to the model (fine-grained tool streaming, 2026-10).
+std::string_view invalid_arguments(std::string_view text, base::Arena& arena);
+
 // For results that must be an object (Gemini): the text itself if it is a JSON object, else {"<member>": ...} with the
 // text as JSON if it is an array, else as a string.
 std::string_view result_object(std::string_view text, std::string_view member, json::Parser& parser,

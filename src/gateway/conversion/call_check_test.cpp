@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "gateway/conversion/transcoder.h"
 #include "json/text.h"
@@ -15,6 +16,8 @@ namespace {
 
 using chat::Dialect;
 using chat::Framing;
+using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -23,6 +26,7 @@ struct Told {
   std::optional<chat::ClientError> error;
   std::string message;
   bool left_out = false;
+  bool wrapped = false;
 };
 
 // A chat completion with the arguments of one call and a reason to end, streamed or not, as that client gets it.
@@ -56,8 +60,11 @@ Told tell(std::string_view arguments, std::string_view finish, Dialect client, b
   }
   transcoder.finish();
   EXPECT_TRUE(transcoder.over());
-  Told told{
-      .out = transcoder.output(), .error = transcoder.error(), .message = {}, .left_out = transcoder.left_out_call()};
+  Told told{.out = transcoder.output(),
+            .error = transcoder.error(),
+            .message = {},
+            .left_out = transcoder.left_out_call(),
+            .wrapped = transcoder.wrapped_call()};
   if (told.error) told.message = told.error->message;
   return told;
 }
@@ -72,10 +79,16 @@ TEST(CallCheck, AWholeCallPasses) {
         const Told told = tell(arguments, R"("tool_calls")", client, streamed);
         EXPECT_FALSE(told.error) << told.message;
         EXPECT_THAT(told.out, HasSubstr("delete_files"));
-        EXPECT_FALSE(told.left_out);
+        EXPECT_FALSE(told.left_out || told.wrapped);
       }
     }
   }
+}
+
+// SDKs parse what the pieces of a stream make together.
+TEST(CallCheck, AnObjectInsideATextIsTheObject) {
+  const Told told = tell(R"("{\"paths\": []}")", R"("tool_calls")", Dialect::anthropic, true);
+  EXPECT_THAT(told.out, HasSubstr(R"("partial_json":"{\"paths\": []}")"));
 }
 
 // Nobody executes what nobody wrote: an object must not be made of what there is.
@@ -97,22 +110,39 @@ TEST(CallCheck, ACallThatWasCutIsNoneAndItsEndSaysSo) {
   }
 }
 
-TEST(CallCheck, ACallThatTheModelFailedToMakeIsNoCleanStop) {
+// It is a call whose arguments no tool takes, so that the client tells the model.
+TEST(CallCheck, ACallThatTheModelFailedToMakeIsTheClientsToRefuse) {
   for (const std::string_view finish : {R"("tool_calls")", R"("stop")", R"("something new")", "null"}) {
-    for (const std::string_view arguments : {kCut, std::string_view("[1]"), std::string_view("text")}) {
-      for (const bool streamed : kBoth) {
-        const Told anthropic = tell(arguments, finish, Dialect::anthropic, streamed);
-        ASSERT_TRUE(anthropic.error) << finish << arguments;
-        EXPECT_THAT(anthropic.message, HasSubstr("'delete_files'"));
-        EXPECT_THAT(anthropic.out, Not(HasSubstr("message_stop")));
-        const Told gemini = tell(arguments, finish, Dialect::gemini, streamed);
-        EXPECT_FALSE(gemini.error);
-        EXPECT_THAT(gemini.out, HasSubstr("MALFORMED_FUNCTION_CALL"));
-        EXPECT_THAT(gemini.out, Not(HasSubstr("functionCall")));
-        const Told bedrock = tell(arguments, finish, Dialect::bedrock, streamed);
-        EXPECT_THAT(bedrock.out, HasSubstr("malformed_tool_use"));
+    for (const auto& [arguments, text] : {std::pair<std::string_view, std::string_view>{kCut, R"({\"paths\": [\"/tm)"},
+                                          {"[1]", "[1]"},
+                                          {"text", "text"}}) {
+      const std::string object = R"({"INVALID_JSON":")" + std::string(text) + R"("})";
+      for (const Dialect client : {Dialect::anthropic, Dialect::gemini, Dialect::bedrock}) {
+        const Told told = tell(arguments, finish, client, false);
+        ASSERT_FALSE(told.error) << told.message;
+        EXPECT_THAT(told.out, HasSubstr(object));
+        EXPECT_THAT(told.out, AnyOf(HasSubstr("tool_use"), HasSubstr("functionCall")));
+        EXPECT_TRUE(told.wrapped && !told.left_out);
       }
+      EXPECT_THAT(tell(arguments, finish, Dialect::gemini, true).out, HasSubstr(object));
+      if (arguments == kCut) continue;
+      std::string piece;
+      json::append_quoted(piece, object);
+      EXPECT_THAT(tell(arguments, finish, Dialect::anthropic, true).out,
+                  AllOf(HasSubstr(piece), HasSubstr(R"("stop_reason":"tool_use")"), HasSubstr("message_stop")));
+      EXPECT_THAT(tell(arguments, finish, Dialect::bedrock, true).out, HasSubstr(piece));
     }
+  }
+}
+
+// Its beginning has been sent when it shows.
+TEST(CallCheck, OneThatFailsInTheMiddleOfAStreamIsNoCleanStop) {
+  for (const std::string_view finish : {R"("tool_calls")", R"("stop")", R"("something new")", "null"}) {
+    const Told anthropic = tell(kCut, finish, Dialect::anthropic, true);
+    ASSERT_TRUE(anthropic.error) << finish;
+    EXPECT_THAT(anthropic.message, HasSubstr("'delete_files'"));
+    EXPECT_THAT(anthropic.out, Not(HasSubstr("message_stop")));
+    EXPECT_THAT(tell(kCut, finish, Dialect::bedrock, true).out, HasSubstr("malformed_tool_use"));
   }
 }
 

@@ -280,6 +280,9 @@ void Call::warn_of_answer(const Transcoder& transcoder) {
   if (transcoder.left_out_call()) {
     warnings.dropped("answer.tool_calls", "a call in the answer whose arguments are not whole: it cannot be executed");
   }
+  if (transcoder.wrapped_call()) {
+    warnings.changed("answer.tool_calls", "arguments that are no JSON object were put into one, as INVALID_JSON");
+  }
   if (const std::string_view word = transcoder.unknown_finish(); !word.empty()) {
     warnings.changed(
         "answer.finish_reason",

@@ -52,11 +52,15 @@ bool has_word_for_malformed_call(chat::Dialect client) {
   return client != chat::Dialect::openai_chat && client != chat::Dialect::azure && client != chat::Dialect::anthropic;
 }
 
-// Its SDKs execute a call with the object they are given. The others have arguments as text, which their clients parse
-// and find to be broken.
-bool executes_objects(chat::Dialect client) {
-  return client == chat::Dialect::anthropic || client == chat::Dialect::bedrock ||
-         dialects::same_format(client, chat::Dialect::gemini);
+// The SDKs of some execute a call with the object they are given, of which Gemini's never get pieces. The others have
+// arguments as text, which their clients parse and find to be broken.
+CallCheck::Passing passing_of(const Transcoder::Sides& sides) {
+  using Passing = CallCheck::Passing;
+  if (sides.only_read) return Passing::text;
+  const chat::Dialect client = sides.client.dialect;
+  if (dialects::same_format(client, chat::Dialect::gemini)) return Passing::whole;
+  if (client != chat::Dialect::anthropic && client != chat::Dialect::bedrock) return Passing::text;
+  return sides.write.framing == Framing::json ? Passing::whole : Passing::pieces;
 }
 
 }  // namespace
@@ -148,8 +152,7 @@ void Transcoder::make_sequencer(chat::EventSink& next) {
   said_.bytes = 0;
   said_.malformed.clear();
   said_.refuses_malformed_calls = !has_word_for_malformed_call(sides_->client.dialect);
-  const bool checks = !sides_->only_read && executes_objects(sides_->client.dialect);
-  calls_.start(said_, checks ? &sides_->write.parser : nullptr);
+  calls_.start(said_, sides_->write.parser, passing_of(*sides_), sides_->read.format_tool);
 }
 
 void Transcoder::resume(const Sides& sides, const chat::Usage& used) {

@@ -101,9 +101,10 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // What the provider sent and an answer of the client's dialect has no place for: "image", "audio", "an item of the
   // provider's own tools"; empty: nothing.
   std::string_view dropped() const { return dropped_; }
-  // The provider called a tool with arguments that are no JSON object: in a document for a client whose API wants one,
-  // the call was left out.
+  // The provider called a tool with arguments that are no JSON object, for a client whose API wants one: in a document
+  // the call was left out, or they were put into one.
   bool left_out_call() const { return collector_ && calls_.any_broken(); }
+  bool wrapped_call() const { return calls_.any_wrapped(); }
   // The provider's word for why it ended, where nobody knows what it means ("nothing" if it gave none): the client was
   // told that it stopped. Empty: its word was understood.
   std::string_view unknown_finish() const { return unknown_finish_; }
