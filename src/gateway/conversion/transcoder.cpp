@@ -278,7 +278,8 @@ void Transcoder::note_dropped(const chat::Part& head) {
 }
 
 void Transcoder::note_finish(const chat::Choice& choice) {
-  if (choice.finish != chat::Finish::unknown) return;
+  const bool has_word = choice.finish != chat::Finish::pause || sides_->client.dialect == chat::Dialect::anthropic;
+  if (choice.finish != chat::Finish::unknown && has_word) return;
   if (dialects::same_format(sides_->provider.dialect, sides_->client.dialect)) return;
   unknown_finish_ =
       choice.native_finish.empty() ? "nothing" : sides_->read.arena.copy(choice.native_finish.substr(0, kWordBytesMax));

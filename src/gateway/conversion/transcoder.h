@@ -105,8 +105,8 @@ class Transcoder final : private chat::EventSink, private json::ElementSink {
   // the call was left out, or they were put into one.
   bool left_out_call() const { return collector_ && calls_.any_broken(); }
   bool wrapped_call() const { return calls_.any_wrapped(); }
-  // The provider's word for why it ended, where nobody knows what it means ("nothing" if it gave none): the client was
-  // told that it stopped. Empty: its word was understood.
+  // The provider's word for why it ended, where nobody knows what it means ("nothing" if it gave none), or the client's
+  // API has none for it: the client was told that it stopped. Empty: it was told why.
   std::string_view unknown_finish() const { return unknown_finish_; }
   const chat::Usage& usage() const { return sequencer_->usage(); }
   // Text, thoughts and arguments that this upstream has sent, also what was not passed on.
