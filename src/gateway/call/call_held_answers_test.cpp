@@ -24,6 +24,7 @@ struct Bad {
   std::string_view type;
   std::string body;
   bool passes = true;  // as it came, where nobody else can be asked
+  int status = 200;    // of what the client gets then
 };
 
 const Bad kBad[] = {
@@ -45,8 +46,15 @@ const Bad kBad[] = {
      "\"error\":{\"code\":\"server_error\",\"message\":\"gone\"},\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}"
      ","
      "\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n"},
-    {"empty_document_for_a_stream", true, "application/json", ""},
-    {"page_for_a_stream", true, "text/html", "<html>login</html>"},
+    {"empty_document_for_a_stream", true, "application/json", "", false, 502},
+    {"page_for_a_stream", true, "text/html", "<html>login</html>", false, 502},
+    {"error_for_a_stream", true, "application/json", R"({"error":{"message":"boom","type":"server_error"}})", false,
+     502},
+    {"limit_for_a_stream", true, "application/json", R"({"error":{"message":"boom","code":"rate_limit_exceeded"}})",
+     false, 429},
+    {"error_for_a_stream_far_behind", true, "application/json",
+     "{\"id\":\"" + std::string(300, 'x') + "\",\"error\":{\"message\":\"boom\"}}", false, 502},
+    {"text_for_a_stream", true, "application/json", "upstream connect error", false, 502},
     {"empty_document", false, "application/json", ""},
     {"white_space", false, "application/json", "  \n"},
     {"error_in_a_document", false, "application/json",
@@ -95,7 +103,8 @@ TEST_P(BadAnswer, IsNoSuccessWhereNobodyElseIsAsked) {
   start("openai", "attempts = 1\nfailures_out = 1\n");
   answer_badly();
   const std::string answer = ask("/v1/chat/completions", GetParam().stream);
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::to_string(GetParam().status))) << answer;
+  if (GetParam().status != 200) EXPECT_NE(answer.find("\r\n\r\n{\"error\":{\"message\":"), answer.npos) << answer;
   if (GetParam().passes) EXPECT_NE(answer.find(GetParam().body), std::string::npos) << answer;
   EXPECT_NE(logged("error_type"), "");
   EXPECT_EQ(instance_requests("\"first\"", "\"failure\""), 1);

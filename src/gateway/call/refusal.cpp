@@ -1,9 +1,11 @@
 // What a provider says no with, by its status or with a 200, passed on in its own words: without the operator's
 // credential and the provider's address.
+#include "gateway/call/answer_document.h"
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
 #include "gateway/call/response_pin.h"
 #include "gateway/call/stream_ending.h"
+#include "gateway/failover/first_error.h"
 #include "gateway/failover/hold_back.h"
 #include "http/content_coding.h"
 
@@ -81,8 +83,26 @@ Task<void> Call::relay_cleaned(ClientExchange& upstream, const ResponseHead& hea
   }
   if (head.status < 300 && is_own_answer(match_.operation)) {
     // Accounted for before it goes out: an error is not charged.
-    const auto failure = error_in_document(match_.dialect, words, worker_.parser());
+    auto failure = error_in_document(match_.dialect, words, worker_.parser());
+    const AskedFor asked{.operation = match_.operation, .dialect = match_.dialect, .stream = streams()};
+    const DocumentType type = document_type(head.headers.value(http::HeaderId::content_type));
+    if (!failure && streams() && !may_be_answer(words, type, asked, worker_.parser())) {
+      failure = chat::ErrorKind::upstream_failed;
+    }
     if (failure) account_ending({.failure = failure, .told = true});
+    // Who reads a stream finds no event in it, and takes it for one that has ended: it becomes the error that it is. An
+    // array's reader sees its error.
+    const bool array = framing() == chat::Framing::json_array && words.starts_with('[');
+    if (failure && streams() && !array) {
+      chat::ClientError error{.kind = *failure, .message = "the provider's answer is an error, and no stream"};
+      const dialects::Codec& codec = codec_of(body_dialect(match_.operation, match_.dialect));
+      const bool says_why = words.starts_with('{') || words.starts_with('[');
+      if (says_why) error = first_error(codec, chat::Framing::json, words, native_context()).value_or(error);
+      error.message = redact(error.message, hidden, arena_);
+      co_await refuse(error);
+      error_ = blamed(error.kind);
+      co_return note_ending();
+    }
   }
   if (auto started = start_answer(told); !started) co_return co_await refuse(upstream_error(started.error()));
   const http::BodyBytes first{.data = beginning.bytes, .done = true};
@@ -123,9 +143,10 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
     enough = kErrorBodyBytesMax;
   }
   // Nothing has gone out of a cut one: the client can be told.
-  const bool may_be_cut = first.done && only_close_ends(head);
-  if (may_be_cut && framing() != chat::Framing::sse && is_own_answer(match_.operation) && is_plain_json(head) &&
-      !is_whole_document({first.data.data(), first.data.size()})) {
+  const bool may_be_cut = first.done && only_close_ends(head) && framing() != chat::Framing::sse;
+  const bool is_cut = may_be_cut && is_plain_json(head) && !is_whole_document({first.data.data(), first.data.size()});
+  const bool is_no_stream = first.done && first.data.empty() && framing() != chat::Framing::json;
+  if (is_own_answer(match_.operation) && (is_cut || is_no_stream)) {
     co_return co_await break_off({base::ErrorCode::closed, kNoEnd}, chat::Framing::json, false);
   }
   if (doubtful && first.done) {
