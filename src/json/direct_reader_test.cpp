@@ -115,5 +115,42 @@ TEST(DirectReader, StringsStopAtTheSameByteHoweverLong) {
   }
 }
 
+// The rule a byte at a time: what follows a backslash is hidden by it.
+const char* end_bytewise(const char* p, const char* end, bool& ascii) {
+  for (; p < end; ++p) {
+    if (*p == '\\' && p + 1 < end && static_cast<unsigned char>(p[1]) >= 0x20) {
+      ++p;
+    } else if (*p == '"' || static_cast<unsigned char>(*p) < 0x20) {
+      return p;
+    }
+    if (static_cast<unsigned char>(*p) >= 0x80) ascii = false;
+  }
+  return end;
+}
+
+// In buffers of their exact size, with runs of backslashes over the borders of every block.
+TEST(DirectReader, StringsWithEscapesEndAtTheSameByte) {
+  constexpr std::string_view kRare = "\"\x1f\xc3";
+  std::minstd_rand random(5);
+  size_t inside = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::vector<char> text(random() % 300, 'x');
+    const size_t escapes = random() % (text.size() + 1);
+    for (size_t i = 0; i < escapes; ++i) text[random() % text.size()] = '\\';
+    for (size_t i = random() % 3; i > 0 && !text.empty(); --i) text[random() % text.size()] = kRare[random() % 3];
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    bool ascii[] = {true, true, true};
+    const char* const expected = end_bytewise(begin, end, ascii[0]);
+    ASSERT_EQ(find_string_end(begin, end, ascii[1]) - begin, expected - begin) << std::string(begin, end);
+    ASSERT_EQ(find_string_end_narrow(begin, end, ascii[2]) - begin, expected - begin) << std::string(begin, end);
+    ASSERT_EQ(ascii[1], ascii[0]) << std::string(begin, end);
+    ASSERT_EQ(ascii[2], ascii[0]) << std::string(begin, end);
+    inside += expected != end ? 1 : 0;
+  }
+  EXPECT_GT(inside, 4'000U) << "both must be seen";
+  EXPECT_LT(inside, 16'000U);
+}
+
 }  // namespace
 }  // namespace llmgw::json
