@@ -43,9 +43,10 @@ int explain_no_answer(const std::string& data_dir, const base::Error& error) {
         return kExitFailed;
       }
       std::cerr << "llm-gateway: no gateway runs with " << data_dir << "\n";
-      for (const pid_t pid : process::draining_processes(data_dir)) {
-        std::cerr << "llm-gateway: one that a new process had replaced (pid " << pid
-                  << ") finishes what it has begun; `llm-gateway stop` ends it\n";
+      for (const process::DrainingProcess& draining : process::draining_processes(data_dir)) {
+        std::cerr << "llm-gateway: one that a new process had replaced (pid " << draining.pid
+                  << ") finishes what it has begun" << describe_drain(draining.note)
+                  << "; `llm-gateway stop` ends it\n";
       }
       return kExitNotRunning;
     case base::ErrorCode::permission:

@@ -42,8 +42,8 @@ std::expected<std::optional<process::ProcessHandle>, int> stop_serving(const std
 // Those that new processes have replaced: from now on they have drain_timeout, as the one that serves.
 std::vector<process::ProcessHandle> stop_replaced(const std::string& data_dir) {
   std::vector<process::ProcessHandle> replaced;
-  for (const pid_t pid : process::draining_processes(data_dir)) {
-    auto process = process::ProcessHandle::open(pid);
+  for (const process::DrainingProcess& draining : process::draining_processes(data_dir)) {
+    auto process = process::ProcessHandle::open(draining.pid);
     if (process && process->send_signal(SIGTERM)) replaced.push_back(std::move(*process));
   }
   return replaced;

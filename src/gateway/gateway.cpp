@@ -357,6 +357,12 @@ uint64_t Gateway::unsaved_records() {
   return ledger_->in_memory();
 }
 
+uint64_t Gateway::running() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->running();
+  return sum;
+}
+
 WorkerCounts Gateway::counts() {
   std::vector<std::future<WorkerCounts>> answers;
   for (const auto& worker : workers_) {

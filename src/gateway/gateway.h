@@ -70,6 +70,8 @@ class Gateway {
   std::string trouble(base::Instant now) const { return shared_.heartbeats.trouble(now); }
   // The sum over workers; what a hanging worker has is missing.
   WorkerCounts counts();
+  // Calls that run, those in the background too, as of the workers' last heartbeats. Does not wait for any of them.
+  uint64_t running() const;
 
   // Every listening descriptor with its name, for a successor. They stay the gateway's; empty once it drains.
   struct Listener {

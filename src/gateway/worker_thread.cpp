@@ -98,6 +98,7 @@ void WorkerThread::run(std::promise<std::string> started) {
     parts.worker.reset();
   }
   options_.shared->heartbeats.end(options_.index);
+  running_.store(0, std::memory_order_relaxed);
   ended_.store(true, std::memory_order_release);
   if (options_.on_ended) options_.on_ended();
 }
@@ -267,7 +268,9 @@ Task<void> WorkerThread::finish(Parts& parts, Duration limit) {
 Task<void> WorkerThread::beat(Parts& parts) {
   for (;;) {
     options_.shared->heartbeats.beat(options_.index, loop_.now());
-    open_.store(parts.worker->server().counters().open, std::memory_order_relaxed);
+    Worker& worker = *parts.worker;
+    open_.store(worker.server().counters().open, std::memory_order_relaxed);
+    running_.store(worker.in_flight() + worker.background().active(), std::memory_order_relaxed);
     if (!co_await net::sleep_for(loop_, kHeartbeatInterval)) co_return;
   }
 }

@@ -76,6 +76,9 @@ class WorkerThread {
   // Connections it has, or is about to have. Any thread.
   uint64_t load() const;
 
+  // Calls that run in it, those in the background too, as of its last heartbeat. Any thread.
+  uint64_t running() const { return running_.load(std::memory_order_relaxed); }
+
   // Stops accepting: done when the future is ready. Then running requests finish, at most for `limit`, and the thread
   // ends.
   std::future<void> drain(base::Duration limit);
@@ -99,6 +102,7 @@ class WorkerThread {
   net::Loop loop_;
   Parts* parts_ = nullptr;              // of the running thread
   std::atomic<uint64_t> open_ = 0;      // connections, as of the last heartbeat
+  std::atomic<uint64_t> running_ = 0;   // calls, as of the last heartbeat
   std::atomic<uint64_t> handed_ = 0;    // by an acceptor
   std::atomic<uint64_t> received_ = 0;  // of these
   std::atomic<bool> ended_ = false;

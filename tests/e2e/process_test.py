@@ -671,6 +671,16 @@ def test_upgrade_lets_streams_finish(world):
     assert world.status()["pid"] != first.pid
     assert world.chat()[0] == 200
     assert first.poll() is None
+
+    def told():
+        [old] = world.status()["predecessors"]
+        return old["in_flight"] == 1 and old
+    old = until(told, "it says what it waits for")
+    assert old["pid"] == first.pid and old["draining_since"] <= time.time() < old["draining_until"]
+    assert abs(old["draining_until"] - old["draining_since"] - 1800) <= 2  # request_timeout
+    shown = world.call("status").stdout
+    begun = rf"^replaced +pid {first.pid}, finishes what it has begun: 1 call in flight, since \S+Z, until "
+    assert re.search(begun, shown, re.M), shown
     world.upstream.released.set()
     assert b"[DONE]" in stream.read()
     assert first.wait(PATIENCE) == 0
@@ -703,8 +713,8 @@ def test_stop_ends_the_processes_of_before_an_upgrade_too(world):
     stream = world.begin_stream()
     for _ in range(2):
         assert world.call("upgrade").returncode == 0
-        until(lambda: world.status().get("predecessors") == [first.pid], "the one without requests is gone")
-    assert re.search(rf"^replaced +pid {first.pid}, finishes", world.call("status").stdout, re.M)
+        until(lambda: [old["pid"] for old in world.status().get("predecessors", [])] == [first.pid],
+              "the one without requests is gone")
     stopping = world.spawn("stop", "--config", str(world.config), "--timeout", str(PATIENCE))
     until(lambda: "SIGTERM after an upgrade" in world.text(), "the old one was told")
     # Nobody serves any more, and it is not forgotten.

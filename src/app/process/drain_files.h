@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +15,26 @@
 
 namespace llmgw::process {
 
+// How far such a process is, as it last said: by the wall clock, in seconds since 1970.
+struct DrainNote {
+  uint64_t since = 0;
+  uint64_t until = 0;  // what still runs then is cut off
+  uint64_t in_flight = 0;
+};
+
+struct DrainingProcess {
+  pid_t pid = 0;
+  std::optional<DrainNote> note;  // nothing: it has not said yet, or does not, being of an earlier version
+};
+
 // This process's.
 base::Result<PidFile> hold_drain_file(const std::string& data_dir);
+// Says it for draining_processes(), instead of what was said before.
+base::Result<void> write_drain_note(PidFile& file, const DrainNote& note);
 
 // Those that live, by number, lowest first. In another PID namespace, as containers have, their numbers would mean
 // other processes: there they are not listed.
-std::vector<pid_t> draining_processes(const std::string& data_dir);
+std::vector<DrainingProcess> draining_processes(const std::string& data_dir);
 
 // Removes what processes have left that were killed. Call while holding the gateway's PID file, where nobody is about
 // to be replaced.

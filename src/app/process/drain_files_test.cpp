@@ -19,7 +19,20 @@ TEST(DrainFiles, TellOfAProcessUntilItEnds) {
   {
     auto held = hold_drain_file(directory.path());
     ASSERT_TRUE(held);
-    EXPECT_EQ(draining_processes(directory.path()), std::vector<pid_t>{getpid()});
+    auto found = draining_processes(directory.path());
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].pid, getpid());
+    EXPECT_FALSE(found[0].note);
+    // A shorter note leaves nothing of the longer one.
+    for (const uint64_t in_flight : {12u, 7u}) {
+      ASSERT_TRUE(write_drain_note(*held, {.since = 1'800'000'000, .until = 1'800'001'800, .in_flight = in_flight}));
+      found = draining_processes(directory.path());
+      ASSERT_TRUE(found.size() == 1 && found[0].note);
+      EXPECT_EQ(found[0].pid, getpid());
+      EXPECT_EQ(found[0].note->since, 1'800'000'000u);
+      EXPECT_EQ(found[0].note->until, 1'800'001'800u);
+      EXPECT_EQ(found[0].note->in_flight, in_flight);
+    }
     remove_stale_drain_files(directory.path());
     EXPECT_EQ(files_in(directory.path()), 1u);
   }

@@ -15,7 +15,8 @@ namespace {
 
 // Each round lost means another process removed the file in between; more than a few is not bad luck.
 constexpr int kAcquireRoundsMax = 16;
-constexpr mode_t kMode = 0644;  // anyone may see who serves
+constexpr size_t kBytesMax = 256;  // a number and a short line
+constexpr mode_t kMode = 0644;     // anyone may see who serves
 
 enum class Lock { taken, held_elsewhere, failed };
 
@@ -25,6 +26,15 @@ Lock try_lock(int fd) {
   request.l_whence = SEEK_SET;
   if (fcntl(fd, F_OFD_SETLK, &request) == 0) return Lock::taken;
   return errno == EAGAIN || errno == EACCES ? Lock::held_elsewhere : Lock::failed;
+}
+
+// What stands before the next line's end, which goes with it; a last line without one is not whole.
+std::string_view take_line(std::string_view& text) {
+  const size_t end = text.find('\n');
+  if (end == text.npos) return {};
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  return line;
 }
 
 bool same_file(int fd, const std::string& path) {
@@ -62,7 +72,7 @@ base::Result<PidFile> PidFile::acquire(const std::string& path) {
     // The holder may have removed the file between our open and our lock: then the lock is on a file without a name.
     if (!same_file(file.get(), path)) continue;
     PidFile held(std::move(file), path);
-    TRY_VOID(held.write_number());
+    TRY_VOID(held.write());
     return held;
   }
   return base::fail(base::ErrorCode::exhausted, "lock the PID file: it is removed again and again");
@@ -74,11 +84,16 @@ base::Result<PidFile> PidFile::adopt(FileDescriptor file, const std::string& pat
   if (try_lock(file.get()) != Lock::taken) return base::fail(base::ErrorCode::already_exists, "adopt the PID file");
   PidFile held(std::move(file), path);
   // The lock is what keeps others away: it is not given up for want of room for a line.
-  static_cast<void>(held.write_number());
+  static_cast<void>(held.write());
   return held;
 }
 
 base::Result<pid_t> PidFile::holder(const std::string& path) {
+  TRY(contents, read(path));
+  return contents.pid;
+}
+
+base::Result<PidFile::Contents> PidFile::read(const std::string& path) {
   FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
     if (errno == ENOENT) return base::fail(base::ErrorCode::not_found, "open the PID file");
@@ -89,21 +104,26 @@ base::Result<pid_t> PidFile::holder(const std::string& path) {
   question.l_whence = SEEK_SET;
   if (fcntl(file.get(), F_OFD_GETLK, &question) != 0) return base::fail(base::os_error(errno, "ask for the PID lock"));
   if (question.l_type == F_UNLCK) return base::fail(base::ErrorCode::not_found, "nobody holds the PID file");
-  std::array<char, 32> bytes{};
+  std::array<char, kBytesMax> bytes{};
   ssize_t count = pread(file.get(), bytes.data(), bytes.size(), 0);
   if (count < 0) return base::fail(base::os_error(errno, "read the PID file"));
-  std::string_view line(bytes.data(), static_cast<size_t>(count));
-  line = line.substr(0, line.find('\n'));
-  return static_cast<pid_t>(base::parse_decimal(line).value_or(0));
+  std::string_view rest(bytes.data(), static_cast<size_t>(count));
+  const std::string_view number = take_line(rest);
+  return Contents{.pid = static_cast<pid_t>(base::parse_decimal(number).value_or(0)),
+                  .note = std::string(take_line(rest))};
+}
+
+base::Result<void> PidFile::write_note(std::string_view line) {
+  return write(std::string(line) + "\n");
 }
 
 // One write first, then the length: a reader that takes the first line sees the old number or the new one. On a full
 // disk it sees none: half of one, or the predecessor's, would be the number of another process.
-base::Result<void> PidFile::write_number() {
-  const std::string line = std::to_string(owner_) + "\n";
-  const ssize_t written = pwrite(file_.get(), line.data(), line.size(), 0);
+base::Result<void> PidFile::write(const std::string& note) {
+  const std::string lines = std::to_string(owner_) + "\n" + note;
+  const ssize_t written = pwrite(file_.get(), lines.data(), lines.size(), 0);
   int reason = written < 0 ? errno : ENOSPC;  // that a part was written has no other
-  const bool whole = written == static_cast<ssize_t>(line.size());
+  const bool whole = written == static_cast<ssize_t>(lines.size());
   numbered_ = whole && ftruncate(file_.get(), written) == 0;
   if (numbered_) return {};
   if (whole) reason = errno;

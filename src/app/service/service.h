@@ -140,6 +140,8 @@ class Service {
   void on_handed_over(pid_t successor);
   void on_takeover_abandoned(pid_t successor);
   void hold_drain_file();
+  // Says in it how far this process is, until its end.
+  net::Task<void> tell_drain();
   void start_upgrade(uint64_t client);
   net::Task<void> watch_successor();
   std::string doubtful_certificates() const;

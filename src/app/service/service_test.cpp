@@ -121,7 +121,8 @@ TEST(Status, IsOneObjectAndReadable) {
   report.last_reload_error = "gateway.toml:3:1: wrong\n";
   report.restart_required = {"server.listen", "server.workers"};
   report.missing = "no model";
-  report.predecessors = {7, 9};
+  report.predecessors = {{.pid = 7, .note = {}},
+                         {.pid = 9, .note = process::DrainNote{.since = 60, .until = 1860, .in_flight = 1}}};
   report.log_trouble = "/var/log/x: No such file";
   report.added_p50 = std::chrono::microseconds(40);
   report.added_p99 = std::chrono::microseconds(900);
@@ -130,10 +131,14 @@ TEST(Status, IsOneObjectAndReadable) {
   for (const char* part :
        {"pid 12", "1.2.3", "5 h", "listen (TLS)    127.0.0.1:1", "listen          unix:/x", "/etc/a \"quoted\".toml",
         "p50 40 us", "p99 900 us", "gateway.toml:3:1: wrong", "server.listen, server.workers",
-        "serves nothing  there is no model", "replaced        pid 7, finishes", "replaced        pid 9, finishes",
+        "serves nothing  there is no model", "replaced        pid 7, finishes what it has begun\n",
+        "replaced        pid 9, finishes what it has begun: 1 call in flight, since 1970-01-01T00:01:00Z, "
+        "until 1970-01-01T00:31:00Z at the latest\n",
         "log not reopened /var/log/x: No such file"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << " in\n" << *text;
   }
+  const auto earlier = render_status(R"({"pid":1,"predecessors":[7]})");
+  EXPECT_TRUE(earlier && earlier->contains("pid 7, finishes what it has begun\n")) << earlier.value_or("");
   EXPECT_FALSE(render_status("{}"));
   EXPECT_FALSE(render_status("nonsense"));
   EXPECT_FALSE(render_status(write_answer({.ok = true, .message = "x"})));

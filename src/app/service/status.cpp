@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "base/text.h"
+#include "control/units.h"
 #include "json/reader.h"
 #include "json/text.h"
 #include "json/writer.h"
@@ -54,6 +56,38 @@ base::Duration from_seconds(const std::string& text) {
   return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(std::strtod(text.c_str(), nullptr)));
 }
 
+void write_predecessor(json::Writer& w, const process::DrainingProcess& predecessor) {
+  w.begin_object().member("pid", predecessor.pid);
+  if (const auto& note = predecessor.note) {
+    w.member("in_flight", note->in_flight);
+    w.member("draining_since", note->since).member("draining_until", note->until);
+  } else {
+    w.null_member("in_flight").null_member("draining_since").null_member("draining_until");
+  }
+  w.end_object();
+}
+
+struct Predecessor {
+  std::string pid;
+  std::optional<process::DrainNote> note;
+};
+
+// A gateway of an earlier version has nothing but the number there.
+Predecessor read_predecessor(const std::string& text) {
+  const auto members = read_members(text);
+  if (!members) return {.pid = text, .note = {}};
+  const auto number = [&](std::string_view key) -> std::optional<uint64_t> {
+    const auto found = members->find(key);
+    return found == members->end() || found->second.empty() ? std::nullopt : base::parse_decimal(found->second[0]);
+  };
+  Predecessor predecessor{.pid = std::to_string(number("pid").value_or(0)), .note = {}};
+  const auto since = number("draining_since");
+  const auto until = number("draining_until");
+  const auto in_flight = number("in_flight");
+  if (since && until && in_flight) predecessor.note = {.since = *since, .until = *until, .in_flight = *in_flight};
+  return predecessor;
+}
+
 class Lines {
  public:
   explicit Lines(const Members& members) : members_(members) {}
@@ -82,7 +116,10 @@ class Lines {
   void add_predecessors() {
     const auto found = members_.find("predecessors");
     if (found == members_.end()) return;
-    for (const std::string& pid : found->second) add("replaced", "pid " + pid + ", finishes what it has begun");
+    for (const std::string& each : found->second) {
+      const auto [pid, note] = read_predecessor(each);
+      add("replaced", "pid " + pid + ", finishes what it has begun" + describe_drain(note));
+    }
   }
   // A unix socket never speaks TLS.
   void add_listeners() {
@@ -101,6 +138,15 @@ class Lines {
 };
 
 }  // namespace
+
+std::string describe_drain(const std::optional<process::DrainNote>& note) {
+  if (!note) return {};
+  const auto time = [](uint64_t seconds) {
+    return control::format_timestamp({.seconds = static_cast<int64_t>(seconds)});
+  };
+  return ": " + std::to_string(note->in_flight) + (note->in_flight == 1 ? " call" : " calls") + " in flight, since " +
+         time(note->since) + ", until " + time(note->until) + " at the latest";
+}
 
 std::string human_duration(base::Duration duration) {
   struct Unit {
@@ -138,7 +184,7 @@ std::string write_status(const StatusReport& report) {
   w.member("store_away", report.store_away);
   w.text_or_null("store_unreadable", report.store_unreadable).text_or_null("master_key", report.master_key);
   w.key("predecessors").begin_array();
-  for (const pid_t predecessor : report.predecessors) w.value(predecessor);
+  for (const process::DrainingProcess& predecessor : report.predecessors) write_predecessor(w, predecessor);
   w.end_array();
   w.key("listen").begin_array();
   for (const std::string& address : report.listen) w.value(address);

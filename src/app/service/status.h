@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/process/drain_files.h"
 #include "base/time.h"
 
 namespace llmgw::app {
@@ -34,7 +35,8 @@ struct StatusReport {
   bool store_away = false;                         // its database does not answer
   std::string store_unreadable = {};               // why what it has cannot be read; empty: it can
   std::string master_key = {};                     // the id of the one it seals with; empty: it has no objects
-  std::vector<pid_t> predecessors = {};            // replaced by a new process; they finish what they have begun
+  // Replaced by a new process; they finish what they have begun.
+  std::vector<process::DrainingProcess> predecessors = {};
   std::vector<std::string> listen;
   std::string admin_listen;
   bool tls = false;
@@ -66,6 +68,9 @@ struct CommandAnswer {
 };
 std::string write_answer(const CommandAnswer& answer);
 std::expected<CommandAnswer, std::string> read_answer(std::string_view json);
+
+// ": 3 calls in flight, since <time>, until <time> at the latest", in UTC; empty without a note.
+std::string describe_drain(const std::optional<process::DrainNote>& note);
 
 // "3 days 4 h", "12 min 5 s", "800 ms": the two largest units.
 std::string human_duration(base::Duration duration);

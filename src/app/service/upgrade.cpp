@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "app/process/drain_files.h"
 #include "app/process/successor.h"
@@ -17,6 +18,9 @@ using net::Task;
 
 // A configuration of thousands of models is ready within a second; a new process that takes so long hangs.
 constexpr base::Duration kUpgradeLimit = std::chrono::seconds(60);
+
+constexpr base::Duration kTellInterval =
+    std::chrono::milliseconds(500);  // shorter than a heartbeat, whose count it tells
 
 // Unless it is set, as long as any call may take, so that none is cut off for an upgrade's sake.
 base::Duration upgrade_limit(const control::ServerSettings& server) {
@@ -84,9 +88,26 @@ void Service::hold_drain_file() {
   auto held = process::hold_drain_file(data_dir_);
   if (held) {
     drain_file_ = std::move(*held);
+    tasks_.spawn(tell_drain());
   } else {
     log().warn("commands will not find this process while it drains", {{"error", held.error()}});
   }
+}
+
+Task<void> Service::tell_drain() {
+  const auto seconds = [](base::Duration duration) { return duration / std::chrono::seconds(1); };
+  const int64_t since = seconds(base::real_wall_now().time_since_epoch());
+  bool told = true;
+  do {
+    const base::Duration left = std::max(base::Duration{0}, drained_until_ - base::real_now());
+    const int64_t until = seconds(base::real_wall_now().time_since_epoch() + left);
+    const auto written = process::write_drain_note(*drain_file_, {.since = static_cast<uint64_t>(since),
+                                                                  .until = static_cast<uint64_t>(until),
+                                                                  .in_flight = gateway_->running()});
+    if (!written && std::exchange(told, false)) {
+      log().warn("status will not show how far the drain is", {{"error", written.error()}});
+    }
+  } while (co_await net::sleep_for(loop_, kTellInterval));
 }
 
 void Service::start_upgrade(uint64_t client) {
