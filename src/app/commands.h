@@ -2,6 +2,7 @@
 // exit status (service.h lists them). Main thread only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ int run_stop(const Target& target, base::Duration timeout);
 // `force`: also where the file takes away all there is.
 int run_reload(const Target& target, bool force);
 int run_status(const Target& target, bool json);
-int run_upgrade(const Target& target);
+// `trial`: as long as both processes are to serve; nothing: as long as the running one thinks right.
+int run_upgrade(const Target& target, std::optional<base::Duration> trial);
 int run_version();
 
 }  // namespace llmgw::app

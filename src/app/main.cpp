@@ -1,6 +1,7 @@
 // The command line: every subcommand, its options and its help. What they do is in one file each.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <optional>
 
 #include "app/commands.h"
 #include "app/completion.h"
@@ -96,10 +97,22 @@ void add_remote(CLI::App& app, Run& run) {
 
   CLI::App* upgrade = app.add_subcommand("upgrade", "Replace the running process by a new one from the program's file");
   add_target(*upgrade, *target);
+  auto trial = std::make_shared<double>(std::chrono::duration<double>(kSuccessorTrial).count());
+  CLI::Option* const given = upgrade->add_option(
+      "--trial", *trial, "How many seconds both serve; if the new process ends within them, the old one goes on");
+  expect_number(given, 0, std::chrono::duration<double>(kSuccessorTrialMax).count())
+      ->capture_default_str()
+      ->type_name("SECONDS");
   upgrade->footer(
       examples("  install -m 755 llm-gateway.new /usr/bin/llm-gateway && llm-gateway upgrade\n"
                "The old process hands its listening sockets over and finishes what it has begun."));
-  upgrade->callback([=, &run] { run = [=] { return run_upgrade(*target); }; });
+  upgrade->callback([=, &run] {
+    run = [=] {
+      const std::chrono::duration<double> wanted(*trial);
+      const auto both_serve = std::chrono::duration_cast<llmgw::base::Duration>(wanted);
+      return run_upgrade(*target, *given ? std::optional(both_serve) : std::nullopt);
+    };
+  });
 }
 
 int with_config(const std::string& option, int (*command)(const std::string&, std::ostream&, std::ostream&)) {

@@ -1,4 +1,6 @@
 #include <iostream>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "app/process/control_client.h"
@@ -9,7 +11,7 @@
 namespace llmgw::app {
 namespace {
 
-// The gateway gives a new process a minute to serve and then says so.
+// The gateway gives a new process a minute to serve, and its trial, and then says so.
 constexpr base::Duration kUpgradeTimeout = std::chrono::seconds(75);
 // The old process answers when it accepts no more; a moment later commands reach the new one.
 constexpr base::Duration kCommandsLimit = std::chrono::seconds(15);
@@ -28,11 +30,13 @@ bool commands_reach_successor(const std::string& data_dir) {
 
 }  // namespace
 
-int run_upgrade(const Target& target) {
+int run_upgrade(const Target& target, std::optional<base::Duration> trial) {
   const auto data_dir = find_data_dir(target);
   if (!data_dir) return kExitUsage;
   const Target found{.config = {}, .data_dir = *data_dir};
-  const int status = call_and_print(found, "upgrade", kUpgradeTimeout);
+  std::string command = "upgrade";
+  if (trial) command += " " + std::to_string(*trial / std::chrono::milliseconds(1));
+  const int status = call_and_print(found, command, kUpgradeTimeout + trial.value_or(kSuccessorTrial));
   if (status != kExitOk) return status;
   if (commands_reach_successor(*data_dir)) return kExitOk;
   std::cerr << "llm-gateway: the new process serves, but commands do not reach it\n";

@@ -1,15 +1,18 @@
 """The running process ends, or is told to, while a new one is taking its place: a second start, or an upgrade."""
 
 import contextlib
+import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
-from process_test import KEY, PATIENCE, World, until
+from process_test import BINARY, KEY, PATIENCE, World, until
 
 pytestmark = pytest.mark.xdist_group("heavy")
 
@@ -210,6 +213,87 @@ def test_an_upgrade_goes_on_without_the_old_process(world):
     assert upgrade.wait(PATIENCE) == 1
     world.gate.open()
     world.serves_as(line["pid"])
+
+
+class Callers:
+    """Each call on a connection of its own, all the time: those that found nobody to connect to, and the others."""
+
+    def __init__(self, world, threads=4):
+        self.world, self.refused, self.answered = world, [], 0
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _run(self):
+        while not self._over.is_set():
+            try:
+                status, body = self.world.chat()
+                refusal = None if status == 200 else (status, body)
+            except ConnectionRefusedError as error:
+                refusal = repr(error)
+            except (OSError, http.client.HTTPException):
+                continue  # it was the killed one's
+            with self._lock:
+                self.answered += refusal is None
+                self.refused += [refusal] if refusal is not None else []
+
+    def more(self, count):
+        wanted = self.answered + count
+        until(lambda: self.answered >= wanted, f"{count} more calls")
+
+
+def test_a_new_process_that_is_killed_on_trial_changes_nothing(world):
+    """It has served for a while, so what killed it is no fault of its start."""
+    old = world.serve(*world.addresses)
+    with Callers(world) as callers:
+        callers.more(10)
+        upgrade = subprocess.Popen(
+            [BINARY, "upgrade", "--config", str(world.config)], stderr=subprocess.PIPE, text=True)
+        [line] = world.told("a new process serves beside this one", trial_ms=5000)
+        time.sleep(1.5)
+        os.kill(line["pid"], signal.SIGKILL)
+        _, said = upgrade.communicate(timeout=PATIENCE)
+        assert upgrade.returncode == 1, said
+        assert "the new process was killed by signal 9 while both served; the old one goes on serving" in said
+        callers.more(50)
+    assert not callers.refused, callers.refused[:5]
+    world.told("a new process ended while it served beside this one; this one goes on", pid=line["pid"])
+    world.told("upgrade failed, the old process goes on serving")
+    world.serves_as(old.pid)
+    assert world.status()["predecessors"] == [] and not world.told("serving")[1:]
+    # And the next one takes its place.
+    assert world.call("upgrade").returncode == 0
+    assert old.wait(PATIENCE) == 0 and world.chat()[0] == 200
+
+
+def test_a_new_process_that_is_told_to_end_on_trial_leaves_the_old_one(world):
+    old = world.serve(*world.addresses)
+    new = world.start()
+    world.told("a new process serves beside this one", pid=new.pid)
+    new.terminate()
+    assert new.wait(PATIENCE) == 1
+    world.said("told to end (Terminated) while the running gateway still accepted beside it; that one goes on")
+    world.told("a new process ended while it served beside this one; this one goes on", pid=new.pid)
+    world.serves_as(old.pid)
+
+
+def test_a_new_process_takes_the_changes_of_its_trial(world):
+    world.write_config()
+    old = world.serve(*world.addresses)
+    upgrade = world.spawn("upgrade", "--config", str(world.config), "--trial", "2")
+    world.told("a new process serves beside this one", trial_ms=2000)
+    world.write_config(models=("m", "late"))
+    assert upgrade.wait(PATIENCE) == 0 and old.wait(PATIENCE) == 0
+    until(lambda: world.chat("late")[0] == 200, "the new one has read the file again")
 
 
 @pytest.mark.parametrize("first_is", ["killed", "served by"])

@@ -32,13 +32,16 @@ base::Result<Takeover> Takeover::request(const std::string& data_dir, base::Dura
   return takeover;
 }
 
-base::Result<void> Takeover::announce_ready(base::Duration timeout, std::string* reason) {
+base::Result<void> Takeover::announce_ready(base::Duration timeout, std::string* reason, Waiting wait) {
   const base::Instant deadline = base::real_now() + timeout;
   const auto gone = [](const base::Error& error) {
     return error.code == base::ErrorCode::closed || error.code == base::ErrorCode::reset;
   };
   // One that is gone cannot be told, but it may have refused before.
   if (auto sent = send_packet(connection_.get(), "ready"); !sent && !gone(sent.error())) return sent;
+  if (wait) {
+    TRY_VOID(wait(connection_.get(), deadline));
+  }
   auto answer = receive_packet(connection_.get(), deadline);
   // That it has ended without reading all is told before what it said last.
   if (!answer && answer.error().code == base::ErrorCode::reset) answer = receive_packet(connection_.get(), deadline);

@@ -10,6 +10,7 @@
 // serves: whatever can fail stands before it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,10 @@ class Takeover {
   // Say it when every listener is accepted on. Returns when the predecessor has stopped accepting, which it does when
   // this process has served beside it for a moment, or is gone.
   // permission: it has taken its offer back; `reason`, if given, says why as JSON.
-  base::Result<void> announce_ready(base::Duration timeout, std::string* reason = nullptr);
+  // `wait`, if given, is called in between, and returns when `connection` is readable or `deadline` is over: meanwhile
+  // the caller does what it likes. An error of it is returned, and the predecessor left as it was.
+  using Waiting = std::move_only_function<base::Result<void>(int connection, base::Instant deadline)>;
+  base::Result<void> announce_ready(base::Duration timeout, std::string* reason = nullptr, Waiting wait = {});
 
  private:
   Takeover() = default;

@@ -23,6 +23,7 @@ using base::Duration;
 using net::Task;
 
 constexpr Duration kSettleTime = std::chrono::seconds(1);
+constexpr Duration kTrialInterval = std::chrono::milliseconds(100);
 constexpr Duration kRoomInterval = std::chrono::milliseconds(100);
 constexpr Duration kLookAfterInterval = std::chrono::seconds(1);
 // When watching files or the control socket fails, for want of descriptors: tried again after this.
@@ -127,6 +128,9 @@ Task<void> Service::watch_files() {
     if (ready) {
       watcher_.on_readable(loop_.now());
     } else if (watcher_.changed(loop_.now()) && !gateway_->draining()) {
+      // Until it has the sockets to itself, the service manager listens to the predecessor.
+      while (takeover_ && co_await net::sleep_for(loop_, kTrialInterval)) {
+      }
       (void)reload("a file changed");
     }
   }
@@ -326,7 +330,7 @@ void Service::on_command(const process::ControlRequest& request) {
       control_->reply(request.client, write_answer({.ok = true, .message = std::move(answer.body)}));
       return;
     }
-    case process::ControlCommand::upgrade: start_upgrade(request.client); return;
+    case process::ControlCommand::upgrade: start_upgrade(request.client, request.argument); return;
   }
 }
 

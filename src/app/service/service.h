@@ -5,8 +5,8 @@
 //
 // The order of a start: sockets are accepted on before the predecessor is told to stop, and the PID file changes hands
 // before the control socket does; so at every moment exactly one process answers to commands, and at least one accepts.
-// A predecessor goes on accepting beside its successor for a moment, so that one that crashes at its first calls leaves
-// it serving. When it has stopped, nothing ends the new one that it can do without.
+// A predecessor goes on accepting beside its successor while that is on trial, so that one that crashes at its first
+// calls leaves it serving. When it has stopped, nothing ends the new one that it can do without.
 #pragma once
 
 #include <expected>
@@ -41,14 +41,19 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;       // wrong usage or a faulty configuration
 inline constexpr int kExitNotRunning = 3;  // no gateway runs with this data directory
 
+// Long enough for the first calls to have come and to have crashed it; all the while two configurations serve.
+inline constexpr base::Duration kSuccessorTrial = std::chrono::seconds(5);
+// A start waits no longer for the predecessor, which may hang.
+inline constexpr base::Duration kSuccessorTrialMax = std::chrono::minutes(1);
+
 struct ServiceOptions {
   std::string config_path;                          // absolute
   std::vector<control::ListenAddress> listen = {};  // instead of server.listen
   bool take_over = false;                           // from a gateway that runs with the same data directory
   std::string executable = {};                      // what `upgrade` starts, with these arguments; empty: it cannot
   std::vector<std::string> successor_arguments = {};
-  // How long a new process serves beside this one before it has the sockets to itself.
-  base::Duration successor_trial = std::chrono::seconds(1);
+  // How long a new process serves beside this one before it has the sockets to itself, where `upgrade` does not say.
+  base::Duration successor_trial = kSuccessorTrial;
 };
 
 struct StartFault {
@@ -88,9 +93,18 @@ class Service {
   Started claim_data_dir(std::vector<gateway::ListeningSocket>& inherited);
   Started open_store();
   Started open_admin(std::vector<gateway::ListeningSocket>& inherited);
+  // Those of this program's that have a name in the file system, but for what is the predecessor's until it has
+  // stopped.
+  void own_unix_sockets(const std::vector<std::string>& lent);
   Started complete_takeover();
   void adopt_pid_file(process::FileDescriptor file);
   Started open_control();
+  // Serves beside the predecessor until that has stopped, or this process is told to end.
+  base::Result<void> stand_trial(int connection, base::Instant deadline);
+  net::Task<void> watch_predecessor(int connection, base::Instant deadline);
+  net::Task<void> watch_end_of_trial();
+  // What this process serves by is kept up to date; from the next one on it obeys.
+  void watch_sources();
   void watch_everything();
 
   // service.cpp
@@ -142,7 +156,8 @@ class Service {
   void hold_drain_file();
   // Says in it how far this process is, until its end.
   net::Task<void> tell_drain();
-  void start_upgrade(uint64_t client);
+  base::Duration trial_of(pid_t successor) const;
+  void start_upgrade(uint64_t client, std::string_view trial);
   net::Task<void> watch_successor();
   std::string doubtful_certificates() const;
   void end_upgrade(const CommandAnswer& answer);
@@ -196,6 +211,7 @@ class Service {
     uint64_t client = 0;
     std::optional<process::ProcessHandle> successor;
     bool served = false;  // it has, beside this process
+    base::Duration trial{0};
     net::Cancellation over;
   };
   std::unique_ptr<Upgrade> upgrade_;
@@ -208,6 +224,7 @@ class Service {
   std::optional<Claimant> claimant_;
   std::vector<process::ProcessHandle> given_up_;  // new processes that end, or are killed, before they serve
   std::optional<process::ProcessHandle> heir_;    // the new process that serves
+  int ended_on_trial_ = 0;  // the signal that told this process to end while its predecessor still served
   bool handed_over_ = false;
   bool hurries_ = false;                   // shorten_drain() runs
   base::Instant drained_until_{};          // the end of the drain's limit

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -24,6 +25,7 @@ namespace llmgw::app {
 namespace {
 
 using gateway::ListeningSocket;
+using net::Task;
 
 // A predecessor answers at once; one that does not within this hangs.
 constexpr base::Duration kTakeoverLimit = std::chrono::seconds(10);
@@ -155,6 +157,8 @@ Service::Started Service::start() {
   }
   if (auto opened = open_admin(inherited); !opened) return opened;
 
+  std::vector<std::string> lent;
+  for (const ListeningSocket& socket : inherited) lent.push_back(socket.name());
   auto started = gateway::Gateway::start({.snapshot = reloader_->snapshot(),
                                           .listen = options_.listen,
                                           .inherited = std::move(inherited),
@@ -165,13 +169,20 @@ Service::Started Service::start() {
   gateway_ = std::move(*started);
   engines_.on_change([this] { loop_.post([this] { take_engines(); }); });
   api_->set_gateway(&gateway_->shared().routing, &gateway_->shared().readiness, &engines_);
-  for (const auto& listener : gateway_->listeners()) {
-    if (listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
-  }
+  own_unix_sockets(lent);
   if (auto opened = open_control(); !opened) return opened;
   if (auto taken = complete_takeover(); !taken) return taken;
+  own_unix_sockets({});
   watch_everything();
   return {};
+}
+
+void Service::own_unix_sockets(const std::vector<std::string>& lent) {
+  unix_sockets_.clear();
+  for (const auto& listener : gateway_->listeners()) {
+    const bool own = std::ranges::find(lent, listener.name) == lent.end();
+    if (own && listener.name.starts_with("unix:/")) unix_sockets_.push_back(listener.name.substr(5));
+  }
 }
 
 Service::Started Service::load_configuration() {
@@ -281,10 +292,18 @@ Service::Started Service::open_admin(std::vector<ListeningSocket>& inherited) {
 Service::Started Service::complete_takeover() {
   if (!takeover_) {
     const auto published = control_->publish();
-    return published ? Started() : no_control(data_dir_, published.error());
+    if (!published) return no_control(data_dir_, published.error());
+    watch_sources();
+    return {};
   }
+  watch_sources();
   std::string reason;
-  if (auto ready = takeover_->announce_ready(kTakeoverLimit, &reason); !ready) {
+  const auto wait = [this](int connection, base::Instant deadline) { return stand_trial(connection, deadline); };
+  if (auto ready = takeover_->announce_ready(kSuccessorTrialMax + kTakeoverLimit, &reason, wait); !ready) {
+    if (ended_on_trial_ != 0) {
+      return fault("told to end (" + std::string(sigdescr_np(ended_on_trial_)) +
+                   ") while the running gateway still accepted beside it; that one goes on");
+    }
     if (!reason.empty()) return fault(no_takeover(ready.error(), std::move(reason)));
     return fault("the running gateway does not stop accepting: " + describe(ready.error()));
   }
@@ -296,6 +315,39 @@ Service::Started Service::complete_takeover() {
                 {{"data_dir", data_dir_}, {"error", published.error()}});
   }
   return {};
+}
+
+base::Result<void> Service::stand_trial(int connection, base::Instant deadline) {
+  net::TaskGroup trial;
+  trial.spawn(watch_predecessor(connection, deadline));
+  trial.spawn(watch_end_of_trial());
+  loop_.run();
+  trial.cancel_all();
+  if (ended_on_trial_ != 0) return base::fail(base::ErrorCode::cancelled, "told to end");
+  return {};
+}
+
+Task<void> Service::watch_predecessor(int connection, base::Instant deadline) {
+  // Where it cannot be watched it is waited for, as it would be in what follows.
+  if (auto watched = WatchedDescriptor::watch(loop_, connection)) (void)co_await watched->readable({deadline});
+  loop_.stop();
+}
+
+Task<void> Service::watch_end_of_trial() {
+  auto watched = WatchedDescriptor::watch(loop_, signals_.get());
+  if (!watched) co_return;
+  while (co_await watched->readable({})) {
+    while (const int number = next_signal(signals_.get())) {
+      if (number != SIGTERM && number != SIGINT && number != SIGQUIT) {
+        on_signal(number);
+        continue;
+      }
+      log().warn("told to end while the running gateway still accepts; that one goes on", {{"signal", number}});
+      ended_on_trial_ = number;
+      loop_.stop();
+      co_return;
+    }
+  }
 }
 
 void Service::adopt_pid_file(process::FileDescriptor file) {
@@ -326,22 +378,25 @@ Service::Started Service::open_control() {
   return {};
 }
 
-void Service::watch_everything() {
+void Service::watch_sources() {
   telemetry::Registry& registry = gateway_->registry();
   telemetry::add_process_metrics(registry, LLMGW_VERSION, base::real_wall_now());
   reload_metrics_.emplace(registry);
   reload_metrics_->loaded(base::real_wall_now());
   if (admin_handler_ != nullptr) admin_handler_->set_registry(registry);
-  if (pid_file_) process::remove_stale_drain_files(data_dir_);
-  tasks_.spawn(watch_signals());
-  tasks_.spawn(watch_control());
   tasks_.spawn(watch_files());
-  tasks_.spawn(look_after());
   tasks_.spawn(settle_down());
   log_notes();
   (void)log_doubts();
   warn_of_missing();
   if (feed_ != nullptr) feed_->attach(loop_, [this] { take_objects(); });
+}
+
+void Service::watch_everything() {
+  if (pid_file_) process::remove_stale_drain_files(data_dir_);
+  tasks_.spawn(watch_signals());
+  tasks_.spawn(watch_control());
+  tasks_.spawn(look_after());
 }
 
 int serve(ServiceOptions options, process::StartupReporter* reporter) {

@@ -10,6 +10,7 @@
 #include "app/process/successor.h"
 #include "app/service/config_files.h"
 #include "app/service/service.h"
+#include "base/text.h"
 
 namespace llmgw::app {
 namespace {
@@ -44,20 +45,25 @@ base::Result<process::HandoffOffer> Service::offer(pid_t successor) {
 void Service::on_successor_ready(pid_t successor) {
   // One that ends itself leaves no calls to try it with.
   if (gateway_->draining()) return static_cast<void>(control_->hand_over(successor));
-  log().info("a new process serves beside this one", {{"pid", successor}});
+  log().info("a new process serves beside this one", {{"pid", successor}, {"trial_ms", trial_of(successor)}});
   if (claimant_) claimant_->served = true;
   if (upgrade_ != nullptr && upgrade_->successor && upgrade_->successor->pid() == successor) upgrade_->served = true;
   tasks_.spawn(end_trial(successor));
 }
 
+base::Duration Service::trial_of(pid_t successor) const {
+  const bool upgrades = upgrade_ != nullptr && upgrade_->successor && upgrade_->successor->pid() == successor;
+  return upgrades ? upgrade_->trial : options_.successor_trial;
+}
+
 Task<void> Service::end_trial(pid_t successor) {
-  if (co_await net::sleep_for(loop_, options_.successor_trial)) (void)control_->hand_over(successor);
+  if (co_await net::sleep_for(loop_, trial_of(successor))) (void)control_->hand_over(successor);
 }
 
 void Service::on_takeover_abandoned(pid_t successor) {
   const bool served = claimant_ && claimant_->served;
   claimant_.reset();
-  log().warn(served ? "a new process ended as soon as it served; this one goes on"
+  log().warn(served ? "a new process ended while it served beside this one; this one goes on"
                     : "a new process gave up before it was ready",
              {{"pid", successor}});
 }
@@ -110,11 +116,14 @@ Task<void> Service::tell_drain() {
   } while (co_await net::sleep_for(loop_, kTellInterval));
 }
 
-void Service::start_upgrade(uint64_t client) {
+void Service::start_upgrade(uint64_t client, std::string_view trial) {
   const auto refuse = [&](std::string why) {
     log().warn("upgrade refused", {{"reason", why}});
     control_->reply(client, write_answer({.ok = false, .message = std::move(why)}));
   };
+  const auto trial_ms = base::parse_decimal(trial);
+  const std::chrono::milliseconds asked(trial_ms.value_or(0));
+  if (!trial.empty() && (!trial_ms || asked > kSuccessorTrialMax)) return refuse("a trial takes 0 to 60000 ms");
   if (gateway_->draining()) return refuse("the gateway is stopping");
   if (upgrade_ != nullptr && upgrade_->successor) return refuse("an upgrade is under way already");
   if (claimant_) return refuse("a new process (pid " + std::to_string(claimant_->pid) + ") takes over already");
@@ -135,6 +144,7 @@ void Service::start_upgrade(uint64_t client) {
   upgrade_ = std::make_unique<Upgrade>();
   upgrade_->client = client;
   upgrade_->successor = std::move(*successor);
+  upgrade_->trial = trial.empty() ? options_.successor_trial : asked;
   tasks_.spawn(watch_successor());
 }
 
@@ -148,12 +158,12 @@ Task<void> Service::watch_successor() {
     end_upgrade({.ok = false, .message = "out of descriptors; the old process goes on serving"});
     co_return;
   }
-  const auto ended = co_await watched->readable({loop_.now() + kUpgradeLimit, &upgrade.over});
+  const auto ended = co_await watched->readable({loop_.now() + kUpgradeLimit + upgrade.trial, &upgrade.over});
   if (upgrade.over.cancelled()) co_return;
   std::string how;
   if (ended) {
     how = "the new process " + process::reap_successor(successor) +
-          (upgrade.served ? " as soon as it served" : " before it served");
+          (upgrade.served ? " while both served" : " before it served");
   } else {
     (void)successor.send_signal(SIGKILL);
     (void)co_await watched->readable({loop_.now() + kUpgradeLimit, &upgrade.over});
