@@ -292,6 +292,29 @@ def test_calls_without_a_price_pass_budgets_or_are_refused(world):
     assert unpriced == ["lax"]
 
 
+def test_client_secrets_are_not_for_those_who_have_limits(world):
+    """What is done with one goes to the provider, past the gateway."""
+    limits = {"spends": {"budget": "5"}, "asks": {"rpm": 60}, "waits": {"concurrency": 2}}
+    gateway = world.gateway(
+        organizations=[{"name": "strict", "tpm": 1000}],
+        teams=[{"name": "search", "organization": "strict"}],
+        keys=keys(("free", {}), ("below", {"team": "search"}), *limits.items()),
+    )
+
+    def secret(name):
+        head = [("authorization", f"Bearer {name}-client-key")]
+        return raw.post_json(gateway.address, "/v1/realtime/client_secrets", {"session": {"type": "realtime"}}, head)
+
+    assert secret("free").status != 403
+    for name, whose in (("below", "organization 'strict'"), *((name, f"key '{name}'") for name in limits)):
+        refused = secret(name)
+        assert refused.status == 403, refused.body
+        message = refused.json()["error"]["message"]
+        assert f"the {whose} has limits" in message and "/v1/realtime of the gateway" in message
+        assert chat(gateway, f"{name}-client-key").status == 200
+    assert metrics.total(metrics.scrape(gateway), "llm_gateway_limit_refusals_total", limit="client_secret") == 4
+
+
 def test_a_fallback_without_a_price_is_passed_over(world):
     """The model's own connection is away; both of its fallbacks would answer."""
     (nobody,) = processes.free_ports(1)

@@ -122,6 +122,21 @@ std::string limit_text(const Scope& scope, Dimension dimension) {
          std::string(kPeriods[static_cast<size_t>(scope.limits().budget_period)]);
 }
 
+// A secret that the provider gives out is used with the provider itself, where no limit of ours holds: the scope that
+// would be got round; null: there is none.
+const Scope* evaded_by(Operation operation, std::span<const Scope* const> scopes) {
+  if (operation != Operation::realtime_secrets) return nullptr;
+  const auto by = std::ranges::find_if(scopes, [](const Scope* each) { return each->limits().any(); });
+  return by == scopes.end() ? nullptr : *by;
+}
+
+std::string evasion_text(const Scope& scope) {
+  return "the " + std::string(control::to_string(scope.kind)) + " '" + scope.name +
+         "' has limits (budget, rpm, tps, tpm or concurrency), and what is done with a client secret, which is the "
+         "provider's own, would go past them; connect to /v1/realtime of the gateway instead, or ask its operator for "
+         "a key that has none";
+}
+
 admission::Moment moment_of(net::Loop& loop) {
   return {.now = loop.now().time_since_epoch().count(),
           .wall = std::chrono::floor<std::chrono::seconds>(loop.wall_now()).time_since_epoch().count()};
@@ -257,6 +272,10 @@ Outcome<void> Call::admit() {
   if (admitted_) return {};
   find_scopes();
   if (const Scope* const by = refuses_unpriced()) return unpriced(*by);
+  if (const Scope* const by = evaded_by(match_.operation, std::span(admission_.scopes).first(admission_.scope_count))) {
+    worker_.metrics().limit_refusal(control::to_string(by->kind), "client_secret").add();
+    return std::unexpected(ClientError{.kind = ErrorKind::permission, .message = arena_.copy(evasion_text(*by))});
+  }
   const auto governed = governed_scopes();
   const auto denial = admission_.reservation.take(std::span(governed).first(admission_.scope_count), demand_by_size(),
                                                   moment_of(worker_.loop()));
