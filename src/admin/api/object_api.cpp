@@ -15,6 +15,7 @@
 #include "admin/probe/try_connection.h"
 #include "admin/spend/spend_report.h"
 #include "base/text.h"
+#include "control/objects/object_identity.h"
 #include "json/writer.h"
 
 namespace llmgw::admin {
@@ -223,6 +224,7 @@ ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view 
     case store::Applied::version_mismatch:
       return api_error(412, "conflict", "somebody changed it meanwhile; read it again");
     case store::Applied::missing: return api_error(404, "not_found", "it was removed meanwhile");
+    case store::Applied::not_unique: return api_error(409, "conflict", control::kSameKey);
     default: return api_error(409, "conflict", "what it refers to was removed meanwhile");
   }
   const store::Object& object = result->objects.front();

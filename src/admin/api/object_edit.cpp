@@ -147,8 +147,8 @@ ObjectEditor::Checked ObjectEditor::refuse_past(const bj::object& fields, const 
 
 ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft) {
   if (!kind_.has_key()) return {};
-  const bj::value* const given = document.if_contains("key");
-  if (given == nullptr) {
+  const bool given = document.contains("key");
+  if (!given) {
     if (document.contains("$keys")) return {};
     draft.made_key = store::make_key(kind_.key_prefix);
   } else {
@@ -164,7 +164,10 @@ ObjectEditor::Checked ObjectEditor::take_key(bj::object& document, Draft& draft)
     document.erase("key");
   }
   bj::object entry;
-  entry["hash"] = store::to_hex(context_.secrets.hasher.hash(draft.made_key.reveal()));
+  const std::string hash = store::to_hex(context_.secrets.hasher.hash(draft.made_key.reveal()));
+  // One that came with the request may be another's, whatever it looks like; one that was made just now cannot.
+  if (given) draft.change.unique_text = hash;
+  entry["hash"] = hash;
   document["$hint"] = store::key_hint(draft.made_key.reveal());
   entry["hint"] = document["$hint"];
   document["$keys"] = bj::array{entry};
@@ -301,7 +304,7 @@ std::expected<Draft, ApiAnswer> ObjectEditor::finish(bj::object document, Draft 
   if (auto sealed = seal(document, object.id); !sealed) return std::unexpected(std::move(sealed).error());
   if (auto identified = identify(document, object); !identified) return std::unexpected(std::move(identified).error());
   object.document = bj::serialize(document);
-  if (auto judged = judge_change(context_, kind_, draft.change, draft.made_key); !judged)
+  if (auto judged = judge_change(context_, kind_, draft.change); !judged)
     return std::unexpected(std::move(judged).error());
   return draft;
 }

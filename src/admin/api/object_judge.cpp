@@ -5,6 +5,7 @@
 
 #include "admin/api/object_fields.h"
 #include "admin/api/object_lookup.h"
+#include "control/objects/object_identity.h"
 #include "routing/pattern.h"
 
 namespace llmgw::admin {
@@ -19,7 +20,7 @@ class Judge {
  public:
   Judge(const ApiContext& context, const ObjectKind& kind) : context_(context), kind_(kind) {}
 
-  Checked judge(const store::ObjectChange& change, const base::Secret& made_key);
+  Checked judge(const store::ObjectChange& change);
 
  private:
   // The object and what it cannot be without, up to the roots.
@@ -102,12 +103,10 @@ Checked Judge::gather_patterns(std::string_view name, std::vector<store::Object>
   return invalid_request("model: " + no_such_object(context_, *control::find_kind("model"), name));
 }
 
-Checked Judge::judge(const store::ObjectChange& change, const base::Secret& made_key) {
+Checked Judge::judge(const store::ObjectChange& change) {
   std::vector<store::Object> all;
-  // A route's models may be any; a key of somebody's own choice may be another's, one that was made here cannot.
-  const bool chosen_key =
-      kind_.has_key() && !made_key.empty() && !store::is_made_key(made_key.reveal(), kind_.key_prefix);
-  if (chosen_key || kind_.section == control::SectionId::route) {
+  // A route's models may be any.
+  if (kind_.section == control::SectionId::route) {
     auto everything = context_.store.load_all();
     if (!everything) return std::unexpected(store_failed(everything.error()));
     all = std::move(everything->objects);
@@ -124,7 +123,8 @@ Checked Judge::judge(const store::ObjectChange& change, const base::Secret& made
   const control::ObjectMerger merger(context_.file, all, context_.secrets, context_.environment);
   for (const control::ObjectNote& note : merger.notes()) {
     if (note.id != change.object.id) continue;
-    return note.hidden ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid_request(note.problem);
+    const bool conflict = note.hidden || note.problem == control::kSameKey;
+    return conflict ? std::unexpected(api_error(409, "conflict", note.problem)) : invalid_request(note.problem);
   }
   return {};
 }
@@ -132,8 +132,8 @@ Checked Judge::judge(const store::ObjectChange& change, const base::Secret& made
 }  // namespace
 
 std::expected<void, ApiAnswer> judge_change(const ApiContext& context, const ObjectKind& kind,
-                                            const store::ObjectChange& change, const base::Secret& made_key) {
-  return Judge(context, kind).judge(change, made_key);
+                                            const store::ObjectChange& change) {
+  return Judge(context, kind).judge(change);
 }
 
 }  // namespace llmgw::admin

@@ -8,8 +8,9 @@
 
 namespace llmgw::admin {
 
-// What is wrong with the object that the change would leave. `made_key`: the key it comes with; empty if none does.
+// What is wrong with the object that the change would leave. Whether a key is another's the store says when it is
+// written: it alone knows at that moment.
 std::expected<void, ApiAnswer> judge_change(const ApiContext& context, const control::ObjectKind& kind,
-                                            const store::ObjectChange& change, const base::Secret& made_key);
+                                            const store::ObjectChange& change);
 
 }  // namespace llmgw::admin

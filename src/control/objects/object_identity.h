@@ -13,6 +13,8 @@ namespace llmgw::control {
 // Of an object of the store that is hidden by one of the file with the same identity.
 inline constexpr std::string_view kHiddenByFile =
     "the configuration file has one of the same name, which is used instead";
+// Of a key whose secret is another's already, be it the newest there or one from before a rotation.
+inline constexpr std::string_view kSameKey = "another object has the same key";
 
 // The same for an object of the file and one of the store that cannot both be used.
 template <class Section>

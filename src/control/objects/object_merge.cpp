@@ -200,7 +200,7 @@ void ObjectMerger::hide_keys_of_the_file(const store::KeyHasher& hasher) {
     for (const auto& each : of_store) {
       for (const HashedKey& key : each.hashes) {
         if (taken.insert(key.hash).second) continue;
-        if (Item& item = *item_at(each.at); item.problem.empty()) item.problem = "another object has the same key";
+        if (Item& item = *item_at(each.at); item.problem.empty()) item.problem = kSameKey;
       }
     }
   };

@@ -183,10 +183,16 @@ base::Result<int64_t> ObjectStore::next_revision() {
   return single_number(*session_, "UPDATE store_state SET revision = revision + 1 RETURNING revision");
 }
 
-base::Result<bool> ObjectStore::taken(const Object& object) {
-  TRY(rows, session_->query("SELECT 1 FROM objects WHERE kind = $1 AND natural_key = $2 AND id <> $3",
-                            {object.kind, object.natural_key, object.id}));
-  return !rows.empty();
+// Nobody else writes until the transaction ends: what is not there now comes to be there by this change alone.
+base::Result<Applied> ObjectStore::room_for(const Object& object, const std::string& unique_text) {
+  TRY(named, session_->query("SELECT 1 FROM objects WHERE kind = $1 AND natural_key = $2 AND id <> $3",
+                             {object.kind, object.natural_key, object.id}));
+  if (!named.empty()) return Applied::taken;
+  if (unique_text.empty()) return Applied::done;
+  TRY(having, session_->query("SELECT 1 FROM objects WHERE kind = $1 AND id <> $2 AND "
+                              "replace(document, $3, '') <> document LIMIT 1",
+                              {object.kind, object.id, unique_text}));
+  return having.empty() ? Applied::done : Applied::not_unique;
 }
 
 base::Result<Applied> ObjectStore::refer(const Object& object, const std::vector<std::string>& references) {
@@ -204,8 +210,8 @@ base::Result<Applied> ObjectStore::insert(const ObjectChange& change, int64_t no
   out = change.object;
   out.version = 1;
   out.created_ms = out.updated_ms = now_ms;
-  TRY(is_taken, taken(out));
-  if (is_taken) return Applied::taken;
+  TRY(room, room_for(out, change.unique_text));
+  if (room != Applied::done) return room;
   TRY_VOID(session_->query(
       "INSERT INTO objects (id, kind, name, natural_key, document, version, created_ms, updated_ms)"
       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -222,8 +228,8 @@ base::Result<Applied> ObjectStore::update(const ObjectChange& change, int64_t no
   out.version = before->version + 1;
   out.created_ms = before->created_ms;
   out.updated_ms = now_ms;
-  TRY(is_taken, taken(out));
-  if (is_taken) return Applied::taken;
+  TRY(room, room_for(out, change.unique_text));
+  if (room != Applied::done) return room;
   TRY_VOID(
       session_->query("UPDATE objects SET name = $1, natural_key = $2, document = $3, version = $4, "
                       "updated_ms = $5 WHERE id = $6",

@@ -37,6 +37,7 @@ struct ObjectChange {
   Object object = {};                        // of a removal only the id
   std::vector<std::string> references = {};  // ids it cannot be without
   int64_t expected_version = 0;              // of update and removal: only if it has this one; 0: whatever it has
+  std::string unique_text = {};  // of insert and update: only if no other of the kind has it in its document; empty: any
 };
 
 struct AuditEntry {
@@ -58,6 +59,7 @@ enum class Applied : uint8_t {
   missing,           // there is no such object
   referenced,        // others cannot be without it
   dangling,          // one of its references is not there
+  not_unique,        // another object of the kind has its unique_text
 };
 
 struct ApplyResult {
@@ -131,7 +133,8 @@ class ObjectStore {
   base::Result<Applied> insert(const ObjectChange& change, int64_t now_ms, Object& out);
   base::Result<Applied> update(const ObjectChange& change, int64_t now_ms, Object& out);
   base::Result<Applied> remove(const ObjectChange& change, Object& out);
-  base::Result<bool> taken(const Object& object);
+  // done, taken or not_unique.
+  base::Result<Applied> room_for(const Object& object, const std::string& unique_text);
   base::Result<Applied> refer(const Object& object, const std::vector<std::string>& references);
 
   std::unique_ptr<SqlSession> session_;

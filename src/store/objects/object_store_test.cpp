@@ -83,6 +83,27 @@ TEST_P(ObjectStoreTest, SaysWhyAChangeCannotBe) {
   EXPECT_TRUE(store.load_all()->objects.empty());
 }
 
+TEST_P(ObjectStoreTest, ATextMayBeInOneDocumentAlone) {
+  auto store = open();
+  const auto with = [](const char* id, const char* document, const char* kind = "key") {
+    Object made = object(id, id, kind);
+    made.document = document;
+    return made;
+  };
+  EXPECT_EQ(apply(store, {.object = with("vkey_1", R"(["a_b","older"])"), .unique_text = "a_b"}), Applied::done);
+  EXPECT_EQ(apply(store, {.object = with("vkey_2", R"(["a_b"])"), .unique_text = "a_b"}), Applied::not_unique);
+  EXPECT_FALSE(*store.get("vkey_2"));
+  EXPECT_EQ(apply(store, {.object = with("vkey_2", R"(["axb"])"), .unique_text = "axb"}), Applied::done);
+  EXPECT_EQ(apply(store, {.action = Action::update, .object = with("vkey_2", "{}"), .unique_text = "older"}),
+            Applied::not_unique);
+  EXPECT_EQ(apply(store, {.action = Action::update, .object = with("vkey_1", R"(["older"])"), .unique_text = "older"}),
+            Applied::done)
+      << "its own";
+  EXPECT_EQ(apply(store, {.object = with("akey_1", R"(["older"])", "admin_key"), .unique_text = "older"}),
+            Applied::done)
+      << "of another kind";
+}
+
 TEST_P(ObjectStoreTest, ChangesTogetherOrNotAtAll) {
   auto store = open();
   const int64_t before = *store.revision();
