@@ -250,11 +250,12 @@ ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
 ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {
   if (auto failed = precondition(object)) return *failed;
   auto draft = draft_update(context_, request_, kind, object);
-  const std::string name = draft ? draft->change.object.name : object.name;
-  if (name != object.name) {
-    if (auto checked = check_rename(context_, request_, object, name); !checked) return checked.error();
+  if (!draft) return draft.error();
+  const store::Object& after = draft->change.object;
+  if (after.name != object.name || after.natural_key != object.natural_key) {
+    if (auto checked = check_rename(context_, request_, object, after); !checked) return checked.error();
   }
-  return draft ? finish(kind, std::move(*draft), "update", 200) : draft.error();
+  return finish(kind, std::move(*draft), "update", 200);
 }
 
 ApiAnswer Handler::rotate(const ObjectKind& kind, const store::Object& object) {

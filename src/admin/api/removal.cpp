@@ -48,21 +48,33 @@ class Planner {
     return std::move(plan_);
   }
 
-  // What goes by the object's name when it is called `name` from now on, and does not follow.
-  Done check_rename(const Object& object, const std::string& name) {
+  // What goes by the object's name, or by a model's connection too, when it is `after` from now on, and does not follow.
+  Done check_rename(const Object& object, const Object& after) {
     if (object.kind == "key") return check_hidden_key(object.id, "");
     if (object.kind != "model" && object.kind != "connection") return {};
     going_.insert(object.id);
-    renames_ = true;
-    if (object.kind == "model") gone_models_.push_back(object.name);
-    auto done = object.kind == "model" ? collect_by_name({name}) : collect_prices(object.name);
+    renames_ = object.name != after.name;
+    if (object.kind == "model") gone_models_.push_back(served(object));
+    auto done = object.kind == "model" ? collect_by_name({served(after)}) : collect_prices(object.name);
     if (!done || in_the_way_.empty()) return done;
+    const std::string why = renames_ ? " is called by that name by " : " is needed on its connection by ";
     return std::unexpected(api_error(409, "referenced",
-                                     called(object) + " is called by that name by " + those_in_the_way() + "; add a " +
-                                         object.kind + " of the new name, let them name that, and remove this one"));
+                                     called(object) + why + those_in_the_way() + "; add a " + object.kind +
+                                         (renames_ ? " of the new name" : " on the other connection") +
+                                         ", let them name that, and remove this one"));
   }
 
  private:
+  // A model as assignments and routes may call it.
+  struct Served {
+    std::string name;
+    std::string connection;  // as references to it are kept: an id, or a name of the configuration file
+  };
+  // Its natural key is both.
+  static Served served(const Object& model) {
+    const size_t line = model.natural_key.rfind('\n');
+    return {model.name, line == std::string::npos ? std::string() : model.natural_key.substr(line + 1)};
+  }
   bool goes(std::string_view id) const { return going_.contains(std::string(id)); }
   Done each_of(std::string_view kind, const std::function<Done(const Object&)>& visit);
   Done find_teams(const Object& object);
@@ -70,8 +82,8 @@ class Planner {
   Done trim_users();
   Done collect(const Object& object);
   Done take(const Object& object);
-  Done collect_by_name(std::vector<std::string> left = {});
-  Done collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left);
+  Done collect_by_name(std::vector<Served> left = {});
+  Done collect_nameless(const std::vector<Served>& left);
   Done collect_lists(const std::function<bool(std::string_view)>& lost);
   Done collect_prices(const std::string& connection);
   Done find_longer_prices(const Object& price);
@@ -91,7 +103,7 @@ class Planner {
   std::set<std::string> going_;                     // ids
   std::set<std::string, std::less<>> going_teams_;  // those of them that are teams, known before all others
   std::map<std::string, Object> leaving_;           // users who are in other teams, too
-  std::vector<std::string> gone_models_;
+  std::vector<Served> gone_models_;
   std::set<std::string> keys_;  // of assignments that go: ids, or names of the configuration file
   std::vector<Object> in_the_way_;
   RemovalPlan plan_;
@@ -181,40 +193,41 @@ Done Planner::take(const Object& object) {
   if (plan_.changes.size() >= kCascadeMax) {
     return std::unexpected(too_many(object, plan_.changes.size()));
   }
-  if (object.kind == "model") gone_models_.push_back(object.name);
+  if (object.kind == "model") gone_models_.push_back(served(object));
   if (object.kind == "assignment") keys_.emplace(text_of(document_of(object), "key"));
   plan_.changes.push_back({.action = ObjectChange::Action::remove, .object = {.id = object.id}});
   return {};
 }
 
 // Assignments and routes may go by a model's name, which others may serve as well: those in `left`, and all that stay.
-Done Planner::collect_by_name(std::vector<std::string> left) {
+Done Planner::collect_by_name(std::vector<Served> left) {
   if (gone_models_.empty()) return {};
-  for (const auto& model : context_.file.models) left.push_back(model.name);
+  for (const auto& model : context_.file.models) left.push_back({model.name, model.connection});
   auto listed = each_of("model", [&](const Object& model) -> Done {
-    if (!goes(model.id)) left.push_back(model.name);
+    if (!goes(model.id)) left.push_back(served(model));
     return {};
   });
-  if (!listed) return listed;
-  std::vector<std::string> gone;
-  for (const std::string& name : gone_models_) {
-    if (std::ranges::find(left, name) == left.end()) gone.push_back(name);
-  }
-  return gone.empty() ? Done{} : collect_nameless(gone, left);
+  return listed ? collect_nameless(left) : listed;
 }
 
-Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::vector<std::string>& left) {
-  const auto is_in = [](const std::vector<std::string>& models, std::string_view name) {
-    return std::ranges::any_of(models, [&](const std::string& model) {
-      return model == name || routing::matches(model, name) || routing::matches(name, model);
+Done Planner::collect_nameless(const std::vector<Served>& left) {
+  // `connection`: the only one that counts; empty: all.
+  const auto is_in = [](const std::vector<Served>& models, std::string_view name, std::string_view connection) {
+    return std::ranges::any_of(models, [&](const Served& model) {
+      if (!connection.empty() && model.connection != connection) return false;
+      return model.name == name || routing::matches(model.name, name) || routing::matches(name, model.name);
     });
   };
   // An id is no name, whatever the patterns: it goes with its own model.
-  const auto lost = [&, &kind = *control::find_kind("model")](std::string_view name) {
-    return !control::is_object_id(kind, name) && is_in(gone, name) && !is_in(left, name);
+  const auto lost_on = [&, &kind = *control::find_kind("model")](std::string_view name, std::string_view connection) {
+    return !control::is_object_id(kind, name) && is_in(gone_models_, name, connection) &&
+           !is_in(left, name, connection);
   };
+  const auto lost = [&](std::string_view name) { return lost_on(name, {}); };
+  // What is assigned on one connection no other serves.
   auto assignments = each_of("assignment", [&](const Object& each) -> Done {
-    if (goes(each.id) || !lost(text_of(document_of(each), "model"))) return {};
+    const bj::object document = document_of(each);
+    if (goes(each.id) || !lost_on(text_of(document, "model"), text_of(document, "connection"))) return {};
     in_the_way_.push_back(each);
     going_.insert(each.id);
     return take(each);
@@ -229,7 +242,7 @@ Done Planner::collect_nameless(const std::vector<std::string>& gone, const std::
                      std::ranges::any_of(texts_of(document, "mirror"), lost);
     if (!any || goes(each.id)) return {};
     in_the_way_.push_back(each);
-    if (std::ranges::none_of(models, [&](std::string_view name) { return is_in(left, name); })) {
+    if (std::ranges::none_of(models, [&](std::string_view name) { return is_in(left, name, {}); })) {
       going_.insert(each.id);
       return take(each);
     }
@@ -383,8 +396,8 @@ std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, co
 }
 
 std::expected<void, ApiAnswer> check_rename(const ApiContext& context, const ApiRequest& request,
-                                            const store::Object& object, const std::string& name) {
-  return Planner(context, request).check_rename(object, name);
+                                            const store::Object& object, const store::Object& after) {
+  return Planner(context, request).check_rename(object, after);
 }
 
 }  // namespace llmgw::admin

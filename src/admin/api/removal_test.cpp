@@ -128,6 +128,42 @@ TEST_P(RemovalTest, AModelThatAnotherConnectionServesMayGo) {
   EXPECT_EQ(call(Method::post, "assignments", R"({"key":"k","model":"mm"})").status, 201) << "served by the pattern";
 }
 
+// Of one connection no other is asked: without its model there the assignment would lead nowhere.
+TEST_P(RemovalTest, AModelThatIsAssignedOnItsConnectionIsNeededThere) {
+  call(Method::post, "connections", kConnection);
+  call(Method::post, "connections", R"({"name":"d","provider":"openai","api_key":"x"})");
+  call(Method::post, "connections", R"({"name":"e","provider":"openai","api_key":"x"})");
+  const auto add = [&](const char* name, const char* on) {
+    const auto made = call(Method::post, "models", bj::serialize(bj::object{{"name", name}, {"connection", on}}));
+    return "models/" + text(json(made), "id");
+  };
+  const auto on_c = add("m", "c");
+  const auto on_d = add("m", "d");
+  const auto pattern = add("g-*", "c");
+  call(Method::post, "keys", R"({"name":"k","models":[]})");
+  for (const char* model : {"m", "g-1"}) {
+    const bj::object assignment{{"key", "k"}, {"model", model}, {"connection", "c"}};
+    ASSERT_EQ(call(Method::post, "assignments", bj::serialize(assignment)).status, 201) << model;
+  }
+  for (const auto& [model, alias] : {std::pair(on_c, "'m'"), std::pair(pattern, "'g-1'")}) {
+    const auto refused = call(Method::delete_, model);
+    EXPECT_EQ(refused.status, 409) << alias;
+    EXPECT_THAT(refused.body, HasSubstr("the assignment " + std::string(alias)));
+  }
+  for (const char* patch : {R"({"name":"n"})", R"({"connection":"e"})"}) {
+    const auto refused = call(Method::patch, on_c, patch);
+    EXPECT_EQ(refused.status, 409) << patch;
+    EXPECT_THAT(refused.body, HasSubstr("the assignment 'm'"));
+  }
+  EXPECT_EQ(call(Method::patch, on_d, R"({"connection":"e"})").status, 200) << "nobody is assigned it there";
+  EXPECT_EQ(call(Method::delete_, on_d).status, 200);
+  EXPECT_EQ(snapshot()->assignments.size(), 2u);
+  EXPECT_EQ(json(call(Method::delete_, on_c + "?cascade=true")).at("removed").as_array().size(), 2u);
+  EXPECT_EQ(snapshot()->assignments.size(), 1u);
+  add("g-1", "c");
+  EXPECT_EQ(call(Method::delete_, pattern).status, 200) << "another serves it there";
+}
+
 // One without assignments may call every model, so the last of them leaves a key that may call none.
 TEST_P(RemovalTest, AKeyIsClosedWhenItsLastAssignmentGoes) {
   call(Method::post, "connections", kConnection);
