@@ -35,6 +35,10 @@ constexpr Parameter kOfAudit[] = {{"limit", kNumber, 1, store::ObjectStore::kPag
                                   {"before", kNumber, 1, INT64_MAX}};
 constexpr Parameter kOfRemoval[] = {{"cascade", kFlag}, {"open", kFlag}};
 
+// A change that somebody else's overtakes is drafted again from what there is then. Each time one of the others was
+// made: of several who change the same at once everybody comes to it.
+constexpr int kTriesMax = 10;
+
 constexpr std::string_view kOfTheFile = "it stands in the configuration file; change it there";
 
 // By how they sound: "a user".
@@ -79,6 +83,8 @@ class Handler {
       : context_(context), request_(request), scope_(context, request.actor) {}
 
   ApiAnswer handle();
+  // Nothing was changed, for what it was drafted from is no more.
+  bool overtaken() const { return overtaken_; }
 
  private:
   ApiAnswer on_collection(const ObjectKind& kind);
@@ -99,11 +105,13 @@ class Handler {
   std::optional<ApiAnswer> shared_with_others(const ObjectKind& kind, const store::Object& object) const;
   std::optional<ApiAnswer> beyond_team(const RemovalPlan& plan) const;
   std::optional<ApiAnswer> precondition(const store::Object& object) const;
+  ApiAnswer give_way();
   store::AuditEntry entry(std::string_view action, std::string detail) const;
 
   const ApiContext& context_;
   const ApiRequest& request_;
   TeamScope scope_;
+  bool overtaken_ = false;
 };
 
 std::optional<ApiAnswer> Handler::refused(Action action, std::string_view what) const {
@@ -151,6 +159,12 @@ std::optional<ApiAnswer> Handler::precondition(const store::Object& object) cons
   if (request_.if_match.empty() || matches(request_.if_match, etag_of(object))) return std::nullopt;
   return api_error(412, "conflict",
                    "somebody changed it meanwhile: its ETag is " + etag_of(object) + " now; read it again");
+}
+
+// The answer of the last try.
+ApiAnswer Handler::give_way() {
+  overtaken_ = true;
+  return api_error(409, "conflict", "others change it, or what depends on it, all the time; nothing was changed");
 }
 
 store::AuditEntry Handler::entry(std::string_view action, std::string detail) const {
@@ -221,8 +235,7 @@ ApiAnswer Handler::finish(const ObjectKind& kind, Draft draft, std::string_view 
   switch (result->outcome) {
     case store::Applied::done: break;
     case store::Applied::taken: return already_there(kind, draft.change.object.name);
-    case store::Applied::version_mismatch:
-      return api_error(412, "conflict", "somebody changed it meanwhile; read it again");
+    case store::Applied::version_mismatch: return give_way();
     case store::Applied::missing: return api_error(404, "not_found", "it was removed meanwhile");
     case store::Applied::not_unique: return api_error(409, "conflict", control::kSameKey);
     default: return api_error(409, "conflict", "what it refers to was removed meanwhile");
@@ -279,9 +292,7 @@ ApiAnswer Handler::remove(const ObjectKind& kind, const store::Object& object) {
   }
   const auto result = context_.store.apply(plan->changes, audit, request_.now_ms);
   if (!result) return store_failed(result.error());
-  if (result->outcome != store::Applied::done) {
-    return api_error(412, "conflict", "somebody changed it, or what depends on it, meanwhile; read it again");
-  }
+  if (result->outcome != store::Applied::done) return give_way();
   ApiAnswer answer{.status = 200, .body = {}};
   json::Writer writer(answer.body);
   writer.begin_object().member("id", object.id).member("kind", kind.name).member("deleted", true);
@@ -458,7 +469,12 @@ ApiAnswer store_away() {
 }
 
 ApiAnswer handle_objects(const ApiContext& context, const ApiRequest& request) {
-  return Handler(context, request).handle();
+  for (int tries = 1;; ++tries) {
+    Handler handler(context, request);
+    ApiAnswer answer = handler.handle();
+    // Who asked for one version is told at the next try that there is another.
+    if (!handler.overtaken() || tries == kTriesMax) return answer;
+  }
 }
 
 }  // namespace llmgw::admin

@@ -48,7 +48,8 @@ class Planner {
     return std::move(plan_);
   }
 
-  // What goes by the object's name, or by a model's connection too, when it is `after` from now on, and does not follow.
+  // What goes by the object's name, or by a model's connection too, when it is `after` from now on, and does not
+  // follow.
   Done check_rename(const Object& object, const Object& after) {
     if (object.kind == "key") return check_hidden_key(object.id, "");
     if (object.kind != "model" && object.kind != "connection") return {};

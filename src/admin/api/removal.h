@@ -24,9 +24,9 @@ struct RemovalPlan {
 std::expected<RemovalPlan, ApiAnswer> plan_removal(const ApiContext& context, const ApiRequest& request,
                                                    const store::Object& object);
 
-// Whether an object may be called as `after` is from now on, and stand where that does. The error: what goes by its name
-// and would not follow, as the assignments, routes and lists of models that name a model do, and prices that name a
-// connection; of a model also the assignments that name it on the connection it leaves. Those that have its id are no
+// Whether an object may be called as `after` is from now on, and stand where that does. The error: what goes by its
+// name and would not follow, as the assignments, routes and lists of models that name a model do, and prices that name
+// a connection; of a model also the assignments that name it on the connection it leaves. Those that have its id are no
 // hindrance.
 std::expected<void, ApiAnswer> check_rename(const ApiContext& context, const ApiRequest& request,
                                             const store::Object& object, const store::Object& after);

@@ -37,7 +37,7 @@ struct ObjectChange {
   Object object = {};                        // of a removal only the id
   std::vector<std::string> references = {};  // ids it cannot be without
   int64_t expected_version = 0;              // of update and removal: only if it has this one; 0: whatever it has
-  std::string unique_text = {};  // of insert and update: only if no other of the kind has it in its document; empty: any
+  std::string unique_text = {};  // of insert and update: only if no other of the kind has it in its document
 };
 
 struct AuditEntry {
