@@ -112,7 +112,14 @@ std::shared_ptr<const ApiServer::State> ApiServer::state() {
   return state_;
 }
 
-// Whoever signed in with a browser. Its cookie also goes with what another site's page sends, so such is refused.
+// A browser's cookie also goes with what another site's page sends, so such is refused.
+std::optional<ApiAnswer> ApiServer::from_elsewhere(const ApiCall& call, int64_t now_ms) {
+  if (call.origin.ends_with("://" + call.authority)) return std::nullopt;
+  note_refusal(call, "another site's page", now_ms);
+  return api_error(403, "forbidden", "a page of another site sent this; its Origin is not ours");
+}
+
+// Whoever signed in with a browser.
 std::expected<Actor, ApiAnswer> ApiServer::by_session(const State* state, const ApiCall& call, int64_t now_ms) {
   std::optional<Actor> actor;
   if (state != nullptr && state->stored != nullptr && !call.cookie.empty()) {
@@ -128,9 +135,8 @@ std::expected<Actor, ApiAnswer> ApiServer::by_session(const State* state, const 
         api_error(401, "authentication", "send an admin key as a bearer token: Authorization: Bearer ..."));
   }
   const bool reads = call.method == http::Method::get || call.method == http::Method::head;
-  if (!reads && !call.origin.ends_with("://" + call.authority)) {
-    note_refusal(call, "another site's page", now_ms);
-    return std::unexpected(api_error(403, "forbidden", "a page of another site sent this; its Origin is not ours"));
+  if (!reads) {
+    if (auto refused = from_elsewhere(call, now_ms)) return std::unexpected(std::move(*refused));
   }
   actor->address = call.address;
   return std::move(*actor);
@@ -284,6 +290,7 @@ net::Task<ApiAnswer> ApiServer::oidc(net::Loop& loop, net::Wait wait, std::share
   const bool posts = call.method == http::Method::post;
   if (call.path.ends_with("/logout")) {
     if (!posts) co_return method_not_allowed("POST");
+    if (auto refused = from_elsewhere(call, now_ms)) co_return std::move(*refused);
     co_return co_await sign_out(loop, wait, context, call.address, now_ms);
   }
   if (call.method != http::Method::get) co_return method_not_allowed("GET");

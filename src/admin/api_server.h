@@ -86,6 +86,7 @@ class ApiServer final : public gateway::AdminEntrance {
                                        base::Instant now, int64_t now_ms);
   std::expected<Actor, ApiAnswer> sign_in(const control::Snapshot& snapshot, const State* state, const ApiCall& call,
                                           int64_t now_ms);
+  std::optional<ApiAnswer> from_elsewhere(const ApiCall& call, int64_t now_ms);
   std::expected<Actor, ApiAnswer> by_session(const State* state, const ApiCall& call, int64_t now_ms);
   net::Task<ApiAnswer> oidc(net::Loop& loop, net::Wait wait, std::shared_ptr<const State> state, ApiCall call,
                             int64_t now_ms);

@@ -135,7 +135,7 @@ def test_cookies(site):
     for forged in (value[:-6] + "AAAAAA", "v1.00000000.AAAA", "x"):
         answer = raw.call(site.address, "GET", "/admin/v1/keys", {"Cookie": f"lgw_session={forged}"})
         assert answer.status == 401
-    assert browser.at("/admin/v1/logout", "POST").status_code == 200
+    assert browser.at("/admin/v1/logout", "POST", headers={"Origin": site.url}).status_code == 200
     assert browser.at("/admin/v1/keys").status_code == 401
 
 
@@ -164,6 +164,8 @@ def test_another_sites_page_changes_nothing(site):
     for headers in ({"Origin": "https://evil.example"}, {}, {"Origin": "null"}):
         answer = browser.at("/admin/v1/keys", "POST", json={"name": "evil"}, headers=headers)
         assert answer.status_code == 403
+        assert browser.at("/admin/v1/logout", "POST", headers=headers).status_code == 403
+        assert browser.at("/admin/v1/whoami").status_code == 200, "nobody is signed out by it"
 
 
 def test_a_sign_in_is_one_browsers(site):
