@@ -225,7 +225,7 @@ net::Task<ApiAnswer> ApiServer::ask_store(net::Loop& loop, net::Wait wait, ApiRe
       }
       secrets.vault = access->vault();
     }
-    const ApiContext context{*store, *state->file, secrets, state->environment, access};
+    const ApiContext context{*store, *state->file, secrets, state->environment, access, &state->unused};
     return is_litellm_path(request.path) ? handle_litellm(context, request) : handle_objects(context, request);
   };
   auto answer = co_await store_.thread->call(loop, wait, job);

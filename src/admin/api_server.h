@@ -50,6 +50,7 @@ class ApiServer final : public gateway::AdminEntrance {
     std::shared_ptr<const control::Config> file;
     std::shared_ptr<const control::StoredObjects> stored;  // null before the store was first loaded
     control::Environment environment;
+    Unused unused = {};            // of what is stored
     RevokedSessions revoked = {};  // of what is stored; set_state() fills it in
   };
 

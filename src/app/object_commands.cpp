@@ -44,19 +44,27 @@ int fail(const std::string& message, int status = kExitFailed) {
   return status;
 }
 
-// The answer's body, or the exit status after what is wrong has been said.
-std::expected<std::string, int> call(const Arguments& arguments, std::string_view method, const std::string& path,
-                                     const std::string& body = {}) {
+// The client, or the answer's body; or the exit status after what is wrong has been said.
+std::expected<std::unique_ptr<ObjectClient>, int> open(const Arguments& arguments) {
   auto client = open_client(arguments.target);
-  if (!client) {
-    return std::unexpected(fail(client.error().message, client.error().unreachable ? kExitFailed : kExitUsage));
-  }
-  auto answer = (*client)->call(method, path, body, arguments.if_match);
+  if (client) return std::move(*client);
+  return std::unexpected(fail(client.error().message, client.error().unreachable ? kExitFailed : kExitUsage));
+}
+
+std::expected<std::string, int> call_by(ObjectClient& client, const Arguments& arguments, std::string_view method,
+                                        const std::string& path, const std::string& body = {}) {
+  auto answer = client.call(method, path, body, arguments.if_match);
   if (!answer) return std::unexpected(fail(answer.error()));
   if (answer->status >= 400) {
     return std::unexpected(fail(error_message(answer->body), answer->status == 400 ? kExitUsage : kExitFailed));
   }
   return std::move(answer->body);
+}
+
+std::expected<std::string, int> call(const Arguments& arguments, std::string_view method, const std::string& path,
+                                     const std::string& body = {}) {
+  const auto client = open(arguments);
+  return client ? call_by(**client, arguments, method, path, body) : std::unexpected(client.error());
 }
 
 std::string path_of(const ObjectKind& kind, const std::string& which = {}) {
@@ -91,12 +99,14 @@ int run_add(const ObjectKind& kind, const Arguments& arguments) {
 }
 
 int run_list(const ObjectKind& kind, const Arguments& arguments) {
+  const auto client = open(arguments);
+  if (!client) return client.error();
   std::vector<std::string> objects;
   std::string after;
   do {
     std::string path = path_of(kind) + "?limit=1000&after=" + base::percent_encode(after);
     if (!arguments.filter.empty()) path += "&name=" + base::percent_encode(arguments.filter);
-    const auto body = call(arguments, "GET", path);
+    const auto body = call_by(**client, arguments, "GET", path);
     if (!body) return body.error();
     auto page = read_page(*body);
     if (!page) return fail(page.error());

@@ -205,7 +205,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
     more = place < of_file.size();
     after.clear();
   }
-  const FileNames of_the_file(context_.file, kind);
+  const ProblemFinder problems(context_, kind);
   // What the actor may not see is passed over; what is behind a full page may be that, so it is looked for.
   while (!more) {
     const auto page = context_.store.list({.kind = kind.name, .name = name, .after = after, .limit = limit});
@@ -214,7 +214,7 @@ ApiAnswer Handler::list(const ObjectKind& kind) {
       if (!scope_.owns(kind, object)) continue;
       more = data.size() == limit;
       if (more) break;
-      add(object.id, of_the_file.mark(show_object(context_, kind, object, request_.now_ms), object.name));
+      add(object.id, problems.mark(show_object(context_, kind, object, request_.now_ms), object));
     }
     if (!page->more) break;
     after = page->objects.back().id;
@@ -255,9 +255,7 @@ ApiAnswer Handler::create(const ObjectKind& kind) {
 
 ApiAnswer Handler::show(const ObjectKind& kind, const store::Object& object) {
   std::string shown = show_object(context_, kind, object, request_.now_ms);
-  return {.status = 200,
-          .body = FileNames(context_.file, kind).mark(std::move(shown), object.name),
-          .etag = etag_of(object)};
+  return {.status = 200, .body = ProblemFinder(context_, kind).mark(std::move(shown), object), .etag = etag_of(object)};
 }
 
 ApiAnswer Handler::update(const ObjectKind& kind, const store::Object& object) {
@@ -466,6 +464,14 @@ ApiAnswer store_away() {
                                "here until it is back");
   answer.retry_after = 2;
   return answer;
+}
+
+Unused unused_of(std::span<const control::ObjectNote> notes) {
+  Unused unused;
+  for (const control::ObjectNote& note : notes) {
+    if (!note.partial && !note.doubt) unused.emplace(note.id, note.problem);
+  }
+  return unused;
 }
 
 ApiAnswer handle_objects(const ApiContext& context, const ApiRequest& request) {

@@ -17,7 +17,9 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -58,6 +60,10 @@ struct ApiAnswer {
   std::function<ApiAnswer(std::stop_token)> rest = {};
 };
 
+// Why objects of the store are not used, by their ids.
+using Unused = std::map<std::string, std::string, std::less<>>;
+Unused unused_of(std::span<const control::ObjectNote> notes);
+
 // What the objects are judged by.
 struct ApiContext {
   store::ObjectStore& store;
@@ -65,6 +71,7 @@ struct ApiContext {
   const control::ObjectSecrets& secrets;
   const control::Environment& environment;  // of the file
   control::StoreAccess* access = nullptr;   // for new master keys; null: the keys there are stay
+  const Unused* unused = nullptr;           // null: nobody has put the objects in force
 };
 
 // An error as every endpoint here shows it: {"error": {"message", "type"}}.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "admin/api/object_api.h"
@@ -36,7 +37,7 @@ class ObjectApiTest : public store::BothDatabases {
 
   ApiAnswer call(Method method, const std::string& path, const std::string& body = "") {
     const size_t mark = path.find('?');
-    return handle_objects({store_, file_, secrets_, environment_},
+    return handle_objects({store_, file_, secrets_, environment_, nullptr, unused_ ? &*unused_ : nullptr},
                           {.method = method,
                            .path = std::string(kApiRoot) + path.substr(0, mark),
                            .query = mark == std::string::npos ? "" : path.substr(mark + 1),
@@ -59,6 +60,7 @@ class ObjectApiTest : public store::BothDatabases {
   std::shared_ptr<const store::Vault> vault_;
   control::ObjectSecrets secrets_;
   std::string if_match_;                                   // of the calls to come
+  std::optional<Unused> unused_;                           // likewise
   Actor actor_{.name = "test", .role = AdminRole::owner};  // likewise
   int64_t now_ms_ = 1'763'740'000'000;
 };

@@ -100,7 +100,8 @@ ObjectEditor::Checked ObjectEditor::refuse_read_only(const store::Object& before
   bj::value shown;
   for (const std::string_view field : kAnswerOnly) {
     const bj::value* const value = patch.if_contains(bjs(field));
-    if (value == nullptr) continue;
+    // Why it is not used may have become something else since it was read, and says nothing of what it shall be.
+    if (value == nullptr || field == "problem") continue;
     if (shown.is_null()) shown = bj::parse(show_object(context_, kind_, before, request_.now_ms), error);
     const bj::value* const own = shown.is_object() ? shown.get_object().if_contains(bjs(field)) : nullptr;
     if (own == nullptr && value->is_null()) continue;

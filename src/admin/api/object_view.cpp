@@ -192,15 +192,23 @@ std::string identity_of(const ObjectKind& kind, const std::string& shown, std::s
 
 }  // namespace
 
-FileNames::FileNames(const control::Config& file, const ObjectKind& kind) : kind_(kind) {
-  each_of_file(file, kind, [&](const auto& section) { identities_.insert(control::identity(section)); });
+ProblemFinder::ProblemFinder(const ApiContext& context, const ObjectKind& kind) : kind_(kind), unused_(context.unused) {
+  each_of_file(context.file, kind, [&](const auto& section) { identities_.insert(control::identity(section)); });
 }
 
-std::string FileNames::mark(std::string shown, std::string_view name) const {
-  if (identities_.empty() || !identities_.contains(identity_of(kind_, shown, name))) return shown;
-  bj::object object = bj::parse(shown).get_object();
-  object["problem"] = bjs(control::kHiddenByFile);
-  return bj::serialize(object);
+std::string ProblemFinder::mark(std::string shown, const store::Object& object) const {
+  std::string_view problem;
+  if (unused_ != nullptr) {
+    if (const auto found = unused_->find(object.id); found != unused_->end()) problem = found->second;
+  }
+  // The file's names are known without anything in force.
+  if (!identities_.empty() && identities_.contains(identity_of(kind_, shown, object.name))) {
+    problem = control::kHiddenByFile;
+  }
+  if (problem.empty()) return shown;
+  bj::object marked = bj::parse(shown).get_object();
+  marked["problem"] = bjs(problem);
+  return bj::serialize(marked);
 }
 
 std::vector<FileObject> show_file_objects(const control::Config& file, const ObjectKind& kind) {

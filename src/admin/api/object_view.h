@@ -16,16 +16,18 @@ namespace llmgw::admin {
 std::string show_object(const ApiContext& context, const control::ObjectKind& kind, const store::Object& object,
                         int64_t now_ms, std::string_view key = {});
 
-// Names of the file's objects of one kind, each of which hides the store's of the same name.
-class FileNames {
+// Why objects of one kind are not used: the file has one of the same name, which hides it, or they were left out of
+// what is in force.
+class ProblemFinder {
  public:
-  FileNames(const control::Config& file, const control::ObjectKind& kind);
-  // `shown`: an object of the store as show_object() has it, and its name. One that is hidden gets a `problem`.
-  std::string mark(std::string shown, std::string_view name) const;
+  ProblemFinder(const ApiContext& context, const control::ObjectKind& kind);
+  // `shown`: an object of the store as show_object() has it. One that is not used gets a `problem`.
+  std::string mark(std::string shown, const store::Object& object) const;
 
  private:
   const control::ObjectKind& kind_;
-  std::set<std::string> identities_;
+  const Unused* unused_;
+  std::set<std::string> identities_;  // of the file's
 };
 
 // An object of the configuration file, which nobody can change here. Its id is "file:" and a number from 1.

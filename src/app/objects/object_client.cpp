@@ -92,15 +92,15 @@ class LocalClient final : public ObjectClient {
       if (std::string problem = gateway_without_key(*secrets->vault); !problem.empty()) return std::unexpected(problem);
     }
     const size_t mark = path.find('?');
-    ApiAnswer answer =
-        admin::handle_objects({store_, file_, *secrets, environment_, &access_},
-                              {.method = http::method_of(method),
-                               .path = std::string(admin::kApiRoot) + path.substr(0, mark),
-                               .query = mark == std::string::npos ? std::string() : path.substr(mark + 1),
-                               .body = body,
-                               .if_match = if_match,
-                               .actor = {.name = who(), .role = admin::AdminRole::owner, .team = {}, .address = {}},
-                               .now_ms = now_ms()});
+    ApiAnswer answer = admin::handle_objects(
+        {store_, file_, *secrets, environment_, &access_, shows_objects(method, path) ? unused(*secrets) : nullptr},
+        {.method = http::method_of(method),
+         .path = std::string(admin::kApiRoot) + path.substr(0, mark),
+         .query = mark == std::string::npos ? std::string() : path.substr(mark + 1),
+         .body = body,
+         .if_match = if_match,
+         .actor = {.name = who(), .role = admin::AdminRole::owner, .team = {}, .address = {}},
+         .now_ms = now_ms()});
     control::give_to_owner(file_.server.data_dir);
     if (answer.changed) refresh();
     if (answer.rest) answer = answer.rest({});
@@ -116,6 +116,27 @@ class LocalClient final : public ObjectClient {
     auto secrets = access_.secrets(objects);
     if (!secrets) return std::unexpected(access_.explain(secrets.error()));
     return std::move(*secrets);
+  }
+
+  static bool shows_objects(std::string_view method, const std::string& path) {
+    const std::string_view plural = std::string_view(path).substr(0, path.find_first_of("/?"));
+    return method == "GET" && control::find_kind_by_plural(plural) != nullptr;
+  }
+
+  // As a gateway of this configuration would leave them out. Pages of one list are of one state of the store, mostly.
+  const admin::Unused* unused(const control::ObjectSecrets& secrets) {
+    const auto revision = store_.revision();
+    if (!revision) return nullptr;
+    if (*revision == unused_revision_) return &unused_;
+    auto everything = store_.load_all();
+    if (!everything) return nullptr;
+    const control::StoredObjects stored{
+        .revision = everything->revision, .objects = std::move(everything->objects), .secrets = secrets};
+    const auto merged = control::merge_snapshot(file_, &stored, environment_, {});
+    if (!merged) return nullptr;
+    unused_ = admin::unused_of(merged->notes);
+    unused_revision_ = stored.revision;
+    return &unused_;
   }
 
   // What is sealed under a key of the configuration a gateway could not read that was started before the key was
@@ -153,6 +174,8 @@ class LocalClient final : public ObjectClient {
   control::Environment environment_;
   control::StoreAccess access_;
   store::ObjectStore store_;
+  admin::Unused unused_;
+  int64_t unused_revision_ = -1;  // of the store that they are of
 };
 
 class RemoteClient final : public ObjectClient {

@@ -36,7 +36,8 @@ void Service::tell_api() {
   if (api_ == nullptr) return;
   api_->set_state({.file = reloader_->file(),
                    .stored = reloader_->stored(),
-                   .environment = control::real_environment(options_.config_path)});
+                   .environment = control::real_environment(options_.config_path),
+                   .unused = admin::unused_of(reloader_->notes())});
 }
 
 void Service::on_store_state(Trouble trouble, std::string reason) {
@@ -187,6 +188,7 @@ void Service::take_engines() {
     return;
   }
   reloader_ = std::move(attempt);
+  tell_api();
   const auto published = gateway_->publish(reloader_->snapshot());
   log_notes();
   warn_of_missing();
