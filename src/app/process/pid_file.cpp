@@ -72,7 +72,7 @@ base::Result<PidFile> PidFile::acquire(const std::string& path) {
     // The holder may have removed the file between our open and our lock: then the lock is on a file without a name.
     if (!same_file(file.get(), path)) continue;
     PidFile held(std::move(file), path);
-    TRY_VOID(held.write());
+    TRY_VOID(held.write_number());
     return held;
   }
   return base::fail(base::ErrorCode::exhausted, "lock the PID file: it is removed again and again");
@@ -84,7 +84,7 @@ base::Result<PidFile> PidFile::adopt(FileDescriptor file, const std::string& pat
   if (try_lock(file.get()) != Lock::taken) return base::fail(base::ErrorCode::already_exists, "adopt the PID file");
   PidFile held(std::move(file), path);
   // The lock is what keeps others away: it is not given up for want of room for a line.
-  static_cast<void>(held.write());
+  static_cast<void>(held.write_number());
   return held;
 }
 

@@ -45,7 +45,7 @@ class PidFile {
 
   // False: the number could not be written, and the file is empty rather than wrong; write_number() tries again.
   bool is_numbered() const { return numbered_; }
-  base::Result<void> write_number();
+  base::Result<void> write_number() { return write({}); }
 
   // To hand to a successor; stays owned here.
   int fd() const { return file_.get(); }
@@ -54,7 +54,7 @@ class PidFile {
 
  private:
   PidFile(FileDescriptor file, std::string path);
-  base::Result<void> write(const std::string& note = {});
+  base::Result<void> write(const std::string& note);
   void remove();
 
   FileDescriptor file_;
