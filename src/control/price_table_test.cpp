@@ -61,6 +61,32 @@ TEST(Prices, AModelIsFoundByTheNamesItHas) {
   EXPECT_EQ(input_price(table, "vllm", "gpt-4o"), -1) << "an engine that calls its model so is not OpenAI";
 }
 
+// Half of the standard price, whatever a list says that is kept by hand.
+TEST(Prices, BatchesCostHalf) {
+  const auto all = prices(kShippedPrices);
+  const auto standard = PriceTable::build({}, all);
+  size_t batches = 0;
+  for (const auto& price : all) {
+    if (!price.provider.ends_with(":batch")) continue;
+    ++batches;
+    const auto same = std::ranges::find_if(all, [&](const PriceConfig& each) {
+      return each.provider + ":batch" == price.provider && each.model == price.model &&
+             each.above_tokens == price.above_tokens;
+    });
+    ASSERT_NE(same, all.end()) << price.model;
+    EXPECT_EQ(2 * price.input.nano, same->input.nano) << price.model;
+    EXPECT_EQ(2 * price.output.nano, same->output.nano) << price.model;
+    if (price.cache_read) EXPECT_EQ(2 * price.cache_read->nano, same->cache_read->nano) << price.model;
+    EXPECT_EQ(price.cache_write.has_value(), same->cache_write.has_value()) << price.model;
+    if (price.cache_write) EXPECT_EQ(2 * price.cache_write->nano, same->cache_write->nano) << price.model;
+    if (price.cache_write_1h) EXPECT_EQ(2 * price.cache_write_1h->nano, same->cache_write_1h->nano) << price.model;
+  }
+  EXPECT_GT(batches, 80u);
+  EXPECT_EQ(input_price(standard, "openai:batch", "gpt-4o-mini-2024-07-18"), 75'000'000);
+  EXPECT_EQ(input_price(standard, "anthropic:batch", "claude-opus-4-5-20251101"), 2'500'000'000);
+  EXPECT_EQ(input_price(standard, "azure:batch", "gpt-4o"), -1);
+}
+
 TEST(Prices, ByTheLengthOfThePrompt) {
   const auto table = PriceTable::build({}, shipped_prices());
   EXPECT_EQ(input_price(table, "google", "gemini-2.5-pro", 200'000), 1'250'000'000);

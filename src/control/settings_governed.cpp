@@ -246,15 +246,16 @@ constexpr Setting required(Setting setting) {
 }
 
 constexpr std::array kPrice = {
-    bind<&PriceConfig::provider>({.key = "provider",
-                                  .help = "The word of `provider` in `[[connections]]`, the name of one of them, or "
-                                          "`*`. With `:` and a tier behind it (`openai:flex`) what that tier "
-                                          "costs; with `:tools` what the provider's own tools cost, `model` being "
-                                          "the tool (`web_search`) and `request` the price of a use.",
-                                  .example = "\"openai\"",
-                                  .max = 100,
-                                  .required = true,
-                                  .references = References::none}),
+    bind<&PriceConfig::provider>(
+        {.key = "provider",
+         .help = "The word of `provider` in `[[connections]]`, the name of one of them, or "
+                 "`*`. With `:` and a tier behind it (`openai:flex`, `openai:batch`) what "
+                 "that tier costs; with `:tools` what the provider's own tools cost, `model` being "
+                 "the tool (`web_search`) and `request` the price of a use.",
+         .example = "\"openai\"",
+         .max = 100,
+         .required = true,
+         .references = References::none}),
     bind<&PriceConfig::model>({.key = "model",
                                .help = "The upstream's name of the model, or a pattern. Of several that fit, the "
                                        "connection's own price comes first, then the provider's, then the closest "
