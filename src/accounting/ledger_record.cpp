@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "base/saturating.h"
+
 namespace llmgw::accounting {
 namespace {
 
@@ -82,31 +84,58 @@ std::string_view to_string(CallOutcome outcome) {
 }
 
 std::string_view to_string(LedgerText text) {
-  static constexpr std::array<std::string_view, kLedgerTexts> kNames = {
-      "id",        "key",         "user",           "team",           "organization",
-      "model",     "asked_model", "upstream_model", "provider",       "connection",
-      "operation", "end_user",    "tags",           "charged",        "media",
-      "key_id",    "user_id",     "team_id",        "organization_id"};
+  static constexpr std::array<std::string_view, kLedgerTexts> kNames = {"id",
+                                                                        "key",
+                                                                        "user",
+                                                                        "team",
+                                                                        "organization",
+                                                                        "model",
+                                                                        "asked_model",
+                                                                        "upstream_model",
+                                                                        "provider",
+                                                                        "connection",
+                                                                        "operation",
+                                                                        "end_user",
+                                                                        "tags",
+                                                                        "charged",
+                                                                        "media",
+                                                                        "key_id",
+                                                                        "user_id",
+                                                                        "team_id",
+                                                                        "organization_id",
+                                                                        "batch",
+                                                                        "made_batch"};
   return kNames[static_cast<size_t>(text)];
 }
 
-bool cap(chat::Usage& usage) {
+bool cap(chat::Usage& usage, uint64_t calls) {
+  const uint64_t most = base::multiply_saturating(kTokensMax, calls);
   bool capped = false;
   for (const auto count : kCounts) {
-    if ((usage.*count).value_or(0) <= kTokensMax) continue;
-    usage.*count = kTokensMax;
+    if ((usage.*count).value_or(0) <= most) continue;
+    usage.*count = most;
     capped = true;
   }
   return capped;
 }
 
-bool cap(MediaTokens& media) {
+bool cap(MediaTokens& media, uint64_t calls) {
+  const uint64_t most = base::multiply_saturating(kTokensMax, calls);
   bool capped = false;
   for (const auto count : kMedia) {
-    capped = capped || media.*count > kTokensMax;
-    media.*count = std::min(media.*count, kTokensMax);
+    capped = capped || media.*count > most;
+    media.*count = std::min(media.*count, most);
   }
   return capped;
+}
+
+// Ids are the provider's. A batch of several models has a record for each.
+std::string batch_key(const LedgerRecord& record) {
+  const std::string_view batch = record.text(LedgerText::batch);
+  if (batch.empty()) return {};
+  std::string key(record.text(LedgerText::provider));
+  key.append(" ").append(batch).append(" ").append(record.text(LedgerText::upstream_model));
+  return key;
 }
 
 size_t encode(const LedgerRecord& record, std::span<char> to) {

@@ -46,8 +46,10 @@ enum class LedgerText : uint8_t {
   user_id,
   team_id,
   organization_id,  // ... to here
+  batch,            // the provider's id of the batch that the record charges; empty: it is of a call. See batch_key()
+  made_batch,       // that of the batch that the call made, whose owner will pay for it
 };
-inline constexpr size_t kLedgerTexts = 19;
+inline constexpr size_t kLedgerTexts = 21;
 // "id", "key", ...: columns of exports.
 std::string_view to_string(LedgerText text);
 
@@ -84,9 +86,13 @@ inline constexpr std::array<LedgerOwner, 4> kLedgerOwners = {{{LedgerText::organ
 // No call uses more tokens of a kind: a hundred times the longest prompt that any provider takes. What a provider says
 // beyond is a mistake of its; it counts as so many, so that it cannot fill up sums that are everybody's.
 inline constexpr uint64_t kTokensMax = 1'000'000'000;
-// Whether any was above.
-bool cap(chat::Usage& usage);
-bool cap(MediaTokens& media);
+// Whether any was above. `calls`: that were made of them, where it is the sum of several.
+bool cap(chat::Usage& usage, uint64_t calls = 1);
+bool cap(MediaTokens& media, uint64_t calls = 1);
+
+// What a record charges of a batch, whoever looks at it and however often: the same for all of its records, and for
+// no others. Empty: it is of no batch.
+std::string batch_key(const LedgerRecord& record);
 
 // Longer texts are cut at a character of UTF-8: names of the configuration are shorter, and nobody else's text may fill
 // the disk.

@@ -41,6 +41,8 @@ LedgerRecord sample(std::string_view id) {
   record.text(LedgerText::tags) = "a,b";
   record.text(LedgerText::key_id) = "key_1";
   record.text(LedgerText::organization_id) = "org_1";
+  record.text(LedgerText::batch) = "batch_1";
+  record.text(LedgerText::made_batch) = "batch_2";
   return record;
 }
 
@@ -57,6 +59,10 @@ TEST(LedgerRecord, CountsThatNoCallReachesAreCapped) {
   EXPECT_EQ(usage.cache_write, kTokensMax);
   EXPECT_EQ(usage.output, 0);
   EXPECT_EQ(usage.reasoning, kTokensMax);
+  // The sum of several calls may be more.
+  usage.cache_write = 2 * kTokensMax;
+  EXPECT_FALSE(cap(usage, 2));
+  EXPECT_TRUE(cap(usage, 1));
   MediaTokens media{.audio_input = kTokensMax};
   EXPECT_FALSE(cap(media));
   media.image_output = uint64_t{1} << 62;
@@ -80,9 +86,11 @@ TEST(LedgerRecord, ComesBackAsItWent) {
   EXPECT_EQ(read->media, record.media);
   for (size_t i = 0; i < static_cast<size_t>(LedgerText::media); ++i) EXPECT_EQ(read->texts[i], record.texts[i]);
   for (const LedgerOwner& owner : kLedgerOwners) EXPECT_EQ(read->text(owner.id), record.text(owner.id));
+  EXPECT_EQ(read->text(LedgerText::batch), "batch_1");
+  EXPECT_EQ(read->text(LedgerText::made_batch), "batch_2");
   // Every shorter text is refused, none is read beyond its end; but one that ends before its ids, or before its media,
   // is an older record.
-  const size_t ids = 4 * 2 + std::string_view("key_1org_1").size();
+  const size_t ids = 6 * 2 + std::string_view("key_1org_1batch_1batch_2").size();
   constexpr size_t kMediaBytes = 2 + 4 * sizeof(uint64_t);
   for (size_t cut = 0; cut < size - ids - kMediaBytes; ++cut) {
     EXPECT_FALSE(decode(std::string(bytes.data(), cut))) << cut;

@@ -269,7 +269,7 @@ bool Ledger::sum_up(Which which) {
   std::vector<SegmentMark> finished;
   bool complete = true;
   for (Work& work : work_at_hand()) {
-    if (rollup.sums().size() + rollup.end_users().size() > kSumsMax) {
+    if (rollup.sums().size() + rollup.end_users().size() + rollup.batches().size() > kSumsMax) {
       complete = false;
       break;
     }
@@ -277,11 +277,14 @@ bool Ledger::sum_up(Which which) {
     if (!take(work, rollup, marks)) finished.push_back(work.mark);
   }
   if (!marks.empty()) {
-    if (auto added = store_->add(rollup, marks); !added) {
+    auto added = store_->add(rollup, marks);
+    if (!added) {
       complain("the ledger's database does not take records; they wait in their files", added.error());
       unsure_ = true;
       return false;
     }
+    // What was left is among what budgets are told that they have spent.
+    if (which == Which::all) charge_budgets(*added);
   }
   {
     const std::scoped_lock lock(populating_, mutex_);

@@ -144,6 +144,7 @@ class Ledger {
   enum class Which : uint8_t { all, left };
   bool sum_up(Which which = Which::all);
   bool take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks);
+  void charge_budgets(const std::vector<RollupPart>& batches);
   std::vector<Work> work_at_hand();
   bool open_store();
   void adopt_left_files();
@@ -187,6 +188,7 @@ class Ledger {
   bool stopping_ = false;
   std::shared_ptr<const Snapshot> to_restore_;  // null: nothing, or it is done
   bool restoring_late_ = false;                 // calls are made already
+  std::shared_ptr<const Snapshot> newest_;      // whose budgets batches are charged to
   std::shared_ptr<const Snapshot> to_change_;   // whose periods are to be looked at; null: none
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;

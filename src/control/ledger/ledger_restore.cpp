@@ -1,4 +1,5 @@
 // The part of the ledger that tells budgets what they have spent before this process began.
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 namespace llmgw::control {
 void Ledger::restore_budgets(std::shared_ptr<const Snapshot> snapshot, base::Duration limit) {
   std::unique_lock lock(mutex_);
+  newest_ = snapshot;
   to_restore_ = std::move(snapshot);
   changed_.notify_all();
   changed_.wait_for(lock, limit, [this] { return to_restore_ == nullptr || restoring_late_; });
@@ -132,8 +134,30 @@ base::Result<void> Ledger::restore_from(const Snapshot& snapshot) {
   return {};
 }
 
+// A call charges its own budgets when it ends. Whether a batch has been charged before only the database knows, so that
+// its budgets hear of it from here.
+void Ledger::charge_budgets(const std::vector<RollupPart>& batches) {
+  if (batches.empty()) return;
+  std::shared_ptr<const Snapshot> snapshot;
+  {
+    const std::lock_guard lock(mutex_);
+    snapshot = newest_;
+  }
+  if (snapshot == nullptr) return;
+  const int64_t wall = options_.wall();
+  for (const Scope& scope : snapshot->scopes) {
+    if (!scope.compiled().has_budget) continue;
+    for (const RollupPart& part : batches) {
+      if (std::ranges::find(part.charged, scope.identity) == part.charged.end()) continue;
+      admission::roll_on(*scope.meter, scope.compiled().period, wall);
+      admission::charge(*scope.meter, part.sums.nano_dollars);
+    }
+  }
+}
+
 void Ledger::change_periods(std::shared_ptr<const Snapshot> snapshot) {
   const std::lock_guard lock(mutex_);
+  newest_ = snapshot;
   to_change_ = std::move(snapshot);
   changed_.notify_all();
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/saturating.h"
+#include "base/text.h"
 
 namespace llmgw::control {
 
@@ -17,7 +18,7 @@ using store::SqlValue;
 namespace {
 
 // Names of people's and models' columns are words of SQL in places. Those of owners hold ids, too: see RollupKey.
-constexpr std::array<std::string_view, 8> kTables = {
+constexpr std::array<std::string_view, 10> kTables = {
     "CREATE TABLE IF NOT EXISTS ledger_sums (quarter BIGINT NOT NULL, organization_name TEXT NOT NULL, "
     "team_name TEXT NOT NULL, user_name TEXT NOT NULL, key_name TEXT NOT NULL, model_name TEXT NOT NULL, "
     "provider_name TEXT NOT NULL, connection_name TEXT NOT NULL, tags TEXT NOT NULL, calls BIGINT NOT NULL, "
@@ -40,7 +41,11 @@ constexpr std::array<std::string_view, 8> kTables = {
     "CREATE TABLE IF NOT EXISTS ledger_names (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS ledger_holders (kind TEXT NOT NULL, name TEXT NOT NULL, since BIGINT NOT NULL, "
     "until BIGINT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, name, since))",
-    "CREATE INDEX IF NOT EXISTS ledger_holders_id ON ledger_holders (id)"};
+    "CREATE INDEX IF NOT EXISTS ledger_holders_id ON ledger_holders (id)",
+    "CREATE TABLE IF NOT EXISTS ledger_batches (id TEXT PRIMARY KEY, quarter BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS ledger_batch_makers (id TEXT PRIMARY KEY, quarter BIGINT NOT NULL, "
+    "organization_name TEXT NOT NULL, team_name TEXT NOT NULL, user_name TEXT NOT NULL, key_name TEXT NOT NULL, "
+    "tags TEXT NOT NULL, end_user TEXT NOT NULL, charged TEXT NOT NULL)"};
 
 // "sum = its own and the new one", INT64_MAX at most: PostgreSQL refuses what passes it, SQLite makes it a float.
 std::string add_sql(std::string_view table, std::string_view sum) {
@@ -146,8 +151,71 @@ Result<void> LedgerStore::run_some(std::vector<SqlStatement>& statements, size_t
   return {};
 }
 
-Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMark>& marks) {
+// "7,8".
+std::string text_of(const std::vector<uint64_t>& identities) {
+  std::string text;
+  for (const uint64_t each : identities) text.append(text.empty() ? "" : ",").append(std::to_string(each));
+  return text;
+}
+
+std::vector<uint64_t> identities_in(std::string_view text) {
+  std::vector<uint64_t> identities;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(','), text.size());
+    if (const auto identity = base::parse_decimal(text.substr(0, end))) identities.push_back(*identity);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return identities;
+}
+
+// The first who says to have made a batch has made it: providers make ids.
+Result<void> LedgerStore::note_makers(const Rollup& rollup) {
+  for (const auto& [id, part] : rollup.makers()) {
+    const std::string charged = text_of(part.charged);
+    const RollupKey& key = part.key;
+    TRY_VOID(session_->query(
+        "INSERT INTO ledger_batch_makers (id, quarter, organization_name, team_name, user_name, key_name, tags, "
+        "end_user, charged) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+        {std::string_view(id), key.quarter, std::string_view(key.organization), std::string_view(key.team),
+         std::string_view(key.user), std::string_view(key.key), std::string_view(key.tags),
+         std::string_view(part.end_user), std::string_view(charged)}));
+  }
+  return {};
+}
+
+Result<void> LedgerStore::give_to_maker(RollupPart& batch) {
+  TRY(maker, session_->query("SELECT organization_name, team_name, user_name, key_name, tags, end_user, charged FROM "
+                             "ledger_batch_makers WHERE id = $1",
+                             {std::string_view(batch.maker)}));
+  if (maker.empty()) return {};
+  RollupKey& key = batch.key;
+  size_t column = 0;
+  for (std::string* const text : {&key.organization, &key.team, &key.user, &key.key, &key.tags, &batch.end_user}) {
+    *text = maker.text(0, column++);
+  }
+  batch.charged = identities_in(maker.text(0, column));
+  return {};
+}
+
+// Of several gateways that see a batch at once one gets its row; the others wait for it to end.
+Result<std::vector<RollupPart>> LedgerStore::take_batches(Rollup& rollup) {
+  TRY_VOID(note_makers(rollup));
+  std::vector<RollupPart> taken;
+  for (const auto& [key, part] : rollup.batches()) {
+    TRY(row, session_->query("INSERT INTO ledger_batches (id, quarter) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING "
+                             "RETURNING quarter",
+                             {std::string_view(key), part.key.quarter}));
+    if (row.empty()) continue;
+    taken.push_back(part);
+    TRY_VOID(give_to_maker(taken.back()));
+  }
+  for (const RollupPart& part : taken) rollup.take_batch(part);
+  return taken;
+}
+
+Result<std::vector<RollupPart>> LedgerStore::add(Rollup& rollup, const std::vector<SegmentMark>& marks) {
   TRY(transaction, SqlTransaction::begin(*session_));
+  TRY(batches, take_batches(rollup));
   std::vector<SqlStatement> statements;
   for (const auto& [key, sums] : rollup.sums()) {
     statements.push_back({.sql = add_to_sums(), .values = values_of(key, nullptr, sums)});
@@ -178,7 +246,7 @@ Result<void> LedgerStore::add(const Rollup& rollup, const std::vector<SegmentMar
   TRY_VOID(transaction.commit());
   if (written_names_.size() > kWrittenNamesMax) written_names_.clear();
   for (const auto& [id, owner] : rollup.names()) written_names_.insert_or_assign(id, owner.name);
-  return {};
+  return batches;
 }
 
 bool LedgerStore::takes_end_user(int64_t quarter, const std::string& end_user) {

@@ -97,8 +97,10 @@ class LedgerStore {
   // Makes the tables where there are none.
   static base::Result<LedgerStore> open(std::unique_ptr<store::SqlSession> session);
 
-  // Adds the sums and moves the marks on, or does nothing.
-  base::Result<void> add(const Rollup& rollup, const std::vector<SegmentMark>& marks);
+  // Adds the sums and moves the marks on, or does nothing. Of the rollup's batches those that nobody has charged yet go
+  // into its sums, as those of whoever made them, where that is known, else of who looked. They are the result: the
+  // rest of them is in no sum.
+  base::Result<std::vector<RollupPart>> add(Rollup& rollup, const std::vector<SegmentMark>& marks);
   base::Result<std::optional<SegmentMark>> mark(std::string_view segment);
   base::Result<std::vector<SegmentMark>> marks();
   // For a segment whose file is gone.
@@ -137,6 +139,9 @@ class LedgerStore {
   base::Result<std::vector<std::string>> owners_called(const ReportFilter& filter, const PresentOwners& present);
   base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
   bool takes_end_user(int64_t quarter, const std::string& end_user);
+  base::Result<std::vector<RollupPart>> take_batches(Rollup& rollup);
+  base::Result<void> note_makers(const Rollup& rollup);
+  base::Result<void> give_to_maker(RollupPart& batch);
   // Statements are sent by the hundred: a database elsewhere then takes a round trip for them all. Nothing is, as long
   // as they are fewer than `enough`.
   static constexpr size_t kStatementsAtOnce = 256;

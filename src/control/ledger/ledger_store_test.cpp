@@ -53,9 +53,85 @@ LedgerRecord record_at(int64_t quarter, int64_t nano, uint64_t tokens, std::stri
 constexpr std::string_view kSeven("\x07\0\0\0\0\0\0\0", 8);
 constexpr std::string_view kEight("\x08\0\0\0\0\0\0\0", 8);
 
+LedgerRecord batch_at(int64_t quarter, int64_t nano, std::string_view batch, std::string_view model,
+                      std::string_view key, std::string_view charged) {
+  LedgerRecord record = record_at(quarter, nano, 100, key, charged);
+  record.text(LedgerText::provider) = "openai";
+  record.text(LedgerText::upstream_model) = model;
+  record.text(LedgerText::model) = model;
+  record.text(LedgerText::batch) = batch;
+  record.text(LedgerText::end_user) = "somebody";
+  return record;
+}
+
+TEST_P(LedgerStoreTest, ABatchIsChargedOnceWhoeverLooksAndWhenever) {
+  add({batch_at(1, 500, "b1", "m", "a", kSeven), record_at(1, 3, 10, "a", kSeven),
+       batch_at(1, 500, "b1", "m", "b", kEight)});
+  EXPECT_EQ(total().nano_dollars, 503);
+  EXPECT_EQ(total().calls, 2);
+  // Of one batch another model, of another batch, and of another provider.
+  LedgerRecord elsewhere = batch_at(2, 1, "b1", "m", "a", kSeven);
+  elsewhere.text(LedgerText::provider) = "azure";
+  add({batch_at(2, 500, "b1", "m", "a", kSeven), batch_at(2, 20, "b1", "n", "a", kSeven),
+       batch_at(2, 4, "b2", "m", "b", kEight), elsewhere});
+  EXPECT_EQ(total().nano_dollars, 528);
+  EXPECT_EQ(total().input, 10 + 4 * 100);
+  EXPECT_EQ(charged({7, 8}), (std::map<uint64_t, int64_t>{{7, 524}, {8, 4}}));
+  const auto by_user = store_.report({.by = {ReportColumn::end_user, ReportColumn::model}});
+  ASSERT_TRUE(by_user);
+  EXPECT_EQ(by_user->size(), 3u) << "the two models of somebody's, and the call of nobody's";
+}
+
+TEST_P(LedgerStoreTest, WhoMadeABatchPaysForItWhoeverLooks) {
+  const std::string both = std::string(kSeven) + std::string(kEight);
+  LedgerRecord making = record_at(1, 0, 0, "maker", both);
+  making.text(LedgerText::provider) = "openai";
+  making.text(LedgerText::made_batch) = "b1";
+  making.text(LedgerText::team) = "its team";
+  making.text(LedgerText::tags) = "nightly";
+  add({making});
+  LedgerRecord again = making;
+  again.text(LedgerText::key) = "another";
+  add({again});
+  add({batch_at(2, 500, "b1", "m", "looker", {}), batch_at(2, 20, "b1", "n", "looker", {}),
+       batch_at(2, 4, "b2", "m", "looker", {})});
+  EXPECT_EQ(charged({7, 8}), (std::map<uint64_t, int64_t>{{7, 520}, {8, 520}}));
+  EXPECT_EQ(charged({7}, 2), (std::map<uint64_t, int64_t>{{7, 520}})) << "when it is seen to be finished";
+  const auto by_key = store_.report({.by = {ReportColumn::key, ReportColumn::team, ReportColumn::tags}});
+  ASSERT_TRUE(by_key);
+  std::map<std::vector<std::string>, int64_t> sums;
+  for (const ReportRow& row : *by_key) sums[row.names] = row.sums.nano_dollars;
+  EXPECT_EQ(sums, (std::map<std::vector<std::string>, int64_t>{{{"another", "its team", "nightly"}, 0},
+                                                               {{"looker", "", ""}, 4},
+                                                               {{"maker", "its team", "nightly"}, 520}}));
+  const auto of_nobody = store_.report({.by = {ReportColumn::end_user}});
+  ASSERT_TRUE(of_nobody);
+  EXPECT_EQ(of_nobody->size(), 2u) << "the maker named nobody, the looker somebody";
+}
+
+TEST_P(LedgerStoreTest, OfSeveralGatewaysOneChargesABatch) {
+  Rollup rollup;
+  rollup.add(batch_at(1, 500, "b1", "m", "a", kSeven));
+  EXPECT_FALSE(rollup.empty());
+  EXPECT_TRUE(rollup.sums().empty());
+  auto other = LedgerStore::open(std::move(*database_.open()));
+  ASSERT_TRUE(other);
+  const auto first = other->add(rollup, {});
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->size(), 1u);
+  EXPECT_EQ(first->front().charged, std::vector<uint64_t>{7});
+  Rollup again;
+  again.add(batch_at(1, 500, "b1", "m", "a", kSeven));
+  const auto second = store_.add(again, {});
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->empty());
+  EXPECT_EQ(total().nano_dollars, 500);
+}
+
 // Each of them has been added by some version.
 TEST_P(LedgerStoreTest, TheTablesThatAnEarlierVersionDidNotHaveAreMade) {
-  for (const std::string_view table : {"ledger_end_users", "ledger_names", "ledger_holders"}) {
+  for (const std::string_view table :
+       {"ledger_end_users", "ledger_names", "ledger_holders", "ledger_batches", "ledger_batch_makers"}) {
     ASSERT_TRUE((*database_.open())->query("DROP TABLE " + std::string(table)));
     ASSERT_TRUE(LedgerStore::open(*database_.open())) << table;
     EXPECT_TRUE((*database_.open())->query("SELECT 1 FROM " + std::string(table) + " LIMIT 0")) << table;

@@ -245,7 +245,8 @@ TEST_F(LedgerTest, ALostFileIsAFaultForAsLongAsItShouldBeKept) {
   EXPECT_THAT(faults(false, base::Duration(0)), testing::IsEmpty());
   std::filesystem::rename(path + ".away", path);
   const std::string another = std::to_string(base::real_wall_now().time_since_epoch().count()) + "-" + "4711-0.seg";
-  ASSERT_TRUE(store->add(Rollup(), {{.name = another, .offset = 100, .records = 1}}));
+  Rollup nothing;
+  ASSERT_TRUE(store->add(nothing, {{.name = another, .offset = 100, .records = 1}}));
   EXPECT_THAT(faults(true), testing::IsEmpty()) << "another gateway's, whose files are elsewhere";
   EXPECT_THAT(faults(false), testing::ElementsAre(testing::HasSubstr(another)));
 }
@@ -319,6 +320,37 @@ TEST_F(LedgerTest, BudgetsAreRestored) {
   EXPECT_EQ(admission::spent(*scope.meter), 450);
   EXPECT_EQ(scope.meter->charged.load(), 50) << "what other gateways are told of";
   EXPECT_EQ(total().nano_dollars, 70'000 + 400 + 9 + 50) << "each record once";
+}
+
+// What a batch costs is its budget's once, though its calls write a record whenever they have not heard of it.
+TEST_F(LedgerTest, ABatchIsChargedToItsBudgetOnce) {
+  const auto config = TestWorld{}.load(
+      "[[connections]]\nname = \"c\"\nprovider = \"vllm\"\nendpoint = \"http://c\"\n[[models]]\nname = \"m\"\n"
+      "connection = \"c\"\n[[keys]]\nname = \"k\"\nkey = \"12345678\"\nbudget = \"1.00\"\nbudget_period = \"day\"\n");
+  ASSERT_TRUE(config) << format_errors(config.error(), "t");
+  auto snapshot = build_snapshot(*config, {});
+  const Scope& scope = (*snapshot)->scopes[0];
+  const std::string identity(reinterpret_cast<const char*>(&scope.identity), sizeof scope.identity);
+  LedgerRecord batch = record_of("k", 400, identity);
+  batch.text(LedgerText::batch) = "batch_1";
+  for (int start_number = 0; start_number < 2; ++start_number) {
+    scope.meter->charged = 0;
+    auto ledger = start(2);
+    ledger->restore_budgets(*snapshot);
+    ledger->writer(0).append(batch);
+    ledger->writer(1).append(batch);
+    ASSERT_TRUE(ledger->flush(kPatience));
+    ledger->writer(0).append(batch);
+    ASSERT_TRUE(ledger->flush(kPatience));
+    EXPECT_EQ(admission::spent(*scope.meter), 400) << start_number;
+    EXPECT_EQ(total().nano_dollars, 400);
+    EXPECT_EQ(total().calls, 1);
+  }
+  auto store = LedgerStore::open(std::move(*open()));
+  const auto check = verify_ledger(directory_, *store, false, std::chrono::hours(24));
+  ASSERT_TRUE(check);
+  EXPECT_TRUE(check->faults.empty()) << check->faults.front();
+  EXPECT_EQ(check->records, 6);
 }
 
 TEST_F(LedgerTest, ABudgetOfAnotherPeriodHasSpentWhatTheLedgerKnowsOfThat) {

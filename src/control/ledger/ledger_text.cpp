@@ -69,6 +69,9 @@ std::vector<Cell> cells_of(const LedgerRecord& record) {
   for (const accounting::LedgerOwner& owner : accounting::kLedgerOwners) {
     cells.push_back({accounting::to_string(owner.id), std::string(record.text(owner.id))});
   }
+  for (const LedgerText which : {LedgerText::batch, LedgerText::made_batch}) {
+    cells.push_back({accounting::to_string(which), std::string(record.text(which))});
+  }
   return cells;
 }
 

@@ -71,9 +71,39 @@ bool take_key(RollupKey& key, const LedgerRecord& record) {
   return same;
 }
 
+std::vector<uint64_t> charged_by(const LedgerRecord& record) {
+  const auto text = record.text(LedgerText::charged);
+  std::vector<uint64_t> charged(text.size() / sizeof(uint64_t));
+  if (!charged.empty()) std::memcpy(charged.data(), text.data(), charged.size() * sizeof(uint64_t));
+  return charged;
+}
+
+// By which a batch's maker is found.
+std::string maker_key(const LedgerRecord& record, LedgerText batch) {
+  return std::string(record.text(LedgerText::provider)).append(" ").append(record.text(batch));
+}
+
+RollupPart part_of(const LedgerRecord& record) {
+  RollupPart part{.key = {}, .sums = sums_of(record), .end_user = {}, .charged = charged_by(record)};
+  take_key(part.key, record);
+  // Clients write what they want; no database need take it.
+  if (const auto end_user = record.text(LedgerText::end_user); json::is_plain_text(end_user)) part.end_user = end_user;
+  return part;
+}
+
 }  // namespace
 
 void Rollup::add(const LedgerRecord& record) {
+  if (auto batch = accounting::batch_key(record); !batch.empty()) {
+    RollupPart part = part_of(record);
+    part.maker = maker_key(record, LedgerText::batch);
+    note_names(record);
+    batches_.try_emplace(std::move(batch), std::move(part));
+    return;
+  }
+  if (!record.text(LedgerText::made_batch).empty()) {
+    makers_.try_emplace(maker_key(record, LedgerText::made_batch), part_of(record));
+  }
   if (!take_key(key_, record) || sums_of_key_ == nullptr) sums_of_key_ = &sums_[key_];
   note_names(record);
   const RollupSums sums = sums_of(record);
@@ -88,6 +118,15 @@ void Rollup::add(const LedgerRecord& record) {
     std::memcpy(&identity, charged.data() + i, sizeof identity);
     int64_t& sum = charges_[{identity, key_.quarter}];
     sum = base::add_saturating(sum, sums.nano_dollars);
+  }
+}
+
+void Rollup::take_batch(const RollupPart& part) {
+  sums_[part.key] += part.sums;
+  if (!part.end_user.empty()) end_users_[{part.key, part.end_user}] += part.sums;
+  for (const uint64_t identity : part.charged) {
+    int64_t& sum = charges_[{identity, part.key.quarter}];
+    sum = base::add_saturating(sum, part.sums.nano_dollars);
   }
 }
 
@@ -109,6 +148,8 @@ void Rollup::clear() {
   end_users_.clear();
   sums_of_key_ = nullptr;
   charges_.clear();
+  batches_.clear();
+  makers_.clear();
   names_.clear();
   noted_ = {};
 }

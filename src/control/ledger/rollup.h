@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "accounting/ledger_record.h"
 
@@ -54,6 +55,15 @@ inline constexpr std::array<RollupSum, 11> kRollupSums = {{{"calls", &RollupSums
                                                            {"reasoning", &RollupSums::reasoning},
                                                            {"nano_dollars", &RollupSums::nano_dollars}}};
 
+// What one record adds.
+struct RollupPart {
+  RollupKey key;
+  RollupSums sums;
+  std::string end_user;
+  std::vector<uint64_t> charged;  // identities of the scopes whose budgets pay
+  std::string maker = {};         // of a batch: where its maker is found
+};
+
 // What an object of the store was called.
 struct OwnerName {
   std::string_view kind;  // "organization", "team", "user", "key"
@@ -68,13 +78,21 @@ class Rollup {
 
   void add(const accounting::LedgerRecord& record);
   void clear();
-  bool empty() const { return sums_.empty(); }
+  bool empty() const { return sums_.empty() && batches_.empty(); }
 
   const std::map<RollupKey, RollupSums>& sums() const { return sums_; }
   // Of the same, those that clients said were for somebody: by that name.
   const std::map<std::pair<RollupKey, std::string>, RollupSums>& end_users() const { return end_users_; }
   // Nano-dollars by the identity of the scope whose budget paid, and quarter.
   const std::map<std::pair<uint64_t, int64_t>, int64_t>& charges() const { return charges_; }
+  // The records of batches are not in the sums: a batch is charged once, and which of its records comes first is known
+  // where all of them end up. The first one here of each, by batch_key().
+  const std::map<std::string, RollupPart>& batches() const { return batches_; }
+  // One of those is the first that there is: from here on it is in the sums.
+  void take_batch(const RollupPart& part);
+  // Whose the batches are that calls made, by provider and id: of a part its owners and tags, its end user and whom it
+  // charges.
+  const std::map<std::string, RollupPart>& makers() const { return makers_; }
   // By id: as the last of its records says.
   const std::map<std::string, OwnerName>& names() const { return names_; }
 
@@ -84,6 +102,8 @@ class Rollup {
   std::map<RollupKey, RollupSums> sums_;
   std::map<std::pair<RollupKey, std::string>, RollupSums> end_users_;
   std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
+  std::map<std::string, RollupPart> batches_;
+  std::map<std::string, RollupPart> makers_;
   std::map<std::string, OwnerName> names_;
   std::array<std::pair<std::string, std::string>, accounting::kLedgerOwners.size()> noted_;  // of the record before
   RollupKey key_;  // of the record before: calls of one kind come in rows
