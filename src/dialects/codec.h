@@ -17,6 +17,7 @@
 #include "chat/stream.h"
 #include "chat/target.h"
 #include "chat/warning.h"
+#include "dialects/sent_documents.h"
 #include "json/reader.h"
 
 namespace llmgw::dialects {
@@ -56,6 +57,8 @@ struct WriteContext {
   chat::Warnings& warnings;
   // Set by the writer: see ReadContext.
   std::string_view format_tool = {};
+  // The same, where documents can be cited: see AnswerContext.
+  SentDocuments documents = {};
 };
 
 // What the client is to see of the call it made. Views live as long as the writer.
@@ -67,8 +70,13 @@ struct AnswerContext {
   int64_t now = 0;                         // seconds since 1970: `created` where the provider does not say
   int64_t started_ms = 0;                  // milliseconds since 1970 when the request came (Bedrock's latencyMs)
   const chat::Request* request = nullptr;  // what was asked; never null
+  // What was sent of it, as the body's writer told; null: nothing. Another upstream that goes on with the answer may
+  // have been sent them otherwise: it is always the last one's.
+  const SentDocuments* documents = nullptr;
   chat::Framing framing = chat::Framing::json;
   bool enum_numbers = false;  // Gemini's `$alt=json;enum-encoding=int`: enumerations as numbers
+
+  CitedRequest cited() const { return {.request = request, .sent = documents}; }
 };
 
 // One event of the provider's stream at a time, unframed: SSE events, elements of Gemini's array, AWS frames.

@@ -1,5 +1,7 @@
 #include "dialects/document_citations.h"
 
+#include <algorithm>
+
 namespace llmgw::dialects {
 namespace {
 
@@ -47,6 +49,43 @@ std::optional<DocumentCitation> read_document_citation(Value citation, base::Are
     if (location.is_object()) return from_bedrock(citation, location, place, arena);
   }
   return std::nullopt;
+}
+
+DocumentCitation whole_document(const SentDocument& sent, const CitedDocument& document, std::string_view cited_text) {
+  const chat::Media& media = *document.part->media;
+  const auto is_kind = [&](const DocumentPlace& place) {
+    if (media.search_result) return place.of_search_result;
+    return place.location == (sent.blocks > 0 ? "documentChunk" : "documentChar");
+  };
+  DocumentCitation citation{.place = std::ranges::find_if(kPlaces, is_kind),
+                            .index = document.index,
+                            .end = sent.blocks > 0 ? sent.blocks : sent.characters,
+                            .title = document.part->name,
+                            .cited_text = cited_text};
+  if (media.search_result) citation.source = media.context;
+  return citation;
+}
+
+EarlierCitations earlier_citations(chat::Dialect own, const chat::Part& text, const CitedRequest& asked,
+                                   json::Parser& parser, base::Arena& arena) {
+  if (text.citations.empty() || text.origin == own) return {.list = text.citations};
+  EarlierCitations earlier;
+  const auto root = json::parse_tree(parser, text.citations, arena);
+  if (!root) return {.list = {}, .all = false};
+  std::string list;
+  json::Writer w(list);
+  w.begin_array();
+  for (const Value element : root->elements()) {
+    auto citation = read_document_citation(element, arena);
+    const auto place = citation ? sent_place(asked, citation->index, citation->place->of_search_result) : std::nullopt;
+    earlier.all = earlier.all && place;
+    if (!place) continue;
+    citation->index = *place;
+    own == chat::Dialect::bedrock ? write_bedrock(w, *citation) : write_anthropic(w, *citation);
+  }
+  w.end_array();
+  if (list.size() > 2) earlier.list = arena.copy(list);
+  return earlier;
 }
 
 void write_anthropic(json::Writer& w, const DocumentCitation& citation) {

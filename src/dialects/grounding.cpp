@@ -83,6 +83,20 @@ std::optional<WebCitation> read_web_citation(Value citation, base::Arena& arena)
 
 namespace {
 
+// Cohere's: of every source that is a document of the request. False: there is none.
+bool write_whole_documents(json::Writer& w, Value citation, const CitedRequest& asked, const CitationForm& form,
+                           base::Arena& arena) {
+  bool any = false;
+  for (const Value source : citation["sources"].elements()) {
+    const SentDocument* const sent = sent_as(asked, source["id"].string(arena));
+    const auto document = find_document(asked, sent);
+    if (!document || !document->part->media->citations) continue;
+    form.document(w, whole_document(*sent, *document, citation["text"].string(arena)));
+    any = true;
+  }
+  return any;
+}
+
 // With the words that it quotes, if the place of them is known.
 std::optional<WebCitation> quoted_web_citation(Value citation, chat::Dialect origin, SaidText& said,
                                                base::Arena& arena) {
@@ -111,7 +125,8 @@ std::string_view grounding_citations(std::string_view citations, json::Parser& p
 }
 
 std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
-                              const CitationForm& form, json::Parser& parser, base::Arena& arena) {
+                              const CitedRequest& asked, const CitationForm& form, json::Parser& parser,
+                              base::Arena& arena) {
   if (citations.empty() || origin == own) return citations;
   if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
   const auto root = json::parse_tree(parser, citations, arena);
@@ -120,7 +135,11 @@ std::string_view citations_as(chat::Dialect own, std::string_view citations, cha
   json::Writer w(out);
   w.begin_array();
   for (const Value citation : root->elements()) {
-    if (const auto document = read_document_citation(citation, arena)) {
+    if (origin == chat::Dialect::cohere && write_whole_documents(w, citation, asked, form, arena)) continue;
+    if (auto document = read_document_citation(citation, arena)) {
+      // Of a document that nobody knows the provider's count is as good as any.
+      const auto* const sent = sent_at(asked, document->index, document->place->of_search_result);
+      if (const auto known = find_document(asked, sent)) document->index = known->index;
       form.document(w, *document);
     } else if (const auto web = quoted_web_citation(citation, origin, said, arena)) {
       form.web(w, *web);

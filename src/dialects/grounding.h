@@ -47,9 +47,11 @@ struct CitationForm {
 };
 
 // Those of the dialect `own` as they are; of the others' those that name an address on the web or a place in a document
-// of the request, in `form`. Who says only where in the answer a citation stands has the words that stand there as
-// cited_text. `said`: the answer up to the end of the part they belong to. Empty if nothing is left.
+// of the request, in `form`; Cohere's name all of a document that was sent. Who says only where in the answer a
+// citation stands has the words that stand there as cited_text. `said`: the answer up to the end of the part they
+// belong to. Empty if nothing is left.
 std::string_view citations_as(chat::Dialect own, std::string_view citations, chat::Dialect origin, SaidText& said,
-                              const CitationForm& form, json::Parser& parser, base::Arena& arena);
+                              const CitedRequest& asked, const CitationForm& form, json::Parser& parser,
+                              base::Arena& arena);
 
 }  // namespace llmgw::dialects

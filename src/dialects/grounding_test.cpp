@@ -57,7 +57,7 @@ TEST(Grounding, OneFormForAddressesOfEveryDialect) {
     json::Parser parser;
     base::Arena arena;
     SaidText said;
-    EXPECT_EQ(citations_as(Dialect::openai_embeddings, row.citations, row.origin, said, kForm, parser, arena),
+    EXPECT_EQ(citations_as(Dialect::openai_embeddings, row.citations, row.origin, said, {}, kForm, parser, arena),
               R"([{"url":"https://a","title":"A","cited_text":""}])")
         << row.citations;
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dialects/anthropic/error.h"
+#include "dialects/document_citations.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects {
@@ -140,19 +141,27 @@ class Losses {
     }
   }
 
-  void part(const Part& part, const chat::Message& message, size_t index) {
+  void part(const Part& part, const chat::Message& message, size_t index, bool in_result = false) {
     for (const Part& inner : part.content) {
-      this->part(inner, message, index);
+      this->part(inner, message, index, true);
       if (inner.kind == PartKind::opaque && !same_format(inner.origin, keeps_.dialect)) {
         drop(message.path, "", "an item of another provider's own tools cannot be sent to this one");
       }
     }
     if (part.media != nullptr) media(part);
     if (part.citations.empty() || same_format(part.origin, keeps_.dialect)) return;
+    if (!in_result && cites_alike(part)) return;  // no API cites in a tool's result
     const std::string_view quotes = names_of(request_.from, part).quotes;
     const bool of_message = request_.from == Dialect::cohere;
     const std::string_view path = of_message ? message.path : indexed(message.path, ".content", index, context_.arena);
     drop(path, quotes, "this model's API has no place for the citations of an earlier answer");
+  }
+
+  // Whether all citations of an earlier answer have gone along.
+  bool cites_alike(const Part& part) {
+    if (!keeps_.cited_docs || keeps_.dialect == Dialect::cohere) return false;
+    const CitedRequest asked{.request = &request_, .sent = &context_.documents};
+    return earlier_citations(keeps_.dialect, part, asked, context_.parser, context_.arena).all;
   }
 
   static std::string_view indexed(std::string_view path, std::string_view list, size_t index, base::Arena& arena) {
@@ -172,14 +181,16 @@ class Losses {
     if (!document && !keeps_.media_names && !part.name.empty()) {
       drop(media.path, names.title, "this model's API has no names of media");
     }
-    if (!keeps_.doc_ids && !part.id.empty() && !names.id.empty())
+    // Citations tell them.
+    const bool by_id = keeps_.doc_ids || (keeps_.cited_docs && media.citations);
+    if (!by_id && !part.id.empty() && !names.id.empty())
       drop(media.path, names.id, "this model's API has no ids of documents");
     if (!keeps_.contexts && !media.context.empty()) drop(media.path, names.context, kNoSuchMember);
-    // Cohere's citations are of the document as the request calls it, Anthropic's and Bedrock's of places in the third.
     if (!keeps_.cited_docs && media.citations) {
       drop(media.path, names.citations, "this model's API does not cite documents");
-    } else if (media.citations && (request_.from == Dialect::cohere) != (keeps_.dialect == Dialect::cohere)) {
-      drop(media.path, names.citations, "this model's citations of documents have no form in the client's API");
+    } else if (media.citations && keeps_.dialect == Dialect::cohere && !own_ && !media.path.empty()) {
+      context_.warnings.changed(context_.arena.concat(media.path, names.citations),
+                                "this model's citations name the document, not the place in it");
     }
     if (own_ || !gemini_) return;
     for (const std::string_view name : {"videoMetadata", "mediaResolution"}) {

@@ -226,6 +226,8 @@ constexpr std::string_view kForClient = "how the answer comes to the client, whi
 constexpr std::string_view kOfSigner = "proves a thought to who made it";
 constexpr std::string_view kShowsNone = "OpenAI shows no thoughts that nobody asks for";
 constexpr std::string_view kByDefault = "what is done anyway";
+constexpr std::string_view kInCitations = "the answer's citations name the document by it";
+constexpr std::string_view kForced = "arguments of a call that is forced fit the schema";
 
 constexpr Exception kExceptions[] = {
     {"type", "", kSaidByOthers},
@@ -244,6 +246,14 @@ constexpr Exception kExceptions[] = {
     {"messages.name", "\"f\"", kPairs},
     {"contents.role", "\"user\"", kByDefault},
     {"systemInstruction.role", "", "it is the system's, whoever is named"},
+    {"documents.id", "", kInCitations, Dialect::anthropic},
+    {"documents.id", "", kInCitations, Dialect::bedrock},
+    {"document.id", "", kInCitations, Dialect::anthropic},
+    {"document.id", "", kInCitations, Dialect::bedrock},
+    {"toolSpec.strict", "", kForced, Dialect::gemini},
+    {"function.strict", "", kForced, Dialect::gemini},
+    {"strict_tools", "", kForced, Dialect::gemini},
+    {"service_tier", "\"standard_only\"", kByDefault, Dialect::gemini},
     {"candidateCount", "1", kByDefault},
     {"responseModalities", "[\"TEXT\"]", kByDefault},
     {"responseMimeType", "", "the schema beside it says it"},

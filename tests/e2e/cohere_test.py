@@ -1,9 +1,10 @@
-"""Cohere's own SDK: streams that break, and texts before calls."""
+"""Cohere's own SDK: streams that break, texts before calls, and citations of documents to and from Claude."""
 
+import anthropic
 import cohere
 import pytest
 
-from harness import canned
+from harness import canned, clouds
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -30,8 +31,50 @@ COHERE_EVENTS = [
 ]
 
 
+IN_DOCUMENT = {
+    "type": "char_location",
+    "cited_text": "Deep.",
+    "document_index": 1,
+    "document_title": None,
+    "start_char_index": 0,
+    "end_char_index": 5,
+}
+OF_DOCUMENT = {
+    "start": 0,
+    "end": 4,
+    "text": "pong",
+    "sources": [{"type": "document", "id": "doc:1", "document": {"id": "doc:1", "text": "Deep."}}],
+    "type": "TEXT_CONTENT",
+}
+
+
+def citing(body):
+    """The second document, as the provider of that model does it."""
+    if "cohere" in body["model"]:
+        message = {"role": "assistant", "content": [{"type": "text", "text": "pong"}], "citations": [OF_DOCUMENT]}
+        if not body.get("stream"):
+            return 200, {"id": "1", "finish_reason": "COMPLETE", "message": message}
+        events = [
+            *COHERE_EVENTS[:2],
+            {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "pong"}}}},
+            {"type": "citation-start", "index": 0, "delta": {"message": {"citations": OF_DOCUMENT}}},
+            {"type": "citation-end", "index": 0},
+            {"type": "content-end", "index": 0},
+            {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}},
+        ]
+        return 200, canned.named_events(events), canned.EVENT_STREAM
+    if not body.get("stream"):
+        return 200, clouds.MESSAGE | {"content": [{"type": "text", "text": "pong", "citations": [IN_DOCUMENT]}]}
+    cited = {"type": "citations_delta", "citation": IN_DOCUMENT}
+    events = [*clouds.MESSAGE_EVENTS]
+    events.insert(3, {"type": "content_block_delta", "index": 0, "delta": cited})
+    return 200, canned.named_events(events), canned.EVENT_STREAM
+
+
 def answer(request):
     body = request.json()
+    if body["model"].startswith("cites"):
+        return citing(body)
     breaks = body["model"].startswith("breaks")
     if request.path == "/v2/chat":
         return 200, (piece for piece in [canned.named_events(COHERE_EVENTS)])
@@ -48,8 +91,10 @@ upstream = canned.serving(answer)
 @pytest.fixture(scope="module")
 def gateway(upstream, tmp_path_factory):
     at = {"endpoint": upstream.url, "api_key": "canary-upstream"}
-    connections = [at | {"name": "openai", "provider": "openai"}, at | {"name": "cohere", "provider": "cohere"}]
+    connections = [at | {"name": name, "provider": name} for name in ("openai", "cohere", "anthropic")]
     models = [
+        {"name": "cites-cohere", "connection": "cohere"},
+        {"name": "cites-claude", "connection": "anthropic"},
         {"name": "gpt", "connection": "openai"},
         {"name": "breaks", "connection": "openai"},
         {"name": "breaks-itself", "connection": "cohere"},
@@ -90,3 +135,39 @@ def test_the_text_goes_back_with_its_calls(sdk, upstream):
     sdk.chat(model="gpt", messages=[*PING, made.message, result], tools=[TOOL])
     said = upstream.requests[-1].json()["messages"][1]
     assert said["content"] == "I will look." and said["tool_calls"][0]["function"]["name"] == "look"
+
+
+def test_citations_of_documents_reach_anthropics_clients(gateway, upstream):
+    """All of the document, since Cohere does not say where in it."""
+
+    def document(text):
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+        return {"type": "document", "citations": {"enabled": True}, "source": source}
+
+    content = [document("High."), document("Deep."), {"type": "text", "text": "ping"}]
+    asked = {"model": "cites-cohere", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
+    with anthropic.Anthropic(base_url=gateway.url, api_key=KEY, max_retries=0) as sdk:
+        raw = sdk.messages.with_raw_response.create(**asked)
+        with sdk.messages.stream(**asked) as stream:
+            streamed = stream.get_final_message()
+    assert [each["id"] for each in upstream.requests[-1].json()["documents"]] == ["doc:0", "doc:1"]
+    assert 'changed;field="messages[0].content[0].citations"' in raw.headers["x-llm-gateway-warnings"]
+    for made in (raw.parse(), streamed):
+        (cited,) = made.content[0].citations
+        assert cited.to_dict() == IN_DOCUMENT | {"cited_text": "pong"} | {
+            key: value for key, value in cited.to_dict().items() if key not in IN_DOCUMENT
+        }
+
+
+def test_citations_of_claude_reach_coheres_clients(sdk):
+    own = {"id": "own", "data": {"title": "Sea", "snippet": "Deep."}}
+    asked = {"model": "cites-claude", "messages": PING, "documents": ["High.", cohere.Document(**own)]}
+    made = sdk.chat(**asked).message.citations
+    streamed = [
+        event.delta.message.citations for event in sdk.chat_stream(**asked) if event.type == "citation-start"
+    ]
+    for (cited,) in (made, streamed):
+        assert (cited.start, cited.end, cited.text) == (0, 4, "pong")
+        (source,) = cited.sources
+        assert (source.type, source.id) == ("document", "own")
+        assert source.document == {"id": "own", "title": "Sea", "snippet": "Deep."}

@@ -71,7 +71,8 @@ class AnswerWriter {
     said_.start_part();
     said_.add(part.text);
     writer_.begin_object().member("type", "text").member("text", part.text);
-    const std::string_view cited = citations_for(part.citations, part.origin, said_, context_.parser, context_.arena);
+    const std::string_view cited =
+        citations_for(part.citations, part.origin, said_, context_.cited(), context_.parser, context_.arena);
     if (!cited.empty()) writer_.raw_member("citations", cited);
     writer_.end_object();
   }

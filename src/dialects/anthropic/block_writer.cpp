@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "chat/arguments.h"
+#include "dialects/document_citations.h"
 #include "dialects/media.h"
 #include "dialects/request_gates.h"
 
@@ -116,9 +117,7 @@ void BlockWriter::write(const Part& part) {
     case PartKind::text:
     case PartKind::refusal:
       writer_.begin_object().member("type", "text").member("text", part.text);
-      if (!part.citations.empty() && part.origin == chat::Dialect::anthropic) {
-        writer_.raw_member("citations", part.citations);
-      }
+      quotes(part);
       end(part);
       break;
     case PartKind::thinking: thinking(part); break;
@@ -130,6 +129,14 @@ void BlockWriter::write(const Part& part) {
     case PartKind::audio:
     case PartKind::video: break;
   }
+}
+
+// Of an earlier answer.
+void BlockWriter::quotes(const Part& part) {
+  if (part.citations.empty()) return;
+  const CitedRequest asked{.request = &request_, .sent = &context_.documents};
+  const auto earlier = earlier_citations(chat::Dialect::anthropic, part, asked, context_.parser, context_.arena);
+  if (!earlier.list.empty()) writer_.raw_member("citations", earlier.list);
 }
 
 // Closes the block, with the client's cache mark if it is to be sent.
@@ -189,9 +196,14 @@ void BlockWriter::image(const Part& part) {
 }
 
 void BlockWriter::document(const Part& part) {
+  context_.documents.push(context_.arena, {.media = part.media});
   const Media& media = *part.media;
   if (!media.metadata.empty() && part.origin == chat::Dialect::anthropic) {
     writer_.raw(media.metadata);  // the client's own block: chunks of text, a search result
+    return;
+  }
+  if (media.search_result) {
+    search_result(part);
     return;
   }
   writer_.begin_object().member("type", "document");
@@ -207,6 +219,17 @@ void BlockWriter::document(const Part& part) {
   if (!part.name.empty()) writer_.member("title", part.name);
   if (!media.context.empty()) writer_.member("context", media.context);
   if (media.citations) writer_.key("citations").begin_object().member("enabled", true).end_object();
+  end(part);
+}
+
+// Bedrock's.
+void BlockWriter::search_result(const Part& part) {
+  writer_.begin_object().member("type", "search_result").member("source", part.media->context);
+  writer_.member("title", part.name).key("content").begin_array();
+  for (const std::string_view text : text_blocks(part, context_.parser, context_.arena)) {
+    writer_.begin_object().member("type", "text").member("text", text).end_object();
+  }
+  writer_.end_array().key("citations").begin_object().member("enabled", part.media->citations).end_object();
   end(part);
 }
 

@@ -36,8 +36,8 @@ Outcome<void> check_media(const chat::Part& part, chat::Dialect from, const chat
 
 class BlockWriter {
  public:
-  BlockWriter(json::Writer& writer, CacheMarks& marks, WriteContext& context)
-      : writer_(writer), marks_(marks), context_(context) {}
+  BlockWriter(json::Writer& writer, const chat::Request& request, CacheMarks& marks, WriteContext& context)
+      : writer_(writer), request_(request), marks_(marks), context_(context) {}
 
   // False for what has no block: nothing is written then.
   static bool has_block(const chat::Part& part);
@@ -45,16 +45,19 @@ class BlockWriter {
   void write(const chat::Part& part);
 
  private:
+  void quotes(const chat::Part& part);
   void thinking(const chat::Part& part);
   void tool_use(const chat::Part& part);
   void tool_result(const chat::Part& part);
   void image(const chat::Part& part);
   void document(const chat::Part& part);
+  void search_result(const chat::Part& part);
   void source(const chat::Media& media, std::string_view media_type);
   void text_source(std::string_view text);
   void end(const chat::Part& part);
 
   json::Writer& writer_;
+  const chat::Request& request_;
   CacheMarks& marks_;
   WriteContext& context_;
 };

@@ -139,7 +139,7 @@ class RequestWriter {
     }
     CacheMarks all{.enabled = marks_.enabled};
     writer_.key("system").begin_array();
-    BlockWriter blocks(writer_, all, context_);
+    BlockWriter blocks(writer_, request_, all, context_);
     for (const Part& part : parts) {
       if (BlockWriter::has_block(part)) blocks.write(part);
     }
@@ -149,7 +149,7 @@ class RequestWriter {
 
   void messages() {
     writer_.key("messages").begin_array();
-    BlockWriter blocks(writer_, marks_, context_);
+    BlockWriter blocks(writer_, request_, marks_, context_);
     for (const chat::Turn& turn : conversation_.turns) {
       if (std::ranges::none_of(turn.parts, BlockWriter::has_block)) continue;
       const std::string_view role = turn.role == chat::Role::assistant ? "assistant"

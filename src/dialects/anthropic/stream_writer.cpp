@@ -174,7 +174,8 @@ class Writer final : public StreamWriter {
     if (kind_ != PartKind::text || event.head == nullptr) return;
     if (!parser_) parser_.emplace();
     base::Arena arena;
-    const std::string_view cited = citations_for(event.text, event.head->origin, said_, *parser_, arena);
+    const std::string_view cited =
+        citations_for(event.text, event.head->origin, said_, context_.cited(), *parser_, arena);
     const auto root = json::parse_tree(*parser_, cited, arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {

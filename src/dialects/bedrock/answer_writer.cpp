@@ -68,7 +68,8 @@ class AnswerWriter {
     said_.start_part();
     said_.add(part.text);
     writer_.begin_object();
-    const std::string_view cited = citations_for(part.citations, part.origin, said_, context_.parser, context_.arena);
+    const std::string_view cited =
+        citations_for(part.citations, part.origin, said_, context_.cited(), context_.parser, context_.arena);
     if (!cited.empty()) {
       writer_.key("citationsContent").begin_object().key("content").begin_array();
       writer_.begin_object().member("text", part.text).end_object();

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "chat/arguments.h"
 #include "dialects/bedrock/meaning.h"
+#include "dialects/document_citations.h"
 #include "dialects/request_gates.h"
 
 namespace llmgw::dialects::bedrock {
@@ -142,11 +143,17 @@ void BlockWriter::text(const Part& part) {
     writer_.raw(part.media->metadata);  // guardContent
     return;
   }
+  EarlierCitations earlier;
+  // Of models on Bedrock only Claude cites documents.
+  if (part.origin == chat::Dialect::bedrock || target_.bedrock == BedrockFamily::claude) {
+    const CitedRequest asked{.request = &request_, .sent = &context_.documents};
+    earlier = earlier_citations(chat::Dialect::bedrock, part, asked, context_.parser, context_.arena);
+  }
   writer_.begin_object();
-  if (!part.citations.empty() && part.origin == chat::Dialect::bedrock) {
+  if (!earlier.list.empty()) {
     writer_.key("citationsContent").begin_object().key("content").begin_array();
     writer_.begin_object().member("text", part.text).end_object();
-    writer_.end_array().raw_member("citations", part.citations).end_object();
+    writer_.end_array().raw_member("citations", earlier.list).end_object();
   } else {
     writer_.member("text", part.text);
   }
@@ -234,11 +241,16 @@ void BlockWriter::media(const Part& part, std::string_view kind, std::string_vie
 }
 
 void BlockWriter::document(const Part& part) {
+  context_.documents.push(context_.arena, {.media = part.media});
   if (is_own_block(part)) {
     writer_.raw(part.media->metadata);
     return;
   }
   const Media& media = *part.media;
+  if (media.search_result && target_.bedrock == BedrockFamily::claude) {
+    search_result(part);
+    return;
+  }
   writer_.begin_object()
       .key("document")
       .begin_object()
@@ -256,6 +268,17 @@ void BlockWriter::document(const Part& part) {
   writer_.end_object();
   if (!media.context.empty()) writer_.member("context", media.context);
   if (media.citations) writer_.key("citations").begin_object().member("enabled", true).end_object();
+  writer_.end_object().end_object();
+}
+
+// Anthropic's.
+void BlockWriter::search_result(const Part& part) {
+  writer_.begin_object().key("searchResult").begin_object().member("source", part.media->context);
+  writer_.member("title", part.name).key("content").begin_array();
+  for (const std::string_view text : text_blocks(part, context_.parser, context_.arena)) {
+    writer_.begin_object().member("text", text).end_object();
+  }
+  writer_.end_array().key("citations").begin_object().member("enabled", part.media->citations).end_object();
   writer_.end_object().end_object();
 }
 

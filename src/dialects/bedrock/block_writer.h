@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "chat/message.h"
+#include "chat/request.h"
 #include "chat/target.h"
 #include "dialects/codec.h"
 #include "json/writer.h"
@@ -25,8 +26,8 @@ Outcome<void> check_media(const chat::Part& part, chat::Dialect from, const chat
 
 class BlockWriter {
  public:
-  BlockWriter(json::Writer& writer, const chat::Target& target, WriteContext& context)
-      : writer_(writer), target_(target), context_(context) {}
+  BlockWriter(json::Writer& writer, const chat::Request& request, const chat::Target& target, WriteContext& context)
+      : writer_(writer), request_(request), target_(target), context_(context) {}
 
   // Cache marks that are still to be left out, for there are more than the bound.
   void skip_marks(size_t count) { skipped_ = count; }
@@ -45,9 +46,11 @@ class BlockWriter {
   void result_text(const chat::Part& part, const chat::Part& result);
   void media(const chat::Part& part, std::string_view kind, std::string_view format);
   void document(const chat::Part& part);
+  void search_result(const chat::Part& part);
   std::string document_name(std::string_view name);
 
   json::Writer& writer_;
+  const chat::Request& request_;
   const chat::Target& target_;
   WriteContext& context_;
   size_t skipped_ = 0;

@@ -14,10 +14,10 @@ void write_web(json::Writer& w, const WebCitation& citation) {
 
 }  // namespace
 
-std::string_view citations_for(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
-                               base::Arena& arena) {
+std::string_view citations_for(std::string_view citations, chat::Dialect origin, SaidText& said,
+                               const CitedRequest& asked, json::Parser& parser, base::Arena& arena) {
   constexpr CitationForm kForm{.web = &write_web, .document = &write_bedrock};
-  return citations_as(chat::Dialect::bedrock, citations, origin, said, kForm, parser, arena);
+  return citations_as(chat::Dialect::bedrock, citations, origin, said, asked, kForm, parser, arena);
 }
 
 }  // namespace llmgw::dialects::bedrock

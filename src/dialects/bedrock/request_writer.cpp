@@ -59,7 +59,7 @@ class RequestWriter {
         context_(context),
         arena_(context.arena),
         writer_(out),
-        blocks_(writer_, target, context) {}
+        blocks_(writer_, request, target, context) {}
 
   Outcome<void> write() {
     TRY_VOID(check());

@@ -186,7 +186,8 @@ class Writer final : public StreamWriter {
   void citations(const chat::StreamEvent& event, chat::WireSink& sink) {
     if (kind_ != PartKind::text || event.head == nullptr) return;
     base::Arena arena;
-    const std::string_view cited = citations_for(event.text, event.head->origin, said_, own_parser(), arena);
+    const std::string_view cited =
+        citations_for(event.text, event.head->origin, said_, context_.cited(), own_parser(), arena);
     const auto root = json::parse_tree(own_parser(), cited, arena);
     if (!root) return;
     for (const json::Value citation : root->elements()) {

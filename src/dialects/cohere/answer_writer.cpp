@@ -1,3 +1,4 @@
+#include "dialects/cohere/citations.h"
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/words.h"
 
@@ -65,7 +66,8 @@ class MessageWriter {
       said.start_part();
       said.add(part.text);
       if (part.citations.empty()) continue;
-      const std::string some = citations_from(part.citations, part.origin, said, context_.parser, context_.arena);
+      const std::string some =
+          citations_from(part.citations, part.origin, said, context_.cited(), context_.parser, context_.arena);
       if (!some.empty() && !all.empty()) all += ',';
       all += some;
     }

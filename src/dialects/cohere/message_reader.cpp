@@ -37,7 +37,7 @@ Part document_part(json::Value document, bool cited, std::string_view field, bas
   return part;
 }
 
-Outcome<void> read_part(json::Value value, std::string_view field, const ReadContext& context, Part& part) {
+Outcome<void> read_part(json::Value value, std::string_view field, bool cited, const ReadContext& context, Part& part) {
   base::Arena& arena = context.arena;
   const json::Value type = value["type"];
   if (type.equals("text")) {
@@ -58,7 +58,7 @@ Outcome<void> read_part(json::Value value, std::string_view field, const ReadCon
     part.kind = PartKind::image;
     part.media = arena.make<chat::Media>(media);
   } else if (type.equals("document")) {
-    part = document_part(value["document"], true, field, arena);
+    part = document_part(value["document"], cited, field, arena);
   } else if (type.is_string()) {
     part.kind = PartKind::opaque;
     part.origin = chat::Dialect::cohere;
@@ -70,7 +70,7 @@ Outcome<void> read_part(json::Value value, std::string_view field, const ReadCon
   return {};
 }
 
-Outcome<void> read_content(json::Value content, std::string_view field, const ReadContext& context,
+Outcome<void> read_content(json::Value content, std::string_view field, bool cited, const ReadContext& context,
                            chat::List<Part>& parts) {
   if (content.is_unset()) return {};
   if (content.is_string()) {
@@ -81,7 +81,7 @@ Outcome<void> read_content(json::Value content, std::string_view field, const Re
   size_t index = 0;
   for (const json::Value element : content.elements()) {
     Part part;
-    TRY_VOID(read_part(element, indexed(field, index++, "", context.arena), context, part));
+    TRY_VOID(read_part(element, indexed(field, index++, "", context.arena), cited, context, part));
     parts.push(context.arena, part);
   }
   return {};
@@ -111,7 +111,8 @@ Outcome<void> read_assistant(json::Value message, std::string_view field, const 
                              chat::List<Part>& parts) {
   base::Arena& arena = context.arena;
   chat::List<Part> content;
-  Outcome<void> read = read_content(message["content"], context.arena.concat(field, ".content"), context, content);
+  Outcome<void> read =
+      read_content(message["content"], context.arena.concat(field, ".content"), false, context, content);
   for (const Part& part : content) {
     if (part.kind == PartKind::text && part.text.empty() && part.signature == nullptr) continue;
     parts.push(arena, part);
@@ -142,7 +143,7 @@ Outcome<void> read_assistant(json::Value message, std::string_view field, const 
   return read;
 }
 
-Outcome<void> read_messages(json::Value messages, const ReadContext& context, chat::Request& request) {
+Outcome<void> read_messages(json::Value messages, bool cited, const ReadContext& context, chat::Request& request) {
   if (!messages.is_array()) return wrong("expected a list of messages", "messages");
   base::Arena& arena = context.arena;
   size_t index = 0;
@@ -157,11 +158,11 @@ Outcome<void> read_messages(json::Value messages, const ReadContext& context, ch
     } else if (role.equals("tool")) {
       message.role = Role::tool;
       Part result{.kind = PartKind::tool_result, .id = value["tool_call_id"].string(arena)};
-      TRY_VOID(read_content(value["content"], field, context, result.content));
+      TRY_VOID(read_content(value["content"], field, cited, context, result.content));
       message.parts.push(arena, result);
     } else if (role.equals("system") || role.equals("developer") || role.equals("user")) {
       message.role = role.equals("user") ? Role::user : Role::system;
-      TRY_VOID(read_content(value["content"], field, context, message.parts));
+      TRY_VOID(read_content(value["content"], field, cited, context, message.parts));
     } else {
       return wrong("expected one of system, user, assistant, tool", indexed("messages", number, ".role", arena));
     }

@@ -9,10 +9,10 @@
 
 namespace llmgw::dialects::cohere {
 
-Outcome<void> read_messages(json::Value messages, const ReadContext& context, chat::Request& request);
+// `cited`: the client wants to know what was taken from documents.
+Outcome<void> read_messages(json::Value messages, bool cited, const ReadContext& context, chat::Request& request);
 
-// The request's `documents`, put in front of what the user said last: where other dialects have documents. `cited`: the
-// client wants to know what was taken from them.
+// The request's `documents`, put in front of what the user said last: where other dialects have documents.
 void read_documents(json::Value documents, bool cited, const ReadContext& context, chat::Request& request);
 
 // One tool call of a message or an answer; false if it has no name.

@@ -15,6 +15,7 @@ using chat::ToolChoiceMode;
 struct Setting {
   json::Value value;
   std::string_view name;
+  bool cited;  // documents are
   const ReadContext& context;
   Request& request;
 };
@@ -122,7 +123,7 @@ struct Member {
 
 constexpr std::array<Member, 17> kMembers{{
     {"model", read_model},
-    {"messages", [](const Setting& s) { return read_messages(s.value, s.context, s.request); }},
+    {"messages", [](const Setting& s) { return read_messages(s.value, s.cited, s.context, s.request); }},
     {"stream", [](const Setting& s) { return flag(s, s.request.stream); }},
     {"tools", read_tools},
     {"tool_choice", read_tool_choice},
@@ -155,12 +156,14 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
   if (!root) return wrong(root.error().context, {});
   if (!root->is_object()) return wrong("expected a JSON object", {});
   request.from = chat::Dialect::cohere;
+  const bool cited = !(*root)["citation_options"]["mode"].equals("OFF");
   for (const json::Member member : root->members()) {
     if (member.value.is_null()) continue;
     const std::string_view name = member.key(context.arena);
     const Member* const known = find_member(name);
     if (known != nullptr) {
-      TRY_VOID(known->read({.value = member.value, .name = known->name, .context = context, .request = request}));
+      TRY_VOID(known->read(
+          {.value = member.value, .name = known->name, .cited = cited, .context = context, .request = request}));
     } else if (name != "strict_tools") {
       request.extras.push(context.arena, {.name = name, .value = member.value.raw()});
     }
@@ -170,7 +173,6 @@ Outcome<void> read_request(std::string_view body, const ReadContext& context, Re
   if (const auto strict = (*root)["strict_tools"].boolean()) {
     for (chat::Tool& tool : request.tools) tool.strict = strict;
   }
-  const bool cited = !(*root)["citation_options"]["mode"].equals("OFF");
   read_documents((*root)["documents"], cited, context, request);
   return {};
 }

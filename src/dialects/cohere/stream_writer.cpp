@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "dialects/cohere/citations.h"
 #include "dialects/cohere/error.h"
 #include "dialects/cohere/functions.h"
 #include "dialects/cohere/words.h"
@@ -148,7 +149,9 @@ class CohereStreamWriter final : public StreamWriter {
   }
 
   void citations(const StreamEvent& event, WireSink& sink) {
-    const std::string elements = citations_from(event.text, event.head->origin, said_, parser(), context_.arena);
+    base::Arena arena;
+    const std::string elements =
+        citations_from(event.text, event.head->origin, said_, context_.cited(), parser(), arena);
     const std::string list = "[" + elements + "]";
     scratch_.reset();
     const auto root = json::parse_tree(parser(), list, scratch_);

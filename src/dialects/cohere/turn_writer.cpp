@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "dialects/losses.h"
 #include "dialects/media.h"
+#include "dialects/said_text.h"
+#include "dialects/sent_documents.h"
 #include "json/utf8.h"
 
 namespace llmgw::dialects::cohere {
@@ -66,8 +68,9 @@ class TurnWriter {
     std::string_view only_text;
     size_t count = 0;
     for (const Part& part : turn.parts) {
-      if (part.kind == PartKind::document && is_source(part)) {
-        add_document(part);
+      const std::string_view source = part.kind == PartKind::document ? source_text(part) : std::string_view{};
+      if (source.data() != nullptr) {
+        add_document(part, source);
         continue;
       }
       TRY(text, user_part(parts, part));
@@ -84,21 +87,33 @@ class TurnWriter {
     return {};
   }
 
-  static bool is_source(const Part& part) {
-    return part.media != nullptr && part.media->source == MediaSource::text &&
-           (part.media->citations || part.origin == chat::Dialect::cohere);
+  // Of what the answer is to cite, and of whatever Cohere's clients send as documents; a view without data else.
+  std::string_view source_text(const Part& part) {
+    const bool source = part.media != nullptr && (part.media->citations || part.origin == chat::Dialect::cohere);
+    return source ? plain_text(*part.media) : std::string_view{};
   }
 
-  void add_document(const Part& part) {
+  void add_document(const Part& part, std::string_view text) {
     if (!documents_.empty()) documents_ += ',';
+    json::Writer w(documents_);
+    write_document(w, part, text);
+  }
+
+  void write_document(json::Writer& w, const Part& part, std::string_view text) {
     if (part.origin == chat::Dialect::cohere && !part.media->metadata.empty()) {
-      documents_ += part.media->metadata;
+      w.raw(part.media->metadata);
       return;
     }
-    json::Writer w(documents_);
     w.begin_object();
-    if (!part.id.empty()) w.member("id", part.id);
-    w.key("data").begin_object().member("text", part.media->data);
+    if (!part.id.empty()) {
+      w.member("id", part.id);
+    } else if (part.media->citations) {
+      w.member("id", sent_id(context_.documents.size(), arena_));
+      context_.documents.push(arena_, {.media = part.media,
+                                       .characters = count_characters(text),
+                                       .blocks = text_blocks(part, context_.parser, arena_).size()});
+    }
+    w.key("data").begin_object().member("text", text);
     if (!part.name.empty()) w.member("title", part.name);
     w.end_object().end_object();
   }
@@ -137,11 +152,13 @@ class TurnWriter {
 
   std::string_view document_text(const Part& part) {
     if (part.media == nullptr) return {};
-    const chat::Media& media = *part.media;
-    if (media.source == MediaSource::text) {
-      const std::string_view text = titled(part.name, media.data, arena_);
-      return text.data() == nullptr ? std::string_view("") : text;
-    }
+    const std::string_view text = plain_text(*part.media);
+    return text.data() == nullptr ? text : titled(part.name, text, arena_);
+  }
+
+  // A view without data if it is none.
+  std::string_view plain_text(const chat::Media& media) {
+    if (media.source == MediaSource::text) return media.data.data() == nullptr ? std::string_view("") : media.data;
     if (media.source != MediaSource::base64 || !media.media_type.starts_with("text/")) return {};
     const std::span<char> bytes = arena_.bytes(media.data.size() + 1);
     const auto size = base::base64_decode(media.data, bytes.data());
@@ -258,20 +275,13 @@ class TurnWriter {
       if (part.kind == PartKind::text) {
         (void)text_part(w_, part.text);
       } else if (part.kind == PartKind::document) {
-        const std::string_view text = document_text(part);
+        const std::string_view text = part.media == nullptr ? std::string_view{} : plain_text(*part.media);
         if (text.data() == nullptr) {
           context_.warnings.dropped(media_path(part), "a tool's result can only be text for this provider");
           continue;
         }
         w_.begin_object().member("type", "document").key("document");
-        if (part.origin == chat::Dialect::cohere && !part.media->metadata.empty()) {
-          w_.raw(part.media->metadata);
-        } else {
-          const bool own_title = part.media->source == MediaSource::text && !part.name.empty();
-          w_.begin_object().key("data").begin_object().member("text", own_title ? part.media->data : text);
-          if (own_title) w_.member("title", part.name);
-          w_.end_object().end_object();
-        }
+        write_document(w_, part, text);
         w_.end_object();
       }
     }

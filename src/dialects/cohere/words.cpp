@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
-#include "dialects/grounding.h"
-
 namespace llmgw::dialects::cohere {
-namespace {
 
 using chat::Finish;
-
-std::string_view elements_of(std::string_view list) {
-  return list.size() > 2 ? list.substr(1, list.size() - 2) : std::string_view{};
-}
-
-}  // namespace
 
 Finish finish_from(std::string_view word) {
   if (word == "COMPLETE" || word == "STOP_SEQUENCE") return Finish::stop;
@@ -102,28 +93,6 @@ void write_logprobs(json::Writer& w, std::string_view logprobs, json::Parser& pa
     }
   }
   w.end_array();
-}
-
-std::string citations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
-                           base::Arena& arena) {
-  if (origin == chat::Dialect::cohere) return std::string(elements_of(citations));
-  if (has_grounding(origin)) citations = grounding_citations(citations, parser, arena);
-  const auto root = json::parse_tree(parser, citations, arena);
-  if (!root) return {};
-  std::string out;
-  json::Writer w(out);
-  for (const json::Value citation : root->elements()) {
-    const auto web = read_web_citation(citation, arena);
-    if (!web) continue;
-    const CitedPlace place = said.place(web->start, web->end, origin, chat::Dialect::cohere);
-    w.begin_object().member("start", place.start).member("end", place.end);
-    // Cohere's `text` is what the answer says there, not what the source says.
-    w.member("text", place.text.empty() ? web->cited_text : place.text).key("sources").begin_array().begin_object();
-    w.member("type", "document").member("id", web->url).key("document").begin_object();
-    w.member("url", web->url).member("title", web->title).end_object();
-    w.end_object().end_array().member("type", "TEXT_CONTENT").end_object();
-  }
-  return out;
 }
 
 std::string_view answer_id(std::string_view id, std::string_view request_id) {

@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "chat/answer.h"
 #include "dialects/codec.h"
-#include "dialects/said_text.h"
 #include "json/tree.h"
 #include "json/writer.h"
 
@@ -27,11 +26,6 @@ void write_usage(json::Writer& w, const chat::Usage& usage);
 // Cohere's logprobs (a text, its tokens' ids, their probabilities) as OpenAI's, and back. Empty if there are none.
 std::string logprobs_from(json::Value item, base::Arena& arena);
 void write_logprobs(json::Writer& w, std::string_view logprobs, json::Parser& parser, base::Arena& arena);
-
-// Citations as Cohere has them, elements of a list without its brackets: its own as they are, others as documents with
-// an address. `said`: the answer up to the end of the part they belong to.
-std::string citations_from(std::string_view citations, chat::Dialect origin, SaidText& said, json::Parser& parser,
-                           base::Arena& arena);
 
 // Answers have UUIDs for ids: the provider's if it is one, else the request's id.
 std::string_view answer_id(std::string_view id, std::string_view request_id);

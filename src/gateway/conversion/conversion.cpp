@@ -364,6 +364,7 @@ dialects::Outcome<std::string_view> Conversion::write() {
     return named(written.error());
   }
   format_tool_ = context.format_tool;
+  documents_ = context.documents;
   if (envelope_.any()) {
     if (auto wrapped = wrap(); !wrapped) return std::unexpected(wrapped.error());
   }

@@ -101,6 +101,8 @@ class Conversion {
   const dialects::Codec& client() const { return client_; }
   const dialects::Codec& provider() const { return *provider_; }
   const chat::Target& target() const { return target_; }
+  // What the body that was written last has of the request's documents.
+  const dialects::SentDocuments& documents() const { return documents_; }
   chat::Request& request() { return request_; }
   const chat::Request& request() const { return request_; }
   chat::Warnings& warnings() { return warnings_; }
@@ -141,6 +143,7 @@ class Conversion {
   chat::Target target_;
   providers::BodyEnvelope envelope_;
   const dialects::Codec* provider_ = nullptr;
+  dialects::SentDocuments documents_;
   std::string_view format_tool_;  // of the body that was written last: see dialects::ReadContext
   std::string body_;
 };

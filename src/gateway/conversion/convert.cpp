@@ -235,6 +235,7 @@ Transcoder::Sides Call::sides(const ResponseHead& head) {
                     .now = now_ms / 1000,
                     .started_ms = now_ms,
                     .request = &conversion_->request(),
+                    .documents = &conversion_->documents(),
                     .framing = framing(),
                     .enum_numbers = wants_enum_numbers(exchange_.head().query)},
           .upstream_framing = framing_of(head.headers.value(HeaderId::content_type)),
