@@ -1,6 +1,7 @@
 #include "dialects/cache_marks.h"
 
 #include <array>
+#include <string>
 
 #include "base/find_text.h"
 #include "chat/token_estimate.h"
@@ -101,12 +102,39 @@ std::string_view add_cache_marks(std::string_view body, chat::Dialect api, const
   const bool messages = api == chat::Dialect::anthropic;
   if (!messages && api != chat::Dialect::bedrock) return body;
   if (!target.auto_cache_system && !target.auto_cache_tools) return body;
-  // A client that marks anything has chosen what is to be cached. Inside a text the quotes would be escaped.
-  if (base::find_text(body, messages ? R"("cache_control")" : R"("cachePoint")") != std::string_view::npos) return body;
+  // A client that marks anything has chosen what is to be cached.
+  if (may_have_cache_marks(body, api)) return body;
   const auto root = json::parse_tree(parser, body, arena);
   if (!root || !root->is_object()) return body;
   Marker marker(target, arena);
   return messages ? marker.mark_messages(body, *root) : marker.mark_converse(body, *root);
+}
+
+bool may_have_cache_marks(std::string_view body, chat::Dialect api) {
+  // Inside a text the quotes would be escaped.
+  const std::string_view name = api == chat::Dialect::anthropic ? R"("cache_control")" : R"("cachePoint")";
+  return base::find_text(body, name) != std::string_view::npos;
+}
+
+std::string_view drop_cache_marks(std::string_view body, chat::Dialect api, const chat::Target& target,
+                                  json::Parser& parser, base::Arena& arena, chat::Warnings& warnings) {
+  const bool taken = !target.cache_marks || target.cache_marks_on_tools;
+  if (api != chat::Dialect::bedrock || taken || !may_have_cache_marks(body, api)) return body;
+  const auto root = json::parse_tree(parser, body, arena);
+  if (!root) return body;
+  const Value tools = (*root)["toolConfig"]["tools"];
+  std::string left;
+  bool any = false;
+  for (const Value tool : tools.elements()) {
+    const bool point = tool["cachePoint"].present();
+    any = any || point;
+    if (!point) left.append(left.empty() ? "" : ",").append(tool.raw());
+  }
+  if (!any) return body;
+  warnings.dropped("cache_control", kNoMarksThere);
+  const json::Edit edit{tools.raw(), arena.concat(arena.concat("[", left), "]")};
+  const auto pieces = json::splice(body, {&edit, 1});
+  return pieces ? pieces->joined(arena) : body;
 }
 
 }  // namespace llmgw::dialects

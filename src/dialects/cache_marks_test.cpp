@@ -49,6 +49,37 @@ TEST(CacheMarks, OfConverse) {
             R"("toolConfig":{"tools":[{"toolSpec":{"name":"f"}} ,{"cachePoint":{"type":"default"}}]}})");
 }
 
+struct Dropped {
+  std::string_view body;
+  std::string_view left;
+  bool on_tools = false;
+};
+
+TEST(CacheMarks, AreDroppedWhereTheModelTakesNone) {
+  constexpr std::string_view kElsewhere = R"({"system":[{"text":"a"},{"cachePoint":{"type":"default"}}],
+    "toolConfig":{"tools":[{"toolSpec":{"name":"f"}}]}})";
+  constexpr std::string_view kPoints =
+      R"({"toolConfig":{"tools":[{"cachePoint":{"type":"default"}}, {"toolSpec":{"name":"f"}} ,{"toolSpec":{"name":"g"}},
+         {"cachePoint":{"type":"default","ttl":"1h"}}],"toolChoice":{"any":{}}}})";
+  const Dropped rows[] = {
+      {kPoints,
+       R"({"toolConfig":{"tools":[{"toolSpec":{"name":"f"}},{"toolSpec":{"name":"g"}}],"toolChoice":{"any":{}}}})"},
+      {kPoints, kPoints, true},
+      {kElsewhere, kElsewhere},
+      {"no JSON with \"cachePoint\"", "no JSON with \"cachePoint\""},
+  };
+  for (const Dropped& row : rows) {
+    chat::Target target;
+    target.cache_marks = true;
+    target.cache_marks_on_tools = row.on_tools;
+    json::Parser parser;
+    base::Arena arena;
+    chat::Warnings warnings(arena, Dialect::bedrock);
+    EXPECT_EQ(drop_cache_marks(row.body, Dialect::bedrock, target, parser, arena, warnings), row.left);
+    EXPECT_EQ(warnings.header().find("cachePoint") != std::string::npos, row.left != row.body);
+  }
+}
+
 TEST(CacheMarks, OnlyWhatIsAskedFor) {
   constexpr std::string_view kBoth = R"({"system":"long enough","tools":[{"name":"f"}]})";
   EXPECT_EQ(marked(kBoth, Dialect::anthropic, false, false), kBoth);

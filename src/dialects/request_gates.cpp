@@ -1,4 +1,5 @@
 #include "dialects/request_gates.h"
+#include "dialects/cache_marks.h"
 
 #include <algorithm>
 #include <array>
@@ -159,7 +160,7 @@ void gate_cache_marks(const chat::Request& request, const chat::Target& target, 
   const MarkCount marks(request, taken, target.cache_marks);
   if (marks.lost()) {
     context.warnings.dropped("cache_control", target.cache_marks
-                                                  ? "this model's API has no cache marks there"
+                                                  ? kNoMarksThere
                                                   : "this model's API has no cache marks: it caches by itself or not "
                                                     "at all");
   } else if (marks.hours() && target.cache_marks && !(places.hours && target.cache_mark_hours)) {

@@ -87,6 +87,18 @@ def test_novas_tools_are_never_marked(gateway, cloud):
     assert "cachePoint" not in str(said_to(cloud))
 
 
+def test_a_clients_own_marks_of_novas_tools_are_left_out(gateway, cloud):
+    point = {"cachePoint": {"type": "default"}}
+    runtime = sdks.bedrock_runtime(gateway.url, KEY)
+    spec = {"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}
+    asked = {"system": [{"text": LONG}, point], "messages": [{"role": "user", "content": [{"text": "ping"}, point]}]}
+    for model, tools in (("nova", [spec]), ("bedrock", [spec, point])):
+        told = runtime.converse(modelId=model, toolConfig={"tools": [spec, point]}, **asked)
+        head = told["ResponseMetadata"]["HTTPHeaders"]
+        assert ('dropped;field="cachePoint"' in head.get("x-llm-gateway-warnings", "")) == (model == "nova")
+        assert said_to(cloud) == asked | {"toolConfig": {"tools": tools}}
+
+
 def test_claude_of_before_caching_is_never_marked(gateway, cloud):
     assert "cachePoint" not in str(ask(gateway, cloud, "older", LONG))
 

@@ -149,17 +149,23 @@ Outcome<void> Call::fit_body(Attempt& attempt, std::string_view model) {
   // Others than Claude have bodies of their own for InvokeModel.
   const bool marks = (upstream.auto_cache.system || upstream.auto_cache.tools) &&
                      (api == match_.dialect || providers::is_claude(model));
-  if (!has_quirks && !marks) return {};
+  // No model of Claude refuses its clients' marks.
+  const bool points = api == chat::Dialect::bedrock && !providers::is_claude(model) &&
+                      dialects::may_have_cache_marks({body_.data(), body_.size()}, api);
+  if (!has_quirks && !marks && !points) return {};
   const chat::Target target = providers::target_for(upstream, providers::ChatApi::chat, model);
   const bool fits = !has_quirks || !dialects::openai_chat::may_need_fitting({body_.data(), body_.size()}, target);
-  if (fits && !marks) return {};
+  if (fits && !marks && !points) return {};
   std::string_view body = attempt.body.joined(arena_);
-  if (!fits) {
-    chat::Warnings warnings(arena_, match_.dialect);
-    body = dialects::openai_chat::fit_vendor_body(body, target, worker_.parser(), arena_, warnings);
-    attempt.warnings = arena_.copy(warnings.header());
+  chat::Warnings warnings(arena_, match_.dialect);
+  if (!fits) body = dialects::openai_chat::fit_vendor_body(body, target, worker_.parser(), arena_, warnings);
+  // The client has chosen what is to be cached, also where it is left out.
+  if (points) {
+    body = dialects::drop_cache_marks(body, api, target, worker_.parser(), arena_, warnings);
+  } else if (marks) {
+    body = dialects::add_cache_marks(body, api, target, worker_.parser(), arena_);
   }
-  if (marks) body = dialects::add_cache_marks(body, api, target, worker_.parser(), arena_);
+  if (const std::string header = warnings.header(); !header.empty()) attempt.warnings = arena_.copy(header);
   auto pieces = json::splice(body, {});
   if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
   attempt.body = *pieces;
