@@ -84,15 +84,19 @@ def messages(gateway):
 
 def test_messages_pass_in_the_envelope(messages, cloud):
     known_to_nobody = {"invented_member": {"a": [1, 2.50]}}
-    made = messages.create(
-        model="claude", max_tokens=9, messages=PING, betas=["one", "two"], extra_body=known_to_nobody
+    betas = ["context-1m-2025-08-07", "claude-code-20250219", "context-management-2025-06-27"]
+    raw = messages.with_raw_response.create(
+        model="claude", max_tokens=9, messages=PING, betas=betas, extra_body=known_to_nobody
     )
+    made = raw.parse()
     assert made.content[0].text == "pong" and made.usage.input_tokens == 5
+    told = raw.headers["x-llm-gateway-warnings"]
+    assert 'dropped;field="anthropic-beta"' in told and betas[1] in told and betas[0] not in told
     seen = cloud.last("/invoke")
     assert seen.path.endswith("/invoke") and "claude-sonnet-4-5" in seen.path
     assert b'{"a":[1,2.5]}' in seen.body.replace(b" ", b"")
     body = seen.json()
-    assert body.pop("anthropic_version") == "bedrock-2023-05-31" and body.pop("anthropic_beta") == ["one", "two"]
+    assert body.pop("anthropic_version") == "bedrock-2023-05-31" and body.pop("anthropic_beta") == [betas[0], betas[2]]
     assert body == {"max_tokens": 9, "messages": PING} | known_to_nobody
 
 
@@ -200,6 +204,15 @@ def test_anthropics_sdk_for_bedrock(gateway, model):
         assert made.content[0].text == "pong"
         with sdk.messages.stream(model=model, max_tokens=9, messages=PING) as stream:
             assert stream.get_final_text() == "pong"
+
+
+def test_betas_of_a_converted_call_are_chosen_alike(gateway, cloud):
+    """InvokeModel answers any other with 400."""
+    betas = {"anthropic-beta": "context-1m-2025-08-07,claude-code-20250219"}
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=KEY, max_retries=0) as sdk:
+        raw = sdk.chat.completions.with_raw_response.create(model="claude", messages=PING, extra_headers=betas)
+    assert cloud.last("/invoke").json()["anthropic_beta"] == ["context-1m-2025-08-07"]
+    assert 'dropped;field="anthropic-beta"' in raw.headers["x-llm-gateway-warnings"]
 
 
 def warnings_of(answer):

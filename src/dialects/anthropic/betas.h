@@ -2,6 +2,7 @@
 // and on Vertex, in the member anthropic_beta (["a","b"]) on Bedrock. Pure; any thread.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -22,8 +23,24 @@ bool add_betas(json::Value member, base::Arena& arena, Betas& betas);
 std::string_view betas_header(const Betas& betas, base::Arena& arena);
 std::string_view betas_member(const Betas& betas, base::Arena& arena);
 
-// Whether Claude takes it by Bedrock's Converse, which answers any other with 400, "invalid beta flag". Clients of
-// Anthropic's own API (Claude Code) send theirs with every request.
-bool is_taken_by_converse(std::string_view beta);
+// What Claude takes where it is called on Bedrock, which answers any other with 400, "invalid beta flag".
+struct TakenBetas {
+  std::string_view api;                          // for people: "Bedrock's Converse"
+  std::span<const std::string_view> beginnings;  // names without their dates
+};
+extern const TakenBetas kConverseBetas;
+extern const TakenBetas kInvokeBetas;
+
+struct ChosenBetas {
+  Betas taken;
+  Betas refused;
+};
+
+// Those of the head, then those of the body, none twice. Clients of Anthropic's own API (Claude Code) send theirs with
+// every request, so that of the head's those are left out that are not `taken` (null: all are); who has them in the
+// body has chosen them for this model.
+ChosenBetas choose_betas(const Betas& head, const Betas& body, const TakenBetas* taken, base::Arena& arena);
+// What the client is told of those that were left out.
+std::string_view why_refused(const ChosenBetas& chosen, const TakenBetas& taken, base::Arena& arena);
 
 }  // namespace llmgw::dialects::anthropic

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,11 +31,23 @@ TEST(Betas, OfAMember) {
   EXPECT_EQ(betas_header(betas, arena), "a,b,c");
 }
 
-TEST(Betas, WhatConverseTakes) {
-  EXPECT_TRUE(is_taken_by_converse("context-1m-2025-08-07"));
-  EXPECT_TRUE(is_taken_by_converse("computer-use-2025-11-24"));
-  EXPECT_FALSE(is_taken_by_converse("claude-code-20250219"));
-  EXPECT_FALSE(is_taken_by_converse("context-management-2025-06-27"));
+TEST(Betas, OnlyThoseOfTheHeadMayBeLeftOut) {
+  base::Arena arena;
+  Betas head;
+  Betas body;
+  add_betas("context-1m-2025-08-07,claude-code-20250219,context-management-2025-06-27,own-1", arena, head);
+  add_betas("own-1,context-1m-2025-08-07,own-2", arena, body);
+  const auto chosen = [&](const TakenBetas* taken) {
+    const ChosenBetas betas = choose_betas(head, body, taken, arena);
+    return std::string(betas_header(betas.taken, arena)) + " without " +
+           std::string(betas_header(betas.refused, arena));
+  };
+  EXPECT_EQ(chosen(&kConverseBetas),
+            "context-1m-2025-08-07,own-1,own-2 without claude-code-20250219,context-management-2025-06-27");
+  EXPECT_EQ(chosen(&kInvokeBetas),
+            "context-1m-2025-08-07,context-management-2025-06-27,own-1,own-2 without claude-code-20250219");
+  EXPECT_EQ(chosen(nullptr),
+            "context-1m-2025-08-07,claude-code-20250219,context-management-2025-06-27,own-1,own-2 without ");
 }
 
 }  // namespace

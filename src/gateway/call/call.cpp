@@ -411,7 +411,7 @@ Outcome<Attempt> Call::address(const Model* model, uint32_t connection_index) {
     return refusal(unsupported ? ErrorKind::unsupported : ErrorKind::invalid_request, target.error().context);
   }
   attempt.target = target->path_and_query;
-  auto body = edit_body(*target);
+  auto body = edit_body(*target, attempt.warnings);
   if (!body) return std::unexpected(body.error());
   attempt.body = *body;
   if (auto fitted = fit_body(attempt, call.model); !fitted) return std::unexpected(fitted.error());

@@ -98,11 +98,12 @@ class Call {
   std::string_view cut_off() const;
 
   // call_body.cpp: what an upstream of the client's own API gets
-  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target);
+  Outcome<json::Pieces> edit_body(const providers::UpstreamTarget& target, std::string_view& warnings);
   Outcome<void> fit_body(Attempt& attempt, std::string_view model);
   Outcome<std::string_view> unrouted_body();
   Outcome<std::string_view> plain_body(std::string_view model);
-  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope);
+  Outcome<json::Pieces> wrap_body(std::string_view body, const providers::BodyEnvelope& envelope,
+                                  std::string_view& warnings);
   std::string_view form_field(std::string_view name, std::string_view value);
   json::Edit version_edit(std::string_view body, const providers::BodyEnvelope& envelope);
   bool add_betas(http::Headers& headers, std::string_view betas);

@@ -58,19 +58,27 @@ bool Call::add_betas(http::Headers& headers, std::string_view betas) {
 }
 
 // Claude's body as another cloud takes it.
-Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope) {
+Outcome<json::Pieces> Call::wrap_body(std::string_view body, const providers::BodyEnvelope& envelope,
+                                      std::string_view& warnings) {
   using dialects::anthropic::Host;
   const dialects::ReadContext context{
       .parser = worker_.parser(), .arena = arena_, .minter = chat::Minter::none, .model = {}, .id_seed = {}};
   std::string wrapped;
   const auto host = envelope.drop_stream ? Host::bedrock : Host::vertex;
-  // A header that Bedrock has a member for.
-  dialects::anthropic::Betas betas;
-  for (const std::string_view list : {exchange_.head().headers.value(HeaderId::anthropic_beta), body_betas_}) {
-    dialects::anthropic::add_betas(list, arena_, betas);
-  }
-  if (auto written = dialects::anthropic::write_host_body(body, host, betas, context, wrapped); !written) {
+  // A header that Bedrock has a member for. Vertex has them as the header that they are.
+  dialects::anthropic::Betas head;
+  dialects::anthropic::Betas own;
+  dialects::anthropic::add_betas(exchange_.head().headers.value(HeaderId::anthropic_beta), arena_, head);
+  dialects::anthropic::add_betas(body_betas_, arena_, own);
+  const auto* const taken = host == Host::bedrock ? &dialects::anthropic::kInvokeBetas : nullptr;
+  const auto chosen = dialects::anthropic::choose_betas(head, own, taken, arena_);
+  if (auto written = dialects::anthropic::write_host_body(body, host, chosen.taken, context, wrapped); !written) {
     return std::unexpected(written.error());
+  }
+  if (!chosen.refused.empty()) {
+    chat::Warnings told(arena_, match_.dialect);
+    told.dropped(kBetasHeader, dialects::anthropic::why_refused(chosen, *taken, arena_));
+    warnings = arena_.copy(told.header());
   }
   auto pieces = json::splice(arena_.copy(wrapped), {});
   if (!pieces) return refusal(ErrorKind::internal, pieces.error().context);
@@ -92,7 +100,7 @@ std::string_view Call::form_field(std::string_view name, std::string_view value)
 }
 
 // Everything but the model's name and the routing member stays as it came.
-Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
+Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target, std::string_view& warnings) {
   std::string_view body(body_.data(), body_.size());
   const bool gemini = match_.dialect == chat::Dialect::gemini || match_.dialect == chat::Dialect::vertex;
   if (gemini && body_is_json_ && target.model != model_) {
@@ -108,7 +116,7 @@ Outcome<json::Pieces> Call::edit_body(const providers::UpstreamTarget& target) {
   const bool enveloped = match_.enveloped && match_.dialect == chat::Dialect::anthropic;
   if (enveloped || target.envelope.drop_model) {
     TRY(plain, enveloped ? plain_body(target.model) : unrouted_body());
-    if (target.envelope.drop_model) return wrap_body(plain, target.envelope);
+    if (target.envelope.drop_model) return wrap_body(plain, target.envelope, warnings);
     const bool versioned = !target.envelope.anthropic_version.empty();
     const json::Edit edit = versioned ? version_edit(plain, target.envelope) : json::Edit{};
     auto pieces = json::splice(plain, {&edit, versioned ? size_t{1} : size_t{0}});

@@ -15,27 +15,15 @@
 namespace llmgw::gateway {
 
 using chat::Dialect;
-using dialects::anthropic::add_beta;
 using dialects::anthropic::Betas;
-using dialects::anthropic::betas_member;
-using dialects::anthropic::is_taken_by_converse;
 using providers::ProviderKind;
 using providers::Surface;
 
 namespace {
 
-// What Claude's betas are called in a body, in Converse's, and in a head.
+// What Claude's betas are called in a body, and in Converse's.
 constexpr std::string_view kBetas = "anthropic_beta";
 constexpr std::string_view kConverseBetas = "additionalModelRequestFields.anthropic_beta";
-constexpr std::string_view kBetasHeader = "anthropic-beta";
-
-Betas joined(const Betas& head, const Betas& body, base::Arena& arena) {
-  Betas all;
-  for (const auto* betas : {&head, &body}) {
-    for (const std::string_view beta : *betas) add_beta(beta, arena, all);
-  }
-  return all;
-}
 
 // Servers lie about types, providers refuse what does not match: the first bytes know better (WHATWG MIME Sniffing,
 // section 6.1, 2024).
@@ -264,27 +252,27 @@ void Conversion::gather_tier() {
 void Conversion::place_betas() {
   if (!request_.extras.empty() && request_.extras.back().name == kBetas)
     request_.extras.pop();  // for an attempt before
-  if (provider_->dialect == Dialect::anthropic || client_.dialect == Dialect::bedrock) return;
-  Betas placed;
-  for (const std::string_view beta : betas_) add_beta(beta, arena_, placed);
-  // A provider of the client's own API gets the header as one.
-  if (!dialects::same_format(client_.dialect, provider_->dialect)) {
-    const bool claude = provider_->dialect == Dialect::bedrock && target_.bedrock == chat::BedrockFamily::claude;
-    Betas unknown;
-    for (const std::string_view beta : head_.betas) {
-      add_beta(beta, arena_, claude && !is_taken_by_converse(beta) ? unknown : placed);
-    }
-    if (!unknown.empty()) {
-      warnings_.dropped(kBetasHeader, arena_.concat("Bedrock's Converse does not take ",
-                                                    dialects::anthropic::betas_header(unknown, arena_)));
-    }
+  const bool claudes_own = provider_->dialect == Dialect::anthropic;
+  const bool converse = provider_->dialect == Dialect::bedrock && target_.bedrock == chat::BedrockFamily::claude;
+  const auto* const taken = converse                               ? &dialects::anthropic::kConverseBetas
+                            : claudes_own && envelope_.drop_stream ? &dialects::anthropic::kInvokeBetas
+                                                                   : nullptr;
+  // Any other provider of the client's own API gets the header as one.
+  const bool header_goes = !claudes_own && dialects::same_format(client_.dialect, provider_->dialect);
+  const auto chosen = dialects::anthropic::choose_betas(header_goes ? Betas{} : head_.betas, betas_, taken, arena_);
+  placed_betas_ = chosen.taken;
+  if (!chosen.refused.empty()) {
+    warnings_.dropped(kBetasHeader, dialects::anthropic::why_refused(chosen, *taken, arena_));
   }
-  if (!placed.empty()) request_.extras.push(arena_, {.name = kBetas, .value = betas_member(placed, arena_)});
+  // What a client of Converse has in its body is there.
+  if (claudes_own || client_.dialect == Dialect::bedrock || placed_betas_.empty()) return;
+  const std::string_view member = dialects::anthropic::betas_member(placed_betas_, arena_);
+  request_.extras.push(arena_, {.name = kBetas, .value = member});
 }
 
 std::string_view Conversion::betas_header() const {
   if (provider_->dialect != Dialect::anthropic || envelope_.drop_stream) return {};
-  return dialects::anthropic::betas_header(joined(head_.betas, betas_, arena_), arena_);
+  return dialects::anthropic::betas_header(placed_betas_, arena_);
 }
 
 // A guardrail that nobody checks is no guardrail.
@@ -387,8 +375,8 @@ dialects::Outcome<void> Conversion::wrap() {
   }
   const auto host = envelope_.drop_stream ? anthropic::Host::bedrock : anthropic::Host::vertex;
   std::string wrapped;
-  const Betas betas = joined(head_.betas, betas_, arena_);  // Vertex has them as a header
-  if (auto written = anthropic::write_host_body(body_, host, betas, read_context({}), wrapped); !written) {
+  // Vertex has the betas as a header.
+  if (auto written = anthropic::write_host_body(body_, host, placed_betas_, read_context({}), wrapped); !written) {
     return written;
   }
   body_ = std::move(wrapped);

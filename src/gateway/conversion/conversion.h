@@ -135,7 +135,8 @@ class Conversion {
   base::Arena& arena_;
   chat::Warnings warnings_;
   HeadSettings head_;
-  dialects::anthropic::Betas betas_;  // of the body
+  dialects::anthropic::Betas betas_;         // of the body
+  dialects::anthropic::Betas placed_betas_;  // of head and body, as far as the target takes them
   bool tier_in_head_ = false;
   bool headers_pass_ = false;
   size_t read_warnings_ = 0;  // of the request itself, whoever answers it

@@ -11,6 +11,8 @@
 
 namespace llmgw::gateway {
 
+// Claude's features in test, as the header names them.
+inline constexpr std::string_view kBetasHeader = "anthropic-beta";
 // As AWS spells them; names of headers are compared without regard to case.
 inline constexpr std::string_view kBedrockTierHeader = "X-Amzn-Bedrock-Service-Tier";
 inline constexpr std::string_view kBedrockLatencyHeader = "X-Amzn-Bedrock-PerformanceConfig-Latency";
