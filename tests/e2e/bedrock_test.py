@@ -16,7 +16,7 @@ import botocore.exceptions
 import openai
 import pytest
 
-from harness import clouds, config, processes, raw, waiting
+from harness import clouds, config, metrics, processes, raw, waiting
 
 pytestmark = pytest.mark.xdist_group("clouds")
 
@@ -42,6 +42,7 @@ def settings(cloud, port, directory):
             {"name": "claude-session", "connection": "session", "remote": CLAUDE},
             {"name": "claude-bearer", "connection": "bearer", "remote": CLAUDE},
             {"name": "claude-wrong", "connection": "wrong", "remote": CLAUDE},
+            {"name": "nova", "connection": "signed", "remote": "us.amazon.nova-lite-v1:0"},
             {"name": "throttled", "connection": "signed"},
             {"name": "cut", "connection": "signed"},
             {"name": "arn:aws:bedrock:*", "connection": "signed"},
@@ -130,6 +131,43 @@ def test_invoke_streamed(client):
     answer = client.invoke_model_with_response_stream(modelId="claude", body=json.dumps({"messages": []}))
     events = [json.loads(each["chunk"]["bytes"]) for each in answer["body"]]
     assert events == clouds.MESSAGE_EVENTS
+
+
+# As its own schema has it.
+NOVA = {
+    "schemaVersion": "messages-v1",
+    "system": [{"text": "Be terse."}],
+    "messages": MESSAGES,
+    "inferenceConfig": {"maxTokens": 9, "topK": 20},
+}
+
+
+def test_novas_own_body_passes_as_it_came(gateway, client, cloud):
+    made = client.invoke_model(modelId="nova", body=json.dumps(NOVA))
+    assert json.loads(made["body"].read()) == clouds.CONVERSE
+    assert cloud.last("/invoke").json() == NOVA and "nova-lite" in cloud.last("/invoke").path
+    stream = client.invoke_model_with_response_stream(modelId="nova", body=json.dumps(NOVA))["body"]
+    assert [json.loads(each["chunk"]["bytes"]) for each in stream] == clouds.NOVA_EVENTS
+    assert cloud.last("/invoke-with").json() == NOVA
+    for endpoint in ("invoke", "invoke_stream"):
+        for kind, tokens in (("input", 7), ("output", 3)):
+            labels = {"model": "nova", "endpoint": endpoint, "type": kind}
+            waiting.until(
+                lambda: metrics.total(metrics.scrape(gateway), "llm_tokens_total", **labels) == tokens,
+                f"{kind} tokens of {endpoint}",
+            )
+
+
+def test_errors_of_novas_own_body(client):
+    asked = {"body": json.dumps(NOVA)}
+    assert refusal(lambda: client.invoke_model(modelId="throttled", **asked)) == ("ThrottlingException", 429)
+    told = refusal(lambda: client.invoke_model_with_response_stream(modelId="throttled", **asked))
+    assert told == ("ThrottlingException", 429)
+    events = []
+    with pytest.raises(botocore.exceptions.EventStreamError) as failure:
+        for each in client.invoke_model_with_response_stream(modelId="cut", **asked)["body"]:
+            events.append(json.loads(each["chunk"]["bytes"]))
+    assert "modelStreamErrorException" in str(failure.value) and events == clouds.NOVA_EVENTS[:3]
 
 
 def test_count_tokens(client):

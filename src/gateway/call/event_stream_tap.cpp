@@ -114,8 +114,8 @@ void EventStreamTap::read_name(std::string_view text) {
 // Of the event inside a chunk.
 void EventStreamTap::note_name(std::string_view name) {
   content_ = content_ || !is_prelude_name(name);
-  claude_ = claude_ || name == "message_start";
-  stopped_ = stopped_ || name == "message_stop";
+  stops_ = stops_ || name == "message_start" || name == "messageStart";
+  stopped_ = stopped_ || name == "message_stop" || name == "messageStop";
   in_error_ = name == "error" && said_error_.empty();
   if (in_error_) said_error_.assign(inside_.data(), inside_size_);
 }

@@ -71,9 +71,10 @@ class EventStreamTap {
   std::string_view said_error() const { return said_error_; }
   // By either of the two the provider has told an error.
   bool told_error() const { return exception() || !said_error_.empty(); }
-  // The answer's last event has begun; usage may follow. Known of Converse's and of Claude's streams.
+  // The answer's last event has begun; usage may follow. Known of Converse's, of Claude's and of Nova's
+  // streams.
   bool stopped() const { return stopped_; }
-  bool end_known() const { return payload_ == Payload::plain || claude_; }
+  bool end_known() const { return payload_ == Payload::plain || stops_; }
   std::optional<size_t> bytes_left() const { return walker_.bytes_left(); }
   // A message has begun that says something, as far as its name tells: see first_content.h. What is malformed says
   // something, too.
@@ -95,8 +96,8 @@ class EventStreamTap {
   bool stopped_ = false;
   bool malformed_ = false;
   std::optional<size_t> message_at_;  // of the bytes fed last, where the message at hand begins
-  bool claude_ = false;
-  bool in_error_ = false;  // the event inside the chunk at hand is an error
+  bool stops_ = false;                // the events inside of the chunks are of a kind that ends with a stop
+  bool in_error_ = false;             // the event inside the chunk at hand is an error
   std::string said_error_;
   bool unnamed_ = false;                       // the message at hand: its name is inside and has not come
   std::array<char, kNameInsideBytes> inside_;  // its first bytes

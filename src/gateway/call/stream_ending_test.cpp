@@ -386,6 +386,13 @@ TEST(FailureOfFrames, InvokeModel) {
   expect_failure(begun, wrapped, kCut);
   expect_failure(begun + chunk(error), wrapped, ErrorKind::overloaded);
   expect_failure(begun + exception("throttlingException"), wrapped, ErrorKind::rate_limited);
+  // Nova's are Converse's.
+  const std::string nova = chunk(R"({"messageStart":{"role":"assistant"}})") +
+                           chunk(R"({"contentBlockDelta":{"delta":{"text":"\"messageStop\""}}})");
+  const std::string metadata = chunk(R"({"metadata":{"usage":{"inputTokens":1}}})");
+  expect_failure(nova + chunk(R"({"messageStop":{"stopReason":"end_turn"}})") + metadata, wrapped, kWhole);
+  expect_failure(nova, wrapped, kCut);
+  expect_failure(nova + metadata, wrapped, kCut);
   // Of other makers' events nothing is known.
   expect_failure(chunk(R"({"generation":"x","stop_reason":null})"), wrapped, kWhole);
 }

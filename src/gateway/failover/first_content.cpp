@@ -43,7 +43,7 @@ bool is_prelude_name(std::string_view event) {
 std::optional<std::string_view> name_inside(std::string_view json) {
   const auto member = take_quoted(json, '{');
   if (member == "type") return take_quoted(json, ':');
-  if (!member || is_prelude_name(*member)) return member;
+  if (!member || is_prelude_name(*member) || *member == "messageStop") return member;
   return std::string_view{};
 }
 

@@ -18,8 +18,8 @@ bool is_prelude(std::string_view event, std::string_view data);
 bool is_prelude_name(std::string_view event);
 
 // The name of an event whose framing has none (InvokeModel's chunks), by its first bytes: the type of Anthropic's, the
-// only member of Nova's if that is a prelude's; empty where it is another member. Nothing: more bytes may tell. The
-// view is into `json`.
+// only member of Nova's if that is a prelude's or the stop; empty where it is another member. Nothing: more bytes may
+// tell. The view is into `json`.
 std::optional<std::string_view> name_inside(std::string_view json);
 // How many first bytes name_inside() needs: the longest name, the word "type", quotes and spaces between them.
 inline constexpr size_t kNameInsideBytes = 64;

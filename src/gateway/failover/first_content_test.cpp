@@ -59,6 +59,7 @@ TEST(FirstContent, NamesOfEventsWithoutFramingStandInside) {
       {"\n{ \"type\" :\t\"ping\" }", "ping"},
       {R"({"type":"content_block_delta")", "content_block_delta"},
       {R"({"messageStart":{"role":"assistant"}})", "messageStart"},
+      {R"({"messageStop":{"stopReason":"end_turn"}})", "messageStop"},
       {R"({"contentBlockDelta":{}})", ""},
       {R"({"delta":{"type":"message_start"}})", ""},
       {R"({"type":7})", kNotYet},

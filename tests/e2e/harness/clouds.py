@@ -102,6 +102,15 @@ CONVERSE_EVENTS = [
     event("messageStop", {"stopReason": "end_turn"}),
     event("metadata", {"usage": USAGE, "metrics": {"latencyMs": 4}}),
 ]
+# Nova's own by InvokeModel: Converse's, without its frames.
+NOVA_EVENTS = [
+    {"messageStart": {"role": "assistant"}},
+    {"contentBlockDelta": {"delta": {"text": "po"}, "contentBlockIndex": 0}},
+    {"contentBlockDelta": {"delta": {"text": "ng"}, "contentBlockIndex": 0}},
+    {"contentBlockStop": {"contentBlockIndex": 0}},
+    {"messageStop": {"stopReason": "end_turn"}},
+    {"metadata": {"usage": USAGE, "metrics": {}, "trace": {}}},
+]
 GENERATED = {
     "candidates": [{"content": {"role": "model", "parts": [{"text": "pong"}]}, "finishReason": "STOP"}],
     "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1, "totalTokenCount": 5},
@@ -205,6 +214,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(403, fault)
         model, operation = self.path.removeprefix("/model/").rsplit("/", 1)
         frames = "application/vnd.amazon.eventstream"
+        novas = operation.startswith("invoke") and request.json().get("schemaVersion") == "messages-v1"
         if model == "throttled":
             return self.refuse(429, "ThrottlingException")
         if operation == "converse":
@@ -213,9 +223,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             cut = model == "cut"
             return self.stream(frames, CONVERSE_EVENTS[:2] if cut else CONVERSE_EVENTS, cut)
         if operation == "invoke":
-            return self.answer(200, MESSAGE)
+            return self.answer(200, CONVERSE if novas else MESSAGE)
         if operation == "invoke-with-response-stream":
-            return self.stream(frames, [chunk(each) for each in MESSAGE_EVENTS])
+            events = NOVA_EVENTS if novas else MESSAGE_EVENTS
+            return self.stream(frames, [chunk(each) for each in (events[:3] if model == "cut" else events)])
         if operation == "count-tokens":
             return self.answer(200, {"inputTokens": 9})
         return self.refuse(404, "ResourceNotFoundException")
