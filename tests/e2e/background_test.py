@@ -340,3 +340,19 @@ def test_it_counts_once(gateway):
     waiting.until(lambda: made_calls() >= 3, "all of them are counted")
     metrics.wait_until_idle(gateway)
     assert made_calls() == 3
+
+
+def test_its_run_is_logged_as_what_the_client_asked_for(gateway, client):
+    """Two lines: what was answered at once, and what it came to; the provider's path is in neither."""
+    asked = {"request_id": "asked-in-the-background"}
+    headers = {"x-request-id": asked["request_id"]}
+    made = client.responses.create(model="anthropic", input="quick", background=True, extra_headers=headers)
+    assert until_over(client, made).status == "completed"
+
+    def both():
+        lines = gateway.told("request", **asked)
+        return lines if len(lines) > 1 else None
+
+    lines = waiting.until(both, "both are in the log")
+    assert [(line["endpoint"], line["path"]) for line in lines] == [("responses_create", "/v1/responses")] * 2
+    assert sorted("output_tokens" in line for line in lines) == [False, True]
