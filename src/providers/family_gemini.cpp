@@ -23,14 +23,19 @@ constexpr Row kRows[] = {
     {kAll,
      "gemini-1* gemini-2.0* gemma* learnlm*",
      {set<&T::tool_schema>(SchemaSubset::gemini_openapi), set<&T::output_schema>(SchemaSubset::gemini_openapi)}},
-    {kGoogleAi, "gemini-1* gemini-2.0*", {set<&T::penalties>(true), set<&T::logprobs>(true)}},
+    {kGoogleAi, "gemini*", {set<&T::service_tier>(true)}},
+    {kGoogleAi,
+     "gemini-1* gemini-2.0*",
+     {set<&T::penalties>(true), set<&T::logprobs>(true), set<&T::service_tier>(false)}},
     {kAll, "gemma*", {set<&T::system_role>(false), set<&T::tools>(false), set<&T::json_object>(false)}},
     // A name unknown here is newer than this table: told by level, never quite off.
     {kAll,
      "gemini*",
      {set<&T::reasoning>(ReasoningStyle::gemini_level), set<&T::reasons_by_default>(true),
       set<&T::reasoning_can_be_off>(false), set<&T::effort_min>(Effort::low), set<&T::effort_max>(Effort::high),
-      set<&T::tool_result_images>(true)}},
+      set<&T::tool_result_images>(true),
+      // Function calls of the mode VALIDATED (ai.google.dev/gemini-api/docs/function-calling, 2026).
+      set<&T::strict_tools>(true)}},
     {kAll, "gemini-3-flash* gemini-3.1-flash* gemini-3.5-flash* gemini-flash*", {set<&T::effort_min>(Effort::minimal)}},
     {kAll,
      "gemini-2.5*",
@@ -42,8 +47,8 @@ constexpr Row kRows[] = {
     {kAll, "gemini-2.5-flash-lite*", {set<&T::reasons_by_default>(false), set<&T::budget_min>(512)}},
     {kAll,
      "gemini-1* gemini-2.0* *-image* *-tts* *embedding*",
-     {set<&T::reasoning>(ReasoningStyle::none), set<&T::reasons_by_default>(false),
-      set<&T::tool_result_images>(false)}},
+     {set<&T::reasoning>(ReasoningStyle::none), set<&T::reasons_by_default>(false), set<&T::tool_result_images>(false),
+      set<&T::strict_tools>(false)}},
     {kAll, "*-image* *-tts*", {set<&T::tools>(false)}},
 };
 

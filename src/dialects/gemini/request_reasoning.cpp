@@ -154,8 +154,18 @@ void RequestWriter::warn_of_the_rest() {
   warn(!request_.verbosity.empty() && request_.verbosity != "medium", "verbosity");
   warn(!request_.prompt_cache_key.empty(), "prompt_cache_key");
   warn(!request_.prompt_cache_retention.empty(), "prompt_cache_retention");
+}
+
+// AI Studio's words (ai.google.dev/gemini-api/docs/priority-inference and flex-inference, 2026); Vertex takes them as
+// headers. Its standard is what everybody gets who says nothing.
+void RequestWriter::write_service_tier() {
   const std::string_view tier = request_.service_tier;
-  warn(!tier.empty() && tier != "auto" && tier != "default" && tier != "standard", "service_tier");
+  if (tier.empty() || tier == "auto" || tier == "default" || tier.starts_with("standard")) return;
+  if (target_.service_tier && (tier == "flex" || tier == "priority" || is_gemini(request_.from))) {
+    w_.member("serviceTier", tier);
+  } else {
+    context_.warnings.dropped("service_tier", "this model's API has no such tier");
+  }
 }
 
 Outcome<void> write_request(const chat::Request& request, const chat::Target& target, WriteContext& context,

@@ -45,6 +45,7 @@ Outcome<void> RequestWriter::write() {
       context_.warnings.dropped("metadata", "this model's API has no such parameter");
     }
   }
+  write_service_tier();
   TRY_VOID(write_top_extras());
   w_.end_object();
   warn_of_the_rest();
@@ -155,7 +156,7 @@ void RequestWriter::write_function(const Tool& tool, size_t index) {
   if (tool.kind == ToolKind::custom) {
     context_.warnings.emulated(tool_path(tool, index, context_.arena), "a free-text tool became a function");
   }
-  warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
+  if (!target_.strict_tools) warn_not_strict(request_, tool, index, "this model has no strict tools", context_);
   if (!schema.empty()) {
     const std::string_view field = schema_path(request_, tool, index, context_.arena);
     const bool openapi = target_.tool_schema == SchemaSubset::gemini_openapi;
@@ -185,13 +186,21 @@ bool RequestWriter::has_own_mode() const {
          });
 }
 
+// That arguments fit their schemas is for all functions or for none. Where a call is forced they do anyway.
+bool RequestWriter::wants_strict_calls() const {
+  return target_.strict_tools && std::ranges::any_of(request_.tools, [&](const Tool& tool) {
+           return declares(tool) && tool.strict == true && !tool.strict_by_default;
+         });
+}
+
 void RequestWriter::write_tool_config() {
   const auto& choice = request_.tool_choice;
   const bool own_extras =
       is_gemini(request_.from) && std::ranges::any_of(request_.extras, [](const chat::Extra& extra) {
         return extra.name.starts_with("toolConfig.");
       });
-  const bool calling = has_functions() && (choice.mode != ToolChoiceMode::unset || !emulation_.format_tool.empty());
+  const bool calling = has_functions() && (choice.mode != ToolChoiceMode::unset || !emulation_.format_tool.empty() ||
+                                           wants_strict_calls());
   if (!calling && !own_extras) return;
   w_.key("toolConfig").begin_object();
   if (calling) {
@@ -209,7 +218,8 @@ void RequestWriter::write_tool_config() {
         }
         break;
       default:
-        if (!has_own_mode()) w_.member("mode", emulation_.format_tool.empty() ? "AUTO" : "ANY");
+        if (has_own_mode()) break;
+        w_.member("mode", !emulation_.format_tool.empty() ? "ANY" : wants_strict_calls() ? "VALIDATED" : "AUTO");
     }
     write_extras_of("toolConfig.functionCallingConfig.");
     w_.end_object();

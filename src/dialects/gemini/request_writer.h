@@ -44,6 +44,8 @@ class RequestWriter {
   void write_level();
   void write_extras_of(std::string_view path);
   bool has_own_mode() const;
+  bool wants_strict_calls() const;
+  void write_service_tier();
   void write_modalities();
   Outcome<void> write_top_extras();
   void warn_of_the_rest();

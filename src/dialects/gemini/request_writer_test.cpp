@@ -203,5 +203,69 @@ TEST(GeminiCount, BothForms) {
   EXPECT_FALSE(read_token_count("<html>", world.provider()));
 }
 
+// What OpenAI and Anthropic say of each tool, Gemini says of all.
+TEST(GeminiRequest, StrictToolsAreCalledByTheirSchemas) {
+  struct Strict {
+    std::string_view choice;
+    bool takes = true;
+    std::string_view mode;  // empty: no mode is sent
+    bool told = false;
+  };
+  constexpr Strict kStrict[] = {
+      {"", true, R"("mode":"VALIDATED")"},
+      {R"(,"tool_choice":"auto")", true, R"("mode":"VALIDATED")"},
+      {R"(,"tool_choice":"required")", true, R"("mode":"ANY")"},
+      {R"(,"tool_choice":"none")", true, R"("mode":"NONE")"},
+      {"", false, "", true},
+      {R"(,"tool_choice":"auto")", false, R"("mode":"AUTO")", true},
+  };
+  for (const Strict& row : kStrict) {
+    World world(*find_codec(chat::Dialect::openai_chat));
+    ASSERT_TRUE(world.read_request(
+        R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"f",
+           "strict":true,"parameters":{"type":"object"}}},{"type":"function","function":{"name":"g"}}])" +
+        std::string(row.choice) + "}"));
+    chat::Target t;
+    t.dialect = chat::Dialect::gemini;
+    t.strict_tools = row.takes;
+    std::string body;
+    WriteContext context = world.write_context();
+    ASSERT_TRUE(find_codec(chat::Dialect::gemini)->write_request(world.request, t, context, body));
+    EXPECT_EQ(body.find("\"mode\"") != std::string::npos, !row.mode.empty()) << body;
+    EXPECT_NE(body.find(row.mode), std::string::npos) << body;
+    EXPECT_EQ(!world.warned().empty(), row.told) << body;
+  }
+}
+
+TEST(GeminiRequest, ServiceTiersAreSaidInGooglesWords) {
+  struct Tier {
+    std::string_view asked;
+    bool takes = true;
+    std::string_view sent;
+    bool told = false;
+  };
+  constexpr Tier kTiers[] = {{"flex", true, R"("serviceTier":"flex")"},
+                             {"priority", true, R"("serviceTier":"priority")"},
+                             {"default", true, ""},
+                             {"auto", false, ""},
+                             {"standard_only", false, ""},
+                             {"scale", true, "", true},
+                             {"priority", false, "", true}};
+  for (const Tier& row : kTiers) {
+    World world(*find_codec(chat::Dialect::openai_chat));
+    ASSERT_TRUE(world.read_request(R"({"model":"m","messages":[{"role":"user","content":"q"}],"service_tier":")" +
+                                   std::string(row.asked) + "\"}"));
+    chat::Target t;
+    t.dialect = chat::Dialect::gemini;
+    t.service_tier = row.takes;
+    std::string body;
+    WriteContext context = world.write_context();
+    ASSERT_TRUE(find_codec(chat::Dialect::gemini)->write_request(world.request, t, context, body));
+    EXPECT_EQ(body.find("serviceTier") != std::string::npos, !row.sent.empty()) << body;
+    EXPECT_NE(body.find(row.sent), std::string::npos) << body;
+    EXPECT_EQ(!world.warned().empty(), row.told) << body;
+  }
+}
+
 }  // namespace
 }  // namespace llmgw::dialects::gemini
