@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import socket
 
 import pytest
@@ -59,6 +60,10 @@ class Fleet:
             {"name": "claude", "provider": "anthropic", "endpoint": f"http://127.0.0.1:{self.ports[0]}"}
             | {"api_key": "any"}
         )
+        connections.append(
+            {"name": "claude-1", "provider": "anthropic", "endpoint": f"http://127.0.0.1:{self.ports[1]}"}
+            | {"api_key": "any"}
+        )
 
         def models(name, *names, **more):
             return [{"name": name, "connection": each, **more} for each in names]
@@ -79,6 +84,8 @@ class Fleet:
                 + models("slow", "i3")
                 + models("hedged", *every)
                 + models("claude-alone", "claude")
+                + models("talk", *every)
+                + models("talk-claude", "claude", "claude-1")
                 + models("narrow", "i0", "i1")
                 + models("shut", "i0")
                 + models("open", "i0", "i1"),
@@ -87,6 +94,7 @@ class Fleet:
                     {"models": ["held"], "policy": "round-robin", "hold_back": 100000, "attempts": 6}
                     | {"out_time": "300ms", "ramp_time": "100ms"},
                     {"models": ["pinned"], "policy": "round-robin", "session": "header:x-session"},
+                    {"models": ["talk", "talk-claude"], "policy": "round-robin", "session": "conversation"},
                     {"models": ["first-dead", "converted"], "policy": "ordered", "out_time": "300ms"},
                     {"models": ["only"], "fallbacks": ["spare"], "out_time": "300ms"},
                     {"models": ["long"], "fallbacks": ["spare"], "fallback_on": ["context_length"]},
@@ -202,6 +210,27 @@ def test_a_session_stays_where_it_is(fleet):
     assert len(set(first.values())) > 1
     for name, instance in first.items():
         assert instance_of(fleet.ask("pinned", headers=[("x-session", name)])) == instance
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", ["talk", "talk-claude"])
+def test_a_response_goes_on_where_the_one_before_was_made(fleet, model, stream):
+    """A simulator of the Responses API's own knows no other's responses; a conversion's are the gateway's."""
+    headers = [("Authorization", f"Bearer {KEY}"), ("x-llm-gateway-debug", "1")]
+
+    def say(text, **more):
+        body = {"model": model, "stream": stream, "input": text, **more}
+        answer = raw.post_json(fleet.gateway.address, "/v1/responses", body, headers)
+        assert answer.status == 200 and answer.complete, answer
+        [connection] = re.findall(r"connection=([\w-]+)", answer.header("x-llm-gateway-route"))
+        return connection, re.search(rb'"id": ?"(resp_[^"]+)"', answer.body)[1].decode()
+
+    begun = [say(f"Question {number} of {model}, {stream}.") for number in range(8)]
+    assert len({connection for connection, _ in begun}) > 1
+    for turn in ("And then?", "And after that?"):
+        went_on = [say(turn, previous_response_id=response) for _, response in begun]
+        assert [connection for connection, _ in went_on] == [connection for connection, _ in begun]
+        begun = went_on
 
 
 def test_an_instance_that_cannot_be_reached_is_not_noticed(fleet):

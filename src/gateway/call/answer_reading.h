@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "accounting/answer_details.h"
@@ -11,6 +12,7 @@
 #include "accounting/usage_scanner.h"
 #include "chat/usage.h"
 #include "dialects/openai/response_cursor.h"
+#include "gateway/entrance/conversation.h"
 
 namespace llmgw::gateway {
 
@@ -24,7 +26,8 @@ struct AnswerReading {
   std::optional<accounting::AnswerDetails> details;         // where the request may have made it dearer or cheaper
   std::optional<accounting::UsageScanner> converted_media;  // of a converted answer: sound and pictures cost apart
   std::optional<dialects::openai::ResponseCursor> cursor;   // of a stream of the Responses API
-  std::string_view made_id;  // of an object of the Responses API that is one document; the arena's
+  bool wants_id = false;                                    // of a document of that API, by its first bytes
+  std::string document_id;
 
   // The next bytes of the answer, as they were before any coding.
   void feed(std::string_view plain) {
@@ -32,7 +35,13 @@ struct AnswerReading {
     if (text) text->feed(plain);
     if (details) details->feed(plain);
     if (cursor) cursor->feed(plain);
+    if (wants_id && !plain.empty()) {
+      document_id = response_id_in(plain);
+      wants_id = false;
+    }
   }
+  // The id of an answer of the Responses API, once it has come; empty: nobody asked for it, or it has none.
+  std::string_view response_id() const { return cursor ? cursor->id() : std::string_view(document_id); }
   // A stream of events has had one that cannot be JSON.
   bool malformed() const { return usage && usage->malformed(); }
   // The model has said something, or what it used.
@@ -53,7 +62,8 @@ struct AnswerReading {
     details.reset();
     converted_media.reset();
     cursor.reset();
-    made_id = {};
+    wants_id = false;
+    document_id.clear();
   }
 };
 

@@ -161,6 +161,7 @@ class Call {
   bool was_hurried(const base::Error& error, std::string_view waited_for) const;
   bool hurried(std::string_view limit) const;  // the caller shortened it below the operator's
   void note_success();
+  void pin_answer();
   void note_cached();
   void note_speed();
   void note_status(const http::ResponseHead& head);

@@ -289,16 +289,19 @@ void Call::note_success() {
   probe_ = false;
   note_cached();
   note_speed();
-  if (pins_responses(match_.operation, route())) {
-    const bool own = conversion_ != nullptr && !read_along_;
-    const std::string_view read = reading_.cursor ? reading_.cursor->id() : std::string_view{};
-    const std::string id = own ? dialects::openai_responses::response_id(id_.view()) : std::string(read);
-    pin_response(worker_.shared().routing.sessions, generation_.instance(attempt_->connection_index), plan_.model, id,
-                 worker_.loop().now());
-  }
   for (routing::InstanceState* const state : {instance_state(), model_state()}) {
     if (state != nullptr) routing::note_success(state->health, worker_.loop().now(), route().settings.health);
   }
+}
+
+// Before the last bytes go out: who goes on from the response may ask at once, and another worker.
+void Call::pin_answer() {
+  if (!pins_responses(match_.operation, route())) return;
+  const bool own = conversion_ != nullptr && !read_along_;
+  const std::string id =
+      own ? dialects::openai_responses::response_id(id_.view()) : std::string(reading_.response_id());
+  pin_response(worker_.shared().routing.sessions, generation_.instance(attempt_->connection_index), plan_.model, id,
+               worker_.loop().now());
 }
 
 // Of an answer that was not streamed. In shares of the prompt, too, as far as it says what was cached.

@@ -3,7 +3,6 @@
 #include "gateway/call/answer_document.h"
 #include "gateway/call/call.h"
 #include "gateway/call/redact.h"
-#include "gateway/call/response_pin.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/failover/first_error.h"
 #include "gateway/failover/hold_back.h"
@@ -156,10 +155,6 @@ Task<void> Call::relay_document(ClientExchange& upstream, const ResponseHead& he
   if (exchange_.cancellation().cancelled()) co_return give_up();
   if (beginning.error) co_return co_await break_off(*beginning.error, chat::Framing::json, false);
   if (auto started = start_answer(head); !started) co_return co_await refuse(upstream_error(started.error()));
-  if (pins_responses(match_.operation, route())) {
-    pin_response(worker_.shared().routing.sessions, generation_.instance(attempt_->connection_index), plan_.model,
-                 response_id_in({first.data.data(), first.data.size()}), worker_.loop().now());
-  }
   co_await relay_body(upstream, head, &first);
 }
 

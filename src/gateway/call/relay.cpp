@@ -6,6 +6,7 @@
 #include "gateway/call/event_stream_tap.h"
 #include "gateway/call/kept_piece.h"
 #include "gateway/call/plain_view.h"
+#include "gateway/call/response_pin.h"
 #include "gateway/call/stream_ending.h"
 #include "gateway/conversion/conversion.h"
 #include "gateway/entrance/conversation.h"
@@ -46,7 +47,6 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
   if (streams && first == nullptr && !upstream.body_at_hand()) co_await exchange_.flush();
 
-  const base::Duration idle_timeout = timeouts_.idle;
   waiting_for_ = kIdleTimeout;
   // What the client asked for is not always what comes: an error event has a place only in a stream.
   const bool array = head.status < 300 && framing() == chat::Framing::json_array;
@@ -58,6 +58,8 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   // engine broke off.
   const bool cut_looks_whole = (streams || document) && only_close_ends(head);
   if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
+  const bool kept = pins_responses(match_.operation, route()) || makes_kept_object();
+  reading_.wants_id = !streams && head.status < 300 && kept;
   FirstContent content;
   ErrorFilter errors(shape);
   Instant last_piece{};
@@ -66,7 +68,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (first != nullptr) {
       bytes = *std::exchange(first, nullptr);
     } else {
-      bytes = co_await upstream.read_body(until_next_piece(idle_timeout, last_piece));
+      bytes = co_await upstream.read_body(until_next_piece(timeouts_.idle, last_piece));
     }
     const auto between_events = [&] { return ending && !view.coded() && ending->at_boundary(); };
     if (!bytes) co_return co_await break_off(bytes.error(), shape, between_events());
@@ -137,12 +139,6 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
 std::string_view Call::read_along(std::string_view data, PlainView& view) {
   const std::string_view plain = view.read(data);
   reading_.feed(plain);
-  // Of a document, once: its id stands in its first piece.
-  const bool untold = reading_.made_id.data() == nullptr && !reading_.cursor;
-  if (untold && !plain.empty() && upstream_status_ < 300 && makes_kept_object()) {
-    const std::string_view id = response_id_in(plain);
-    reading_.made_id = id.empty() ? std::string_view("") : arena_.copy(id);
-  }
   if (view.readable() || !reading_.usage) return plain;
   if (!reading_.text) reading_.text_bytes += data.size() / kCodedBytesPerTextByte;
   if (!std::exchange(reading_.unreadable, true)) {
@@ -162,6 +158,7 @@ void Call::account_ending(const AnswerEnding& ending) {
       warn_of_break({ErrorCode::closed, "the provider's answer ended with an error, or without its end"});
     }
   }
+  if (!error_) pin_answer();
   account();
 }
 

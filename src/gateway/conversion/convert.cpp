@@ -400,7 +400,10 @@ Task<bool> Call::begin_or_end(Relay& relay, const ResponseHead& head) {
       co_return false;
     }
   }
-  if (transcoder.over()) account();
+  if (transcoder.over()) {
+    pin_answer();
+    account();
+  }
   co_return true;
 }
 

@@ -224,7 +224,7 @@ bool Call::makes_kept_object() const {
 void Call::note_maker() {
   const bool as_it_came = conversion_ == nullptr || read_along_;
   if (kind_ == Kind::mirror || !as_it_came || !makes_kept_object()) return;
-  const std::string_view id = reading_.cursor ? reading_.cursor->id() : reading_.made_id;
+  const std::string_view id = reading_.response_id();
   if (id.empty()) return;
   SharedResponses& shared = worker_.shared().responses;
   if (!shared.makers().note(id, memory_owner(*principal_), shared.get())) {
