@@ -24,7 +24,7 @@ void settle_finish(chat::Choice& choice) {
 Outcome<void> read_answer(std::string_view body, const ReadContext& context, chat::Answer& answer) {
   const auto root = json::parse_tree(context.parser, body, context.arena);
   if (!root || !root->is_object()) return no_answer("The provider's answer is not a JSON object.");
-  if ((*root)["type"].equals("error") || (*root)["error"].is_object()) {
+  if ((*root)["type"].equals("error") || (*root)["error"].is_object() || is_flat_error(*root)) {
     return std::unexpected(error_of(*root, 0, context.arena));
   }
   chat::Choice choice;

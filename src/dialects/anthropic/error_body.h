@@ -12,4 +12,8 @@ namespace llmgw::dialects::anthropic {
 // {"message"}. `status` is the HTTP status, 0 in a stream or in a body of status 200.
 chat::ClientError error_of(json::Value root, int status, base::Arena& arena);
 
+// True of an error without an envelope, as engines told them that now speak Anthropic's API, too:
+// {"object":"error","message","type":"BadRequestError","code":400}. error_of() reads it.
+bool is_flat_error(json::Value root);
+
 }  // namespace llmgw::dialects::anthropic

@@ -27,9 +27,14 @@ ErrorKind kind_of_engines(json::Value error) {
 
 }  // namespace
 
+bool is_flat_error(json::Value root) {
+  return root["object"].equals("error");
+}
+
 chat::ClientError error_of(json::Value root, int status, base::Arena& arena) {
   const json::Value first = root.is_array() ? root.first_element() : root;
-  const json::Value error = first["error"];
+  json::Value error = first["error"];
+  if (error.is_unset() && is_flat_error(first)) error = first;
   chat::ClientError result;
   const std::string_view type = error["type"].string(arena);
   result.kind = error_kind(type, status == 0 ? kind_of_engines(error) : kind_of_status(status));

@@ -51,7 +51,7 @@ class Reader final : public StreamReader {
       message_delta(*root, sink);
     } else if (is("message_stop")) {
       sink.event({.kind = EventKind::end});
-    } else if (is("error")) {
+    } else if (is("error") || is_flat_error(*root)) {
       fail(error_of(*root, 0, scratch_), sink);
     } else if (is("ping")) {
       sink.event({.kind = EventKind::keep_alive});

@@ -239,6 +239,11 @@ bool is_error_value(json::Value value) {
   return value.is_object() && !value.empty();
 }
 
+json::Value error_in(json::Value object) {
+  if (const json::Value error = object["error"]; is_error_value(error)) return error;
+  return object["object"].equals("error") || object["type"].equals("error") ? object : json::Value();
+}
+
 chat::ClientError read_error_value(json::Value error, json::Value around, base::Arena& arena) {
   Found found;
   if (error.is_string()) {

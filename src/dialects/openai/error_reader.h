@@ -23,4 +23,9 @@ chat::ClientError read_error_value(json::Value error, json::Value around, base::
 // True if the value is an error: an object with members, or a text.
 bool is_error_value(json::Value value);
 
+// What an event or a body of status 200 has as its error, for read_error_value(): its member "error", or all of it
+// where it says that it is one, as older vLLMs do ({"object":"error","message","type":"BadRequestError","code":400}).
+// Absent: it is none.
+json::Value error_in(json::Value object);
+
 }  // namespace llmgw::dialects::openai

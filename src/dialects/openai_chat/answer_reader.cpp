@@ -137,8 +137,8 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
   base::Arena& arena = context.arena;
   const auto root = json::parse_tree(context.parser, body, arena);
   if (!root) return no_answer("the provider's answer is not JSON");
-  if (openai::is_error_value((*root)["error"])) {
-    return std::unexpected(openai::read_error_value((*root)["error"], *root, arena));
+  if (const json::Value error = openai::error_in(*root); error.present()) {
+    return std::unexpected(openai::read_error_value(error, *root, arena));
   }
   const json::Value choices = (*root)["choices"];
   if (!choices.is_array()) return no_answer("the provider's answer has no choices");

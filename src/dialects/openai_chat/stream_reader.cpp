@@ -245,9 +245,9 @@ class ChatStreamReader final : public StreamReader {
     scratch_.reset();
     const auto root = json::parse_tree(context_.parser, data, scratch_);
     if (!root || !root->is_object()) return fail("the provider's stream has an event that is no JSON object", sink);
-    const json::Value error = (*root)["error"];
-    if (openai::is_error_value(error) || event.name == "error") {
-      return fail(openai::read_error_value(openai::is_error_value(error) ? error : *root, *root, scratch_), sink);
+    const json::Value error = openai::error_in(*root);
+    if (error.present() || event.name == "error") {
+      return fail(openai::read_error_value(error.present() ? error : *root, *root, scratch_), sink);
     }
     read_chunk(*root, sink);
   }

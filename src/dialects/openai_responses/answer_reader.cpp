@@ -81,7 +81,9 @@ Outcome<void> read_answer(std::string_view body, const ReadContext& context, cha
   const auto parsed = json::parse_tree(context.parser, body, context.arena);
   if (!parsed || !parsed->is_object()) return no_answer("the provider's answer is not the JSON that its API promises");
   const json::Value root = *parsed;
-  if (const json::Value error = root["error"]; !error.is_unset()) {
+  json::Value error = root["error"];
+  if (error.is_unset()) error = openai::error_in(root);
+  if (!error.is_unset()) {
     return std::unexpected(openai::read_error_value(error, root, context.arena));
   }
   if (!root["output"].is_array()) return no_answer("the provider's answer has no output");

@@ -147,7 +147,8 @@ void EventReader::read(const chat::WireEvent& event, chat::EventSink& sink) {
   }
   if (type.empty()) type = event.name;
   // Some send the error alone, or with an event name of their own.
-  if (name_of(type) == Name::error || (name_of(type) == Name::unknown && !fields.error.is_unset())) {
+  const bool own = name_of(type) == Name::unknown && (!fields.error.is_unset() || openai::error_in(*parsed).present());
+  if (own || name_of(type) == Name::error) {
     return fail(fields.error.is_unset() ? *parsed : fields.error);
   }
   dispatch(type, fields);

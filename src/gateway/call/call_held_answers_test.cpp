@@ -140,6 +140,21 @@ const Refused kRefused[] = {
      R"({"error":{"message":"Input too long","code":"context_length_exceeded"}})"},
     {"document_for_a_stream", "/v1/chat/completions", true, "application/json",
      R"({"error":{"message":"Input too long","type":"invalid_request_error"}})"},
+    {"flat", "/v1/chat/completions", true, "text/event-stream",
+     "data: {\"object\":\"error\",\"message\":\"Input: top_k must be -1 or above\",\"type\":\"BadRequestError\","
+     "\"param\":null,\"code\":400}\n\ndata: [DONE]\n\n"},
+    {"flat_behind_the_role", "/v1/chat/completions", true, "text/event-stream",
+     std::string(kRole) + "data: {\"object\":\"error\",\"message\":\"Input length\",\"type\":\"BadRequestError\"}\n\n"},
+    {"flat_document", "/v1/chat/completions", false, "application/json",
+     R"({"object":"error","message":"Input: top_k must be -1 or above","type":"BadRequestError","code":400})"},
+    {"flat_converted", "/v1/messages", true, "text/event-stream",
+     "data: {\"object\":\"error\",\"message\":\"Input: top_k must be -1 or above\",\"type\":\"BadRequestError\","
+     "\"param\":null,\"code\":400}\n\ndata: [DONE]\n\n"},
+    {"flat_converted_document", "/v1/messages", false, "application/json",
+     R"({"object":"error","message":"Input: top_k must be -1 or above","type":"BadRequestError","code":400})"},
+    {"flat_to_responses", "/v1/responses", true, "text/event-stream",
+     "event: error\ndata: {\"object\":\"error\",\"message\":\"Input: "
+     "no\",\"type\":\"BadRequestError\",\"code\":400}\n\n"},
     {"converted", "/v1/messages", true, "text/event-stream",
      "data: {\"error\":{\"message\":\"Input length (9000) exceeds model's maximum context length (4096).\","
      "\"code\":400,\"type\":\"BadRequestError\"}}\n\n"},

@@ -26,10 +26,8 @@ constexpr size_t kOpenBytesMax = 4 << 10;
 // Members that are there in good answers, too, are null, empty or of another type there.
 bool says_error(json::Value object) {
   using dialects::openai::is_error_value;
-  const json::Value type = object["type"];
-  return is_error_value(object["error"]) || is_error_value(object["delta"]["error"]) ||
-         is_error_value(object["choices"].first_element()["error"]) || type.equals("error") ||
-         type.equals("response.failed") || object["object"].equals("error");
+  return dialects::openai::error_in(object).present() || is_error_value(object["delta"]["error"]) ||
+         is_error_value(object["choices"].first_element()["error"]) || object["type"].equals("response.failed");
 }
 
 bool says_error(std::string_view document, json::Parser& parser, base::Arena& arena) {
