@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 
 import pytest
 from harness import config, metrics, processes, raw, upstream, waiting
@@ -13,11 +14,24 @@ KEY, ADMIN = "key-of-the-load-test", "the-key-of-the-administrator-2"
 PREFILL = 20_000  # tokens a second
 
 
+class Told(upstream.Upstream):
+    """An engine whose metrics say what a test wants them to; `waits` None: nothing."""
+
+    waits = 0
+
+    async def _answer(self, connection, request):
+        if request.target != "/metrics":
+            return await super()._answer(connection, request)
+        page = "# no queue here\n" if self.waits is None else f"vllm:num_requests_waiting {self.waits}\n"
+        await connection.answer(page.encode(), content_type="text/plain")
+
+
 class Site:
-    """A simulated engine, and an instance whose answers a test may hold for as long as it wants to."""
+    """A simulated engine, an instance whose answers a test may hold for as long as it wants to, and a pair whose
+    metrics it writes."""
 
     def __init__(self, directory):
-        self.held = upstream.Upstream()
+        self.held, self.pair = upstream.Upstream(), [Told(), Told()]
         gateway, engine = processes.free_ports(2)
         speeds = ["--prefill-speed", str(PREFILL), "--decode-speed", "500"]
         command = ["simulate", "--listen", f"127.0.0.1:{engine}", *speeds]
@@ -32,9 +46,20 @@ class Site:
                     "connections": [
                         {"name": "engine", "provider": "vllm", "endpoint": f"{self.engine.url}/v1"},
                         {"name": "held", "provider": "vllm", "endpoint": f"{self.held.url}/v1", "max_in_flight": 1},
+                        *(
+                            {"name": f"told-{number}", "provider": "vllm", "endpoint": f"{told.url}/v1"}
+                            | {"metrics_path": "/metrics"}
+                            for number, told in enumerate(self.pair)
+                        ),
                     ],
-                    "models": [{"name": name, "connection": name} for name in ("engine", "held")],
-                    "routes": [{"models": ["held"], "queue": "fifo"}],
+                    "models": [{"name": name, "connection": name} for name in ("engine", "held")]
+                    + [
+                        {"name": policy, "connection": f"told-{number}"}
+                        for policy in ("adaptive", "least-requests")
+                        for number in range(2)
+                    ],
+                    "routes": [{"models": ["held"], "queue": "fifo"}]
+                    + [{"models": [policy], "policy": policy} for policy in ("adaptive", "least-requests")],
                     "keys": [{"name": "test", "key": KEY}],
                     "admin_keys": [{"name": "root", "key": ADMIN, "role": "owner"}],
                 }
@@ -48,15 +73,19 @@ class Site:
         body = {"model": model, "max_tokens": tokens, "messages": [message]}
         return raw.post_json(self.gateway.address, CHAT, body, [("Authorization", f"Bearer {KEY}"), *headers])
 
-    def load(self, instance):
+    def health(self, instance):
         headers = {"Authorization": f"Bearer {ADMIN}"}
         answer = raw.call(self.gateway.address, "GET", "/admin/v1/health", headers)
         [found] = [each for each in answer.json()["data"] if each["connection"] == instance]
-        return found["load"]
+        return found
+
+    def load(self, instance):
+        return self.health(instance)["load"]
 
     def stop(self):
         problems = [problem for process in (self.gateway, self.engine) for problem in process.stop()]
-        self.held.stop()
+        for scripted in (self.held, *self.pair):
+            scripted.stop()
         return problems
 
 
@@ -106,3 +135,31 @@ def test_speed_is_learnt_from_answers_that_are_not_streamed(site):
     # A machine that others use makes answers late that are not streamed either.
     learnt = waiting.until(speed, "the speed is known")
     assert PREFILL / 3 < learnt < PREFILL * 3, learnt
+
+
+def test_an_engine_that_falls_silent_is_not_idle(site):
+    """It counts with what it said last, and then with no less than what the other one says."""
+
+    def say(*waits):
+        for told, number in zip(site.pair, waits, strict=True):
+            told.waits = number
+        shown = [site.health(f"told-{number}")["engine"]["waiting"] for number in range(2)]
+        return shown == list(waits)
+
+    def where(policy):
+        answer = site.ask(policy, headers=[("x-llm-gateway-debug", "1")])
+        assert answer.status == 200, answer
+        return re.search(r"connection=(told-\d)", answer.header("x-llm-gateway-route"))[1]
+
+    def all_go(to):
+        """Asked again: a look at its metrics may fail on a busy machine, and is silence, too."""
+        return {where(policy) for policy in ("adaptive", "least-requests") for _ in range(6)} == {to}
+
+    waiting.until(lambda: say(50, 0), "both say what waits there")
+    waiting.until(lambda: all_go(to="told-1"), "all go where nobody waits")
+    waiting.until(lambda: say(None, 0), "one has fallen silent")
+    waiting.until(lambda: all_go(to="told-1"), "what it said last is not forgotten at once")
+    waiting.until(lambda: say(None, 60), "the other one has a line")
+    waiting.until(lambda: not all_go(to="told-0"), "the silent one is not taken for idle")
+    waiting.until(lambda: say(0, 60), "it is heard of again")
+    waiting.until(lambda: all_go(to="told-0"), "all go where nobody waits")

@@ -66,7 +66,9 @@ def settings(scripted, deaf):
 
         every = fleet.names
         connections, limit_models, routes = limited(scripted, deaf, fleet)
-        for name, number, weight in (("stable", 0, 9), ("canary", 1, 1), ("dear", 0, 1), ("cheap", 1, 1)):
+        weighted = (("stable", 0, 9), ("canary", 1, 1), ("dear", 0, 1), ("cheap", 1, 1))
+        priced = (("long-prompts", 0, 1), ("long-answers", 1, 1), ("unpriced", 2, 1))
+        for name, number, weight in weighted + priced:
             connections.append(fleet.connection(name, "openai", fleet.ports[number]) | {"weight": weight})
         connections.append(
             {"name": "counted", "provider": "openai", "endpoint": f"{scripted.url}/v1", "api": "chat", "api_key": "any"}
@@ -78,7 +80,7 @@ def settings(scripted, deaf):
         routes += [
             {"models": ["split", "split-by-key"], "policy": "split", "session": "header:x-user", **QUICK},
             {"models": ["weighted"], "policy": "weighted", **QUICK},
-            {"models": ["cost"], "policy": "cost", **QUICK},
+            {"models": ["cost", "cost-of-a-call"], "policy": "cost", **QUICK},
             {"models": ["named"], "policy": "round-robin", "policy_header": True},
             {"models": ["latency"], "policy": "latency", **QUICK},
             {"models": ["rendezvous"], "policy": "rendezvous", "session": "header:x-user", **QUICK},
@@ -96,6 +98,7 @@ def settings(scripted, deaf):
             "models": [model for policy in one_each for model in models(f"by-{policy}", *every[:2])]
             + [model for name in ("split", "split-by-key", "weighted") for model in models(name, "stable", "canary")]
             + models("cost", "dear", "cheap")
+            + models("cost-of-a-call", "unpriced", "long-prompts", "long-answers")
             + models("latency", *every[:2])
             + models("by-store", *every)
             + models("named", *every)
@@ -116,6 +119,8 @@ def settings(scripted, deaf):
             "prices": [
                 {"provider": "dear", "model": "*", "input": "5", "output": "20"},
                 {"provider": "cheap", "model": "*", "input": "1", "output": "2"},
+                {"provider": "long-prompts", "model": "*", "input": "1", "output": "5"},
+                {"provider": "long-answers", "model": "*", "input": "5", "output": "1"},
             ],
             "keys": [{"name": "tester", "key": KEY}]
             + [{"name": name, "key": key, "policy_header": name != "third"} for name, key in OTHER_KEYS.items()],
@@ -212,6 +217,17 @@ def test_the_cheapest_that_is_fit(fleet):
 
     waiting.until(out, "the dear one is asked while the cheap one is out")
     waiting.until(lambda: where(fleet, "cost") == 1, "the cheap one is back")
+
+
+@pytest.mark.parametrize(
+    "kilobytes, most, number",
+    [(8, 16, 0), (1, 4096, 1), (16, None, 0), (1, None, 1)],
+    ids=["long-prompt", "long-answer", "long-prompt-without-a-limit", "short-prompt-without-a-limit"],
+)
+def test_the_cheapest_is_by_what_the_call_costs(fleet, kilobytes, most, number):
+    """By its prompt and what it allows the answer; never the one that has no price."""
+    asked = {"messages": prompt("priced", kilobytes), "max_tokens": most}
+    assert {where(fleet, "cost-of-a-call", **asked) for _ in range(4)} == {number}
 
 
 def test_latency_prefers_who_begins_sooner(fleet):
