@@ -329,10 +329,16 @@ void Call::describe_choice(const routing::Choice& choice, const Route& route, st
   text += "; scores=";
   const auto score_text = [&](const routing::Score& line) {
     const Candidate& candidate = plan_.candidates[line.candidate];
-    if (line.considered && policy == routing::PolicyKind::cost && candidate.price == kUnpriced) {
+    if (line.compared && policy == routing::PolicyKind::cost && candidate.price == kUnpriced) {
       return std::string("unpriced");
     }
-    if (line.considered) return std::to_string(line.cost);
+    const auto ties = [&line](const routing::Score& other) {
+      return other.compared && other.cost == line.cost && other.queue != line.queue;
+    };
+    const bool by_queue = line.compared && std::ranges::any_of(lines, ties);
+    if (line.compared) {
+      return std::to_string(line.cost) + (by_queue ? "+" + std::to_string(line.queue) + "s" : std::string());
+    }
     return std::string(
         fitness_word(line, candidate, worker_.shared().routing.instances, route.settings.health, worker_.loop().now()));
   };

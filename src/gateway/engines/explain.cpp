@@ -12,6 +12,7 @@
 #include "gateway/instance_identity.h"
 #include "json/writer.h"
 #include "routing/policy/policy.h"
+#include "routing/prefix/block_hash.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -105,9 +106,10 @@ struct Line {
   uint32_t limit = 0;  // 0: none
   int32_t waiting = 0;
   int64_t tokens = 0;
-  std::optional<double> cost = {};  // none: another priority was looked at
-  bool priced = true;               // the cost is a price that somebody knows
-  std::string_view verdict = {};    // empty: not chosen
+  std::optional<double> queue = {};  // seconds; none: another priority was looked at
+  std::optional<double> cost = {};   // none: nor was it compared by one
+  bool priced = true;                // the cost is a price that somebody knows
+  std::string_view verdict = {};     // empty: not chosen
 };
 
 // The chosen one may be full: the call then waits there, if it may.
@@ -132,7 +134,8 @@ Line line_of(const Field& field, const routing::Score& score, const RoutingState
             .waiting = gate.waiting_requests.load(std::memory_order_relaxed),
             .tokens = score.tokens_in_flight};
   line.at_work = score.requests_in_flight - line.waiting;
-  if (score.considered) line.cost = score.cost;
+  if (score.considered) line.queue = score.queue;
+  if (score.compared) line.cost = score.cost;
   line.priced = settings.policy != routing::PolicyKind::cost || candidate.price != kUnpriced;
   return line;
 }
@@ -140,11 +143,13 @@ Line line_of(const Field& field, const routing::Score& score, const RoutingState
 void add_text(std::string& text, const Line& line) {
   std::array<char, 32> cost{"-"};
   if (line.cost) std::snprintf(cost.data(), cost.size(), line.priced ? "%.6g" : "unpriced", *line.cost);
+  std::array<char, 32> queue{"-"};
+  if (line.queue) std::snprintf(queue.data(), queue.size(), "%.3g", *line.queue);
   std::array<char, 256> row;
-  const int length = std::snprintf(row.data(), row.size(), "%-24.24s %-9s %8u %9d %7s %8d %10lld %12s%s%s\n",
+  const int length = std::snprintf(row.data(), row.size(), "%-24.24s %-9s %8u %9d %7s %8d %10lld %8s %12s%s%s\n",
                                    std::string(line.name).c_str(), std::string(line.state).c_str(), line.priority,
                                    line.at_work, line.limit == 0 ? "-" : std::to_string(line.limit).c_str(),
-                                   line.waiting, static_cast<long long>(line.tokens), cost.data(),
+                                   line.waiting, static_cast<long long>(line.tokens), queue.data(), cost.data(),
                                    line.verdict.empty() ? "" : "  <- ", std::string(line.verdict).c_str());
   text.append(row.data(), static_cast<size_t>(std::clamp(length, 0, static_cast<int>(row.size()) - 1)));
 }
@@ -153,7 +158,9 @@ void add_json(json::Writer& w, const Line& line) {
   w.begin_object().member("instance", line.name).member("state", line.state).member("priority", line.priority);
   w.member("at_work", line.at_work).key("limit");
   line.limit == 0 ? w.null() : w.value(line.limit);
-  w.member("waiting", line.waiting).member("tokens", line.tokens).key("cost");
+  w.member("waiting", line.waiting).member("tokens", line.tokens).key("queue_seconds");
+  line.queue ? w.value(*line.queue) : w.null();
+  w.key("cost");
   line.cost&& line.priced ? w.value(*line.cost) : w.null();
   if (!line.verdict.empty()) w.member("verdict", line.verdict);
   w.end_object();
@@ -184,9 +191,10 @@ void add_names(json::Writer& w, std::string_view member, std::span<const std::st
 }
 
 std::string as_text(const Explanation& told) {
-  std::string text = "model " + told.ask.model + ", policy " + std::string(told.policy) + ", a prompt of " +
-                     std::to_string(told.ask.prompt_tokens) + " tokens that nobody has cached\n\n" +
-                     "instance                 state     priority at work   limit  waiting    tokens         cost\n";
+  std::string text =
+      "model " + told.ask.model + ", policy " + std::string(told.policy) + ", a prompt of " +
+      std::to_string(told.ask.prompt_tokens) + " tokens that nobody has cached\n\n" +
+      "instance                 state     priority at work   limit  waiting    tokens  queue s         cost\n";
   for (const Line& line : told.lines) add_text(text, line);
   if (!told.chosen) text += "\nno instance would be asked: the call would be refused, or go to a fallback\n";
   add_names(text, "fallbacks, in turn", told.fallbacks);
@@ -220,6 +228,13 @@ void add_fallbacks(Explanation& told, const control::Snapshot& snapshot, const R
         key_name.empty() || key == snapshot.principals.end() || snapshot.resolve_fallback(*key, name).has_value();
     (allowed ? told.fallbacks : told.passed_over).push_back(name);
   }
+}
+
+// Of a call of that key that says nothing else of a session.
+uint64_t session_of(const ExplainAsk& ask, const Route& route, routing::PolicyKind policy) {
+  if (ask.key.empty()) return 0;
+  if (route.session == control::SessionKind::key) return routing::hash_text(ask.key, routing::hash_text(ask.model));
+  return policy == routing::PolicyKind::split ? routing::hash_text(ask.key) : 0;
 }
 
 }  // namespace
@@ -274,8 +289,10 @@ std::expected<std::string, std::string> explain_route(const control::Snapshot& s
   base::Rng rng(1);
   routing::Chooser chooser(routing.instances, routing.index, routing.sessions, rng);
   std::vector<routing::Score> scores;
-  const auto choice = chooser.choose(settings, field.candidates,
-                                     {.now = now, .prompt_tokens = std::max(ask.prompt_tokens, 1U)}, &scores);
+  const routing::Ask call{.now = now,
+                          .prompt_tokens = std::max(ask.prompt_tokens, 1U),
+                          .session = session_of(ask, *field.route, settings.policy)};
+  const auto choice = chooser.choose(settings, field.candidates, call, &scores);
   Explanation told{.ask = ask,
                    .policy = routing::policy_names()[static_cast<size_t>(settings.policy)],
                    .lines = {},

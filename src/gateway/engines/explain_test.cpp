@@ -47,12 +47,14 @@ out_time = "1s"
 
 class ExplainTest : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto config = control::load_config(kConfig, control::TestWorld().environment());
+  void SetUp() override { build(kConfig); }
+  void build(std::string_view text) {
+    const auto config = control::load_config(text, control::TestWorld().environment());
     ASSERT_TRUE(config) << control::format_errors(config.error(), "explain.toml");
     auto built = control::build_snapshot(*config, {.version = 1, .hash_key = {}, .created_default = 0});
     ASSERT_TRUE(built);
     snapshot_ = *built;
+    instances_.clear();
     // They are kept as long as somebody has them.
     for (const control::Connection& connection : snapshot_->connections) {
       instances_.push_back(routing_.instances.acquire(instance_identity(connection)));
@@ -103,9 +105,28 @@ TEST_F(ExplainTest, JsonSaysTheSame) {
   const std::string text = explain({.model = "chat", .key = {}, .owned_by = {}, .policy = "cost", .json = true});
   EXPECT_TRUE(text.starts_with(R"({"model":"chat","policy":"cost","prompt_tokens":1000,"chosen":"a",)")) << text;
   EXPECT_NE(text.find(R"({"instance":"a","state":"fit","priority":1,"at_work":0,"limit":1,"waiting":0,"tokens":0,)"
-                      R"("cost":null,"verdict":"taken"})"),
+                      R"("queue_seconds":0,"cost":null,"verdict":"taken"})"),
             std::string::npos)
       << text;
+}
+
+// Of two that cost the same, what their queues are; and no cost where none was compared.
+TEST_F(ExplainTest, WhatATieIsDecidedByIsShown) {
+  const std::string two = std::string(kConfig).replace(kConfig.find("priority = 2"), 12, "priority = 1");
+  build(two);
+  routing_.instances.state(instances_[0].slot()).waiting = 3;
+  const std::string text = explain({.model = "chat", .key = {}, .owned_by = {}, .policy = "least-requests"});
+  EXPECT_NE(text.find("a                        fit              1         0       1        0          0    0.384"
+                      "            0\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("b                        fit              1         0       -        0          0        0"
+                      "            0  <- taken\n"),
+            std::string::npos)
+      << text;
+  const std::string turn = explain({.model = "chat", .key = {}, .owned_by = {}, .policy = "round-robin", .json = true});
+  EXPECT_NE(turn.find(R"("queue_seconds":0.384)"), std::string::npos) << turn;
+  EXPECT_EQ(turn.find(R"("cost":0)"), std::string::npos) << turn;
 }
 
 TEST_F(ExplainTest, OneOnItsWayBackIsNotOut) {

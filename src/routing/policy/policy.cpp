@@ -262,16 +262,15 @@ void Chooser::estimate(const Settings& settings, std::span<const Candidate> cand
   }
 }
 
-double Chooser::cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
-                     double mean_queue) const {
+double Chooser::cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                     const View& view) const {
   const Candidate& candidate = candidates[view.index];
   const InstanceState& state = instances_.state(candidate.slot);
   const double weight = std::max(candidate.weight, 1U);
   const auto requests = static_cast<double>(requests_at(candidate));
   switch (settings.policy) {
-    case PolicyKind::adaptive: {
-      return delay(view) + view.work * (kMovePrice + kMovePricePerMeanQueue * mean_queue);
-    }
+    case PolicyKind::adaptive: return delay(view);
+    case PolicyKind::prefix: return view.wait + view.work;
     case PolicyKind::least_tokens:
       return static_cast<double>(state.tokens_in_flight.load(std::memory_order_relaxed)) / weight;
     case PolicyKind::least_requests:
@@ -325,75 +324,94 @@ size_t Chooser::pick(const Settings& settings, std::span<const Candidate> candid
     case PolicyKind::power_of_two: {
       const size_t a = rng_.below(count);
       const size_t b = (a + 1 + rng_.below(count - 1)) % count;
-      return cost(settings, candidates, ask, views_[a], 0) <= cost(settings, candidates, ask, views_[b], 0) ? a : b;
+      return cost(settings, candidates, ask, views_[a]) <= cost(settings, candidates, ask, views_[b]) ? a : b;
     }
     default: break;
   }
   return pick_cheapest(settings, candidates, ask);
 }
 
+Chooser::Field Chooser::field() const {
+  Field all;
+  for (const View& view : views_) {
+    all.mean_queue += view.queue;
+    all.warmest = std::max(all.warmest, view.cached);
+  }
+  all.mean_queue /= static_cast<double>(std::max<size_t>(views_.size(), 1));
+  return all;
+}
+
+// What the cheapest is chosen by. Nothing: it is passed over.
+std::optional<double> Chooser::compared(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                                        const View& view, const Field& all) const {
+  if (uses_prefix(settings.policy) && view.cached < kWarmShare * all.warmest) return std::nullopt;
+  const bool bounded = settings.policy == PolicyKind::rendezvous;
+  if (bounded && view.queue > kLoadBound * all.mean_queue + kLoadSlack) return std::nullopt;
+  return cost(settings, candidates, ask, view);
+}
+
 // Ties are drawn by weight, so that an idle fleet is used as configured.
 size_t Chooser::pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) {
   const size_t count = views_.size();
-  double mean_queue = 0;
-  uint32_t warmest = 0;
-  for (const View& view : views_) {
-    mean_queue += view.queue;
-    warmest = std::max(warmest, view.cached);
-  }
-  mean_queue /= static_cast<double>(count);
+  const Field all = field();
   size_t best = count;
   double best_cost = std::numeric_limits<double>::infinity();
   double best_tie = best_cost;
   double tied_weight = 0;
   for (size_t i = 0; i < count; ++i) {
     const View& view = views_[i];
-    double now = 0;
-    if (settings.policy == PolicyKind::prefix || settings.policy == PolicyKind::adaptive) {
-      if (view.cached < kWarmShare * warmest) continue;
-      now = settings.policy == PolicyKind::adaptive ? delay(view) : view.wait + view.work;
-    } else if (settings.policy == PolicyKind::rendezvous && view.queue > kLoadBound * mean_queue + kLoadSlack) {
-      continue;
-    } else {
-      now = cost(settings, candidates, ask, view, mean_queue);
-    }
+    const auto now = compared(settings, candidates, ask, view, all);
+    if (!now) continue;
     const double tie = view.queue;
     const double weight = std::max(candidates[view.index].weight, 1U);
-    if (best == count || now < best_cost || (now == best_cost && tie < best_tie)) {
+    if (best == count || *now < best_cost || (*now == best_cost && tie < best_tie)) {
       best = i;
-      best_cost = now;
+      best_cost = *now;
       best_tie = tie;
       tied_weight = weight;
-    } else if (now == best_cost && tie == best_tie) {
+    } else if (*now == best_cost && tie == best_tie) {
       tied_weight += weight;
       if (rng_.uniform() * tied_weight < weight) best = i;
     }
   }
-  return settings.policy == PolicyKind::adaptive && warmest != 0 ? leave_if_better(candidates, ask, best, mean_queue)
-                                                                 : best;
+  return settings.policy == PolicyKind::adaptive && all.warmest != 0
+             ? leave_if_better(candidates, ask, best, all.mean_queue)
+             : best;
 }
 
-// The warm instance, or the one that answers first if that gains enough for computing more of the prompt again. What
-// calls with the same cached part have lost by staying counts too: a copy of what is asked for so often pays.
-size_t Chooser::leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue) {
-  size_t best = warm;
+// What is computed again costs all that wait; what calls with the same cached part have lost by staying counts too: a
+// copy of what is asked for so often pays.
+Chooser::Leaving Chooser::leaving(std::span<const Candidate> candidates, const Ask& ask, size_t warm,
+                                  double mean_queue) const {
+  Leaving way{.to = warm};
   for (size_t i = 0; i < views_.size(); ++i) {
-    if (delay(views_[i]) < delay(views_[best])) best = i;
+    if (delay(views_[i]) < delay(views_[way.to])) way.to = i;
   }
-  if (best == warm) return warm;
+  if (way.to == warm) return way;
   // Where nothing waits, what is computed again delays nobody.
-  const double price = kMovePrice + (views_[best].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
-  const double gain = delay(views_[warm]) - delay(views_[best]);
-  const uint32_t cached = hits_.of(candidates[views_[warm].index].slot);
-  Regret& regret = regrets_[ask.blocks[cached - 1] % kRegrets];
-  const auto tag = static_cast<uint32_t>(ask.blocks[cached - 1] >> 32);
+  const double price = kMovePrice + (views_[way.to].queue > 0 ? kMovePricePerMeanQueue * mean_queue : 0);
+  way.price = price * (views_[way.to].work - views_[warm].work);
+  const uint64_t block = ask.blocks[hits_.of(candidates[views_[warm].index].slot) - 1];
+  const Regret& regret = regrets_[regret_place(block)];
   const double passed = std::chrono::duration<double>(since_short(regret.at_ms, ask.now)).count();
-  const double lost = regret.tag == tag && passed >= 0 ? regret.seconds * std::exp(-passed / kRegretSeconds) : 0;
-  if (gain + kRegretShare * lost > price * (views_[best].work - views_[warm].work)) {
+  const bool same = regret.tag == static_cast<uint32_t>(block >> 32) && passed >= 0;
+  way.lost = same ? regret.seconds * std::exp(-passed / kRegretSeconds) : 0;
+  way.regret = kRegretShare * way.lost;
+  return way;
+}
+
+// The warm instance, or the one that answers first if that gains enough for computing more of the prompt again.
+size_t Chooser::leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue) {
+  const Leaving way = leaving(candidates, ask, warm, mean_queue);
+  if (way.to == warm) return warm;
+  const double gain = delay(views_[warm]) - delay(views_[way.to]);
+  const uint64_t block = ask.blocks[hits_.of(candidates[views_[warm].index].slot) - 1];
+  Regret& regret = regrets_[regret_place(block)];
+  if (gain + way.regret > way.price) {
     regret = {};
-    return best;
+    return way.to;
   }
-  regret = {.tag = tag, .at_ms = short_ms(ask.now), .seconds = lost + gain};
+  regret = {.tag = static_cast<uint32_t>(block >> 32), .at_ms = short_ms(ask.now), .seconds = way.lost + gain};
   return warm;
 }
 
@@ -419,28 +437,6 @@ std::optional<size_t> Chooser::resort(const Settings& settings, std::span<const 
   }
   ++turn_;
   return best;
-}
-
-void Chooser::explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
-                      std::vector<Score>& lines) {
-  double mean_queue = 0;
-  for (const View& view : views_) mean_queue += view.queue / static_cast<double>(views_.size());
-  lines.clear();
-  for (uint32_t i = 0; i < candidates.size(); ++i) {
-    const InstanceState& state = instances_.state(candidates[i].slot);
-    Score line{.candidate = i,
-               .fitness = fitness(settings, candidates[i], ask.now),
-               .tokens_in_flight = state.tokens_in_flight.load(std::memory_order_relaxed),
-               .requests_in_flight = static_cast<int32_t>(requests_at(candidates[i]))};
-    const auto view = std::ranges::find(views_, i, &View::index);
-    if (view != views_.end()) {
-      line.considered = true;
-      line.cached_tokens = view->cached;
-      line.cost = settings.policy == PolicyKind::prefix ? view->wait + view->work
-                                                        : cost(settings, candidates, ask, *view, mean_queue);
-    }
-    lines.push_back(line);
-  }
 }
 
 std::optional<Choice> Chooser::choose(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,

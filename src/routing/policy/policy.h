@@ -94,7 +94,9 @@ struct Score {
   uint32_t candidate = 0;
   Fitness fitness = Fitness::fit;
   bool considered = false;  // of the priority that was looked at
-  double cost = 0;          // less is better; in the policy's own unit
+  bool compared = false;    // by its cost; the policy may pass it over, or choose by something else
+  double cost = 0;          // of one that was compared, in the policy's own unit: less is better
+  double queue = 0;         // of one that was considered, in seconds: of those that cost the same the shorter one
   uint32_t cached_tokens = 0;
   int64_t tokens_in_flight = 0;
   int32_t requests_in_flight = 0;  // and waiting for it
@@ -140,12 +142,29 @@ class Chooser {
   bool collect_any(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void estimate(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   double overtaken_seconds(const Candidate& candidate, uint32_t tokens, double speed) const;
-  double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view,
-              double mean_queue) const;
+  double cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask, const View& view) const;
+  // Of all of views_.
+  struct Field {
+    double mean_queue = 0;
+    uint32_t warmest = 0;  // tokens
+  };
+  Field field() const;
+  std::optional<double> compared(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                                 const View& view, const Field& all) const;
   std::optional<size_t> pinned(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask) const;
   size_t pick(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   size_t pick_cheapest(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
+  // What it is to leave the warm instance: it must gain more than the price less the regret.
+  struct Leaving {
+    size_t to = 0;      // of views_; the warm one: nobody answers sooner
+    double price = 0;   // all in seconds
+    double lost = 0;    // by calls before that stayed
+    double regret = 0;  // what of it counts
+  };
+  Leaving leaving(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue) const;
   size_t leave_if_better(std::span<const Candidate> candidates, const Ask& ask, size_t warm, double mean_queue);
+  double leaving_cost(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
+                      const Field& all) const;
   size_t pick_weighted(std::span<const Candidate> candidates, double at) const;
   std::optional<size_t> resort(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask);
   void explain(const Settings& settings, std::span<const Candidate> candidates, const Ask& ask,
@@ -164,6 +183,7 @@ class Chooser {
     double seconds = 0;
   };
   static constexpr size_t kRegrets = 1024;
+  static size_t regret_place(uint64_t block) { return block % kRegrets; }
   std::vector<Regret> regrets_ = std::vector<Regret>(kRegrets);
   uint64_t turn_ = 0;
   bool full_is_fit_ = false;

@@ -502,6 +502,54 @@ TEST(PolicySample, ALargeGroupIsSampledButTheWarmOneIsSeen) {
   EXPECT_NEAR(trials, 50, 30);
 }
 
+// What is said to cost least was taken, in whatever state the instances are.
+TEST_F(PolicyTest, ExplanationsSayWhatEveryPolicyCompares) {
+  explain_ = true;
+  base::Rng random(7);
+  size_t cheapest = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::array<uint64_t, 3> blocks{chain_hash(1, random.below(40))};
+    for (size_t i = 1; i < blocks.size(); ++i) blocks[i] = chain_hash(blocks[i - 1], random.below(2));
+    const Ask ask{.now = at(1000 + round),
+                  .prompt_tokens = static_cast<uint32_t>(1 + random.below(20'000)),
+                  .block_tokens = 4096,
+                  .blocks = blocks,
+                  .session = random.below(3)};
+    for (uint32_t i = 0; i < 4; ++i) {
+      InstanceState& own = state(i);
+      own.requests_in_flight = static_cast<int32_t>(random.below(3));
+      own.tokens_in_flight = static_cast<int64_t>(random.below(3) * 4000);
+      own.waiting = random.below(2) == 0 ? kUnknownGauge : static_cast<uint16_t>(random.below(4));
+      PeakEwma::record(own.latency, ask.now, std::chrono::milliseconds(random.below(500)));
+      candidates_[i].price = static_cast<float>(random.below(3));
+      candidates_[i].weight = static_cast<uint32_t>(1 + random.below(3));
+    }
+    settings_.shortest_first_s = random.below(2) == 0 ? 0 : 1;
+    const auto policy = static_cast<PolicyKind>(round % kPolicyCount);
+    const auto choice = choose(policy, ask);
+    ASSERT_TRUE(choice);
+    index_.insert(blocks, candidates_[choice->candidate].slot, ask.now);
+    const Score& taken = lines_[choice->candidate];
+    if (!taken.compared || policy == PolicyKind::power_of_two) continue;
+    ++cheapest;
+    for (const Score& other : lines_) {
+      if (!other.compared) continue;
+      EXPECT_LE(taken.cost, other.cost) << policy_names()[static_cast<size_t>(policy)] << " in round " << round;
+      if (other.cost == taken.cost && other.cached_tokens == taken.cached_tokens) EXPECT_LE(taken.queue, other.queue);
+    }
+  }
+  EXPECT_GT(cheapest, 1500U);
+}
+
+TEST_F(PolicyTest, APolicyThatComparesNothingSaysNoCost) {
+  explain_ = true;
+  for (const auto policy : {PolicyKind::round_robin, PolicyKind::weighted, PolicyKind::ordered, PolicyKind::split,
+                            PolicyKind::rendezvous}) {
+    choose(policy);
+    for (const Score& line : lines_) EXPECT_TRUE(line.considered && !line.compared);
+  }
+}
+
 TEST_F(PolicyTest, ExplainsEveryCandidate) {
   explain_ = true;
   candidates_[3].priority = 2;

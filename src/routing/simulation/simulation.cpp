@@ -185,7 +185,7 @@ std::optional<Choice> Simulation::follow(const TraceCall& call, const Ask& ask) 
   const auto own = chooser_.choose(settings_, candidates_, ask, &scores_);
   for (size_t i = 0; i < candidates_.size(); ++i) candidates_[i].excluded = i != call.connection;
   if (own && call.attempts == 1 && std::ranges::count(group, true) > 1) {
-    const bool same_cost = compares_costs(settings_.policy) && scores_[call.connection].considered &&
+    const bool same_cost = compares_costs(settings_.policy) && scores_[call.connection].compared &&
                            scores_[call.connection].cost == scores_[own->candidate].cost;
     ++decided_;
     if (own->candidate == call.connection || same_cost) ++agreed_;
