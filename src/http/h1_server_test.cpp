@@ -8,6 +8,8 @@
 
 #include "http/h1_test_world.h"
 #include "net/io.h"
+#include "net/tls.h"
+#include "net/tls_test_certificates.h"
 
 namespace llmgw::http {
 namespace {
@@ -511,6 +513,68 @@ TEST(H1Server, AtTheCapTheLongestIdleGoesForANewOne) {
   EXPECT_TRUE(second.gone());
   EXPECT_FALSE(first.gone());
   EXPECT_EQ(world.server->counters().idle_ended, 1u);
+}
+
+// A server that speaks TLS, and clients that do not say anything of a handshake, or little.
+struct SecureServer : SimServer {
+  explicit SecureServer(const ServerOptions& options = {}) : SimServer(echo, options) {
+    tls = std::make_unique<net::TlsServerContext>(
+        *net::TlsServerContext::create({.certificates = {authority.issue({.names = {"localhost"}})}}));
+  }
+  Peer come() {
+    auto [client, accepted] = world.network().pair({});
+    server->serve(std::move(accepted), tls.get());
+    world.run_for(10ms);
+    return {world, std::move(client)};
+  }
+  net::TestAuthority authority;
+  std::unique_ptr<net::TlsServerContext> tls;
+};
+
+TEST(H1Server, AClientOfTlsThatSaysNothingIsIdle) {
+  SecureServer world;
+  Peer first = world.come();
+  Peer second = world.come();
+  second.send("\x16");
+  world.world.run_for(10ms);
+  EXPECT_TRUE(world.server->end_oldest_idle());
+  world.world.run_for(10ms);
+  EXPECT_TRUE(first.gone());
+  EXPECT_FALSE(world.server->end_oldest_idle()) << "the other has begun";
+  EXPECT_FALSE(second.gone());
+  EXPECT_EQ(world.server->counters().handshake_failures, 0u);
+}
+
+TEST(H1Server, AClientOfTlsThatSaysNothingDoesNotHoldUpADrain) {
+  SecureServer world;
+  Peer silent = world.come();
+  world.server->drain();
+  world.world.run_for(kDrainGrace / 2);
+  EXPECT_FALSE(world.server->idle()) << "it may be about to say something";
+  world.world.run_for(kDrainGrace);
+  EXPECT_TRUE(world.server->idle());
+  Peer late = world.come();
+  Peer begun = world.come();
+  begun.send("\x16");
+  world.world.run_for(2 * kDrainGrace);
+  EXPECT_TRUE(late.gone());
+  EXPECT_FALSE(begun.gone()) << "it has begun";
+  world.server->cancel_all();
+  world.world.run_for(10ms);
+  EXPECT_TRUE(world.server->idle()) << "at the end of the drain nobody waits for its handshake";
+  EXPECT_EQ(world.server->counters().handshake_failures, 0u);
+}
+
+TEST(H1Server, AClientOfTlsThatSaysNothingIsLate) {
+  ServerOptions options;
+  options.handshake_timeout = 2s;
+  SecureServer world(options);
+  Peer silent = world.come();
+  world.world.run_for(1900ms);
+  EXPECT_FALSE(silent.gone());
+  world.world.run_for(200ms);
+  EXPECT_TRUE(silent.gone());
+  EXPECT_EQ(world.server->counters().handshake_failures, 1u);
 }
 
 // Whoever says nothing holds a place as well.

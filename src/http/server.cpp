@@ -155,6 +155,30 @@ Task<Protocol> sniff(Server& server, net::Stream& stream, std::string& early) {
   }
 }
 
+// Waits for the first bytes of a handshake: whoever has not begun one is as idle as a client without a request, and
+// goes where others want its place. False: it goes now. True also past `deadline`, which tls_accept() then says.
+Task<bool> says_something(Server& server, net::Stream& stream, base::Instant deadline) {
+  for (;;) {
+    const bool draining = server.draining();
+    const base::Instant grace = draining ? server.loop().now() + kDrainGrace : base::kNever;
+    SilentClient client(draining ? server.stopping() : server.no_new_requests(), stream);
+    server.wait_idle(client);
+    const auto ready = co_await net::wait_readable(stream, {std::min(deadline, grace), &client.given_up});
+    client.unlink();
+    if (ready || server.loop().now() >= deadline) co_return true;
+    if (draining || !server.draining() || server.stopping().cancelled()) co_return false;
+  }
+}
+
+// cancelled: nobody is to blame.
+Task<base::Result<std::unique_ptr<net::Stream>>> secure(Server& server, std::unique_ptr<net::Stream> stream,
+                                                        net::TlsServerContext& tls) {
+  const base::Instant deadline = server.loop().now() + server.options().handshake_timeout;
+  if (!co_await says_something(server, *stream, deadline)) co_return base::fail(ErrorCode::cancelled, "TLS handshake");
+  net::LinkedCancellation stopped(server.stopping());
+  co_return co_await net::tls_accept(std::move(stream), tls, {.deadline = deadline, .cancellation = &stopped});
+}
+
 }  // namespace
 
 Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::TlsServerContext* tls) {
@@ -168,8 +192,8 @@ Task<void> Server::serve_connection(std::unique_ptr<net::Stream> stream, net::Tl
 
   if (tls != nullptr) {
     const net::Address peer = stream->peer();
-    auto secured =
-        co_await net::tls_accept(std::move(stream), *tls, {.deadline = loop_.now() + options_.handshake_timeout});
+    auto secured = co_await secure(*this, std::move(stream), *tls);
+    if (!secured && secured.error().code == ErrorCode::cancelled) co_return;
     if (!secured) {
       ++counters_.handshake_failures;
       handler_.connection_failed(handshake_fault(secured.error().code), secured.error(), peer);

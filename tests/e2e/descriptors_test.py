@@ -1,14 +1,18 @@
 """When descriptors or connections run out: who waits, who goes, and who is not to blame."""
 
+import contextlib
 import re
 import socket
+import time
 
 import pytest
+from handover_test import SecureWorld
 from process_test import World
 
 from harness.waiting import until
 
 OPEN_FILES = 200
+HANDSHAKE_SECONDS = 10  # until a client that begins none is closed
 CLIENTS = 300  # more than the limit of open files lets in
 
 
@@ -50,6 +54,21 @@ def test_clients_that_say_nothing_keep_nobody_out(world, acceptor):
         kept.close()
         for each in silent:
             each.close()
+
+
+def test_clients_that_begin_no_handshake_keep_nobody_out(tmp_path):
+    world = SecureWorld(tmp_path)
+    try:
+        world.serve(prefix=["bash", "-c", f'ulimit -n {OPEN_FILES}; exec "$0" "$@"'])
+        assert world.chat()[0] == 200
+        with contextlib.ExitStack() as silent:
+            for _ in range(CLIENTS):
+                silent.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=60))
+            began = time.monotonic()
+            assert world.chat()[0] == 200
+            assert time.monotonic() - began < HANDSHAKE_SECONDS / 2, "it waited for them to be late"
+    finally:
+        world.close()
 
 
 @pytest.mark.parametrize("files", [16, 24, 60])
