@@ -17,6 +17,7 @@
 #include "gateway/conversion/media_memory.h"
 #include "gateway/entrance/admin_entrance.h"
 #include "gateway/entrance/readiness.h"
+#include "gateway/governance/charged_batches.h"
 #include "gateway/governance/price_cache.h"
 #include "gateway/heartbeat.h"
 #include "gateway/responses/shared_responses.h"
@@ -100,6 +101,7 @@ struct SharedState {
   SharedTokens tokens;
   Readiness readiness;
   MediaMemory media_memory;
+  ChargedBatches charged_batches;
 };
 
 class Worker {

@@ -144,10 +144,12 @@ def chat(model, **more):
         # 2,500 and 15,000 nano-dollars a token; for prompts above 272,000 tokens 5,000 and 22,500.
         ("short", CHAT, chat("gpt-5.4", user="272000"), 272_000 * 2500 + 100 * 15_000),
         ("long", CHAT, chat("gpt-5.4", user="272001"), 272_001 * 5000 + 100 * 22_500),
-        # What a batch comes to is known later, and elsewhere.
-        ("batch", "/v1/batches", {"input_file_id": "f", "endpoint": CHAT, "completion_window": "24h"}, None),
+        # What a batch comes to is charged when it is seen to be finished (batches_test.py).
+        ("batch", "/v1/batches", {"input_file_id": "f", "endpoint": CHAT, "completion_window": "24h"}, 0),
         ("batch-cancelled", "/v1/batches/batch_1/cancel", {}, 0),
-        ("batch-anthropic", "/v1/messages/batches", {"requests": []}, None),
+        ("batch-anthropic", "/v1/messages/batches", {"requests": []}, 0),
+        # What a training comes to is known later, and elsewhere.
+        ("fine-tuning", "/v1/fine_tuning/jobs", {"model": "gpt-5", "training_file": "f"}, None),
         ("sound", CHAT, chat("gpt-audio"), WITH_SOUND),
         ("sound-converted", "/v1/messages", chat("gpt-audio", max_tokens=9), WITH_SOUND),
         ("sound-converted-stream", "/v1/messages", chat("gpt-audio", max_tokens=9, stream=True), WITH_SOUND),
@@ -183,5 +185,6 @@ def test_what_is_unpriced_is_counted(gateway):
 
     metrics.wait_until_idle(gateway)
     before = counted()
-    assert raw.post_json(gateway.address, "/v1/batches", {"input_file_id": "f"}, headers).status == 200
+    body = {"model": "gpt-5", "training_file": "f"}
+    assert raw.post_json(gateway.address, "/v1/fine_tuning/jobs", body, headers).status == 200
     waiting.until(lambda: counted() == before + 1, "it is counted")

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "chat/usage.h"
 #include "dialects/openai/response_cursor.h"
 #include "gateway/entrance/conversation.h"
+#include "gateway/governance/batch_reading.h"
 
 namespace llmgw::gateway {
 
@@ -28,6 +30,7 @@ struct AnswerReading {
   std::optional<dialects::openai::ResponseCursor> cursor;   // of a stream of the Responses API
   bool wants_id = false;                                    // of a document of that API, by its first bytes
   std::string document_id;
+  std::unique_ptr<BatchReading> batches;                    // of what tells it of finished batches
 
   // The next bytes of the answer, as they were before any coding.
   void feed(std::string_view plain) {
@@ -39,6 +42,7 @@ struct AnswerReading {
       document_id = response_id_in(plain);
       wants_id = false;
     }
+    if (batches) batches->reader.feed(plain);
   }
   // The id of an answer of the Responses API, once it has come; empty: nobody asked for it, or it has none.
   std::string_view response_id() const { return cursor ? cursor->id() : std::string_view(document_id); }
@@ -64,6 +68,7 @@ struct AnswerReading {
     cursor.reset();
     wants_id = false;
     document_id.clear();
+    batches.reset();
   }
 };
 

@@ -205,11 +205,12 @@ class Call {
   uint64_t estimate_input() const;
   uint64_t estimate_output() const;
   control::PriceTable::Prices price_of(const control::Model* model, uint32_t connection);
-  // The same at a tier of the provider's ("flex"); "tools": the provider's own, by their names.
-  control::PriceTable::Prices price_at(std::string_view tier, const control::Model* model, uint32_t connection,
-                                       std::string_view name = {});
+  // The same at a tier of the provider's ("flex").
+  control::PriceTable::Prices price_at(std::string_view tier, const control::Model* model, uint32_t connection);
+  // Of what the provider calls so, which no model of the configuration need be; at "tools" its own tools.
+  control::PriceTable::Prices price_of_tier(std::string_view tier, uint32_t connection, std::string_view name);
   std::optional<int64_t> cost_of_call(const accounting::LedgerRecord& record);
-  std::optional<int64_t> cost_of_tools();
+  std::optional<int64_t> cost_of_tools(const accounting::AnswerDetails& details, std::string_view of_model);
   // When the answer begins, in the upstream's form: what else of it is needed for its price.
   void look_for_details(chat::Framing framing, const http::Headers& answer);
   void look_for_media(chat::Dialect dialect, chat::Framing framing);
@@ -230,6 +231,14 @@ class Call {
   accounting::CallOutcome outcome() const;
   chat::Usage used(bool& estimated) const;
   void write_ledger(const accounting::LedgerRecord& settled);
+  // batches.cpp: what finished batches cost
+  bool look_for_batches();  // true: the answer tells what batches used, and not what the call did
+  BatchCharge& charge_of(std::string_view batch, std::string_view model);
+  bool prices_every_batch();
+  bool makes_batch() const;
+  std::string_view made_batch() const;  // its id, when all of the answer is read
+  bool charge_batches(accounting::CallOutcome outcome);
+  void write_batch(const BatchCharge& charge);
 
   // local.cpp: what the gateway answers itself
   net::Task<void> answer_health(bool readiness);

@@ -40,7 +40,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   const bool streams = framing_of(head.headers.value(HeaderId::content_type)) == chat::Framing::sse;
   PlainView view(head.headers.value(HeaderId::content_encoding));
   if (head.status < 300) {
-    reading_.usage.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
+    if (!look_for_batches()) reading_.usage.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
     if (view.readable() && (streams || Call::streams())) reading_.text.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
@@ -139,7 +139,7 @@ Task<void> Call::break_off_malformed(std::string_view data, std::optional<size_t
 std::string_view Call::read_along(std::string_view data, PlainView& view) {
   const std::string_view plain = view.read(data);
   reading_.feed(plain);
-  if (view.readable() || !reading_.usage) return plain;
+  if (view.readable() || (!reading_.usage && !reading_.batches)) return plain;
   if (!reading_.text) reading_.text_bytes += data.size() / kCodedBytesPerTextByte;
   if (!std::exchange(reading_.unreadable, true)) {
     worker_.log().warn("the answer is coded, and not as the gateway can read; what it used is estimated",

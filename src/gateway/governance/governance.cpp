@@ -13,6 +13,7 @@
 #include "gateway/conversion/conversion.h"
 #include "gateway/governance/demand.h"
 #include "gateway/governance/limit_headers.h"
+#include "gateway/governance/operation_costs.h"
 
 namespace llmgw::gateway {
 namespace {
@@ -42,8 +43,9 @@ bool is_free(Operation operation) {
   }
 }
 
-// Calls about work and storage that the provider charges by itself, later: what they come to is in nobody's answer. To
-// make some is unpriced; to look at them, to stop or to remove them costs nothing.
+// Calls about work and storage that the provider charges by itself, later. To look at it, to stop or to remove it costs
+// nothing. To make some is unpriced, for what it comes to is in nobody's answer; but that of batches is, see
+// batches.cpp.
 bool is_charged_later(Operation operation) {
   switch (operation) {
     case Operation::batches:
@@ -187,15 +189,17 @@ control::PriceTable::Prices Call::price_of(const control::Model* model, uint32_t
   return worker_.prices().find(snapshot, snapshot.connections[connection], model->upstream_name(plan_.model));
 }
 
-control::PriceTable::Prices Call::price_at(std::string_view tier, const control::Model* model, uint32_t connection,
-                                           std::string_view name) {
+control::PriceTable::Prices Call::price_at(std::string_view tier, const control::Model* model, uint32_t connection) {
   if (tier.empty()) return price_of(model, connection);
   if (model == nullptr) return {};
+  return price_of_tier(tier, connection, model->upstream_name(plan_.model));
+}
+
+control::PriceTable::Prices Call::price_of_tier(std::string_view tier, uint32_t connection, std::string_view name) {
   const control::Snapshot& snapshot = generation_.snapshot();
   const control::Connection& by = snapshot.connections[connection];
   const auto at_tier = [tier](std::string_view whose) { return std::string(whose).append(":").append(tier); };
-  return snapshot.prices.find(at_tier(by.name), at_tier(by.upstream.provider->name),
-                              name.empty() ? model->upstream_name(plan_.model) : name);
+  return snapshot.prices.find(at_tier(by.name), at_tier(by.upstream.provider->name), name);
 }
 
 void Call::look_for_details(chat::Framing framing, const http::Headers& answer) {
@@ -220,25 +224,23 @@ void Call::look_for_media(chat::Dialect dialect, chat::Framing framing) {
 }
 
 // What the provider's tools cost beside their tokens. None: they were used, and nobody knows.
-std::optional<int64_t> Call::cost_of_tools() {
-  if (!reading_.details) return 0;
+std::optional<int64_t> Call::cost_of_tools(const accounting::AnswerDetails& details, std::string_view of_model) {
   int64_t sum = 0;
   const auto add = [&](uint32_t uses, std::string_view tool) {
-    const auto prices = price_at("tools", attempt_->model, attempt_->connection_index, tool);
+    const auto prices = price_of_tier("tools", attempt_->connection_index, tool);
     const accounting::Price* const price = prices.at(0);
     if (price != nullptr) {
       sum = base::add_saturating(sum, base::multiply_saturating(int64_t{uses}, price->request));
     }
     return price != nullptr;
   };
-  const std::string model(attempt_->model != nullptr ? attempt_->model->upstream_name(plan_.model)
-                                                     : std::string_view{});
+  const std::string model(of_model);
   for (const ToolName& each : kTools) {
-    const uint32_t uses = reading_.details->uses(each.tool);
+    const uint32_t uses = details.uses(each.tool);
     if (uses != 0 && !add(uses, each.by_model ? std::string(each.name) + model : std::string(each.name))) return {};
   }
-  const uint32_t queries = reading_.details->uses(accounting::ProviderTool::google_query);
-  if (queries == 0 || attempt_->model == nullptr) return sum;
+  const uint32_t queries = details.uses(accounting::ProviderTool::google_query);
+  if (queries == 0 || model.empty()) return sum;
   // Some of its models are charged by the query, others by the prompt that led to any.
   if (!add(queries, "google_search_query/" + model) && !add(1, "google_search_prompt/" + model)) return {};
   return sum;
@@ -250,7 +252,9 @@ std::optional<int64_t> Call::cost_of_call(const accounting::LedgerRecord& record
   if (reading_.details && reading_.details->tier_told()) tier = reading_.details->tier();
   const auto prices = price_at(tier, attempt_->model, attempt_->connection_index);
   const accounting::Price* const price = prices.at(record.usage.total_input().value_or(0));
-  const auto tools = cost_of_tools();
+  const std::string_view model =
+      attempt_->model != nullptr ? attempt_->model->upstream_name(plan_.model) : std::string_view{};
+  const auto tools = reading_.details ? cost_of_tools(*reading_.details, model) : std::optional<int64_t>(0);
   if (price == nullptr || !tools || !record.usage.known()) return {};
   return base::add_saturating(accounting::cost_of(*price, record.usage, record.media), *tools);
 }
@@ -328,7 +332,10 @@ const Scope* Call::refuses_unpriced() {
   const auto scopes = std::span(admission_.scopes).first(admission_.scope_count);
   const auto by = std::ranges::find_if(scopes, [](const Scope* each) { return each->compiled().refuses_unpriced; });
   if (by == scopes.end() || is_free(match_.operation)) return nullptr;
-  if (is_charged_later(match_.operation)) return makes(exchange_.head().method_text, match_.tail) ? *by : nullptr;
+  if (is_charged_later(match_.operation)) {
+    const bool unknown = makes(exchange_.head().method_text, match_.tail) && !prices_every_batch();
+    return unknown ? *by : nullptr;
+  }
   if (is_never_metered(match_.operation)) return *by;
   // Whichever of them it goes to, and however long its prompt is, which nobody has counted yet.
   const bool known = std::ranges::all_of(plan_.options, [this](const Option& option) {
@@ -405,7 +412,7 @@ chat::Usage Call::used(bool& estimated) const {
   const CallOutcome how = outcome();
   const bool sent = times_.before.count() > 0;
   if (!sent || how == CallOutcome::failed) return usage;
-  if (!generates(match_.operation) && !reading_.unreadable) return usage;
+  if (is_charged_later(match_.operation) || (!generates(match_.operation) && !reading_.unreadable)) return usage;
   const bool whole = how == CallOutcome::completed;
   const bool said = !reading_.unreadable && !streams();
   // One that tells the answer's tokens and not the prompt's is no free prompt.
@@ -458,8 +465,11 @@ void Call::account() {
   cap_counts(record);
   if (record.estimated) estimated_usage_ = record.usage;
   const bool later = is_charged_later(match_.operation);
-  if (is_free(match_.operation) || (later && !makes(exchange_.head().method_text, match_.tail)) ||
-      (!record.usage.known() && record.outcome == CallOutcome::failed)) {
+  const bool makes_unpriced = later && !is_batch(match_.operation) && makes(exchange_.head().method_text, match_.tail);
+  if (!charge_batches(record.outcome)) {
+    cost_.reset();
+  } else if (is_free(match_.operation) || (later && !makes_unpriced) ||
+             (!record.usage.known() && record.outcome == CallOutcome::failed)) {
     cost_ = 0;
   } else if (later) {
     cost_.reset();

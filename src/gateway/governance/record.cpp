@@ -50,7 +50,8 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.text(LedgerText::id) = id_.view();
   name_owners(record, generation_.snapshot(), *principal_);
   record.text(LedgerText::asked_model) = model_;
-  if (attempt_->model != nullptr) {
+  // The record of a batch has the batch's.
+  if (attempt_->model != nullptr && settled.text(LedgerText::batch).empty()) {
     record.text(LedgerText::model) = attempt_->model->name;
     record.text(LedgerText::upstream_model) = attempt_->model->upstream_name(plan_.model);
   }
@@ -59,6 +60,7 @@ void Call::write_ledger(const accounting::LedgerRecord& settled) {
   record.text(LedgerText::operation) = to_string(match_.operation);
   record.text(LedgerText::end_user) = peek_.user;
   record.text(LedgerText::tags) = tags().text();
+  if (record.text(LedgerText::batch).empty()) record.text(LedgerText::made_batch) = made_batch();
   std::array<uint64_t, admission::kScopesMax> charged;
   size_t count = 0;
   for (size_t i = 0; i < admission_.scope_count; ++i) {
