@@ -137,6 +137,7 @@ class Ledger {
     int64_t nano_dollars;
   };
   base::Result<std::vector<Spent>> spent_at_hand(const std::vector<const Scope*>& scopes, int64_t wall);
+  std::map<std::pair<uint64_t, int64_t>, int64_t> charged_since_sum();
   bool go_over_to_new_periods();
   void give_up_restoring();
   void run_summer();

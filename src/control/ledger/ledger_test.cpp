@@ -33,7 +33,11 @@ class LedgerTest : public testing::Test {
     auto ledger = Ledger::start({.directory = directory_,
                                  .workers = workers,
                                  .open_database = [this] { return open(); },
-                                 .wall = [] { return kTime / 1'000'000'000; },
+                                 .wall =
+                                     [this] {
+                                       if (happens_.exchange(false)) at_wall_();
+                                       return kTime / 1'000'000'000;
+                                     },
                                  .interval = std::chrono::milliseconds(20)});
     EXPECT_TRUE(ledger);
     return ledger ? std::move(*ledger) : nullptr;
@@ -52,6 +56,9 @@ class LedgerTest : public testing::Test {
   base::TemporaryDirectory temporary_;
   const std::string directory_ = temporary_.path();
   std::atomic<bool> database_is_gone_ = false;
+  // What happens when the ledger asks for the time: once, when it is allowed to.
+  std::function<void()> at_wall_;
+  std::atomic<bool> happens_ = false;
 };
 
 LedgerRecord record_of(std::string_view key, int64_t nano, std::string_view charged = {}) {
@@ -385,16 +392,29 @@ TEST_F(LedgerTest, ABudgetOfAnotherPeriodHasSpentWhatTheLedgerKnowsOfThat) {
   ledger->change_periods(by_day);
   ASSERT_TRUE(ledger->flush(kPatience));
   EXPECT_EQ(admission::spent(*scope.meter), 400);
+  // A call that ends while the database is asked.
+  at_wall_ = [&] {
+    spend(30, 0);
+    admission::charge(*scope.meter, 30);
+  };
+  happens_ = true;
+  ledger->change_periods(snapshot_of("month"));
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 70'430);
+  ledger->change_periods(by_day);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  EXPECT_EQ(admission::spent(*scope.meter), 430);
+  EXPECT_EQ(total().nano_dollars, 70'430) << "each record once";
   // The database is away: the old period goes on until it is back.
   database_is_gone_ = true;
   ledger.reset();
   ledger = start();
   ledger->change_periods(snapshot_of("month"));
   EXPECT_FALSE(ledger->flush(std::chrono::milliseconds(300)));
-  EXPECT_EQ(admission::spent(*scope.meter), 400);
+  EXPECT_EQ(admission::spent(*scope.meter), 430);
   database_is_gone_ = false;
   ASSERT_TRUE(ledger->flush(kPatience));
-  EXPECT_EQ(admission::spent(*scope.meter), 70'400);
+  EXPECT_EQ(admission::spent(*scope.meter), 70'430);
 }
 
 // Older gateways wrote sums down under names. What stands there since an object of the store was made is its own, and
