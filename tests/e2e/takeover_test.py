@@ -257,8 +257,8 @@ def test_a_new_process_that_is_killed_on_trial_changes_nothing(world):
     with Callers(world) as callers:
         callers.more(10)
         upgrade = subprocess.Popen(
-            [BINARY, "upgrade", "--config", str(world.config)], stderr=subprocess.PIPE, text=True)
-        [line] = world.told("a new process serves beside this one", trial_ms=5000)
+            [BINARY, "upgrade", "--config", str(world.config), "--trial", "30"], stderr=subprocess.PIPE, text=True)
+        [line] = world.told("a new process serves beside this one", trial_ms=30_000)
         time.sleep(1.5)
         os.kill(line["pid"], signal.SIGKILL)
         _, said = upgrade.communicate(timeout=PATIENCE)
@@ -278,7 +278,7 @@ def test_a_new_process_that_is_killed_on_trial_changes_nothing(world):
 def test_a_new_process_that_is_told_to_end_on_trial_leaves_the_old_one(world):
     old = world.serve(*world.addresses)
     new = world.start()
-    world.told("a new process serves beside this one", pid=new.pid)
+    world.told("a new process serves beside this one", pid=new.pid, trial_ms=5000)
     new.terminate()
     assert new.wait(PATIENCE) == 1
     world.said("told to end (Terminated) while the running gateway still accepted beside it; that one goes on")
