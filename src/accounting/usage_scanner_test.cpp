@@ -346,5 +346,19 @@ TEST(UsageScanner, SoundAndPicturesFromTheCache) {
             (MediaTokens{.audio_input = 20, .image_input = 18}));
 }
 
+// Google's chat models take for video what they take for text: it stays in the input, also what came from the cache.
+TEST(UsageScanner, VideoIsInputOnce) {
+  constexpr std::string_view kGemini =
+      R"({"usageMetadata":{"cacheTokensDetails":[{"modality":"VIDEO","tokenCount":300},)"
+      R"({"modality":"AUDIO","tokenCount":20}],"promptTokenCount":1009,"cachedContentTokenCount":320,)"
+      R"("promptTokensDetails":[{"modality":"VIDEO","tokenCount":900},{"modality":"AUDIO","tokenCount":100},)"
+      R"({"modality":"TEXT","tokenCount":9}],"candidatesTokenCount":7,)"
+      R"("candidatesTokensDetails":[{"modality":"TEXT","tokenCount":7}]}})";
+  UsageScanner gemini(Dialect::gemini, Framing::json);
+  gemini.feed(kGemini);
+  EXPECT_EQ(gemini.usage(), make(689, 7, 320));
+  EXPECT_EQ(media_of(Dialect::gemini, kGemini), (MediaTokens{.audio_input = 80}));
+}
+
 }  // namespace
 }  // namespace llmgw::accounting
