@@ -1,6 +1,7 @@
 """A store that is emptied, taken away or made read-only under a gateway that runs: nothing is made in its place, what
 was loaded serves on, and a copy that is put back is taken by itself."""
 
+import json
 import sqlite3
 import subprocess
 
@@ -94,6 +95,34 @@ def test_a_dropped_schema(site, postgres):
     waiting.until(lambda: not warning(site) and not trouble(site), "the empty store is taken")
     assert site.call(site.key, "m").status == 401
     assert site.call(site.furnish(), "m").status == 200
+
+
+def test_one_order_is_enough_for_two_gateways(postgres, tmp_path):
+    url = postgres.new_database()
+    sites = []
+    try:
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            sites.append(Site(tmp_path / name, {"url": url, "master_key": "00" * 32}))
+        key = sites[0].furnish()
+        waiting.until(lambda: sites[1].call(key, "m").status == 200, "the other gateway serves it")
+        postgres.query(url, "DROP SCHEMA public CASCADE")
+        postgres.query(url, "CREATE SCHEMA public")
+        for site in sites:
+            site.key = key
+            refuses_and_serves(site)
+        assert "taken as it is" in sites[0].cli("reload", "--force")
+        for site in sites:
+            waiting.until(lambda at=site: not warning(at) and not trouble(at), "the empty store is taken")
+            waiting.until(lambda at=site: at.call(key, "m").status == 401, "nothing of the old one serves")
+        key = sites[1].furnish()
+        for site in sites:
+            waiting.until(lambda at=site: at.call(key, "m").status == 200, "the new store serves")
+        taken = [each for each in json.loads(sites[0].cli("audit", "--json"))["data"] if each["action"] == "take"]
+        assert len(taken) == 1 and taken[0]["kind"] == "store", taken
+    finally:
+        for site in sites:
+            site.stop()
 
 
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)

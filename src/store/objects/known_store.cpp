@@ -1,9 +1,11 @@
 #include "store/objects/known_store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <tuple>
 
+#include "base/time.h"
 #include "store/objects/saved_objects.h"
 
 namespace llmgw::store {
@@ -13,6 +15,15 @@ constexpr char kEmptied[] = "it was emptied or taken away";
 constexpr char kAnother[] = "it was emptied, or another store is in its place: nothing is there of what it had";
 // The store's own object, which is there before anything else, and may be made again.
 constexpr size_t kOwnObjects = 1;
+// The audit entry of a store that is taken instead of another.
+constexpr char kTaken[] = "take";
+constexpr char kStore[] = "store";
+constexpr size_t kTakenAmongNewest = ObjectStore::kPageMax;  // of the audit log; those who follow do so within seconds
+
+// The id alone would not do: a store's own object has the same in all of them.
+std::string in_json(std::string_view id, int64_t created_ms) {
+  return R"({"id":")" + std::string(id) + R"(","created_ms":)" + std::to_string(created_ms) + "}";
+}
 
 }  // namespace
 
@@ -53,7 +64,36 @@ base::Result<bool> KnownStore::is_same(ObjectStore& store) const {
   return marks_.empty();
 }
 
+base::Result<bool> KnownStore::is_successor(ObjectStore& store) const {
+  TRY(entries, store.audit(0, kTakenAmongNewest));
+  return std::ranges::any_of(entries, [this](const AuditEntry& entry) {
+    if (entry.action != kTaken || entry.kind != kStore) return false;
+    return std::ranges::any_of(
+        marks_, [&](const Mark& mark) { return entry.detail.contains(in_json(mark.id, mark.created_ms)); });
+  });
+}
+
+// What cannot be written now, as into a database that is read-only, is written when it is opened the next time.
+void KnownStore::write_down_what_was(ObjectStore& store) {
+  if (given_up_.empty()) return;
+  std::string ids;
+  for (const Mark& mark : given_up_) ids += (ids.empty() ? "" : ",") + in_json(mark.id, mark.created_ms);
+  const auto written =
+      store.append_audit({.at_ms = base::real_wall_now().time_since_epoch() / std::chrono::milliseconds(1),
+                          .actor = "llm-gateway reload --force",
+                          .action = kTaken,
+                          .kind = kStore,
+                          .detail = R"({"instead_of":[)" + ids + "]}"});
+  if (written) given_up_.clear();
+}
+
 base::Result<ObjectStore> KnownStore::open() {
+  auto store = open_or_make();
+  if (store) write_down_what_was(*store);
+  return store;
+}
+
+base::Result<ObjectStore> KnownStore::open_or_make() {
   TRY(there, open_what_is_there());
   if (!known_ && !forgotten_) TRY_VOID(recall(there.get()));
   if (known_ && there == nullptr) return base::fail(base::ErrorCode::not_found, kEmptied);
@@ -62,7 +102,10 @@ base::Result<ObjectStore> KnownStore::open() {
     return ObjectStore::open(std::move(session), Making::allowed);
   }
   TRY(same, is_same(*there));
-  if (!same) return base::fail(base::ErrorCode::not_found, kAnother);
+  if (!same) {
+    TRY(instead, is_successor(*there));
+    if (!instead) return base::fail(base::ErrorCode::not_found, kAnother);
+  }
   return std::move(*there);
 }
 
@@ -84,6 +127,7 @@ void KnownStore::remember(const ObjectStore::Everything& everything) {
 void KnownStore::forget() {
   known_ = false;
   forgotten_ = true;
+  if (!marks_.empty()) given_up_ = std::move(marks_);
   marks_.clear();
 }
 

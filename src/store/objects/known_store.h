@@ -2,7 +2,8 @@
 // like a new store. To make tables there would stand in the way of putting a copy back, and to take what is there would
 // leave every key without its gateway. So open() makes a store only where none was known, and refuses one that has
 // nothing of what was: a copy that is put back has something, however old it is. What was known outlives the process in
-// the saved objects (saved_objects.h), for the same place. Blocking; one thread.
+// the saved objects (saved_objects.h), for the same place. A gateway that is told to take what is there writes down in
+// the audit log which store that is instead of, and others that knew the same follow. Blocking; one thread.
 #pragma once
 
 #include <functional>
@@ -30,7 +31,7 @@ class KnownStore {
 
   // This was loaded from it: from here on it is known by that.
   void remember(const ObjectStore::Everything& everything);
-  // The next open() takes what is there, and makes what is not.
+  // The next open() takes what is there, makes what is not, and says there what was known instead.
   void forget();
 
  private:
@@ -45,11 +46,16 @@ class KnownStore {
   base::Result<std::unique_ptr<ObjectStore>> open_what_is_there();
   base::Result<void> recall(ObjectStore* store);
   base::Result<bool> is_same(ObjectStore& store) const;
+  // Whether somebody took this store instead of the known one, by an order.
+  base::Result<bool> is_successor(ObjectStore& store) const;
+  base::Result<ObjectStore> open_or_make();
+  void write_down_what_was(ObjectStore& store);
 
   const Settings settings_;
   bool known_ = false;
-  bool forgotten_ = false;   // by forget(): what is saved does not count either
-  std::vector<Mark> marks_;  // empty: it had nothing that would be missed
+  bool forgotten_ = false;      // by forget(): what is saved does not count either
+  std::vector<Mark> marks_;     // empty: it had nothing that would be missed
+  std::vector<Mark> given_up_;  // by forget(), until it is written down
 };
 
 }  // namespace llmgw::store

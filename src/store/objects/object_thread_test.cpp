@@ -216,6 +216,61 @@ TEST_P(ObjectThreadTest, AnotherStoreIsTakenOnlyWhenThatIsAskedFor) {
   EXPECT_TRUE(ears.hear_away(false));
 }
 
+// One order is enough for all gateways that had the same store, also for one that starts later.
+TEST_P(ObjectThreadTest, OthersFollowWhoWasToldToTakeAnotherStore) {
+  Ears ears;
+  Ears others_ears;
+  ObjectThread thread(settings(ears));
+  auto of_another = settings(others_ears);
+  of_another.saved_path = directory_ + "/another.saved";
+  ObjectThread another(std::move(of_another));
+  insert_elsewhere("a");
+  insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+  EXPECT_TRUE(others_ears.hear_names({"a", "b"}));
+  EXPECT_TRUE(has_store(another));  // what was loaded before has been saved by then
+  std::filesystem::copy_file(directory_ + "/another.saved", directory_ + "/later.saved");
+  database_.empty();
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::refused));
+  EXPECT_TRUE(others_ears.hear_trouble(ObjectThread::Trouble::refused));
+  thread.take_what_is_there();
+  EXPECT_TRUE(ears.hear_names({}));
+  EXPECT_TRUE(others_ears.hear_names({}));
+  EXPECT_TRUE(others_ears.hear_away(false));
+  insert_elsewhere("new");
+  EXPECT_TRUE(others_ears.hear_names({"new"}));
+  Ears later_ears;
+  auto later = settings(later_ears);
+  later.saved_path = directory_ + "/later.saved";
+  const ObjectThread started(std::move(later));
+  EXPECT_TRUE(later_ears.hear_names({"new"}));
+}
+
+TEST_P(ObjectThreadTest, AnOrderForAnotherStoreIsNoneForThis) {
+  Ears ears;
+  ObjectThread thread(settings(ears));
+  insert_elsewhere("a");
+  insert_elsewhere("b");
+  EXPECT_TRUE(ears.hear_names({"a", "b"}));
+  database_.empty();
+  EXPECT_TRUE(ears.hear_trouble(ObjectThread::Trouble::refused));
+  {
+    KnownStore elsewhere(
+        {.connect = [this](Making making) { return database_.open(std::chrono::seconds(30), making); }});
+    ObjectStore::Everything everything;
+    // What a store makes for itself has the same id in each.
+    for (const std::string name : {"conn_a", "conn_y"}) everything.objects.push_back({.id = name, .created_ms = 77});
+    elsewhere.remember(everything);
+    elsewhere.forget();
+    EXPECT_TRUE(elsewhere.open());
+  }
+  Ears later;
+  const ObjectThread restarted(settings(later));
+  EXPECT_TRUE(later.hear_trouble(ObjectThread::Trouble::refused));
+  EXPECT_TRUE(later.hear_names({"a", "b"}));
+  EXPECT_FALSE(has_store(thread));
+}
+
 TEST_P(ObjectThreadTest, AnEmptyStoreElsewhereIsANewOne) {
   {
     Ears ears;
