@@ -132,13 +132,17 @@ def post(gateway, path, body, headers=None):
 @pytest.mark.parametrize("model", ["anthropic", "vertex", "invoke"])
 def test_betas_in_the_body_reach_the_provider(gateway, cloud, others, model):
     body = {"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": PING, "anthropic_beta": ["b", "c"]}
-    headers = {"x-api-key": KEY, "anthropic-beta": "a"}
-    assert post(gateway, f"{ROOT}{model}:rawPredict", body, headers).status_code == 200
+    known = "context-1m-2025-08-07"  # of the head's, InvokeModel gets those that it takes
+    headers = {"x-api-key": KEY, "anthropic-beta": f"{known},a"}
+    answered = post(gateway, f"{ROOT}{model}:rawPredict", body, headers)
+    assert answered.status_code == 200
+    told = answered.headers.get("x-llm-gateway-warnings", "")
+    assert ('dropped;field="anthropic-beta"' in told) == (model == "invoke")
     seen = last(cloud, others, model)
     if model == "invoke":
-        assert seen.json()["anthropic_beta"] == ["a", "b", "c"]
+        assert seen.json()["anthropic_beta"] == [known, "b", "c"]
     else:
-        assert seen.headers["anthropic-beta"] == "a,b,c" and "anthropic_beta" not in seen.json()
+        assert seen.headers["anthropic-beta"] == f"{known},a,b,c" and "anthropic_beta" not in seen.json()
 
 
 def test_betas_of_bedrocks_envelope_reach_vertex(gateway, cloud, others):
