@@ -85,6 +85,38 @@ def test_an_emptied_postgres_is_left_alone_until_a_copy_is_back(site, postgres, 
     assert calls(site) == 5 and "no fault found" in site.cli("ledger", "verify")
 
 
+def price_and_budget(site):
+    """A key that has money for five calls."""
+    price = ("--input", "0", "--output", "0", "--request", "0.01")
+    site.cli("price", "add", "--provider", "openai", "--model", "m", *price)
+    return site.add("vkey", "add", "--name", "poor", "--budget", "0.05")["key"]
+
+
+@pytest.mark.parametrize("options", [["--clean", "--if-exists"], []], ids=["over-the-tables", "into-an-empty-database"])
+def test_an_older_copy_loses_no_record(site, postgres, tmp_path, options):
+    """Also where nobody calls until it is there: then no transaction fails, and nothing tells of it but the marks."""
+    key = price_and_budget(site)
+    url, copy = config_url(site), tmp_path / "copy"
+    assert [site.call(key, "m").status for _ in range(2)] == [200] * 2
+    waiting.until(lambda: calls(site) == 3, "they are in the copy")
+    subprocess.run([databases.BINARIES / "pg_dump", "-Fc", "-f", copy, url], check=True)
+    assert [site.call(key, "m").status for _ in range(2)] == [200] * 2
+    waiting.until(lambda: calls(site) == 5, "they are younger than the copy")
+    if not options:
+        postgres.query(url, "DROP SCHEMA public CASCADE")
+        postgres.query(url, "CREATE SCHEMA public")
+    restore = [databases.BINARIES / "pg_restore", *options, "--single-transaction", "-d", url, copy]
+    subprocess.run(restore, check=True)
+    waiting.until(lambda: calls(site) == 5, "they are summed up again without another call")
+    assert site.call(key, "m").status == 200
+    waiting.until(lambda: calls(site) == 6, "and so are later ones")
+    subprocess.run([restore[0], "--clean", "--if-exists", *restore[-4:]], check=True)
+    assert not site.gateway.stop()
+    site.start()
+    assert site.call(key, "m").status == 429, "the budget knows what was spent"
+    assert calls(site) == 6 and "no fault found" in site.cli("ledger", "verify")
+
+
 def test_a_dropped_schema(site, postgres):
     url = config_url(site)
     postgres.query(url, "DROP SCHEMA public CASCADE")

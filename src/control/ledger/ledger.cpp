@@ -30,6 +30,8 @@ constexpr int kRoundsBetweenRescans = 10;
 // Distinct sums of one transaction; more wait for the next.
 constexpr size_t kSumsMax = 20'000;
 constexpr std::string_view kSuffix = ".seg";
+constexpr std::string_view kMarksUnknown =
+    "the ledger's database does not say what it has; records wait in their files";
 
 // Its work comes in pieces of some milliseconds; a request that comes meanwhile must not wait for the end of one.
 // Enough is left for the ledger when the workers take all they can get: a tenth of what one of them gets.
@@ -158,16 +160,19 @@ bool Ledger::is_being_read(const std::string& name) {
   return readings_.contains(name);
 }
 
-// Files that no living process writes and that are not yet summed up.
-void Ledger::adopt_left_files() {
-  if (store_ == nullptr) return;
+// Files that no living process writes and that are not yet summed up, or not any more: where an older copy of the
+// database was put back. False: the database does not say so of all of them.
+bool Ledger::adopt_left_files() {
   for (const std::string& path : ledger_segments(options_.directory)) {
     const std::string name = name_of(path);
     if (is_being_read(name)) continue;
     const auto file = accounting::read_segment(path);
     if (!file || file->live) continue;
     auto mark = store_->mark(name);
-    if (!mark) return;
+    if (!mark) {
+      leave_store(kMarksUnknown, mark.error());
+      return false;
+    }
     SegmentMark from = *mark ? **mark : SegmentMark{.name = name};
     const auto rest = accounting::scan_segment(file->bytes, static_cast<size_t>(from.offset), [](std::string_view) {});
     if (!rest.valid) continue;
@@ -177,6 +182,7 @@ void Ledger::adopt_left_files() {
     const std::lock_guard lock(mutex_);
     readings_.emplace(name, Reading{.mark = std::move(from)});
   }
+  return true;
 }
 
 // A file that nobody will write again: without its unused or torn end, and without records not at all.
@@ -203,7 +209,14 @@ bool Ledger::open_store() {
     return false;
   }
   store_ = std::make_unique<LedgerStore>(std::move(*store));
+  unsure_ = true;
   return true;
+}
+
+// The next step opens the database anew: its tables may be gone, or others.
+void Ledger::leave_store(std::string_view message, const Error& error) {
+  if (error.context != kMarksDiffer) complain(message, error);
+  store_.reset();
 }
 
 const Segment* Ledger::segment_of(const Reading& reading) const {
@@ -227,8 +240,9 @@ std::vector<Ledger::Work> Ledger::work_at_hand() {
 }
 
 // Sums up what is new in a segment and moves its mark on. False: it is done with.
-bool Ledger::take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks) {
+bool Ledger::take(Work& work, Rollup& rollup, std::vector<MarkMove>& moves) {
   SegmentMark& mark = work.mark;
+  const int64_t from = mark.offset;
   accounting::SegmentFile file;
   std::string_view bytes;
   if (work.segment != nullptr) {
@@ -245,17 +259,40 @@ bool Ledger::take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks) {
     mark.nano_dollars = base::add_saturating(mark.nano_dollars, record->nano_dollars);
   });
   mark.offset = static_cast<int64_t>(scan.end);
-  if (scan.records > 0) marks.push_back(mark);
+  if (scan.records > 0) moves.push_back({.from = from, .to = mark});
   return !work.last;
 }
 
-// After a failed transaction nobody knows whether the database has it: it is asked.
+// After a failed transaction nobody knows whether the database has it; and it may have gone back to an older copy. What
+// is behind the marks that it has now is read once more.
 bool Ledger::ask_marks() {
+  std::map<std::string, SegmentMark> marks;
+  std::vector<std::string> names;
   for (const Work& work : work_at_hand()) {
-    auto mark = store_->mark(work.mark.name);
-    if (!mark) return false;
+    names.push_back(work.mark.name);
+    marks[work.mark.name].name = work.mark.name;
+  }
+  auto known = store_->marks(names);
+  if (!known) {
+    leave_store(kMarksUnknown, known.error());
+    return false;
+  }
+  for (SegmentMark& mark : *known) marks[mark.name] = std::move(mark);
+  bool behind = false;
+  {
     const std::lock_guard lock(mutex_);
-    readings_[work.mark.name].mark = *mark ? **mark : SegmentMark{.name = work.mark.name};
+    for (auto& [name, mark] : marks) {
+      SegmentMark& believed = readings_[name].mark;
+      behind = behind || mark.offset < believed.offset;
+      believed = std::move(mark);
+    }
+  }
+  if (behind) {
+    complain("the ledger's database has gone back to an older copy; what that lacks is summed up again from the files",
+             {ErrorCode::not_found, "records that were in its sums"});
+    // It remembers what it has written; and other files' records may be lacking, too.
+    store_.reset();
+    if (!open_store() || !adopt_left_files()) return false;
   }
   unsure_ = false;
   return true;
@@ -265,7 +302,7 @@ bool Ledger::ask_marks() {
 bool Ledger::sum_up(Which which) {
   if (!open_store() || (unsure_ && !ask_marks())) return false;
   Rollup rollup;
-  std::vector<SegmentMark> marks;
+  std::vector<MarkMove> moves;
   std::vector<SegmentMark> finished;
   bool complete = true;
   for (Work& work : work_at_hand()) {
@@ -274,13 +311,12 @@ bool Ledger::sum_up(Which which) {
       break;
     }
     if (which == Which::left && work.segment != nullptr) continue;
-    if (!take(work, rollup, marks)) finished.push_back(work.mark);
+    if (!take(work, rollup, moves)) finished.push_back(work.mark);
   }
-  if (!marks.empty()) {
-    auto added = store_->add(rollup, marks);
+  if (!moves.empty()) {
+    auto added = store_->add(rollup, moves);
     if (!added) {
-      complain("the ledger's database does not take records; they wait in their files", added.error());
-      unsure_ = true;
+      leave_store("the ledger's database does not take records; they wait in their files", added.error());
       return false;
     }
     // What was left is among what budgets are told that they have spent.
@@ -288,8 +324,8 @@ bool Ledger::sum_up(Which which) {
   }
   {
     const std::scoped_lock lock(populating_, mutex_);
-    if (!marks.empty()) last_complaint_.clear();
-    for (SegmentMark& mark : marks) readings_[mark.name].mark = mark;
+    if (!moves.empty()) last_complaint_.clear();
+    for (const MarkMove& move : moves) readings_[move.to.name].mark = move.to;
     for (const SegmentMark& mark : finished) readings_.erase(mark.name);
   }
   for (const SegmentMark& mark : finished) tidy_left(mark.name, static_cast<size_t>(mark.offset));
@@ -353,14 +389,13 @@ void Ledger::drop_old() {
     if (!expired && bytes <= bytes_max_.load(std::memory_order_relaxed)) continue;
     // Not before it is in the sums, and not under a process that writes it.
     const auto file = accounting::read_segment(path);
-    if (is_being_read(name) || !file || file->live || store_ == nullptr) continue;
+    if (is_being_read(name) || !file || file->live) continue;
     if (unlink(path.c_str()) != 0) continue;
     bytes -= accounting::kSegmentBytes;
     to_forget_.push_back(name);
   }
   // Before its file goes it must not be forgotten: it would be summed up again.
-  if (store_ != nullptr)
-    std::erase_if(to_forget_, [this](const auto& name) { return store_->forget(name).has_value(); });
+  std::erase_if(to_forget_, [this](const auto& name) { return store_->forget(name).has_value(); });
 }
 
 // False when it is time to end.
@@ -409,8 +444,9 @@ void Ledger::run_summer() {
       flushes = wanted != flushes_done_;
     }
     if (rounds % kRoundsBetweenRescans == 1) {
-      if (open_store()) adopt_left_files();
-      drop_old();
+      // What an older copy that was put back does not have may be in any file.
+      if (open_store() && adopt_left_files()) drop_old();
+      unsure_ = true;
     }
     collect_full();
     // What is in memory alone is summed up once it has a file.

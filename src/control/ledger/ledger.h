@@ -105,7 +105,7 @@ class Ledger {
 
   // One step of the summing thread, with its segment if this process has it.
   struct Work {
-    SegmentMark mark;
+    SegmentMark mark;                    // moves on with what is read; the database has it as it was before
     const accounting::Segment* segment;  // null: a file that was left
     bool last;                           // nothing will be added to it
   };
@@ -144,11 +144,12 @@ class Ledger {
   bool ask_marks();
   enum class Which : uint8_t { all, left };
   bool sum_up(Which which = Which::all);
-  bool take(Work& work, Rollup& rollup, std::vector<SegmentMark>& marks);
+  bool take(Work& work, Rollup& rollup, std::vector<MarkMove>& moves);
   void charge_budgets(const std::vector<RollupPart>& batches);
   std::vector<Work> work_at_hand();
   bool open_store();
-  void adopt_left_files();
+  void leave_store(std::string_view message, const base::Error& error);
+  bool adopt_left_files();
   bool is_being_read(const std::string& name);
   void tidy_left(const std::string& name, size_t end);
   void drop_old();
@@ -165,7 +166,7 @@ class Ledger {
   uint64_t id_ = 0;  // of the directory
   std::vector<std::unique_ptr<accounting::LedgerWriter>> writers_;
   std::unique_ptr<LedgerStore> store_;  // the summing thread's, like the next
-  bool unsure_ = false;
+  bool unsure_ = false;                 // the database is asked for its marks before anything is added to it
   std::vector<std::string> to_forget_;  // the database still has marks of them
   std::atomic<uint64_t> waiting_bytes_ = 0;
   std::atomic<int64_t> retention_;

@@ -36,10 +36,13 @@ bool Ledger::restore() {
     give_up_restoring();
     return false;
   }
-  adopt_left_files();
+  if (!adopt_left_files()) {
+    give_up_restoring();
+    return false;
+  }
   if (!sum_up(Which::left)) return false;
   if (const auto restored = restore_from(*snapshot); !restored) {
-    complain("what budgets have spent cannot be read yet", restored.error());
+    leave_store("what budgets have spent cannot be read yet", restored.error());
     give_up_restoring();
     return false;
   }
@@ -183,11 +186,13 @@ bool Ledger::go_over_to_new_periods() {
   }
   if (snapshot == nullptr) return true;
   if (const auto scopes = scopes_of_other_periods(*snapshot); !scopes.empty()) {
+    // An older copy of the database may just have been put back.
+    unsure_ = true;
     if (!sum_up()) return false;
     const int64_t wall = options_.wall();
     const auto found = spent_at_hand(scopes, wall);
     if (!found) {
-      complain("what budgets have spent in their new periods cannot be read yet; the old ones go on", found.error());
+      leave_store("what budgets have spent in their new periods cannot be read yet; the old ones go on", found.error());
       return false;
     }
     const auto since = charged_since_sum();

@@ -91,10 +91,6 @@ const std::string& add_charge_sql() {
   return kSql;
 }
 
-constexpr std::string_view kMoveMark =
-    "INSERT INTO ledger_segments (name, read_to, records, nano_dollars) VALUES ($1, $2, $3, $4) ON CONFLICT (name) "
-    "DO UPDATE SET read_to = excluded.read_to, records = excluded.records, nano_dollars = excluded.nano_dollars";
-
 constexpr std::string_view kSelectMarks = "SELECT name, read_to, records, nano_dollars FROM ledger_segments";
 
 constexpr std::string_view kWriteName =
@@ -103,6 +99,8 @@ constexpr std::string_view kWriteName =
 constexpr size_t kWrittenNamesMax = 20'000;
 
 constexpr size_t kIdentitiesAtOnce = 500;
+// SQLite takes conditions of up to a thousand parts.
+constexpr size_t kMarksAtOnce = 100;
 
 // `end_user`: null where the table has none.
 std::vector<SqlValue> values_of(const RollupKey& key, const std::string* end_user, const RollupSums& sums) {
@@ -183,6 +181,48 @@ Result<void> LedgerStore::note_makers(const Rollup& rollup) {
   return {};
 }
 
+// Two statements for many marks: the old ones go, and the new ones come where none are. Of two that move the same mark
+// at once the second waits for the first one's end, and then finds neither what it believed.
+Result<void> LedgerStore::move_marks(std::span<const MarkMove> moves) {
+  const auto place = [](std::vector<SqlValue>& values, const SqlValue& value) {
+    values.push_back(value);
+    return "$" + std::to_string(values.size());
+  };
+  while (!moves.empty()) {
+    const auto batch = moves.first(std::min(moves.size(), kMarksAtOnce));
+    moves = moves.subspan(batch.size());
+    std::string old_ones;
+    std::vector<SqlValue> old_values;
+    std::string new_ones;
+    std::vector<SqlValue> new_values;
+    for (const auto& [from, to] : batch) {
+      const std::string_view name = to.name;
+      if (from > 0) {
+        old_ones.append(old_ones.empty() ? "(name = " : " OR (name = ").append(place(old_values, name));
+        old_ones.append(" AND read_to = ").append(place(old_values, from)).append(")");
+      }
+      new_ones.append(new_ones.empty() ? "(" : ", (").append(place(new_values, name));
+      for (const int64_t number : {to.offset, to.records, to.nano_dollars}) {
+        new_ones.append(", ").append(place(new_values, number));
+      }
+      new_ones += ")";
+    }
+    if (!old_values.empty()) {
+      TRY(gone, session_->query("DELETE FROM ledger_segments WHERE " + old_ones, store::SqlValues(old_values)));
+      if (gone.changed != static_cast<int64_t>(old_values.size() / 2)) {
+        return base::fail(base::ErrorCode::invalid_argument, kMarksDiffer);
+      }
+    }
+    TRY(made, session_->query("INSERT INTO ledger_segments (name, read_to, records, nano_dollars) VALUES " + new_ones +
+                                  " ON CONFLICT (name) DO NOTHING",
+                              store::SqlValues(new_values)));
+    if (made.changed != static_cast<int64_t>(batch.size())) {
+      return base::fail(base::ErrorCode::invalid_argument, kMarksDiffer);
+    }
+  }
+  return {};
+}
+
 Result<void> LedgerStore::give_to_maker(RollupPart& batch) {
   TRY(maker, session_->query("SELECT organization_name, team_name, user_name, key_name, tags, end_user, charged FROM "
                              "ledger_batch_makers WHERE id = $1",
@@ -213,8 +253,9 @@ Result<std::vector<RollupPart>> LedgerStore::take_batches(Rollup& rollup) {
   return taken;
 }
 
-Result<std::vector<RollupPart>> LedgerStore::add(Rollup& rollup, const std::vector<SegmentMark>& marks) {
+Result<std::vector<RollupPart>> LedgerStore::add(Rollup& rollup, std::span<const MarkMove> moves) {
   TRY(transaction, SqlTransaction::begin(*session_));
+  TRY_VOID(move_marks(moves));
   TRY(batches, take_batches(rollup));
   std::vector<SqlStatement> statements;
   for (const auto& [key, sums] : rollup.sums()) {
@@ -237,10 +278,6 @@ Result<std::vector<RollupPart>> LedgerStore::add(Rollup& rollup, const std::vect
     statements.push_back(
         {.sql = kWriteName, .values = {std::string_view(id), owner.kind, std::string_view(owner.name)}});
     TRY_VOID(run_some(statements, kStatementsAtOnce));
-  }
-  for (const SegmentMark& mark : marks) {
-    statements.push_back(
-        {.sql = kMoveMark, .values = {std::string_view(mark.name), mark.offset, mark.records, mark.nano_dollars}});
   }
   TRY_VOID(run_some(statements, 1));
   TRY_VOID(transaction.commit());
@@ -268,6 +305,23 @@ Result<std::vector<SegmentMark>> LedgerStore::marks() {
   TRY(rows, session_->query(std::string(kSelectMarks) + " ORDER BY name"));
   std::vector<SegmentMark> marks;
   for (size_t row = 0; row < rows.size(); ++row) marks.push_back(mark_of(rows, row));
+  return marks;
+}
+
+Result<std::vector<SegmentMark>> LedgerStore::marks(std::span<const std::string> segments) {
+  std::vector<SegmentMark> marks;
+  while (!segments.empty()) {
+    const auto batch = segments.first(std::min(segments.size(), kMarksAtOnce));
+    segments = segments.subspan(batch.size());
+    std::vector<SqlValue> values;
+    std::string list;
+    for (const std::string& name : batch) {
+      values.emplace_back(std::string_view(name));
+      list.append(list.empty() ? "$" : ", $").append(std::to_string(values.size()));
+    }
+    TRY(rows, session_->query(std::string(kSelectMarks) + " WHERE name IN (" + list + ")", store::SqlValues(values)));
+    for (size_t row = 0; row < rows.size(); ++row) marks.push_back(mark_of(rows, row));
+  }
   return marks;
 }
 

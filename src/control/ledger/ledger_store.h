@@ -27,6 +27,15 @@ struct SegmentMark {
   int64_t nano_dollars = 0;
 };
 
+// A step of a mark: on from the offset that the database is believed to have, 0 where it has none.
+struct MarkMove {
+  int64_t from = 0;
+  SegmentMark to;
+};
+
+// The context of an error that is looked for.
+inline constexpr char kMarksDiffer[] = "the database has other marks than were moved on from";
+
 // What a report sums by. `tags` are all tags of a record together, `tag` each of them: a record with three tags counts
 // in three rows, one without any in that of no name.
 enum class ReportColumn : uint8_t {
@@ -99,10 +108,13 @@ class LedgerStore {
 
   // Adds the sums and moves the marks on, or does nothing. Of the rollup's batches those that nobody has charged yet go
   // into its sums, as those of whoever made them, where that is known, else of who looked. They are the result: the
-  // rest of them is in no sum.
-  base::Result<std::vector<RollupPart>> add(Rollup& rollup, const std::vector<SegmentMark>& marks);
+  // rest of them is in no sum. kMarksDiffer: the database has others than the moves begin at, since a copy of it was
+  // put back, or somebody else has summed up the same; who asks for them anew can go on.
+  base::Result<std::vector<RollupPart>> add(Rollup& rollup, std::span<const MarkMove> moves);
   base::Result<std::optional<SegmentMark>> mark(std::string_view segment);
   base::Result<std::vector<SegmentMark>> marks();
+  // Of these segments, those that have one.
+  base::Result<std::vector<SegmentMark>> marks(std::span<const std::string> segments);
   // For a segment whose file is gone.
   base::Result<void> forget(std::string_view segment);
   // Nano-dollars that the budgets of these scopes have paid since a quarter; those that paid nothing are not in it.
@@ -138,6 +150,7 @@ class LedgerStore {
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
   base::Result<std::vector<std::string>> owners_called(const ReportFilter& filter, const PresentOwners& present);
   base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
+  base::Result<void> move_marks(std::span<const MarkMove> moves);
   bool takes_end_user(int64_t quarter, const std::string& end_user);
   base::Result<std::vector<RollupPart>> take_batches(Rollup& rollup);
   base::Result<void> note_makers(const Rollup& rollup);

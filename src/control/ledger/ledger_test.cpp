@@ -253,7 +253,7 @@ TEST_F(LedgerTest, ALostFileIsAFaultForAsLongAsItShouldBeKept) {
   std::filesystem::rename(path + ".away", path);
   const std::string another = std::to_string(base::real_wall_now().time_since_epoch().count()) + "-" + "4711-0.seg";
   Rollup nothing;
-  ASSERT_TRUE(store->add(nothing, {{.name = another, .offset = 100, .records = 1}}));
+  ASSERT_TRUE(store->add(nothing, std::vector<MarkMove>{{.to = {.name = another, .offset = 100, .records = 1}}}));
   EXPECT_THAT(faults(true), testing::IsEmpty()) << "another gateway's, whose files are elsewhere";
   EXPECT_THAT(faults(false), testing::ElementsAre(testing::HasSubstr(another)));
 }
