@@ -115,6 +115,9 @@ def test_an_older_copy_loses_no_record(site, postgres, tmp_path, options):
     site.start()
     assert site.call(key, "m").status == 429, "the budget knows what was spent"
     assert calls(site) == 6 and "no fault found" in site.cli("ledger", "verify")
+    postgres.query(url, "UPDATE ledger_sums SET nano_dollars = nano_dollars / 2")
+    told = site.run("ledger", "verify")
+    assert told.returncode == 1 and "$0.05 were summed up" in told.stdout, told.stdout
 
 
 def test_a_dropped_schema(site, postgres):

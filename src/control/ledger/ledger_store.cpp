@@ -139,6 +139,14 @@ Result<LedgerStore> LedgerStore::open(std::unique_ptr<SqlSession> session) {
   TRY(made, store::all_made(*session, kTables));
   if (made) return LedgerStore(std::move(session));
   for (const std::string_view table : kTables) TRY_VOID(session->query(table));
+  // Where nothing was summed up yet, nothing was forgotten. (Asked for first: an INSERT waits for others that write.)
+  TRY(begun, session->query("SELECT 1 FROM ledger_segments UNION ALL SELECT 1 FROM ledger_sums LIMIT 1"));
+  if (begun.empty()) {
+    TRY_VOID(
+        session->query("INSERT INTO ledger_segments (name, read_to, records, nano_dollars) SELECT $1, 0, 0, 0 "
+                       "WHERE NOT EXISTS (SELECT 1 FROM ledger_sums) ON CONFLICT (name) DO NOTHING",
+                       {kForgottenSegments}));
+  }
   return LedgerStore(std::move(session));
 }
 
@@ -250,7 +258,21 @@ Result<std::vector<RollupPart>> LedgerStore::take_batches(Rollup& rollup) {
     TRY_VOID(give_to_maker(taken.back()));
   }
   for (const RollupPart& part : taken) rollup.take_batch(part);
+  TRY_VOID(note_repeated(rollup, taken));
   return taken;
+}
+
+Result<void> LedgerStore::note_repeated(const Rollup& rollup, const std::vector<RollupPart>& taken) {
+  RollupSums once;
+  for (const RollupPart& part : taken) once += part.sums;
+  const RollupSums& all = rollup.batch_records();
+  if (all.calls == once.calls) return {};
+  TRY_VOID(
+      session_->query("INSERT INTO ledger_segments (name, read_to, records, nano_dollars) VALUES ($1, 0, $2, $3) "
+                      "ON CONFLICT (name) DO UPDATE SET records = ledger_segments.records + excluded.records, "
+                      "nano_dollars = ledger_segments.nano_dollars + excluded.nano_dollars",
+                      {kRepeatedBatches, once.calls - all.calls, once.nano_dollars - all.nano_dollars}));
+  return {};
 }
 
 Result<std::vector<RollupPart>> LedgerStore::add(Rollup& rollup, std::span<const MarkMove> moves) {
@@ -302,7 +324,8 @@ Result<std::optional<SegmentMark>> LedgerStore::mark(std::string_view segment) {
 }
 
 Result<std::vector<SegmentMark>> LedgerStore::marks() {
-  TRY(rows, session_->query(std::string(kSelectMarks) + " ORDER BY name"));
+  TRY(rows, session_->query(std::string(kSelectMarks) + " WHERE name NOT IN ($1, $2) ORDER BY name",
+                            {kForgottenSegments, kRepeatedBatches}));
   std::vector<SegmentMark> marks;
   for (size_t row = 0; row < rows.size(); ++row) marks.push_back(mark_of(rows, row));
   return marks;
@@ -326,8 +349,16 @@ Result<std::vector<SegmentMark>> LedgerStore::marks(std::span<const std::string>
 }
 
 Result<void> LedgerStore::forget(std::string_view segment) {
-  TRY_VOID(session_->query("DELETE FROM ledger_segments WHERE name = $1", {segment}));
-  return {};
+  TRY(transaction, SqlTransaction::begin(*session_));
+  TRY(rows, session_->query("DELETE FROM ledger_segments WHERE name = $1 RETURNING records, nano_dollars", {segment}));
+  if (!rows.empty()) {
+    TRY_VOID(
+        session_->query("UPDATE ledger_segments SET records = records + $1, nano_dollars = CASE WHEN nano_dollars "
+                        "> 9223372036854775807 - $2 THEN 9223372036854775807 ELSE nano_dollars + $2 END "
+                        "WHERE name = $3",
+                        {rows.integer(0, 0), rows.integer(0, 1), kForgottenSegments}));
+  }
+  return transaction.commit();
 }
 
 Result<std::unordered_map<uint64_t, int64_t>> LedgerStore::charged_since(std::span<const uint64_t> identities,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +36,24 @@ struct MarkMove {
 
 // The context of an error that is looked for.
 inline constexpr char kMarksDiffer[] = "the database has other marks than were moved on from";
+
+// What the sums have of a quarter of an hour.
+struct QuarterTotals {
+  int64_t calls = 0;
+  int64_t nano_dollars = 0;
+  int64_t charged = 0;  // by budgets; a call that three have paid counts three times
+};
+
+// What the sums have of all gateways, and what their marks say was summed up, at one moment.
+struct LedgerTotals {
+  int64_t calls = 0;
+  int64_t nano_dollars = 0;
+  int64_t records = 0;
+  int64_t read_nano_dollars = 0;
+  // Those of forgotten segments are among the latter. Databases that an older version made do not know of them: their
+  // sums may have more.
+  bool of_all_segments = false;
+};
 
 // What a report sums by. `tags` are all tags of a record together, `tag` each of them: a record with three tags counts
 // in three rows, one without any in that of no name.
@@ -115,7 +134,7 @@ class LedgerStore {
   base::Result<std::vector<SegmentMark>> marks();
   // Of these segments, those that have one.
   base::Result<std::vector<SegmentMark>> marks(std::span<const std::string> segments);
-  // For a segment whose file is gone.
+  // For a segment whose file is gone: of its mark only what it adds to the totals is kept.
   base::Result<void> forget(std::string_view segment);
   // Nano-dollars that the budgets of these scopes have paid since a quarter; those that paid nothing are not in it.
   base::Result<std::unordered_map<uint64_t, int64_t>> charged_since(std::span<const uint64_t> identities,
@@ -139,6 +158,8 @@ class LedgerStore {
   base::Result<void> note_holders(std::span<const Holder> holders, int64_t until);
   // Sorted by the columns asked for. A day is its number since 1970.
   base::Result<std::vector<ReportRow>> report(const ReportQuery& query);
+  base::Result<std::map<int64_t, QuarterTotals>> quarters();
+  base::Result<LedgerTotals> totals();
   bool broken() const { return session_->broken(); }
 
   // A column's sum, which no type of the database may hold: two columns, its upper and its lower 32 bits summed up
@@ -147,6 +168,11 @@ class LedgerStore {
   static int64_t sum_of(const store::SqlRows& rows, size_t row, size_t column);
 
  private:
+  // In the place of a segment's name, with the sums of all that were forgotten.
+  static constexpr std::string_view kForgottenSegments = "forgotten";
+  // The same, below zero: records of batches that segments count and the sums do not, as those were in them before.
+  static constexpr std::string_view kRepeatedBatches = "repeated batches";
+
   explicit LedgerStore(std::unique_ptr<store::SqlSession> session) : session_(std::move(session)) {}
   base::Result<std::vector<std::string>> owners_called(const ReportFilter& filter, const PresentOwners& present);
   base::Result<void> name_owners(const ReportQuery& query, std::vector<ReportRow>& rows);
@@ -154,6 +180,7 @@ class LedgerStore {
   bool takes_end_user(int64_t quarter, const std::string& end_user);
   base::Result<std::vector<RollupPart>> take_batches(Rollup& rollup);
   base::Result<void> note_makers(const Rollup& rollup);
+  base::Result<void> note_repeated(const Rollup& rollup, const std::vector<RollupPart>& taken);
   base::Result<void> give_to_maker(RollupPart& batch);
   // Statements are sent by the hundred: a database elsewhere then takes a round trip for them all. Nothing is, as long
   // as they are fewer than `enough`.

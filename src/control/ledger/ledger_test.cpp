@@ -252,8 +252,9 @@ TEST_F(LedgerTest, ALostFileIsAFaultForAsLongAsItShouldBeKept) {
   EXPECT_THAT(faults(false, base::Duration(0)), testing::IsEmpty());
   std::filesystem::rename(path + ".away", path);
   const std::string another = std::to_string(base::real_wall_now().time_since_epoch().count()) + "-" + "4711-0.seg";
-  Rollup nothing;
-  ASSERT_TRUE(store->add(nothing, std::vector<MarkMove>{{.to = {.name = another, .offset = 100, .records = 1}}}));
+  Rollup of_another;
+  of_another.add(record_of("b", 0));
+  ASSERT_TRUE(store->add(of_another, std::vector<MarkMove>{{.to = {.name = another, .offset = 100, .records = 1}}}));
   EXPECT_THAT(faults(true), testing::IsEmpty()) << "another gateway's, whose files are elsewhere";
   EXPECT_THAT(faults(false), testing::ElementsAre(testing::HasSubstr(another)));
 }

@@ -4,16 +4,13 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <ostream>
 
-#include "accounting/ledger_segment.h"
 #include "base/money.h"
-#include "base/saturating.h"
 #include "base/text.h"
 #include "control/clock_time.h"
-#include "control/ledger/ledger.h"
+#include "control/units.h"
 #include "json/writer.h"
 
 namespace llmgw::control {
@@ -174,83 +171,6 @@ base::Result<uint64_t> export_ledger(const std::string& data_dir, const TimeSpan
     out << "\n";
   }));
   return written;
-}
-
-namespace {
-
-// "<made, ns>-<id>-<worker>.seg"
-struct SegmentName {
-  explicit SegmentName(std::string_view name) {
-    const size_t first = name.find('-');
-    const size_t second = first == std::string_view::npos ? first : name.find('-', first + 1);
-    if (second == std::string_view::npos) return;
-    made_ns = static_cast<int64_t>(base::parse_decimal(name.substr(0, first)).value_or(0));
-    id = base::parse_decimal(name.substr(first + 1, second - first - 1)).value_or(0);
-  }
-  int64_t made_ns = 0;
-  uint64_t id = 0;
-};
-
-// Marks of segments whose files are gone: the gateway takes a mark away when it has removed the file.
-base::Result<void> find_lost(const std::string& data_dir, LedgerStore& store, const std::vector<SegmentMark>& marks,
-                             bool shared, base::Duration retention, LedgerCheck& check) {
-  const uint64_t own = ledger_id(data_dir);
-  const int64_t oldest = (base::real_wall_now().time_since_epoch() - retention).count();
-  for (const SegmentMark& mark : marks) {
-    const SegmentName name(mark.name);
-    if (mark.records == 0 || name.made_ns < oldest || (shared && name.id != own)) continue;
-    if (std::filesystem::exists(ledger_directory(data_dir) + "/" + mark.name)) continue;
-    TRY(still, store.mark(mark.name));
-    if (!still) continue;
-    check.faults.push_back(mark.name + " is not there, and " + std::to_string(mark.records) + " records of $" +
-                           base::format_usd({mark.nano_dollars}) + " were summed up from it");
-  }
-  return {};
-}
-
-}  // namespace
-
-base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store, bool shared,
-                                        base::Duration retention) {
-  LedgerCheck check;
-  TRY(marks, store.marks());
-  TRY_VOID(find_lost(data_dir, store, marks, shared, retention, check));
-  for (const std::string& path : ledger_segments(data_dir)) {
-    // The mark first: a gateway that runs may move it on while the file is read, and never back.
-    const std::string name = std::filesystem::path(path).filename();
-    TRY(mark, store.mark(name));
-    TRY(file, accounting::read_segment(path));
-    SegmentMark found;
-    uint64_t unreadable = 0;
-    const int64_t read_to = mark ? mark->offset : 0;
-    int64_t at = accounting::kSegmentHeadBytes;
-    const auto scan =
-        accounting::scan_segment(file.bytes, accounting::kSegmentHeadBytes, [&](std::string_view payload) {
-          const auto record = accounting::decode(payload);
-          if (!record) ++unreadable;
-          ++check.records;
-          if (record) check.nano_dollars = base::add_saturating(check.nano_dollars, record->nano_dollars);
-          if (at < read_to && record) {
-            ++found.records;
-            found.nano_dollars = base::add_saturating(found.nano_dollars, record->nano_dollars);
-          } else {
-            ++check.waiting;
-          }
-          at += static_cast<int64_t>(accounting::kFrameHeadBytes + ((payload.size() + 7) & ~size_t{7}));
-        });
-    ++check.segments;
-    // A spare that has not been begun has its head, but for a moment.
-    if (!scan.valid && !file.live) check.faults.push_back(name + " is not a segment of the ledger");
-    if (scan.torn && !file.live) check.faults.push_back(name + " has a torn end: what was written last is lost");
-    if (unreadable > 0) check.faults.push_back(name + " holds " + std::to_string(unreadable) + " unreadable records");
-    if (!mark) continue;
-    if (found.records != mark->records || found.nano_dollars != mark->nano_dollars) {
-      check.faults.push_back(name + " holds " + std::to_string(found.records) + " records of $" +
-                             base::format_usd({found.nano_dollars}) + ", but " + std::to_string(mark->records) +
-                             " of $" + base::format_usd({mark->nano_dollars}) + " were summed up");
-    }
-  }
-  return check;
 }
 
 std::expected<std::vector<ReportColumn>, std::string> parse_report_columns(std::string_view text) {

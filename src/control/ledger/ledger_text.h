@@ -27,8 +27,10 @@ struct LedgerCheck {
   uint64_t waiting = 0;             // records that are not yet in the sums
   std::vector<std::string> faults;  // sentences
 };
-// Reads every segment and compares it with what the database says was taken from it. `shared`: other gateways' segments
-// are in the database, too, whose files are elsewhere. A file that is gone is a fault for as long as it should be kept.
+// Reads every segment and compares it with what the database says was taken from it, the sums with what the segments
+// that are there come to, by quarter of an hour, and with what the database says of all. `shared`: other gateways'
+// segments are in the database, too, whose files are elsewhere. A file that is gone is a fault for as long as it should
+// be kept. Gateways may run meanwhile.
 base::Result<LedgerCheck> verify_ledger(const std::string& data_dir, LedgerStore& store, bool shared,
                                         base::Duration retention);
 

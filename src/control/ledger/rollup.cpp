@@ -98,6 +98,7 @@ void Rollup::add(const LedgerRecord& record) {
     RollupPart part = part_of(record);
     part.maker = maker_key(record, LedgerText::batch);
     note_names(record);
+    batch_records_ += part.sums;
     batches_.try_emplace(std::move(batch), std::move(part));
     return;
   }
@@ -149,6 +150,7 @@ void Rollup::clear() {
   sums_of_key_ = nullptr;
   charges_.clear();
   batches_.clear();
+  batch_records_ = {};
   makers_.clear();
   names_.clear();
   noted_ = {};

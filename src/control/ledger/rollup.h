@@ -88,6 +88,8 @@ class Rollup {
   // The records of batches are not in the sums: a batch is charged once, and which of its records comes first is known
   // where all of them end up. The first one here of each, by batch_key().
   const std::map<std::string, RollupPart>& batches() const { return batches_; }
+  // What all of their records come to, those that repeat one, too.
+  const RollupSums& batch_records() const { return batch_records_; }
   // One of those is the first that there is: from here on it is in the sums.
   void take_batch(const RollupPart& part);
   // Whose the batches are that calls made, by provider and id: of a part its owners and tags, its end user and whom it
@@ -103,6 +105,7 @@ class Rollup {
   std::map<std::pair<RollupKey, std::string>, RollupSums> end_users_;
   std::map<std::pair<uint64_t, int64_t>, int64_t> charges_;
   std::map<std::string, RollupPart> batches_;
+  RollupSums batch_records_;
   std::map<std::string, RollupPart> makers_;
   std::map<std::string, OwnerName> names_;
   std::array<std::pair<std::string, std::string>, accounting::kLedgerOwners.size()> noted_;  // of the record before
