@@ -176,8 +176,9 @@ std::map<std::pair<uint64_t, int64_t>, int64_t> Ledger::charged_since_sum() {
 
 // True: there is nothing left to be changed. What this process has charged until now is summed up first, and a meter's
 // own sum gives way to the ledger's. The database takes its time to say that one; calls that end meanwhile are found in
-// the records. Left are the calls that end at this very moment, one a worker at most: whose record is read and whose
-// meter is charged only afterwards counts twice in the new period, and the other way round not at all.
+// the records. Left are the calls that end between this reading and the change of their meter, microseconds later, and
+// are charged before that: of them the new period does not hear. One whose record is read and whose meter is charged
+// only afterwards counts twice.
 bool Ledger::go_over_to_new_periods() {
   std::shared_ptr<const Snapshot> snapshot;
   {
