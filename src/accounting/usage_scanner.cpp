@@ -242,18 +242,17 @@ void UsageScanner::object_byte(char c) {
   }
 }
 
+// Of more than 64 bits the largest there are: whoever counts them caps them, and says so.
 const char* UsageScanner::read_digits(const char* p, const char* end) {
   const bool counts = count_ != kNoCount && (number_ == Number::none || number_ == Number::whole);
   uint64_t value = number_ == Number::none ? 0 : value_;
-  bool overflow = false;
   for (; p < end && base::is_digit(*p); ++p) {
     const auto digit = static_cast<uint64_t>(*p - '0');
-    overflow = overflow || value > (UINT64_MAX - digit) / 10;
-    value = value * 10 + digit;
+    value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
   }
   if (counts) {
     value_ = value;
-    number_ = overflow ? Number::unusable : Number::whole;
+    number_ = Number::whole;
   }
   return p;
 }
@@ -445,6 +444,9 @@ chat::Usage UsageScanner::usage() const {
   const auto get = [this](Count count) {
     return counts_.has(count) ? std::optional(counts_.values[count]) : std::nullopt;
   };
+  const auto sum = [](uint64_t a, uint64_t b, uint64_t c) {
+    return base::add_saturating(base::add_saturating(a, b), c);
+  };
   const auto without = [](uint64_t total, uint64_t part) { return total > part ? total - part : 0; };
   chat::Usage usage{.input = get(kInput),
                     .cache_read = get(kCacheRead),
@@ -460,13 +462,13 @@ chat::Usage UsageScanner::usage() const {
       if (!usage.input && !usage.output) usage.input = get(kTotal);
       // Completions include the reasoning, but xAI's, where the total has both.
       if (const uint64_t reasoning = usage.reasoning.value_or(0);
-          reasoning > 0 && usage.output && get(kTotal) == usage.input.value_or(0) + *usage.output + reasoning) {
-        usage.output = *usage.output + reasoning;
+          reasoning > 0 && usage.output && get(kTotal) == sum(usage.input.value_or(0), *usage.output, reasoning)) {
+        usage.output = base::add_saturating(*usage.output, reasoning);
       }
       // Prompts include their sound, but not Mistral's, where the total has both.
       if (const uint64_t audio = get(kAudioInput).value_or(0);
-          audio > 0 && usage.input && get(kTotal) == *usage.input + usage.output.value_or(0) + audio) {
-        usage.input = *usage.input + audio;
+          audio > 0 && usage.input && get(kTotal) == sum(*usage.input, usage.output.value_or(0), audio)) {
+        usage.input = base::add_saturating(*usage.input, audio);
       }
       if (const auto billed = get(kBilledInput)) usage.input = billed;
       if (const auto billed = get(kBilledOutput)) usage.output = billed;

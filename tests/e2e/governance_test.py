@@ -537,6 +537,42 @@ def test_a_provider_that_says_absurd_numbers_breaks_no_sum(world):
     waiting.until(lambda: gateway.text().count("more tokens than can be") == 13, "each is said")
 
 
+HALF_SAID = {
+    "gpt-beyond": {"prompt_tokens": 100, "completion_tokens": 2**64 + 5, "total_tokens": 2**64 + 105},
+    "gpt-half": {"prompt_tokens": 100},
+    "gpt-nothing": None,
+}
+
+
+def half_said_answer(request):
+    """A document whose usage is what the model's name says."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hello " * 40}, "finish_reason": "stop"}
+    document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    usage = HALF_SAID[request.json()["model"]]
+    return 200, json.dumps(document | {"usage": usage}).encode(), {"Content-Type": "application/json"}
+
+
+def test_an_answer_whose_tokens_nobody_tells_is_not_free(world):
+    upstream = canned.Canned(half_said_answer)
+    gateway = world.gateway(
+        connections=[{"name": "half", "provider": "openai", "endpoint": upstream.url, "api_key": "k"}],
+        models=[{"name": name, "connection": "half"} for name in HALF_SAID],
+        prices=[{"provider": "openai", "model": "gpt-*", "input": "1", "output": "1"}],
+        keys=keys(("k", {})),
+    )
+    for model in HALF_SAID:
+        assert chat(gateway, "k-client-key", model).status == 200
+    upstream.stop()
+    records = {record["asked_model"]: record for record in governed.export(gateway)}
+    said = {model: [each[name] for name in ("capped", "estimated", "output")] for model, each in records.items()}
+    text = len("hello " * 40) // 4
+    assert said["gpt-beyond"] == [True, False, 1_000_000_000]
+    assert said["gpt-half"] == [False, True, text] and records["gpt-half"]["input"] == 100
+    assert said["gpt-nothing"] == [False, True, text] and records["gpt-nothing"]["input"] > 0
+    assert all(each["nano_dollars"] == (each["input"] + each["output"]) * 1000 for each in records.values())
+    waiting.until(lambda: gateway.text().count("more tokens than can be") == 1, "it is said")
+
+
 def test_every_call_has_its_record(world):
     gateway = world.gateway(
         organizations=[{"name": "acme"}],

@@ -30,6 +30,17 @@ namespace {
 // Recorded streams, compressed event by event, have 15 bytes for a token of the answer in the median.
 constexpr uint64_t kCodedBytesPerTextByte = 4;
 
+// Whose names the texts have in a document. In the Responses API's they have others than in its streams: those that
+// Cohere's have.
+chat::Dialect names_in_document(chat::Dialect dialect) {
+  return dialect == chat::Dialect::openai_responses ? chat::Dialect::cohere : dialect;
+}
+
+void look_for_text(AnswerReading& reading, chat::Dialect dialect, Operation operation, bool stream) {
+  if (!stream && !generates(operation)) return;
+  reading.text.emplace(stream ? dialect : names_in_document(dialect));
+}
+
 AnswerEnding ending_of(const StreamEnding& stream) {
   return {.failure = stream.failure(), .told = stream.told_error()};
 }
@@ -41,7 +52,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   PlainView view(head.headers.value(HeaderId::content_encoding));
   if (head.status < 300) {
     if (!look_for_batches()) reading_.usage.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    if (view.readable() && (streams || Call::streams())) reading_.text.emplace(match_.dialect);
+    if (view.readable()) look_for_text(reading_, match_.dialect, match_.operation, streams || Call::streams());
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -119,6 +130,7 @@ AnswerEnding Call::document_ending(const ResponseHead& head, const PlainView& vi
   const AskedFor asked{.operation = match_.operation, .dialect = match_.dialect, .stream = streams()};
   const DocumentType type = document_type(head.headers.value(HeaderId::content_type));
   if (may_be_answer(document, type, asked, worker_.parser())) return {};
+  reading_.text.reset();  // no model said what stands there
   return {.failure = ErrorKind::upstream_failed, .told = true};
 }
 

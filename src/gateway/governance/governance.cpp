@@ -414,7 +414,9 @@ chat::Usage Call::used(bool& estimated) const {
   if (!sent || how == CallOutcome::failed) return usage;
   if (is_charged_later(match_.operation) || (!generates(match_.operation) && !reading_.unreadable)) return usage;
   const bool whole = how == CallOutcome::completed;
-  const bool said = !reading_.unreadable && !streams();
+  const uint64_t text = reading_.text ? reading_.text->bytes() : reading_.text_bytes;
+  // A document tells its usage with its text; without text it may have none to tell.
+  const bool said = !reading_.unreadable && !streams() && text == 0;
   // One that tells the answer's tokens and not the prompt's is no free prompt.
   const bool halved = usage.output && !usage.total_input();
   if (whole && !halved && (said || usage.output)) return usage;
@@ -422,12 +424,14 @@ chat::Usage Call::used(bool& estimated) const {
     estimated = true;
     usage.input = admission_.estimated_input != 0 ? admission_.estimated_input : estimate_input();
   }
+  const uint64_t seen = estimate_generated_tokens(text);
   if (!streams()) {
+    if (!whole || usage.output || !generates(match_.operation)) return usage;
+    estimated = true;
     // Compressed, its length tells little: what was reserved for it.
-    if (reading_.unreadable && whole && !usage.output && generates(match_.operation)) usage.output = estimate_output();
+    usage.output = reading_.unreadable ? estimate_output() : seen;
     return usage;
   }
-  const uint64_t seen = estimate_generated_tokens(reading_.text ? reading_.text->bytes() : reading_.text_bytes);
   // Some say at the start what they have generated so far.
   if (!usage.output || seen > *usage.output) {
     estimated = true;
