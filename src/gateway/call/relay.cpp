@@ -36,9 +36,10 @@ chat::Dialect names_in_document(chat::Dialect dialect) {
   return dialect == chat::Dialect::openai_responses ? chat::Dialect::cohere : dialect;
 }
 
-void look_for_text(AnswerReading& reading, chat::Dialect dialect, Operation operation, bool stream) {
-  if (!stream && !generates(operation)) return;
-  reading.text.emplace(stream ? dialect : names_in_document(dialect));
+// The first bytes of a document. Those of most are all of it, and tell what was used: only of others the text counts.
+void look_for_text(AnswerReading& reading, chat::Dialect dialect, std::string_view beginning, bool all) {
+  if (all && reading.usage && reading.usage->usage().output) return;
+  reading.text.emplace(names_in_document(dialect)).feed(beginning);
 }
 
 AnswerEnding ending_of(const StreamEnding& stream) {
@@ -52,7 +53,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   PlainView view(head.headers.value(HeaderId::content_encoding));
   if (head.status < 300) {
     if (!look_for_batches()) reading_.usage.emplace(match_.dialect, streams ? chat::Framing::sse : framing());
-    if (view.readable()) look_for_text(reading_, match_.dialect, match_.operation, streams || Call::streams());
+    if (view.readable() && (streams || Call::streams())) reading_.text.emplace(match_.dialect);
     look_for_details(streams ? chat::Framing::sse : framing(), head.headers);
   }
   // A document leaves in one piece with its head; a stream's client may be waiting for the head alone.
@@ -71,6 +72,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
   const bool kept = pins_responses(match_.operation, route()) || makes_kept_object();
   reading_.wants_id = !streams && head.status < 300 && kept;
+  bool begins = head.status < 300 && view.readable() && !reading_.text && generates(match_.operation);
   FirstContent content;
   ErrorFilter errors(shape);
   Instant last_piece{};
@@ -87,6 +89,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     const bool between = between_events();
     const std::string_view plain = read_along(data, view);
     const bool done = bytes->done;
+    if (std::exchange(begins, false)) look_for_text(reading_, match_.dialect, plain, done);
     if (ending) ending->feed(plain, done, reading_.text && view.readable() ? &*reading_.text : nullptr);
     const bool malformed = array ? ending->malformed() : streams && reading_.malformed();
     if (malformed && generates(match_.operation)) [[unlikely]] {
