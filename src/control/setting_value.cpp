@@ -277,7 +277,7 @@ bool ValueReader::read_header(const TomlMember& member, HeaderTable& headers) {
     fault(member.at, "header " + name + " is written by the gateway itself; remove it");
     return false;
   }
-  if (std::ranges::contains(headers, name, &providers::HeaderField::name)) {
+  if (std::ranges::find(headers, name, &providers::HeaderField::name) != headers.end()) {
     fault(member.at, "header " + name + " is given twice");
     return false;
   }

@@ -132,7 +132,7 @@ Service::Started Service::start() {
   auto activated = process::take_activated_sockets();
   if (!activated) return fault("socket activation: " + describe(activated.error()));
   take_activated(*activated, inherited);
-  const bool admin_activated = std::ranges::contains(inherited, kAdminListener, &ListeningSocket::name);
+  const bool admin_activated = std::ranges::find(inherited, kAdminListener, &ListeningSocket::name) != inherited.end();
 
   if (auto loaded = load_configuration(); !loaded) return loaded;
   const control::Snapshot& snapshot = *reloader_->snapshot();

@@ -169,7 +169,7 @@ void Ledger::change_periods(std::shared_ptr<const Snapshot> snapshot) {
 // read.
 std::map<std::pair<uint64_t, int64_t>, int64_t> Ledger::charged_since_sum() {
   Rollup rollup;
-  std::vector<SegmentMark> unused;
+  std::vector<MarkMove> unused;
   for (Work& work : work_at_hand()) (void)take(work, rollup, unused);
   return rollup.charges();
 }

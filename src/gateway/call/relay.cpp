@@ -70,8 +70,8 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   // engine broke off.
   const bool cut_looks_whole = (streams || document) && only_close_ends(head);
   if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
-  const bool kept = pins_responses(match_.operation, route()) || makes_kept_object();
-  reading_.wants_id = !streams && head.status < 300 && kept;
+  const bool counts = pins_responses(match_.operation, route()) || makes_kept_object();
+  reading_.wants_id = !streams && head.status < 300 && counts;
   bool begins = head.status < 300 && view.readable() && !reading_.text && generates(match_.operation);
   FirstContent content;
   ErrorFilter errors(shape);
