@@ -258,7 +258,7 @@ const ErrorCase kErrorCases[] = {
      "test.toml:5:11: connections.headers: expected a table such as { Name = \"value\" }, found a string\n"},
     {"header names", openai_and("headers = { \"a b\" = \"x\", \"ok\" = \"y\", Host = \"z\" }\n"),
      "test.toml:5:13: connections.headers: a header's name has only letters, digits and '-'\n"
-     "test.toml:5:37: connections.headers: header host is written by the gateway itself; remove it\n"},
+     "test.toml:5:38: connections.headers: header host is written by the gateway itself; remove it\n"},
     {"header of the gateway", openai_and("headers = { Host = \"x\" }\n"),
      "test.toml:5:13: connections.headers: header host is written by the gateway itself; remove it\n"},
     {"header twice", openai_and("headers = { a-b = \"x\", A-B = \"y\" }\n"),

@@ -181,6 +181,7 @@ class Pass {
     }
     if (reader_.kind() != json::Kind::string) return wrong_type("'model' must be a string", "model");
     const std::string_view raw = reader_.string();
+    if (reader_.failed()) return true;
     const auto text = json::unescape(raw, arena_);
     if (!text) return refuse_member("'model' has a broken escape", "model");
     if (text->size() > kModelNameBytesMax) return refuse_member("'model' is too long", "model");
