@@ -21,7 +21,7 @@ SLOW_EVENTS = 12
 SLOW_RAMP_MS = 2000
 SLOW_GAP_LIMIT_US = 1_500_000  # events come every second; half a second more is a stall
 READY_STARTS = 11
-TAIL_RUNS = 3  # a second's p99 at one connection is the machine's as much as the program's: a round takes the middle one
+TAIL_RUNS = 3  # a second's p99 at one connection is the machine's as much as the program's: the middle one counts
 
 
 @dataclass

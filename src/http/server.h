@@ -37,8 +37,8 @@ struct ServerOptions {
 inline constexpr uint64_t kSlowestBodyBytesPerSecond = 16 * 1024;
 // How long we wait for more bytes to throw away after a final answer, so that our close does not destroy it on its way.
 inline constexpr base::Duration kLingerTime = std::chrono::seconds(1);
-// How long a client of HTTP/2 that was told to go may take to find out. Some look only when they send their next request
-// (httpx, and with it the Python SDKs, which forget idle connections after 5 s), and a reset would hide why.
+// How long a client of HTTP/2 that was told to go may take to find out. Some look only when they send their next
+// request (httpx, and with it the Python SDKs, which forget idle connections after 5 s), and a reset would hide why.
 inline constexpr base::Duration kGoodbyeTime = std::chrono::seconds(6);
 // A connection that looks idle when draining begins may have a request on its way: one round trip to far away.
 inline constexpr base::Duration kDrainGrace = std::chrono::milliseconds(300);

@@ -30,7 +30,7 @@ struct AnswerReading {
   std::optional<dialects::openai::ResponseCursor> cursor;   // of a stream of the Responses API
   bool wants_id = false;                                    // of a document of that API, by its first bytes
   std::string document_id;
-  std::unique_ptr<BatchReading> batches;                    // of what tells it of finished batches
+  std::unique_ptr<BatchReading> batches;  // of what tells it of finished batches
 
   // The next bytes of the answer, as they were before any coding.
   void feed(std::string_view plain) {

@@ -66,8 +66,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
   std::optional<StreamEnding> ending;
   if (streams || array) ending.emplace(match_.dialect, shape, generates(match_.operation), worker_.parser());
   const bool document = framing() == shape && is_own_answer(match_.operation) && is_plain_json(head);
-  // Where more than the close ends it, nothing has to say so, though a provider's front may end in order what its
-  // engine broke off.
+  // Where more than the close ends it, nothing has to say so; but a front may end in order what its engine broke off.
   const bool cut_looks_whole = (streams || document) && only_close_ends(head);
   if (streams && match_.dialect == chat::Dialect::openai_responses) reading_.cursor.emplace();
   const bool counts = pins_responses(match_.operation, route()) || makes_kept_object();
@@ -112,9 +111,7 @@ Task<void> Call::relay_body(ClientExchange& upstream, const ResponseHead& head, 
     if (!written) co_return exchange_.abort();
     note_out(arrived);
     if (!streams || (!data.empty() && content.feed(data))) note_piece(streams, arrived, last_piece);
-    if (done && !whole) {
-      co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, between_events());
-    }
+    if (done && !whole) co_return co_await break_off({ErrorCode::closed, kNoEnd}, shape, between_events());
     if (done) {
       if (head.status < 400) note_ending();
       co_return;
